@@ -1,0 +1,137 @@
+"""Argument checks shared by all problem objects: every mistake is found before the first one is raised.
+
+Each mistake is one line, `Owner.field: value; allowed: ...`; this module imports nothing of the package.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+AXES: dict[str, tuple[float, float, float]] = {
+    "x": (1.0, 0.0, 0.0),
+    "y": (0.0, 1.0, 0.0),
+    "z": (0.0, 0.0, 1.0),
+}
+UNIT_TOLERANCE = 1e-10
+"""How far |M| may be from 1: ten thousand round-offs, far below any physical effect."""
+
+
+class Problems:
+    """The mistakes found in the arguments of one object, raised together by `raise_all`."""
+
+    def __init__(self, owner: str) -> None:
+        self.owner = owner
+        self.lines: list[str] = []
+
+    def add(self, field: str, value: object, allowed: str) -> None:
+        """Note that `field` has `value`, which is not what is `allowed`."""
+        self.lines.append(f"{self.owner}.{field}: {_short(value)}; allowed: {allowed}")
+
+    def check(self, ok: bool, field: str, value: object, allowed: str) -> bool:
+        """Note a mistake unless `ok`; returns `ok` so that dependent checks can be skipped."""
+        if not ok:
+            self.add(field, value, allowed)
+        return ok
+
+    def raise_all(self) -> None:
+        """Raise one ValueError with a line per mistake, if there is any."""
+        if self.lines:
+            raise ValueError("\n".join(self.lines))
+
+    def number(
+        self, field: str, value: Any, allowed: str, ok: Callable[[float], bool] = lambda x: True
+    ) -> float:
+        """`value` as a finite float for which `ok` holds; NaN stands in when it is not."""
+        try:
+            if isinstance(value, str | bytes | bool) or np.ndim(value) != 0:
+                raise TypeError
+            number = float(value)
+        except (TypeError, ValueError):
+            self.add(field, value, allowed)
+            return float("nan")
+        self.check(np.isfinite(number) and ok(number), field, value, allowed)
+        return number
+
+    def integer(
+        self, field: str, value: Any, allowed: str, ok: Callable[[int], bool] = lambda x: True
+    ) -> int | None:
+        """`value` as an int for which `ok` holds; None stands in when it is not."""
+        is_integer = isinstance(value, int | np.integer) and not isinstance(value, bool)
+        if not self.check(is_integer and ok(int(value)), field, value, allowed):
+            return None
+        return int(value)
+
+    def array(
+        self, field: str, value: Any, shape: tuple[int | None, ...], allowed: str, dtype: Any = float
+    ) -> np.ndarray | None:
+        """`value` as a finite read-only array of `shape` (None: any length); None when it is not."""
+        try:
+            array = np.array(value, dtype=dtype)
+        except (TypeError, ValueError):
+            self.add(field, value, allowed)
+            return None
+        fits = array.ndim == len(shape) and all(
+            want in (None, got) for want, got in zip(shape, array.shape, strict=True)
+        )
+        if not fits:
+            self.add(field, f"shape {array.shape}", allowed)
+            return None
+        if not np.isfinite(array).all():
+            self.add(field, f"{value!r} (holds NaN or inf)" if array.size <= 6 else "holds NaN or inf", allowed)
+            return None
+        array.flags.writeable = False
+        return array
+
+    def per_site(
+        self, field: str, value: Any, n_sites: int, allowed: str, ok: Callable[[np.ndarray], Any] | None = None
+    ) -> np.ndarray | None:
+        """A number for all sites, or one for each, as a read-only (n_sites,) array; None when it is neither."""
+        allowed = f"{allowed}: a number, or {n_sites} of them"
+        if np.ndim(value) == 0:
+            number = self.number(field, value, allowed, lambda x: ok is None or bool(np.all(ok(np.array(x)))))
+            array = np.full(n_sites, number)
+            array.flags.writeable = False
+            return array
+        checked = self.array(field, value, (n_sites,), allowed)
+        if checked is not None and ok is not None:
+            self.check(bool(np.all(ok(checked))), field, value, allowed)
+        return checked
+
+    def moments(self, field: str, value: Any, n_sites: int | None = None) -> np.ndarray | None:
+        """`value` as a read-only (n_sites, 3) array of unit vectors; None when it is not."""
+        rows = "n_sites" if n_sites is None else str(n_sites)
+        allowed = f"unit vectors of shape ({rows}, 3)"
+        array = self.array(field, value, (n_sites, 3), allowed)
+        if array is None:
+            return None
+        length = np.linalg.norm(array, axis=1)
+        wrong = np.flatnonzero(np.abs(length - 1) > UNIT_TOLERANCE)
+        if wrong.size:
+            i = int(wrong[0])
+            self.add(field, f"site {i} is {array[i].tolist()} of length {length[i]:.12g}", allowed)
+            return None
+        return array
+
+    def axis(self, field: str, value: Any) -> np.ndarray | None:
+        """`value` ('x', 'y', 'z' or a non-zero 3-vector) as a read-only unit vector; None when it is neither."""
+        allowed = "'x', 'y', 'z' or a non-zero vector of 3 finite numbers"
+        if isinstance(value, str):
+            if value not in AXES:
+                self.add(field, value, allowed)
+                return None
+            value = AXES[value]
+        array = self.array(field, value, (3,), allowed)
+        if array is None or not self.check(float(np.linalg.norm(array)) > 0, field, value, allowed):
+            return None
+        unit = np.array(array / np.linalg.norm(array))
+        unit.flags.writeable = False
+        return unit
+
+
+def _short(value: object) -> str:
+    text = value if isinstance(value, str) and value.startswith(("shape ", "site ", "holds ")) else repr(value)
+    text = " ".join(text.split())
+    return text if len(text) <= 120 else text[:117] + "..."

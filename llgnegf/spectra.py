@@ -1,0 +1,171 @@
+"""Self-energies of lead channels: Sigma(E), Gamma(E) and dSigma/dE in the upper half plane and on the real axis.
+
+One class per kind of lead; `leads` attaches them to sites. Imports nothing but the checks.
+
+Every Sigma here is retarded: analytic in the upper half plane, Gamma(E) = i (Sigma - Sigma^*) = -2 Im Sigma >= 0 on
+the real axis (a real E means E + i0), and Sigma -> int dE' Gamma(E')/(2 pi E) far away (constant for the wide band).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Protocol, runtime_checkable
+
+import numpy as np
+
+from llgnegf._checks import Problems
+
+
+@runtime_checkable
+class Spectrum(Protocol):
+    """What a lead channel must offer; all methods take and return arrays of any shape."""
+
+    @property
+    def support(self) -> tuple[float, float]:
+        """The interval (eV) outside which Gamma is zero; infinite ends for the wide band."""
+
+    @property
+    def is_zero(self) -> bool:
+        """True for a channel that is not coupled at all."""
+
+    def self_energy(self, energy: Any) -> np.ndarray:
+        """Sigma(E) in eV, for Im E >= 0."""
+
+    def self_energy_derivative(self, energy: Any) -> np.ndarray:
+        """dSigma/dE, dimensionless, for Im E >= 0."""
+
+    def broadening(self, energy: Any) -> np.ndarray:
+        """Gamma(E) = -2 Im Sigma in eV, for real E."""
+
+
+@dataclass(frozen=True)
+class ChainSpectrum:
+    """End of a semi-infinite chain with hopping gamma and on-site energy e, attached by gamma_c.
+
+        Sigma(E) = gamma_c^2/(2 gamma^2) [x - sqrt(x - 2 gamma) sqrt(x + 2 gamma)],     x = E - e
+
+    (physics of a semi-infinite chain: Sigma = gamma_c^2 g with the surface function g = 1/(x - gamma^2 g)).
+    It is evaluated as 2 gamma_c^2/(x + sqrt sqrt), which does not cancel at large |E|.
+    dSigma/dE = -Sigma/(sqrt sqrt) diverges at the band edges |x| = 2 gamma.
+    """
+
+    coupling: float
+    hopping: float
+    onsite: float = 0.0
+
+    @property
+    def support(self) -> tuple[float, float]:
+        return self.onsite - 2 * abs(self.hopping), self.onsite + 2 * abs(self.hopping)
+
+    @property
+    def is_zero(self) -> bool:
+        return self.coupling == 0
+
+    def _root(self, energy: Any) -> tuple[np.ndarray, np.ndarray]:
+        x = _upper(energy) - self.onsite
+        edge = 2 * abs(self.hopping)
+        return x, np.sqrt(x - edge) * np.sqrt(x + edge)
+
+    def self_energy(self, energy: Any) -> np.ndarray:
+        x, root = self._root(energy)
+        return 2 * self.coupling**2 / (x + root)
+
+    def self_energy_derivative(self, energy: Any) -> np.ndarray:
+        x, root = self._root(energy)
+        return -2 * self.coupling**2 / ((x + root) * root)
+
+    def broadening(self, energy: Any) -> np.ndarray:
+        x = np.asarray(energy, dtype=float) - self.onsite
+        return (self.coupling / self.hopping) ** 2 * np.sqrt(np.maximum(4 * self.hopping**2 - x**2, 0.0))
+
+
+@dataclass(frozen=True)
+class WideBandSpectrum:
+    """Energy-independent Sigma = -i Gamma/2 (the paper's -i Gamma' with Gamma' = Gamma/2); `gamma` is Gamma in eV."""
+
+    gamma: float
+
+    @property
+    def support(self) -> tuple[float, float]:
+        return -np.inf, np.inf
+
+    @property
+    def is_zero(self) -> bool:
+        return self.gamma == 0
+
+    def self_energy(self, energy: Any) -> np.ndarray:
+        return np.full(np.shape(energy), -0.5j * self.gamma)
+
+    def self_energy_derivative(self, energy: Any) -> np.ndarray:
+        return np.zeros(np.shape(energy), dtype=complex)
+
+    def broadening(self, energy: Any) -> np.ndarray:
+        return np.full(np.shape(energy), self.gamma)
+
+
+@dataclass(frozen=True, eq=False)
+class TabulatedSpectrum:
+    """Gamma(E) given at `energies`, piecewise linear between them and zero outside.
+
+        Sigma(E) = int dE'/(2 pi) Gamma(E')/(E - E'),      exact for each linear piece:
+        int_a^b (p + q E')/(E - E') dE' = (p + q E) log[(E - a)/(E - b)] - q (b - a)
+
+    `broadening` must be zero at both ends: a jump would make Sigma diverge logarithmically there.
+    """
+
+    energies: Any
+    values: Any
+
+    def __post_init__(self) -> None:
+        problems = Problems("TabulatedSpectrum")
+        grid = problems.array("energies", self.energies, (None,), "at least 3 increasing finite energies, in eV")
+        if grid is not None:
+            increasing = grid.size >= 3 and bool(np.all(np.diff(grid) > 0))
+            problems.check(increasing, "energies", self.energies, "at least 3 increasing finite energies, in eV")
+            allowed = f"{grid.size} finite numbers >= 0, zero at both ends, in eV"
+            table = problems.array("values", self.values, (grid.size,), allowed)
+            if table is not None and grid.size:
+                good = bool(np.all(table >= 0)) and table[0] == 0 and table[-1] == 0
+                problems.check(good, "values", self.values, allowed)
+        problems.raise_all()
+        object.__setattr__(self, "energies", grid)
+        object.__setattr__(self, "values", table)
+
+    @property
+    def support(self) -> tuple[float, float]:
+        return float(self.energies[0]), float(self.energies[-1])
+
+    @property
+    def is_zero(self) -> bool:
+        return not np.any(self.values)
+
+    def _pieces(self, energy: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """E, the slopes q of the pieces, and log(E - node) for each node (last axis)."""
+        e = _upper(energy)[..., None]
+        difference = e - self.energies
+        # A node is hit exactly: p + q E = Gamma(node) on both sides, so the two logs cancel; any finite value does.
+        log = np.log(np.where(difference == 0, 1.0, difference))
+        return e, np.diff(self.values) / np.diff(self.energies), log
+
+    def self_energy(self, energy: Any) -> np.ndarray:
+        e, slope, log = self._pieces(energy)
+        line = self.values[:-1] + slope * (e - self.energies[:-1])
+        pieces = line * (log[..., :-1] - log[..., 1:]) - np.diff(self.values)
+        return pieces.sum(axis=-1) / (2 * np.pi)
+
+    def self_energy_derivative(self, energy: Any) -> np.ndarray:
+        # d/dE of the pieces: q log[(E-a)/(E-b)] + line (1/(E-a) - 1/(E-b)); the second terms cancel between
+        # neighbouring pieces because Gamma is continuous and zero at the ends.
+        _, slope, log = self._pieces(energy)
+        return (slope * (log[..., :-1] - log[..., 1:])).sum(axis=-1) / (2 * np.pi)
+
+    def broadening(self, energy: Any) -> np.ndarray:
+        return np.interp(np.asarray(energy, dtype=float), self.energies, self.values, left=0.0, right=0.0)
+
+
+def _upper(energy: Any) -> np.ndarray:
+    """`energy` as a complex array in the closed upper half plane; -0 and real values mean E + i0."""
+    e = np.asarray(energy, dtype=complex)
+    if np.any(e.imag < 0):
+        raise ValueError(f"energy: {e[e.imag < 0].flat[0]}; allowed: Im E >= 0 (Sigma is the retarded self-energy)")
+    return e.real + 1j * np.abs(e.imag)

@@ -1,0 +1,107 @@
+"""Textures: arrays of unit vectors, one moment for each site of the wire.
+
+Plain arrays in, plain arrays out; every builder returns shape (n_sites, 3) with |M_i| = 1 to round-off.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from llgnegf._checks import Problems
+
+
+def bloch_wall(n_sites: int, center: float, width: float) -> np.ndarray:
+    """Head-to-head Bloch wall of PRL 125, 187202.
+
+    M_i = (-sech u tanh u, sech^2 u, tanh u), u = (center - z_i)/width, z_i = 1 .. n_sites
+    (the paper prints M^x without the division by the width; |M| = 1 needs it).
+
+    Args:
+        n_sites: Number of moments.
+        center: Position of the wall in lattice constants; the first site is at 1.
+        width: Width of the wall in lattice constants, positive.
+
+    Returns:
+        Unit vectors, shape (n_sites, 3).
+
+    Raises:
+        ValueError: For each argument that is not of this kind.
+    """
+    sech, tanh = _wall_profile("bloch_wall", n_sites, center, width)
+    return _normalised(np.stack([-sech * tanh, sech**2, tanh], axis=1))
+
+
+def neel_wall(n_sites: int, center: float, width: float) -> np.ndarray:
+    """Coplanar Neel wall of the paper's supplement: M_i = (0, sech u, tanh u), u = (center - z_i)/width.
+
+    Arguments, shape and errors as for `bloch_wall`.
+    """
+    sech, tanh = _wall_profile("neel_wall", n_sites, center, width)
+    return _normalised(np.stack([np.zeros_like(sech), sech, tanh], axis=1))
+
+
+def uniform(n_sites: int, direction: Any = "z") -> np.ndarray:
+    """All moments along `direction` ('x', 'y', 'z' or a non-zero 3-vector); shape (n_sites, 3)."""
+    problems = Problems("uniform")
+    count = problems.integer("n_sites", n_sites, "an integer >= 1", lambda n: n >= 1)
+    axis = problems.axis("direction", direction)
+    problems.raise_all()
+    assert count is not None and axis is not None
+    return np.tile(_normalised(axis), (count, 1))
+
+
+def cone(n_sites: int, angle: float, azimuth: Any = 0.0, axis: Any = "z") -> np.ndarray:
+    """Moments on a cone: M_i = cos(angle) a + sin(angle) [cos(azimuth_i) e_1 + sin(azimuth_i) e_2].
+
+    (e_1, e_2, a) is right-handed. About z it is (x, y, z), about x (y, z, x), about y (z, x, y); about a
+    general axis e_1 is the cyclic successor of the axis' largest component, made orthogonal to the axis.
+
+    Args:
+        n_sites: Number of moments.
+        angle: Cone angle in rad.
+        azimuth: Azimuth in rad, one number or one for each site.
+        axis: 'x', 'y', 'z' or a non-zero 3-vector.
+
+    Returns:
+        Unit vectors, shape (n_sites, 3).
+
+    Raises:
+        ValueError: For each argument that is not of this kind.
+    """
+    problems = Problems("cone")
+    count = problems.integer("n_sites", n_sites, "an integer >= 1", lambda n: n >= 1)
+    theta = problems.number("angle", angle, "a finite number, in rad")
+    phi = None if count is None else problems.per_site("azimuth", azimuth, count, "finite, in rad")
+    unit = problems.axis("axis", axis)
+    problems.raise_all()
+    assert phi is not None and unit is not None
+    e1, e2 = transverse_axes(unit)
+    transverse = np.outer(np.cos(phi), e1) + np.outer(np.sin(phi), e2)
+    return _normalised(np.cos(theta) * unit + np.sin(theta) * transverse)
+
+
+def transverse_axes(axis: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Unit vectors e_1, e_2 that make (e_1, e_2, axis) right-handed (see `cone` for the choice)."""
+    start = np.zeros(3)
+    start[(int(np.argmax(np.abs(axis))) + 1) % 3] = 1.0
+    e1 = _normalised(start - (start @ axis) * axis)
+    return e1, np.cross(axis, e1)
+
+
+def _wall_profile(owner: str, n_sites: int, center: float, width: float) -> tuple[np.ndarray, np.ndarray]:
+    """sech u and tanh u with u = (center - z)/width at z = 1 .. n_sites."""
+    problems = Problems(owner)
+    count = problems.integer("n_sites", n_sites, "an integer >= 1", lambda n: n >= 1)
+    middle = problems.number("center", center, "a finite number, in lattice constants")
+    scale = problems.number("width", width, "a finite number > 0, in lattice constants", lambda w: w > 0)
+    problems.raise_all()
+    assert count is not None
+    u = (middle - np.arange(1, count + 1)) / scale
+    decay = np.exp(-np.abs(u))  # 1/cosh would overflow far from a narrow wall
+    return 2 * decay / (1 + decay**2), np.tanh(u)
+
+
+def _normalised(vectors: np.ndarray) -> np.ndarray:
+    return vectors / np.linalg.norm(vectors, axis=-1, keepdims=True)
