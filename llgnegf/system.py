@@ -6,7 +6,7 @@ Knows nothing of how moments move; the solvers add that.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import numpy as np
@@ -72,6 +72,10 @@ class OpenSystem:
     def is_closed(self) -> bool:
         """True when no channel is coupled: discrete levels."""
         return not any(self.lead_channels)
+
+    def frozen_at(self, time: float) -> OpenSystem:
+        """The same system with every time-dependent voltage replaced by its value at `time` (fs)."""
+        return replace(self, leads=[replace(lead, voltage=lead.voltage_at(time)) for lead in self.leads])
 
     def chemical_potentials(self, time: float = 0.0) -> np.ndarray:
         """mu_p + V_p(t) of every lead in eV at `time` (fs), shape (n_leads,)."""

@@ -1,0 +1,203 @@
+"""Explicit Runge-Kutta integration of the whole state, adaptive or with a fixed step, restartable bit for bit.
+
+Knows nothing of physics: it takes a right-hand side, and a norm of the error that the right-hand side's owner gives.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numba as nb
+import numpy as np
+
+from llgnegf.dynamics.tableaus import Tableau
+
+RightHandSide = Callable[[float, np.ndarray, np.ndarray], None]
+"""f(t, y, out): writes dy/dt into out."""
+
+SAFETY = 0.9
+SMALLEST_FACTOR, LARGEST_FACTOR = 0.2, 5.0
+
+
+class IntegrationStopped(RuntimeError):
+    """A run that cannot go on: the message has the time, the quantity and the cause."""
+
+
+@dataclass
+class Progress:
+    """Counters of an integration; all of them survive a restart."""
+
+    accepted: int = 0
+    rejected: int = 0
+    error_sum: float = 0.0
+
+
+@nb.njit(cache=True)
+def _combine(y, stages, weights, step, out):  # type: ignore[no-untyped-def]
+    """out = y + step * sum_j weights_j stages_j, block by block so that each block stays in cache."""
+    size = y.size
+    block = 2048
+    for start in range(0, size, block):
+        stop = min(start + block, size)
+        out[start:stop] = y[start:stop]
+        for j in range(weights.size):
+            if weights[j] != 0.0:
+                w = step * weights[j]
+                row = stages[j]
+                for i in range(start, stop):
+                    out[i] += w * row[i]
+
+
+@nb.njit(cache=True)
+def _largest(stages, weights, low, high):  # type: ignore[no-untyped-def]
+    """max_i |sum_j weights_j stages_ji| over low <= i < high; NaN if any entry is."""
+    largest = 0.0
+    block = 2048
+    buffer = np.empty(block)
+    for start in range(low, high, block):
+        stop = min(start + block, high)
+        buffer[:] = 0.0
+        for j in range(weights.size):
+            if weights[j] != 0.0:
+                w = weights[j]
+                row = stages[j]
+                for i in range(start, stop):
+                    buffer[i - start] += w * row[i]
+        for i in range(stop - start):
+            value = abs(buffer[i])
+            if not value <= largest:
+                largest = value
+    return largest
+
+
+class RungeKutta:
+    """One integration: state, time, step, and the method that carries them on.
+
+    Args:
+        function: The right-hand side.
+        time, state: Where to start; the state is copied.
+        tableau: The method.
+        tolerance: Largest local error of any component that an accepted step may have; None for a fixed step.
+        step: The fixed step, or the first step of an adaptive run.
+        sections: (name, start, stop) of the state's parts whose errors count (others are carried along), by which a
+            failure is reported.
+        after_step: Called with the new state after each accepted step (projection onto a constraint).
+
+    Raises:
+        ValueError: For a fixed step that is not positive, or an adaptive run with a method without error estimate.
+    """
+
+    def __init__(
+        self,
+        function: RightHandSide,
+        time: float,
+        state: np.ndarray,
+        tableau: Tableau,
+        tolerance: float | None,
+        step: float,
+        sections: list[tuple[str, int, int]],
+        after_step: Callable[[np.ndarray], None] | None = None,
+    ) -> None:
+        if not step > 0:
+            raise ValueError(f"step: {step}; allowed: a number > 0")
+        if tolerance is not None and tableau.errors.size == 0:
+            raise ValueError(f"integrator: {tableau.name!r} has no error estimate; allowed: a fixed step with it")
+        self.function, self.tableau, self.tolerance = function, tableau, tolerance
+        self.time, self.state, self.step = float(time), np.array(state, dtype=float), float(step)
+        self.sections = sections
+        self.after_step = after_step
+        self.progress = Progress()
+        self._stages = np.zeros((tableau.b.size, self.state.size))
+        self._trial = np.zeros_like(self.state)
+        self._fresh = False
+
+    def advance(self, target: float) -> None:
+        """Integrate to `target` exactly; raises IntegrationStopped on NaN or a step below round-off."""
+        while self.time < target:
+            remaining = target - self.time
+            count = max(1, int(np.ceil(remaining / self.step * (1 - 1e-12))))
+            # The last steps before a target are made equal, so that no sliver is left over.
+            step = remaining / count if count <= 4 or self.tolerance is None else self.step
+            self._check_round_off(step)
+            error = self._try(step)
+            if self.tolerance is None or error <= 1.0:
+                self._accept(target if count == 1 else self.time + step, error)
+            else:
+                self.progress.rejected += 1
+            self._control(step, error, limited=step < self.step)
+
+    def checkpoint(self) -> dict[str, Any]:
+        """All that a later `restore` needs to go on with the same bits."""
+        return {
+            "time": self.time, "step": self.step, "state": self.state.copy(),
+            "accepted": self.progress.accepted, "rejected": self.progress.rejected,
+            "error_sum": self.progress.error_sum,
+        }  # fmt: skip
+
+    def restore(self, checkpoint: dict[str, Any]) -> None:
+        """Continue from what `checkpoint` gave."""
+        self.time, self.step = float(checkpoint["time"]), float(checkpoint["step"])
+        self.state[:] = checkpoint["state"]
+        accepted, rejected = int(checkpoint["accepted"]), int(checkpoint["rejected"])
+        self.progress = Progress(accepted, rejected, float(checkpoint["error_sum"]))
+        self._fresh = False
+
+    def _try(self, step: float) -> float:
+        """Fill the stages and the trial state for one step; the local error in units of the tolerance."""
+        t = self.tableau
+        if not self._fresh:
+            self.function(self.time, self.state, self._stages[0])
+            self._fresh = True
+        for i in range(1, t.b.size):
+            _combine(self.state, self._stages, t.a[i, :i], step, self._trial)
+            self.function(self.time + t.c[i] * step, self._trial, self._stages[i])
+        _combine(self.state, self._stages, t.b, step, self._trial)
+        if self.tolerance is None:
+            return 0.0
+        return self._error(step) / self.tolerance
+
+    def _error(self, step: float) -> float:
+        """Largest local error over all sections; for two estimates the combination of DOP853."""
+        worst = 0.0
+        for _, start, stop in self.sections:
+            size = [_largest(self._stages, row, start, stop) for row in self.tableau.errors]
+            error = size[0]
+            if len(size) == 2 and size[0] > 0:
+                error = size[0] ** 2 / np.sqrt(size[0] ** 2 + 0.01 * size[1] ** 2)
+            if not error <= worst:
+                worst = error
+        return step * worst
+
+    def _accept(self, time: float, error: float) -> None:
+        self.time = time
+        self.state, self._trial = self._trial, self.state
+        if self.after_step is not None:
+            self.after_step(self.state)
+        self.progress.accepted += 1
+        self.progress.error_sum += error * (self.tolerance or 0.0)
+        self._fresh = False
+        if not np.isfinite(self.state).all():
+            self._stop("is not finite")
+
+    def _control(self, step: float, error: float, limited: bool) -> None:
+        """The next step from the last error; a step cut short for a target says nothing against a longer one."""
+        if self.tolerance is None:
+            return
+        if not np.isfinite(error):
+            factor = SMALLEST_FACTOR
+        else:
+            factor = SAFETY * max(error, 1e-12) ** (-1 / self.tableau.error_order)
+        proposal = step * min(LARGEST_FACTOR, max(SMALLEST_FACTOR, factor))
+        self.step = max(self.step, proposal) if limited and error <= 1.0 else proposal
+
+    def _check_round_off(self, step: float) -> None:
+        if self.time + 0.01 * step == self.time:
+            self._stop(f"needs a step of {step:.3g}, below round-off")
+
+    def _stop(self, cause: str) -> None:
+        state = self._trial if np.isfinite(self.state).all() else self.state
+        names = [name for name, a, b in self.sections if not np.isfinite(state[a:b]).all()]
+        quantity = ", ".join(names) or "the state"
+        raise IntegrationStopped(f"stopped at t/hbar = {self.time:.6g} 1/eV: {quantity} {cause}")

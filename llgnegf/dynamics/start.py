@@ -1,0 +1,251 @@
+"""Starting states of the propagator: thermal, steady and partitioned.
+
+All of them are built from resolvents of the extended Hamiltonian h at complex energies (thermal), a linear solve on top
+of that (steady), or nothing but the isolated device (partitioned). `equation` defines h, the blocks and the poles.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import scipy.linalg
+
+from llgnegf.dynamics.equation import ElectronArrays
+from llgnegf.poles.channels import PoleSystem
+
+
+@dataclass(frozen=True, eq=False)
+class Blocks:
+    """rho (n, n), C_device,mode (n, M), C_mode,mode (M, M) and the Fermi vectors v (n + M, K)."""
+
+    density_matrix: np.ndarray
+    device_mode: np.ndarray
+    mode_block: np.ndarray
+    vectors: np.ndarray
+
+
+class _Frozen:
+    """The extended Hamiltonian h of frozen moments and voltages, with the poles of every channel."""
+
+    def __init__(self, poles: PoleSystem, moments: np.ndarray, time: float = 0.0) -> None:
+        system = poles.system
+        self.poles = poles
+        self.arrays = a = ElectronArrays(poles)
+        self.hamiltonian = system.electrons.hamiltonian_at(moments)
+        voltage = system.voltages(time)[a.lead] if a.lead.size else np.zeros(0)
+        self.chi = a.chi + voltage[a.mode_channel]
+        self.z = a.z + voltage[a.vector_channel]
+        self.u = np.array([c.vector for c in poles.channels]).reshape(-1, a.n).T
+        self.mu = system.chemical_potentials(time)
+
+    def resolvent(self, energies: np.ndarray) -> np.ndarray:
+        """G(E) = [E - H - Sigma(E)]^-1 on the device for Im E > 0, (n_energies, n, n); Sigma from the modes."""
+        a = self.arrays
+        channel = np.zeros((energies.size, a.lead.size), dtype=complex) - 0.5j * a.wide
+        terms = a.s * a.kappa / (energies[:, None] - self.chi)
+        for q in range(a.lead.size):
+            channel[:, q] += terms[:, a.offset[q] : a.offset[q + 1]].sum(axis=1)
+        sigma = np.einsum("nq,eq,mq->enm", self.u, channel, self.u.conj())
+        return np.linalg.inv(energies[:, None, None] * np.eye(a.n) - self.hamiltonian - sigma)
+
+    def density_matrix(self, mu: float) -> np.ndarray:
+        """rho = 1/2 + sum_m r_m [G(z_m^*) + G(z_m^*)^dag] at the common chemical potential mu."""
+        assert self.poles.fermi is not None
+        z, r = self.poles.fermi.poles(mu, self.poles.system.kT)
+        half = np.einsum("m,mab->ab", r, self.resolvent(z.conj()))
+        return 0.5 * np.eye(self.arrays.n) + half + half.conj().T
+
+    def fermi_vectors(self) -> np.ndarray:
+        """Stationary v_k = c_k G_ext(z_k^*) u_q, (n + M, K); the mode rows are kappa_y u_y^dag v/(z^* - chi_y)."""
+        a = self.arrays
+        if a.z.size == 0:
+            return np.zeros((a.n + a.chi.size, 0), dtype=complex)
+        green = self.resolvent(self.z.conj())
+        source = self.u[:, a.vector_channel]
+        device = a.c * np.einsum("kab,bk->ak", green, source)
+        projected = self.u.conj().T[a.mode_channel] @ device
+        modes = a.kappa[:, None] * projected / (self.z.conj() - self.chi[:, None])
+        return np.concatenate([device, modes])
+
+    def sources(self, mu: np.ndarray) -> np.ndarray:
+        """(b_y f(chi_y)/s_y)^* of every mode for the chemical potentials mu of the leads, levels shifted by V."""
+        a = self.arrays
+        occupation = np.concatenate(
+            [np.zeros(0)]
+            + [
+                self.poles.occupation(self.chi[a.offset[q] : a.offset[q + 1]], mu[a.lead[q]])
+                for q in range(a.lead.size)
+            ]
+        )
+        return (a.kappa * occupation).conj()
+
+
+def thermal(poles: PoleSystem, moments: np.ndarray) -> Blocks:
+    """Equilibrium of device and attached leads at the common chemical potential, for frozen moments.
+
+        rho      = 1/2 + sum_m r_m [G(z_m^*) + G(z_m^*)^dag]
+        v_k      = c_k G_ext(z_k^*) u_q
+        s_y C_dy = -b_y^* sum_m r_m [G(z_m^*)^dag/(chi_y^* - z_m) + G(z_m^*)/(chi_y^* - z_m^*)] u_q
+        C_xx'    = -[kappa_x u_x^dag C_dx' - (kappa_x' u_x'^dag C_dx)^*]/(chi_x - chi_x'^*)
+
+    from rho = int dE/2pi A f and P_qy = int dE/2pi A u_q b_y^* [f(E) - f(chi_y^*)]/(E - chi_y^*), A = i(G - G^dag),
+    with the rational f: partial fractions, and every integral closed around a single pole of f. Bound states sit on
+    the real axis, where nothing is evaluated, and so come out right.
+
+    Raises:
+        ValueError: If the leads have different chemical potentials.
+    """
+    system = poles.system
+    if system.is_closed:
+        return _isolated(poles, moments)
+    frozen = _Frozen(poles, moments)
+    mu = frozen.mu[[c.lead for c in poles.channels]]
+    if np.ptp(mu) > 1e-12 * max(1.0, float(np.abs(mu).max())):
+        raise ValueError(
+            f"start: 'thermal' with chemical potentials {frozen.mu.tolist()} eV at t = 0; allowed: 'steady' or "
+            "'partitioned' when the leads are not in equilibrium with one another"
+        )
+    return _equilibrium(frozen, float(mu[0]), frozen.fermi_vectors())
+
+
+def _equilibrium(frozen: _Frozen, mu: float, vectors: np.ndarray) -> Blocks:
+    """The thermal blocks at the common chemical potential mu (formulas in `thermal`)."""
+    a = frozen.arrays
+    assert frozen.poles.fermi is not None
+    z, r = frozen.poles.fermi.poles(mu, frozen.poles.system.kT)
+    green = frozen.resolvent(z.conj())
+    rho = frozen.density_matrix(mu)
+    u = frozen.u[:, a.mode_channel]
+    chi = frozen.chi.conj()
+    retarded = np.einsum("mab,by,my->ay", green, u, r[:, None] / (chi - z.conj()[:, None]))
+    advanced = np.einsum("mba,by,my->ay", green.conj(), u, r[:, None] / (chi - z[:, None]))
+    device_mode = -(a.s * a.kappa).conj() * (retarded + advanced) / a.s
+    return Blocks(rho, device_mode, _mode_block(frozen, device_mode), vectors)
+
+
+def adiabatic_density_matrix(poles: PoleSystem, moments: np.ndarray, time: float = 0.0) -> np.ndarray:
+    """Equilibrium rho, (2N, 2N), of device and leads for the moments and voltages of an instant (fs).
+
+    It uses the leads and the Fermi function of the run, so that their expansion errors cancel in the difference
+    rho(t) - rho_adiabatic. The chemical potential is the mean over the leads of that instant.
+    """
+    system = poles.system
+    if system.is_closed:
+        return isolated_equilibrium(system.electrons.hamiltonian_at(moments), system.fermi_energy, system.kT)
+    frozen = _Frozen(poles, moments, time)
+    mu = float(np.mean(frozen.mu[np.unique(frozen.arrays.lead)]))
+    return frozen.density_matrix(mu)
+
+
+def _mode_block(frozen: _Frozen, device_mode: np.ndarray) -> np.ndarray:
+    """Stationary C_mode,mode for a given C_device,mode; Hermitian by construction."""
+    a = frozen.arrays
+    driven = a.kappa[:, None] * (frozen.u.conj().T[a.mode_channel] @ device_mode)
+    return -(driven - driven.conj().T) / (frozen.chi[:, None] - frozen.chi.conj())
+
+
+def steady(poles: PoleSystem, moments: np.ndarray) -> Blocks:
+    """Stationary state of the system frozen at t = 0, each lead with its own voltage and chemical potential.
+
+    The equilibrium state at the mean chemical potential plus the difference X, which is linear in the differences of
+    the sources and solves the Sylvester equation -i (h X - X h^dag) + source = 0. A state that no lead damps (a bound
+    state, where h has a real eigenvalue) keeps its equilibrium occupation at that mean: no lead determines it.
+
+    Raises:
+        ValueError: For a closed system, which has no leads to settle with.
+    """
+    if poles.system.is_closed:
+        raise ValueError("start: 'steady' for a closed system; allowed: 'thermal' (nothing damps a closed system)")
+    frozen = _Frozen(poles, moments)
+    a = frozen.arrays
+    mean = float(np.mean(frozen.mu[np.unique(a.lead)]))
+    vectors = frozen.fermi_vectors()
+    reference = _equilibrium(frozen, mean, vectors)
+    if np.ptp(frozen.mu[a.lead]) == 0:
+        return reference
+    h = _extended(frozen)
+    u = np.concatenate([frozen.u, np.zeros((a.chi.size, a.lead.size))])
+    drive = np.zeros_like(h)
+    for q in range(a.lead.size):
+        k = slice(a.first[q], a.first[q + 1])
+        drive += np.outer(vectors[:, k].sum(axis=1) - _vectors_at(frozen, q, mean), u[:, q].conj())
+    difference = frozen.sources(frozen.mu) - frozen.sources(np.full_like(frozen.mu, mean))
+    drive[: a.n, a.n :] -= frozen.u[:, a.mode_channel] * difference
+    source = 1j * (drive - drive.conj().T)
+    change = _sylvester(h, source)
+    rho = reference.density_matrix + change[: a.n, : a.n]
+    device_mode = reference.device_mode + change[: a.n, a.n :]
+    return Blocks(rho, device_mode, reference.mode_block + change[a.n :, a.n :], vectors)
+
+
+def _vectors_at(frozen: _Frozen, q: int, mu: float) -> np.ndarray:
+    """S_q (n + M,) of channel q if its chemical potential were mu, its levels unchanged."""
+    a = frozen.arrays
+    assert frozen.poles.fermi is not None
+    z, r = frozen.poles.fermi.poles(mu, frozen.poles.system.kT)
+    voltage = frozen.poles.system.voltages(0.0)[a.lead[q]]
+    c = (1j * r * frozen.poles.channels[q].broadening(z - voltage)).conj()
+    device = np.einsum("k,kab,b->ak", c, frozen.resolvent(z.conj()), frozen.u[:, q])
+    projected = frozen.u.conj().T[a.mode_channel] @ device
+    modes = a.kappa[:, None] * projected / (z.conj() - frozen.chi[:, None])
+    return np.concatenate([device, modes]).sum(axis=1)
+
+
+def _extended(frozen: _Frozen) -> np.ndarray:
+    """h as a dense (n + M, n + M) matrix; used once, for the start."""
+    a = frozen.arrays
+    u = frozen.u[:, a.mode_channel]
+    h = np.diag(np.concatenate([np.zeros(a.n), frozen.chi])).astype(complex)
+    h[: a.n, : a.n] = frozen.hamiltonian - 0.5j * (frozen.u * a.wide) @ frozen.u.conj().T
+    h[: a.n, a.n :] = u * a.s
+    h[a.n :, : a.n] = a.kappa[:, None] * u.conj().T
+    return h
+
+
+def _sylvester(h: np.ndarray, source: np.ndarray) -> np.ndarray:
+    """X with -i (h X - X h^dag) + source = 0, zero on pairs of undamped states; Schur form of h."""
+    t, q = scipy.linalg.schur(h, output="complex")
+    energy = np.diag(t)
+    undamped = energy.imag > -1e-11
+    right = -1j * (q.conj().T @ source @ q)
+    if undamped.any():
+        # A bound state drifts at a rate source/width = 0/0; moving it off the axis leaves it where it was.
+        t = t - 1j * np.diag(np.where(undamped, 1e-6, 0.0))
+        right[np.ix_(undamped, undamped)] = 0
+    solution, scale, info = scipy.linalg.lapack.ztrsyl(t, t, right, trana="N", tranb="C", isgn=-1)
+    if info != 0:
+        raise ValueError("start: 'steady' has a mode that no lead damps; allowed: 'thermal' or 'partitioned'")
+    change = q @ (solution * scale) @ q.conj().T
+    return 0.5 * (change + change.conj().T)
+
+
+def partitioned(
+    poles: PoleSystem, moments: np.ndarray, initial_density_matrix: np.ndarray | None = None
+) -> Blocks:
+    """Leads attached at t = 0 to the isolated device: no correlation with the leads, v = P = 0.
+
+    The device starts in its own equilibrium f(H(0)) at the system's Fermi energy, or in `initial_density_matrix`.
+    """
+    return _isolated(poles, moments, initial_density_matrix)
+
+
+def _isolated(poles: PoleSystem, moments: np.ndarray, rho: np.ndarray | None = None) -> Blocks:
+    system = poles.system
+    arrays = ElectronArrays(poles)
+    n, m, k = arrays.n, arrays.chi.size, arrays.z.size
+    if rho is None:
+        rho = isolated_equilibrium(system.electrons.hamiltonian_at(moments), system.fermi_energy, system.kT)
+    zero = np.zeros((m, m), dtype=complex)
+    return Blocks(rho, np.zeros((n, m), dtype=complex), zero, np.zeros((n + m, k), dtype=complex))
+
+
+def isolated_equilibrium(hamiltonian: np.ndarray, mu: float, kT: float) -> np.ndarray:
+    """f(H) of a closed device; at kT = 0 levels at mu (within 1e-12 eV) are half filled."""
+    levels, states = np.linalg.eigh(hamiltonian)
+    x = levels - mu
+    if kT > 0:
+        occupation = 0.5 - 0.5 * np.tanh(0.5 * x / kT)
+    else:
+        occupation = np.where(np.abs(x) < 1e-12, 0.5, (x < 0).astype(float))
+    return (states * occupation) @ states.conj().T

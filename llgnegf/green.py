@@ -1,0 +1,139 @@
+"""Retarded Green functions of a device with static leads, batched over energies.
+
+The linear algebra under `equilibrium`, `steady_state` and `rotating_frame`; takes its channels from `system`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from llgnegf.spectra import Spectrum
+
+
+@dataclass(frozen=True, eq=False)
+class StaticChannel:
+    """A lead channel of a stationary problem: Sigma_q(E - shift) u u^dag, filled up to `chemical_potential`.
+
+    Attributes:
+        vector: Device vector u, (2N,).
+        spectrum: Self-energy of the channel.
+        shift: Energy in eV by which the channel's levels are raised (voltage, rotating frame).
+        chemical_potential: mu of the channel in eV, everything included.
+        lead: Number of the lead it belongs to.
+        spin: +1 or -1 for a channel of spin up or down along the rotation axis, 0 where spin is not resolved.
+    """
+
+    vector: np.ndarray
+    spectrum: Spectrum
+    shift: float
+    chemical_potential: float
+    lead: int
+    spin: int = 0
+
+
+@dataclass(frozen=True, eq=False)
+class StaticDevice:
+    """A time-independent device: Hamiltonian (2N, 2N) in eV and its lead channels.
+
+        G(E) = [E - H - Sigma(E)]^-1,    Sigma(E) = sum_q Sigma_q(E - shift_q) u_q u_q^dag,    Im E >= 0
+    """
+
+    hamiltonian: np.ndarray
+    channels: tuple[StaticChannel, ...]
+
+    @property
+    def size(self) -> int:
+        """Dimension 2N of the device."""
+        return self.hamiltonian.shape[0]
+
+    @cached_property
+    def vectors(self) -> np.ndarray:
+        """Device vectors of the channels as columns, (2N, n_channels)."""
+        columns = [c.vector for c in self.channels]
+        return np.array(columns, dtype=complex).reshape(-1, self.size).T
+
+    @cached_property
+    def spins(self) -> np.ndarray:
+        """Spin +1, -1 or 0 of each channel, (n_channels,)."""
+        return np.array([c.spin for c in self.channels], dtype=float)
+
+    @cached_property
+    def leads(self) -> np.ndarray:
+        """Lead number of each channel, (n_channels,)."""
+        return np.array([c.lead for c in self.channels], dtype=int)
+
+    @cached_property
+    def levels(self) -> tuple[np.ndarray, np.ndarray]:
+        """Eigenvalues (2N,) and eigenvectors (2N, 2N, columns) of the Hamiltonian without leads."""
+        energies, states = np.linalg.eigh(self.hamiltonian)
+        return energies, states
+
+    def self_energies(self, energy: np.ndarray) -> np.ndarray:
+        """Sigma_q(E - shift_q) in eV, (n, n_channels), for energies (n,) with Im E >= 0."""
+        return self._stack([c.spectrum.self_energy(energy - c.shift) for c in self.channels], energy)
+
+    def self_energy_derivatives(self, energy: np.ndarray) -> np.ndarray:
+        """dSigma_q/dE at E - shift_q, (n, n_channels)."""
+        return self._stack([c.spectrum.self_energy_derivative(energy - c.shift) for c in self.channels], energy)
+
+    def broadenings(self, energy: np.ndarray) -> np.ndarray:
+        """Gamma_q(E - shift_q) in eV, (n, n_channels), for real energies (n,)."""
+        return self._stack([c.spectrum.broadening(energy - c.shift) for c in self.channels], energy).real
+
+    def on_device(self, weights: np.ndarray) -> np.ndarray:
+        """sum_q w_q u_q u_q^dag, (n, 2N, 2N), for weights (n, n_channels)."""
+        return (self.vectors * weights[:, None, :]) @ self.vectors.conj().T
+
+    def retarded(self, energy: np.ndarray) -> np.ndarray:
+        """G(E) in 1/eV, (n, 2N, 2N), for energies (n,) with Im E >= 0: one batched inversion."""
+        inverse = -self.hamiltonian - self.on_device(self.self_energies(energy))
+        diagonal = np.arange(self.size)
+        inverse[:, diagonal, diagonal] += energy[:, None]
+        return np.linalg.inv(inverse)
+
+    def retarded_columns(self, origin: np.ndarray, offset: np.ndarray) -> np.ndarray:
+        """V^dag G(E) u_q at the real energies E = origin + offset: (n, 2N, n_channels), V the eigenvectors of H.
+
+        In the basis of the levels eps_k the diagonal of E - H is (origin - eps_k) + offset. With a level as the
+        origin and the offset kept apart, a resonance is resolved however narrow it is against |E| * 1e-16.
+        """
+        energies, states = self.levels
+        projected = states.conj().T @ self.vectors
+        weights = self.self_energies(origin + offset)
+        distances = (origin[:, None] - energies) + offset[:, None]
+        columns, trusted = _low_rank_columns(distances, projected, weights)
+        if not trusted.all():
+            columns[~trusted] = _dense_columns(distances[~trusted], projected, weights[~trusted])
+        return columns
+
+    def _stack(self, columns: list[np.ndarray], energy: np.ndarray) -> np.ndarray:
+        if not columns:
+            return np.zeros((energy.size, 0), dtype=complex)
+        return np.stack(columns, axis=-1)
+
+
+def _low_rank_columns(
+    distances: np.ndarray, projected: np.ndarray, weights: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """(D^-1 - u S u^dag)^-1 u = D u (1 - S u^dag D u)^-1 with diagonal D = 1/`distances`, and where it can be trusted.
+
+    O(N n_channels^2) for each energy instead of O(N^3). Next to a level S u^dag D u is large and must cancel against
+    D u: beyond 1e4 more than 4 of 16 digits would go.
+    """
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+        scaled = projected / distances[:, :, None]
+        product = weights[:, :, None] * (projected.conj().T @ scaled)
+        trusted = (np.abs(product) <= 1e4).all(axis=(1, 2))
+    scaled[~trusted], product[~trusted] = 0.0, 0.0
+    return scaled @ np.linalg.inv(np.eye(weights.shape[1]) - product), trusted
+
+
+def _dense_columns(distances: np.ndarray, projected: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """The same by one batched solution of the full equations."""
+    inverse = -(projected * weights[:, None, :]) @ projected.conj().T
+    diagonal = np.arange(distances.shape[1])
+    inverse[:, diagonal, diagonal] += distances
+    return np.linalg.solve(inverse, np.broadcast_to(projected, (distances.shape[0], *projected.shape)))

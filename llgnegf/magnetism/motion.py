@@ -1,0 +1,145 @@
+"""Prescribed motion of the moments: at rest, in steady precession, or any function of time.
+
+What `simulate` takes in place of a `Magnet`; times in fs, energies in eV.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from llgnegf._checks import UNIT_TOLERANCE, Problems
+from llgnegf.units import HBAR
+
+
+@dataclass(frozen=True, eq=False)
+class Frozen:
+    """Moments at rest, `texture` (N, 3) unit vectors."""
+
+    texture: Any
+
+    def __post_init__(self) -> None:
+        problems = Problems("Frozen")
+        texture = problems.moments("texture", self.texture)
+        problems.raise_all()
+        object.__setattr__(self, "texture", texture)
+
+    @property
+    def n_sites(self) -> int:
+        """Number of moments N."""
+        return len(self.texture)
+
+    def moments(self, time: float) -> np.ndarray:
+        """M(t), (N, 3), at `time` in fs."""
+        return self.texture
+
+    def velocity(self, time: float) -> np.ndarray:
+        """dM/dt in 1/fs, (N, 3)."""
+        return np.zeros_like(self.texture)
+
+
+@dataclass(frozen=True, eq=False)
+class Precession:
+    """Steady precession of a texture about an axis, counter-clockwise, M_i(t) = R(axis, phase(t)) M_i(0).
+
+        phase(t) = w [t - (ramp/pi) sin(pi t/ramp)]/2  for t < ramp,   w (t - ramp/2) after it,   w = energy/hbar
+
+    so that the angular velocity rises smoothly from 0 to w; without a ramp it starts with w at t = 0.
+
+    Args:
+        texture: M_i(0), (N, 3) unit vectors.
+        energy: hbar w in eV; negative for clockwise.
+        axis: 'x', 'y', 'z' or a non-zero 3-vector.
+        ramp: Switch-on time in fs, >= 0.
+
+    Raises:
+        ValueError: One line for each argument that is not of this kind.
+    """
+
+    texture: Any
+    energy: float
+    axis: Any = "z"
+    ramp: float = 0.0
+
+    def __post_init__(self) -> None:
+        problems = Problems("Precession")
+        texture = problems.moments("texture", self.texture)
+        problems.number("energy", self.energy, "a finite number, in eV")
+        axis = problems.axis("axis", self.axis)
+        problems.number("ramp", self.ramp, "a finite number >= 0, in fs", lambda x: x >= 0)
+        problems.raise_all()
+        assert texture is not None and axis is not None
+        object.__setattr__(self, "texture", texture)
+        object.__setattr__(self, "axis", axis)
+        along = np.outer(texture @ axis, axis)
+        # Rodrigues: R M = M_parallel + cos(phase) M_perp + sin(phase) axis x M
+        object.__setattr__(self, "_parts", (along, texture - along, np.cross(axis, texture)))
+
+    @property
+    def n_sites(self) -> int:
+        """Number of moments N."""
+        return len(self.texture)
+
+    def phase(self, time: float) -> float:
+        """Angle turned since t = 0, in rad, at `time` in fs."""
+        w = self.energy / HBAR
+        if time >= self.ramp:
+            return w * (time - 0.5 * self.ramp)
+        return 0.5 * w * (time - self.ramp / np.pi * np.sin(np.pi * time / self.ramp))
+
+    def angular_velocity(self, time: float) -> float:
+        """d(phase)/dt in rad/fs."""
+        w = self.energy / HBAR
+        return w if time >= self.ramp else 0.5 * w * (1 - np.cos(np.pi * time / self.ramp))
+
+    def moments(self, time: float) -> np.ndarray:
+        """M(t), (N, 3), at `time` in fs."""
+        phase = self.phase(time)
+        along, across, turned = self._parts  # type: ignore[attr-defined]
+        return along + np.cos(phase) * across + np.sin(phase) * turned
+
+    def velocity(self, time: float) -> np.ndarray:
+        """dM/dt in 1/fs, (N, 3)."""
+        return self.angular_velocity(time) * np.cross(self.axis, self.moments(time))
+
+
+@dataclass(frozen=True, eq=False)
+class Prescribed:
+    """Moments that follow any function of time.
+
+    Args:
+        function: t in fs -> (n_sites, 3) unit vectors; called at any t >= 0, must depend on t alone.
+
+    Raises:
+        ValueError: If `function` is not callable or gives no unit vectors at t = 0.
+    """
+
+    function: Callable[[float], Any]
+
+    def __post_init__(self) -> None:
+        problems = Problems("Prescribed")
+        if problems.check(callable(self.function), "function", self.function, "a function of time in fs"):
+            problems.moments("function(0.0)", self.function(0.0))
+        problems.raise_all()
+
+    @property
+    def n_sites(self) -> int:
+        """Number of moments N."""
+        return len(self.function(0.0))
+
+    def moments(self, time: float) -> np.ndarray:
+        """M(t), (N, 3), at `time` in fs; raises ValueError where the function gives no unit vectors."""
+        moments = np.asarray(self.function(time), dtype=float)
+        length = np.sqrt(np.einsum("ia,ia->i", moments, moments))
+        if not np.all(np.abs(length - 1) <= UNIT_TOLERANCE):
+            raise ValueError(f"Prescribed.function({time}): moments of length {length}; allowed: unit vectors")
+        return moments
+
+    def velocity(self, time: float) -> np.ndarray:
+        """dM/dt in 1/fs by central differences (one-sided at t = 0), (N, 3); error about 1e-10 of the rates."""
+        step = 1e-4
+        before = max(time - step, 0.0)
+        return (self.moments(time + step) - self.moments(before)) / (time + step - before)

@@ -1,0 +1,253 @@
+"""From an open system to poles: damped modes for every lead channel and Fermi poles for every lead.
+
+Stands between `system` and `dynamics`; the expansions themselves are in `coupling` and `fermi`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from llgnegf.leads import AnyLead, Channel, Lead
+from llgnegf.poles.coupling import CouplingPoles, fit_broadening, semicircle_poles
+from llgnegf.poles.fermi import FermiPoles, check_temperature, fermi_poles
+from llgnegf.spectra import ChainSpectrum, Spectrum, WideBandSpectrum
+from llgnegf.system import OpenSystem
+
+FARTHEST_POLE = (2.0, 3.0, None)
+"""Caps on the farthest Fermi pole in units of the spectral range, tried in this order: the pole sets the stiffness of
+an explicit step, but the tighter the cap, the larger the error that no number of poles removes."""
+
+
+@dataclass(frozen=True, eq=False)
+class PoleSpectrum:
+    """A lead channel whose self-energy is the sum of damped modes, Sigma(E) = sum_y b_y/(E - chi_y).
+
+    Given to `RotatingFrame` it makes the oracle use the very leads of the propagator, so that the error of the lead
+    expansion and that of the time integration are told apart. Gamma has tails outside the band of the lead it stands
+    for, hence the infinite support.
+    """
+
+    poles: CouplingPoles
+
+    @property
+    def support(self) -> tuple[float, float]:
+        return -np.inf, np.inf
+
+    @property
+    def is_zero(self) -> bool:
+        return not np.any(self.poles.weights)
+
+    def self_energy(self, energy: Any) -> np.ndarray:
+        return self.poles.self_energy(energy)
+
+    def self_energy_derivative(self, energy: Any) -> np.ndarray:
+        return self.poles.self_energy_derivative(energy)
+
+    def broadening(self, energy: Any) -> np.ndarray:
+        return np.real(self.poles.broadening(energy))
+
+
+def channel_poles(spectrum: Spectrum, tolerance: float) -> CouplingPoles:
+    """Damped modes of one lead channel with max_t |K(t) - K_fit(t)| <= tolerance K(0).
+
+    A semi-infinite chain is the unit semicircle shifted and scaled: chi = e + gamma chi_0, b = gamma_c^2 b_0. Every
+    other spectrum is fitted from its broadening. Raises ValueError for a wide band, which needs no modes.
+    """
+    if isinstance(spectrum, PoleSpectrum):
+        return spectrum.poles
+    if isinstance(spectrum, ChainSpectrum):
+        unit = semicircle_poles(tolerance)
+        scale = spectrum.coupling**2
+        return CouplingPoles(
+            energies=spectrum.onsite + abs(spectrum.hopping) * unit.energies,
+            weights=scale * unit.weights,
+            error=scale * unit.error,
+        )
+    if isinstance(spectrum, WideBandSpectrum):
+        raise ValueError("spectrum: a wide band; allowed: spectra with a finite band (the wide band needs no modes)")
+    low, high = spectrum.support
+    nodes = getattr(spectrum, "energies", None)
+    if nodes is None:
+        nodes = 0.5 * (low + high) - 0.5 * (high - low) * np.cos(np.linspace(0, np.pi, 801))
+    weight = np.trapezoid(spectrum.broadening(nodes), nodes) / (2 * np.pi)
+    return fit_broadening(nodes, np.maximum(spectrum.broadening(nodes), 0.0), tolerance * weight)
+
+
+def with_pole_leads(system: OpenSystem, tolerance: float) -> OpenSystem:
+    """The same system with every lead's exact self-energy replaced by its damped modes (wide bands stay).
+
+    Given to `RotatingFrame` it is the oracle of the propagator's own leads. `tolerance` bounds
+    max_t |K(t) - K_fit(t)|/K(0) of every channel; `simulate` takes rtol for it.
+    """
+    return _replace_leads(system, [_pole_channel(c, p, tolerance) for p, c in _channels(system)])
+
+
+def _channels(system: OpenSystem) -> list[tuple[int, Channel]]:
+    """(lead, channel) of every coupled channel, lead after lead."""
+    return [(p, channel) for p, channels in enumerate(system.lead_channels) for channel in channels]
+
+
+def _replace_leads(system: OpenSystem, channels: Sequence[PoleChannel]) -> OpenSystem:
+    """The system with its leads made of pole channels; leads that are not coupled stay."""
+    leads: list[AnyLead] = []
+    for p, lead in enumerate(system.leads):
+        own = [(c.vector, c.spectrum) for c in channels if c.lead == p]
+        rest = {"voltage": lead.voltage, "chemical_potential": lead.chemical_potential}
+        leads.append(Lead(own, **rest) if own else lead)
+    return replace(system, leads=leads)
+
+
+def spectral_bounds(system: OpenSystem, voltage: float = 0.0) -> tuple[float, float]:
+    """Lower and upper bound (eV) of the spectrum of device and leads together, for any moments.
+
+    Gershgorin: a device row reaches |H_0 row| + |J_sd| + the couplings c_q = sqrt(int Gamma dE/2pi) |u_q| attached to
+    it; a lead band reaches max(0, c_q - half of its half-width) beyond its edges (for a chain the first row has
+    radius gamma + gamma_c). `voltage` widens the bands by the largest |V| of the run. Wide bands are left out.
+    """
+    electrons = system.electrons
+    h = electrons.hamiltonian
+    center = h.diagonal().real
+    radius = np.asarray(abs(h).sum(axis=1)).ravel() - np.abs(center) + np.repeat(np.abs(electrons.j_sd), 2)
+    low, high = [], []
+    for channel in (c for channels in system.lead_channels for c in channels):
+        bottom, top = channel.spectrum.support
+        coupling = np.sqrt(_total_weight(channel.spectrum)) * np.abs(channel.vector)
+        radius = radius + coupling
+        if np.isfinite(bottom):
+            excess = max(0.0, float(np.linalg.norm(coupling)) - 0.25 * (top - bottom)) + abs(voltage)
+            low.append(bottom - excess)
+            high.append(top + excess)
+    return min([*low, float((center - radius).min())]), max([*high, float((center + radius).max())])
+
+
+def _total_weight(spectrum: Spectrum) -> float:
+    """K(0) = int Gamma dE/2pi, the squared coupling (eV^2); for a wide band the strength that bounds its level shift."""
+    if isinstance(spectrum, ChainSpectrum):
+        return spectrum.coupling**2
+    if isinstance(spectrum, PoleSpectrum):
+        return float(np.real(spectrum.poles.weights.sum()))
+    if isinstance(spectrum, WideBandSpectrum):
+        return (0.5 * spectrum.gamma) ** 2
+    low, high = spectrum.support
+    grid = np.linspace(low, high, 4001)
+    return float(np.trapezoid(spectrum.broadening(grid), grid) / (2 * np.pi))
+
+
+@dataclass(frozen=True, eq=False)
+class PoleChannel:
+    """One lead channel in poles: device vector, lead index, and damped modes or a wide-band Gamma (the other empty)."""
+
+    vector: np.ndarray
+    lead: int
+    energies: np.ndarray
+    weights: np.ndarray
+    wide_band: float
+    error: float
+
+    def broadening(self, energy: Any) -> np.ndarray:
+        """Gamma(E), continued to complex E: sum_y [i b/(E - chi) - i b^*/(E - chi^*)], or the constant Gamma."""
+        e = np.asarray(energy, dtype=complex)[..., None]
+        modes = 1j * self.weights / (e - self.energies) - 1j * self.weights.conj() / (e - self.energies.conj())
+        return modes.sum(axis=-1) + self.wide_band
+
+    @property
+    def spectrum(self) -> Spectrum:
+        """The self-energy of this channel as any solver takes it."""
+        if self.energies.size == 0:
+            return WideBandSpectrum(self.wide_band)
+        return PoleSpectrum(CouplingPoles(self.energies, self.weights, self.error))
+
+
+@dataclass(frozen=True, eq=False)
+class PoleSystem:
+    """An open system with leads and Fermi function in poles: all that the propagator needs to know of the leads.
+
+    Attributes:
+        system: The system that was expanded.
+        channels: Every coupled channel, lead after lead.
+        fermi: The Fermi poles in units of kT; None for a closed system.
+        spectral_range: E_max in eV that the Fermi poles cover on both sides of every chemical potential.
+    """
+
+    system: OpenSystem
+    channels: tuple[PoleChannel, ...]
+    fermi: FermiPoles | None
+    spectral_range: float
+
+    def with_pole_leads(self) -> OpenSystem:
+        """The system with these poles for leads, as the rotating-frame oracle takes it."""
+        return _replace_leads(self.system, self.channels)
+
+    @cached_property
+    def coupling_error(self) -> float:
+        """Largest certified max_t |K - K_fit| over the channels, eV^2."""
+        return max((c.error for c in self.channels), default=0.0)
+
+    def occupation(self, energy: np.ndarray, mu: float) -> np.ndarray:
+        """The rational Fermi function f(E) with chemical potential mu (eV), continued to complex E."""
+        assert self.fermi is not None
+        z, r = self.fermi.poles(mu, self.system.kT)
+        e = np.asarray(energy, dtype=complex)[..., None]
+        return 0.5 - (r / (e - z) + r / (e - z.conj())).sum(axis=-1)
+
+
+def expand(
+    system: OpenSystem,
+    coupling_tolerance: float,
+    fermi_tolerance: float,
+    largest_voltage: float = 0.0,
+    tail_tolerance: float = 1e-6,
+) -> PoleSystem:
+    """Expand the leads and the Fermi function of `system` in poles.
+
+    Args:
+        system: The open system; kT > 0 unless it is closed.
+        coupling_tolerance: Bound on max_t |K - K_fit|/K(0) of every channel.
+        fermi_tolerance: Bound on the error of f(E) over the whole spectrum.
+        largest_voltage: Largest |V_p(t)| of the run in eV, which widens the range that f must cover.
+        tail_tolerance: Error allowed in rho from the part of a wide-band spectrum that f does not cover.
+
+    Raises:
+        ValueError: For kT too small to be expanded, or tolerances that cannot be met.
+    """
+    if system.is_closed:
+        return PoleSystem(system, (), None, 0.0)
+    channels = tuple(_pole_channel(channel, p, coupling_tolerance) for p, channel in _channels(system))
+    low, high = spectral_bounds(system, largest_voltage)
+    mu = system.chemical_potentials() - system.voltages()
+    reach = float(np.max(np.abs([low - mu, high - mu]))) + largest_voltage
+    reach = max([reach] + [_wide_band_cutoff(c.wide_band, reach, tail_tolerance) for c in channels if c.wide_band])
+    check_temperature(system.kT, reach)
+    return PoleSystem(system, channels, _capped_fermi_poles(reach / system.kT, fermi_tolerance), reach)
+
+
+def _capped_fermi_poles(x_max: float, tolerance: float) -> FermiPoles:
+    """Fermi poles with the tightest cap that meets the tolerance."""
+    for cap in FARTHEST_POLE[:-1]:
+        try:
+            return fermi_poles(x_max, tolerance, cap)
+        except ValueError:
+            continue
+    return fermi_poles(x_max, tolerance, FARTHEST_POLE[-1])
+
+
+def _wide_band_cutoff(gamma: float, scale: float, tolerance: float) -> float:
+    """E_max so that a wide band's spectrum beyond it, where the rational f is wrong, matters less than `tolerance`.
+
+    Far away the spectral function of a level e is Gamma/(E^2) (1 + 2 e/E), and the error of f is odd about mu and at
+    most 1/2: the 1/E^2 parts cancel between both tails, and int_{E_max} dE/2pi 2 Gamma e/E^3 = Gamma e/(2 pi E_max^2).
+    """
+    return float(np.sqrt(gamma * scale / (2 * np.pi * tolerance)))
+
+
+def _pole_channel(channel: Channel, lead: int, tolerance: float) -> PoleChannel:
+    if isinstance(channel.spectrum, WideBandSpectrum):
+        empty = np.zeros(0, dtype=complex)
+        return PoleChannel(channel.vector, lead, empty, empty, channel.spectrum.gamma, 0.0)
+    modes = channel_poles(channel.spectrum, tolerance)
+    return PoleChannel(channel.vector, lead, modes.energies, modes.weights, 0.0, modes.error)

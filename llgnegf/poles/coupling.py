@@ -1,0 +1,239 @@
+"""From the broadening of a lead channel to a few damped modes: chain leads from a table, any other lead by a fit.
+Below `channels` and `dynamics`, which attach the modes to a device; numerics in `spectral_fit`.
+
+A lead channel acts on the device through its memory kernel K(t) = int dE/2pi Gamma(E) exp(-iEt).  With
+
+    Gamma(E) ~ sum_y [ i b_y/(E - chi_y) + c.c. ] (real E),   Im chi_y < 0,   K(t >= 0) ~ sum_y b_y exp(-i chi_y t)
+
+it is replaced by M auxiliary levels.  Gamma_fit >= 0 on the whole real axis, so the extended dynamics cannot grow.
+hbar = 1; energies and chi in eV, b and K in eV^2, t in 1/eV.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from llgnegf._checks import Problems
+from llgnegf.poles import semicircle_table
+from llgnegf.poles.spectral_fit import (
+    Complex,
+    Real,
+    broadening_of,
+    esprit,
+    nonnegative_zeros,
+    positive_weights,
+    refine_free,
+    refine_nonnegative,
+    smallest_margin,
+)
+from llgnegf.poles.tabulated_kernel import TabulatedKernel
+
+MOST_MODES = 64
+"""A tabulated broadening that needs more modes than this is refused."""
+STALLED = 4
+"""A fit that gains less than 30 % over so many increases of the number of modes is given up."""
+
+
+@dataclass(frozen=True, eq=False)
+class CouplingPoles:
+    """Damped modes of one lead channel.
+
+    Attributes:
+        energies: chi_y, shape (M,), eV, Im chi_y < 0.
+        weights: b_y, shape (M,), eV^2.
+        error: Bound on max_{t >= 0} |K(t) - K_fit(t)|, eV^2.
+    """
+
+    energies: Complex
+    weights: Complex
+    error: float
+
+    def __post_init__(self) -> None:
+        energies = np.array(self.energies, dtype=complex)
+        weights = np.array(self.weights, dtype=complex)
+        if energies.ndim != 1 or not np.all(np.isfinite(energies)) or not np.all(energies.imag < 0):
+            raise ValueError(f"CouplingPoles.energies: {self.energies}; allowed: a 1d array of finite chi, Im chi < 0")
+        if weights.shape != energies.shape or not np.all(np.isfinite(weights)):
+            raise ValueError(f"CouplingPoles.weights: {self.weights}; allowed: {energies.size} finite numbers")
+        if not (math.isfinite(self.error) and self.error >= 0):
+            raise ValueError(f"CouplingPoles.error: {self.error}; allowed: a finite number >= 0, in eV^2")
+        energies.setflags(write=False)
+        weights.setflags(write=False)
+        object.__setattr__(self, "energies", energies)
+        object.__setattr__(self, "weights", weights)
+
+    def __len__(self) -> int:
+        return len(self.energies)
+
+    def broadening(self, energy: Any) -> NDArray[Any]:
+        """Gamma(E) = sum_y [i b_y/(E - chi_y) - i b_y^*/(E - chi_y^*)], any shape; real for real E, else continued."""
+        value = broadening_of(energy, self.energies, self.weights)
+        return value if np.iscomplexobj(energy) else value.real
+
+    def kernel(self, time: Any) -> Complex:
+        """K(t) = sum_y b_y exp(-i chi_y t) for t >= 0 (1/eV), any shape."""
+        t = np.asarray(time, dtype=float)
+        if np.any(t < 0):
+            raise ValueError(f"time: {t[t < 0].flat[0]}; allowed: t >= 0 (K(-t) = K(t)^*)")
+        return np.exp(-1j * t[..., None] * self.energies) @ self.weights
+
+    def self_energy(self, energy: Any) -> Complex:
+        """Retarded Sigma(E) = sum_y b_y/(E - chi_y), Im E >= 0 and continued below; Gamma = i (Sigma - Sigma^*)."""
+        z = np.asarray(energy, dtype=complex)[..., None]
+        return (self.weights / (z - self.energies)).sum(-1)
+
+    def self_energy_derivative(self, energy: Any) -> Complex:
+        """dSigma/dE = -sum_y b_y/(E - chi_y)^2, any shape."""
+        z = np.asarray(energy, dtype=complex)[..., None]
+        return -(self.weights / (z - self.energies) ** 2).sum(-1)
+
+    def shifted_and_scaled(self, center: float, energy_scale: float, weight_scale: float) -> CouplingPoles:
+        """Modes center + energy_scale chi, weights weight_scale b: K -> weight_scale K(energy_scale t) exp(-i center t).
+
+        For the chain lead from the unit semicircle: center e_0, energy_scale |gamma|, weight_scale gamma_c^2.
+        """
+        for name, value, good in (
+            ("center", center, math.isfinite(center)),
+            ("energy_scale", energy_scale, math.isfinite(energy_scale) and energy_scale > 0),
+            ("weight_scale", weight_scale, math.isfinite(weight_scale) and weight_scale >= 0),
+        ):
+            if not good:
+                raise ValueError(f"{name}: {value}; allowed: a finite number, scales positive (weight_scale 0 too)")
+        return CouplingPoles(
+            center + energy_scale * self.energies, weight_scale * self.weights, weight_scale * self.error
+        )
+
+    def certify_nonnegative(self) -> float:
+        """Prove Gamma(E) > 0 for all real E by the roots of its numerator; see `spectral_fit.smallest_margin`.
+
+        Returns the smallest minimum of Gamma close to the real axis (eV, inf if there is none).  Raises ValueError
+        naming energy and value otherwise.
+        """
+        if not np.any(self.weights):
+            return 0.0
+        low, high = self.energies.real.min(), self.energies.real.max()
+        center, scale = 0.5 * (low + high), max(0.25 * (high - low), float(-self.energies.imag.min()))
+        peak = float(np.abs(self.weights).sum()) / scale
+        unit = smallest_margin((self.energies - center) / scale, self.weights / (peak * scale))
+        return peak * unit
+
+
+def semicircle_modes(right: Complex, zeros: Real, log_gain: float) -> tuple[Complex, Complex]:
+    """All chi and b of Gamma = g prod_j (E^2 - x_j^2)^2 / prod_y |E^2 - chi_y^2|^2 from chi (Re > 0), x_j and log g.
+
+    The mirror images -chi^* and b^* are exact, hence K_fit is real and Gamma_fit even without rounding.
+    """
+    energies = np.concatenate([right, -right.conj()])
+    both = np.concatenate([zeros, -zeros])
+    half = positive_weights(energies, both, np.zeros(len(both)), log_gain)[: len(right)]
+    return energies, np.concatenate([half, half.conj()])
+
+
+@lru_cache(maxsize=1)
+def semicircle_ladder() -> tuple[CouplingPoles, ...]:
+    """Every tabulated expansion of the unit semicircle, fewest modes first."""
+    ladder = []
+    for error, log_gain, real, width, zeros in semicircle_table.LADDER:
+        energies, weights = semicircle_modes(np.array(real) - 1j * np.array(width), np.array(zeros), log_gain)
+        ladder.append(CouplingPoles(energies, weights, error))
+    return tuple(ladder)
+
+
+def semicircle_poles(tolerance: float) -> CouplingPoles:
+    """Fewest modes with max_t |J_1(2t)/t - K_fit(t)| <= tolerance, for Gamma(E) = sqrt(4 - E^2) on [-2, 2].
+
+    K(0) = 1, so the tolerance is relative to K(0) for every chain lead; see `CouplingPoles.shifted_and_scaled`.
+    Raises ValueError for a tolerance that is not in (0, 1) or below the best tabulated error.
+    """
+    ladder = semicircle_ladder()
+    best = ladder[-1].error
+    if not (isinstance(tolerance, int | float | np.floating) and best <= tolerance < 1):
+        raise ValueError(f"tolerance: {tolerance}; allowed: {best:.1e} <= tolerance < 1, relative to K(0)")
+    return next(modes for modes in ladder if modes.error <= tolerance)
+
+
+def fit_broadening(energies: Any, broadening: Any, tolerance: float) -> CouplingPoles:
+    """Damped modes of a tabulated broadening, piecewise linear between `energies` and zero outside.
+
+    In reduced units (band on [-2, 2], peak 1) the exact kernel is fitted by an increasing number of modes: estimate
+    by shift invariance, least squares over (chi, b), then least squares over the product form, which cannot be
+    negative.  The first that meets the tolerance at every t >= 0, by a bound and not on samples, is returned.
+
+    Args:
+        energies: Increasing energies, shape (n,), eV, n >= 2.
+        broadening: Gamma >= 0 at the energies, shape (n,), eV.  Where it ends in a jump K decays as 1/t and modes
+            converge slowly: let it end in zeros.
+        tolerance: Bound on max_t |K - K_fit|, eV^2, between 1e-9 K(0) and K(0).
+
+    Raises:
+        ValueError: For bad input, or naming the error reached if MOST_MODES modes do not meet the tolerance.
+    """
+    grid, table, total = _checked_table(energies, broadening, tolerance)
+    center, scale, peak = 0.5 * (grid[0] + grid[-1]), 0.25 * (grid[-1] - grid[0]), float(table.max())
+    kernel = TabulatedKernel((grid - center) / scale, table / peak)
+    reduced = tolerance / (scale * peak)
+    # Half of the tolerance is left to the tail, where K and K_fit are bounded one by one.
+    end = kernel.time_below(0.5 * reduced)
+    times, weight = _fit_times(end)
+    target = kernel(times)
+    step = 0.6
+    samples = kernel(step * np.arange(max(2 * MOST_MODES + 20, min(700, int(end / step)))))
+    errors: list[float] = []
+    for count in [*range(4, 24, 2), *range(24, MOST_MODES + 1, 4)]:
+        chi, b = esprit(samples, step, count)
+        if np.abs(np.exp(-1j * np.outer(times, chi)) @ b - target).max() > 100 * reduced:
+            continue  # refinement gains a factor of ten or so, not a hundred
+        chi, b = refine_free(times, target, weight, chi, b, 40)
+        chi, b = refine_nonnegative(times, target, weight, chi, *nonnegative_zeros(chi, b), 80)
+        errors.append(kernel.error_of(chi, b, end) if len(chi) else math.inf)
+        if errors[-1] <= reduced:
+            modes = CouplingPoles(center + scale * chi, scale * peak * b, scale * peak * errors[-1])
+            modes.certify_nonnegative()
+            return modes
+        if len(errors) > STALLED and min(errors[-STALLED:]) > 0.7 * min(errors[:-STALLED]):
+            break
+    reached = scale * peak * min(errors, default=math.inf)
+    raise ValueError(
+        f"fit_broadening.tolerance: {tolerance:.3g} eV^2 is not met: {reached:.2g} was reached with at most {MOST_MODES} "
+        f"modes; allowed: a larger tolerance (K(0) = {total:.3g} eV^2), or a smoother or finer table, whose straight "
+        f"pieces of length d return as an echo in K at t = 2 pi/d"
+    )
+
+
+def _checked_table(energies: Any, broadening: Any, tolerance: float) -> tuple[Real, Real, float]:
+    """The table as float arrays and K(0) = int Gamma dE/2pi; raises ValueError with every mistake, one a line."""
+    problems = Problems("fit_broadening")
+    grid = problems.array("energies", energies, (None,), "at least 2 increasing finite energies, in eV")
+    if grid is not None:
+        increasing = grid.size >= 2 and bool(np.all(np.diff(grid) > 0))
+        problems.check(increasing, "energies", energies, "at least 2 increasing finite energies, in eV")
+        allowed = f"{grid.size} finite numbers >= 0, not all zero, in eV"
+        table = problems.array("broadening", broadening, (grid.size,), allowed)
+        if table is not None and increasing:
+            problems.check(bool(np.all(table >= 0) and np.any(table > 0)), "broadening", broadening, allowed)
+    problems.raise_all()
+    assert grid is not None and table is not None
+    total = float(np.trapezoid(table, grid)) / (2 * np.pi)
+    allowed = f"{1e-9 * total:.3g} <= tolerance < K(0) = {total:.3g}, in eV^2"
+    problems.number("tolerance", tolerance, allowed, lambda x: 1e-9 * total <= x < total)
+    problems.raise_all()
+    return grid, table, total
+
+
+def _fit_times(end: float) -> tuple[Real, Real]:
+    """Sampling times up to `end` and square-root weights that let every decade of time count alike.
+
+    Dense enough for both signs of energy up to t = 75, then log-spaced at irregular phases (golden-ratio sequence).
+    """
+    dense = np.arange(0.0, min(end, 75.0), 0.25)
+    times = dense
+    if end > dense[-1] + 1:
+        golden = (np.arange(300) * 0.6180339887498949) % 1.0
+        times = np.concatenate([dense, np.geomspace(dense[-1] + 0.5, end, 300) + golden])
+    return times, np.sqrt(np.gradient(times) / (0.5 + times))

@@ -1,0 +1,248 @@
+"""Numerics of rational spectral densities that cannot be negative: product form, roots, fit in time.
+Used by coupling.py at run time and by validation/semicircle_table.py, which makes the table of the chain lead.
+
+A broadening of M damped modes is written as a product of squares,
+
+    Gamma(E) = g prod_j [(E - x_j)^2 + v_j] / prod_y |E - chi_y|^2,      g > 0, v_j >= 0, Im chi_y < 0,
+
+so that Gamma >= 0 on the real axis whatever the parameters are, and it is smooth in all of them.  (The equivalent
+|sum_y a_y/(E - chi_y)|^2 is not: where Gamma touches zero, which is what the best fits do all over the region
+outside a band, its derivative along Im z of the zero vanishes and a descent stalls.)  The weights follow from the
+residues, i b_y = Res Gamma(chi_y).  The misfit is measured where the dynamics sees it, in the memory kernel
+K(t >= 0) = sum_y b_y exp(-i chi_y t).  Units here: hbar = 1, any unit of energy.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.linalg import eigvals, svd
+from scipy.optimize import least_squares
+
+Real = NDArray[np.float64]
+Complex = NDArray[np.complex128]
+
+FLOOR = 1e-12
+"""Floor under Gamma relative to the total weight, far above the rounding of weights (1e-15) that it has to outweigh."""
+
+
+WIDEST = 4.0
+"""Largest |Im chi| to start from, for a band on [-2, 2]; what decays faster is gone before the band has responded."""
+
+
+def product_weights(poles: Complex, zeros: Real, lifts: Real, log_gain: float) -> Complex:
+    """Weights b_y = -i Res Gamma(chi_y) of the product form; poles (M,), zeros x_j and lifts v_j (m,), m < M."""
+    numerator = (poles[:, None] - zeros) ** 2 + lifts
+    between = poles[:, None] - poles[None, :]
+    np.fill_diagonal(between, 1.0)
+    across = poles[:, None] - poles.conj()[None, :]
+    log_residue = log_gain + np.log(numerator).sum(1) - np.log(between).sum(1) - np.log(across).sum(1)
+    return -1j * np.exp(log_residue)
+
+
+def product_weights_jacobian(poles: Complex, zeros: Real, lifts: Real) -> tuple[Complex, Complex, Complex, Complex]:
+    """Derivatives of log b_y by chi_x and chi_x^* (M, M), by x_j (M, m) and by v_j (M, m)."""
+    shifted = poles[:, None] - zeros
+    numerator = shifted**2 + lifts
+    between = poles[:, None] - poles[None, :]
+    np.fill_diagonal(between, np.inf)
+    across = 1.0 / (poles[:, None] - poles.conj()[None, :])
+    by_pole = 1.0 / between
+    np.fill_diagonal(by_pole, (2 * shifted / numerator).sum(1) - by_pole.sum(1) - across.sum(1))
+    return by_pole, across, -2 * shifted / numerator, 1.0 / numerator
+
+
+def positive_weights(poles: Complex, zeros: Real, lifts: Real, log_gain: float) -> Complex:
+    """Weights of the product form plus a floor that keeps Gamma positive when weights and energies are rounded.
+
+    A positive real addition c to a weight adds the Lorentzian 2 c |Im chi|/|E - chi|^2 to Gamma and at most c to K;
+    the broadest mode carries c = FLOOR sum |b|.
+    """
+    weights = product_weights(poles, zeros, lifts, log_gain)
+    weights[np.argmax(-poles.imag)] += FLOOR * np.abs(weights).sum()
+    return weights
+
+
+def broadening_of(energy: Complex | Real, poles: Complex, weights: Complex) -> Complex:
+    """sum_y [i b_y/(E - chi_y) - i b_y^*/(E - chi_y^*)], continued to complex E; any shape of E."""
+    z = np.asarray(energy, complex)[..., None]
+    return (1j * weights / (z - poles) - 1j * weights.conj() / (z - poles.conj())).sum(-1)
+
+
+def numerator_roots(poles: Complex, weights: Complex) -> Complex:
+    """Zeros of Gamma in the complex plane, from the arrowhead pencil of its partial fractions.
+
+    det [[0, s^T], [s, diag(p) - E]] = -prod_j (p_j - E) sum_j s_j^2/(p_j - E), p over chi and chi^*, s^2 the residues.
+    Needs no polynomial coefficients, hence keeps roots that crowd at a band edge.  Far, meaningless roots (the
+    pencil's infinite eigenvalues) are left out.
+    """
+    p = np.concatenate([poles, poles.conj()])
+    s = np.sqrt(np.concatenate([1j * weights, -1j * weights.conj()]))
+    matrix = np.diag(np.concatenate([[0], p])).astype(complex)
+    matrix[0, 1:] = matrix[1:, 0] = s
+    metric = np.eye(len(p) + 1)
+    metric[0, 0] = 0.0
+    with np.errstate(divide="ignore", invalid="ignore"):
+        roots = eigvals(matrix, metric)
+    return roots[np.isfinite(roots) & (np.abs(roots) < 1e3 * np.abs(p).max())]
+
+
+def nonnegative_zeros(poles: Complex, weights: Complex) -> tuple[Real, Real]:
+    """Zeros x_j and lifts v_j of the non-negative product form nearest to a fit that may dip below zero.
+
+    A conjugate pair x +- iy gives (x, y^2); two simple real roots that enclose a negative dip merge into one double
+    root; a fit negative towards infinity loses its outermost real roots, i.e. decays faster.
+    """
+    roots = numerator_roots(poles, weights)
+    real = np.abs(roots.imag) < 1e-9 * (1 + np.abs(roots))
+    upper = roots[(roots.imag > 0) & ~real]
+    x = np.sort(roots[real].real)
+    middle = (x[1:] + x[:-1]) / 2
+    dips = middle[broadening_of(middle, poles, weights).real < 0] if len(middle) else middle
+    zeros, lifts = np.concatenate([upper.real, dips]), np.concatenate([upper.imag**2, 0 * dips])
+    size = np.abs(zeros) + np.sqrt(lifts)
+    # A very far zero only sets the overall factor, which the fit of the product form adjusts anyway.
+    keep = np.argsort(size)[: min(len(poles) - 1, int(np.sum(size < 100 * np.abs(poles).max())))]
+    return zeros[keep], lifts[keep]
+
+
+def esprit(samples: Complex, step: float, n_modes: int) -> tuple[Complex, Complex]:
+    """Shift-invariance (ESPRIT) estimate of sum_y b_y exp(-i chi_y t) from samples at t = 0, step, 2 step, ...
+
+    Growing modes are reflected into damped ones; b by linear least squares.
+    """
+    half = len(samples) // 2
+    hankel = samples[np.arange(half)[:, None] + np.arange(len(samples) - half + 1)[None, :]]
+    basis = svd(hankel, full_matrices=False)[0][:, :n_modes]
+    growth = np.linalg.eigvals(np.linalg.lstsq(basis[:-1], basis[1:], rcond=None)[0])
+    chi = 1j * np.log(np.where(growth == 0, 1e-3, growth)) / step
+    chi = chi.real - 1j * np.clip(np.abs(chi.imag), 1e-4, WIDEST)
+    times = step * np.arange(len(samples))
+    weights = np.linalg.lstsq(np.exp(-1j * np.outer(times, chi)), samples, rcond=None)[0]
+    return chi, weights
+
+
+def _least_squares(
+    residual: Callable[[Real], Real], jacobian: Callable[[Real], Real], start: Real, n_steps: int
+) -> Real:
+    with np.errstate(all="ignore"):  # a rejected trial step may overflow; the accepted ones cannot
+        result = least_squares(
+            residual, start, jacobian, method="lm", max_nfev=n_steps, xtol=1e-12, ftol=1e-9, gtol=1e-15
+        )
+    return result.x
+
+
+def _stack(values: Complex) -> Real:
+    return np.concatenate([values.real, values.imag])
+
+
+def refine_free(
+    times: Real, kernel: Complex, scale: Real, poles: Complex, weights: Complex, n_steps: int
+) -> tuple[Complex, Complex]:
+    """Least squares of scale * (K_fit - K) over poles and weights, Im chi < 0 but the sign of Gamma free."""
+    m = len(poles)
+
+    def unpack(p: Real) -> tuple[Complex, Complex]:
+        return p[:m] - 1j * np.exp(p[m : 2 * m]), p[2 * m : 3 * m] + 1j * p[3 * m :]
+
+    def residual(p: Real) -> Real:
+        chi, b = unpack(p)
+        return _stack(scale * (np.exp(-1j * np.outer(times, chi)) @ b - kernel))
+
+    def jacobian(p: Real) -> Real:
+        chi, b = unpack(p)
+        modes = scale[:, None] * np.exp(-1j * np.outer(times, chi))
+        motion = -1j * times[:, None] * modes * b
+        full = np.hstack([motion, motion * (1j * chi.imag), modes, 1j * modes])
+        return np.vstack([full.real, full.imag])
+
+    start = np.concatenate([poles.real, np.log(-poles.imag), weights.real, weights.imag])
+    chi, b = unpack(_least_squares(residual, jacobian, start, n_steps))
+    useful = (np.abs(chi) < 2 * WIDEST) & (chi.imag < 0) & (np.abs(b) > 1e-13 * np.abs(b).sum())
+    return chi[useful], b[useful]
+
+
+def refine_nonnegative(
+    times: Real, kernel: Complex, scale: Real, poles: Complex, zeros: Real, lifts: Real, n_steps: int
+) -> tuple[Complex, Complex]:
+    """Least squares of scale * (K_fit - K) over the product form; returns poles and weights with Gamma > 0.
+
+    A lift that starts at zero stays there (a double real root is where the sign constraint is active); the others
+    move as exp(.), hence stay positive.
+    """
+    m, k = len(poles), len(zeros)
+    open_ = lifts > 0
+
+    def unpack(p: Real) -> tuple[Complex, Real, Real, float]:
+        lift = np.zeros(k)
+        lift[open_] = np.exp(p[2 * m + k : -1])
+        return p[:m] - 1j * np.exp(p[m : 2 * m]), p[2 * m : 2 * m + k], lift, float(p[-1])
+
+    def residual(p: Real) -> Real:
+        form = unpack(p)
+        return _stack(scale * (np.exp(-1j * np.outer(times, form[0])) @ product_weights(*form) - kernel))
+
+    def jacobian(p: Real) -> Real:
+        chi, x, v, log_gain = unpack(p)
+        by_pole, by_conjugate, by_zero, by_lift = product_weights_jacobian(chi, x, v)
+        width = 1j * chi.imag
+        modes = np.exp(-1j * np.outer(times, chi)) * product_weights(chi, x, v, log_gain) * scale[:, None]
+        log_b = np.hstack(
+            [by_pole + by_conjugate, (by_pole - by_conjugate) * width, by_zero, (by_lift * v)[:, open_], np.ones((m, 1))]
+        )
+        full = modes @ log_b
+        full[:, :m] += -1j * times[:, None] * modes
+        full[:, m : 2 * m] += -1j * times[:, None] * modes * width
+        return np.vstack([full.real, full.imag])
+
+    total = product_weights(poles, zeros, lifts, 0.0).sum().real
+    log_gain = np.log(kernel[0].real / total) if total > 0 else 0.0
+    start = np.concatenate([poles.real, np.log(-poles.imag), zeros, np.log(lifts[open_]), [log_gain]])
+    form = unpack(_least_squares(residual, jacobian, start, n_steps))
+    return form[0], positive_weights(*form)
+
+
+def smallest_margin(poles: Complex, weights: Complex) -> float:
+    """Proof that Gamma > 0 on the whole real axis; returns the smallest of its minima next to the real axis.
+
+    Gamma changes sign only at real roots of its numerator, and a true real root lies next to a computed one.  Every
+    computed root near the axis belongs to a minimum of Gamma on the axis, which Newton's method on Gamma' finds; the
+    minimum must exceed the rounding of its own evaluation.  Beyond all poles the expansion in 1/E decides (there a
+    coefficient of 1/E, zero for a symmetric sum of modes, counts as zero when it is mere rounding).
+    Raises ValueError with the place and value where this fails.
+    """
+    radius = _positive_beyond(poles, weights)
+    roots = numerator_roots(poles, weights)
+    distance = np.abs(roots[:, None] - poles).min(1)
+    near = (np.abs(roots.imag) < 1e-2 * distance) & (np.abs(roots.real) < radius)
+    energy, width = roots[near].real, distance[near]
+    for _ in range(5):
+        pairs = (energy[:, None] - poles, energy[:, None] - poles.conj())
+        slope = -(1j * weights / pairs[0] ** 2).sum(1) + (1j * weights.conj() / pairs[1] ** 2).sum(1)
+        curvature = 2 * (1j * weights / pairs[0] ** 3).sum(1) - 2 * (1j * weights.conj() / pairs[1] ** 3).sum(1)
+        step = np.where(curvature.real > 0, slope.real / np.where(curvature.real > 0, curvature.real, 1), 0.0)
+        energy = energy - np.clip(step, -0.1 * width, 0.1 * width)
+    value = broadening_of(energy, poles, weights).real
+    rounding = 4 * np.finfo(float).eps * np.abs(weights / (energy[:, None] - poles)).sum(1)
+    if np.any(value <= rounding):
+        worst = np.argmin(value - rounding)
+        raise ValueError(f"broadening: Gamma({energy[worst]:.12g}) = {value[worst]:.3g}; allowed: Gamma > 0 everywhere")
+    return float(value.min(initial=np.inf))
+
+
+def _positive_beyond(poles: Complex, weights: Complex) -> float:
+    """A radius with Gamma > 0 for |E| > radius, from Gamma E^2 = m_1 + m_2/E + m_3/E^2 + rest, m_k = -2 Im sum b chi^k."""
+    m = [-2 * float(np.sum(weights * poles**k).imag) for k in range(4)]
+    largest = float(np.abs(poles).max())
+    if abs(m[0]) > 1e-14 * np.abs(weights).sum():
+        raise ValueError(f"broadening: Gamma ~ {m[0]:.3g}/E at large E; allowed: Gamma > 0 everywhere")
+    for radius in largest * 2.0 ** np.arange(3, 14):
+        u = 1 / radius
+        rest = 2 * float(np.sum(np.abs(weights) * np.abs(poles) ** 4)) / (1 - largest * u)
+        a = m[3] - rest * u  # m_3 - rest |u| >= a; m_1 + m_2 u + a u^2 is smallest at -m_2/2a or at the ends
+        inside = m[1] - m[2] ** 2 / (4 * a) if a > 0 and abs(m[2]) < 2 * a * u else m[1]
+        if min(inside, m[1] - abs(m[2]) * u + a * u * u, m[1]) > 0:
+            return float(radius)
+    raise ValueError(f"broadening: Gamma ~ {m[1]:.3g}/E^2 at large E; allowed: Gamma > 0 everywhere")

@@ -1,0 +1,148 @@
+"""Adaptive Gauss-Kronrod integration of array-valued functions, all energies of one level in one batch.
+
+Knows nothing of physics; `equilibrium` and `steady_state` bring their integrands and their variables.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+# Gauss-Kronrod 7-15 (QUADPACK, qk15): the Kronrod nodes are exact up to degree 22, the Gauss nodes up to degree 13.
+_HALF_NODES = np.array([
+    0.991455371120812639206854697526329, 0.949107912342758524526189684047851,
+    0.864864423359769072789712788640926, 0.741531185599394439863864773280788,
+    0.586087235467691130294144845258000, 0.405845151377397166906606412076961,
+    0.207784955007898467600689403773245,
+])  # fmt: skip
+_HALF_KRONROD = np.array([
+    0.022935322010529224963732008058970, 0.063092092629978553290700663189204,
+    0.104790010322250183839876322541518, 0.140653259715525918745189590510238,
+    0.169004726639267902826583426598550, 0.190350578064785409913256402421014,
+    0.204432940075298892414161999234649,
+])  # fmt: skip
+_HALF_GAUSS = np.array([
+    0.0, 0.129484966168869693270611432679082, 0.0, 0.279705391489276667901467771423780,
+    0.0, 0.381830050505118944950369775488975, 0.0,
+])  # fmt: skip
+NODES = np.concatenate([-_HALF_NODES, [0.0], _HALF_NODES[::-1]])
+KRONROD_WEIGHTS = np.concatenate([_HALF_KRONROD, [0.209482141084727828012999174891714], _HALF_KRONROD[::-1]])
+GAUSS_WEIGHTS = np.concatenate([_HALF_GAUSS, [0.417959183673469387755102040816327], _HALF_GAUSS[::-1]])
+
+BATCH_BYTES = 30e6
+"""Size that one batch of matrices may have; the temporaries of one call are a few times that."""
+MAX_NODES = 400_000
+"""Integrand evaluations after which an integral is given up."""
+MAX_LEVELS = 80
+"""Bisections of one segment after which an integral is given up."""
+
+Integrand = Callable[[np.ndarray, np.ndarray], np.ndarray]
+"""f(panel (n,) int, u (n,) float) -> (n, ...): the integrand in the variable u of that panel."""
+
+
+class QuadratureError(ArithmeticError):
+    """An integral did not reach its tolerance; the message states the error that was reached."""
+
+
+@dataclass(frozen=True)
+class Integral:
+    """Value (...), estimated absolute error (largest entry), and number of integrand evaluations."""
+
+    value: np.ndarray
+    error: float
+    evaluations: int
+
+
+def batch_size(n_entries: int) -> int:
+    """How many energies fit into one batch, for `n_entries` complex numbers at each energy (at least one rule)."""
+    return max(NODES.size, int(BATCH_BYTES / (16 * max(n_entries, 1))))
+
+
+def integrate(
+    function: Integrand, segments: np.ndarray, tolerance: float, n_entries: int, what: str = "integral"
+) -> Integral:
+    """int f over all `segments`, bisecting those whose error counts until the sum of errors is <= `tolerance`.
+
+    At each level every open segment is evaluated in one batch (cut only to bound the memory). The segments of
+    smallest error whose sum fits into half of the budget left are closed, the others are bisected, so that the
+    accepted errors can never exceed the budget. Error of a segment: QUADPACK's estimate
+    s min[1, (200 |K15 - G7|/s)^(3/2)], s = int |f - mean f|, in the largest entry.
+
+    Args:
+        function: Integrand, see `Integrand`.
+        segments: (m, 3): panel number, lower and upper end in the panel's own variable u.
+        tolerance: Absolute error allowed in the largest entry, > 0.
+        n_entries: Complex numbers that the integrand handles at one energy; bounds the batch.
+        what: Name of the integral for the error message.
+
+    Raises:
+        QuadratureError: When MAX_NODES evaluations or MAX_LEVELS bisections do not suffice.
+    """
+    pending = np.asarray(segments, dtype=float).reshape(-1, 3)
+    value: np.ndarray | float = 0.0
+    error, evaluations, level = 0.0, 0, 0
+    while pending.size:
+        level += 1
+        values, errors = _apply_rule(function, pending, batch_size(n_entries))
+        evaluations += pending.shape[0] * NODES.size
+        if not np.isfinite(errors).all():
+            raise QuadratureError(f"{what}: the integrand is not finite (a level without width on the path?)")
+        closed = _affordable(errors, tolerance - error)
+        value = value + values[closed].sum(axis=0)
+        error += float(errors[closed].sum())
+        reached = error + float(errors[~closed].sum())
+        pending = _bisect(pending[~closed])
+        if pending.size and (evaluations + pending.shape[0] * NODES.size > MAX_NODES or level == MAX_LEVELS):
+            raise QuadratureError(
+                f"{what}: reached an error of {reached:.2e} after {evaluations} energies; asked for {tolerance:.2e}"
+            )
+    return Integral(np.asarray(value), error, evaluations)
+
+
+def _apply_rule(function: Integrand, segments: np.ndarray, batch: int) -> tuple[np.ndarray, np.ndarray]:
+    """Kronrod value (m, ...) and error (m,) of each segment."""
+    panel = segments[:, 0].astype(int)
+    middle, half = segments[:, 1:].mean(axis=1), 0.5 * (segments[:, 2] - segments[:, 1])
+    values, errors = [], []
+    step = max(1, batch // NODES.size)
+    for start in range(0, len(segments), step):
+        part = slice(start, start + step)
+        u = middle[part, None] + half[part, None] * NODES
+        f = function(np.repeat(panel[part], NODES.size), u.ravel())
+        f = f.reshape(u.shape + f.shape[1:])
+        kronrod = np.tensordot(f, KRONROD_WEIGHTS, axes=(1, 0))
+        gauss = np.tensordot(f, GAUSS_WEIGHTS, axes=(1, 0))
+        spread = np.tensordot(np.abs(f - 0.5 * kronrod[:, None]), KRONROD_WEIGHTS, axes=(1, 0))
+        width = half[part].reshape((-1,) + (1,) * (f.ndim - 2))
+        values.append(kronrod * width)
+        errors.append(half[part] * _error_estimate(kronrod - gauss, spread))
+    return np.concatenate(values), np.concatenate(errors)
+
+
+def _error_estimate(difference: np.ndarray, spread: np.ndarray) -> np.ndarray:
+    """QUADPACK's estimate in the largest entry of each segment, (m,)."""
+    axes = tuple(range(1, difference.ndim))
+    raw = np.abs(difference).max(axis=axes, initial=0.0)
+    scale = spread.max(axis=axes, initial=0.0)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        sharpened = scale * np.minimum(1.0, (200 * raw / scale) ** 1.5)
+    return np.where(raw == 0, 0.0, sharpened)
+
+
+def _affordable(errors: np.ndarray, budget: float) -> np.ndarray:
+    """Mask of the segments that may be closed: all if they fit the budget, else the best ones within half of it."""
+    if errors.sum() <= budget:
+        return np.ones(errors.size, dtype=bool)
+    order = np.argsort(errors)
+    mask = np.zeros(errors.size, dtype=bool)
+    mask[order] = np.cumsum(errors[order]) <= 0.5 * budget
+    return mask
+
+
+def _bisect(segments: np.ndarray) -> np.ndarray:
+    middle = segments[:, 1:].mean(axis=1)
+    left, right = segments.copy(), segments.copy()
+    left[:, 2], right[:, 1] = middle, middle
+    return np.concatenate([left, right])

@@ -1,0 +1,227 @@
+"""The oracle: exact steady state of electrons under steadily precessing moments, and its four parts.
+
+PRL 125, 187202. Maps precession onto `steady_state` in the rotating frame; nothing of the time domain is used.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from llgnegf._checks import Problems
+from llgnegf.decomposition import CurrentDecomposition, Decomposition, LinearResponse
+from llgnegf.electrons import PAULI
+from llgnegf.green import StaticChannel, StaticDevice
+from llgnegf.steady_state import LeadCurrents, SteadyState
+from llgnegf.system import OpenSystem
+from llgnegf.units import HBAR
+
+COMMUTES = 1e-10
+"""How far a commutator with sigma.axis may be from 0, relative to the matrix."""
+
+
+@dataclass(frozen=True, eq=False)
+class RotatingFrame:
+    """Electrons of `system` under moments that precess steadily, counter-clockwise about +axis at w = energy/hbar.
+
+        M_i(t) = R(axis, w t) M_i(0),   U = exp(-i w t sigma_axis/2),   H_RF = H(0) - hbar w sigma_axis/2
+
+    In the frame that turns with the moments the problem is static. A lead's channel of spin s along the axis is
+    shifted by Q_s hbar w, Q_up = -1/2, Q_down = +1/2, levels and filling alike:
+        G = [E - H_RF - sum_{p,s} Sigma^s_p(E - Q_s hbar w)]^-1,
+        rho_RF = (1/2 pi) sum_{p,s} int dE G Gamma^s_p(E - Q_s hbar w) G^dag f(E - mu_p - Q_s hbar w).
+    Leads may have static voltages. Bound states, which this integral leaves open, are filled with the mean chemical
+    potential of the coupled leads. A closed system has rho_RF = f(H_RF).
+
+    Args:
+        system: Electrons and leads. For energy != 0, H_0 and every lead's Sigma must commute with sigma.axis: no
+            spin-orbit coupling, no magnetic lead (unless magnetised along the axis).
+        texture: Moments at t = 0, unit vectors (N, 3).
+        energy: hbar w in eV; negative turns clockwise, 0 is the static system.
+        axis: 'x', 'y', 'z' or a non-zero 3-vector.
+        tolerance: Absolute error allowed in the largest entry of a density matrix (or hbar times a rate, in eV).
+
+    Raises:
+        ValueError: One line for each argument that is not of this kind, a voltage that depends on time included.
+        QuadratureError: By the methods, when the tolerance cannot be reached.
+    """
+
+    system: OpenSystem
+    texture: Any
+    energy: float
+    axis: Any = "z"
+    tolerance: float = 1e-9
+
+    def __post_init__(self) -> None:
+        problems = Problems("RotatingFrame")
+        is_system = problems.check(isinstance(self.system, OpenSystem), "system", self.system, "an OpenSystem")
+        texture = problems.moments("texture", self.texture, self.system.n_sites if is_system else None)
+        energy = problems.number("energy", self.energy, "a finite number, in eV")
+        axis = problems.axis("axis", self.axis)
+        problems.number("tolerance", self.tolerance, "a finite number > 0", lambda x: x > 0)
+        if is_system:
+            self._check_system(problems, None if energy == 0 else axis)
+        problems.raise_all()
+        object.__setattr__(self, "texture", texture)
+        object.__setattr__(self, "axis", axis)
+
+    def _check_system(self, problems: Problems, axis: np.ndarray | None) -> None:
+        for p, lead in enumerate(self.system.leads):
+            if callable(lead.voltage):
+                problems.add(f"system.leads[{p}].voltage", lead.voltage, "a number (the rotating frame is stationary)")
+        if axis is None or any(callable(lead.voltage) for lead in self.system.leads):
+            return
+        spin = np.kron(np.eye(self.system.n_sites), np.einsum("a,ast->st", axis, PAULI))
+        matrix = self.system.electrons.hamiltonian.toarray()
+        along = np.array2string(axis, precision=4)
+        if _commutator(matrix, spin) > COMMUTES:
+            problems.add(
+                "system.electrons.hamiltonian", f"does not commute with sigma.axis, axis {along}",
+                "no spin-orbit coupling: H_0 must keep the spin along the axis",
+            )  # fmt: skip
+        for p, channels in enumerate(self.system.lead_channels):
+            if any(_commutator(m, spin) > COMMUTES for m in _probe(channels, self.system.n_sites)):
+                problems.add(
+                    f"system.leads[{p}]", f"is magnetic: Sigma does not commute with sigma.axis, axis {along}",
+                    "leads that couple both spins alike",
+                )  # fmt: skip
+
+    def density_matrix(self) -> np.ndarray:
+        """rho_RF, (2N, 2N): in the rotating frame at all times, in the lab frame at t = 0."""
+        return self.density_matrix_with_error()[0]
+
+    def density_matrix_with_error(self) -> tuple[np.ndarray, float]:
+        """rho_RF (2N, 2N) and the estimated quadrature error of its largest entry."""
+        result = self._steady_state.density_matrix()
+        return result.value, result.error
+
+    def density_matrix_at(self, time: float) -> np.ndarray:
+        """rho_lab(t) = U rho_RF U^dag, (2N, 2N), at `time` in fs."""
+        return rotate_spins(self.density_matrix(), self.axis, self.energy * time / HBAR)
+
+    def lead_currents(self) -> LeadCurrents:
+        """Charge (electrons/fs) and spin currents (eV) into each lead, spin components in the rotating frame."""
+        result = self._steady_state.lead_rates()
+        return LeadCurrents.from_rates(result.value, result.error)
+
+    def decompose(self) -> Decomposition:
+        """Adiabatic part and the three parts of first order in hbar w: geometric, Fermi sea, Fermi surface.
+
+        Raises:
+            ValueError: When the coupled leads differ in chemical potential or voltage; at kT = 0 with a level of a
+                closed system at the Fermi energy.
+        """
+        return self._linear_response("decompose").density_matrices()
+
+    def decompose_lead_currents(self) -> CurrentDecomposition:
+        """`lead_currents` of each of the four parts; raises as `decompose` does."""
+        return self._linear_response("decompose_lead_currents").lead_currents()
+
+    @property
+    def velocity(self) -> np.ndarray:
+        """dM/dt = w axis x M at t = 0 in 1/fs, (N, 3)."""
+        return self.energy / HBAR * np.cross(self.axis, self.texture)
+
+    @property
+    def reference_level(self) -> float:
+        """Mean chemical potential of the coupled leads in eV (the Fermi energy of a closed system)."""
+        filled = self._lead_levels
+        return float(filled.mean()) if filled.size else float(self.system.fermi_energy)
+
+    @property
+    def _lead_levels(self) -> np.ndarray:
+        coupled = [bool(channels) for channels in self.system.lead_channels]
+        return self.system.chemical_potentials()[np.array(coupled, dtype=bool)]
+
+    @cached_property
+    def _spin_along_axis(self) -> np.ndarray:
+        """sigma.axis on every site, (2N, 2N)."""
+        return np.kron(np.eye(self.system.n_sites), np.einsum("a,ast->st", self.axis, PAULI))
+
+    @cached_property
+    def _steady_state(self) -> SteadyState:
+        hamiltonian = self.system.electrons.hamiltonian_at(self.texture) - 0.5 * self.energy * self._spin_along_axis
+        device = StaticDevice(hamiltonian, self._channels(self.energy))
+        return self._filled(device)
+
+    def _filled(self, device: StaticDevice) -> SteadyState:
+        n_leads = len(self.system.leads)
+        return SteadyState(device, n_leads, self.reference_level, self.system.kT, self.tolerance)
+
+    def _channels(self, energy: float) -> tuple[StaticChannel, ...]:
+        """Channels of the frame that turns with `energy`, resolved by spin along the axis.
+
+        P_s Sigma_p P_s is laid out channel by channel; the cross terms P_up Sigma_p P_down cancel in the sum over
+        the channels of a lead that commutes with sigma.axis.
+        """
+        if self.energy == 0:
+            spins = {0: np.eye(2 * self.system.n_sites)}
+        else:
+            spins = {s: 0.5 * (np.eye(2 * self.system.n_sites) + s * self._spin_along_axis) for s in (1, -1)}
+        levels, voltages = self.system.chemical_potentials(), self.system.voltages()
+        result = []
+        for lead, channels in enumerate(self.system.lead_channels):
+            for spin, projector in spins.items():
+                shift = -0.5 * spin * energy
+                for vectors, spectrum in _merged(channels, projector):
+                    result += [
+                        StaticChannel(v, spectrum, shift + voltages[lead], shift + levels[lead], lead, spin)
+                        for v in vectors
+                    ]
+        return tuple(result)
+
+    def _linear_response(self, method: str) -> LinearResponse:
+        levels = self._lead_levels
+        voltages = self.system.voltages()
+        if levels.size and np.ptp(levels) > 0:
+            raise ValueError(
+                f"RotatingFrame.{method}: leads at the chemical potentials {levels.tolist()} (voltages "
+                f"{voltages.tolist()} included); allowed: leads in a common equilibrium"
+            )
+        device = StaticDevice(self.system.electrons.hamiltonian_at(self.texture), self._channels(0.0))
+        return LinearResponse(self._filled(device), self.energy, self._spin_along_axis)
+
+
+def rotate_spins(rho: np.ndarray, axis: np.ndarray, angle: float) -> np.ndarray:
+    """U rho U^dag with U = exp(-i angle sigma.axis/2) on every site, (..., 2N, 2N)."""
+    spin = np.einsum("a,ast->st", axis, PAULI)
+    u = np.cos(angle / 2) * np.eye(2) - 1j * np.sin(angle / 2) * spin
+    u_all = np.kron(np.eye(rho.shape[-1] // 2), u)
+    return u_all @ rho @ u_all.conj().T
+
+
+def _commutator(matrix: np.ndarray, spin: np.ndarray) -> float:
+    """max |[matrix, spin]| relative to max |matrix|."""
+    size = np.abs(matrix).max()
+    return 0.0 if size == 0 else float(np.abs(matrix @ spin - spin @ matrix).max() / size)
+
+
+def _probe(channels: Any, n_sites: int) -> list[np.ndarray]:
+    """Sigma of a lead at three energies in general position; it is analytic, so a commutator shows at one of them."""
+    probes = np.array([-1.37 + 0.71j, 0.23 + 0.31j, 1.91 + 1.13j])
+    sigma = np.zeros((probes.size, 2 * n_sites, 2 * n_sites), dtype=complex)
+    for c in channels:
+        sigma += c.spectrum.self_energy(probes)[:, None, None] * np.outer(c.vector, c.vector.conj())
+    return list(sigma)
+
+
+def _merged(channels: Any, projector: np.ndarray) -> list[tuple[list[np.ndarray], Any]]:
+    """Channels P u, those of one spectrum merged: sum_q P u_q u_q^dag P as few vectors as its rank."""
+    groups: list[tuple[Any, list[np.ndarray]]] = []
+    for c in channels:
+        for spectrum, vectors in groups:
+            if spectrum is c.spectrum or spectrum == c.spectrum:
+                vectors.append(projector @ c.vector)
+                break
+        else:
+            groups.append((c.spectrum, [projector @ c.vector]))
+    merged = []
+    for spectrum, vectors in groups:
+        left, singular, _ = np.linalg.svd(np.stack(vectors, axis=1), full_matrices=False)
+        # Squared singular values enter Sigma: below 1e-14 of the largest a direction is round-off of the projection.
+        keep = singular > 1e-14 * max(np.linalg.norm(c.vector) for c in channels)
+        merged.append(([s * v for s, v in zip(singular[keep], left.T[keep], strict=True)], spectrum))
+    return merged

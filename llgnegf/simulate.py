@@ -1,0 +1,343 @@
+"""simulate(): electrons and moments together, in the lab frame, from t = 0 to t_end.
+
+`Simulation` is one run that can be advanced row by row, stopped, stored and continued with identical bits;
+`simulate` runs it to the end.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from llgnegf._checks import Problems
+from llgnegf.dynamics import start as starts
+from llgnegf.dynamics.coupled import ClassicalEquation, CoupledEquation
+from llgnegf.dynamics.equation import Equation
+from llgnegf.dynamics.integrate import IntegrationStopped, RungeKutta
+from llgnegf.dynamics.tableaus import DOP853, RK4
+from llgnegf.error_budget import estimate_errors
+from llgnegf.magnetism.magnet import Magnet
+from llgnegf.magnetism.motion import Frozen, Precession, Prescribed
+from llgnegf.poles.channels import PoleSystem, expand
+from llgnegf.recorder import Recorder
+from llgnegf.result import ErrorEstimate, Result, Variable, build_dataset
+from llgnegf.system import OpenSystem
+from llgnegf.units import HBAR
+
+STARTS = ("thermal", "steady", "partitioned")
+INTEGRATORS = {"dop853": DOP853, "rk4": RK4}
+COUPLING_SHARE, FERMI_SHARE, STEP_SHARE = 1.0, 0.1, 0.1
+"""Shares of rtol: tolerance of the lead kernels, of the Fermi function, and of one step's local error."""
+
+Motion = Frozen | Precession | Prescribed | Magnet
+
+
+class Simulation:
+    """One run, advanced row by row.
+
+    Args:
+        system: The open system; None for moments alone.
+        motion: How the moments move: `Frozen`, `Precession`, `Prescribed`, or a `Magnet` that answers.
+        t_end: End of the run in fs.
+        save_every: Time between rows in fs.
+        rtol: Accuracy asked for: largest error in elements of the density matrix (whose scale is 1) and of the
+            moments. It sets the tolerances of lead poles, Fermi poles and time step together.
+        start: "thermal" (equilibrium with the leads attached, equal chemical potentials), "steady" (stationary state
+            of the system frozen at t = 0) or "partitioned" (leads attached at t = 0).
+        integrator: "dop853" (adaptive, order 8; with `step` a fixed one) or "rk4" (order 4, fixed `step`).
+        step: Fixed time step in fs; None for an adaptive one.
+        observables: Extra columns: "adiabatic" adds the adiabatic spin density and torque of each instant and the
+            nonadiabatic torque.
+        initial_density_matrix: rho(0), (2N, 2N), for start = "partitioned"; None is the isolated equilibrium.
+
+    Raises:
+        ValueError: One line for each argument that is not of this kind or does not fit another one.
+    """
+
+    def __init__(
+        self,
+        system: OpenSystem | None,
+        motion: Motion,
+        *,
+        t_end: float,
+        save_every: float = 1.0,
+        rtol: float = 1e-6,
+        start: str = "thermal",
+        integrator: str = "dop853",
+        step: float | None = None,
+        observables: Sequence[str] = (),
+        initial_density_matrix: Any = None,
+    ) -> None:
+        options = {
+            "t_end": t_end, "save_every": save_every, "rtol": rtol, "start": start, "integrator": integrator,
+            "step": step, "observables": observables, "initial_density_matrix": initial_density_matrix,
+        }  # fmt: skip
+        rho = _check(system, motion, options)
+        self.system, self.motion, self.rtol, self.start = system, motion, rtol, start
+        self.times = _save_times(t_end, save_every)
+        self.row = 0
+        self.poles = None if system is None else _expanded(system, rtol, t_end)
+        self.equation = _equation(self.poles, motion)
+        self._integration = RungeKutta(
+            self.equation,
+            0.0,
+            _initial_state(self.equation, self.poles, motion, start, rho),
+            INTEGRATORS[integrator],
+            STEP_SHARE * rtol if step is None else None,
+            (0.1 if step is None else step) / HBAR,
+            _sections(self.equation),
+            after_step=self.equation.project if isinstance(motion, Magnet) else None,
+        )
+        self._recorder = Recorder(self.equation, motion, tuple(observables))
+
+    @property
+    def variables(self) -> dict[str, Variable]:
+        """The columns of a row."""
+        return self._recorder.variables
+
+    @property
+    def coordinates(self) -> dict[str, list[Any]]:
+        """Labels of the dims site, component, lead and bond."""
+        return self._recorder.coordinates
+
+    @property
+    def state(self) -> np.ndarray:
+        """The state vector at the last row (see `dynamics.layout`)."""
+        return self._integration.state
+
+    @property
+    def density_matrix(self) -> np.ndarray | None:
+        """rho of the present state, (2N, 2N); None without electrons."""
+        return None if self.system is None else self.equation.layout.density_matrix(self.state)
+
+    @property
+    def statistics(self) -> dict[str, float]:
+        """Right-hand sides and steps so far, sizes of the pole expansions."""
+        progress, layout = self._integration.progress, self.equation.layout
+        fermi = self.poles.fermi if self.poles is not None else None
+        return {
+            "right_hand_sides": self.equation.evaluations, "accepted_steps": progress.accepted,
+            "rejected_steps": progress.rejected, "coupling_modes": layout.n_modes,
+            "fermi_poles": 0 if fermi is None else fermi.eta.size,
+        }  # fmt: skip
+
+    def rows(self) -> Iterator[tuple[int, dict[str, np.ndarray]]]:
+        """Advance to each save time in turn; yields the row's index and its columns.
+
+        Raises:
+            IntegrationStopped: On NaN, or a step below round-off, with time, quantity and cause.
+        """
+        while self.row < self.times.size:
+            tau = float(self.times[self.row]) / HBAR
+            if tau > self._integration.time:
+                self._integration.advance(tau)
+            columns = self._recorder.row(tau, self._integration.state)
+            self.row += 1
+            yield self.row - 1, columns
+
+    def checkpoint(self) -> dict[str, Any]:
+        """Everything that a later `restore` needs to go on with the same bits, as arrays and numbers."""
+        return {"row": self.row, "evaluations": self.equation.evaluations, **self._integration.checkpoint()}
+
+    def restore(self, checkpoint: Mapping[str, Any]) -> None:
+        """Continue from what `checkpoint` gave in a run of the same problem.
+
+        Raises:
+            ValueError: If the checkpoint is of another problem (its state has another size).
+        """
+        size = np.size(checkpoint["state"])
+        if size != self.state.size:
+            raise ValueError(f"checkpoint.state: {size} numbers; allowed: {self.state.size} as in this problem")
+        self.row = int(checkpoint["row"])
+        self.equation.evaluations = int(checkpoint["evaluations"])
+        self._integration.restore(dict(checkpoint))
+
+    @cached_property
+    def _expansion_errors(self) -> dict[str, ErrorEstimate]:
+        return estimate_errors(self.poles, _first_moments(self.motion))
+
+    def error_budget(self) -> dict[str, ErrorEstimate]:
+        """Coupling poles, Fermi poles and time step, each a number with what it bounds."""
+        adaptive = self._integration.tolerance is not None
+        step = ErrorEstimate(
+            self._integration.progress.error_sum if adaptive else float("nan"),
+            "sum of the local error estimates of all steps: error of any density-matrix element or moment component, "
+            "as long as deviations do not grow"
+            if adaptive
+            else "not estimated with a fixed step; repeat with half the step",
+        )
+        return {**self._expansion_errors, "time_step": step}
+
+
+def simulate(
+    system: OpenSystem | None,
+    motion: Motion,
+    *,
+    t_end: float,
+    save_every: float = 1.0,
+    rtol: float = 1e-6,
+    start: str = "thermal",
+    integrator: str = "dop853",
+    step: float | None = None,
+    observables: Sequence[str] = (),
+    initial_density_matrix: Any = None,
+    progress: bool = False,
+) -> Result:
+    """Propagate G<(t,t) of an open system in the lab frame, with moments that move as prescribed or answer.
+
+    The equations are those of `llgnegf.dynamics.equation` (electrons and leads) and `llgnegf.dynamics.coupled` (LLG).
+
+    Args:
+        system, motion, t_end, save_every, rtol, start, integrator, step, observables, initial_density_matrix:
+            As for `Simulation`.
+        progress: Show a progress bar with simulated time and rate.
+
+    Returns:
+        A `Result` whose dataset has the columns moments, spin_density, torque (time, site, component),
+        charge_density (time, site), lead_current (time, lead; electrons/fs), lead_spin_current (time, lead,
+        component; eV), bond_current, bond_spin_current, energies, and what has left through the leads since t = 0.
+
+    Raises:
+        ValueError: One line for each argument that is not allowed.
+        IntegrationStopped: On NaN, or a step below round-off, with time, quantity and cause.
+    """
+    simulation = Simulation(
+        system, motion, t_end=t_end, save_every=save_every, rtol=rtol, start=start, integrator=integrator,
+        step=step, observables=observables, initial_density_matrix=initial_density_matrix,
+    )  # fmt: skip
+    columns = {name: np.empty((simulation.times.size, *v.shape)) for name, v in simulation.variables.items()}
+    for index, row in _with_progress(simulation, progress):
+        for name, value in row.items():
+            columns[name][index] = value
+    dataset = build_dataset(simulation.times, columns, simulation.variables, simulation.coordinates)
+    return Result(dataset, simulation.error_budget(), simulation.density_matrix, simulation.statistics)
+
+
+def _with_progress(simulation: Simulation, show: bool) -> Iterator[tuple[int, dict[str, np.ndarray]]]:
+    if not show:
+        yield from simulation.rows()
+        return
+    from tqdm import tqdm
+
+    with tqdm(total=float(simulation.times[-1]), unit="fs") as bar:
+        for index, row in simulation.rows():
+            bar.update(float(simulation.times[index]) - bar.n)
+            yield index, row
+
+
+def _check(system: Any, motion: Any, options: dict[str, Any]) -> np.ndarray | None:
+    """Check all arguments of a run at once; rho(0) as an array if one was given."""
+    problems = Problems("simulate")
+    problems.check(system is None or isinstance(system, OpenSystem), "system", system, "an OpenSystem, or None")
+    kinds = "Frozen, Precession, Prescribed or a Magnet"
+    known = problems.check(isinstance(motion, Motion), "motion", motion, kinds)
+    if system is None and known and not isinstance(motion, Magnet):
+        problems.add("motion", type(motion).__name__, "a Magnet when there are no electrons (system = None)")
+    if isinstance(system, OpenSystem) and known:
+        sites = f"{system.n_sites}, one for each site of the electrons"
+        problems.check(motion.n_sites == system.n_sites, "motion", f"{motion.n_sites} moments", sites)
+    t_end = problems.number("t_end", options["t_end"], "a finite number > 0, in fs", lambda t: t > 0)
+    problems.number("save_every", options["save_every"], "a number > 0 and <= t_end, in fs", lambda t: 0 < t <= t_end)
+    problems.number("rtol", options["rtol"], "1e-12 <= rtol <= 1e-2", lambda r: 1e-12 <= r <= 1e-2)
+    _check_method(problems, options)
+    rho = _check_start(problems, system, options)
+    problems.raise_all()
+    return rho
+
+
+def _check_method(problems: Problems, options: dict[str, Any]) -> None:
+    integrator, step = options["integrator"], options["step"]
+    problems.check(integrator in INTEGRATORS, "integrator", integrator, " or ".join(map(repr, INTEGRATORS)))
+    if step is not None:
+        problems.number("step", step, "None (adaptive) or a number > 0, in fs", lambda h: h > 0)
+    elif integrator == "rk4":
+        problems.add("step", step, "a number > 0, in fs, with integrator = 'rk4', which has no step control")
+    unknown = set(options["observables"]) - {"adiabatic"}
+    problems.check(not unknown, "observables", sorted(unknown), "'adiabatic'")
+
+
+def _check_start(problems: Problems, system: Any, options: dict[str, Any]) -> np.ndarray | None:
+    start, given = options["start"], options["initial_density_matrix"]
+    if not problems.check(start in STARTS, "start", start, ", ".join(map(repr, STARTS))):
+        return None
+    if not isinstance(system, OpenSystem):
+        problems.check(given is None, "initial_density_matrix", given, "None without electrons")
+        problems.check(not options["observables"], "observables", options["observables"], "none without electrons")
+        return None
+    if not system.is_closed and system.kT == 0:
+        problems.add("system.kT", system.kT, "> 0 with leads: the Fermi function is expanded in poles at distance "
+                     "pi kT from the real axis (the rotating frame has kT = 0)")  # fmt: skip
+    if start == "steady" and system.is_closed:
+        problems.add("start", start, "'thermal' or 'partitioned' for a closed system, which has no leads to settle with")
+    mu = system.chemical_potentials()
+    coupled = [p for p, channels in enumerate(system.lead_channels) if channels]
+    if start == "thermal" and np.ptp(mu[coupled] if coupled else [0.0]) > 1e-12:
+        problems.add("start", start, f"'steady' or 'partitioned' when the leads differ at t = 0: {mu.tolist()} eV")
+    if given is None:
+        return None
+    problems.check(start == "partitioned", "initial_density_matrix", "given", "start = 'partitioned' with it")
+    size = 2 * system.n_sites
+    rho = problems.array("initial_density_matrix", given, (size, size), f"a ({size}, {size}) Hermitian matrix", complex)
+    if rho is not None and problems.check(
+        bool(np.abs(rho - rho.conj().T).max() < 1e-12), "initial_density_matrix", "not Hermitian", "a Hermitian matrix"
+    ):
+        levels = np.linalg.eigvalsh(rho)
+        inside = levels[0] > -1e-10 and levels[-1] < 1 + 1e-10
+        problems.check(inside, "initial_density_matrix", f"eigenvalues {levels[0]:.3g} .. {levels[-1]:.3g}", "0 to 1")
+    return rho
+
+
+def _save_times(t_end: float, save_every: float) -> np.ndarray:
+    """0, save_every, 2 save_every ... and t_end, in fs."""
+    count = int(np.floor(t_end / save_every * (1 + 1e-12)))
+    times = save_every * np.arange(count + 1)
+    if t_end - times[-1] > 1e-9 * save_every:
+        times = np.append(times, t_end)
+    return times
+
+
+def _expanded(system: OpenSystem, rtol: float, t_end: float) -> PoleSystem:
+    """The system in poles at the tolerances that rtol stands for."""
+    instants = np.linspace(0.0, t_end, 257) if any(callable(p.voltage) for p in system.leads) else [0.0]
+    largest = max((float(np.abs(system.voltages(t)).max()) for t in instants if system.leads), default=0.0)
+    return expand(system, COUPLING_SHARE * rtol, FERMI_SHARE * rtol, largest, rtol)
+
+
+def _equation(poles: PoleSystem | None, motion: Motion) -> Equation | ClassicalEquation:
+    if poles is None:
+        assert isinstance(motion, Magnet)
+        return ClassicalEquation(motion)
+    return CoupledEquation(poles, motion) if isinstance(motion, Magnet) else Equation(poles, motion)
+
+
+def _initial_state(
+    equation: Any, poles: PoleSystem | None, motion: Motion, start: str, rho: np.ndarray | None
+) -> np.ndarray:
+    moments = _first_moments(motion)
+    if poles is None:
+        return moments.ravel()
+    if start == "partitioned":
+        blocks = starts.partitioned(poles, moments, rho)
+    else:
+        blocks = (starts.thermal if start == "thermal" else starts.steady)(poles, moments)
+    in_state = moments if isinstance(motion, Magnet) else np.zeros((0, 3))
+    return equation.layout.pack(blocks.density_matrix, blocks.device_mode, blocks.mode_block, blocks.vectors, in_state)
+
+
+def _first_moments(motion: Motion) -> np.ndarray:
+    """M(0), (N, 3)."""
+    return np.array(motion.moments if isinstance(motion, Magnet) else motion.moments(0.0), dtype=float)
+
+
+def _sections(equation: Any) -> list[tuple[str, int, int]]:
+    """The parts of the state whose errors the step control watches."""
+    layout = equation.layout
+    electrons, end = 2 * layout.n_complex, 2 * layout.n_complex + 3 * layout.n_moments
+    sections = [("G<(t,t)", 0, electrons), ("moments", electrons, end), ("outflow", end, layout.size)]
+    return [s for s in sections if s[2] > s[1]]
+
+
+__all__ = ["IntegrationStopped", "Simulation", "simulate"]

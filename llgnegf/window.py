@@ -1,0 +1,147 @@
+"""Panels of the real axis for the window integrals of `steady_state`: jumps, band edges and narrow resonances.
+
+Each panel has an origin: energies are origin + offset, so that a resonance narrower than round-off is resolved.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from llgnegf.green import StaticDevice
+
+NARROW = 0.05
+"""Resonances narrower than this part of the window get panels of their own; bisection finds the others."""
+START_PANELS = 8
+"""Equal parts into which the window is cut to begin with."""
+
+
+@dataclass(frozen=True)
+class Panel:
+    """E = origin + offset, offset from `lower` to `upper`; edge_* mark a square-root singularity at that end."""
+
+    origin: float
+    lower: float
+    upper: float
+    edge_lower: bool
+    edge_upper: bool
+
+
+@dataclass(frozen=True, eq=False)
+class Window:
+    """An interval of the real axis as panels, each in a variable 0 <= u <= 1.
+
+    offset = lower + L s(u) with s = u, or s = u^2 (1 - (1-u)^2, sin^2(pi u/2)) where Gamma or G has a square root at
+    the lower (upper, either) end: sqrt and 1/sqrt both become smooth in u.
+    """
+
+    panels: tuple[Panel, ...]
+
+    @property
+    def segments(self) -> np.ndarray:
+        """(n_panels, 3) for `quadrature.integrate`."""
+        count = len(self.panels)
+        return np.stack([np.arange(count), np.zeros(count), np.ones(count)], axis=1)
+
+    @cached_property
+    def _table(self) -> tuple[np.ndarray, ...]:
+        p = self.panels
+        numbers = np.array([(x.origin, x.lower, x.upper) for x in p]).T
+        return (*numbers, np.array([x.edge_lower for x in p]), np.array([x.edge_upper for x in p]))
+
+    def energies(self, panel: np.ndarray, u: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Origin, offset and d offset/du, each (n,), at `u` of the panels numbered `panel`."""
+        origin, lower, upper, edge_lower, edge_upper = (column[panel] for column in self._table)
+        length = upper - lower
+        rise = np.where(edge_lower, u**2, u)
+        slope = np.where(edge_lower, 2 * u, 1.0)
+        fall = np.where(edge_upper, (1 - u) ** 2, 1 - u)
+        both = edge_lower & edge_upper
+        rise = np.where(both, np.sin(0.5 * np.pi * u) ** 2, rise)
+        fall = np.where(both, np.cos(0.5 * np.pi * u) ** 2, fall)
+        slope = np.where(edge_upper, 2 * (1 - u), slope)
+        slope = np.where(both, 0.5 * np.pi * np.sin(np.pi * u), slope)
+        # Measured from the nearer end, so that neither end loses digits.
+        from_above = edge_upper & ~edge_lower
+        offset = np.where(from_above, upper - length * fall, lower + length * rise)
+        return origin, offset, length * slope
+
+
+def window_panels(device: StaticDevice, lower: float, upper: float, jumps: np.ndarray) -> Window:
+    """Panels of [lower, upper], cut at `jumps`, at the channels' band edges and around narrow resonances.
+
+    Around a resonance of width gamma the cuts are at its centre and at distances gamma 4^k, so no bisection can
+    overlook it. Empty for lower = upper.
+    """
+    if not lower < upper:
+        return Window(())
+    edges = sorted({c.shift + e for c in device.channels for e in c.spectrum.support if np.isfinite(e)})
+    cuts = np.concatenate([np.linspace(lower, upper, START_PANELS + 1), jumps, edges])
+    cuts = np.unique(cuts[(cuts >= lower) & (cuts <= upper)])
+    groups = _narrow_resonances(device, lower, upper)
+    panels: list[Panel] = []
+    bounds = _cells([origin for origin, _ in groups], lower, upper)
+    for (origin, offsets), start, end in zip(groups or [(0.0, np.zeros(0))], bounds[:-1], bounds[1:], strict=True):
+        points = np.concatenate([[start - origin, end - origin], cuts - origin, offsets])
+        points = np.unique(points[(points >= start - origin) & (points <= end - origin)])
+        points = _separate(points)
+        marked = np.array([np.any(np.abs(np.array(edges) - origin - x) < 1e-13) for x in points], dtype=bool)
+        panels += [
+            Panel(origin, float(a), float(b), bool(at_a), bool(at_b))
+            for a, b, at_a, at_b in zip(points[:-1], points[1:], marked[:-1], marked[1:], strict=True)
+        ]
+    return Window(tuple(panels))
+
+
+def _narrow_resonances(device: StaticDevice, lower: float, upper: float) -> list[tuple[float, np.ndarray]]:
+    """Groups (origin, cuts as offsets from it) of the resonances in the window that are narrow against it.
+
+    Weak coupling: first order, centre eps + Re <n|Sigma|n>, width <n|Gamma|n>. Otherwise the eigenvalues of
+    H + Sigma at the middle of the window; these are hints, the quadrature does the rest.
+    """
+    energies, states = device.levels
+    length = upper - lower
+    found: list[tuple[float, float, float]] = []  # origin, offset, width
+    weight = np.abs(states.conj().T @ device.vectors) ** 2
+    diagonal = np.einsum("nq,nq->n", weight, device.self_energies(energies.astype(complex)))
+    near = (energies + diagonal.real >= lower - length) & (energies + diagonal.real <= upper + length)
+    for n in np.flatnonzero(near):
+        width = -2 * diagonal[n].imag
+        if 0 < width < NARROW * length:
+            found.append((float(energies[n]), float(diagonal[n].real), float(width)))
+    middle = np.array([0.5 * (lower + upper)], dtype=complex)
+    for value in np.linalg.eigvals(device.hamiltonian + device.on_device(device.self_energies(middle))[0]):
+        width = -2 * value.imag
+        if lower - length <= value.real <= upper + length and 1e-11 < width < NARROW * length:
+            origin = float(energies[np.argmin(np.abs(energies - value.real))])
+            found.append((origin, float(value.real - origin), float(width)))
+    return _grouped(sorted(found), length)
+
+
+def _grouped(found: list[tuple[float, float, float]], length: float) -> list[tuple[float, np.ndarray]]:
+    """Merge resonances of nearly the same origin and lay the geometric cuts around each."""
+    groups: list[tuple[float, list[float]]] = []
+    for origin, offset, width in found:
+        if not groups or origin - groups[-1][0] > 1e-10:
+            groups.append((origin, []))
+        centre = offset + (origin - groups[-1][0])
+        distances = width * 4.0 ** np.arange(0, np.ceil(np.log(length / width) / np.log(4.0)) + 1)
+        groups[-1][1].extend([centre, *(centre - distances), *(centre + distances)])
+    return [(origin, _separate(np.unique(points))) for origin, points in groups]
+
+
+def _cells(origins: list[float], lower: float, upper: float) -> np.ndarray:
+    """Ends of the interval nearest to each origin, len(origins) + 1 (one cell without origins)."""
+    middles = [0.5 * (a + b) for a, b in zip(origins[:-1], origins[1:], strict=True)]
+    return np.clip(np.array([lower, *middles, upper]), lower, upper)
+
+
+def _separate(points: np.ndarray) -> np.ndarray:
+    """Sorted points without those equal to the one before up to round-off; the last one stays."""
+    if points.size < 2:
+        return points
+    keep = np.concatenate([[True], np.diff(points) > 8 * np.finfo(float).eps * np.abs(points[:-1])])
+    keep[-1] = True
+    return points[keep]
