@@ -16,19 +16,21 @@ from llgnegf._checks import Problems
 from llgnegf.dynamics import start as starts
 from llgnegf.dynamics.coupled import ClassicalEquation, CoupledEquation
 from llgnegf.dynamics.equation import Equation
-from llgnegf.dynamics.integrate import IntegrationStopped, RungeKutta
-from llgnegf.dynamics.tableaus import DOP853, RK4
+from llgnegf.dynamics.integrate import ImexRungeKutta, IntegrationStopped, RungeKutta
+from llgnegf.dynamics.tableaus import ARK5, DOP853, RK4
 from llgnegf.error_budget import estimate_errors
 from llgnegf.magnetism.magnet import Magnet
 from llgnegf.magnetism.motion import Frozen, Precession, Prescribed
-from llgnegf.poles.channels import PoleSystem, expand
+from llgnegf.poles.channels import PoleSystem, expand, spectral_bounds
 from llgnegf.recorder import Recorder
 from llgnegf.result import ErrorEstimate, Result, Variable, build_dataset
 from llgnegf.system import OpenSystem
 from llgnegf.units import HBAR
 
 STARTS = ("thermal", "steady", "partitioned")
-INTEGRATORS = {"dop853": DOP853, "rk4": RK4}
+INTEGRATORS = {"dop853": DOP853, "ark5": ARK5, "rk4": RK4}
+STIFF = 10.0
+"""A farthest Fermi pole beyond this many times the device's and the leads' spectral range is stiff."""
 COUPLING_SHARE, FERMI_SHARE, STEP_SHARE = 1.0, 0.1, 0.1
 """Shares of rtol: tolerance of the lead kernels, of the Fermi function, and of one step's local error."""
 
@@ -47,7 +49,9 @@ class Simulation:
             moments. It sets the tolerances of lead poles, Fermi poles and time step together.
         start: "thermal" (equilibrium with the leads attached, equal chemical potentials), "steady" (stationary state
             of the system frozen at t = 0) or "partitioned" (leads attached at t = 0).
-        integrator: "dop853" (adaptive, order 8; with `step` a fixed one) or "rk4" (order 4, fixed `step`).
+        integrator: "dop853" (explicit, order 8), "ark5" (order 5, far Fermi poles implicit), both adaptive unless
+            `step` is given, or "rk4" (explicit, order 4, fixed `step`). "auto" is ark5 for wide-band leads, whose
+            Fermi poles reach far beyond the spectrum of the device, and dop853 otherwise.
         step: Fixed time step in fs; None for an adaptive one.
         observables: Extra columns: "adiabatic" adds the adiabatic spin density and torque of each instant and the
             nonadiabatic torque.
@@ -66,7 +70,7 @@ class Simulation:
         save_every: float = 1.0,
         rtol: float = 1e-6,
         start: str = "thermal",
-        integrator: str = "dop853",
+        integrator: str = "auto",
         step: float | None = None,
         observables: Sequence[str] = (),
         initial_density_matrix: Any = None,
@@ -81,16 +85,8 @@ class Simulation:
         self.row = 0
         self.poles = None if system is None else _expanded(system, rtol, t_end)
         self.equation = _equation(self.poles, motion)
-        self._integration = RungeKutta(
-            self.equation,
-            0.0,
-            _initial_state(self.equation, self.poles, motion, start, rho),
-            INTEGRATORS[integrator],
-            STEP_SHARE * rtol if step is None else None,
-            (0.1 if step is None else step) / HBAR,
-            _sections(self.equation),
-            after_step=self.equation.project if isinstance(motion, Magnet) else None,
-        )
+        state = _initial_state(self.equation, self.poles, motion, start, rho)
+        self._integration = _integration(self.equation, state, integrator, rtol, step)
         self._recorder = Recorder(self.equation, motion, tuple(observables))
 
     @property
@@ -180,7 +176,7 @@ def simulate(
     save_every: float = 1.0,
     rtol: float = 1e-6,
     start: str = "thermal",
-    integrator: str = "dop853",
+    integrator: str = "auto",
     step: float | None = None,
     observables: Sequence[str] = (),
     initial_density_matrix: Any = None,
@@ -250,7 +246,8 @@ def _check(system: Any, motion: Any, options: dict[str, Any]) -> np.ndarray | No
 
 def _check_method(problems: Problems, options: dict[str, Any]) -> None:
     integrator, step = options["integrator"], options["step"]
-    problems.check(integrator in INTEGRATORS, "integrator", integrator, " or ".join(map(repr, INTEGRATORS)))
+    names = ("auto", *INTEGRATORS)
+    problems.check(integrator in names, "integrator", integrator, ", ".join(map(repr, names)))
     if step is not None:
         problems.number("step", step, "None (adaptive) or a number > 0, in fs", lambda h: h > 0)
     elif integrator == "rk4":
@@ -271,7 +268,7 @@ def _check_start(problems: Problems, system: Any, options: dict[str, Any]) -> np
         problems.add("system.kT", system.kT, "> 0 with leads: the Fermi function is expanded in poles at distance "
                      "pi kT from the real axis (the rotating frame has kT = 0)")  # fmt: skip
     if start == "steady" and system.is_closed:
-        problems.add("start", start, "'thermal' or 'partitioned' for a closed system, which has no leads to settle with")
+        problems.add("start", start, "'thermal' or 'partitioned' for a closed system, which never settles")
     mu = system.chemical_potentials()
     coupled = [p for p, channels in enumerate(system.lead_channels) if channels]
     if start == "thermal" and np.ptp(mu[coupled] if coupled else [0.0]) > 1e-12:
@@ -325,6 +322,30 @@ def _initial_state(
         blocks = (starts.thermal if start == "thermal" else starts.steady)(poles, moments)
     in_state = moments if isinstance(motion, Magnet) else np.zeros((0, 3))
     return equation.layout.pack(blocks.density_matrix, blocks.device_mode, blocks.mode_block, blocks.vectors, in_state)
+
+
+def _integration(equation: Any, state: np.ndarray, name: str, rtol: float, step: float | None) -> RungeKutta:
+    """The integrator called `name`, ready at t = 0."""
+    electrons = isinstance(equation, Equation)
+    if name == "auto":
+        name = "ark5" if electrons and _is_stiff(equation) else "dop853"
+    tolerance = STEP_SHARE * rtol if step is None else None
+    first_step = (0.01 if step is None else step) / HBAR
+    project = getattr(equation, "project", None)
+    arguments = (equation, 0.0, state, INTEGRATORS[name], tolerance, first_step, _sections(equation), project)
+    if name == "ark5":
+        rates = equation.stiff_rates() if electrons else np.zeros(state.size)
+        return ImexRungeKutta(*arguments, rates=rates)
+    return RungeKutta(*arguments)
+
+
+def _is_stiff(equation: Equation) -> bool:
+    """Whether the farthest Fermi pole would set an explicit step."""
+    z = equation.arrays.z
+    if z.size == 0:
+        return False
+    low, high = spectral_bounds(equation.system)
+    return float(-z.imag.min()) > STIFF * max(abs(low), abs(high))
 
 
 def _first_moments(motion: Motion) -> np.ndarray:

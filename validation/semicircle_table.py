@@ -1,9 +1,9 @@
 """Make and certify llgnegf/poles/semicircle_table.py: the damped modes of the semi-infinite chain lead.
-Run `python validation/semicircle_table.py` (about three minutes on one core); `--check` only certifies the table.
+Run `python validation/semicircle_table.py` (about 80 s on one core); `--check` only certifies the table.
 
 Target: Gamma(E) = sqrt(4 - E^2), K(t) = J_1(2t)/t.  With w = E^2 the fit with n pairs of modes chi, -chi^* is
 
-    Gamma_fit(E) = g prod_{j<n} (w - x_j^2)^2 / prod_y |w - chi_y^2|^2        (all double zeros x_j > 2 outside the band)
+    Gamma_fit(E) = g prod_{j<n} (w - x_j^2)^2 / prod_y |w - chi_y^2|^2     (double zeros x_j > 2, outside the band)
 
 that is, the best non-negative fits touch zero as often as they can outside the band.  Steps for each n:
 1. unconstrained least squares over (chi, b), continued from n - 1 on a logarithmic scale of distances from the edge

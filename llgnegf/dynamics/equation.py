@@ -126,6 +126,17 @@ class Equation:
             self.channel_voltages(tau), self._work, real, imag, d_real, d_imag, self.layout.outflow(derivative),
         )  # fmt: skip
 
+    def stiff_rates(self) -> np.ndarray:
+        """Decay rates Im z_k^* of the Fermi vectors, on their components of the state, (layout.size,)."""
+        layout, a = self.layout, self.arrays
+        rates = np.zeros(layout.size)
+        for plane in layout.electrons(rates):
+            device = plane[: a.n * layout.columns].reshape(a.n, layout.columns)
+            device[:, a.n + a.chi.size :] = -a.z.imag
+            modes = plane[layout.n_complex - a.chi.size * a.z.size :].reshape(a.chi.size, a.z.size)
+            modes[:] = -a.z.imag
+        return rates
+
     def lead_operators(self, state: np.ndarray) -> np.ndarray:
         """P_q of every channel, (Q, n): d rho/dt|_q = -i u_q P_q^dag + i P_q u_q^dag."""
         a = self.arrays

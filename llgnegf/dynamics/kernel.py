@@ -71,7 +71,8 @@ def _mode_rows(modes, voltage, n, ar, ai, wr, wi, tr, ti, dwr, dwi):  # type: ig
 def _vector_rows(modes, fermi, voltage, n, ar, ai, yr, yi, tr, ti, dyr, dyi):  # type: ignore[no-untyped-def]
     """dY, and what Y adds to T_q: on the vector columns the left action of h, on the mode columns S_q^*.
 
-    dY_yk = -i [kappa_y a_q(y),k + (chi_y - z_k^*) Y_yk],   T_q,k += sum_{y in q} s_y Y_yk,   T_q,j += sum_{k in q} Y_jk^*
+    dY_yk = -i [kappa_y a_q(y),k + (chi_y - z_k^*) Y_yk]
+    T_q,k += sum_{y in q} s_y Y_yk,   T_q,j += sum_{k in q} Y_jk^*
     """
     offset, chir, chii, kr, ki, s = modes
     first, zr, zi, _, _ = fermi

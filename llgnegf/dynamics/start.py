@@ -25,7 +25,7 @@ class Blocks:
     vectors: np.ndarray
 
 
-class _Frozen:
+class FrozenDevice:
     """The extended Hamiltonian h of frozen moments and voltages, with the poles of every channel."""
 
     def __init__(self, poles: PoleSystem, moments: np.ndarray, time: float = 0.0) -> None:
@@ -40,14 +40,18 @@ class _Frozen:
         self.mu = system.chemical_potentials(time)
 
     def resolvent(self, energies: np.ndarray) -> np.ndarray:
-        """G(E) = [E - H - Sigma(E)]^-1 on the device for Im E > 0, (n_energies, n, n); Sigma from the modes."""
+        """G(E) = [E - H - Sigma(E)]^-1 on the device for Im E > 0, (n_energies, n, n)."""
+        return np.linalg.inv(self.inverse_green(energies))
+
+    def inverse_green(self, energies: np.ndarray) -> np.ndarray:
+        """E - H - Sigma(E) on the device for Im E > 0, (n_energies, n, n); Sigma from the modes."""
         a = self.arrays
         channel = np.zeros((energies.size, a.lead.size), dtype=complex) - 0.5j * a.wide
         terms = a.s * a.kappa / (energies[:, None] - self.chi)
         for q in range(a.lead.size):
             channel[:, q] += terms[:, a.offset[q] : a.offset[q + 1]].sum(axis=1)
         sigma = np.einsum("nq,eq,mq->enm", self.u, channel, self.u.conj())
-        return np.linalg.inv(energies[:, None, None] * np.eye(a.n) - self.hamiltonian - sigma)
+        return energies[:, None, None] * np.eye(a.n) - self.hamiltonian - sigma
 
     def density_matrix(self, mu: float) -> np.ndarray:
         """rho = 1/2 + sum_m r_m [G(z_m^*) + G(z_m^*)^dag] at the common chemical potential mu."""
@@ -55,6 +59,16 @@ class _Frozen:
         z, r = self.poles.fermi.poles(mu, self.poles.system.kT)
         half = np.einsum("m,mab->ab", r, self.resolvent(z.conj()))
         return 0.5 * np.eye(self.arrays.n) + half + half.conj().T
+
+    def grand_potential(self, mu: float) -> float:
+        """Electronic grand potential Omega (eV) up to a constant of the leads; dOmega = Tr[rho dH] for the same rho.
+
+        Omega = Tr H/2 - 2 sum_m r_m ln |det(z_m^* - H - Sigma)|, since d ln det(z - H - Sigma) = -Tr[G dH].
+        """
+        assert self.poles.fermi is not None
+        z, r = self.poles.fermi.poles(mu, self.poles.system.kT)
+        logarithm = np.linalg.slogdet(self.inverse_green(z.conj()))[1]
+        return float(0.5 * np.trace(self.hamiltonian).real - 2 * r @ logarithm)
 
     def fermi_vectors(self) -> np.ndarray:
         """Stationary v_k = c_k G_ext(z_k^*) u_q, (n + M, K); the mode rows are kappa_y u_y^dag v/(z^* - chi_y)."""
@@ -99,7 +113,7 @@ def thermal(poles: PoleSystem, moments: np.ndarray) -> Blocks:
     system = poles.system
     if system.is_closed:
         return _isolated(poles, moments)
-    frozen = _Frozen(poles, moments)
+    frozen = FrozenDevice(poles, moments)
     mu = frozen.mu[[c.lead for c in poles.channels]]
     if np.ptp(mu) > 1e-12 * max(1.0, float(np.abs(mu).max())):
         raise ValueError(
@@ -109,7 +123,7 @@ def thermal(poles: PoleSystem, moments: np.ndarray) -> Blocks:
     return _equilibrium(frozen, float(mu[0]), frozen.fermi_vectors())
 
 
-def _equilibrium(frozen: _Frozen, mu: float, vectors: np.ndarray) -> Blocks:
+def _equilibrium(frozen: FrozenDevice, mu: float, vectors: np.ndarray) -> Blocks:
     """The thermal blocks at the common chemical potential mu (formulas in `thermal`)."""
     a = frozen.arrays
     assert frozen.poles.fermi is not None
@@ -133,12 +147,12 @@ def adiabatic_density_matrix(poles: PoleSystem, moments: np.ndarray, time: float
     system = poles.system
     if system.is_closed:
         return isolated_equilibrium(system.electrons.hamiltonian_at(moments), system.fermi_energy, system.kT)
-    frozen = _Frozen(poles, moments, time)
+    frozen = FrozenDevice(poles, moments, time)
     mu = float(np.mean(frozen.mu[np.unique(frozen.arrays.lead)]))
     return frozen.density_matrix(mu)
 
 
-def _mode_block(frozen: _Frozen, device_mode: np.ndarray) -> np.ndarray:
+def _mode_block(frozen: FrozenDevice, device_mode: np.ndarray) -> np.ndarray:
     """Stationary C_mode,mode for a given C_device,mode; Hermitian by construction."""
     a = frozen.arrays
     driven = a.kappa[:, None] * (frozen.u.conj().T[a.mode_channel] @ device_mode)
@@ -157,7 +171,7 @@ def steady(poles: PoleSystem, moments: np.ndarray) -> Blocks:
     """
     if poles.system.is_closed:
         raise ValueError("start: 'steady' for a closed system; allowed: 'thermal' (nothing damps a closed system)")
-    frozen = _Frozen(poles, moments)
+    frozen = FrozenDevice(poles, moments)
     a = frozen.arrays
     mean = float(np.mean(frozen.mu[np.unique(a.lead)]))
     vectors = frozen.fermi_vectors()
@@ -179,7 +193,7 @@ def steady(poles: PoleSystem, moments: np.ndarray) -> Blocks:
     return Blocks(rho, device_mode, reference.mode_block + change[a.n :, a.n :], vectors)
 
 
-def _vectors_at(frozen: _Frozen, q: int, mu: float) -> np.ndarray:
+def _vectors_at(frozen: FrozenDevice, q: int, mu: float) -> np.ndarray:
     """S_q (n + M,) of channel q if its chemical potential were mu, its levels unchanged."""
     a = frozen.arrays
     assert frozen.poles.fermi is not None
@@ -192,7 +206,7 @@ def _vectors_at(frozen: _Frozen, q: int, mu: float) -> np.ndarray:
     return np.concatenate([device, modes]).sum(axis=1)
 
 
-def _extended(frozen: _Frozen) -> np.ndarray:
+def _extended(frozen: FrozenDevice) -> np.ndarray:
     """h as a dense (n + M, n + M) matrix; used once, for the start."""
     a = frozen.arrays
     u = frozen.u[:, a.mode_channel]

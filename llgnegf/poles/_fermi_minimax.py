@@ -130,13 +130,12 @@ def _expected_poles(x_max: float, count: int) -> tuple[float, Floats]:
     """Half the logarithmic pole spacing at which `count` poles fit in, and their places."""
     low, high = 1e-3, 1e3
     if _pole_number(x_max, low)[1][-1] < count:
-        return low, math.pi * (2.0 * np.arange(count) + 1.0)
+        return low, math.pi * np.arange(1, 2 * count, 2, dtype=np.float64)
     for _ in range(30):
         spacing = math.sqrt(low * high)
         eta, number = _pole_number(x_max, spacing)
         low, high = (spacing, high) if number[-1] > count else (low, spacing)
-    places: Floats = np.interp(np.arange(count) + 0.5, number, eta).astype(np.float64)
-    return spacing, places
+    return spacing, np.interp(np.arange(count) + 0.5, number, eta)
 
 
 # --- interpolation by moving poles ---

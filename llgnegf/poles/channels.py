@@ -97,8 +97,8 @@ def _replace_leads(system: OpenSystem, channels: Sequence[PoleChannel]) -> OpenS
     leads: list[AnyLead] = []
     for p, lead in enumerate(system.leads):
         own = [(c.vector, c.spectrum) for c in channels if c.lead == p]
-        rest = {"voltage": lead.voltage, "chemical_potential": lead.chemical_potential}
-        leads.append(Lead(own, **rest) if own else lead)
+        mu = lead.chemical_potential
+        leads.append(Lead(own, voltage=lead.voltage, chemical_potential=mu) if own else lead)
     return replace(system, leads=leads)
 
 

@@ -12,6 +12,7 @@ hbar = 1; energies and chi in eV, b and K in eV^2, t in 1/eV.
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -36,6 +37,8 @@ from llgnegf.poles.tabulated_kernel import TabulatedKernel
 
 MOST_MODES = 64
 """A tabulated broadening that needs more modes than this is refused."""
+LARGEST_ENERGY = 12.0
+"""Fits with larger |chi|, in units of a quarter of the band's width, are discarded: |chi| sets the time step."""
 STALLED = 4
 """A fit that gains less than 30 % over so many increases of the number of modes is given up."""
 
@@ -94,9 +97,9 @@ class CouplingPoles:
         return -(self.weights / (z - self.energies) ** 2).sum(-1)
 
     def shifted_and_scaled(self, center: float, energy_scale: float, weight_scale: float) -> CouplingPoles:
-        """Modes center + energy_scale chi, weights weight_scale b: K -> weight_scale K(energy_scale t) exp(-i center t).
+        """Modes e_0 + energy_scale chi, weights weight_scale b: K -> weight_scale K(energy_scale t) exp(-i e_0 t).
 
-        For the chain lead from the unit semicircle: center e_0, energy_scale |gamma|, weight_scale gamma_c^2.
+        e_0 is `center`. For the chain lead from the unit semicircle: its onsite energy, energy_scale |gamma|, weight_scale gamma_c^2.
         """
         for name, value, good in (
             ("center", center, math.isfinite(center)),
@@ -180,30 +183,47 @@ def fit_broadening(energies: Any, broadening: Any, tolerance: float) -> Coupling
     reduced = tolerance / (scale * peak)
     # Half of the tolerance is left to the tail, where K and K_fit are bounded one by one.
     end = kernel.time_below(0.5 * reduced)
-    times, weight = _fit_times(end)
-    target = kernel(times)
-    step = 0.6
-    samples = kernel(step * np.arange(max(2 * MOST_MODES + 20, min(700, int(end / step)))))
     errors: list[float] = []
-    for count in [*range(4, 24, 2), *range(24, MOST_MODES + 1, 4)]:
-        chi, b = esprit(samples, step, count)
-        if np.abs(np.exp(-1j * np.outer(times, chi)) @ b - target).max() > 100 * reduced:
-            continue  # refinement gains a factor of ten or so, not a hundred
-        chi, b = refine_free(times, target, weight, chi, b, 40)
-        chi, b = refine_nonnegative(times, target, weight, chi, *nonnegative_zeros(chi, b), 80)
-        errors.append(kernel.error_of(chi, b, end) if len(chi) else math.inf)
-        if errors[-1] <= reduced:
-            modes = CouplingPoles(center + scale * chi, scale * peak * b, scale * peak * errors[-1])
+    for chi, b, error in _attempts(kernel, reduced, end):
+        errors.append(error)
+        if error <= reduced:
+            modes = CouplingPoles(center + scale * chi, scale * peak * b, scale * peak * error)
             modes.certify_nonnegative()
             return modes
-        if len(errors) > STALLED and min(errors[-STALLED:]) > 0.7 * min(errors[:-STALLED]):
+        best_before = min(errors[:-STALLED], default=math.inf)
+        if math.isfinite(best_before) and min(errors[-STALLED:]) > 0.7 * best_before:
             break
     reached = scale * peak * min(errors, default=math.inf)
     raise ValueError(
-        f"fit_broadening.tolerance: {tolerance:.3g} eV^2 is not met: {reached:.2g} was reached with at most {MOST_MODES} "
-        f"modes; allowed: a larger tolerance (K(0) = {total:.3g} eV^2), or a smoother or finer table, whose straight "
+        f"fit_broadening.tolerance: {tolerance:.3g} eV^2 is not met: {reached:.2g} was reached with at most "
+        f"{MOST_MODES} modes; allowed: a larger tolerance (K(0) = {total:.3g} eV^2), or a smoother or finer table, whose straight "
         f"pieces of length d return as an echo in K at t = 2 pi/d"
     )
+
+
+def _attempts(kernel: TabulatedKernel, tolerance: float, end: float) -> Iterator[tuple[Complex, Complex, float]]:
+    """Fits (chi, b, error) with more and more modes; the error is a proven bound, or a sampled one above tolerance."""
+    times, weight = _fit_times(end)
+    target = kernel(times)
+    bound = kernel.error_bound(end)
+    step = 0.6
+    samples = kernel(step * np.arange(max(2 * MOST_MODES + 20, min(700, int(end / step)))))
+
+    def sampled(chi: Complex, b: Complex) -> float:
+        if not (len(chi) and np.abs(chi).max() < LARGEST_ENERGY):  # a diverged fit
+            return math.inf
+        return float(np.abs(np.exp(-1j * np.outer(times, chi)) @ b - target).max())
+
+    for count in [*range(4, 24, 2), *range(24, MOST_MODES + 1, 4)]:
+        chi, b = esprit(samples, step, count)
+        if sampled(chi, b) > 100 * tolerance:
+            continue  # refinement gains a factor of ten or so, not a hundred
+        chi, b = refine_free(times, target, weight, chi, b, 30)
+        error = sampled(chi, b)
+        if error <= tolerance:  # the sign constraint only costs accuracy: worth it if there is some to spare
+            chi, b = refine_nonnegative(times, target, weight, chi, *nonnegative_zeros(chi, b), 60)
+            error = sampled(chi, b)
+        yield chi, b, bound(chi, b) if error <= tolerance else error
 
 
 def _checked_table(energies: Any, broadening: Any, tolerance: float) -> tuple[Real, Real, float]:
@@ -235,5 +255,5 @@ def _fit_times(end: float) -> tuple[Real, Real]:
     times = dense
     if end > dense[-1] + 1:
         golden = (np.arange(300) * 0.6180339887498949) % 1.0
-        times = np.concatenate([dense, np.geomspace(dense[-1] + 0.5, end, 300) + golden])
+        times = np.sort(np.concatenate([dense, np.geomspace(dense[-1] + 0.5, end, 300) + golden]))
     return times, np.sqrt(np.gradient(times) / (0.5 + times))

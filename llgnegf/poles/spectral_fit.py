@@ -15,14 +15,17 @@ K(t >= 0) = sum_y b_y exp(-i chi_y t).  Units here: hbar = 1, any unit of energy
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import eigvals, svd
 from scipy.optimize import least_squares
 
-Real = NDArray[np.float64]
-Complex = NDArray[np.complex128]
+Real = NDArray[Any]
+"""An array of float64."""
+Complex = NDArray[Any]
+"""An array of complex128."""
 
 FLOOR = 1e-12
 """Floor under Gamma relative to the total weight, far above the rounding of weights (1e-15) that it has to outweigh."""
@@ -129,7 +132,7 @@ def _least_squares(
 ) -> Real:
     with np.errstate(all="ignore"):  # a rejected trial step may overflow; the accepted ones cannot
         result = least_squares(
-            residual, start, jacobian, method="lm", max_nfev=n_steps, xtol=1e-12, ftol=1e-9, gtol=1e-15
+            residual, start, jacobian, method="lm", max_nfev=n_steps, xtol=1e-12, ftol=1e-6, gtol=1e-15
         )
     return result.x
 
@@ -190,7 +193,8 @@ def refine_nonnegative(
         width = 1j * chi.imag
         modes = np.exp(-1j * np.outer(times, chi)) * product_weights(chi, x, v, log_gain) * scale[:, None]
         log_b = np.hstack(
-            [by_pole + by_conjugate, (by_pole - by_conjugate) * width, by_zero, (by_lift * v)[:, open_], np.ones((m, 1))]
+            [by_pole + by_conjugate, (by_pole - by_conjugate) * width, by_zero, (by_lift * v)[:, open_]]
+            + [np.ones((m, 1))]
         )
         full = modes @ log_b
         full[:, :m] += -1j * times[:, None] * modes
@@ -233,7 +237,10 @@ def smallest_margin(poles: Complex, weights: Complex) -> float:
 
 
 def _positive_beyond(poles: Complex, weights: Complex) -> float:
-    """A radius with Gamma > 0 for |E| > radius, from Gamma E^2 = m_1 + m_2/E + m_3/E^2 + rest, m_k = -2 Im sum b chi^k."""
+    """A radius with Gamma > 0 for |E| > radius.
+
+    Gamma E^2 = m_1 + m_2/E + m_3/E^2 + rest,   m_k = -2 Im sum_y b_y chi_y^k.
+    """
     m = [-2 * float(np.sum(weights * poles**k).imag) for k in range(4)]
     largest = float(np.abs(poles).max())
     if abs(m[0]) > 1e-14 * np.abs(weights).sum():

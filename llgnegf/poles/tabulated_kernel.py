@@ -5,6 +5,7 @@ Used by `coupling.fit_broadening`; everything in the reduced units chosen there 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -74,23 +75,27 @@ class TabulatedKernel:
         ends, kinks = (float(np.abs(c).sum()) / (2 * np.pi * level) for c in self._coefficients)
         return min(LONGEST, 0.5 * (ends + math.sqrt(ends**2 + 4 * kinks)))
 
-    def error_of(self, poles: Complex, weights: Complex, end: float) -> float:
-        """Bound on max_{t >= 0} |K - K_fit|, examined point by point up to t = end and by decay beyond.
+    def error_bound(self, end: float) -> Callable[[Complex, Complex], float]:
+        """The function (chi, b) -> bound on max_{t >= 0} |K - K_fit|: point by point up to t = end, then by decay.
 
         Between grid points Everett's central interpolation of f = K - K_fit (both entire in t, so the grid starts
         at -3 steps) gives |f| <= max|f| + max|d2 f|/8 + 3 max|d4 f|/128 + 5 max|d6 f|/1024 + 35 h^8 max|f^(8)|/32768.
         """
         count = int(end / STEP) + 8
-        error = self.on_grid(-3, count) - exponential_sum(poles, weights, -3, count)
-        bound = float(np.abs(error[3:]).max())
-        for order, factor in ((2, 1 / 8), (4, 3 / 128), (6, 5 / 1024)):
-            bound += factor * float(np.abs(np.diff(error, order)).max())
-        growth = np.exp(-poles.imag * 3 * STEP)
-        eighth = np.abs(self.nodes).max() ** 8 * np.trapezoid(self.values, self.nodes) / (2 * np.pi)
-        eighth += (np.abs(weights) * growth * np.abs(poles) ** 8).sum()
-        bound += 35 / 32768 * STEP**8 * float(eighth)
-        tail = self.bound_after(end) + float((np.abs(weights) * np.exp(poles.imag * end)).sum())
-        return max(bound, tail)
+        exact = self.on_grid(-3, count)
+        eighth = float(np.abs(self.nodes).max() ** 8 * np.trapezoid(self.values, self.nodes)) / (2 * np.pi)
+
+        def bound(poles: Complex, weights: Complex) -> float:
+            error = exact - exponential_sum(poles, weights, -3, count)
+            value = float(np.abs(error[3:]).max())
+            for order, factor in ((2, 1 / 8), (4, 3 / 128), (6, 5 / 1024)):
+                value += factor * float(np.abs(np.diff(error, order)).max())
+            start = np.abs(weights) * np.exp(-poles.imag * 3 * STEP)
+            value += 35 / 32768 * STEP**8 * (eighth + float((start * np.abs(poles) ** 8).sum()))
+            tail = self.bound_after(end) + float((np.abs(weights) * np.exp(poles.imag * end)).sum())
+            return max(value, tail)
+
+        return bound
 
 
 def exponential_sum(energies: Complex | Real, amplitudes: Complex | Real, first: int, count: int) -> Complex:

@@ -114,6 +114,6 @@ def remove(path: Path) -> None:
 
 
 def _write_all(descriptor: int, part: bytes | memoryview) -> None:
-    view = memoryview(part).cast("B")
+    view = memoryview(part)
     while view:
         view = view[os.write(descriptor, view) :]

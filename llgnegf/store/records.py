@@ -96,7 +96,7 @@ def _described(value: Any, arrays: list[np.ndarray]) -> Any:
 def _raw(array: np.ndarray) -> memoryview:
     # The memory order is kept: the last bits of a matrix product depend on it.
     order = array.T if array.flags.f_contiguous and not array.flags.c_contiguous else array
-    return memoryview(np.ascontiguousarray(order).reshape(-1).view(np.uint8))
+    return np.ascontiguousarray(order).reshape(-1).view(np.uint8).data
 
 
 class _Cursor:

@@ -130,16 +130,27 @@ class Tail:
             self._columns[name][position] = value
         self.end += 1
 
-    def write(self, folder: Path) -> Segment:
-        """Write the rows as a segment; it is part of the run once a checkpoint names it."""
+    def write(self, folder: Path) -> Segment | None:
+        """Write the rows as a segment, which is part of the run once a checkpoint names it; a full tail is emptied.
+
+        Returns:
+            The segment to name; None before the first row.
+
+        Raises:
+            StorageError: With path and errno.
+        """
+        if self.end == self.start:
+            return self.previous
         rows = {name: column[: self.end - self.start] for name, column in self._columns.items()}
         previous = None if self.previous is None else self.previous.tree()
         segment = Segment(self.start, self.end, "")
         digest = write_record(folder / segment.name, {"previous": previous, "columns": rows})
-        return Segment(self.start, self.end, digest)
+        segment = Segment(self.start, self.end, digest)
+        if self.full:
+            self._begin_after(segment)
+        return segment
 
-    def begin_after(self, segment: Segment) -> None:
-        """Empty the tail: `segment` is full, the next row comes after it."""
+    def _begin_after(self, segment: Segment) -> None:
         self.previous, self.start, self.end = segment, segment.end, segment.end
 
     def reload(self, folder: Path, tail: Segment | None) -> None:
@@ -150,7 +161,7 @@ class Tail:
         columns, previous = read_segment(folder, tail)
         n_rows = tail.end - tail.start
         if n_rows >= self.capacity:
-            self.begin_after(tail)
+            self._begin_after(tail)
             return
         self.previous, self.start, self.end = previous, tail.start, tail.end
         for name, column in self._columns.items():

@@ -1,0 +1,41 @@
+from .decomposition import CurrentDecomposition, Decomposition
+from .drives import Pulse, Ramp, Sine, Table
+from .dynamics.integrate import IntegrationStopped
+from .electrons import Electrons, chain
+from .leads import ChainLead, Lead, TabulatedLead, WideBandLead
+from .magnetism.energies import DMI, CubicAnisotropy, Dipolar, Exchange, PairExchange, UniaxialAnisotropy, Zeeman
+from .magnetism.magnet import Magnet
+from .magnetism.motion import Frozen, Precession, Prescribed
+from .magnetism.torques import SlonczewskiTorque, ZhangLiTorque
+from .observables import (
+    TorqueComponents,
+    bond_charge_current,
+    bond_spin_current,
+    charge_density,
+    electron_energy,
+    field_like_damping_like,
+    spin_density,
+    spin_motive_force_current,
+    torque,
+)
+from .poles.channels import with_pole_leads
+from .quadrature import QuadratureError
+from .relax import relax
+from .result import Result
+from .rotating_frame import RotatingFrame, rotate_spins
+from .simulate import Simulation, simulate
+from .steady_state import LeadCurrents
+from .system import OpenSystem
+from .textures import bloch_wall, cone, neel_wall, uniform
+
+__version__: str
+
+__all__ = [
+    "ChainLead", "CubicAnisotropy", "CurrentDecomposition", "DMI", "Decomposition", "Dipolar", "Electrons",
+    "Exchange", "Frozen", "IntegrationStopped", "Lead", "LeadCurrents", "Magnet", "OpenSystem", "PairExchange",
+    "Precession", "Prescribed", "Pulse", "QuadratureError", "Ramp", "Result", "RotatingFrame", "Simulation", "Sine",
+    "SlonczewskiTorque", "Table", "TabulatedLead", "TorqueComponents", "UniaxialAnisotropy", "WideBandLead", "Zeeman",
+    "ZhangLiTorque", "bloch_wall", "bond_charge_current", "bond_spin_current", "chain", "charge_density", "cone",
+    "electron_energy", "field_like_damping_like", "neel_wall", "relax", "rotate_spins", "simulate", "spin_density",
+    "spin_motive_force_current", "torque", "uniform", "with_pole_leads",
+]  # fmt: skip

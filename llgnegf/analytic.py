@@ -1,0 +1,147 @@
+"""Closed forms of PRL 125, 187202, derived with sympy: Eq. (4), its limits, and exact results for one moment.
+
+Imported on demand only (`llgnegf.analytic`): nothing else in the package needs sympy.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+import numpy as np
+import sympy as sp
+
+from llgnegf._checks import Problems
+
+J, GAMMA, OMEGA = sp.symbols(r"J_sd Gamma' hbar_omega", positive=True)
+THETA, ENERGY, FERMI = sp.symbols("theta E E_F", real=True)
+_LATEX_NAMES = {J: r"J_{sd}", GAMMA: r"\Gamma'", OMEGA: r"\hbar\omega", THETA: r"\theta", FERMI: r"E_F"}
+
+
+@dataclass(frozen=True)
+class GeometricTorque:
+    """Each step from the wide-band Green function to Eq. (4), as sympy expressions.
+
+    Attributes:
+        green: G_0 = [E + J sigma.M + i Gamma']^-1, (2, 2), M = (sin theta, 0, cos theta), axis z.
+        integrand: J (s x M).e_phi per energy, s_a = (1/pi) Im Tr[sigma_a G_0 (hbar omega sigma_z/2) G_0].
+        antiderivative: Its integral over E from -oo; sympy has verified derivative and lower limit.
+        at_fermi_energy: T_phi with the levels filled up to E_F.
+        torque: T_phi at E_F = 0: (hbar omega/2 pi) [pi - 2 arctan(Gamma'/J)] sin theta, Eq. (4).
+        other_components: Integrands of T.M and T.(e_phi x M), both 0: the torque is purely field-like.
+    """
+
+    green: Any
+    integrand: Any
+    antiderivative: Any
+    at_fermi_energy: Any
+    torque: Any
+    other_components: tuple[Any, Any]
+
+
+@cache
+def derive_geometric_torque() -> GeometricTorque:
+    """Derive Eq. (4) for one moment on a site with Sigma = -i Gamma', kT = 0.
+
+    rho_geo = (1/pi) int dE Im[G_0 (hbar omega sigma_z/2) G_0] f and T_geo = J <s>_geo x M.
+
+    Raises:
+        AssertionError: If sympy does not confirm a step.
+    """
+    moment = sp.Matrix([sp.sin(THETA), 0, sp.cos(THETA)])
+    azimuthal = sp.Matrix([0, 1, 0])
+    pauli = [sp.Matrix([[0, 1], [1, 0]]), sp.Matrix([[0, -sp.I], [sp.I, 0]]), sp.Matrix([[1, 0], [0, -1]])]
+    along = sum((pauli[a] * moment[a] for a in range(3)), sp.zeros(2))
+    z = ENERGY + sp.I * GAMMA
+    green = ((z * sp.eye(2) + J * along).inv()).applyfunc(sp.simplify)
+    response = green * (OMEGA / 2 * pauli[2]) * green
+    traces = [sp.simplify((pauli[a] * response).trace()) for a in range(3)]
+    spin = sp.Matrix([sp.together(_imaginary_part(t)) for t in traces]) / sp.pi
+    torque = J * spin.cross(moment)
+    integrand = sp.factor(sp.simplify(torque.dot(azimuthal)))
+    others = (sp.simplify(torque.dot(moment)), sp.simplify(torque.dot(azimuthal.cross(moment))))
+    prefactor = OMEGA * sp.sin(THETA) / (2 * sp.pi)
+    antiderivative = prefactor * (sp.atan((ENERGY + J) / GAMMA) - sp.atan((ENERGY - J) / GAMMA))
+    _confirm(sp.diff(antiderivative, ENERGY) - integrand, "the antiderivative")
+    _confirm(sp.limit(antiderivative, ENERGY, -sp.oo), "the lower limit of the integral")
+    at_zero = antiderivative.subs(ENERGY, 0)
+    # arctan(J/Gamma') = pi/2 - arctan(Gamma'/J): equal slopes in Gamma' and equal values at Gamma' -> 0.
+    final = prefactor * (sp.pi - 2 * sp.atan(GAMMA / J))
+    _confirm(sp.diff(at_zero - final, GAMMA), "the slope of the upper limit")
+    _confirm(sp.limit(at_zero - final, GAMMA, 0, "+"), "the value of the upper limit")
+    return GeometricTorque(green, integrand, antiderivative, antiderivative.subs(ENERGY, FERMI), final, others)
+
+
+@cache
+def limits() -> dict[str, Any]:
+    """T_phi of Eq. (4) for Gamma' -> 0 (isolated moment), J_sd -> oo (both hbar omega sin(theta)/2) and Gamma' -> oo."""
+    torque = derive_geometric_torque().torque
+    return {
+        "closed": sp.simplify(sp.limit(torque, GAMMA, 0, "+")),
+        "strong_coupling": sp.simplify(sp.limit(torque, J, sp.oo)),
+        "strongly_open": sp.simplify(sp.limit(torque, GAMMA, sp.oo)),
+    }
+
+
+def latex() -> str:
+    """Eq. (4) as LaTeX."""
+    torque = sp.latex(derive_geometric_torque().torque, symbol_names=_LATEX_NAMES)
+    return rf"\mathbf{{T}}^\mathrm{{geo}} = {torque}\, \mathbf{{e}}_\phi"
+
+
+def geometric_torque_wide_band(
+    j_sd: float, gamma_prime: float, energy: float, theta: float, fermi_energy: float = 0.0
+) -> float:
+    """T_geo.e_phi in eV of one moment, wide band, kT = 0: the derived expression, evaluated.
+
+    Args:
+        j_sd: J_sd in eV, > 0.
+        gamma_prime: Gamma' in eV, > 0, total over the leads; Sigma = -i Gamma' (half the broadening Gamma).
+        energy: hbar omega in eV, any sign.
+        theta: Cone angle in rad.
+        fermi_energy: E_F in eV; Eq. (4) has 0.
+
+    Raises:
+        ValueError: One line for each argument that is not of this kind.
+    """
+    problems = Problems("geometric_torque_wide_band")
+    problems.number("j_sd", j_sd, "a finite number > 0, in eV", lambda x: x > 0)
+    problems.number("gamma_prime", gamma_prime, "a finite number > 0, in eV", lambda x: x > 0)
+    for name, value in (("energy", energy), ("theta", theta), ("fermi_energy", fermi_energy)):
+        problems.number(name, value, "a finite number")
+    problems.raise_all()
+    return float(_numeric_torque()(j_sd, gamma_prime, energy, theta, fermi_energy))
+
+
+def bound_state_spin(j_sd: float, hopping: float = 1.0) -> float:
+    """<sigma.M> = J/sqrt(4 gamma^2 + J^2) of one static moment in an infinite chain at half filling, kT << gamma.
+
+    Each spin has a bound state of weight |J|/sqrt(4 gamma^2 + J^2) on the site, below the band for spin along M and
+    above it for the other; at E_F = 0 the bands hold equal weights of both (G_0(iy) is even up to the sign of J).
+    """
+    return float(j_sd / np.hypot(2 * hopping, j_sd))
+
+
+def pumped_spin_current_adiabatic(j_sd: float, energy: float, theta: float, hopping: float = 1.0) -> float:
+    """Spin current in eV along the axis into each half of an infinite chain, to first order in hbar omega, kT = 0.
+
+    (hbar omega/4 pi) sin^2(theta) 4 a^2/(1 + a^2)^2, a = J_sd/(2 gamma), one precessing moment, E_F = 0.
+    """
+    a = j_sd / (2 * hopping)
+    return float(energy / (4 * np.pi) * np.sin(theta) ** 2 * 4 * a**2 / (1 + a**2) ** 2)
+
+
+@cache
+def _numeric_torque() -> Any:
+    return sp.lambdify((J, GAMMA, OMEGA, THETA, FERMI), derive_geometric_torque().at_fermi_energy, "numpy")
+
+
+def _imaginary_part(expression: Any) -> Any:
+    """Im of a rational function with real symbols: (x - x*)/2i."""
+    return sp.simplify((expression - expression.subs(sp.I, -sp.I)) / (2 * sp.I))
+
+
+def _confirm(expression: Any, step: str) -> None:
+    if sp.simplify(expression) != 0:
+        raise AssertionError(f"sympy does not confirm {step}: {expression} is not 0")

@@ -1,0 +1,147 @@
+"""From a dict (as tomllib gives it) to a checked document, with every mistake of the file found in one pass.
+
+A mistake is noted and then mended (misspelt names corrected, unusable values left out), so that what is right in the
+file can still be checked and no mistake is reported twice.
+"""
+
+from __future__ import annotations
+
+import copy
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+from pydantic import ValidationError
+
+from llgnegf.config.fields import Table
+from llgnegf.config.messages import Path, nearest, path_of, unknown_key, wrong_kind, wrong_value
+from llgnegf.config.schema import SCHEMA_VERSION, Document
+
+D = TypeVar("D", bound=Document)
+
+STAND_INS: dict[str, Any] = {
+    "schema_version": SCHEMA_VERSION, "run": {"t_end": 1e300}, "texture": {"kind": "uniform"},
+}  # fmt: skip
+"""What takes the place of a required table that cannot be read."""
+
+
+@dataclass
+class Draft:
+    """A document as far as it could be read.
+
+    Attributes:
+        data: The input, mended.
+        lines: One line for each mistake.
+        lost: Tables of which something is missing now, so that nothing may be concluded from their absence.
+        origin: For each array of tables the original numbers of the entries that are left.
+    """
+
+    data: dict[str, Any]
+    lines: list[str] = field(default_factory=list)
+    lost: set[str] = field(default_factory=set)
+    origin: dict[str, list[int]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.data = copy.deepcopy(self.data)
+        self.origin = {name: list(range(len(v))) for name, v in self.data.items() if isinstance(v, list)}
+
+    def at(self, path: Path) -> Any:
+        """The value at `path`; None where there is none."""
+        value: Any = self.data
+        for step in path:
+            try:
+                value = value[step]
+            except (KeyError, IndexError, TypeError):
+                return None
+        return value
+
+    def remove(self, path: Path) -> None:
+        """Leave out the value at `path`, or the whole table or list if it cannot do without."""
+        parent = self.at(path[:-1])
+        if isinstance(parent, dict) and len(path) > 1:
+            parent.pop(path[-1], None)
+        elif len(path) == 1:
+            self._remove_table(str(path[0]))
+        elif isinstance(parent, list) and len(path) == 2:
+            name, index = str(path[0]), int(path[1])
+            parent[index] = None  # keeps the numbers of the others while several are removed
+            self.lost.add(name)
+        else:
+            self.remove(path[:-1])
+
+    def _remove_table(self, name: str) -> None:
+        self.lost.add(name)
+        self.data.pop(name, None)
+        if name in STAND_INS:
+            self.data[name] = copy.deepcopy(STAND_INS[name])
+
+    def close_gaps(self) -> None:
+        """Take the entries that were removed out of the arrays of tables."""
+        for name, entries in self.data.items():
+            if isinstance(entries, list):
+                kept = [k for k, entry in enumerate(entries) if entry is not None]
+                self.origin[name] = [self.origin[name][k] for k in kept]
+                self.data[name] = [entries[k] for k in kept]
+
+
+def draft_of(data: dict[str, Any], model: type[D]) -> tuple[Draft, D | None]:
+    """Read `data` into `model`, mending as far as needed; the second is None if nothing could be read at all."""
+    draft = Draft(data)
+    _mend_names(draft, model)
+    document, errors, tables = _validated(draft, model)
+    for error in errors:
+        path = path_of(error["loc"])
+        draft.lines.append(wrong_value(error, path, draft.at(path[:-1]), tables))
+    for _ in range(8):  # removals can make their surroundings unusable, at most once for each level of nesting
+        if document is not None:
+            return draft, document
+        for error in errors:
+            path = path_of(error["loc"])
+            draft.remove(path[:-1] if error["type"] == "missing" and len(path) > 1 else path)
+        draft.close_gaps()
+        document, errors, _ = _validated(draft, model)
+    return draft, document
+
+
+def _validated(draft: Draft, model: type[D]) -> tuple[D | None, list[Any], dict[int, type[Table]]]:
+    tables: dict[int, type[Table]] = {}
+    try:
+        return model.model_validate(draft.data, context=tables), [], tables
+    except ValidationError as error:
+        return None, error.errors(include_url=False), tables
+
+
+def _mend_names(draft: Draft, model: type[Document]) -> None:
+    """Note unknown keys and kinds; give them the nearest known name if that is free, remove them if not."""
+    while True:
+        _, errors, tables = _validated(draft, model)
+        names = [e for e in errors if e["type"] in ("extra_forbidden", "kind")]
+        if not names:
+            return
+        for error in names:
+            path = path_of(error["loc"])
+            if error["type"] == "kind":
+                _mend_kind(draft, path, error["input"], error["msg"].split())
+            else:
+                _mend_key(draft, path, tables[id(draft.at(path[:-1]))])
+        draft.close_gaps()
+
+
+def _mend_key(draft: Draft, path: Path, table: type[Table]) -> None:
+    draft.lines.append(unknown_key(path, table))
+    parent, name = draft.at(path[:-1]), str(path[-1])
+    value = parent.pop(name)
+    near = nearest(name, table.model_fields)
+    if near and near not in parent:
+        parent[near] = value
+        if len(path) == 1 and isinstance(value, list):
+            draft.origin[near] = list(range(len(value)))
+
+
+def _mend_kind(draft: Draft, path: Path, value: Any, kinds: list[str]) -> None:
+    draft.lines.append(wrong_kind(path, value, kinds))
+    kind = value.get("kind") if isinstance(value, dict) else None
+    near = nearest(kind, kinds) if isinstance(kind, str) else None
+    if near:
+        draft.at(path)["kind"] = near
+    else:
+        draft.remove(path)

@@ -1,0 +1,226 @@
+"""The run folder: what is in it, what it says of itself, and its rows as a Dataset.
+
+    input.toml          the resolved input; provenance.json keeps it too, so that a later change is noticed
+    provenance.json     see `provenance`
+    segments/           committed rows, see `segments`
+    checkpoint-a.bin, checkpoint-b.bin    see `checkpoint`
+    lock                see `lock`
+    result.nc           at the end: everything, NetCDF-4
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from llgnegf.result import ErrorEstimate
+from llgnegf.store.atomic import DamagedRunError, StorageError, storage_errors, sync_folder, write_atomic
+from llgnegf.store.checkpoint import Checkpoint, Recovered, read_generations, recover
+from llgnegf.store.input_check import differences
+from llgnegf.store.lock import LOCK, holder
+from llgnegf.store.netcdf import committed_dataset, open_result, write_result
+from llgnegf.store.provenance import new_provenance, now, read_provenance, write_provenance
+
+if TYPE_CHECKING:
+    import xarray
+
+INPUT, PROVENANCE, SEGMENTS, RESULT = "input.toml", "provenance.json", "segments", "result.nc"
+
+
+@dataclass(frozen=True, eq=False)
+class RunStatus:
+    """What a run folder says of its run.
+
+    Attributes:
+        rows: Rows committed.
+        total_rows: Rows of the finished run; None before the run first started.
+        time: Time of the last committed row in fs.
+        t_end: End of the run in fs; None before the run first started.
+        finished: Whether result.nc is there.
+        running: The process that runs in the folder now, as "process PID on HOST"; None if there is none.
+        errors: The error budget so far.
+        provenance: The content of provenance.json, without the input.
+        damage: For each checkpoint that is not whole, why.
+    """
+
+    rows: int
+    total_rows: int | None
+    time: float
+    t_end: float | None
+    finished: bool
+    running: str | None
+    errors: Mapping[str, ErrorEstimate]
+    provenance: Mapping[str, Any]
+    damage: Sequence[str]
+
+
+class RunFolder:
+    """The folder of one run. Use `create` or `open`.
+
+    Attributes:
+        path: The folder.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    @classmethod
+    def create(cls, path: str | Path, config_text: str, command: Sequence[str]) -> RunFolder:
+        """Make a run folder; one whose making was interrupted is taken over.
+
+        Args:
+            path: A new or empty folder; its parents are made too.
+            config_text: The resolved input, TOML.
+            command: The command line that makes the run.
+
+        Raises:
+            ValueError: If the folder holds a run or anything else.
+            StorageError: With path and errno.
+        """
+        folder = cls(Path(path))
+        present = set(os.listdir(folder.path)) if folder.path.is_dir() else set()
+        if INPUT in present:
+            raise ValueError(f"folder: {path} holds a run; allowed: a new or empty folder, or resume that run")
+        ours = {SEGMENTS, *(name + end for name in (PROVENANCE, INPUT, LOCK) for end in ("", ".tmp"))}
+        if present - ours:
+            raise ValueError(f"folder: {path} holds {sorted(present - ours)[0]!r}; allowed: a new or empty folder")
+        with storage_errors(folder.path, "make the folder"):
+            folder.segments_path.mkdir(parents=True, exist_ok=True)
+        write_provenance(folder.path / PROVENANCE, new_provenance(command, config_text))
+        write_atomic(folder.path / INPUT, [config_text.encode()])
+        with storage_errors(folder.path, "write"):
+            sync_folder(folder.path.absolute().parent)
+        return folder
+
+    @classmethod
+    def open(cls, path: str | Path) -> RunFolder:
+        """The run folder at `path`.
+
+        Raises:
+            ValueError: If there is no run in it.
+        """
+        folder = cls(Path(path))
+        if not (folder.path / INPUT).is_file():
+            raise ValueError(f"folder: {path} holds no {INPUT}; allowed: the folder of a run")
+        return folder
+
+    @property
+    def segments_path(self) -> Path:
+        """Where the committed rows are."""
+        return self.path / SEGMENTS
+
+    @property
+    def result_path(self) -> Path:
+        """The NetCDF-4 file; it is there when the run is finished."""
+        return self.path / RESULT
+
+    @property
+    def finished(self) -> bool:
+        """Whether result.nc is there."""
+        return self.result_path.exists()
+
+    @property
+    def provenance(self) -> dict[str, Any]:
+        """The content of provenance.json; raises DamagedRunError."""
+        return read_provenance(self.path / PROVENANCE)
+
+    @property
+    def config_text(self) -> str:
+        """The resolved input the run was started with, TOML."""
+        return str(self.provenance["input"])
+
+    def check_same_input(self, text: str | None = None) -> None:
+        """Refuse an input that differs, as parsed TOML, from the one the run was started with.
+
+        Args:
+            text: The input, TOML; None is the input.toml of the folder, which someone may have edited.
+
+        Raises:
+            ValueError: One line for each field that differs.
+        """
+        if text is None:
+            with storage_errors(self.path / INPUT, "read"):
+                text = (self.path / INPUT).read_text()
+        lines = differences(self.config_text, text)
+        if lines:
+            allowed = f"allowed: the input the run in {self.path} began with"
+            raise ValueError("\n".join(f"{line}; {allowed}" for line in lines))
+
+    def status(self) -> RunStatus:
+        """How far the run is; also while it runs."""
+        generations, damage = read_generations(self.path)
+        newest = next(iter(generations.values()), None)
+        provenance = {name: value for name, value in self.provenance.items() if name != "input"}
+        return RunStatus(
+            rows=newest.row if newest else 0,
+            total_rows=newest.layout.total_rows if newest else None,
+            time=newest.time if newest else 0.0,
+            t_end=newest.layout.t_end if newest else None,
+            finished=self.finished,
+            running=holder(self.path),
+            errors=newest.errors if newest else {},
+            provenance=provenance,
+            damage=damage,
+        )
+
+    def recover(self) -> Recovered:
+        """Where the run stands, everything on the disk verified; raises DamagedRunError."""
+        return recover(self.path, self.segments_path)
+
+    def dataset(self) -> xarray.Dataset:
+        """The result; of an unfinished run the committed rows.
+
+        Raises:
+            StorageError: If no row is committed yet.
+            DamagedRunError: If what was committed is damaged.
+        """
+        if self.finished:
+            return open_result(self.result_path)
+        for attempt in range(5):
+            try:
+                found = self.recover()
+                if found.checkpoint is None:
+                    raise StorageError(self.path, "no row is committed yet")
+                attributes = self.attributes(found.checkpoint)
+                return committed_dataset(self.segments_path, found.segments, found.checkpoint.layout, attributes)
+            except DamagedRunError:
+                # A running process may have replaced the tail between two reads.
+                if attempt == 4 or holder(self.path) is None:
+                    raise
+                time.sleep(0.1)
+        raise AssertionError("unreachable")
+
+    def write_result(self, found: Recovered) -> None:
+        """Write result.nc from all rows; raises StorageError."""
+        if found.checkpoint is None or found.checkpoint.row != found.checkpoint.layout.total_rows:
+            raise StorageError(self.path, "the run is not complete")
+        write_provenance(self.path / PROVENANCE, {**self.provenance, "finished": now()})
+        write_result(
+            self.result_path,
+            self.segments_path,
+            found.segments,
+            found.checkpoint.layout,
+            self.attributes(found.checkpoint),
+        )
+
+    def attributes(self, checkpoint: Checkpoint) -> dict[str, str]:
+        """What the Dataset says of itself: source, input (TOML), error budget and provenance (JSON)."""
+        provenance = self.provenance
+        text = provenance.pop("input")
+        budget = {
+            name: {"value": float(e.value) if math.isfinite(e.value) else None, "bounds": e.bounds}
+            for name, e in checkpoint.errors.items()
+        }
+        return {
+            "title": "llgnegf run",
+            "source": f"llgnegf {provenance['llgnegf']}",
+            "input": text,
+            "error_budget": json.dumps(budget),
+            "provenance": json.dumps(provenance),
+        }

@@ -1,0 +1,121 @@
+"""The committed rows as an xarray.Dataset, and the one NetCDF-4 file a run leaves.
+
+The file is written once, at the end, block by block: the memory needed does not grow with the number of rows.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from llgnegf.result import Variable, build_dataset
+from llgnegf.store.atomic import StorageError, publish, storage_error, temporary
+from llgnegf.store.checkpoint import Layout
+from llgnegf.store.segments import SEGMENT_BYTES, Columns, Segment, blocks
+
+if TYPE_CHECKING:
+    import xarray
+
+HEADER_BYTES = 1 << 18
+"""More than HDF5 needs beside the data and the attributes of a run."""
+
+
+def committed_dataset(
+    folder: Path, segments: list[Segment], layout: Layout, attributes: Mapping[str, Any]
+) -> xarray.Dataset:
+    """The rows of `segments` in memory, as a Dataset."""
+    parts = [columns for _, columns in blocks(folder, segments, _block_rows(layout))]
+    empty = {name: np.empty((0, *v.shape)) for name, v in layout.variables.items()} | {"time": np.empty(0)}
+    columns = {name: np.concatenate([empty[name], *(part[name] for part in parts)]) for name in empty}
+    return build_dataset(columns["time"], columns, layout.variables, layout.coordinates, attributes)
+
+
+def write_result(
+    path: Path, folder: Path, segments: list[Segment], layout: Layout, attributes: Mapping[str, Any]
+) -> None:
+    """Write all rows to the NetCDF-4 file `path`, atomically.
+
+    Args:
+        path: The file.
+        folder: The folder of the segments.
+        segments: All of them.
+        layout: What their rows hold.
+        attributes: Attributes of the file, strings.
+
+    Raises:
+        StorageError: With path and errno; `path` is then as before.
+        DamagedRunError: If a segment is not what was committed.
+    """
+    n_rows = segments[-1].end if segments else 0
+    _check_space(path, n_rows * _row_bytes(layout) + sum(map(len, attributes.values())) + HEADER_BYTES)
+    try:
+        rows = blocks(folder, segments, _block_rows(layout))
+        _write_file(temporary(path), rows, n_rows, layout, attributes)
+        publish(path)
+    except BaseException as error:
+        with suppress(OSError):
+            os.unlink(temporary(path))
+        if isinstance(error, OSError):
+            raise storage_error(path, "write", error) from error
+        if isinstance(error, RuntimeError) and not isinstance(error, StorageError):
+            # HDF5 reports what fails while it closes a file as a RuntimeError.
+            raise StorageError(path, f"cannot write: {' '.join(str(error).split())}") from error
+        raise
+
+
+def open_result(path: Path) -> xarray.Dataset:
+    """The Dataset in `path`, read as it is used."""
+    import xarray
+
+    return xarray.open_dataset(path, engine="h5netcdf")
+
+
+def _write_file(
+    path: Path, rows: Iterator[tuple[int, Columns]], n_rows: int, layout: Layout, attributes: Mapping[str, Any]
+) -> None:
+    import h5netcdf
+
+    labels = build_dataset(np.empty(0), {}, {}, layout.coordinates, attributes).drop_vars("time")
+    labels.to_netcdf(path, engine="h5netcdf")
+    columns = {"time": Variable((), (), "fs", "time"), **layout.variables}
+    chunk_rows = min(_block_rows(layout), n_rows)
+    with h5netcdf.File(path, "a") as file:
+        for name, length in _dimensions(layout, n_rows).items():
+            if name not in file.dimensions:
+                file.dimensions[name] = length
+        for name, column in columns.items():
+            chunks = (chunk_rows, *column.shape) if chunk_rows and 0 not in column.shape else None
+            variable = file.create_variable(name, ("time", *column.dims), "f8", chunks=chunks)
+            variable.attrs["units"], variable.attrs["long_name"] = column.units, column.long_name
+        for start, block in rows:
+            for name, column in columns.items():
+                if 0 not in column.shape:
+                    file.variables[name][start : start + len(block[name])] = block[name]
+
+
+def _dimensions(layout: Layout, n_rows: int) -> dict[str, int]:
+    lengths = {"time": n_rows}
+    for column in layout.variables.values():
+        lengths |= dict(zip(column.dims, column.shape, strict=True))
+    return lengths
+
+
+def _row_bytes(layout: Layout) -> int:
+    return 8 + sum(8 * int(np.prod(v.shape, dtype=np.int64)) for v in layout.variables.values())
+
+
+def _block_rows(layout: Layout) -> int:
+    return max(1, SEGMENT_BYTES // _row_bytes(layout))
+
+
+def _check_space(path: Path, n_bytes: int) -> None:
+    """Refuse early what cannot fit: HDF5 does not survive a full disk with grace."""
+    free = os.statvfs(path.parent)
+    if free.f_bavail * free.f_frsize < n_bytes:
+        raise storage_error(path, f"write {n_bytes / 1e6:.1f} MB", OSError(errno.ENOSPC, ""))

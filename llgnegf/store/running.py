@@ -1,0 +1,200 @@
+"""Advance a simulation in its run folder: commit every few seconds, stop when asked, finish with result.nc.
+
+A commit is a segment and then a checkpoint that names it; whatever happens in between, the commit before it stands.
+"""
+
+from __future__ import annotations
+
+import logging
+import signal
+import threading
+import time
+from collections.abc import Callable
+from types import FrameType, TracebackType
+from typing import Any
+
+from llgnegf.store.atomic import remove
+from llgnegf.store.checkpoint import Checkpoint, Layout, Recovered, other_generation
+from llgnegf.store.folder import PROVENANCE, RunFolder
+from llgnegf.store.lock import locked
+from llgnegf.store.provenance import resume_entry, write_provenance
+from llgnegf.store.segments import Segment, Tail, remove_all_but
+
+COMMIT_SHARE = 0.1
+"""At most this part of the time goes into commits, however large the state and slow the disk."""
+
+log = logging.getLogger("llgnegf.store")
+
+
+def run_in_folder(
+    folder: RunFolder,
+    simulation: Any,
+    *,
+    progress: Callable[[float], None] | None = None,
+    commit_every_s: float = 5.0,
+    stop_requested: Callable[[], bool] | None = None,
+) -> bool:
+    """Run `simulation` to its end in `folder`, from where the last commit left it.
+
+    A run that is killed at any moment and continued by this function gives the same bits as one that is not. SIGTERM,
+    SIGINT and `stop_requested` commit and stop after the present row; a second signal acts as if this function had
+    not been there. Signals are handled in the main thread only.
+
+    Args:
+        folder: The run folder.
+        simulation: A new `llgnegf.simulate.Simulation` of the input in the folder.
+        progress: Called with the simulated time in fs, once at the start and after each row.
+        commit_every_s: Seconds between commits; 0 commits each row.
+        stop_requested: Asked after each row.
+
+    Returns:
+        Whether the run is finished and result.nc is there.
+
+    Raises:
+        ValueError: If the input in the folder was changed, or `simulation` is of another problem.
+        StorageError: If the disk cannot be written, with path and errno; what was committed is kept.
+        FolderInUseError: If another process runs in the folder.
+        DamagedRunError: If what was committed is damaged and cannot be recovered.
+    """
+    if not commit_every_s >= 0:
+        raise ValueError(f"commit_every_s: {commit_every_s!r}; allowed: a number >= 0, in seconds")
+    with locked(folder.path), _StopSignals() as signals:
+        if folder.finished:
+            return True
+        folder.check_same_input()
+        writer = _Writer(folder, simulation)
+        if progress is not None:
+            progress(writer.time)
+        if not writer.complete and not _advance(
+            writer, progress, commit_every_s, lambda: signals.received or (stop_requested or bool)()
+        ):
+            return False
+        folder.write_result(folder.recover())
+        return True
+
+
+def _advance(
+    writer: _Writer, progress: Callable[[float], None] | None, commit_every_s: float, stop: Callable[[], bool]
+) -> bool:
+    """Run to the end, or until `stop`; returns whether it is the end."""
+    if stop():
+        return False
+    next_commit = time.monotonic() + commit_every_s
+    for row, columns in writer.simulation.rows():
+        writer.append(row, columns)
+        if progress is not None:
+            progress(writer.time)
+        stopping = stop()
+        began = time.monotonic()
+        if stopping or began >= next_commit or writer.complete:
+            writer.commit()
+            ended = time.monotonic()
+            pause = (ended - began) / COMMIT_SHARE if commit_every_s else 0.0
+            next_commit = ended + max(commit_every_s, pause)
+        if stopping and not writer.complete:
+            return False
+    if not writer.complete:
+        raise RuntimeError(f"simulation.rows: ended after row {writer.row} of {writer.layout.total_rows}")
+    return True
+
+
+class _Writer:
+    """The open end of a run: rows go in, commits come out."""
+
+    def __init__(self, folder: RunFolder, simulation: Any) -> None:
+        found = folder.recover()
+        self.folder, self.simulation = folder, simulation
+        self.layout = Layout.of(simulation)
+        self.tail = Tail(self.layout.variables)
+        self.row, self.time = 0, 0.0
+        self._next_generation = found.next_generation
+        self._named: list[Segment | None] = [found.spare_tail]
+        self._clean(found)
+        if found.checkpoint is None:
+            self.commit()
+        else:
+            self._restore(found.checkpoint, found.damage)
+
+    @property
+    def complete(self) -> bool:
+        """Whether all rows are in."""
+        return self.row == self.layout.total_rows
+
+    def append(self, row: int, columns: dict[str, Any]) -> None:
+        """Take in the next row; a full segment is written, and becomes part of the run with the next commit."""
+        if row != self.row:
+            raise RuntimeError(f"simulation.rows: row {row}; expected row {self.row}")
+        self.time = float(self.simulation.times[row])
+        self.tail.append(self.time, columns)
+        self.row += 1
+        if self.tail.full and not self.complete:
+            self.tail.write(self.folder.segments_path)
+
+    def commit(self) -> None:
+        """Make all rows so far durable, with the state to go on from."""
+        tail = self.tail.write(self.folder.segments_path)
+        errors, state = self.simulation.error_budget(), self.simulation.checkpoint()
+        checkpoint = Checkpoint(self.row, self.time, tail, self.layout, errors, state)
+        checkpoint.write(self.folder.path / self._next_generation)
+        self._next_generation = other_generation(self._next_generation)
+        self._named.append(tail)
+        self._remove_superseded()
+
+    def _remove_superseded(self) -> None:
+        """Remove the tail of the generation that was just written over, unless it is full and so part of the run."""
+        if len(self._named) < 3:
+            return
+        old, *newer = self._named
+        if old is not None and old not in newer and old.end - old.start < self.tail.capacity:
+            remove(self.folder.segments_path / old.name)
+        self._named = newer
+
+    def _clean(self, found: Recovered) -> None:
+        """Remove what a kill left behind: rows no checkpoint names, files not yet renamed."""
+        keep = {segment.name for segment in [*found.segments, found.spare_tail] if segment is not None}
+        remove_all_but(self.folder.segments_path, keep)
+        for path in self.folder.path.glob("*.tmp"):
+            remove(path)
+
+    def _restore(self, checkpoint: Checkpoint, damage: list[str]) -> None:
+        if checkpoint.layout.tree() != self.layout.tree():
+            raise ValueError(f"simulation: its rows differ from those in {self.folder.path}; allowed: the same problem")
+        for problem in damage:
+            log.warning("%s; continuing from row %d", problem, checkpoint.row)
+        self.simulation.restore(checkpoint.state)
+        self.tail.reload(self.folder.segments_path, checkpoint.tail)
+        self.row, self.time = checkpoint.row, checkpoint.time
+        self._named.append(checkpoint.tail)
+        provenance = self.folder.provenance
+        provenance["resumes"].append(resume_entry(provenance, self.row, damage))
+        write_provenance(self.folder.path / PROVENANCE, provenance)
+
+
+class _StopSignals:
+    """While it lasts, the first SIGTERM or SIGINT sets `received`; the second acts as it did before."""
+
+    def __init__(self) -> None:
+        self.received = False
+        self._previous: dict[int, Any] = {}
+
+    def __enter__(self) -> _StopSignals:
+        if threading.current_thread() is threading.main_thread():
+            for number in (signal.SIGTERM, signal.SIGINT):
+                previous = signal.getsignal(number)
+                # An ignored signal (a job started with nohup, or in the background) stays ignored.
+                if previous is not None and previous is not signal.SIG_IGN:
+                    self._previous[number] = signal.signal(number, self._receive)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self._put_back()
+
+    def _receive(self, number: int, frame: FrameType | None) -> None:
+        self.received = True
+        self._put_back()
+
+    def _put_back(self) -> None:
+        for number, handler in self._previous.items():
+            signal.signal(number, handler)

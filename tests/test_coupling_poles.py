@@ -1,0 +1,373 @@
+"""Damped modes of lead channels against exact kernels and self-energies; Gamma >= 0 by roots, not by a grid.
+Expected values are derived here: Bessel functions, the closed form of Sigma, Fourier integrals by quadrature.
+"""
+
+import mpmath
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.integrate import quad
+from scipy.special import hankel2e, j1
+
+from llgnegf.poles.coupling import CouplingPoles, fit_broadening, semicircle_ladder, semicircle_poles
+from llgnegf.poles.spectral_fit import broadening_of, product_weights, product_weights_jacobian
+from llgnegf.poles.tabulated_kernel import TabulatedKernel
+
+LADDER = semicircle_ladder()
+every_size = pytest.mark.parametrize("modes", LADDER, ids=lambda m: f"{len(m)}")
+
+
+def semicircle_kernel(t):
+    return j1(2 * t) / t
+
+
+def semicircle_self_energy(e):
+    """2/(E + sqrt(E-2) sqrt(E+2)) = [E - sqrt(E^2 - 4)]/2, retarded in the upper half plane."""
+    e = np.asarray(e, dtype=complex)
+    return 2 / (e + np.sqrt(e - 2) * np.sqrt(e + 2))
+
+
+def real_roots_exactly(modes):
+    """Number of distinct real roots of the numerator of Gamma, by a Sturm chain of exact rationals.
+
+    Gamma prod_p (w - chi_p^2)(w - chi_p^*2), w = E^2, for mirror-symmetric modes: each pair chi, -chi^* with b, b^*
+    contributes 2 Re-coefficients; the roots wanted are those with w >= 0.
+    """
+    from fractions import Fraction
+
+    n = len(modes) // 2
+    chi = [(Fraction(c.real), Fraction(c.imag)) for c in modes.energies[:n]]
+    b = [(Fraction(c.real), Fraction(c.imag)) for c in modes.weights[:n]]
+
+    def times(p, q):
+        out = [Fraction(0)] * (len(p) + len(q) - 1)
+        for i, x in enumerate(p):
+            for j, y in enumerate(q):
+                out[i + j] += x * y
+        return out
+
+    # i b/(E-chi) + i b^*/(E+chi^*) + c.c. = 2 Re over the pair; with chi = x - iy, b = p + iq (coefficients of w):
+    #   i b/(E-chi) + c.c. = 2 [y' p - q (E - x)] / ((E-x)^2 + y^2),  y' = -Im chi = y
+    #   mirror image: the same with E -> -E; the sum over the common denominator |w - chi^2|^2:
+    #   {[y p - q(E-x)][(E+x)^2 + y^2] + [y p + q(E+x)][(E-x)^2 + y^2]} * 2
+    #   = 4 { y p (w + x^2 + y^2) - q x w + q x (x^2 + y^2) }
+    numerators, denominators = [], []
+    for (x, minus_y), (p, q) in zip(chi, b, strict=True):
+        y, size = -minus_y, x * x + minus_y * minus_y
+        numerators.append([y * p * size + q * x * size, y * p - q * x])
+        denominators.append([size * size, -2 * (x * x - y * y), Fraction(1)])
+    total = [Fraction(0)] * (2 * n)
+    for k in range(n):
+        term = numerators[k]
+        for m in range(n):
+            if m != k:
+                term = times(term, denominators[m])
+        total = [s + t for s, t in zip(total, term, strict=True)]
+    while total[-1] == 0:
+        total.pop()
+
+    def remainder(p, q):
+        p = p[:]
+        while len(p) >= len(q):
+            f = p[-1] / q[-1]
+            for i in range(len(q)):
+                p[len(p) - len(q) + i] -= f * q[i]
+            p.pop()
+        while p and p[-1] == 0:
+            p.pop()
+        return p
+
+    chain = [total, [k * c for k, c in enumerate(total)][1:]]
+    while True:
+        rest = [-c for c in remainder(chain[-2], chain[-1])]
+        if not rest:
+            break
+        scale = abs(rest[-1])
+        chain.append([c / scale for c in rest])
+
+    def changes(signs):
+        signs = [s for s in signs if s != 0]
+        return sum(a * c < 0 for a, c in zip(signs, signs[1:], strict=False))
+
+    return changes([p[0] for p in chain]) - changes([p[-1] for p in chain]), total[0]
+
+
+@every_size
+def test_kernel_error_at_all_times(modes):
+    # Both phases of the oscillation are resolved up to t = 300; later the envelope, J_1(2t)/t = Re[h(t) exp(-2it)],
+    # is compared without its fast factor: |Re z| <= |z| with near equality somewhere in every period.
+    t = np.arange(0.013, 300, 0.037)
+    near = np.abs(modes.kernel(t) - semicircle_kernel(t)).max()
+    right = modes.energies.real > 0
+    t = np.geomspace(300, 1e9, 4000)
+    late = 2 * np.exp(-1j * np.outer(t, modes.energies[right] - 2)) @ modes.weights[right]
+    far = np.abs(late - hankel2e(1, 2 * t) / t).max()
+    start = abs(modes.kernel(0.0) - 1)  # J_1(2t)/t -> 1
+    assert max(near, far, start) <= modes.error
+    assert max(near, far, start) > 0.9 * modes.error  # the stored bound is sharp
+
+
+@every_size
+def test_broadening_is_positive_on_the_whole_real_axis(modes):
+    assert modes.certify_nonnegative() > 0
+    assert np.all(modes.energies.imag < 0)
+    edge = np.geomspace(1e-9, 1, 3000)
+    grid = np.concatenate([2 - edge, 2 + edge, np.linspace(-2, 9, 5000), np.geomspace(9, 1e9, 500)])
+    assert modes.broadening(grid).min() > 0
+    assert modes.broadening(-grid).min() > 0
+
+
+@pytest.mark.parametrize("modes", LADDER[:9:2] + LADDER[9:10], ids=lambda m: f"{len(m)}")
+def test_positivity_by_an_exact_sturm_chain(modes):
+    roots, at_zero = real_roots_exactly(modes)
+    assert roots == 0
+    assert at_zero > 0
+
+
+@pytest.mark.parametrize("modes", LADDER[10::4], ids=lambda m: f"{len(m)}")
+def test_positivity_by_roots_in_80_digits(modes):
+    # The same numerator in w = E^2 (see real_roots_exactly), roots by extended precision: none is real with w >= 0.
+    with mpmath.workdps(80):
+        n = len(modes) // 2
+        chi2 = [mpmath.mpc(c) ** 2 for c in modes.energies[:n]]
+        pairs = [(mpmath.mpf(c.real), -mpmath.mpf(c.imag)) for c in modes.energies[:n]]
+        b = [(mpmath.mpf(c.real), mpmath.mpf(c.imag)) for c in modes.weights[:n]]
+
+        def gamma(w):
+            total = mpmath.mpf(0)
+            for (x, y), (p, q), c in zip(pairs, b, chi2, strict=True):
+                size = x * x + y * y
+                total += (y * p * (w + size) + q * x * (size - w)) / ((w - c) * (w - mpmath.conj(c)))
+            return 4 * total
+
+        # Double zeros split into w = x^2 (1 +- i small): a minimum of Gamma lies at each; find it and see its sign.
+        wide = np.geomspace(1e-7, 1e3, 6001)
+        values = modes.broadening(np.sqrt(4 + wide))
+        minima = wide[1:-1][(values[1:-1] < values[:-2]) & (values[1:-1] < values[2:])]
+        assert len(minima) >= n - 1
+        for d in minima:
+            low, high = mpmath.mpf(d) * mpmath.mpf("0.99"), mpmath.mpf(d) * mpmath.mpf("1.01")
+            for _ in range(90):
+                third = (high - low) / 3
+                if gamma(4 + low + third) < gamma(4 + high - third):
+                    high -= third
+                else:
+                    low += third
+            assert gamma(4 + low) > 0
+        assert mpmath.almosteq(gamma(mpmath.mpf(1)), mpmath.mpf(float(modes.broadening(1.0))), rel_eps=1e-11)
+
+
+@pytest.mark.parametrize(
+    ("tolerance", "most"), [(1e-2, 7), (1e-3, 9), (1e-4, 15), (1e-5, 19), (1e-6, 25), (1e-7, 31), (1e-8, 37), (1e-9, 45)]
+)
+def test_number_of_modes(tolerance, most):
+    modes = semicircle_poles(tolerance)
+    assert len(modes) <= most
+    assert modes.error <= tolerance
+    smaller = [m for m in LADDER if len(m) < len(modes)]
+    assert not smaller or smaller[-1].error > tolerance
+
+
+@every_size
+def test_modes_are_moderate(modes):
+    assert np.abs(modes.energies).max() < 4
+    assert np.abs(modes.weights).sum() < 2  # K(0) = 1 without cancellation
+    np.testing.assert_array_equal(np.sort(modes.energies.real), -np.sort(modes.energies.real)[::-1])
+
+
+@every_size
+def test_self_energy_off_the_axis_is_bounded_by_the_kernel(modes):
+    # Sigma(E) = -i int_0^oo K exp(iEt) dt, hence |Sigma - Sigma_fit| <= error/Im E in the upper half plane.
+    e = (np.linspace(-5, 5, 101)[:, None] + 1j * np.geomspace(0.003, 4, 12)).ravel()
+    difference = np.abs(modes.self_energy(e) - semicircle_self_energy(e))
+    assert np.all(difference <= modes.error / e.imag + 1e-14)
+
+
+@every_size
+def test_methods_agree_with_each_other(modes):
+    e = np.linspace(-3, 3, 41)
+    sigma = modes.self_energy(e)
+    np.testing.assert_allclose(modes.broadening(e), (1j * (sigma - sigma.conj())).real, atol=1e-12)
+    z = e + 0.3j
+    # Continuation: Gamma(z) = i [Sigma(z) - Sigma(z^*)^*].
+    np.testing.assert_allclose(modes.broadening(z), 1j * (modes.self_energy(z) - modes.self_energy(z.conj()).conj()))
+    h = 1e-4
+    slope = (modes.self_energy(z + h) - modes.self_energy(z - h)) / (2 * h)
+    np.testing.assert_allclose(modes.self_energy_derivative(z), slope, atol=1e-5)
+    assert modes.broadening(0.1).shape == () and modes.kernel(np.ones((2, 3))).shape == (2, 3)
+
+
+def test_kernel_is_the_fourier_transform_of_the_broadening():
+    modes = semicircle_poles(1e-3)
+    for t in (0.0, 0.7, 3.0):
+        # |E| > 200 contributes less than int 2 * 20/E^4 dE/2pi ~ 1e-6 (Gamma falls as 1/E^4).
+        cut, full_output = 200, {"limit": 2000, "points": [-2, 0, 2]}
+        real = quad(lambda e, t=t: modes.broadening(e) * np.cos(e * t), -cut, cut, **full_output)[0] / (2 * np.pi)
+        assert modes.kernel(t).real == pytest.approx(real, abs=2e-6)
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    center=st.floats(-5, 5),
+    hopping=st.floats(0.05, 5),
+    coupling=st.floats(0.01, 3),
+    size=st.integers(0, len(LADDER) - 1),
+    t=st.floats(0.01, 100),
+)
+def test_shift_and_scale_give_any_chain_lead(center, hopping, coupling, size, t):
+    modes = LADDER[size].shifted_and_scaled(center, hopping, coupling**2)
+    exact = coupling**2 * j1(2 * hopping * t) / (hopping * t) * np.exp(-1j * center * t)
+    assert abs(modes.kernel(t) - exact) <= modes.error * (1 + 1e-9) + 1e-13 * coupling**2
+    assert modes.error == pytest.approx(coupling**2 * LADDER[size].error)
+    e = center + np.linspace(-6, 6, 50) * hopping
+    unit = coupling**2 / hopping * LADDER[size].broadening((e - center) / hopping)
+    np.testing.assert_allclose(modes.broadening(e), unit, rtol=1e-6, atol=1e-10 * coupling**2 / hopping)
+    assert modes.certify_nonnegative() > 0
+
+
+def test_product_weights_have_the_residues_and_the_slopes_of_the_product():
+    rng = np.random.default_rng(3)
+    poles = rng.uniform(-2, 2, 5) - 1j * rng.uniform(0.2, 1, 5)
+    zeros, lifts = rng.uniform(-3, 3, 4), np.array([0.0, 0.3, 0.1, 0.7])
+    weights = product_weights(poles, zeros, lifts, 0.4)
+    e = np.linspace(-4, 4, 30)
+    product = np.exp(0.4) * np.prod((e[:, None] - zeros) ** 2 + lifts, 1) / np.prod(np.abs(e[:, None] - poles) ** 2, 1)
+    np.testing.assert_allclose(broadening_of(e, poles, weights).real, product, rtol=1e-10, atol=1e-12)
+    by_pole, by_conjugate, by_zero, by_lift = product_weights_jacobian(poles, zeros, lifts)
+    h = 1e-6
+    for k in range(5):
+        for unit in (1, 1j):
+            up, down = poles.copy(), poles.copy()
+            up[k] += h * unit
+            down[k] -= h * unit
+            slope = np.log(product_weights(up, zeros, lifts, 0) / product_weights(down, zeros, lifts, 0)) / (2 * h)
+            np.testing.assert_allclose(by_pole[:, k] * unit + by_conjugate[:, k] * np.conj(unit), slope, atol=1e-7)
+    for k in range(4):
+        d = h * (np.arange(4) == k)
+        slope = np.log(product_weights(poles, zeros + d, lifts, 0) / product_weights(poles, zeros - d, lifts, 0))
+        np.testing.assert_allclose(by_zero[:, k], slope / (2 * h), atol=1e-7)
+        slope = np.log(product_weights(poles, zeros, lifts + d, 0) / product_weights(poles, zeros, lifts - d, 0))
+        np.testing.assert_allclose(by_lift[:, k], slope / (2 * h), atol=1e-7)
+
+
+def test_certificate_refuses_a_negative_dip_that_a_grid_would_miss():
+    good = semicircle_poles(1e-5)
+    energies, weights = good.energies.copy(), good.weights.copy()
+    weights[np.argmax(energies.imag)] -= 1e-9  # a Lorentzian of -1e-9 on top of double zeros
+    with pytest.raises(ValueError, match="Gamma"):
+        CouplingPoles(energies, weights, good.error).certify_nonnegative()
+
+
+# Tabulated broadenings --------------------------------------------------------------------------------------------
+
+GRID = np.linspace(-3, 5, 801)
+SHAPES = {
+    "triangle": (np.array([-1.0, 0.0, 2.0]), np.array([0.0, 1.0, 0.0]), 1e-4),
+    "two humps": (GRID, np.sin(np.pi * (GRID + 3) / 8) * (np.exp(-(GRID**2) / 0.3) + 0.6 * np.exp(-((GRID - 2.5) ** 2))), 1e-4),
+    "asymmetric": (GRID, (GRID + 3) ** 1.5 * (5 - GRID) * np.exp(-GRID) / 40, 1e-3),
+    "gap inside": (GRID, np.maximum(0, 1 - (GRID + 1) ** 2) + 0.5 * np.maximum(0, 1 - (GRID - 3) ** 2), 1e-3),
+    "box": (np.array([-0.5, 0.7]), np.array([2.0, 2.0]), 1e-2),
+}  # fmt: skip
+
+
+def filon_kernel(energies, broadening, t):
+    """int dE/2pi Gamma exp(-iEt) piece by piece: for a straight piece of half-width h about the middle m,
+    int = 2h exp(-imt) [g_m sinc(ht) - i g' h (sin(ht)/(ht) - cos(ht))/(ht)], g' the slope."""
+    m, h = (energies[1:] + energies[:-1]) / 2, np.diff(energies) / 2
+    g, slope = (broadening[1:] + broadening[:-1]) / 2, np.diff(broadening) / np.diff(energies)
+    x = np.outer(t, h)
+    safe = np.where(np.abs(x) < 1e-2, 1.0, x)
+    odd = np.where(np.abs(x) < 1e-2, x / 3 - x**3 / 30, (np.sin(safe) / safe - np.cos(safe)) / safe)
+    piece = 2 * h * np.exp(-1j * np.outer(t, m)) * (g * np.sinc(x / np.pi) - 1j * slope * h * odd)
+    return piece.sum(1) / (2 * np.pi)
+
+
+@pytest.mark.parametrize("name", SHAPES)
+def test_fit_of_a_table(name):
+    energies, broadening, relative = SHAPES[name]
+    total = np.trapezoid(broadening, energies) / (2 * np.pi)
+    modes = fit_broadening(energies, broadening, relative * total)
+    assert modes.error <= relative * total
+    assert len(modes) <= 20
+    t = np.concatenate([[0.0], np.arange(0.01, 60, 0.05), np.geomspace(60, 5000, 500)])
+    assert np.abs(modes.kernel(t) - filon_kernel(energies, broadening, t)).max() <= modes.error
+    assert modes.certify_nonnegative() > 0
+    margin = 3 * (energies[-1] - energies[0])
+    assert modes.broadening(np.linspace(energies[0] - margin, energies[-1] + margin, 20001)).min() > 0
+
+
+def test_tabulated_kernel_on_its_grid_and_anywhere():
+    energies, broadening, _ = SHAPES["gap inside"]
+    kernel = TabulatedKernel(energies, broadening)
+    grid = 0.05 * (np.arange(1500) - 3)
+    exact = filon_kernel(energies, broadening, grid)
+    np.testing.assert_allclose(kernel.on_grid(-3, 1500), exact, atol=1e-12)
+    np.testing.assert_allclose(kernel(grid), exact, atol=1e-12)
+    late = np.geomspace(1, 1e4, 300)
+    assert np.all(np.abs(filon_kernel(energies, broadening, late)) <= [kernel.bound_after(t) for t in late])
+
+
+def test_fit_of_a_semicircle_needs_no_more_modes_than_the_table():
+    nodes = -2 * np.cos(np.linspace(0, np.pi, 801))
+    modes = fit_broadening(nodes, np.sqrt(np.maximum(4 - nodes**2, 0)), 1e-4)
+    assert len(modes) <= len(semicircle_poles(1e-4)) + 2
+
+
+@settings(max_examples=5, deadline=None)
+@given(center=st.floats(-10, 10), width=st.floats(0.01, 10), height=st.floats(1e-3, 10))
+def test_fit_moves_and_scales_with_its_table(center, width, height):
+    energies, broadening = np.array([-1.0, 0.0, 2.0]), np.array([0.0, 1.0, 0.0])
+    unit = fit_broadening(energies, broadening, 1e-3)
+    moved = fit_broadening(center + width * energies, height * broadening, 1e-3 * width * height)
+    t = np.linspace(0, 50, 300)
+    expected = width * height * np.exp(-1j * center * t / width) * unit.kernel(t)
+    allowed = moved.error + width * height * unit.error
+    assert np.abs(moved.kernel(t / width) - expected).max() <= allowed
+    assert len(moved) == len(unit)
+
+
+def test_fit_that_cannot_be_met_names_what_it_reached():
+    # Straight pieces of length 0.4 echo in K at t = 2 pi/0.4 with a height of order 1e-3: a delay no few modes give.
+    energies = np.linspace(-2, 2, 11)
+    with pytest.raises(ValueError, match=r"fit_broadening.tolerance: .* was reached .* allowed"):
+        fit_broadening(energies, 4 - energies**2, 1e-8)
+
+
+@pytest.mark.parametrize(
+    ("energies", "broadening", "tolerance", "field"),
+    [
+        ([0, 1, 2], [0, -1, 0], 1e-3, "broadening"),
+        ([0, 1, 2], [0, np.nan, 0], 1e-3, "broadening"),
+        ([0, 1, 2], [0, 0, 0], 1e-3, "broadening"),
+        ([0, 1, 2], [0, 1], 1e-3, "broadening"),
+        ([0, 2, 1], [0, 1, 0], 1e-3, "energies"),
+        ([0, 1, np.inf], [0, 1, 0], 1e-3, "energies"),
+        ([0], [1], 1e-3, "energies"),
+        ([0, 1, 2], [0, 1, 0], 0.0, "tolerance"),
+        ([0, 1, 2], [0, 1, 0], 1.0, "tolerance"),
+        ([0, 1, 2], [0, 1, 0], np.nan, "tolerance"),
+    ],
+)
+def test_bad_tables_are_refused(energies, broadening, tolerance, field):
+    with pytest.raises(ValueError, match=rf"fit_broadening\.{field}: .*allowed"):
+        fit_broadening(energies, broadening, tolerance)
+
+
+@pytest.mark.parametrize("tolerance", [0.0, -1e-3, 1.0, np.nan, 1e-14, "1e-3"])
+def test_bad_semicircle_tolerances_are_refused(tolerance):
+    with pytest.raises(ValueError, match="tolerance: .*allowed"):
+        semicircle_poles(tolerance)
+
+
+def test_bad_modes_are_refused():
+    with pytest.raises(ValueError, match="energies"):
+        CouplingPoles([1 + 0j], [1.0], 0.0)
+    with pytest.raises(ValueError, match="weights"):
+        CouplingPoles([-1j], [1.0, 2.0], 0.0)
+    with pytest.raises(ValueError, match="error"):
+        CouplingPoles([-1j], [1.0], np.nan)
+    with pytest.raises(ValueError, match="time"):
+        CouplingPoles([-1j], [1.0], 0.0).kernel(-1.0)
+    with pytest.raises(ValueError, match="energy_scale"):
+        CouplingPoles([-1j], [1.0], 0.0).shifted_and_scaled(0.0, 0.0, 1.0)
