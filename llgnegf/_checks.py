@@ -132,6 +132,7 @@ class Problems:
 
 
 def _short(value: object) -> str:
-    text = value if isinstance(value, str) and value.startswith(("shape ", "site ", "holds ")) else repr(value)
+    """`value` on one line; text of several words describes a value and is not quoted."""
+    text = value if isinstance(value, str) and " " in value else repr(value)
     text = " ".join(text.split())
     return text if len(text) <= 120 else text[:117] + "..."

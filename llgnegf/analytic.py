@@ -49,33 +49,35 @@ def derive_geometric_torque() -> GeometricTorque:
     Raises:
         AssertionError: If sympy does not confirm a step.
     """
-    moment = sp.Matrix([sp.sin(THETA), 0, sp.cos(THETA)])
-    azimuthal = sp.Matrix([0, 1, 0])
+    c, s, z = sp.cos(THETA), sp.sin(THETA), sp.Symbol("z")  # z = E + i Gamma'
+    moment = sp.Matrix([s, 0, c])
     pauli = [sp.Matrix([[0, 1], [1, 0]]), sp.Matrix([[0, -sp.I], [sp.I, 0]]), sp.Matrix([[1, 0], [0, -1]])]
-    along = sum((pauli[a] * moment[a] for a in range(3)), sp.zeros(2))
-    z = ENERGY + sp.I * GAMMA
-    green = ((z * sp.eye(2) + J * along).inv()).applyfunc(sp.simplify)
-    response = green * (OMEGA / 2 * pauli[2]) * green
-    traces = [sp.simplify((pauli[a] * response).trace()) for a in range(3)]
-    spin = sp.Matrix([sp.together(_imaginary_part(t)) for t in traces]) / sp.pi
-    torque = J * spin.cross(moment)
-    integrand = sp.factor(sp.simplify(torque.dot(azimuthal)))
-    others = (sp.simplify(torque.dot(moment)), sp.simplify(torque.dot(azimuthal.cross(moment))))
+    along = pauli[0] * s + pauli[2] * c
+    adjugate, determinant = z * sp.eye(2) - J * along, z**2 - J**2
+    for entry in (z * sp.eye(2) + J * along) * adjugate - determinant * sp.eye(2):
+        _confirm(_reduce(entry), "the inverse of E + J sigma.M + i Gamma'")
+    traces = [_reduce((p * adjugate * pauli[2] * adjugate).trace()) for p in pauli]
+    # In the basis M, e_phi = (0, 1, 0), e_phi x M: the last carries nothing and T.M = 0 by the cross product.
+    torque = sp.Matrix(traces).cross(moment)
+    per_energy = J * OMEGA / (2 * sp.pi) * sp.cancel(_reduce(torque[1]) / determinant**2)
+    others = (_reduce(torque.dot(moment)), _reduce(torque.dot(sp.Matrix([c, 0, -s]))))
+    green = (adjugate / determinant).subs(z, ENERGY + sp.I * GAMMA)
+    integrand = _imaginary_part(per_energy.subs(z, ENERGY + sp.I * GAMMA))
     prefactor = OMEGA * sp.sin(THETA) / (2 * sp.pi)
     antiderivative = prefactor * (sp.atan((ENERGY + J) / GAMMA) - sp.atan((ENERGY - J) / GAMMA))
     _confirm(sp.diff(antiderivative, ENERGY) - integrand, "the antiderivative")
-    _confirm(sp.limit(antiderivative, ENERGY, -sp.oo), "the lower limit of the integral")
+    _confirm(antiderivative.subs(ENERGY, -sp.oo), "the lower limit of the integral")
     at_zero = antiderivative.subs(ENERGY, 0)
-    # arctan(J/Gamma') = pi/2 - arctan(Gamma'/J): equal slopes in Gamma' and equal values at Gamma' -> 0.
+    # arctan(J/Gamma') = pi/2 - arctan(Gamma'/J): equal slopes in Gamma' and equal values at Gamma' = J.
     final = prefactor * (sp.pi - 2 * sp.atan(GAMMA / J))
     _confirm(sp.diff(at_zero - final, GAMMA), "the slope of the upper limit")
-    _confirm(sp.limit(at_zero - final, GAMMA, 0, "+"), "the value of the upper limit")
+    _confirm((at_zero - final).subs(GAMMA, J), "the value of the upper limit")
     return GeometricTorque(green, integrand, antiderivative, antiderivative.subs(ENERGY, FERMI), final, others)
 
 
 @cache
 def limits() -> dict[str, Any]:
-    """T_phi of Eq. (4) for Gamma' -> 0 (isolated moment), J_sd -> oo (both hbar omega sin(theta)/2) and Gamma' -> oo."""
+    """T_phi of Eq. (4): hbar omega sin(theta)/2 for Gamma' -> 0 (isolated moment) and J_sd -> oo, 0 for Gamma' -> oo."""
     torque = derive_geometric_torque().torque
     return {
         "closed": sp.simplify(sp.limit(torque, GAMMA, 0, "+")),
@@ -137,11 +139,19 @@ def _numeric_torque() -> Any:
     return sp.lambdify((J, GAMMA, OMEGA, THETA, FERMI), derive_geometric_torque().at_fermi_energy, "numpy")
 
 
+def _reduce(expression: Any) -> Any:
+    """`expression` as a polynomial with cos^2 theta replaced by 1 - sin^2 theta."""
+    c, s = sp.symbols("c s", real=True)
+    polynomial = sp.expand(expression).subs({sp.cos(THETA): c, sp.sin(THETA): s})
+    reduced = sp.rem(polynomial, c**2 + s**2 - 1, c)
+    return sp.factor(reduced).subs({c: sp.cos(THETA), s: sp.sin(THETA)})
+
+
 def _imaginary_part(expression: Any) -> Any:
     """Im of a rational function with real symbols: (x - x*)/2i."""
-    return sp.simplify((expression - expression.subs(sp.I, -sp.I)) / (2 * sp.I))
+    return sp.factor(sp.cancel(sp.together((expression - expression.subs(sp.I, -sp.I)) / (2 * sp.I))))
 
 
 def _confirm(expression: Any, step: str) -> None:
-    if sp.simplify(expression) != 0:
+    if sp.cancel(sp.together(expression)) != 0:
         raise AssertionError(f"sympy does not confirm {step}: {expression} is not 0")

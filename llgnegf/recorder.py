@@ -57,7 +57,8 @@ class Recorder:
             self._electronic(columns, tau, state, moments)
         if self.magnet is not None:
             columns["angular_momentum"] = self._angular_momentum(columns, moments)
-        return {name: np.asarray(columns[name], dtype=float) for name in self.variables}
+        # Copies: the state behind a view goes on changing after the row was handed out.
+        return {name: np.array(columns[name], dtype=float) for name in self.variables}
 
     def _electronic(self, columns: Columns, tau: float, state: np.ndarray, moments: np.ndarray) -> None:
         electrons = self.equation.system.electrons

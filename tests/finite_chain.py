@@ -12,8 +12,7 @@ from functools import cached_property
 
 import numpy as np
 import scipy.sparse as sp
-from scipy.integrate import solve_ivp
-from scipy.special import expit
+from scipy.special import erfc, expit
 
 from llgnegf import ChainLead, OpenSystem
 from llgnegf.units import HBAR
@@ -26,8 +25,9 @@ Moments = Callable[[float], np.ndarray]
 def device_hamiltonian(system: OpenSystem, moments: np.ndarray) -> np.ndarray:
     """H_0 - sum_i J_i sigma.M_i, dense (2N, 2N)."""
     h = system.electrons.hamiltonian.toarray().astype(complex)
-    for i, (j_sd, m) in enumerate(zip(system.electrons.j_sd, moments, strict=True)):
-        h[2 * i : 2 * i + 2, 2 * i : 2 * i + 2] -= j_sd * np.einsum("a,ast->st", m, SIGMA)
+    fields = -system.electrons.j_sd[:, None, None] * np.tensordot(moments, SIGMA, axes=1)
+    for i, field in enumerate(fields):
+        h[2 * i : 2 * i + 2, 2 * i : 2 * i + 2] += field
     return h
 
 
@@ -132,33 +132,38 @@ class FiniteChain:
         return state
 
     def steady(self, moments: np.ndarray, settle: float) -> np.ndarray:
-        """Stationary state of the frozen system, after `settle` fs.
+        """Stationary state of the frozen system, after `settle` (hbar/eV).
 
-        Equilibrium at the mean chemical potential, plus what the difference of the leads' fillings has become. It lives
-        in a window of energies inside the bands, smooth on the scale kT, and so settles as exp(-pi kT t).
+        Equilibrium at the mean chemical potential, plus what f_p(H) - f_mean(H), cut out smoothly deep in lead p, has
+        become: electrons of a window of energies inside the bands, spread over all of the lead that reaches the device
+        within `settle`. What the smooth cut does is local to it and gone by then.
         """
         h = self.hamiltonian(moments, 0.0)
         mu = self.chemical_potentials()
-        mean = float(np.mean(mu))
         levels, states = np.linalg.eigh(h)
-        evolve = (states * np.exp(-1j * levels * settle / HBAR)) @ states.conj().T
-        difference = np.zeros_like(h)
-        for p in range(len(mu)):
-            b = self.lead_slice(p)
-            difference[b, b] = filled(h[b, b], mu[p], self.system.kT) - filled(h[b, b], mean, self.system.kT)
-        equilibrium = (states * expit(-(levels - mean) / self.system.kT)) @ states.conj().T
-        return equilibrium + evolve @ difference @ evolve.conj().T
+        occupations = [expit(-(levels - m) / self.system.kT) for m in (*mu, float(np.mean(mu)))]
+        evolve = (states * np.exp(-1j * levels * settle)) @ states.conj().T
+        distance = np.repeat(np.arange(self.length), 2)
+        inside = 0.5 * erfc((0.4 * settle - distance) / (0.1 * settle))
+        result = (states * occupations[-1]) @ states.conj().T
+        for p in self._leads:
+            cut = np.zeros(len(h))
+            cut[self.lead_slice(p)] = inside
+            excess = (states * (occupations[p] - occupations[-1])) @ states.conj().T
+            columns = evolve * cut
+            result += columns @ excess @ columns.conj().T
+        return result
 
-    def at(self, time: float, initial: np.ndarray, moments: Moments, tolerance: float = 1e-10) -> Snapshot:
+    def at(self, time: float, initial: np.ndarray, moments: Moments, step: float = 0.1) -> Snapshot:
         """The state at `time` (fs) that grew from `initial`, the density matrix of the whole chain at t = 0.
 
         X(s) = U(time, s)^dag restricted to the device and the sites next to it obeys dX/ds = -i H(s) X; then
-        rho(time) = X(0)^dag rho(0) X(0) there.
+        rho(time) = X(0)^dag rho(0) X(0) there. `step` is in hbar/eV.
         """
         kept = np.concatenate([np.arange(self.n)] + [self.lead_slice(p).start + np.arange(2) for p in self._leads])
         columns = np.eye(self.static.shape[0], dtype=complex)[:, kept]
         if time > 0:
-            columns = self._backwards(columns, time, moments, tolerance)
+            columns = self._backwards(columns, time / HBAR, moments, step)
         rho = columns.conj().T @ initial @ columns
         return self._snapshot(rho, device_hamiltonian(self.system, moments(time)))
 
@@ -166,23 +171,36 @@ class FiniteChain:
     def _leads(self) -> range:
         return range(len(self.system.leads))
 
-    def _backwards(self, columns: np.ndarray, time: float, moments: Moments, tolerance: float) -> np.ndarray:
-        moving = any(callable(lead.voltage) for lead in self.system.leads)
-        at_rest = self.voltages(0.0)
-        first_instant = 1e-12  # a voltage that jumps at t = 0 has jumped for all of the evolution
+    def _backwards(self, x: np.ndarray, end: float, moments: Moments, step: float) -> np.ndarray:
+        """From s = end to 0 by the commutator-free Magnus method of fourth order, two exponentials a step.
 
-        def rate(s: float, flat: np.ndarray) -> np.ndarray:
-            x = flat.reshape(columns.shape)
-            shift = self.voltages(max(s, first_instant) * HBAR) if moving else at_rest
-            product = self.static @ x + shift * x
-            product[: self.n] += device_hamiltonian(self.system, moments(s * HBAR)) @ x[: self.n]
-            return (-1j * product).ravel()
+        The nodes are inside the steps: a voltage that jumps right after t = 0 has jumped for all of the evolution.
+        """
+        count = int(np.ceil(end / step))
+        h, root = -end / count, np.sqrt(3) / 6
+        for k in range(count):
+            start = end + k * h
+            parts = [self._moving(start + (0.5 + sign * root) * h, moments) for sign in (-1, 1)]
+            for near, far in ((0.25 + root, 0.25 - root), (0.25 - root, 0.25 + root)):
+                device, shift = (near * a + far * b for a, b in zip(*parts, strict=True))
+                x = self._exponential(h, device, shift, x)
+        return x
 
-        end = solve_ivp(
-            rate, (time / HBAR, 0.0), columns.ravel(), method="DOP853", rtol=tolerance, atol=tolerance
-        )
-        assert end.success
-        return end.y[:, -1].reshape(columns.shape)
+    def _moving(self, tau: float, moments: Moments) -> tuple[np.ndarray, np.ndarray]:
+        """Device block and voltages at t/hbar = tau."""
+        return device_hamiltonian(self.system, moments(tau * HBAR)), self.voltages(tau * HBAR)
+
+    def _exponential(self, h: float, device: np.ndarray, shift: np.ndarray, x: np.ndarray) -> np.ndarray:
+        """exp(-i h (static/2 + device + shift)) x by its Taylor series, to round-off."""
+        term, total = x, x.copy()
+        for order in range(1, 40):
+            product = 0.5 * (self.static @ term) + shift * term
+            product[: self.n] += device @ term[: self.n]
+            term = (-1j * h / order) * product
+            total += term
+            if np.abs(term).max() < 1e-15:
+                break
+        return total
 
     def _snapshot(self, rho: np.ndarray, h: np.ndarray) -> Snapshot:
         n, sites = self.n, self.n // 2
@@ -212,8 +230,10 @@ class FiniteChain:
         )
 
     def _bond(self, device: np.ndarray, i: int, j: int) -> tuple[float, list[float]]:
-        """Flow i -> j: what H_ij alone takes from site i, of charge per fs and of spin in eV."""
-        h_ij = self.system.electrons.hamiltonian.toarray()[2 * i : 2 * i + 2, 2 * j : 2 * j + 2]
-        gain = h_ij @ device[2 * j : 2 * j + 2, 2 * i : 2 * i + 2]
-        rate = -1j * (gain - gain.conj().T)
-        return -np.trace(rate).real / HBAR, [-0.5 * np.trace(s @ rate).real for s in SIGMA]
+        """Flow i -> j by H_ij alone, of charge per fs and of spin in eV; mean of what i loses and what j gains."""
+        here, there = slice(2 * i, 2 * i + 2), slice(2 * j, 2 * j + 2)
+        hopping = self.system.electrons.hamiltonian.toarray()
+        loss = 1j * hopping[here, there] @ device[there, here]
+        gain = -1j * hopping[there, here] @ device[here, there]
+        flow = 0.5 * (loss + loss.conj().T + gain + gain.conj().T)
+        return np.trace(flow).real / HBAR, [0.5 * np.trace(s @ flow).real for s in SIGMA]

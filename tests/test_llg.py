@@ -22,6 +22,7 @@ from llgnegf.magnetism.energies import (
     Zeeman,
 )
 from llgnegf.magnetism.magnet import Magnet
+from llgnegf.magnetism.motion import Precession
 from llgnegf.magnetism.torques import SlonczewskiTorque, ZhangLiTorque
 from llgnegf.textures import neel_wall
 from llgnegf.units import G_E, GYROMAGNETIC_RATIO, HBAR, MU_B
@@ -88,7 +89,7 @@ def test_kernel_solves_the_implicit_equation_for_any_length(seed: int, n: int) -
 
 
 def test_damped_larmor_precession() -> None:
-    """dm_z/dt = w lambda (1 - m_z^2), dphi/dt = w, w = gamma_0 B/(1 + lambda^2): m_z = tanh(lambda w t + atanh m_z0)."""
+    """dm_z/dt = w lambda (1 - m_z^2), dphi/dt = w = gamma_0 B/(1 + lambda^2): m_z = tanh(lambda w t + atanh m_z0)."""
     B, damping, theta = 50.0, 0.1, 2.5
     magnet = Magnet([[np.sin(theta), 0, np.cos(theta)]], 3.0, damping, Zeeman([0, 0, B]))
     times = np.linspace(0, 4000, 801)
@@ -252,6 +253,9 @@ def test_pinned_and_prescribed_moments_act_but_do_not_answer() -> None:
     moments = magnet.moments.copy()
     compiled.place(40.0, moments)
     np.testing.assert_array_equal(moments[0], cone(40.0))
+    motion = Precession([cone(0), cone(0)], energy=HBAR * w)
+    again = run(Magnet(magnet.moments, n, energies=Exchange(J), prescribed=([0, -1], motion)), [0.0, 40.0])[-1, 1]
+    np.testing.assert_allclose(again, middle, rtol=0, atol=1e-10)
     np.testing.assert_array_equal(compiled.moving, [False, True, False])
     np.testing.assert_array_equal(Magnet(start, n, pinned=[True, False, True]).moving, compiled.moving)
 
@@ -399,6 +403,7 @@ def test_walker_precession_above_breakdown() -> None:
         ({"pinned": [True, False]}, "Magnet.pinned"),
         ({"pinned": [0, 1, 2]}, "at least one moment that moves"),
         ({"prescribed": [0, 1]}, "Magnet.prescribed"),
+        ({"prescribed": ([0], Precession([[0, 0, 1]] * 3, 0.1))}, r"Magnet.prescribed: .*shape \(1, 3\)"),
         ({"prescribed": ([], lambda t: [])}, "Magnet.prescribed"),
         ({"prescribed": ([0], lambda t: [[0, 0, 2]])}, r"Magnet.prescribed: \[\[0.0, 0.0, 2.0\]\] at t = 0 fs"),
         ({"prescribed": ([0], lambda t: [[0, 1, 0]])}, "Magnet.prescribed: site 0 is"),

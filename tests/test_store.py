@@ -1,119 +1,32 @@
-"""The run folder: committed rows survive kills, full disks and damage, and a resume gives the same bits.
+"""The run folder: what is in it, how a run stops and goes on, what is refused, and how little memory it needs.
 
-`FakeSimulation` stands in for the physics: cheap chaotic arithmetic in which one lost bit shows in all later rows.
+Kills, damage and full disks are in test_store_kills.
 """
 
 from __future__ import annotations
 
-import errno
 import json
 import os
 import random
 import resource
 import signal
-import subprocess
-import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 import xarray
+from fake_simulation import INPUT, FakeSimulation, created, expected, stop_after, stored
 
-from llgnegf.result import ErrorEstimate, Variable, build_dataset
-from llgnegf.store import DamagedRunError, FolderInUseError, RunFolder, StorageError, run_in_folder
+from llgnegf.result import Variable, build_dataset
+from llgnegf.store import FolderInUseError, RunFolder, StorageError, run_in_folder
 from llgnegf.store import segments as segments_module
-from llgnegf.store.checkpoint import GENERATIONS, read_generations
 from llgnegf.store.records import read_record, write_record
 from llgnegf.store.segments import Segment, Tail, blocks, chain
 
-INPUT = """
-schema_version = 1
-t_end = 10.0
-[magnet]
-damping = 0.02   # comment
-[[leads]]
-site = 0
-[[leads]]
-site = -1
-"""
-
-
-class FakeSimulation:
-    """`llgnegf.simulate.Simulation` with coupled logistic maps x -> r x (1 - x) in the place of electrons."""
-
-    def __init__(self, n_rows: int = 40, n_sites: int = 3, pause: float = 0.0) -> None:
-        self.times = 0.25 * np.arange(n_rows)
-        self.row, self.pause = 0, pause
-        self.x = np.asfortranarray(np.linspace(0.1, 0.9, 3 * n_sites).reshape(n_sites, 3))
-        self.mixing = 0.0
-        self.variables = {
-            "moments": Variable(("site", "component"), (n_sites, 3), "1", "moments"),
-            "lead_current": Variable(("lead",), (2,), "electrons/fs", "current into the lead"),
-            "bond_current": Variable(("bond",), (n_sites - 1,), "electrons/fs", "current"),
-            "energy_sd": Variable((), (), "eV", "sd energy"),
-        }
-        self.coordinates = {
-            "site": list(range(n_sites)), "component": ["x", "y", "z"], "lead": [0, 1],
-            "bond": [f"{i}-{i + 1}" for i in range(n_sites - 1)],
-        }  # fmt: skip
-
-    def rows(self) -> Iterator[tuple[int, dict[str, np.ndarray]]]:
-        while self.row < self.times.size:
-            if self.row:
-                self.mixing = 0.5 * (self.mixing + float(self.x.mean()))
-                self.x = (3.9 + 0.05 * self.mixing) * self.x * (1 - self.x)
-                time.sleep(self.pause)
-            flat = self.x.ravel(order="K")
-            columns = {
-                "moments": self.x, "lead_current": flat[:2], "bond_current": np.diff(self.x[:, 0]),
-                "energy_sd": np.asarray(self.mixing),
-            }  # fmt: skip
-            self.row += 1
-            yield self.row - 1, columns
-
-    def checkpoint(self) -> dict[str, Any]:
-        return {"row": self.row, "x": self.x, "mixing": self.mixing}
-
-    def restore(self, checkpoint: dict[str, Any]) -> None:
-        self.row, self.x, self.mixing = checkpoint["row"], checkpoint["x"], checkpoint["mixing"]
-
-    def error_budget(self) -> dict[str, ErrorEstimate]:
-        return {
-            "time_step": ErrorEstimate(float("nan"), "not estimated"),
-            "coupling_poles": ErrorEstimate(1e-7 * self.row, "the kernel"),
-        }
-
-
-def expected(n_rows: int = 40, n_sites: int = 3) -> dict[str, bytes]:
-    """The bytes of all columns, from the rows themselves: nothing of the store takes part."""
-    simulation = FakeSimulation(n_rows, n_sites)
-    rows = [{name: np.array(value) for name, value in columns.items()} for _, columns in simulation.rows()]
-    columns = {name: np.stack([row[name] for row in rows]).tobytes() for name in rows[0]}
-    return columns | {"time": simulation.times.tobytes()}
-
-
-def stored(folder: RunFolder) -> dict[str, bytes]:
-    """The bytes of all columns of the folder's dataset."""
-    with folder.dataset() as dataset:
-        names = [*dataset.data_vars, "time"]
-        return {str(name): np.ascontiguousarray(dataset[name].values).tobytes() for name in names}
-
-
-def created(path: Path) -> RunFolder:
-    return RunFolder.create(path / "run", INPUT, ["llgnegf", "run", "in.toml"])
-
-
-def stop_after(n_rows: int) -> Callable[[], bool]:
-    """Asked once before the first row and once after each: true after `n_rows` rows."""
-    asked = iter(range(-1, 10**9))
-    return lambda: next(asked) >= n_rows - 1
-
-
-# --- an undisturbed run --------------------------------------------------------------------------------------------
+# --- an undisturbed run -----------------------------------------------------------------------------------------------
 
 
 def test_result_is_the_dataset_of_the_rows(tmp_path: Path) -> None:
@@ -192,7 +105,7 @@ def test_committed_rows_of_an_unfinished_run(tmp_path: Path) -> None:
     assert not folder.result_path.exists()
 
 
-# --- stop and resume -----------------------------------------------------------------------------------------------
+# --- stop and resume --------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("segment_rows", [1, 3, 1000])
@@ -289,287 +202,7 @@ def test_missing_and_repeated_rows_are_noticed(tmp_path: Path) -> None:
         run_in_folder(RunFolder.create(tmp_path / "other", INPUT, []), Ends())
 
 
-# --- kills ---------------------------------------------------------------------------------------------------------
-
-
-class Killed(BaseException):
-    """Stands for SIGKILL: from here on the process does nothing more to the disk."""
-
-
-class KillAt:
-    """Lets the first `count` calls that change the disk happen, kills in the middle of the next one."""
-
-    CALLS = ("write", "fsync", "replace", "unlink", "open", "ftruncate")
-
-    def __init__(self, monkeypatch: pytest.MonkeyPatch, count: int, kill: Callable[[], None] | None = None) -> None:
-        self.left, self.kill = count, kill
-        for name in self.CALLS:
-            monkeypatch.setattr(os, name, self._counted(getattr(os, name)))
-
-    def _counted(self, call: Callable[..., Any]) -> Callable[..., Any]:
-        def counted(*arguments: Any, **options: Any) -> Any:
-            if self.left > 0:
-                self.left -= 1
-                return call(*arguments, **options)
-            if self.left == 0 and call.__name__ == "write":
-                call(arguments[0], arguments[1][: len(arguments[1]) // 2])
-            self.left = -1
-            if self.kill is not None:
-                self.kill()
-            raise Killed
-
-        return counted
-
-
-def test_kill_at_every_change_of_the_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Every single system call of a run, from making the folder to the rename of result.nc, is the last one once."""
-    monkeypatch.setattr(segments_module, "SEGMENT_BYTES", 8 * 15 * 3)
-    survived = 0
-    for count in range(10_000):
-        path = tmp_path / str(count)
-        killed = True
-        with monkeypatch.context() as patch:
-            KillAt(patch, count)
-            try:
-                run_in_folder(RunFolder.create(path, INPUT, []), FakeSimulation(8), commit_every_s=0.0)
-                killed = False
-            except Killed:
-                pass
-        made = (path / "input.toml").exists()
-        folder = RunFolder.open(path) if made else RunFolder.create(path, INPUT, [])
-        assert run_in_folder(folder, FakeSimulation(8), commit_every_s=0.0)
-        assert stored(folder) == expected(8)
-        assert not list(path.rglob("*.tmp"))
-        survived += killed
-        if not killed:
-            break
-    # 8 commits of a segment and a checkpoint, each opened, written, synced and renamed, are 64 calls at the least.
-    assert survived > 64
-
-
-def child(folder: RunFolder, simulation: FakeSimulation, kill_at: int | None) -> int:
-    """Fork a process that runs in `folder` and, if `kill_at` is given, kills itself at that change of the disk."""
-    pid = os.fork()
-    if pid:
-        return pid
-    try:
-        if kill_at is not None:
-            KillAt(pytest.MonkeyPatch(), kill_at, lambda: os.kill(os.getpid(), signal.SIGKILL))
-        run_in_folder(folder, simulation, commit_every_s=0.002)
-    finally:
-        os._exit(0)
-
-
-def test_ten_kills_at_random_moments(tmp_path: Path) -> None:
-    """SIGKILL from outside at any moment, or in the middle of a write; the resumes are killed too."""
-    moments = random.Random(20)
-    folder, kills = None, 0
-    for attempt in range(1000):
-        if folder is None or folder.finished:
-            folder = RunFolder.create(tmp_path / str(attempt), INPUT, [])
-        inside = attempt % 2 == 0
-        pid = child(folder, FakeSimulation(60, pause=0.003), moments.randrange(150) if inside else None)
-        if not inside:
-            time.sleep(moments.uniform(0.0, 0.2))
-            os.kill(pid, signal.SIGKILL)
-        _, status = os.waitpid(pid, 0)
-        kills += os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGKILL
-        if kills >= 10:
-            break
-    assert kills == 10
-    for path in tmp_path.iterdir():
-        run = RunFolder.open(path)
-        assert run_in_folder(run, FakeSimulation(60))
-        assert stored(run) == expected(60)
-
-
-def test_resume_in_a_new_interpreter(tmp_path: Path) -> None:
-    folder = created(tmp_path)
-    run_in_folder(folder, FakeSimulation(), stop_requested=stop_after(11))
-    program = (
-        "import sys; sys.path.insert(0, sys.argv[1]); from test_store import *;"
-        "assert run_in_folder(RunFolder.open(sys.argv[2]), FakeSimulation())"
-    )
-    subprocess.run([sys.executable, "-c", program, str(Path(__file__).parent), str(folder.path)], check=True)
-    assert stored(folder) == expected()
-
-
-def test_orphan_segments_are_discarded(tmp_path: Path) -> None:
-    folder = created(tmp_path)
-    run_in_folder(folder, FakeSimulation(), stop_requested=stop_after(9))
-    tail = Tail(FakeSimulation().variables)
-    for row, columns in FakeSimulation().rows():
-        tail.append(-1.0, columns)
-        if row == 20:
-            break
-    tail.write(folder.segments_path)
-    (folder.segments_path / "000000000021-000000000030.rows").write_bytes(b"half a segm")
-    assert run_in_folder(folder, FakeSimulation())
-    assert stored(folder) == expected()
-
-
-# --- damage --------------------------------------------------------------------------------------------------------
-
-
-def damages(path: Path, n_offsets: int) -> Iterator[tuple[str, bytes]]:
-    """The content of `path` truncated, and with one bit flipped, at `n_offsets` offsets from first to last byte."""
-    data = path.read_bytes()
-    for offset in np.linspace(0, len(data) - 1, n_offsets).astype(int):
-        yield f"truncated at {offset}", data[:offset]
-        yield f"flipped at {offset}", data[:offset] + bytes([data[offset] ^ 0x10]) + data[offset + 1 :]
-
-
-def stopped_twice(path: Path) -> tuple[RunFolder, Path, Path]:
-    """A run stopped after rows 10 and 20: its folder, its newer and its older checkpoint."""
-    folder = RunFolder.create(path, INPUT, [])
-    for _ in range(2):
-        run_in_folder(folder, FakeSimulation(), commit_every_s=1e9, stop_requested=stop_after(10))
-    newer, older = read_generations(folder.path)[0]
-    assert [read_generations(folder.path)[0][name].row for name in (newer, older)] == [20, 10]
-    return folder, folder.path / newer, folder.path / older
-
-
-def test_damaged_checkpoint_is_noticed_and_the_one_before_used(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
-    folder, newer, _ = stopped_twice(tmp_path / "run")
-    whole = {path: path.read_bytes() for path in folder.path.rglob("*") if path.is_file()}
-    for what, data in damages(newer, 20):
-        for path in set(folder.path.rglob("*")) - set(whole):
-            if path.is_file():
-                path.unlink()
-        for path, content in whole.items():
-            path.write_bytes(content)
-        newer.write_bytes(data)
-        status = folder.status()
-        assert status.rows == 10, what
-        assert newer.name in status.damage[0], what
-        caplog.clear()
-        assert run_in_folder(folder, FakeSimulation()), what
-        assert "continuing from row 10" in caplog.text, what
-        assert stored(folder) == expected(), what
-        assert newer.name in folder.provenance["resumes"][-1]["notes"][0], what
-
-
-def test_both_checkpoints_damaged_is_refused(tmp_path: Path) -> None:
-    folder, newer, older = stopped_twice(tmp_path / "run")
-    older.write_bytes(older.read_bytes()[:-1])
-    for what, data in damages(newer, 20):
-        newer.write_bytes(data)
-        with pytest.raises(DamagedRunError, match="no whole checkpoint"):
-            run_in_folder(folder, FakeSimulation())
-        assert folder.status().rows == 0, what
-
-
-def test_damaged_tail_falls_back_and_damaged_history_is_refused(tmp_path: Path) -> None:
-    folder, newer, older = stopped_twice(tmp_path / "run")
-    tail = folder.segments_path / "000000000000-000000000020.rows"
-    whole = tail.read_bytes()
-    for _, data in damages(tail, 20):
-        tail.write_bytes(data)
-        assert folder.recover().checkpoint.row == 10
-    tail.write_bytes(whole)
-    assert folder.recover().checkpoint.row == 20
-    for path in folder.segments_path.iterdir():
-        path.write_bytes(path.read_bytes()[:-5])
-    with pytest.raises(DamagedRunError, match=r"\.rows is damaged|\.rows: is damaged"):
-        run_in_folder(folder, FakeSimulation())
-    for path in (newer, older):
-        path.unlink()
-    with pytest.raises(DamagedRunError, match="rows but no checkpoint"):
-        run_in_folder(folder, FakeSimulation())
-
-
-def test_a_segment_of_another_run_is_not_accepted(tmp_path: Path) -> None:
-    """Whole in itself, but not the file that the checkpoint was written with."""
-    folder, _, _ = stopped_twice(tmp_path / "run")
-    for path in folder.segments_path.iterdir():
-        tree, _ = read_record(path)
-        tree["columns"]["energy_sd"][3] += 1e-16
-        write_record(path, tree)
-    with pytest.raises(DamagedRunError, match="not the file the checkpoint was written with"):
-        folder.recover()
-
-
-def test_kill_after_a_fallback(tmp_path: Path) -> None:
-    """The whole checkpoint must stay until another whole one replaces the damaged one."""
-    folder, newer, older = stopped_twice(tmp_path / "run")
-    newer.write_bytes(b"")
-    before = older.read_bytes()
-    assert not run_in_folder(folder, FakeSimulation(), commit_every_s=1e9, stop_requested=stop_after(3))
-    assert older.read_bytes() == before
-    assert folder.status().rows == 13
-    assert run_in_folder(folder, FakeSimulation())
-    assert stored(folder) == expected()
-
-
-# --- full disk -----------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("name", ["write", "fsync", "open"])
-def test_simulated_full_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
-    folder = created(tmp_path)
-    calls = 0
-    real = getattr(os, name)
-
-    def full(*arguments: Any, **options: Any) -> Any:
-        nonlocal calls
-        calls += 1
-        if calls > 30:
-            raise OSError(errno.ENOSPC, "No space left on device")
-        return real(*arguments, **options)
-
-    with monkeypatch.context() as patch:
-        patch.setattr(os, name, full)
-        with pytest.raises(StorageError) as caught:
-            run_in_folder(folder, FakeSimulation(), commit_every_s=0.0)
-    message = str(caught.value)
-    assert caught.value.errno == errno.ENOSPC
-    assert str(folder.path) in message and "errno 28, ENOSPC" in message and "\n" not in message
-    rows = folder.status().rows
-    assert rows > 0
-    assert stored(folder) == expected(rows)
-    assert run_in_folder(folder, FakeSimulation())
-    assert stored(folder) == expected()
-
-
-@pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A disk of 2 MB; skipped where mounting is not allowed."""
-    mount = tmp_path / "disk"
-    mount.mkdir()
-    try:
-        command = ["mount", "-t", "tmpfs", "-o", "size=2m", "tmpfs", str(mount)]
-        done = subprocess.run(command, capture_output=True, check=False).returncode == 0
-    except OSError:
-        done = False
-    if not done:
-        pytest.skip("mounting a tmpfs is not allowed here")
-    yield mount
-    subprocess.run(["umount", str(mount)], check=True)
-
-
-@pytest.mark.parametrize("ballast_kB", [0, 800, 1990])
-def test_full_disk_of_2_MB(small_disk: Path, ballast_kB: int) -> None:
-    """2.5 MB of rows do not fit; with 0.8 MB of ballast not even ... until the ballast is gone and they are fewer."""
-    ballast = small_disk / "ballast"
-    n_rows = 4000  # of 15 numbers: 480 kB of rows, twice in the end, and two tails
-    folder = RunFolder.create(small_disk / "run", INPUT, [])
-    ballast.write_bytes(bytes(1000 * ballast_kB))
-    simulation = FakeSimulation(n_rows)
-    if ballast_kB:
-        with pytest.raises(StorageError) as caught:
-            run_in_folder(folder, simulation, commit_every_s=0.01)
-        assert caught.value.errno == errno.ENOSPC
-        rows = folder.status().rows
-        if rows:
-            assert stored(folder) == expected(rows)
-        ballast.unlink()
-    assert run_in_folder(folder, FakeSimulation(n_rows), commit_every_s=1e9)
-    assert stored(folder) == expected(n_rows)
-
-
-# --- input, lock, folder -------------------------------------------------------------------------------------------
+# --- input, lock, folder ----------------------------------------------------------------------------------------------
 
 
 def test_changed_input_is_refused_by_field(tmp_path: Path) -> None:
@@ -608,7 +241,10 @@ def test_folder_that_is_not_new_is_refused(tmp_path: Path) -> None:
 
 def test_two_processes_cannot_run_in_one_folder(tmp_path: Path) -> None:
     folder = created(tmp_path)
-    pid = child(folder, FakeSimulation(10_000, pause=0.01), None)
+    pid = os.fork()
+    if pid == 0:
+        run_in_folder(folder, FakeSimulation(10_000, pause=0.01), commit_every_s=0.0)
+        os._exit(0)
     deadline = time.monotonic() + 20
     while folder.status().rows == 0 and time.monotonic() < deadline:
         time.sleep(0.01)
@@ -623,7 +259,7 @@ def test_two_processes_cannot_run_in_one_folder(tmp_path: Path) -> None:
     assert not run_in_folder(folder, FakeSimulation(10_000), stop_requested=stop_after(1))
 
 
-# --- records and segments ------------------------------------------------------------------------------------------
+# --- records and segments ---------------------------------------------------------------------------------------------
 
 
 def test_record_gives_back_types_values_and_memory_order(tmp_path: Path) -> None:
@@ -631,7 +267,8 @@ def test_record_gives_back_types_values_and_memory_order(tmp_path: Path) -> None
     tree = {
         "f": rng.normal(size=(3, 4)), "fortran": np.asfortranarray(rng.normal(size=(3, 4))),
         "z": rng.normal(size=(2, 2)) + 1j, "empty": np.empty((0, 3)), "scalar": np.array(0.1), "bool": np.array([True]),
-        "number": np.float64(0.1), "int": 2**70, "float": 0.1 + 0.2, "complex": 1 - 2j, "none": None, "inf": float("inf"),
+        "number": np.float64(0.1),
+        "int": 2**70, "float": 0.1 + 0.2, "complex": 1 - 2j, "none": None, "inf": float("inf"),
         "nested": {"list": [1, (2.5, "text")], "strided": rng.normal(size=(6, 4))[::2, ::2]},
     }  # fmt: skip
     write_record(tmp_path / "record", tree)
@@ -667,7 +304,7 @@ def test_blocks_do_not_depend_on_segments(tmp_path: Path, monkeypatch: pytest.Mo
     assert {len(b["time"]) for _, b in found[:-1]} == {5}
 
 
-# --- memory --------------------------------------------------------------------------------------------------------
+# --- memory -----------------------------------------------------------------------------------------------------------
 
 
 def peak_memory(path: Path, n_rows: int) -> int:
@@ -677,7 +314,7 @@ def peak_memory(path: Path, n_rows: int) -> int:
         status = 1
         try:
             folder = RunFolder.create(path, INPUT, [])
-            assert run_in_folder(folder, FakeSimulation(n_rows, n_sites=30))
+            assert run_in_folder(folder, FakeSimulation(n_rows, n_sites=10))
             used = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
             (path / "memory").write_text(str(used))
             status = 0
@@ -688,7 +325,6 @@ def peak_memory(path: Path, n_rows: int) -> int:
 
 
 def test_memory_does_not_grow_with_the_rows(tmp_path: Path) -> None:
-    """10^5 rows of 123 numbers are 98 MB; running and finishing take a few segments of 1 MB more than 10^3 rows do."""
+    """10^5 rows of 43 numbers are 34 MB; running and finishing take a few segments of 1 MB more than 10^3 rows do."""
     few, many = peak_memory(tmp_path / "few", 1_000), peak_memory(tmp_path / "many", 100_000)
-    assert many - few < 16 * segments_module.SEGMENT_BYTES
-    assert GENERATIONS[0] in os.listdir(tmp_path / "many")
+    assert many - few < 12 * segments_module.SEGMENT_BYTES

@@ -18,8 +18,11 @@ from llgnegf.config.schema import SCHEMA_VERSION, Document
 
 D = TypeVar("D", bound=Document)
 
+NEVER = 1e300
+"""Stands for a t_end that cannot be read: no other time is beyond it."""
+
 STAND_INS: dict[str, Any] = {
-    "schema_version": SCHEMA_VERSION, "run": {"t_end": 1e300}, "texture": {"kind": "uniform"},
+    "schema_version": SCHEMA_VERSION, "run": {"t_end": NEVER}, "texture": {"kind": "uniform"},
 }  # fmt: skip
 """What takes the place of a required table that cannot be read."""
 
@@ -57,7 +60,10 @@ class Draft:
     def remove(self, path: Path) -> None:
         """Leave out the value at `path`, or the whole table or list if it cannot do without."""
         parent = self.at(path[:-1])
-        if isinstance(parent, dict) and len(path) > 1:
+        if path == ("run", "t_end"):
+            self.lost.add("run")
+            parent["t_end"] = NEVER
+        elif isinstance(parent, dict) and len(path) > 1:
             parent.pop(path[-1], None)
         elif len(path) == 1:
             self._remove_table(str(path[0]))
@@ -73,6 +79,12 @@ class Draft:
         self.data.pop(name, None)
         if name in STAND_INS:
             self.data[name] = copy.deepcopy(STAND_INS[name])
+
+    def original(self, path: Path) -> Path:
+        """`path` with the number that an entry of an array of tables has in the file."""
+        if len(path) > 1 and isinstance(path[1], int) and path[0] in self.origin:
+            return path[0], self.origin[str(path[0])][path[1]], *path[2:]
+        return path
 
     def close_gaps(self) -> None:
         """Take the entries that were removed out of the arrays of tables."""
@@ -90,13 +102,14 @@ def draft_of(data: dict[str, Any], model: type[D]) -> tuple[Draft, D | None]:
     document, errors, tables = _validated(draft, model)
     for error in errors:
         path = path_of(error["loc"])
-        draft.lines.append(wrong_value(error, path, draft.at(path[:-1]), tables))
+        draft.lines.append(wrong_value(error, draft.original(path), draft.at(path[:-1]), tables))
     for _ in range(8):  # removals can make their surroundings unusable, at most once for each level of nesting
         if document is not None:
             return draft, document
         for error in errors:
             path = path_of(error["loc"])
-            draft.remove(path[:-1] if error["type"] == "missing" and len(path) > 1 else path)
+            incomplete = error["type"] == "missing" and path[1:] and path != ("run", "t_end")
+            draft.remove(path[:-1] if incomplete else path)
         draft.close_gaps()
         document, errors, _ = _validated(draft, model)
     return draft, document
@@ -127,7 +140,7 @@ def _mend_names(draft: Draft, model: type[Document]) -> None:
 
 
 def _mend_key(draft: Draft, path: Path, table: type[Table]) -> None:
-    draft.lines.append(unknown_key(path, table))
+    draft.lines.append(unknown_key(draft.original(path), table))
     parent, name = draft.at(path[:-1]), str(path[-1])
     value = parent.pop(name)
     near = nearest(name, table.model_fields)
@@ -138,7 +151,7 @@ def _mend_key(draft: Draft, path: Path, table: type[Table]) -> None:
 
 
 def _mend_kind(draft: Draft, path: Path, value: Any, kinds: list[str]) -> None:
-    draft.lines.append(wrong_kind(path, value, kinds))
+    draft.lines.append(wrong_kind(draft.original(path), value, kinds))
     kind = value.get("kind") if isinstance(value, dict) else None
     near = nearest(kind, kinds) if isinstance(kind, str) else None
     if near:

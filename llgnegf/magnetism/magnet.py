@@ -13,10 +13,11 @@ import numpy as np
 
 from llgnegf._checks import UNIT_TOLERANCE, Problems
 from llgnegf.magnetism.llg import llg_kernel, torque_prefactor
+from llgnegf.magnetism.motion import Frozen, Precession, Prescribed
 from llgnegf.magnetism.terms import ClassicalEnergy, EnergyTerm, as_terms
 from llgnegf.magnetism.torques import Amplitudes, SpinTransferTorque, spin_transfer_kernel
 
-PRESCRIBED = "(sites, function of t (fs) that returns their unit vectors, shape (len(sites), 3))"
+PRESCRIBED = "(sites, motion): a function of t (fs) that returns unit vectors (len(sites), 3), or e.g. a Precession"
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,8 +34,9 @@ class Magnet:
         torques: Spin-transfer torques T_ext: a list, or one of them.
         pinned: Sites whose moments stay as they are: numbers from 0 (negative ones count from the end), or a mask
             of n_sites booleans. They act on their neighbours and on the electrons.
-        prescribed: Sites whose moments follow a given function of time: (sites, function of t (fs) that returns
-            unit vectors of shape (len(sites), 3)); at t = 0 it must agree with `moments`.
+        prescribed: Sites whose moments follow a given motion: (sites, motion), motion a function of t (fs) that
+            returns unit vectors of shape (len(sites), 3), or a `Precession` or `Prescribed` of that many moments.
+            At t = 0 it must agree with `moments`. Kept as (sites, function of t).
 
     Raises:
         ValueError: One line for each argument that is not of this kind, each energy or torque that is of no use
@@ -47,7 +49,7 @@ class Magnet:
     energies: Any = ()
     torques: Any = ()
     pinned: Any = ()
-    prescribed: tuple[Any, Callable[[float], Any]] | None = None
+    prescribed: Any = None
 
     def __post_init__(self) -> None:
         problems = Problems("Magnet")
@@ -234,10 +236,13 @@ def _prescribed(
 ) -> tuple[tuple[int, ...], Callable[[float], Any]] | None:
     if value is None:
         return None
-    if not (isinstance(value, tuple | list) and len(value) == 2 and callable(value[1])):
+    function = value[1] if isinstance(value, tuple | list) and len(value) == 2 else None
+    if isinstance(function, Frozen | Precession | Prescribed):
+        function = function.moments
+    if not callable(function):
         problems.add("prescribed", value, PRESCRIBED)
         return None
-    sites, function = _sites(problems, "prescribed", value[0], len(moments)), value[1]
+    sites = _sites(problems, "prescribed", value[0], len(moments))
     if not problems.check(len(sites) > 0, "prescribed", value[0], "at least one site of the chain"):
         return None
     try:

@@ -99,7 +99,8 @@ class CouplingPoles:
     def shifted_and_scaled(self, center: float, energy_scale: float, weight_scale: float) -> CouplingPoles:
         """Modes e_0 + energy_scale chi, weights weight_scale b: K -> weight_scale K(energy_scale t) exp(-i e_0 t).
 
-        e_0 is `center`. For the chain lead from the unit semicircle: its onsite energy, energy_scale |gamma|, weight_scale gamma_c^2.
+        e_0 is `center`. A chain lead follows from the unit semicircle by its onsite energy, energy_scale = |gamma| and
+        weight_scale = gamma_c^2.
         """
         for name, value, good in (
             ("center", center, math.isfinite(center)),
@@ -196,8 +197,8 @@ def fit_broadening(energies: Any, broadening: Any, tolerance: float) -> Coupling
     reached = scale * peak * min(errors, default=math.inf)
     raise ValueError(
         f"fit_broadening.tolerance: {tolerance:.3g} eV^2 is not met: {reached:.2g} was reached with at most "
-        f"{MOST_MODES} modes; allowed: a larger tolerance (K(0) = {total:.3g} eV^2), or a smoother or finer table, whose straight "
-        f"pieces of length d return as an echo in K at t = 2 pi/d"
+        f"{MOST_MODES} modes; allowed: a larger tolerance (K(0) = {total:.3g} eV^2), or a smoother or finer "
+        f"table, whose straight pieces of length d return as an echo in K at t = 2 pi/d"
     )
 
 
@@ -216,7 +217,7 @@ def _attempts(kernel: TabulatedKernel, tolerance: float, end: float) -> Iterator
 
     for count in [*range(4, 24, 2), *range(24, MOST_MODES + 1, 4)]:
         chi, b = esprit(samples, step, count)
-        if sampled(chi, b) > 100 * tolerance:
+        if sampled(chi, b) > 100 * tolerance and count < MOST_MODES:
             continue  # refinement gains a factor of ten or so, not a hundred
         chi, b = refine_free(times, target, weight, chi, b, 30)
         error = sampled(chi, b)

@@ -14,6 +14,7 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -31,10 +32,10 @@ def new_provenance(command: Sequence[str], input_text: str) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def environment() -> dict[str, Any]:
-    """Versions and machine: what may change the last bits of a result."""
+@cache
+def _environment() -> str:
     revision, modified = _git_revision()
-    return {
+    found = {
         "llgnegf": _version("llgnegf"),
         "git_revision": revision,
         "git_modified": modified,
@@ -46,6 +47,12 @@ def environment() -> dict[str, Any]:
         "cpu_count": os.cpu_count(),
         "threads": {name: os.environ.get(name) for name in THREADS},
     }
+    return json.dumps(found)
+
+
+def environment() -> dict[str, Any]:
+    """Versions and machine: what may change the last bits of a result. Looked up once in a process."""
+    return json.loads(_environment())
 
 
 def resume_entry(provenance: dict[str, Any], row: int, notes: Sequence[str]) -> dict[str, Any]:

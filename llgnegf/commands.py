@@ -1,0 +1,252 @@
+"""What the commands of `cli` do, each a function of the parsed arguments that returns the exit code.
+
+Errors are raised as they come; `cli.main` words them. Heavy modules are imported where they are needed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from llgnegf.cli import EXIT_FAILURE, EXIT_OK, EXIT_STOPPED
+from llgnegf.config import ConfigError, RunConfig
+
+if TYPE_CHECKING:
+    import xarray
+
+    from llgnegf.store import RunFolder
+
+
+def run(given: argparse.Namespace) -> int:
+    """llgnegf run FILE.toml"""
+    config = RunConfig.load(given.file)
+    if config.sweep is not None:
+        raise ConfigError([f"sweep: given; allowed: a file without [sweep], or: llgnegf sweep {given.file}"])
+    folder = _open_or_create(Path(given.output or default_folder(given.file)), config.to_toml())
+    return _complete(folder, config, given.quiet)
+
+
+def resume(given: argparse.Namespace) -> int:
+    """llgnegf resume DIR"""
+    from llgnegf.store import RunFolder
+
+    folder = RunFolder.open(given.folder)
+    folder.check_same_input()
+    return _complete(folder, RunConfig.loads(folder.config_text), given.quiet)
+
+
+def rerun(given: argparse.Namespace) -> int:
+    """llgnegf rerun DIR: reproduces the stored result from the folder's input alone"""
+    from llgnegf.store import RunFolder
+
+    first = RunFolder.open(given.folder)
+    if not first.finished:
+        raise ConfigError([f"{given.folder}: is not finished; allowed: a finished run (llgnegf resume {given.folder})"])
+    config = RunConfig.loads(first.config_text)
+    second = _open_or_create(Path(given.output or f"{Path(given.folder)}-rerun"), config.to_toml())
+    code = _complete(second, config, given.quiet, summary=False)
+    if code != EXIT_OK:
+        return code
+    with first.dataset() as old, second.dataset() as new:
+        lines = list(comparison(old, new))
+    if lines:
+        print(f"{second.path}: differs from {first.path}", *lines, sep="\n  ")
+        return EXIT_FAILURE
+    _say(given.quiet, f"{second.path}: every array is bit for bit that of {first.path}")
+    return EXIT_OK
+
+
+def show(given: argparse.Namespace) -> int:
+    """llgnegf show DIR"""
+    from llgnegf.report import status_lines
+    from llgnegf.store import RunFolder
+
+    print(*status_lines(RunFolder.open(given.folder)), sep="\n")
+    return EXIT_OK
+
+
+def plot(given: argparse.Namespace) -> int:
+    """llgnegf plot DIR"""
+    from llgnegf.store import RunFolder
+
+    print(*draw_plots(RunFolder.open(given.folder)), sep="\n")
+    return EXIT_OK
+
+
+def oracle(given: argparse.Namespace) -> int:
+    """llgnegf oracle FILE.toml"""
+    from llgnegf import oracle as table
+
+    dataset = table.oracle(RunConfig.load(given.file))
+    print(*table.table_lines(dataset), sep="\n")
+    source = Path(given.file)
+    folder = Path(given.output) if given.output else source.parent
+    folder.mkdir(parents=True, exist_ok=True)
+    netcdf, csv = folder / f"{source.stem}_oracle.nc", folder / f"{source.stem}_oracle.csv"
+    dataset.to_netcdf(netcdf, engine="h5netcdf")
+    csv.write_text("\n".join(table.csv_lines(dataset)) + "\n")
+    print(f"\nsaved {netcdf} and {csv}")
+    return EXIT_OK
+
+
+def figure(given: argparse.Namespace) -> int:
+    """llgnegf figure NAME"""
+    from llgnegf import figures  # type: ignore[attr-defined]
+
+    names = [*figures.FIGURES, "all"]
+    if given.list:
+        print(*names, sep="\n")
+        return EXIT_OK
+    if given.name not in names:
+        raise ConfigError([f"figure: {given.name!r}; allowed: {', '.join(names)}"])
+    chosen = list(figures.FIGURES) if given.name == "all" else [given.name]
+    for name in chosen:
+        print(*figures.draw(name, Path(given.output or "figures")), sep="\n")
+    return EXIT_OK
+
+
+def sweep(given: argparse.Namespace) -> int:
+    """llgnegf sweep FILE.toml"""
+    from llgnegf.sweep import run_sweep
+
+    config = RunConfig.load(given.file)
+    folder = Path(given.output or default_folder(given.file))
+    bar = _CountBar(given.quiet)
+    with bar:
+        dataset = run_sweep(config, folder, workers=given.workers, progress=bar.update)
+    sizes = ", ".join(f"{name} = {size}" for name, size in dataset.sizes.items())
+    _say(given.quiet, f"{folder / 'sweep.nc'}: {sizes}", f'next: xarray.open_dataset("{folder / "sweep.nc"}")')
+    return EXIT_OK
+
+
+COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
+    "run": run, "resume": resume, "rerun": rerun, "show": show, "plot": plot, "oracle": oracle, "figure": figure,
+    "sweep": sweep,
+}  # fmt: skip
+
+
+def default_folder(file: str) -> Path:
+    """runs/NAME for NAME.toml, below the working directory."""
+    return Path("runs") / Path(file).stem
+
+
+def comparison(old: xarray.Dataset, new: xarray.Dataset) -> Iterator[str]:
+    """A line for each array of `old` that `new` has not, bit for bit."""
+    import numpy as np
+
+    for name in sorted({*map(str, old.variables), *map(str, new.variables)}):
+        if name not in old.variables or name not in new.variables:
+            yield f"{name}: in one of the two only"
+            continue
+        a, b = old[name].values, new[name].values
+        if a.shape != b.shape:
+            yield f"{name}: shape {b.shape} instead of {a.shape}"
+        elif a.tobytes() != b.tobytes() and a.dtype.kind == "f":
+            yield f"{name}: differs by up to {np.nanmax(np.abs(a - b)):.3g}"
+        elif a.dtype.kind != "f" and not np.array_equal(a, b):
+            yield f"{name}: differs"
+
+
+def draw_plots(folder: RunFolder) -> list[Path]:
+    """The plots of a run, in its subfolder plots, beside the oracle where there is one; returns the files."""
+    from llgnegf.oracle import oracle_or_none
+    from llgnegf.plots import plot_run
+
+    exact = oracle_or_none(RunConfig.loads(folder.config_text))
+    with folder.dataset() as dataset:
+        return list(plot_run(dataset, folder.path / "plots", exact).written)
+
+
+def _open_or_create(path: Path, text: str) -> RunFolder:
+    """The run folder for the input `text`: a new one, or that of the same input, to go on with."""
+    from llgnegf.store import RunFolder
+
+    if not (path / "input.toml").exists():
+        return RunFolder.create(path, text, [Path(sys.argv[0]).name, *sys.argv[1:]])
+    folder = RunFolder.open(path)
+    try:
+        folder.check_same_input(text)
+        folder.check_same_input()
+    except ValueError as error:
+        advice = f"{path}: holds a run of another input; allowed: another folder (-o DIR), or the same input"
+        raise ConfigError([*str(error).splitlines(), advice]) from None
+    return folder
+
+
+def _complete(folder: RunFolder, config: RunConfig, quiet: bool, summary: bool = True) -> int:
+    """Run to the end, draw the plots, say what came out."""
+    from llgnegf.report import summary_lines
+    from llgnegf.store import run_in_folder
+
+    if folder.finished:
+        _say(quiet, f"{folder.path}: is finished already; nothing to do", f"next: llgnegf show {folder.path}")
+        return EXIT_OK
+    simulation = config.simulation()
+    with _progress_bar(float(simulation.times[-1]), quiet) as progress:
+        finished = run_in_folder(
+            folder, simulation, progress=progress, commit_every_s=config.run.checkpoint_every
+        )
+    if not finished:
+        status = folder.status()
+        _say(
+            False, f"{folder.path}: stopped after row {status.rows} of {status.total_rows}; all rows are saved",
+            f"next: llgnegf resume {folder.path}",
+        )  # fmt: skip
+        return EXIT_STOPPED
+    files = draw_plots(folder)
+    if summary:
+        _say(quiet, *summary_lines(folder, config, files))
+    return EXIT_OK
+
+
+@contextmanager
+def _progress_bar(total: float, quiet: bool) -> Iterator[Callable[[float], None] | None]:
+    """A bar with simulated time, rate and time left, on a terminal; None elsewhere."""
+    if quiet or not sys.stderr.isatty():
+        yield None
+        return
+    from tqdm import tqdm
+
+    form = "{percentage:3.0f}%|{bar}| {n:.1f}/{total:.1f} fs [{elapsed} < {remaining}, {rate_fmt}]"
+    with tqdm(total=total, unit="fs", bar_format=form, dynamic_ncols=True) as bar:
+
+        def update(time: float) -> None:
+            if bar.n == 0 and time > 0:
+                bar.initial = time  # a resumed run: the rate is that of this session
+            bar.update(time - bar.n)
+
+        yield update
+
+
+class _CountBar:
+    """A bar over the runs of a sweep, on a terminal."""
+
+    def __init__(self, quiet: bool) -> None:
+        self._bar: Any = None
+        self._shown = not quiet and sys.stderr.isatty()
+
+    def __enter__(self) -> _CountBar:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        if self._bar is not None:
+            self._bar.close()
+
+    def update(self, done: int, total: int) -> None:
+        """`done` of `total` runs are finished."""
+        if not self._shown:
+            return
+        if self._bar is None:
+            from tqdm import tqdm
+
+            self._bar = tqdm(total=total, unit="run", dynamic_ncols=True)
+        self._bar.update(done - self._bar.n)
+
+
+def _say(quiet: bool, *lines: str) -> None:
+    if not quiet:
+        print(*lines, sep="\n")

@@ -1,0 +1,298 @@
+"""From a document to the problem objects, whose own checks become lines with the path of the file.
+
+Also says which tables go together; whatever does not is refused by name.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+import numpy as np
+
+from llgnegf._checks import Problems
+from llgnegf.config.drive_tables import DriveTable, built
+from llgnegf.config.messages import shown
+from llgnegf.config.moment_tables import (
+    BlochWallTable,
+    ConeTable,
+    FrozenTable,
+    ListTable,
+    NeelWallTable,
+    PrecessionTable,
+    UniformTable,
+)
+from llgnegf.config.schema import Document
+from llgnegf.config.system_tables import MatrixTable
+from llgnegf.config.terms import energy_term, lead_of, matrix_of, plain, torque_of
+from llgnegf.electrons import Electrons, chain
+from llgnegf.magnetism.magnet import Magnet
+from llgnegf.magnetism.motion import Frozen, Precession
+from llgnegf.system import OpenSystem
+from llgnegf.textures import bloch_wall, cone, neel_wall, uniform
+
+T = TypeVar("T")
+
+MOST_ROWS = 100_000_000
+OPTIONS = ("t_end", "save_every", "rtol", "integrator", "step", "observables", "start")
+
+_LINE = re.compile(r"^\w+(?:\.(?P<field>[\w.\[\]]+))?(?:\([^)]*\))?: (?P<rest>.*)$")
+
+
+@dataclass(frozen=True, eq=False)
+class Problem:
+    """What `llgnegf.simulate` takes.
+
+    Attributes:
+        system: Electrons and leads; None for moments alone.
+        motion: `Frozen`, `Precession` or `Magnet`.
+        options: Keyword arguments t_end, save_every, rtol, start, integrator, step, observables.
+    """
+
+    system: OpenSystem | None
+    motion: Frozen | Precession | Magnet
+    options: Mapping[str, Any]
+
+
+def relocated(line: str, path: str) -> str:
+    """`Owner.field: value; allowed: ...` of an object as `path.field: value; allowed: ...`."""
+    match = _LINE.match(line)
+    if match is None:
+        return f"{path}: {line}"
+    name = re.sub(r"\[(\d+)\]", r".\1", match["field"] or "")
+    return f"{path}.{name}: {match['rest']}" if name else f"{path}: {match['rest']}"
+
+
+@dataclass
+class Builder:
+    """Builds the objects of a document and notes a line for each mistake.
+
+    Args:
+        document: What was read.
+        lost: Tables that were not understood in full: nothing is concluded from what they lack.
+        origin: Numbers in the file of the entries of arrays of tables.
+    """
+
+    document: Document
+    lost: frozenset[str] = frozenset()
+    origin: Mapping[str, list[int]] = field(default_factory=dict)
+    lines: list[str] = field(default_factory=list)
+
+    def problem(self) -> Problem | None:
+        """The objects, or None with `lines` filled."""
+        self._check_tables()
+        electrons = self._electrons()
+        system = self._system(electrons)
+        texture = self._texture()
+        motion = self._motion(texture)
+        options = self._options(system, motion)
+        if self.lines or self.lost or motion is None:
+            return None
+        return Problem(system, motion, options)
+
+    def attempt(self, path: str, build: Callable[[], T]) -> T | None:
+        """What `build` returns; None if it raises ValueError, whose lines are noted with `path` in front."""
+        try:
+            return build()
+        except ValueError as error:
+            self.lines += [relocated(line, path) for line in str(error).splitlines()]
+            return None
+
+    def refuse(self, path: str, value: str, allowed: str) -> None:
+        """Note that `path` has `value`, which is not what is `allowed`."""
+        self.lines.append(f"{path}: {value}; allowed: {allowed}")
+
+    def _has(self, name: str) -> bool:
+        """Whether the file has this table, understood or not."""
+        return name in self.lost or bool(getattr(self.document, name))
+
+    def _check_tables(self) -> None:
+        """Tables and keys that need one another, or exclude one another."""
+        document, run = self.document, self.document.run
+        if self._has("motion") and self._has("magnet"):
+            self.refuse("motion", "given beside [magnet]", "one of [motion] (prescribed) and [magnet] (LLG)")
+        if not self._has("motion") and not self._has("magnet"):
+            self.refuse("motion", "missing, and no [magnet]", "one of [motion] (prescribed) and [magnet] (LLG)")
+        for name in ("energy", "torque"):
+            if self._has(name) and not self._has("magnet"):
+                self.refuse(name, "given without [magnet]", f"[[{name}]] beside [magnet]")
+        if not self._has("electrons"):
+            for name in ("lead", "system"):
+                if self._has(name):
+                    self.refuse(name, "given without [electrons]", f"'{name}' beside [electrons]")
+            if self._has("motion") and not self._has("magnet"):
+                self.refuse("motion", "given without [electrons]", "[magnet] for moments without electrons")
+            for name in ("start", "electrons", "observables"):
+                if getattr(run, name):
+                    self.refuse(f"run.{name}", f"{shown(getattr(run, name))} without [electrons]", "left out")
+        if run.seed is not None:
+            self.refuse("run.seed", shown(run.seed), "left out: nothing in this run is random")
+
+    def _electrons(self) -> Electrons | None:
+        table = self.document.electrons
+        if table is None:
+            return None
+        if isinstance(table, MatrixTable):
+            return self.attempt("electrons", lambda: Electrons(matrix_of(table), plain(table.j_sd)))
+        arguments = {name: plain(getattr(table, name)) for name in ("n_sites", "hopping", "j_sd", "onsite")}
+        return self.attempt("electrons", lambda: chain(**arguments))
+
+    @property
+    def n_sites(self) -> int | None:
+        """Number of moments; None if it is not known."""
+        document = self.document
+        if document.electrons is not None:
+            return document.electrons.n_sites
+        if isinstance(document.texture, ListTable):
+            return len(document.texture.moments) or None
+        return None if document.texture is None else document.texture.n_sites
+
+    def _driven(self, path: str, value: Any) -> Any:
+        """A constant as it is, a table as the function of time; None after a mistake."""
+        return self.attempt(path, value.build) if isinstance(value, DriveTable) else plain(built(value))
+
+    def _numbered(self, name: str) -> list[tuple[str, Any]]:
+        """Path in the file and table of each entry of an array of tables."""
+        entries = getattr(self.document, name)
+        numbers = self.origin.get(name) or list(range(len(entries)))
+        return [(f"{name}.{k}", entry) for k, entry in zip(numbers, entries, strict=True)]
+
+    def _leads(self) -> list[Any]:
+        leads = []
+        for path, table in self._numbered("lead"):
+            voltage = self._driven(f"{path}.voltage", table.voltage)
+            lead = self.attempt(path, lambda t=table, v=voltage: lead_of(t, 0.0 if v is None else v))  # type: ignore[misc]
+            if lead is not None and self.document.electrons is not None:
+                count = self.document.electrons.n_sites
+                if self.attempt(path, lambda x=lead, n=count: x.attach(n)) is None:  # type: ignore[misc]
+                    lead = None
+            leads.append(lead if voltage is not None else None)
+        return leads
+
+    def _system(self, electrons: Electrons | None) -> OpenSystem | None:
+        leads, table = self._leads(), self.document.system
+        levels = {} if table is None else {"fermi_energy": table.fermi_energy, "kT": table.kT}
+        complete = electrons is not None and not any(lead is None for lead in leads)
+        if not complete:  # the levels are checked all the same
+            self.attempt("system", lambda: OpenSystem(chain(1), [], **levels))
+            return None
+        assert electrons is not None
+        return self.attempt("system", lambda: OpenSystem(electrons, leads, **levels))
+
+    def _texture(self) -> np.ndarray | None:
+        table, known = self.document.texture, self.document.electrons
+        if isinstance(table, ListTable):
+            problems = Problems("texture")
+            moments = problems.moments("moments", plain(table.moments), None if known is None else known.n_sites)
+            self.lines += problems.lines
+            return moments
+        count = self.n_sites
+        if known is not None and table.n_sites not in (None, known.n_sites):
+            self.refuse("texture.n_sites", str(table.n_sites), f"{known.n_sites} as in electrons.n_sites, or left out")
+            return None
+        if count is None:
+            if not self.lost & {"electrons", "texture"}:
+                self.refuse("texture.n_sites", "missing", "an integer >= 1: there are no [electrons] to take it from")
+            return None
+        return self.attempt("texture", lambda: _texture(table, count))
+
+    def _motion(self, texture: np.ndarray | None) -> Any:
+        document = self.document
+        stand_in = texture if texture is not None else uniform(self.n_sites or 1)
+        motion: Any = None
+        if isinstance(document.motion, PrecessionTable):
+            given = document.motion
+            motion = self.attempt(
+                "motion", lambda: Precession(stand_in, given.energy, axis=plain(given.axis), ramp=given.ramp)
+            )
+        elif isinstance(document.motion, FrozenTable):
+            motion = Frozen(stand_in)
+        terms = self._terms()
+        if document.magnet is not None:
+            magnet = self._magnet(stand_in, *terms)
+            motion = motion or magnet
+        return motion if texture is not None else None
+
+    def _terms(self) -> tuple[list[Any], list[Any]]:
+        """Energy terms and torques that are usable on this chain."""
+        energies, torques = [], []
+        for path, table in self._numbered("energy"):
+            value = self._driven(f"{path}.B", table.B) if table.kind == "zeeman" else None
+            if table.kind == "zeeman" and value is None:
+                continue
+            term = self.attempt(path, lambda t=table, v=value: energy_term(t, v))  # type: ignore[misc]
+            if self._usable(path, term):
+                energies.append(term)
+        for path, table in self._numbered("torque"):
+            driven = ("velocity",) if table.kind == "zhang_li" else ("damping_like", "field_like")
+            values = {name: self._driven(f"{path}.{name}", getattr(table, name)) for name in driven}
+            if any(value is None for value in values.values()):
+                continue
+            torque = self.attempt(path, lambda t=table, v=values: torque_of(t, v))  # type: ignore[misc]
+            if self._usable(path, torque):
+                torques.append(torque)
+        return energies, torques
+
+    def _usable(self, path: str, term: Any) -> bool:
+        """Whether `term` was built and fits the number of sites."""
+        if term is None:
+            return False
+        wrong = term.problems(self.n_sites) if self.n_sites else []
+        self.lines += [relocated(line, path) for line in wrong]
+        return not wrong
+
+    def _magnet(self, texture: np.ndarray, energies: list[Any], torques: list[Any]) -> Magnet | None:
+        table = self.document.magnet
+        if table is None or (self.n_sites is None and "magnet" not in self.lost and self._per_site(table)):
+            return None
+        return self.attempt(
+            "magnet",
+            lambda: Magnet(
+                texture, plain(table.magnetic_moment), plain(table.damping), energies, torques, list(table.pinned)
+            ),
+        )
+
+    @staticmethod
+    def _per_site(table: Any) -> bool:
+        """Whether a table has something that can be judged only with the number of sites."""
+        return any(isinstance(getattr(table, name), tuple) for name in type(table).model_fields)
+
+    def _options(self, system: OpenSystem | None, motion: Any) -> dict[str, Any]:
+        """Keyword arguments of the run, checked as `Simulation` would."""
+        from llgnegf.simulate import _check as check_run  # the heaviest import comes last
+
+        run = self.document.run
+        options = {name: getattr(run, name) for name in OPTIONS}
+        options["start"] = run.start or "thermal"
+        known = "run" not in self.lost
+        if known and 0 < run.save_every < run.t_end and run.t_end / run.save_every > MOST_ROWS:
+            self.refuse("run.save_every", shown(run.save_every), f"at most {MOST_ROWS} rows, t_end/save_every")
+        complete = motion is not None and (system is not None or not self._has("electrons"))
+        if not complete or (system is None and not isinstance(motion, Magnet)):
+            system, motion = OpenSystem(chain(1)), Frozen(uniform(1))
+            options_checked = {**options, "start": "thermal"}
+        else:
+            options_checked = options
+        found: list[str] = []
+        try:
+            check_run(system, motion, {**options_checked, "initial_density_matrix": None})
+        except ValueError as error:
+            found = str(error).splitlines()
+        for line in found:
+            line = line.removeprefix("simulate.")
+            path = "" if line.startswith("system.") else "run."
+            self.lines.append(path + line)
+        return options
+
+
+def _texture(table: Any, count: int) -> np.ndarray:
+    if isinstance(table, BlochWallTable):
+        return bloch_wall(count, table.center, table.width)
+    if isinstance(table, NeelWallTable):
+        return neel_wall(count, table.center, table.width)
+    if isinstance(table, UniformTable):
+        return uniform(count, plain(table.direction))
+    assert isinstance(table, ConeTable)
+    return cone(count, table.angle, plain(table.azimuth), plain(table.axis))

@@ -1,0 +1,57 @@
+"""Traces of two Green functions with a Pauli matrix on each of two sites, from their 2 x 2 blocks.
+
+The algebra under `response` and `tensors`: O(1) for each pair of sites once G is known.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from llgnegf.electrons import PAULI
+
+_QUATERNIONS = np.concatenate([np.eye(2)[None], PAULI])
+TRACES = np.einsum("aij,mjk,bkl,nli->abmn", PAULI, _QUATERNIONS, PAULI, _QUATERNIONS)
+"""Tr[sigma_a sigma_m sigma_b sigma_n], (3, 3, 4, 4), with sigma_0 = 1 for m and n."""
+
+
+def site_components(green: np.ndarray) -> np.ndarray:
+    """g^m_ij with G_ij = sum_m g^m_ij sigma_m, (..., 4, N, N), of matrices (..., 2N, 2N)."""
+    uu, ud = green[..., 0::2, 0::2], green[..., 0::2, 1::2]
+    du, dd = green[..., 1::2, 0::2], green[..., 1::2, 1::2]
+    return 0.5 * np.stack([uu + dd, ud + du, 1j * (ud - du), uu - dd], axis=-3)
+
+
+def adjoint_components(components: np.ndarray) -> np.ndarray:
+    """The components of G^dag: (G^dag)_ij = (G_ji)^dag."""
+    return components.conj().swapaxes(-1, -2)
+
+
+def spectral_components(components: np.ndarray) -> np.ndarray:
+    """The components of A = i (G - G^dag)."""
+    return 1j * (components - adjoint_components(components))
+
+
+def pair_traces(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """Tr[sigma_s A_ij sigma_t B_ji] at each energy for pairs p = (i, j), (n, P, 3, 3).
+
+    Args:
+        a: Components of A_ij, (n, 4, P).
+        b: Components of B_ji, (n, 4, P).
+    """
+    products = a.swapaxes(1, 2)[..., :, None] * b.swapaxes(1, 2)[..., None, :]
+    return (products.reshape(-1, 16) @ TRACES.reshape(9, 16).T).reshape(*products.shape[:2], 3, 3)
+
+
+def summed_traces(a: np.ndarray, b: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """sum_e w_e Tr[sigma_s A_ij(e) sigma_t B_ji(e)], (B, 3N, 3N) with row 3 i + s, for all pairs.
+
+    Args:
+        a, b: Components (B, E, 4, N, N).
+        weights: w_e, (E,).
+    """
+    batch, energies, _, n, _ = a.shape
+    left = (a * weights[:, None, None, None]).reshape(batch, energies, 4, n * n).transpose(0, 3, 2, 1)
+    right = b.swapaxes(-1, -2).reshape(batch, energies, 4, n * n).transpose(0, 3, 1, 2)
+    products = np.matmul(left, right).reshape(batch, n * n, 16)
+    traces = (products @ TRACES.reshape(9, 16).T).reshape(batch, n, n, 3, 3)
+    return traces.transpose(0, 1, 3, 2, 4).reshape(batch, 3 * n, 3 * n)

@@ -1,0 +1,226 @@
+"""The integrators: order, error control, stopping and continuing with identical bits, failing at once."""
+
+import numpy as np
+import pytest
+from propagation import run, unit_vectors
+
+from llgnegf import ChainLead, OpenSystem, WideBandLead, chain, cone
+from llgnegf.dynamics.integrate import IntegrationStopped, RungeKutta
+from llgnegf.dynamics.tableaus import DOP853, RK4
+from llgnegf.magnetism.energies import Exchange, Zeeman
+from llgnegf.magnetism.magnet import Magnet
+from llgnegf.magnetism.motion import Frozen, Precession, Prescribed
+from llgnegf.simulate import INTEGRATORS, Simulation
+from llgnegf.units import HBAR
+
+
+def open_system(**left) -> OpenSystem:  # type: ignore[no-untyped-def]
+    return OpenSystem(chain(2, 1.0, 0.8), [ChainLead(site=0, **left), ChainLead(site=-1)], 0.1, 0.3)
+
+
+def wave(t: float) -> float:
+    """A voltage in eV that moves in every step."""
+    return 0.2 * np.sin(0.3 * t / HBAR) ** 2
+
+
+def free_moments() -> Magnet:
+    return Magnet(
+        cone(2, 0.6, [0.0, 1.0]), magnetic_moment=1.0, damping=0.1, energies=[Exchange(0.05), Zeeman([0, 0, 200.0])]
+    )
+
+
+def final_state(system, motion, integrator: str, step: float, t_end: float = 6.0) -> np.ndarray:  # type: ignore[no-untyped-def]
+    times = {"t_end": t_end * HBAR, "save_every": t_end * HBAR, "step": step * HBAR}
+    simulation = Simulation(system, motion, rtol=1e-2, integrator=integrator, **times)
+    for _ in simulation.rows():
+        pass
+    return simulation.state.copy()
+
+
+@pytest.mark.parametrize(("integrator", "step"), [("rk4", 0.05), ("dop853", 0.3)])
+def test_order_of_the_coupled_problem_is_the_nominal_one(integrator, step):
+    """Electrons, LLG moments and a moving voltage in one state: halving the step divides the error by 2^order."""
+    system, magnet = open_system(voltage=wave), free_moments()
+    exact = final_state(system, magnet, "dop853", 0.02)
+    coarse, fine = (
+        np.abs(final_state(system, magnet, integrator, h) - exact).max() for h in (step, 0.5 * step)
+    )
+    assert abs(np.log2(coarse / fine) - INTEGRATORS[integrator].order) < 0.1
+
+
+@pytest.mark.parametrize("tableau", [RK4, DOP853], ids=lambda t: t.name)
+def test_order_on_a_time_dependent_equation_with_known_solution(tableau):
+    """y' = -2 t y^2 has y = 1/(1 + t^2) for y(0) = 1; then y(2) = 1/5."""
+
+    def error(step: float) -> float:
+        method = RungeKutta(lambda t, y, out: np.multiply(-2 * t, y**2, out=out), 0.0, np.ones(1), tableau, None, step, [])
+        method.advance(2.0)
+        return abs(method.state[0] - 0.2)
+
+    step = 0.02 if tableau.order == 4 else 0.25
+    assert abs(np.log2(error(step) / error(0.5 * step)) - tableau.order) < 0.1
+
+
+@pytest.mark.parametrize("tableau", [RK4, DOP853], ids=lambda t: t.name)
+def test_tableau_fulfils_the_quadrature_conditions_of_its_order(tableau):
+    """sum b c^{k-1} = 1/k for k <= order, row sums of a are c, weights of the error estimates cancel on constants."""
+    for k in range(1, tableau.order + 1):
+        assert abs(tableau.b @ tableau.c ** (k - 1) - 1 / k) < 1e-14
+    np.testing.assert_allclose(tableau.a.sum(axis=1), tableau.c, rtol=0, atol=1e-14)
+    assert not np.any(np.triu(tableau.a))
+    for row in tableau.errors:
+        assert abs(row.sum()) < 1e-14
+
+
+@pytest.mark.parametrize("tolerance", [1e-4, 1e-7, 1e-10])
+def test_local_error_follows_the_tolerance(tolerance):
+    """Kepler-like stiffness changes: y'' = -y with a fast chirp, y = (cos t^2, sin t^2)."""
+
+    def rate(t: float, y: np.ndarray, out: np.ndarray) -> None:
+        out[0], out[1] = -2 * t * y[1], 2 * t * y[0]
+
+    method = RungeKutta(rate, 0.0, np.array([1.0, 0.0]), DOP853, tolerance, 0.1, [("y", 0, 2)])
+    method.advance(6.0)
+    error = np.abs(method.state - [np.cos(36.0), np.sin(36.0)]).max()
+    # The flow is an isometry, so the global error is at most the sum of the local ones.
+    assert error < method.progress.accepted * tolerance
+    assert error < method.progress.error_sum
+    assert method.progress.accepted < 250
+
+
+def test_adaptive_run_stays_within_its_tolerance():
+    """rtol bounds the error of density matrix and moments, and the budget says no less than what is there."""
+    system, magnet = open_system(voltage=wave), free_moments()
+    exact = run(system, magnet, t_end=30, save_every=10, rtol=1e-9)
+    for rtol in (1e-4, 1e-6):
+        got = run(system, magnet, t_end=30, save_every=10, rtol=rtol)
+        error = np.abs(got.density_matrices - exact.density_matrices).max()
+        assert error < rtol
+        assert np.abs(got["moments"] - exact["moments"]).max() < rtol
+
+
+MOTIONS = {
+    "frozen": lambda: Frozen(cone(2, 0.4, [0.0, 2.0])),
+    "precession": lambda: Precession(cone(2, 0.4, [0.0, 2.0]), 0.3, axis=[1, 0, 2], ramp=1.0),
+    "prescribed": lambda: Prescribed(lambda t: cone(2, 0.4 + 0.3 * np.sin(t), [t, 2.0])),
+    "magnet": free_moments,
+}
+
+
+@pytest.mark.parametrize("start", ["thermal", "steady", "partitioned"])
+@pytest.mark.parametrize("method", [{}, {"step": 0.13}, {"integrator": "rk4", "step": 0.03}], ids=str)
+@pytest.mark.parametrize("motion", MOTIONS)
+def test_stopping_and_continuing_gives_identical_bits(start, method, motion):
+    left = {} if start == "thermal" else {"chemical_potential": 0.4}
+    leads = [ChainLead(site=0, voltage=wave, **left), WideBandLead(site=-1, broadening=0.3)]
+    system = OpenSystem(chain(2, 1.0, 0.8), leads, 0.1, 0.5)
+    options = {"t_end": 3.5, "save_every": 0.7, "rtol": 1e-3, "start": start, **method}
+    whole = Simulation(system, MOTIONS[motion](), **options)
+    rows = dict(whole.rows())
+    first = Simulation(system, MOTIONS[motion](), **options)
+    stored = {}
+    for index, _ in first.rows():
+        if index == 2:
+            stored = first.checkpoint()
+            break
+    for _ in first.rows():  # the stored state must not change when the run goes on
+        pass
+    second = Simulation(system, MOTIONS[motion](), **options)
+    second.restore(stored)
+    continued = dict(second.rows())
+    assert list(continued) == [3, 4, 5]
+    for index, row in continued.items():
+        for name, value in row.items():
+            assert np.array_equal(value, rows[index][name]), name
+    assert np.array_equal(second.state, whole.state)
+    assert second.statistics == whole.statistics
+    assert second.error_budget()["time_step"] == whole.error_budget()["time_step"] or "step" in method
+
+
+def test_checkpoint_of_another_problem_is_refused():
+    first = Simulation(open_system(), MOTIONS["frozen"](), t_end=1.0, rtol=1e-3)
+    second = Simulation(open_system(), free_moments(), t_end=1.0, rtol=1e-3)
+    with pytest.raises(ValueError, match=r"checkpoint\.state: \d+ numbers; allowed: \d+"):
+        second.restore(first.checkpoint())
+
+
+@pytest.mark.parametrize("method", [{}, {"step": 0.05}, {"integrator": "rk4", "step": 0.02}], ids=str)
+def test_nan_in_the_motion_stops_the_run_at_once(method):
+    def broken(t: float) -> np.ndarray:
+        return np.full((2, 3), np.nan) if t > 0.5 else cone(2, 0.4)
+
+    simulation = Simulation(open_system(), Prescribed(broken), t_end=50.0, save_every=0.1, rtol=1e-3, **method)
+    with pytest.raises((IntegrationStopped, ValueError), match=r"(?s)0\.[5-9].*nan") as stopped:
+        for _ in simulation.rows():
+            pass
+    assert simulation.times[simulation.row] < 0.7
+    assert "moments" in str(stopped.value)
+
+
+@pytest.mark.parametrize("method", [{}, {"step": 0.05}, {"integrator": "rk4", "step": 0.02}], ids=str)
+def test_nan_in_a_voltage_stops_the_run_at_once(method):
+    """Too short to be met by the look at the voltages before the run."""
+    system = open_system(voltage=lambda t: np.nan if 0.5 < t < 0.55 else 0.0)
+    with pytest.raises((IntegrationStopped, ValueError)) as stopped:
+        for _ in Simulation(system, MOTIONS["frozen"](), t_end=50.0, save_every=0.1, rtol=1e-3, **method).rows():
+            pass
+    message = str(stopped.value)
+    assert "voltage" in message or ("t/hbar = 0.7" in message or "t/hbar = 0.8" in message) and "finite" in message
+
+
+@pytest.mark.parametrize("tolerance", [None, 1e-6])
+def test_nan_names_time_quantity_and_cause(tolerance):
+    calls = []
+
+    def rate(t: float, y: np.ndarray, out: np.ndarray) -> None:
+        calls.append(t)
+        out[:] = 1.0
+        if t > 2.5:
+            out[3] = np.nan
+
+    sections = [("first", 0, 2), ("second", 2, 4)]
+    method = RungeKutta(rate, 0.0, np.zeros(4), DOP853, tolerance, 0.1, sections)
+    with pytest.raises(IntegrationStopped, match=r"t/hbar = 2\.\d+ 1/eV: second .*finite"):
+        method.advance(100.0)
+    assert len(calls) < 1000
+    assert np.isfinite(method.state[:2]).all()
+
+
+def test_step_below_round_off_names_time_quantity_and_cause():
+    """y' = y^2 from y(0) = 1 is infinite at t = 1: no step is small enough."""
+    method = RungeKutta(lambda t, y, out: np.square(y, out=out), 0.0, np.ones(1), DOP853, 1e-9, 0.1, [("y", 0, 1)])
+    with np.errstate(over="ignore", invalid="ignore"):
+        with pytest.raises(IntegrationStopped, match=r"t/hbar = (1|0\.9999\d*|1\.0000\d*) 1/eV: .*(round-off|finite)"):
+            method.advance(2.0)
+
+
+def test_unstable_fixed_step_stops_with_its_reason():
+    """A step beyond the stability limit grows until it overflows; it must end in a message, not in a result."""
+    simulation = Simulation(
+        open_system(), MOTIONS["precession"](), t_end=4000.0, save_every=4000.0, rtol=1e-3, step=5.0 * HBAR
+    )
+    with np.errstate(all="ignore"), pytest.raises(IntegrationStopped, match=r"t/hbar = .*G<\(t,t\).*not finite"):
+        for _ in simulation.rows():
+            pass
+
+
+@pytest.mark.parametrize("step", [0.0, -1.0, np.nan])
+def test_step_must_be_positive(step):
+    with pytest.raises(ValueError, match="step: .*allowed"):
+        RungeKutta(lambda t, y, out: None, 0.0, np.zeros(1), DOP853, None, step, [])
+
+
+def test_method_without_error_estimate_cannot_be_adaptive():
+    with pytest.raises(ValueError, match="rk4.*fixed step"):
+        RungeKutta(lambda t, y, out: None, 0.0, np.zeros(1), RK4, 1e-6, 0.1, [])
+
+
+def test_random_save_times_are_met_exactly_and_do_not_change_the_answer():
+    """A save time cuts a step short; the solution may change by the tolerance, not more."""
+    texture = unit_vectors(np.random.default_rng(0), 2)
+    motion = Precession(texture, 0.3)
+    often = run(open_system(), motion, t_end=10, save_every=0.37, rtol=1e-6)
+    once = run(open_system(), motion, t_end=10, save_every=10, rtol=1e-6)
+    assert often.times[-1] == pytest.approx(10, rel=1e-14)
+    np.testing.assert_allclose(often.times[:-1], 0.37 * np.arange(28), rtol=1e-13)
+    assert np.abs(often.density_matrices[-1] - once.density_matrices[-1]).max() < 1e-6
