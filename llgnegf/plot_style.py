@@ -35,7 +35,7 @@ STYLE: Any = {
 }  # fmt: skip
 
 PREFIXES = ((1.0, ""), (1e-3, "m"), (1e-6, "\N{GREEK SMALL LETTER MU}"), (1e-9, "n"), (1e-12, "p"))
-ROUND_OFF = 1e-14
+ROUND_OFF = 1e-12
 """Below this every quantity of the package, all of them near 1 in their units or zero, is round-off."""
 
 

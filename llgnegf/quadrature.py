@@ -78,13 +78,13 @@ def integrate(
         what: Name of the integral for the error message.
 
     Raises:
-        QuadratureError: When MAX_NODES evaluations or MAX_LEVELS bisections do not suffice.
+        QuadratureError: When MAX_NODES evaluations or MAX_LEVELS bisections do not suffice, or round-off stops them.
     """
     pending = np.asarray(segments, dtype=float).reshape(-1, 3)
     value: np.ndarray | float = 0.0
-    error, evaluations, level = 0.0, 0, 0
-    while pending.size:
-        level += 1
+    error, evaluations = 0.0, 0
+    history: list[tuple[int, float]] = []
+    while len(pending):
         values, errors = _apply_rule(function, pending, batch_size(n_entries))
         evaluations += pending.shape[0] * NODES.size
         if not np.isfinite(errors).all():
@@ -94,7 +94,9 @@ def integrate(
         error += float(errors[closed].sum())
         reached = error + float(errors[~closed].sum())
         pending = _bisect(pending[~closed])
-        if pending.size and (evaluations + pending.shape[0] * NODES.size > MAX_NODES or level == MAX_LEVELS):
+        history.append((len(pending), reached))
+        too_many = evaluations + len(pending) * NODES.size > MAX_NODES or len(history) == MAX_LEVELS
+        if len(pending) and (too_many or _stagnates(history)):
             raise QuadratureError(
                 f"{what}: reached an error of {reached:.2e} after {evaluations} energies; asked for {tolerance:.2e}"
             )
@@ -139,6 +141,14 @@ def _affordable(errors: np.ndarray, budget: float) -> np.ndarray:
     mask = np.zeros(errors.size, dtype=bool)
     mask[order] = np.cumsum(errors[order]) <= 0.5 * budget
     return mask
+
+
+def _stagnates(history: list[tuple[int, float]]) -> bool:
+    """True when six bisections of nearly every segment have not even halved the error: round-off."""
+    if len(history) < 7:
+        return False
+    (count_before, error_before), (count, error) = history[-7], history[-1]
+    return count >= 32 * count_before and error > 0.5 * error_before
 
 
 def _bisect(segments: np.ndarray) -> np.ndarray:

@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
-from unittest.mock import Mock
+from unittest.mock import patch
 
 import numpy as np
 import pytest
@@ -62,8 +62,8 @@ class KillAt:
 def survives(path: Path, monkeypatch: pytest.MonkeyPatch, count: int, n_rows: int) -> bool:
     """Run in `path`, killed at change number `count` of the disk, then to the end; returns whether it was killed."""
     killed = True
-    with monkeypatch.context() as patch:
-        KillAt(patch, count)
+    with monkeypatch.context() as kernel:
+        KillAt(kernel, count)
         try:
             folder = RunFolder.open(path) if path.exists() else RunFolder.create(path, INPUT, [])
             run_in_folder(folder, FakeSimulation(n_rows), commit_every_s=0.0)
@@ -99,8 +99,7 @@ def test_kill_at_every_change_of_the_disk(tmp_path: Path, monkeypatch: pytest.Mo
 def test_kill_while_the_result_is_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """All rows are committed; killed at each change of the disk until result.nc is there."""
     complete = created(tmp_path)
-    with monkeypatch.context() as patch, pytest.raises(Killed):
-        patch.setattr(folder_module, "write_result", Mock(side_effect=Killed))
+    with patch.object(folder_module, "write_result", side_effect=Killed), pytest.raises(Killed):
         run_in_folder(complete, FakeSimulation(), commit_every_s=1e9)
     assert complete.status().rows == 40
     survived = 0
@@ -287,8 +286,8 @@ def test_simulated_full_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, na
             raise OSError(errno.ENOSPC, "No space left on device")
         return real(*arguments, **options)
 
-    with monkeypatch.context() as patch:
-        patch.setattr(os, name, full)
+    with monkeypatch.context() as kernel:
+        kernel.setattr(os, name, full)
         with pytest.raises(StorageError) as caught:
             run_in_folder(folder, FakeSimulation(), commit_every_s=0.0)
     message = str(caught.value)

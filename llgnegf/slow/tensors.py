@@ -1,0 +1,281 @@
+"""Adiabatic spin density, friction and geometric tensor of many configurations, fast: what the slow dynamics evaluates.
+
+Same physics as `response`. Open systems use the leads and the Fermi function of the propagator, so that the expansion
+errors of a slow and of a full run are the same and cancel in their difference.
+
+With the rational f = 1/2 - sum_m r_m [1/(E - z_m) + 1/(E - z_m^*)] every contour integral closes around the Fermi poles,
+    I[F] = sum_m r_m F(z_m^*) + h.c.      (plus 1/2 for F = G),
+and the Fermi-surface integral is a trapezoidal sum in x = (E - mu)/kT: exponentially convergent, with weights > 0, so
+the friction stays positive. Its step is halved until two sums agree.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import numpy as np
+
+from llgnegf._checks import Problems
+from llgnegf.dynamics.start import FrozenDevice
+from llgnegf.electrons import PAULI
+from llgnegf.equilibrium import fermi
+from llgnegf.poles.channels import PoleSystem
+from llgnegf.quadrature import QuadratureError
+from llgnegf.slow.traces import adjoint_components, site_components, spectral_components, summed_traces
+from llgnegf.system import OpenSystem
+from llgnegf.units import HBAR
+
+FIRST_STEP = 2.0
+"""Coarsest step in x of the Fermi-surface sum; half of it is the coarsest that is used."""
+MOST_HALVINGS = 12
+DEGENERATE = 1e-9
+"""Levels of a closed system closer than this (eV) count as one: equally filled, no motion mixes their filling."""
+
+
+@dataclass(frozen=True, eq=False)
+class Slow:
+    """The electrons' part for B configurations.
+
+    Attributes:
+        spin: Adiabatic spin density, (B, N, 3).
+        charge: Adiabatic electrons on each site, (B, N).
+        friction, geometric: Tensors in eV fs, (B, 3N, 3N), row 3 i + a; zero where not asked for.
+    """
+
+    spin: np.ndarray
+    charge: np.ndarray
+    friction: np.ndarray
+    geometric: np.ndarray
+
+
+class SlowElectrons(Protocol):
+    """Electrons that follow moments at first order."""
+
+    def __call__(self, moments: np.ndarray, friction: bool, geometric: bool) -> Slow:
+        """Everything for the moments (B, N, 3)."""
+
+    def grand_potential(self, moments: np.ndarray) -> float:
+        """Electronic grand potential (eV) of one configuration (N, 3), up to a constant."""
+
+
+def check_equilibrium(problems: Problems, system: OpenSystem) -> None:
+    """Note what keeps the leads of `system` from being in a common, static equilibrium."""
+    for p, lead in enumerate(system.leads):
+        if callable(lead.voltage):
+            problems.add(f"system.leads[{p}].voltage", "a function of time", "a number: the response is that of static leads")
+            return
+    coupled = [p for p, channels in enumerate(system.lead_channels) if channels]
+    mu = system.chemical_potentials()[coupled]
+    if mu.size and np.ptp(mu) > 1e-12 * max(1.0, float(np.abs(mu).max())):
+        problems.add("system.leads", f"biased, chemical potentials {mu.tolist()} eV", "one chemical potential for all "
+                     "leads: friction and its noise are derived for leads in equilibrium")  # fmt: skip
+
+
+class PoleTensors:
+    """Open system with kT > 0, leads and Fermi function in poles.
+
+    Args:
+        poles: The expanded system, its leads in a common equilibrium.
+        tolerance: Error allowed in the Fermi-surface part of K/(hbar J_j), in 1/eV^2.
+    """
+
+    def __init__(self, poles: PoleSystem, tolerance: float) -> None:
+        assert poles.fermi is not None
+        self.poles, self.tolerance = poles, tolerance
+        system = poles.system
+        self.n_sites, self.kT = system.n_sites, system.kT
+        self.j_sd = np.asarray(system.electrons.j_sd, dtype=float)
+        # Without moments: E - H_0 - Sigma(E) is common to all configurations.
+        self._frozen = FrozenDevice(poles, np.zeros((self.n_sites, 3)))
+        self.mu = float(self._frozen.mu[poles.channels[0].lead])
+        z, self._residues = poles.fermi.poles(self.mu, self.kT)
+        self._fermi_base = self._frozen.inverse_green(z.conj())
+        self._renormalization = self._one_minus_slope(z.conj())
+        self._levels: list[tuple[np.ndarray, np.ndarray]] = []
+        self.surface_nodes = 0
+
+    def __call__(self, moments: np.ndarray, friction: bool, geometric: bool) -> Slow:
+        sd = self._sd_blocks(moments)
+        green = self._inverse(self._fermi_base, sd)
+        g = site_components(green)
+        occupied = 4 * np.einsum("m,bmsii->bis", self._residues, g).real
+        size = 3 * self.n_sites
+        sea = np.zeros((len(moments), size, size))
+        if geometric:
+            d = site_components(green @ self._renormalization @ green)
+            sea = -(summed_traces(d, g, self._residues) - summed_traces(g, d, self._residues)).imag
+        first, second = self._surface(sd, friction, geometric)
+        j = np.repeat(self.j_sd, 3)
+        scale = HBAR * j[:, None] * j
+        return Slow(occupied[..., 1:], 1 + occupied[..., 0], scale * first, scale * (second - sea))
+
+    def grand_potential(self, moments: np.ndarray) -> float:
+        return FrozenDevice(self.poles, moments).grand_potential(self.mu)
+
+    def _one_minus_slope(self, energies: np.ndarray) -> np.ndarray:
+        """1 - dSigma/dE, (n, 2N, 2N), with dSigma_q/dE = -sum_y b_y/(E - chi_y)^2."""
+        f = self._frozen
+        a = f.arrays
+        terms = a.s * a.kappa / (energies[:, None] - f.chi) ** 2
+        channel = np.zeros((energies.size, a.lead.size), dtype=complex)
+        for q in range(a.lead.size):
+            channel[:, q] = terms[:, a.offset[q] : a.offset[q + 1]].sum(axis=1)
+        return np.eye(a.n) + np.einsum("nq,eq,mq->enm", f.u, channel, f.u.conj())
+
+    def _sd_blocks(self, moments: np.ndarray) -> np.ndarray:
+        """J_i sigma.M_i, which E - H - Sigma gains, (B, N, 2, 2)."""
+        return np.einsum("i,bia,ast->bist", self.j_sd, moments, PAULI)
+
+    def _inverse(self, base: np.ndarray, sd: np.ndarray) -> np.ndarray:
+        """G at the energies of `base` (E, 2N, 2N) for the moments' blocks `sd`, (B, E, 2N, 2N)."""
+        n = self.n_sites
+        matrix = np.repeat(base[None], len(sd), axis=0)
+        sites = np.arange(n)
+        view = matrix.reshape(len(sd), len(base), n, 2, n, 2)
+        view[:, :, sites, :, sites, :] += sd.transpose(1, 0, 2, 3)[:, :, None]
+        return np.linalg.inv(matrix)
+
+    def _surface(self, sd: np.ndarray, friction: bool, geometric: bool) -> tuple[np.ndarray, np.ndarray]:
+        """Symmetric and antisymmetric part of -S (`response`), each (B, 3N, 3N) in 1/eV^2."""
+        size = 3 * self.n_sites
+        total = np.zeros((2, len(sd), size, size))
+        if not (friction or geometric):
+            return total[0], total[1]
+        weight, previous = 0.0, total
+        for level in range(MOST_HALVINGS):
+            base, w = self._level(level)
+            total = total + self._partial_sum(base, w, sd, friction, geometric)
+            weight += float(w.sum())
+            value = total / weight
+            if level and self._converged(value, previous):
+                self.surface_nodes = sum(len(v) for _, v in self._levels[: level + 1])
+                return value[0], value[1]
+            previous = value
+        raise QuadratureError(
+            f"Fermi-surface sum: a resonance narrower than {FIRST_STEP * self.kT / 2**MOST_HALVINGS:.2g} eV lies in "
+            f"the thermal window; asked for {self.tolerance:.2g} 1/eV^2"
+        )
+
+    def _converged(self, value: np.ndarray, previous: np.ndarray) -> bool:
+        """Error of a sum from its distance to that of twice the step: exponential convergence squares it."""
+        distance = float(np.abs(value - previous).max())
+        scale = max(float(np.abs(value).max()), 1e-300)
+        return distance <= self.tolerance or 10 * distance**2 / scale <= self.tolerance
+
+    def _level(self, level: int) -> tuple[np.ndarray, np.ndarray]:
+        """E - H_0 - Sigma(E) and weight -f'(x) at the nodes that the halving number `level` adds."""
+        while len(self._levels) <= level:
+            number = len(self._levels)
+            step = FIRST_STEP / 2**number
+            reach = -np.log(0.1 * min(self.tolerance, 1e-3))
+            count = int(np.ceil(reach / step))
+            x = step * np.arange(-count, count + 1)
+            if number:
+                x = x[(np.arange(-count, count + 1) % 2) != 0]
+            energies = self.mu + self.kT * x
+            weights = 0.25 / np.cosh(0.5 * x) ** 2
+            self._levels.append((self._frozen.inverse_green(energies.astype(complex)), weights))
+        return self._levels[level]
+
+    def _partial_sum(
+        self, base: np.ndarray, weights: np.ndarray, sd: np.ndarray, friction: bool, geometric: bool
+    ) -> np.ndarray:
+        """sum_x w_x of the two parts, (2, B, 3N, 3N)."""
+        g = site_components(self._inverse(base, sd))
+        size = 3 * self.n_sites
+        result = np.zeros((2, len(sd), size, size))
+        if friction:
+            a = spectral_components(g)
+            result[0] = summed_traces(a, a, weights).real / (4 * np.pi)
+        if geometric:
+            forward = summed_traces(g, adjoint_components(g), weights).real
+            result[1] = (forward - forward.swapaxes(-1, -2)) / (4 * np.pi)
+        return result
+
+
+@dataclass(frozen=True, eq=False)
+class LevelTensors:
+    """Closed system: discrete levels, no friction; the Berry curvature of the filled levels.
+
+        geometric_{ia,jb} = 2 hbar J_i J_j sum_{n<m} (f_n - f_m)/(e_n - e_m)^2 Im[<m|sigma_ia|n><n|sigma_jb|m>] (-1)
+    """
+
+    system: OpenSystem
+    j_sd: np.ndarray = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "j_sd", np.asarray(self.system.electrons.j_sd, dtype=float))
+
+    def __call__(self, moments: np.ndarray, friction: bool, geometric: bool) -> Slow:
+        energies, states = self._levels(moments)
+        filling = self._filling(energies)
+        n = self.system.n_sites
+        spinors = states.reshape(len(moments), n, 2, 2 * n)
+        spin = np.einsum("bisk,ast,bitk,bk->bia", spinors.conj(), PAULI, spinors, filling).real
+        charge = np.einsum("bisk,bk->bi", np.abs(spinors) ** 2, filling)
+        zero = np.zeros((len(moments), 3 * n, 3 * n))
+        j = np.repeat(self.j_sd, 3)
+        curvature = -HBAR * j[:, None] * j * self.berry_curvature(moments) if geometric else zero
+        return Slow(spin, charge, zero, curvature)
+
+    def grand_potential(self, moments: np.ndarray) -> float:
+        measured = self._levels(moments[None])[0][0] - self.system.fermi_energy
+        if self.system.kT == 0:
+            return float(measured[measured < 0].sum())
+        return -self.system.kT * float(np.logaddexp(0.0, -measured / self.system.kT).sum())
+
+    def berry_curvature(self, moments: np.ndarray) -> np.ndarray:
+        """K_{ia,jb}/(hbar J_j) = -i sum_nm (f_n - f_m)/(e_n - e_m)^2 <m|sigma_ia|n><n|sigma_jb|m>, (B, 3N, 3N)."""
+        energies, states = self._levels(moments)
+        filling = self._filling(energies)
+        gap = energies[:, :, None] - energies[:, None, :]
+        same = np.abs(gap) < DEGENERATE
+        weight = np.where(same, 0.0, (filling[:, :, None] - filling[:, None, :]) / np.where(same, 1.0, gap) ** 2)
+        n = self.system.n_sites
+        spinors = states.reshape(len(moments), n, 2, 2 * n)
+        spins = np.einsum("bisn,ast,bitm->bianm", spinors.conj(), PAULI, spinors).reshape(len(moments), 3 * n, -1)
+        weighted = spins * weight.reshape(len(moments), 1, -1)
+        # <m|sigma|n> is the conjugate of <n|sigma|m>: sum_nm w_nm conj(s_ia,nm) s_jb,nm
+        return (-1j * spins.conj() @ weighted.swapaxes(-1, -2)).real
+
+    def _levels(self, moments: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        hamiltonian = np.stack([self.system.electrons.hamiltonian_at(m) for m in moments])
+        energies, states = np.linalg.eigh(hamiltonian)
+        return energies, states
+
+    def _filling(self, energies: np.ndarray) -> np.ndarray:
+        measured = energies - self.system.fermi_energy
+        return fermi(np.where(np.abs(measured) < 1e-12, 0.0, measured), self.system.kT)
+
+
+class ContourTensors:
+    """Open system at kT = 0, where the Fermi function has no poles: adaptive contour integrals at each configuration.
+
+    Exact leads; slower than `PoleTensors`.
+    """
+
+    def __init__(self, system: OpenSystem, tolerance: float) -> None:
+        self.system, self.tolerance = system, tolerance
+
+    def __call__(self, moments: np.ndarray, friction: bool, geometric: bool) -> Slow:
+        from llgnegf.observables import charge_density, spin_density
+        from llgnegf.rotating_frame import RotatingFrame
+        from llgnegf.slow.response import ResponseTensors
+
+        size = 3 * self.system.n_sites
+        zero = np.zeros((size, size))
+        found = []
+        for m in moments:
+            unit = m / np.linalg.norm(m, axis=1, keepdims=True)
+            rho = RotatingFrame(self.system, unit, 0.0, tolerance=self.tolerance).density_matrix()
+            tensors = ResponseTensors(self.system, unit, self.tolerance)
+            found.append((
+                spin_density(rho), charge_density(rho),
+                tensors.friction.reshape(size, size) if friction else zero,
+                tensors.geometric.reshape(size, size) if geometric else zero,
+            ))  # fmt: skip
+        return Slow(*(np.stack(x) for x in zip(*found, strict=True)))
+
+    def grand_potential(self, moments: np.ndarray) -> float:
+        return float("nan")

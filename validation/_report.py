@@ -1,0 +1,60 @@
+"""What the validation scripts share: each claim is printed with what was measured, its bound and the verdict."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from time import perf_counter
+
+OUTPUT = Path(__file__).parent / "output"
+"""Where the figures go; not part of the repository."""
+
+
+@dataclass(frozen=True)
+class Check:
+    """One claim: `measured` must not exceed `bound`."""
+
+    claim: str
+    measured: float
+    bound: float
+
+    @property
+    def holds(self) -> bool:
+        """False for NaN too."""
+        return bool(self.measured <= self.bound)
+
+
+@dataclass
+class Report:
+    """Prints checks as they come in and collects them."""
+
+    title: str
+    checks: list[Check] = field(default_factory=list)
+    _began: float = field(default_factory=perf_counter)
+
+    def __post_init__(self) -> None:
+        print(f"{self.title}\n{'measured':>12} {'bound':>10}  verdict  claim")
+
+    def check(self, claim: str, measured: float, bound: float) -> None:
+        """Add one claim and print its line."""
+        check = Check(claim, float(measured), bound)
+        self.checks.append(check)
+        verdict = "holds" if check.holds else "FAILS"
+        print(f"{check.measured:12.3e} {check.bound:10.1e}  {verdict:7}  {claim}", flush=True)
+
+    def note(self, text: str) -> None:
+        """A line that claims nothing."""
+        print(f"{'':23}  {'':7}  {text}", flush=True)
+
+    def all_hold(self) -> bool:
+        """Print the summary; True if every claim holds."""
+        failed = sum(not c.holds for c in self.checks)
+        print(f"{len(self.checks) - failed} of {len(self.checks)} claims hold, {perf_counter() - self._began:.0f} s\n")
+        return failed == 0
+
+
+def run_as_script(main: Callable[[], bool]) -> None:
+    """Exit with 0 if every claim holds and 1 otherwise."""
+    sys.exit(0 if main() else 1)

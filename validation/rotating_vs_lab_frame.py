@@ -1,0 +1,101 @@
+"""The paper's own case: the open wall that turns at hbar w = 0.001 eV, lab-frame propagation against the rotating frame.
+Run `python validation/rotating_vs_lab_frame.py [J_sd ...]` (default 0.1 1; some two minutes each; 20 is not in the default).
+
+Moments are switched on smoothly over 1000 hbar/gamma from equilibrium, then turn for a whole period 2 pi/w. In the frame
+that turns with them the nonadiabatic torque, torque minus that of the instant's equilibrium, must be at rest and equal
+to the exact one of `RotatingFrame` minus its adiabatic part, field-like and damping-like apart, on every site.
+"""
+
+from __future__ import annotations
+
+import sys
+from time import perf_counter
+
+import numpy as np
+from _report import OUTPUT, Report, run_as_script
+
+import llgnegf as ln
+from llgnegf.magnetism.motion import Precession
+from llgnegf.poles.channels import with_pole_leads
+from llgnegf.simulate import simulate
+from llgnegf.units import HBAR
+
+W, KT, RAMP, RTOL = 0.001, 0.01, 1000.0, 1e-6
+PERIOD = 2 * np.pi / W
+Z = np.array([0.0, 0.0, 1.0])
+
+
+def exact_torque(system: ln.OpenSystem, wall: np.ndarray, j_sd: float) -> np.ndarray:
+    """Torque of rho_RF minus its adiabatic part at t = 0, (7, 3), eV."""
+    frame = ln.RotatingFrame(system, wall, W, tolerance=1e-10)
+    moving = ln.spin_density(frame.density_matrix()) - ln.spin_density(frame.decompose().adiabatic)
+    return j_sd * np.cross(moving, wall)
+
+
+def components(torque: np.ndarray, moments: np.ndarray) -> np.ndarray:
+    """(field-like, damping-like) of every site, (..., 7, 2), in eV."""
+    parts = ln.field_like_damping_like(torque, moments, np.cross(Z, moments))
+    return np.stack([parts.field_like, parts.damping_like], axis=-1)
+
+
+def one_coupling(report: Report, j_sd: float, period: float = PERIOD) -> dict[str, np.ndarray]:
+    """Run one J_sd and check it."""
+    wall = ln.bloch_wall(7, 4, 0.9)
+    system = ln.OpenSystem(ln.chain(7, 1.0, j_sd), [ln.ChainLead(site=0), ln.ChainLead(site=-1)], 0.0, KT)
+    motion = Precession(wall, W, ramp=RAMP * HBAR)
+    began = perf_counter()
+    end = (RAMP + period) * HBAR
+    result = simulate(system, motion, t_end=end, save_every=end / 146, rtol=RTOL, observables=("adiabatic",))
+    seconds = perf_counter() - began
+    data = result.dataset
+    times = data.time.values / HBAR
+    got = components(data.torque_nonadiabatic.values, data.moments.values)
+    late = times > RAMP + 50
+    name = f"J_sd = {j_sd:g}"
+    for leads, oracle in (("exact leads", system), ("the same pole leads", with_pole_leads(system, RTOL))):
+        exact = components(exact_torque(oracle, wall, j_sd), wall)
+        largest = np.abs(exact).max()
+        for k, part in enumerate(("field-like", "damping-like")):
+            error = np.abs(got[late][..., k] - exact[:, k]).max() / largest
+            report.check(f"{name}: {part} torque, all sites, whole period, against {leads} (goal 1e-3)", error, 0.01)
+    occupations = np.linalg.eigvalsh(result.density_matrix)
+    report.check(f"{name}: occupations outside [0, 1]", max(-occupations[0], occupations[-1] - 1), 1e-8)
+    per_time = result.statistics["right_hand_sides"] / times[-1]
+    report.check(f"{name}: right-hand sides per hbar/gamma", per_time, 30 if j_sd <= 1 else 1000)
+    report.note(f"{name}: {seconds:.0f} s for {times[-1]:.0f} hbar/gamma, {dict(result.statistics)}")
+    report.note(f"{name}: largest torque {largest:.4g} eV; budget {[(k, float(v.value)) for k, v in result.errors.items()]}")
+    return {"times": times, "got": got, "exact": exact}
+
+
+def figure(series: dict[float, dict[str, np.ndarray]]) -> None:
+    """Torque components against time, one panel for each J_sd and component."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    import matplotlib.pyplot as plt
+
+    fig, axes = plt.subplots(2, len(series), figsize=(5 * len(series), 6), squeeze=False, sharex=True)
+    for column, (j_sd, s) in enumerate(series.items()):
+        for k, part in enumerate(("field-like", "damping-like")):
+            ax = axes[k, column]
+            ax.plot(s["times"], 1e6 * s["got"][..., k])
+            ax.set_prop_cycle(None)
+            for value in s["exact"][:, k]:
+                ax.plot(s["times"][[0, -1]], 1e6 * np.array([value, value]), "k:", lw=0.8)
+            ax.set(title=f"J_sd = {j_sd:g} eV, {part}", ylabel="torque (ueV)", xlabel="t (hbar/eV)")
+    fig.tight_layout()
+    OUTPUT.mkdir(exist_ok=True)
+    fig.savefig(OUTPUT / "rotating_vs_lab_frame.png", dpi=120)
+
+
+def main() -> bool:
+    couplings = [float(a) for a in sys.argv[1:]] or [0.1, 1.0]
+    report = Report(f"Lab frame against rotating frame, hbar w = {W} eV, kT = {KT} eV, rtol = {RTOL}")
+    # 20 eV costs some twenty times more for each unit of time: a quarter of a period there.
+    series = {j: one_coupling(report, j, PERIOD if j <= 1 else 0.05 * PERIOD) for j in couplings}
+    figure(series)
+    return report.all_hold()
+
+
+if __name__ == "__main__":
+    run_as_script(main)
