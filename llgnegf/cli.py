@@ -72,7 +72,7 @@ def build_parser() -> argparse.ArgumentParser:
     _quiet(rerun)
     show = add("show", "Say what a run is, how far it is, its error budget and provenance.", "llgnegf show runs/first")
     show.add_argument("folder", metavar="DIR", help="run folder")
-    plot = add("plot", "Draw the plots of a run, of its committed rows if it is not finished.", "llgnegf plot runs/first")
+    plot = add("plot", "Draw the plots of a run, or of its rows so far.", "llgnegf plot runs/first")
     plot.add_argument("folder", metavar="DIR", help="run folder")
     oracle = add(
         "oracle",
@@ -93,7 +93,8 @@ def build_parser() -> argparse.ArgumentParser:
         "llgnegf sweep examples/sweep.toml -o runs/scan -j 4",
     )
     sweep.add_argument("file", metavar="FILE.toml", help="input file with a [sweep] table")
-    sweep.add_argument("-j", "--workers", metavar="N", type=_positive, help="processes (default: sweep.workers, or one each core)")
+    text = "processes (default: sweep.workers, or one for each core)"
+    sweep.add_argument("-j", "--workers", metavar="N", type=_positive, help=text)
     _output(sweep, "folder (default: runs/NAME for NAME.toml)")
     _quiet(sweep)
     return parser

@@ -48,7 +48,7 @@ def rerun(given: argparse.Namespace) -> int:
         raise ConfigError([f"{given.folder}: is not finished; allowed: a finished run (llgnegf resume {given.folder})"])
     config = RunConfig.loads(first.config_text)
     second = _open_or_create(Path(given.output or f"{Path(given.folder)}-rerun"), config.to_toml())
-    code = _complete(second, config, given.quiet, summary=False)
+    code = _complete(second, config, given.quiet, report=False)
     if code != EXIT_OK:
         return code
     with first.dataset() as old, second.dataset() as new:
@@ -177,8 +177,8 @@ def _open_or_create(path: Path, text: str) -> RunFolder:
     return folder
 
 
-def _complete(folder: RunFolder, config: RunConfig, quiet: bool, summary: bool = True) -> int:
-    """Run to the end, draw the plots, say what came out."""
+def _complete(folder: RunFolder, config: RunConfig, quiet: bool, report: bool = True) -> int:
+    """Run to the end and, if asked to report, draw the plots and say what came out."""
     from llgnegf.report import summary_lines
     from llgnegf.store import run_in_folder
 
@@ -197,9 +197,8 @@ def _complete(folder: RunFolder, config: RunConfig, quiet: bool, summary: bool =
             f"next: llgnegf resume {folder.path}",
         )  # fmt: skip
         return EXIT_STOPPED
-    files = draw_plots(folder)
-    if summary:
-        _say(quiet, *summary_lines(folder, config, files))
+    if report:
+        _say(quiet, *summary_lines(folder, config, draw_plots(folder)))
     return EXIT_OK
 
 

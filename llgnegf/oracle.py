@@ -11,6 +11,7 @@ import numpy as np
 
 from llgnegf.config import ConfigError, RunConfig
 from llgnegf.config.moment_tables import PrecessionTable
+from llgnegf.magnetism.motion import Precession
 from llgnegf.observables import field_like_damping_like, spin_density, torque
 from llgnegf.quadrature import QuadratureError
 from llgnegf.rotating_frame import RotatingFrame
@@ -34,7 +35,7 @@ def rotating_frame(config: RunConfig) -> RotatingFrame:
         lines = [f"motion.kind: {given}; allowed: 'precession' with energy other than 0, for the oracle"]
         raise ConfigError(lines)
     problem = config.build()
-    assert problem.system is not None and not isinstance(problem.motion, type(None))
+    assert problem.system is not None and isinstance(problem.motion, Precession)
     try:
         return RotatingFrame(problem.system, problem.motion.moments(0.0), motion.energy, axis=problem.motion.axis)
     except ValueError as error:

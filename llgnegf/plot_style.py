@@ -30,7 +30,7 @@ STYLE: Any = {
     "xtick.labelsize": 8.0, "ytick.labelsize": 8.0, "axes.spines.top": False, "axes.spines.right": False,
     "axes.grid": True, "grid.color": "#dddddd", "grid.linewidth": 0.6, "axes.axisbelow": True,
     "lines.linewidth": 1.4, "lines.markersize": 4.5, "legend.frameon": False, "legend.handlelength": 2.8,
-    "axes.formatter.limits": (-4, 5), "axes.formatter.use_mathtext": True, "axes.formatter.useoffset": False,
+    "axes.formatter.limits": (-4, 5), "axes.formatter.useoffset": False,
     "pdf.fonttype": 42, "savefig.dpi": 150.0, "figure.dpi": 150.0,
 }  # fmt: skip
 
@@ -59,12 +59,12 @@ def styled(function: Callable[P, R]) -> Callable[P, R]:
     return wrapped
 
 
-def new_figure(height: float, width: float = WIDTH) -> Figure:
+def new_figure(height: float, width: float = WIDTH, dpi: float | None = None) -> Figure:
     """An empty figure that lays itself out, `height` by `width` inches."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(width, height), layout="constrained")
+    figure = Figure(figsize=(width, height), layout="constrained", dpi=dpi)
     FigureCanvasAgg(figure)
     return figure
 

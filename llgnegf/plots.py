@@ -35,6 +35,8 @@ if TYPE_CHECKING:
 
 MAX_POINTS, MAX_MAP_ROWS, MAX_SITES, MAX_FRAMES = 1500, 400, 4, 48
 """Most points of a curve, rows of a map, curves for single sites in a panel, and frames of the animation."""
+FRAME_MS = 80
+"""Time each frame is shown, in ms."""
 COMPONENTS = ("x", "y", "z")
 FIRST_ORDER = ("geometric", "sea", "surface")
 
@@ -222,7 +224,7 @@ def animate_texture(dataset: xarray.Dataset, path: str | Path) -> Path:
         MissingDataError: Without moments.
         OSError: If the file cannot be written.
     """
-    from matplotlib.animation import PillowWriter
+    from PIL import Image
 
     _require(dataset, "moments")
     if not dataset.sizes["time"]:
@@ -230,21 +232,23 @@ def animate_texture(dataset: xarray.Dataset, path: str | Path) -> Path:
     rows = _thin(dataset.sizes["time"], MAX_FRAMES)
     moments, time = _vectors(dataset, "moments", rows), dataset["time"].values[rows]
     figure, arrows, title = _texture_figure(moments[0])
-    writer = PillowWriter(fps=12)
-    with writer.saving(figure, str(path), dpi=80):
-        for m, t in zip(moments, time, strict=True):
-            arrows.set_UVC(m[:, 0], m[:, 2], m[:, 1])
-            title.set_text(f"t = {t:.4g} fs")
-            writer.grab_frame()
+    frames = []
+    for m, t in zip(moments, time, strict=True):
+        arrows.set_UVC(m[:, 0], m[:, 2], m[:, 1])
+        title.set_text(f"t = {t:.4g} fs")
+        figure.canvas.draw()
+        pixels = np.asarray(figure.canvas.buffer_rgba())[..., :3]
+        frames.append(Image.fromarray(pixels.copy()).quantize(64))
+    frames[0].save(path, save_all=True, append_images=frames[1:], duration=FRAME_MS, loop=0)
     return Path(path)
 
 
 @styled
-def _texture_figure(moments: np.ndarray) -> tuple[Figure, Any, Any]:
+def _texture_figure(moments: np.ndarray) -> tuple[Any, Any, Any]:
+    """The figure of the animation, its arrows and its title."""
     n_sites = len(moments)
-    figure = new_figure(2.0, 6.0)
+    figure = new_figure(2.0, 6.0, dpi=80)
     axes = figure.subplots()
-    axes.set_aspect("auto")
     position = np.arange(n_sites)
     length = 0.45  # of the distance between sites, so that neighbours do not touch
     arrows = axes.quiver(
@@ -255,7 +259,7 @@ def _texture_figure(moments: np.ndarray) -> tuple[Figure, Any, Any]:
     )  # fmt: skip
     margin = max(0.6, 0.5 * (4 - n_sites))
     axes.set(xlim=(-margin, n_sites - 1 + margin), ylim=(-1, 1), xlabel="site", yticks=[])
-    whole_numbers(axes)
+    axes.set_xticks(range(0, n_sites, -(-n_sites // 10)))
     axes.grid(False)
     axes.spines["left"].set_visible(False)
     figure.colorbar(arrows, ax=axes, label=r"$M_y$", pad=0.01)

@@ -77,7 +77,7 @@ def _provenance(provenance: Mapping[str, Any]) -> list[str]:
         elif name == "command":
             value = " ".join(value)
         elif isinstance(value, list):
-            value = "; ".join(f"{e.get('time')} at row {e.get('row')}" if isinstance(e, dict) else str(e) for e in value)
+            value = "; ".join(f"{entry['time']} at row {entry['row']}" for entry in value)
         if value not in (None, ""):
             lines.append(f"  {name:12}  {value}")
     return lines

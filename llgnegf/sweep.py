@@ -133,7 +133,9 @@ def gather(config: RunConfig, folder: str | os.PathLike[str]) -> xarray.Dataset:
         with RunFolder.open(Path(folder) / point.name).dataset() as dataset:
             results.append(dataset.load().drop_attrs(deep=False))
     attributes = {name: variable.attrs for name, variable in results[0].variables.items()}
-    stacked = xarray.concat(results, dim="run", join="outer", combine_attrs="override", coords="minimal", compat="override")
+    stacked = xarray.concat(
+        results, dim="run", join="outer", combine_attrs="override", coords="minimal", compat="override"
+    )
     assert config.sweep is not None
     parameters = config.sweep.parameters
     if config.sweep.mode == "list":

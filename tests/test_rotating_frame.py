@@ -263,7 +263,7 @@ def test_bound_states_against_a_long_finite_chain():
 
 
 BIAS_CASES = {
-    "biased chains": [(0, "chain", 1.0, 0.1, 0.15), (2, "chain", 1.0, -0.1, 0.15)],
+    "biased chains": [(0, "chain", 1.0, 0.3, 0.15), (2, "chain", 1.0, -0.3, 0.15)],
     "wide bands": [(0, "wide", 1.0, 0.0, 0.15), (2, "wide", 0.7, 0.0, 0.25)],
     "three leads, two kinds": [(0, "chain", 1.0, 0.0, 0.15), (1, "chain", 0.5, 0.05, 0.15), (2, "wide", 0.7, 0.0, 0.15)],
     "two on one site": [(0, "wide", 0.4, 0.1, 0.15), (0, "wide", 0.7, 0.0, 0.15)],

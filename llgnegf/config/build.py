@@ -14,6 +14,7 @@ import numpy as np
 
 from llgnegf._checks import Problems
 from llgnegf.config.drive_tables import DriveTable, built
+from llgnegf.config.fields import plain
 from llgnegf.config.messages import shown
 from llgnegf.config.moment_tables import (
     BlochWallTable,
@@ -24,9 +25,9 @@ from llgnegf.config.moment_tables import (
     PrecessionTable,
     UniformTable,
 )
-from llgnegf.config.schema import Document
+from llgnegf.config.schema import NEVER, Document
 from llgnegf.config.system_tables import MatrixTable
-from llgnegf.config.terms import energy_term, lead_of, matrix_of, plain, torque_of
+from llgnegf.config.terms import energy_term, lead_of, matrix_of, torque_of
 from llgnegf.electrons import Electrons, chain
 from llgnegf.magnetism.magnet import Magnet
 from llgnegf.magnetism.motion import Frozen, Precession
@@ -110,7 +111,7 @@ class Builder:
 
     def _check_tables(self) -> None:
         """Tables and keys that need one another, or exclude one another."""
-        document, run = self.document, self.document.run
+        run = self.document.run
         if self._has("motion") and self._has("magnet"):
             self.refuse("motion", "given beside [magnet]", "one of [motion] (prescribed) and [magnet] (LLG)")
         if not self._has("motion") and not self._has("magnet"):
@@ -124,7 +125,7 @@ class Builder:
                     self.refuse(name, "given without [electrons]", f"'{name}' beside [electrons]")
             if self._has("motion") and not self._has("magnet"):
                 self.refuse("motion", "given without [electrons]", "[magnet] for moments without electrons")
-            for name in ("start", "electrons", "observables"):
+            for name in ("start", "electrons"):
                 if getattr(run, name):
                     self.refuse(f"run.{name}", f"{shown(getattr(run, name))} without [electrons]", "left out")
         if run.seed is not None:
@@ -264,10 +265,9 @@ class Builder:
         from llgnegf.simulate import _check as check_run  # the heaviest import comes last
 
         run = self.document.run
-        options = {name: getattr(run, name) for name in OPTIONS}
+        options = {name: plain(getattr(run, name)) for name in OPTIONS}
         options["start"] = run.start or "thermal"
-        known = "run" not in self.lost
-        if known and 0 < run.save_every < run.t_end and run.t_end / run.save_every > MOST_ROWS:
+        if run.t_end < NEVER and 0 < run.save_every < run.t_end and run.t_end / run.save_every > MOST_ROWS:
             self.refuse("run.save_every", shown(run.save_every), f"at most {MOST_ROWS} rows, t_end/save_every")
         complete = motion is not None and (system is not None or not self._has("electrons"))
         if not complete or (system is None and not isinstance(motion, Magnet)):
@@ -281,6 +281,8 @@ class Builder:
         except ValueError as error:
             found = str(error).splitlines()
         for line in found:
+            if line.startswith("simulate.start") and self.lost & {"electrons", "lead", "system"}:
+                continue
             line = line.removeprefix("simulate.")
             path = "" if line.startswith("system.") else "run."
             self.lines.append(path + line)

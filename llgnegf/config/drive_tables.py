@@ -12,14 +12,15 @@ from typing import Annotated, Any, Generic, Literal, TypeVar
 from pydantic import Tag
 from pydantic_core import core_schema
 
-from llgnegf.config.fields import Allowed, Femtosecond, ListOf, Numbers, Table, by_kind
+from llgnegf.config.fields import Allowed, Femtosecond, ListOf, Numbers, Table, by_kind, plain
 from llgnegf.drives import KINDS, Drive
 
 V = TypeVar("V")
 
 Duration = Annotated[float, Allowed("a finite number > 0", "fs")]
 Phase = Annotated[
-    float | Numbers | Annotated[tuple[Numbers, ...], ListOf], Allowed("finite, a number or of the amplitude's shape", "rad")
+    float | Numbers | Annotated[tuple[Numbers, ...], ListOf],
+    Allowed("finite, a number or of the amplitude's shape", "rad"),
 ]
 
 
@@ -30,7 +31,7 @@ class DriveTable(Table):
 
     def build(self) -> Drive:
         """The function of time; raises ValueError with a line for each mistake."""
-        given = {name: getattr(self, name) for name in type(self).model_fields if name != "kind"}
+        given = {name: plain(getattr(self, name)) for name in type(self).model_fields if name != "kind"}
         return KINDS[self.kind](**{name: value for name, value in given.items() if value is not None})
 
 

@@ -9,7 +9,16 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Discriminator, Field, Strict, ValidationError, ValidationInfo, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Discriminator,
+    Field,
+    Strict,
+    ValidationError,
+    ValidationInfo,
+    model_validator,
+)
 from pydantic_core import PydanticCustomError, core_schema
 
 
@@ -69,6 +78,11 @@ def by_kind(kinds: Iterable[str], default: str | None = None, constant: bool = F
         return f"<{kind}>" if isinstance(kind, str) and kind in known else None
 
     return Discriminator(tag, custom_error_type="kind", custom_error_message=" ".join(known))
+
+
+def plain(value: Any) -> Any:
+    """Tuples as the lists they are in the file (some objects take a tuple for something else)."""
+    return [plain(v) for v in value] if isinstance(value, tuple) else value
 
 
 ListOf = Strict(False)

@@ -104,6 +104,8 @@ def _magnet(magnet: Magnet) -> dict[str, Any]:
 
 def _term(path: str, term: Any) -> dict[str, Any]:
     if isinstance(term, Zeeman):
+        if term.rate is not None and getattr(term.rate, "__self__", None) != term.B:
+            raise ConfigError([f"{path}.rate: {shown(term.rate)}; allowed in a file: left out, or that of B"])
         return {"kind": "zeeman", "B": _driven(f"{path}.B", term.B)}
     if isinstance(term, DMI):  # its D is the vector already, whatever it was made from
         return {"kind": "dmi", "D": _plain(term.D)}
@@ -123,7 +125,7 @@ def _term(path: str, term: Any) -> dict[str, Any]:
 
 
 def _direction(unit: np.ndarray) -> list[float]:
-    """A multiple of a unit vector that the objects normalise to the very same bits; dividing twice can move the last."""
+    """A multiple of a unit vector that is normalised to the very same bits: dividing twice can move the last."""
     for k in range(1000):
         multiple = unit * (1 + k / 64)
         if np.array_equal(multiple / np.linalg.norm(multiple), unit):

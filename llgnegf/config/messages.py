@@ -43,9 +43,10 @@ def shown(value: Any) -> str:
 
 def nearest(name: str, known: Iterable[str]) -> str | None:
     """The known name that `name` was probably meant to be."""
-    matches = difflib.get_close_matches(name.lower(), list(known), n=1, cutoff=0.6)
+    known = list(known)
+    matches = difflib.get_close_matches(name.lower(), known, n=1, cutoff=0.6)
     exact = [k for k in known if k.lower() == name.lower()]
-    return (exact or matches or [None])[0]
+    return next(iter(exact + matches), None)
 
 
 def unknown_key(path: Path, table: type[Table]) -> str:
@@ -76,6 +77,8 @@ def wrong_value(error: Mapping[str, Any], path: Path, parent: Any, tables: Mappi
     allowed = error["msg"]
     if error["type"] in ("model_type", "model_attributes_type", "dict_type"):
         allowed = "a table"
+    elif error["type"] == "too_short":
+        allowed = "at least one table"
     elif error["type"] in ("tuple_type", "list_type"):
         allowed = f"a list of tables, each headed [[{dotted(path)}]]"
     return f"{dotted(path)}: {shown(error['input'])}; allowed: {allowed}"

@@ -14,12 +14,9 @@ from pydantic import ValidationError
 
 from llgnegf.config.fields import Table
 from llgnegf.config.messages import Path, nearest, path_of, unknown_key, wrong_kind, wrong_value
-from llgnegf.config.schema import SCHEMA_VERSION, Document
+from llgnegf.config.schema import NEVER, SCHEMA_VERSION, Document
 
 D = TypeVar("D", bound=Document)
-
-NEVER = 1e300
-"""Stands for a t_end that cannot be read: no other time is beyond it."""
 
 STAND_INS: dict[str, Any] = {
     "schema_version": SCHEMA_VERSION, "run": {"t_end": NEVER}, "texture": {"kind": "uniform"},
@@ -35,12 +32,14 @@ class Draft:
         data: The input, mended.
         lines: One line for each mistake.
         lost: Tables of which something is missing now, so that nothing may be concluded from their absence.
+        removed: Paths that were left out, with the numbers they have in the file.
         origin: For each array of tables the original numbers of the entries that are left.
     """
 
     data: dict[str, Any]
     lines: list[str] = field(default_factory=list)
     lost: set[str] = field(default_factory=set)
+    removed: set[Path] = field(default_factory=set)
     origin: dict[str, list[int]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -60,22 +59,20 @@ class Draft:
     def remove(self, path: Path) -> None:
         """Leave out the value at `path`, or the whole table or list if it cannot do without."""
         parent = self.at(path[:-1])
+        self.removed.add(self.original(path))
+        self.lost.add(str(path[0]))
         if path == ("run", "t_end"):
-            self.lost.add("run")
             parent["t_end"] = NEVER
         elif isinstance(parent, dict) and len(path) > 1:
             parent.pop(path[-1], None)
         elif len(path) == 1:
             self._remove_table(str(path[0]))
         elif isinstance(parent, list) and len(path) == 2:
-            name, index = str(path[0]), int(path[1])
-            parent[index] = None  # keeps the numbers of the others while several are removed
-            self.lost.add(name)
+            parent[int(path[1])] = None  # keeps the numbers of the others while several are removed
         else:
             self.remove(path[:-1])
 
     def _remove_table(self, name: str) -> None:
-        self.lost.add(name)
         self.data.pop(name, None)
         if name in STAND_INS:
             self.data[name] = copy.deepcopy(STAND_INS[name])

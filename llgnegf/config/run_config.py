@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from llgnegf.config.build import Builder, Problem
-from llgnegf.config.messages import ConfigError
+from llgnegf.config.messages import ConfigError, dotted
 from llgnegf.config.reading import draft_of
 from llgnegf.config.schema import SCHEMA_VERSION, Document
 from llgnegf.config.toml_text import toml_text
@@ -63,7 +63,9 @@ class RunConfig(Document):
         if config is not None:
             builder = Builder(config, frozenset(draft.lost), draft.origin)
             builder.problem()
-            lines = lines + builder.lines
+            # What was left out after a mistake is not to be missed, or judged by its default, a second time.
+            again = tuple(f"{dotted(path)}{end}" for path in draft.removed for end in (":", "."))
+            lines = lines + [line for line in builder.lines if not line.startswith(again)]
         if lines or config is None:
             raise ConfigError(lines)
         return config
@@ -92,7 +94,7 @@ class RunConfig(Document):
         """The problem objects: system, motion or magnet, and the options of the run.
 
         Raises:
-            ConfigError: With a line for each mistake (only for a configuration that was not made by one of the loaders).
+            ConfigError: With a line for each mistake (a configuration from one of the loaders has none).
         """
         builder = Builder(self)
         problem = builder.problem()

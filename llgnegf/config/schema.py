@@ -14,6 +14,8 @@ from llgnegf.config.moment_tables import EnergyTable, MagnetTable, MotionTable, 
 from llgnegf.config.system_tables import ElectronsTable, LeadTable, SystemTable
 
 SCHEMA_VERSION = 1
+NEVER = 1e300
+"""Stands for a t_end that cannot be read: no other time is beyond it."""
 
 
 def _one_of(*names: str) -> Allowed:
@@ -44,7 +46,9 @@ class SweepTable(Table):
     """
 
     mode: Annotated[Literal["grid", "list"], _one_of("grid", "list")] = "grid"
-    workers: Annotated[Annotated[int, Field(ge=1)] | None, Allowed("an integer >= 1 (left out: one for each core)")] = None
+    workers: Annotated[
+        Annotated[int, Field(ge=1)] | None, Allowed("an integer >= 1 (left out: one for each core)")
+    ] = None
     parameters: Annotated[
         dict[str, Annotated[tuple[Any, ...], Field(min_length=1), ListOf]],
         Field(min_length=1),

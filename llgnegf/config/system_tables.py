@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import Tag
+from pydantic import Field, Tag
 
 from llgnegf.config.drive_tables import Driven
 from llgnegf.config.fields import (
@@ -15,8 +15,8 @@ from llgnegf.config.fields import (
     Electronvolt,
     Integer,
     ListOf,
-    Numbers,
     NumberOfSites,
+    Numbers,
     PerBondElectronvolt,
     PerSiteElectronvolt,
     Table,
@@ -137,7 +137,7 @@ class ChannelLeadTable(ReservoirTable):
     """[[lead]], kind = "channels": `llgnegf.Lead`, e.g. a magnetic lead."""
 
     kind: Literal["channels"]
-    channel: Annotated[tuple[ChannelTable, ...], ListOf]
+    channel: Annotated[tuple[ChannelTable, ...], Field(min_length=1), ListOf]
 
 
 LeadTable = Annotated[

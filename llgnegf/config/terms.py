@@ -11,6 +11,7 @@ import numpy as np
 import scipy.sparse as sp
 
 from llgnegf._checks import Problems
+from llgnegf.config.fields import plain
 from llgnegf.config.moment_tables import SlonczewskiTable
 from llgnegf.config.system_tables import ChainLeadTable, ChannelLeadTable, MatrixTable, TabulatedLeadTable
 from llgnegf.drives import Drive
@@ -27,11 +28,6 @@ from llgnegf.magnetism.energies import (
 )
 from llgnegf.magnetism.torques import SlonczewskiTorque, SpinTransferTorque, ZhangLiTorque
 from llgnegf.spectra import ChainSpectrum, TabulatedSpectrum, WideBandSpectrum
-
-
-def plain(value: Any) -> Any:
-    """Tuples as lists: some objects take a tuple for something else."""
-    return [plain(v) for v in value] if isinstance(value, tuple) else value
 
 
 def matrix_of(table: MatrixTable) -> sp.csr_array:

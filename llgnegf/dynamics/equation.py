@@ -20,7 +20,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from llgnegf.dynamics.kernel import electronic_rhs
+from llgnegf.dynamics.kernel import electronic_rhs, pack_constants
 from llgnegf.dynamics.layout import Layout
 from llgnegf.poles.channels import PoleSystem
 from llgnegf.units import HBAR
@@ -51,8 +51,8 @@ class ElectronArrays:
         channels = poles.channels
         self.n = 2 * system.n_sites
         self.n_leads = len(system.leads)
-        self.ham = csr_planes(system.electrons.hamiltonian)
-        self.vectors = _sparse_rows([c.vector for c in channels], self.n)
+        ham = csr_planes(system.electrons.hamiltonian)
+        vectors = _sparse_rows([c.vector for c in channels], self.n)
         chi = _joined([c.energies for c in channels])
         b = _joined([c.weights for c in channels])
         s = np.sqrt(np.abs(b))
@@ -60,7 +60,7 @@ class ElectronArrays:
         offset = np.cumsum([0] + [c.energies.size for c in channels])
         self.chi, self.kappa, self.s, self.offset = chi, kappa, s, offset
         self.mode_channel = np.repeat(np.arange(len(channels)), np.diff(offset))
-        self.modes = (offset, *_planes(chi), *_planes(kappa), s)
+        modes = (offset, *_planes(chi), *_planes(kappa), s)
         mu = system.chemical_potentials() - system.voltages()
         z, c, f, first = [], [], [], [0]
         for channel in channels:
@@ -72,11 +72,13 @@ class ElectronArrays:
             first.append(first[-1] + zq.size)
         self.z, self.c, self.first = _joined(z), _joined(c), np.array(first)
         self.vector_channel = np.repeat(np.arange(len(channels)), np.diff(self.first))
-        self.fermi = (self.first, *_planes(self.z), *_planes(self.c))
+        fermi = (self.first, *_planes(self.z), *_planes(self.c))
         self.d = (b * _joined(f) / s).conj()
-        self.source = _planes(self.d)
         self.wide = np.array([channel.wide_band for channel in channels], dtype=float)
         self.lead = np.array([channel.lead for channel in channels], dtype=np.int64)
+        self.integers, self.numbers = pack_constants(
+            ham, vectors, modes, fermi, self.wide, _planes(self.d), self.lead
+        )
 
 
 class Equation:
@@ -96,7 +98,8 @@ class Equation:
         self.arrays = ElectronArrays(poles)
         a = self.arrays
         self.layout = Layout(a.n, a.chi.size, a.z.size, n_moments, a.n_leads)
-        self._work = np.zeros((4, a.lead.size, self.layout.columns))
+        self._n_complex, self._outflow_start = self.layout.n_complex, self.layout.size - 5 * a.n_leads
+        self._scratch = np.zeros(a.chi.size + a.z.size + 4 * a.lead.size * self.layout.columns)
         self._minus_j = -np.asarray(self.system.electrons.j_sd, dtype=float)[:, None]
         self._time_dependent = any(callable(lead.voltage) for lead in self.system.leads)
         self._voltage = self.system.voltages(0.0)[a.lead]
@@ -119,11 +122,11 @@ class Equation:
         """The electronic part of the derivative, and the outflow into the leads."""
         self.evaluations += 1
         a = self.arrays
-        real, imag = self.layout.electrons(state)
-        d_real, d_imag = self.layout.electrons(derivative)
+        size, end = self._n_complex, self._outflow_start
         electronic_rhs(
-            a.n, a.ham, self._minus_j * moments, a.vectors, a.modes, a.fermi, a.wide, a.source, a.lead,
-            self.channel_voltages(tau), self._work, real, imag, d_real, d_imag, self.layout.outflow(derivative),
+            a.integers, a.numbers, self._minus_j * moments, self.channel_voltages(tau), self._scratch,
+            state[:size], state[size : 2 * size], derivative[:size], derivative[size : 2 * size],
+            derivative[end:].reshape(a.n_leads, 5),
         )  # fmt: skip
 
     def stiff_rates(self) -> np.ndarray:

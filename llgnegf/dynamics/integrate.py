@@ -35,19 +35,24 @@ class Progress:
 
 
 @nb.njit(cache=True)
+def _add(w, x, y):  # type: ignore[no-untyped-def]
+    """y += w x."""
+    for i in range(x.size):
+        y[i] += w * x[i]
+
+
+@nb.njit(cache=True)
 def _combine(y, stages, weights, step, out):  # type: ignore[no-untyped-def]
     """out = y + step * sum_j weights_j stages_j, block by block so that each block stays in cache."""
     size = y.size
     block = 2048
     for start in range(0, size, block):
-        stop = min(start + block, size)
-        out[start:stop] = y[start:stop]
+        here = slice(start, min(start + block, size))
+        part = out[here]
+        part[:] = y[here]
         for j in range(weights.size):
             if weights[j] != 0.0:
-                w = step * weights[j]
-                row = stages[j]
-                for i in range(start, stop):
-                    out[i] += w * row[i]
+                _add(step * weights[j], stages[j, here], part)
 
 
 @nb.njit(cache=True)
@@ -58,15 +63,13 @@ def _largest(stages, weights, low, high):  # type: ignore[no-untyped-def]
     buffer = np.empty(block)
     for start in range(low, high, block):
         stop = min(start + block, high)
-        buffer[:] = 0.0
+        part = buffer[: stop - start]
+        part[:] = 0.0
         for j in range(weights.size):
             if weights[j] != 0.0:
-                w = weights[j]
-                row = stages[j]
-                for i in range(start, stop):
-                    buffer[i - start] += w * row[i]
-        for i in range(stop - start):
-            value = abs(buffer[i])
+                _add(weights[j], stages[j, start:stop], part)
+        for i in range(part.size):
+            value = abs(part[i])
             if not value <= largest:
                 largest = value
     return largest

@@ -214,9 +214,10 @@ class ResponseTensors:
         """
         frame = RotatingFrame(self.system, self.moments, energy, axis, tolerance=self.tolerance)
         parts = frame.decompose()
-        spins = [spin_density(rho) for rho in (parts.geometric, parts.sea, parts.surface)]
+        geometric, sea, surface = (spin_density(rho) for rho in (parts.geometric, parts.sea, parts.surface))
         response = self.spin_density_change(frame.velocity)
-        return PrecessionComparison(response, *spins, float(np.abs(response - sum(spins)).max()))
+        difference = float(np.abs(response - (geometric + sea + surface)).max())
+        return PrecessionComparison(response, geometric, sea, surface, difference)
 
     def _velocity(self, velocity: Any) -> np.ndarray:
         problems = Problems("ResponseTensors")
@@ -248,7 +249,8 @@ class ResponseTensors:
         sites = np.arange(self.system.n_sites)
         distance = np.abs(sites[:, None] - sites)
         reach = self.system.n_sites if self.max_distance is None else self.max_distance
-        return np.nonzero(distance <= reach)
+        i, j = np.nonzero(distance <= reach)
+        return i, j
 
     @cached_property
     def _device(self) -> StaticDevice:

@@ -1,0 +1,206 @@
+"""SlowSimulation: a run of slow moments that can be advanced row by row, stored and continued with identical bits.
+
+The counterpart of `llgnegf.simulate.Simulation` without the electrons' memory: same rows, columns and checkpoints.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from llgnegf._checks import Problems
+from llgnegf.error_budget import estimate_errors
+from llgnegf.magnetism.magnet import Magnet
+from llgnegf.poles.channels import PoleSystem, expand
+from llgnegf.result import ErrorEstimate, Variable
+from llgnegf.slow.adiabatic import RESPONSES, SlowEquation
+from llgnegf.slow.integration import Adaptive, FixedStep
+from llgnegf.slow.langevin import Langevin, check_noise
+from llgnegf.slow.recorder import SlowRecorder
+from llgnegf.slow.tensors import ContourTensors, LevelTensors, PoleTensors, SlowElectrons, check_equilibrium
+from llgnegf.system import OpenSystem
+
+COUPLING_SHARE, FERMI_SHARE, STEP_SHARE, SURFACE_SHARE = 1.0, 0.1, 0.1, 0.1
+"""Shares of rtol, as in a full run: lead kernels, Fermi function, one step's error; and the Fermi-surface sums."""
+
+
+class SlowSimulation:
+    """Moments with electrons that follow at first order in the velocities, with or without thermal noise.
+
+    Args:
+        system: The open system, its leads in a common static equilibrium; None for moments alone.
+        magnet: The moments.
+        t_end, save_every: End of the run and time between rows in fs.
+        rtol: Accuracy asked for, shared out as in a full run.
+        step: Fixed time step in fs (rows are reached in equal steps no longer than it); None is adaptive with
+            interpolation between the steps (DOP853 and its interpolant of order 7).
+        response: Which tensors act: any of "geometric", "friction"; () is the adiabatic torque alone.
+        temperature: kT of the thermal noise in eV (equal to system.kT with electrons); 0 is without noise.
+        seed: Key of the random stream, an integer >= 0; None without noise.
+        observables: "adiabatic" adds adiabatic spin density and torque, and the nonadiabatic torque.
+        copies: Independent copies that are carried along (rows show the first one).
+
+    Raises:
+        ValueError: One line for each argument that is not of this kind; leads that are biased among them.
+        IntegrationStopped: By `rows`, when a step falls below round-off.
+    """
+
+    def __init__(
+        self,
+        system: OpenSystem | None,
+        magnet: Magnet,
+        *,
+        t_end: float,
+        save_every: float = 1.0,
+        rtol: float = 1e-6,
+        step: float | None = None,
+        response: Sequence[str] = RESPONSES,
+        temperature: float = 0.0,
+        seed: int | None = None,
+        observables: Sequence[str] = (),
+        copies: int = 1,
+    ) -> None:
+        options = {
+            "t_end": t_end, "save_every": save_every, "rtol": rtol, "step": step, "response": response,
+            "temperature": temperature, "seed": seed, "observables": observables, "copies": copies,
+        }  # fmt: skip
+        _check(system, magnet, options)
+        self.system, self.motion, self.rtol = system, magnet, rtol
+        self.times = _save_times(t_end, save_every)
+        self.row = 0
+        self.poles: PoleSystem | None = None
+        self.equation = SlowEquation(magnet, self._electrons(), tuple(response))
+        self._recorder = SlowRecorder(self.equation, system, tuple(observables))
+        start = np.array(magnet.moments, dtype=float)
+        self._integration: Adaptive | FixedStep
+        if step is None:
+            self._integration = Adaptive(self.equation, start, STEP_SHARE * rtol)
+        else:
+            noise = None
+            if temperature > 0:
+                assert seed is not None
+                noise = Langevin(self.equation, np.repeat(start[None], copies, axis=0), temperature, seed)
+            self._integration = FixedStep(self.equation, start, step, noise)
+
+    def _electrons(self) -> SlowElectrons | None:
+        system, rtol = self.system, self.rtol
+        if system is None:
+            return None
+        if system.is_closed:
+            return LevelTensors(system)
+        if system.kT == 0:
+            return ContourTensors(system, SURFACE_SHARE * rtol)
+        self.poles = expand(system, COUPLING_SHARE * rtol, FERMI_SHARE * rtol, tail_tolerance=rtol)
+        return PoleTensors(self.poles, SURFACE_SHARE * rtol)
+
+    @property
+    def variables(self) -> dict[str, Variable]:
+        """The columns of a row."""
+        return self._recorder.variables
+
+    @property
+    def coordinates(self) -> dict[str, list[Any]]:
+        """Labels of the dims site and component."""
+        return self._recorder.coordinates
+
+    @property
+    def state(self) -> np.ndarray:
+        """The moments at the last row, (3N,) (all copies one after another)."""
+        return self._integration.moments.ravel()
+
+    @property
+    def density_matrix(self) -> np.ndarray | None:
+        """None: only the spins are followed to first order (see `ResponseTensors`)."""
+        return None
+
+    @property
+    def statistics(self) -> dict[str, float]:
+        """Configurations evaluated and steps so far, sizes of the sums."""
+        fermi = None if self.poles is None else self.poles.fermi
+        nodes = getattr(self.equation.electrons, "surface_nodes", 0)
+        return {
+            "right_hand_sides": self.equation.evaluations, "accepted_steps": self._integration.accepted,
+            "rejected_steps": self._integration.rejected, "fermi_poles": 0 if fermi is None else fermi.eta.size,
+            "fermi_surface_nodes": nodes,
+        }  # fmt: skip
+
+    def advance_to(self, row: int) -> np.ndarray:
+        """Advance to the save time number `row`; the moments there, (copies, N, 3)."""
+        return self._integration.moments_at(float(self.times[row]))
+
+    def rows(self) -> Iterator[tuple[int, dict[str, np.ndarray]]]:
+        """Advance to each save time in turn; yields the row's index and its columns."""
+        while self.row < self.times.size:
+            moments = self.advance_to(self.row)[0]
+            columns = self._recorder.row(float(self.times[self.row]), moments)
+            self.row += 1
+            yield self.row - 1, columns
+
+    def checkpoint(self) -> dict[str, Any]:
+        """Everything that a later `restore` needs to go on with the same bits, as arrays and numbers."""
+        return {"row": self.row, "evaluations": self.equation.evaluations, **self._integration.checkpoint()}
+
+    def restore(self, checkpoint: Mapping[str, Any]) -> None:
+        """Continue from what `checkpoint` gave in a run of the same problem.
+
+        Raises:
+            ValueError: If the checkpoint is of another problem (its state has another size).
+        """
+        size = np.size(checkpoint["state"])
+        if size != self.state.size:
+            raise ValueError(f"checkpoint.state: {size} numbers; allowed: {self.state.size} as in this problem")
+        self.row = int(checkpoint["row"])
+        self.equation.evaluations = int(checkpoint["evaluations"])
+        self._integration.restore(checkpoint)
+
+    @cached_property
+    def _expansion_errors(self) -> dict[str, ErrorEstimate]:
+        if self.system is not None and self.system.kT == 0 and not self.system.is_closed:
+            exact = ErrorEstimate(0.0, "kT = 0: exact leads and Fermi function on a contour")
+            return {"coupling_poles": exact, "fermi_poles": exact}
+        return estimate_errors(self.poles, np.array(self.motion.moments, dtype=float))
+
+    def error_budget(self) -> dict[str, ErrorEstimate]:
+        """Coupling poles, Fermi poles, Fermi-surface sums and time step, each a number with what it bounds."""
+        budget = dict(self._expansion_errors)
+        tolerance = getattr(self.equation.electrons, "tolerance", 0.0)
+        budget["fermi_surface"] = ErrorEstimate(
+            tolerance, "error allowed in the Fermi-surface part of delta<s>/(hbar J dM/dt), in 1/eV^2"
+        )
+        budget["time_step"] = self._integration.error()
+        return budget
+
+
+def _save_times(t_end: float, save_every: float) -> np.ndarray:
+    """0, save_every, 2 save_every ... and t_end, in fs."""
+    from llgnegf.simulate import _save_times as save_times  # not at import: simulate imports this package
+
+    return save_times(t_end, save_every)
+
+
+def _check(system: Any, magnet: Any, options: dict[str, Any]) -> None:
+    problems = Problems("simulate")
+    problems.check(system is None or isinstance(system, OpenSystem), "system", system, "an OpenSystem, or None")
+    if problems.check(isinstance(magnet, Magnet), "motion", magnet, "a Magnet: slow electrons answer free moments"):
+        if isinstance(system, OpenSystem):
+            sites = f"{system.n_sites}, one for each site of the electrons"
+            problems.check(magnet.n_sites == system.n_sites, "motion", f"{magnet.n_sites} moments", sites)
+    if isinstance(system, OpenSystem):
+        check_equilibrium(problems, system)
+    t_end = problems.number("t_end", options["t_end"], "a finite number > 0, in fs", lambda t: t > 0)
+    problems.number("save_every", options["save_every"], "a number > 0 and <= t_end, in fs", lambda t: 0 < t <= t_end)
+    problems.number("rtol", options["rtol"], "1e-12 <= rtol <= 1e-2", lambda r: 1e-12 <= r <= 1e-2)
+    if options["step"] is not None:
+        problems.number("step", options["step"], "None (adaptive) or a number > 0, in fs", lambda h: h > 0)
+    response = options["response"]
+    names = isinstance(response, Sequence) and not isinstance(response, str) and set(response) <= set(RESPONSES)
+    problems.check(names, "response", response, "any of 'geometric' and 'friction' in a tuple; () for none")
+    unknown = set(options["observables"]) - ({"adiabatic"} if isinstance(system, OpenSystem) else set())
+    problems.check(not unknown, "observables", sorted(unknown), "'adiabatic', with electrons")
+    problems.integer("copies", options["copies"], "an integer >= 1", lambda n: n >= 1)
+    if names:
+        check_noise(problems, system, magnet, options)
+    problems.raise_all()

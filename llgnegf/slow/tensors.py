@@ -11,7 +11,7 @@ the friction stays positive. Its step is halved until two sums agree.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
@@ -51,6 +51,10 @@ class Slow:
 
 class SlowElectrons(Protocol):
     """Electrons that follow moments at first order."""
+
+    @property
+    def j_sd(self) -> np.ndarray:
+        """sd coupling in eV, (N,)."""
 
     def __call__(self, moments: np.ndarray, friction: bool, geometric: bool) -> Slow:
         """Everything for the moments (B, N, 3)."""
@@ -198,14 +202,14 @@ class PoleTensors:
 class LevelTensors:
     """Closed system: discrete levels, no friction; the Berry curvature of the filled levels.
 
-        geometric_{ia,jb} = 2 hbar J_i J_j sum_{n<m} (f_n - f_m)/(e_n - e_m)^2 Im[<m|sigma_ia|n><n|sigma_jb|m>] (-1)
+        geometric_{ia,jb} = i hbar J_i J_j sum_nm (f_n - f_m)/(e_n - e_m)^2 <m|sigma_ia|n><n|sigma_jb|m>
     """
 
     system: OpenSystem
-    j_sd: np.ndarray = field(init=False)
 
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "j_sd", np.asarray(self.system.electrons.j_sd, dtype=float))
+    @property
+    def j_sd(self) -> np.ndarray:
+        return np.asarray(self.system.electrons.j_sd, dtype=float)
 
     def __call__(self, moments: np.ndarray, friction: bool, geometric: bool) -> Slow:
         energies, states = self._levels(moments)
@@ -257,6 +261,7 @@ class ContourTensors:
 
     def __init__(self, system: OpenSystem, tolerance: float) -> None:
         self.system, self.tolerance = system, tolerance
+        self.j_sd = np.asarray(system.electrons.j_sd, dtype=float)
 
     def __call__(self, moments: np.ndarray, friction: bool, geometric: bool) -> Slow:
         from llgnegf.observables import charge_density, spin_density

@@ -1,0 +1,149 @@
+"""Equation of motion of slow moments: LLG with the adiabatic torque, friction and geometric tensors of the electrons.
+
+The deterministic part of `langevin`, and the right-hand side that `simulation` integrates.
+
+    dM_i/dt = -p_i M_i x h_i + lambda_i M_i x dM_i/dt + p_i T_ext,     p = g/mu_M,
+    h_i     = -dH/dM_i + J_i <s_i>_ad - sum_j [(friction + geometric) dM/dt]_i          (eV, conjugate to M_i)
+is linear in dM/dt: with X_i v = M_i x v and a = -p M x (-dH/dM + J <s>_ad) + p T_ext,
+    [1 - X (lambda + p (friction + geometric))] dM/dt = a.
+Every term of it is normal to M, so the solution is tangential without further projection. For |M| != 1 inside a stage
+everything is taken at M/|M|: the length is a constant of the motion. The free energy F = H + Omega falls at the rate
+dM/dt.(friction + lambda/p).dM/dt when nothing depends on time; the geometric tensor, antisymmetric, does no work.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from llgnegf.magnetism.magnet import CompiledMagnet, Magnet
+from llgnegf.slow.tensors import Slow, SlowElectrons
+from llgnegf.units import HBAR
+
+RESPONSES = ("geometric", "friction")
+VELOCITY_STEP = 1e-4
+"""Time step (fs) of the central difference that gives the velocity of prescribed moments."""
+
+
+@dataclass(frozen=True, eq=False)
+class Instant:
+    """The linear equation for dM/dt of B configurations at one time.
+
+    Attributes:
+        moments: Unit vectors (B, N, 3).
+        force: a of the module's docstring, 1/fs, (B, N, 3); the given velocity of sites that do not obey the LLG.
+        precession: p_i of sites that do and 0 of the others, 1/(eV fs), (N,).
+        damping: lambda_i, (N,).
+        matrix: 1 - X (lambda + p (friction + geometric)), (B, 3N, 3N); None without electrons: solved site by site.
+        electrons: What the electrons gave; None without them.
+    """
+
+    moments: np.ndarray
+    force: np.ndarray
+    precession: np.ndarray
+    damping: np.ndarray
+    matrix: np.ndarray | None
+    electrons: Slow | None
+
+    def velocity(self) -> np.ndarray:
+        """dM/dt in 1/fs, (B, N, 3)."""
+        return self._solve(self.force)
+
+    def answer(self, field: np.ndarray) -> np.ndarray:
+        """R field: dM/dt (1/fs) of a field (eV, conjugate to M) alone, both (B, N, 3); given velocities left out."""
+        return self._solve(-self.precession[:, None] * np.cross(self.moments, field))
+
+    def _solve(self, right: np.ndarray) -> np.ndarray:
+        if self.matrix is not None:
+            return np.linalg.solve(self.matrix, right.reshape(len(right), -1, 1)).reshape(right.shape)
+        damping = np.where(self.precession > 0, self.damping, 0.0)[:, None]
+        return (right + damping * np.cross(self.moments, right)) / (1 + damping**2)
+
+
+class SlowEquation:
+    """The equation of motion of the module's docstring.
+
+    Args:
+        magnet: The moments.
+        electrons: Electrons that follow; None for moments alone.
+        response: Which tensors act: any of "geometric" and "friction"; () is the adiabatic torque alone.
+    """
+
+    def __init__(self, magnet: Magnet, electrons: SlowElectrons | None, response: Sequence[str] = RESPONSES) -> None:
+        self.magnet, self.electrons = magnet, electrons
+        self.compiled: CompiledMagnet = magnet.compile()
+        self.friction, self.geometric = "friction" in response, "geometric" in response
+        self.moving = np.array(self.compiled.moving)
+        self.precession = np.where(self.moving, self.compiled.prefactor, 0.0)
+        self.j_sd = np.zeros(magnet.n_sites) if electrons is None else np.asarray(electrons.j_sd, dtype=float)
+        self.evaluations = 0
+
+    def instant(self, time: float, moments: np.ndarray) -> Instant:
+        """The linear equation at `time` (fs) for moments (B, N, 3)."""
+        self.evaluations += 1
+        m = self.place(time, moments)
+        slow = None
+        field = -self._gradient(m, time)
+        if self.electrons is not None:
+            slow = self.electrons(m, self.friction, self.geometric)
+            field = field + self.j_sd[:, None] * slow.spin
+        force = -self.precession[:, None] * np.cross(m, field)
+        if self.compiled.torques:
+            external = np.stack([self.compiled.external_torque(x, time) for x in m])
+            normal = external - np.sum(external * m, axis=-1, keepdims=True) * m
+            force = force + self.precession[:, None] * normal
+        self._add_given_velocity(force, time)
+        matrix = None if slow is None else self._matrix(m, slow)
+        return Instant(m, force, self.precession, self.compiled.damping, matrix, slow)
+
+    def rate(self, time: float, state: np.ndarray) -> np.ndarray:
+        """dM/dt (3N,) in 1/fs of one configuration (3N,), as ODE solvers ask for it."""
+        return self.instant(time, state.reshape(1, -1, 3)).velocity().ravel()
+
+    def in_hbar(self, tau: float, state: np.ndarray, derivative: np.ndarray) -> None:
+        """dM/d(t/hbar) into `derivative`, as `dynamics.integrate` asks for it."""
+        derivative[:] = HBAR * self.rate(tau * HBAR, state)
+
+    def place(self, time: float, moments: np.ndarray) -> np.ndarray:
+        """Unit vectors (B, N, 3), those that are prescribed in the place of `time` (fs)."""
+        m = moments / np.linalg.norm(moments, axis=-1, keepdims=True)
+        if self.compiled.prescribed is not None:
+            for one in m:
+                self.compiled.place(time, one)
+        return m
+
+    def _gradient(self, m: np.ndarray, time: float) -> np.ndarray:
+        """dH/dM (eV), (B, N, 3)."""
+        energy = self.compiled.energy
+        if len(m) == 1:
+            return energy.gradient(m[0], time)[None]
+        quadratic = (energy.matrix @ m.reshape(len(m), -1).T).T.reshape(m.shape)
+        gradient = quadratic - energy.linear(time)
+        if len(energy.cubic_constants):
+            crystal = np.einsum("cab,nib->ncia", energy.cubic_axes, m)
+            square = crystal**2
+            others = square.sum(axis=-1, keepdims=True) - square
+            slope = 2 * energy.cubic_constants[..., None] * crystal * others
+            gradient = gradient + np.einsum("cab,ncia->nib", energy.cubic_axes, slope)
+        return gradient
+
+    def _add_given_velocity(self, force: np.ndarray, time: float) -> None:
+        if self.compiled.prescribed is None:
+            return
+        sites, function = self.compiled.prescribed
+        before = max(time - VELOCITY_STEP, 0.0)
+        after = time + VELOCITY_STEP
+        change = np.asarray(function(after), dtype=float) - np.asarray(function(before), dtype=float)
+        force[:, list(sites)] = change / (after - before)
+
+    def _matrix(self, m: np.ndarray, slow: Slow) -> np.ndarray:
+        batch, n, _ = m.shape
+        tensor = slow.friction + slow.geometric
+        acting = self.precession[:, None, None] * tensor.reshape(batch, n, 3, 3 * n)
+        sites = np.arange(n)
+        damping = np.where(self.moving, self.compiled.damping, 0.0)
+        acting.reshape(batch, n, 3, n, 3)[:, sites, :, sites, :] += damping[:, None, None, None] * np.eye(3)
+        crossed = np.cross(m[:, :, :, None], acting, axisa=2, axisb=2, axisc=2)
+        return np.eye(3 * n) - crossed.reshape(batch, 3 * n, 3 * n)

@@ -1,0 +1,170 @@
+"""How slow moments are carried on: adaptive with interpolation between the steps, or with a fixed step and noise.
+
+Both continue from a checkpoint with the same bits.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from scipy.integrate import DOP853
+
+from llgnegf.dynamics.integrate import IntegrationStopped
+from llgnegf.result import ErrorEstimate
+from llgnegf.slow.adiabatic import SlowEquation
+from llgnegf.slow.langevin import Langevin
+
+FIRST_ANGLE = 0.02
+"""Angle (rad) that the fastest moment turns in the first step tried."""
+
+
+class Adaptive:
+    """DOP853 (E. Hairer, S. P. Norsett, G. Wanner) in the moments' own time scale, with its interpolant of order 7.
+
+    Rows cost no steps: a step is as long as the error allows, and rows inside it are interpolated.
+
+    Args:
+        equation: The equation of motion.
+        moments: Start, (N, 3).
+        tolerance: Root mean square local error of the components in one step.
+    """
+
+    def __init__(self, equation: SlowEquation, moments: np.ndarray, tolerance: float) -> None:
+        self.equation, self.tolerance = equation, tolerance
+        self.accepted, self.rejected = 0, 0
+        self._started = 0
+        self._solver = self._new_solver(0.0, moments.ravel(), None)
+        self._from, self._begin = 0.0, moments.ravel().copy()
+        self._polynomial = np.zeros((7, moments.size))
+        self._now = moments[None].copy()
+
+    @property
+    def moments(self) -> np.ndarray:
+        """The moments last asked for, (1, N, 3)."""
+        return self._now
+
+    def moments_at(self, time: float) -> np.ndarray:
+        """M at `time` (fs), not before the last one asked for, (1, N, 3)."""
+        while self._solver.t < time:
+            self._advance()
+        length = self._solver.t - self._from
+        x = (time - self._from) / length if length > 0 else 0.0
+        state = np.zeros_like(self._begin)
+        for k, row in enumerate(self._polynomial[::-1]):
+            state = (state + row) * (x if k % 2 == 0 else 1 - x)
+        self._now = self.equation.place(time, (state + self._begin).reshape(1, -1, 3))
+        return self._now
+
+    def checkpoint(self) -> dict[str, Any]:
+        """All that `restore` needs."""
+        s = self._solver
+        return {
+            "state": self._now.ravel().copy(), "time": float(s.t), "end": s.y.copy(), "slope": s.f.copy(),
+            "step": float(s.h_abs), "from": self._from, "begin": self._begin.copy(),
+            "polynomial": self._polynomial.copy(), "accepted": self.accepted, "rejected": self.rejected,
+        }  # fmt: skip
+
+    def restore(self, checkpoint: Mapping[str, Any]) -> None:
+        """Continue from what `checkpoint` gave."""
+        evaluations = self.equation.evaluations
+        self._solver = self._new_solver(float(checkpoint["time"]), np.array(checkpoint["end"]), 1.0)
+        self._solver.f, self._solver.h_abs = np.array(checkpoint["slope"]), float(checkpoint["step"])
+        self.equation.evaluations = evaluations
+        self._from, self._begin = float(checkpoint["from"]), np.array(checkpoint["begin"])
+        self._polynomial = np.array(checkpoint["polynomial"])
+        self._now = np.array(checkpoint["state"]).reshape(1, -1, 3)
+        self.accepted, self.rejected = int(checkpoint["accepted"]), int(checkpoint["rejected"])
+
+    def error(self) -> ErrorEstimate:
+        """The time step's entry of the error budget."""
+        return ErrorEstimate(
+            self.tolerance * self.accepted, "sum of the local errors allowed: error of any moment component, as long "
+            "as deviations do not grow",
+        )  # fmt: skip
+
+    def _new_solver(self, time: float, state: np.ndarray, step: float | None) -> DOP853:
+        if step is None:
+            fastest = float(np.abs(self.equation.rate(time, state)).max())
+            step = FIRST_ANGLE / fastest if fastest > 1e-12 else 1.0
+        return DOP853(
+            self.equation.rate, time, state, np.inf, first_step=step, rtol=1e-14, atol=self.tolerance
+        )
+
+    def _advance(self) -> None:
+        self._from, self._begin = float(self._solver.t), self._solver.y.copy()
+        before = self.equation.evaluations
+        message = self._solver.step()
+        if self._solver.status == "failed" or not np.isfinite(self._solver.y).all():
+            raise IntegrationStopped(f"stopped at t = {self._solver.t:.6g} fs: moments: {message or 'not finite'}")
+        self.accepted += 1
+        self.rejected += (self.equation.evaluations - before) // 12 - 1
+        self._polynomial = np.array(self._solver.dense_output().F)
+
+
+class FixedStep:
+    """Equal steps no longer than `step` between rows: Heun's rotation with noise, or without it of order 4.
+
+    Args:
+        equation: The equation of motion.
+        moments: Start, (N, 3).
+        step: Longest step in fs.
+        noise: The Langevin stepper that carries all copies; None without noise.
+    """
+
+    def __init__(self, equation: SlowEquation, moments: np.ndarray, step: float, noise: Langevin | None) -> None:
+        self.equation, self.length, self.noise = equation, step, noise
+        self.accepted, self.rejected = 0, 0
+        self.time = 0.0
+        self._own = moments[None].copy()
+
+    @property
+    def moments(self) -> np.ndarray:
+        """The moments of all copies, (B, N, 3)."""
+        return self._own if self.noise is None else self.noise.moments
+
+    def moments_at(self, time: float) -> np.ndarray:
+        """M at `time` (fs), not before the last one asked for, (B, N, 3)."""
+        span = time - self.time
+        if span > 0:
+            count = max(1, int(np.ceil(span / self.length * (1 - 1e-9))))
+            for k in range(count):
+                self._step(self.time + span * (k / count), span / count)
+            self.time = time
+            if not np.isfinite(self.moments).all():
+                raise IntegrationStopped(f"stopped at t = {time:.6g} fs: moments are not finite; take a smaller step")
+        return self.moments.copy()
+
+    def checkpoint(self) -> dict[str, Any]:
+        """All that `restore` needs; the number of steps is the position in the random stream."""
+        return {"state": self.moments.ravel().copy(), "time": self.time, "accepted": self.accepted}
+
+    def restore(self, checkpoint: Mapping[str, Any]) -> None:
+        """Continue from what `checkpoint` gave."""
+        moments = np.array(checkpoint["state"]).reshape(self.moments.shape)
+        self.time, self.accepted = float(checkpoint["time"]), int(checkpoint["accepted"])
+        if self.noise is None:
+            self._own = moments
+        else:
+            self.noise.moments, self.noise.steps = moments, self.accepted
+
+    def error(self) -> ErrorEstimate:
+        """The time step's entry of the error budget."""
+        return ErrorEstimate(float("nan"), "not estimated with a fixed step; repeat with half the step")
+
+    def _step(self, time: float, length: float) -> None:
+        if self.noise is not None:
+            self.noise.step(time, length)
+        else:
+            self._own = self._runge_kutta(time, length)
+        self.accepted += 1
+
+    def _runge_kutta(self, time: float, h: float) -> np.ndarray:
+        """Classical fourth-order step, normalised (M is a constant of the exact motion's length)."""
+        m = self._own
+        k1 = self.equation.instant(time, m).velocity()
+        k2 = self.equation.instant(time + h / 2, m + h / 2 * k1).velocity()
+        k3 = self.equation.instant(time + h / 2, m + h / 2 * k2).velocity()
+        k4 = self.equation.instant(time + h, m + h * k3).velocity()
+        return self.equation.place(time + h, m + h / 6 * (k1 + 2 * k2 + 2 * k3 + k4))
