@@ -77,7 +77,7 @@ def derive_geometric_torque() -> GeometricTorque:
 
 @cache
 def limits() -> dict[str, Any]:
-    """T_phi of Eq. (4): hbar omega sin(theta)/2 for Gamma' -> 0 (isolated moment) and J_sd -> oo, 0 for Gamma' -> oo."""
+    """T_phi of Eq. (4): hbar omega sin(theta)/2 for Gamma' -> 0 (closed) and J_sd -> oo, 0 for Gamma' -> oo."""
     torque = derive_geometric_torque().torque
     return {
         "closed": sp.simplify(sp.limit(torque, GAMMA, 0, "+")),

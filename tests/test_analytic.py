@@ -77,7 +77,8 @@ def test_closed_forms_of_one_moment():
 
 
 @pytest.mark.parametrize(
-    ("name", "value"), [("j_sd", 0.0), ("gamma_prime", -1.0), ("energy", np.nan), ("theta", "x"), ("fermi_energy", None)]
+    ("name", "value"),
+    [("j_sd", 0.0), ("gamma_prime", -1.0), ("energy", np.nan), ("theta", "x"), ("fermi_energy", None)],
 )
 def test_bad_input_is_named(name, value):
     arguments = {"j_sd": 1.0, "gamma_prime": 1.0, "energy": 0.1, "theta": 0.1} | {name: value}

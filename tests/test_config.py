@@ -141,7 +141,7 @@ ONE_MISTAKE: list[tuple[dict[str, Any], dict[str, Any], str]] = [
     (BASE, {"run.observables": "adiabatic"}, "run.observables: 'adiabatic'; allowed: a list"),
     (BASE, {"run.observables": ["charge"]}, "run.observables: ['charge']"),
     (BASE, {"run.start": "hot"}, "run.start: 'hot'; allowed: 'thermal', 'steady' or 'partitioned'"),
-    (BASE, {"run.integrator": "euler"}, "run.integrator: 'euler'; allowed: 'dop853' or 'rk4'"),
+    (BASE, {"run.integrator": "euler"}, "run.integrator: 'euler'; allowed: 'auto', 'dop853', 'rk4' or 'ark5'"),
     # NaN, inf, sign
     (BASE, {"run.t_end": NAN}, "run.t_end: nan"),
     (BASE, {"run.t_end": INF}, "run.t_end: inf"),
@@ -365,7 +365,7 @@ runs = st.fixed_dictionaries(
     {"t_end": positive},
     optional={
         "save_every": finite, "rtol": finite, "start": st.sampled_from(["thermal", "steady", "partitioned"]),
-        "integrator": st.sampled_from(["dop853", "rk4"]), "step": finite, "observables": st.just(("adiabatic",)),
+        "integrator": st.sampled_from(["auto", "dop853", "rk4"]), "step": finite, "observables": st.just(("adiabatic",)),
         "checkpoint_every": positive, "electrons": st.just("full"), "seed": st.integers(0, 2**70),
     },
 )  # fmt: skip

@@ -141,7 +141,7 @@ def test_spin_motive_force_in_both_unit_systems():
 
 
 def test_spin_motive_force_profile_of_a_wide_neel_wall():
-    """Continuum: M = (0, sech u, tanh u), w about z: [dM/dt x dM/dz]_z = -w M_y dM_y/dz... = -w sech(u) d sech(u)/dz."""
+    """Continuum: M = (0, sech u, tanh u), w about z: [dM/dt x dM/dz]_z = -w sech(u) d sech(u)/dz."""
     width, energy = 20.0, 1e-3
     wall = ln.neel_wall(201, 101, width)
     velocity = energy / HBAR * np.cross([0, 0, 1], wall)

@@ -47,6 +47,6 @@ def test_bad_input_is_named(changes, message):
 
 
 def test_all_mistakes_are_named_at_once():
-    with pytest.raises(ValueError) as caught:
+    with pytest.raises(ValueError, match="OpenSystem") as caught:
         ln.OpenSystem(ln.chain(2), [ln.ChainLead(5)], fermi_energy=np.inf, kT=-1.0)
     assert len(str(caught.value).splitlines()) == 3

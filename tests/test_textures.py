@@ -73,6 +73,6 @@ def test_bad_input_is_named(call, message):
 
 
 def test_all_mistakes_are_named_at_once():
-    with pytest.raises(ValueError) as caught:
+    with pytest.raises(ValueError, match="bloch_wall") as caught:
         ln.bloch_wall(0, "a", -1)
     assert len(str(caught.value).splitlines()) == 3

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
@@ -29,10 +29,13 @@ from llgnegf.config.schema import NEVER, Document
 from llgnegf.config.system_tables import MatrixTable
 from llgnegf.config.terms import energy_term, lead_of, matrix_of, torque_of
 from llgnegf.electrons import Electrons, chain
-from llgnegf.magnetism.magnet import Magnet
 from llgnegf.magnetism.motion import Frozen, Precession
+from llgnegf.run_options import check_method, check_start, check_times
 from llgnegf.system import OpenSystem
 from llgnegf.textures import bloch_wall, cone, neel_wall, uniform
+
+if TYPE_CHECKING:
+    from llgnegf.magnetism.magnet import Magnet
 
 T = TypeVar("T")
 
@@ -88,7 +91,7 @@ class Builder:
         system = self._system(electrons)
         texture = self._texture()
         motion = self._motion(texture)
-        options = self._options(system, motion)
+        options = self._options(system)
         if self.lines or self.lost or motion is None:
             return None
         return Problem(system, motion, options)
@@ -245,6 +248,8 @@ class Builder:
         return not wrong
 
     def _magnet(self, texture: np.ndarray, energies: list[Any], torques: list[Any]) -> Magnet | None:
+        from llgnegf.magnetism.magnet import Magnet  # loads the compiler
+
         table = self.document.magnet
         if table is None or (self.n_sites is None and "magnet" not in self.lost and self._per_site(table)):
             return None
@@ -260,32 +265,22 @@ class Builder:
         """Whether a table has something that can be judged only with the number of sites."""
         return any(isinstance(getattr(table, name), tuple) for name in type(table).model_fields)
 
-    def _options(self, system: OpenSystem | None, motion: Any) -> dict[str, Any]:
-        """Keyword arguments of the run, checked as `Simulation` would."""
-        from llgnegf.simulate import _check as check_run  # the heaviest import comes last
-
+    def _options(self, system: OpenSystem | None) -> dict[str, Any]:
+        """Keyword arguments of the run, checked as `Simulation` does."""
         run = self.document.run
         options = {name: plain(getattr(run, name)) for name in OPTIONS}
         options["start"] = run.start or "thermal"
-        if run.t_end < NEVER and 0 < run.save_every < run.t_end and run.t_end / run.save_every > MOST_ROWS:
+        if run.t_end < NEVER and 0 < run.save_every < run.t_end / MOST_ROWS:
             self.refuse("run.save_every", shown(run.save_every), f"at most {MOST_ROWS} rows, t_end/save_every")
-        complete = motion is not None and (system is not None or not self._has("electrons"))
-        if not complete or (system is None and not isinstance(motion, Magnet)):
-            system, motion = OpenSystem(chain(1)), Frozen(uniform(1))
-            options_checked = {**options, "start": "thermal"}
-        else:
-            options_checked = options
-        found: list[str] = []
-        try:
-            check_run(system, motion, {**options_checked, "initial_density_matrix": None})
-        except ValueError as error:
-            found = str(error).splitlines()
-        for line in found:
-            if line.startswith("simulate.start") and self.lost & {"electrons", "lead", "system"}:
-                continue
-            line = line.removeprefix("simulate.")
-            path = "" if line.startswith("system.") else "run."
-            self.lines.append(path + line)
+        problems = Problems("run")
+        check_times(problems, options)
+        check_method(problems, options)
+        if system is not None or not self._has("electrons"):
+            check_start(problems, system, options)
+        # kT is a key of [system], and a start that does not fit leads with a mistake may fit them without it
+        lines = [line.removeprefix("run.") if line.startswith("run.system.") else line for line in problems.lines]
+        doubtful = bool(self.lost & {"electrons", "lead", "system"})
+        self.lines += [line for line in lines if not (doubtful and line.startswith("run.start"))]
         return options
 
 

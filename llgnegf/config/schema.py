@@ -12,6 +12,7 @@ from pydantic import Field
 from llgnegf.config.fields import Allowed, ListOf, Table
 from llgnegf.config.moment_tables import EnergyTable, MagnetTable, MotionTable, TextureTable, TorqueTable
 from llgnegf.config.system_tables import ElectronsTable, LeadTable, SystemTable
+from llgnegf.run_options import INTEGRATORS, STARTS
 
 SCHEMA_VERSION = 1
 NEVER = 1e300
@@ -29,9 +30,9 @@ class RunTable(Table):
     save_every: Annotated[float, Allowed("a finite number > 0 and <= t_end", "fs")] = 1.0
     rtol: Annotated[float, Allowed("1e-12 <= rtol <= 1e-2")] = 1e-6
     start: Annotated[
-        Literal["thermal", "steady", "partitioned"] | None, _one_of("thermal", "steady", "partitioned")
+        Literal["thermal", "steady", "partitioned"] | None, _one_of(*STARTS)
     ] = None
-    integrator: Annotated[Literal["dop853", "rk4"], _one_of("dop853", "rk4")] = "dop853"
+    integrator: Annotated[Literal["auto", "dop853", "rk4", "ark5"], _one_of(*INTEGRATORS)] = "auto"
     step: Annotated[float | None, Allowed("a finite number > 0 (left out: adaptive steps)", "fs")] = None
     observables: Annotated[tuple[Literal["adiabatic"], ...], ListOf, Allowed("a list of 'adiabatic'")] = ()
     checkpoint_every: Annotated[float, Field(gt=0), Allowed("a finite number > 0", "s of the clock on the wall")] = 5.0

@@ -14,11 +14,11 @@ from __future__ import annotations
 import numba as nb
 import numpy as np
 
-REDUCTION = {"reassoc", "contract"}
-"""Sums may be taken in the order of the vector lanes: the same order in every run on a machine."""
+ARITHMETIC = {"reassoc", "contract"}
+"""Fused multiply-add, and sums in the order of the vector lanes: the same bits in every run on a machine."""
 
 
-@nb.njit(cache=True)
+@nb.njit(cache=True, fastmath=ARITHMETIC)
 def _axpy(ar: float, ai: float, xr: np.ndarray, xi: np.ndarray, yr: np.ndarray, yi: np.ndarray) -> None:
     """y += a x for split complex rows."""
     for c in range(xr.size):
@@ -27,14 +27,14 @@ def _axpy(ar: float, ai: float, xr: np.ndarray, xi: np.ndarray, yr: np.ndarray, 
         yi[c] += ar * xi[c] + ai * xr[c]
 
 
-@nb.njit(cache=True)
+@nb.njit(cache=True, fastmath=ARITHMETIC)
 def _scale_add(s: float, x: np.ndarray, y: np.ndarray) -> None:
     """y += s x for real rows."""
     for c in range(x.size):
         y[c] += s * x[c]
 
 
-@nb.njit(cache=True, fastmath=REDUCTION)
+@nb.njit(cache=True, fastmath=ARITHMETIC)
 def _dot(x: np.ndarray, y: np.ndarray) -> float:
     """sum x y."""
     total = 0.0
@@ -43,7 +43,7 @@ def _dot(x: np.ndarray, y: np.ndarray) -> float:
     return total
 
 
-@nb.njit(cache=True, fastmath=REDUCTION)
+@nb.njit(cache=True, fastmath=ARITHMETIC)
 def _sum(x: np.ndarray) -> float:
     """sum x."""
     total = 0.0
@@ -52,7 +52,7 @@ def _sum(x: np.ndarray) -> float:
     return total
 
 
-@nb.njit(cache=True)
+@nb.njit(cache=True, fastmath=ARITHMETIC)
 def _row(er, ei, cr, ci, xr, xi, gr, gi, ar, ai, dr, di):  # type: ignore[no-untyped-def]
     """d = -i [(e - c^*) x + g a] for split complex rows c, x, a and numbers e, g."""
     for j in range(xr.size):
@@ -61,7 +61,7 @@ def _row(er, ei, cr, ci, xr, xi, gr, gi, ar, ai, dr, di):  # type: ignore[no-unt
         di[j] = (ei + ci[j]) * xi[j] - (er - cr[j]) * xr[j] - gr * ar[j] + gi * ai[j]
 
 
-@nb.njit(cache=True)
+@nb.njit(cache=True, fastmath=ARITHMETIC)
 def _damp_right(cr: np.ndarray, ci: np.ndarray, xr: np.ndarray, xi: np.ndarray, dr: np.ndarray, di: np.ndarray) -> None:
     """d += i c^* x."""
     for j in range(xr.size):
@@ -70,7 +70,7 @@ def _damp_right(cr: np.ndarray, ci: np.ndarray, xr: np.ndarray, xi: np.ndarray, 
         di[j] += cr[j] * xr[j] + ci[j] * xi[j]
 
 
-@nb.njit(cache=True)
+@nb.njit(cache=True, fastmath=ARITHMETIC)
 def _conjugate_add(gr: float, gi: float, kr: np.ndarray, ki: np.ndarray, dr: np.ndarray, di: np.ndarray) -> None:
     """d += i k^* g, g a number."""
     for j in range(kr.size):
@@ -79,7 +79,7 @@ def _conjugate_add(gr: float, gi: float, kr: np.ndarray, ki: np.ndarray, dr: np.
         di[j] += kr[j] * gr + ki[j] * gi
 
 
-@nb.njit(cache=True)
+@nb.njit(cache=True, fastmath=ARITHMETIC)
 def _project(vectors, br, bi, ar, ai):  # type: ignore[no-untyped-def]
     """a_q = u_q^dag B for every channel; `vectors` = (indptr, index, real, imag) holds the u_q sparsely."""
     indptr, index, ur, ui = vectors
@@ -90,7 +90,7 @@ def _project(vectors, br, bi, ar, ai):  # type: ignore[no-untyped-def]
             _axpy(ur[p], -ui[p], br[index[p]], bi[index[p]], ar[q], ai[q])
 
 
-@nb.njit(cache=True)
+@nb.njit(cache=True, fastmath=ARITHMETIC)
 def _mode_rows(modes, shifted, n, ar, ai, wr, wi, tr, ti, dwr, dwi):  # type: ignore[no-untyped-def]
     """dW, and what W adds to T_q on the mode columns; `shifted` is Re chi + V of every mode.
 
@@ -116,7 +116,7 @@ def _mode_rows(modes, shifted, n, ar, ai, wr, wi, tr, ti, dwr, dwi):  # type: ig
             row += i + 1
 
 
-@nb.njit(cache=True)
+@nb.njit(cache=True, fastmath=ARITHMETIC)
 def _vector_rows(modes, fermi, shifted, levels, n, ar, ai, yr, yi, tr, ti, dyr, dyi):  # type: ignore[no-untyped-def]
     """dY, and what Y adds to T_q: on the vector columns the left action of h, on the mode columns S_q^*.
 
@@ -138,7 +138,7 @@ def _vector_rows(modes, fermi, shifted, levels, n, ar, ai, yr, yi, tr, ti, dyr, 
                 ti[p, n + y] -= _sum(yi[y, own])
 
 
-@nb.njit(cache=True)
+@nb.njit(cache=True, fastmath=ARITHMETIC)
 def _sources(vectors, modes, fermi, wide, source, n, br, bi, ar, ai, tr, ti):  # type: ignore[no-untyped-def]
     """Starts T_q: P_q^* on the density-matrix columns, the inhomogeneous terms D and c_k, wide-band self-energies."""
     indptr, index, ur, ui = vectors
@@ -165,7 +165,7 @@ def _sources(vectors, modes, fermi, wide, source, n, br, bi, ar, ai, tr, ti):  #
                 ti[q, index[p]] += 0.25 * wide[q] * ur[p]
 
 
-@nb.njit(cache=True)
+@nb.njit(cache=True, fastmath=ARITHMETIC)
 def _device_rows(ham, sd, vectors, modes, fermi, shifted, levels, n, br, bi, ar, ai, tr, ti, dbr, dbi):  # type: ignore[no-untyped-def]
     """dB: left action -i (H B + sum_q u_q T_q) on all columns, right action on the mode and vector columns."""
     hptr, hcol, hr, hi = ham
@@ -196,7 +196,7 @@ def _device_rows(ham, sd, vectors, modes, fermi, shifted, levels, n, br, bi, ar,
             _conjugate_add(ar[q, r], -ai[q, r], kr[own], ki[own], dbr[r, on], dbi[r, on])
 
 
-@nb.njit(cache=True)
+@nb.njit(cache=True, fastmath=ARITHMETIC)
 def _commutator(n, dbr, dbi):  # type: ignore[no-untyped-def]
     """d rho = E + E^dag from E = -i (H rho + sum_q u_q P_q^dag), in place, Hermitian to the last bit."""
     block = 32
@@ -212,7 +212,7 @@ def _commutator(n, dbr, dbi):  # type: ignore[no-untyped-def]
                     dbi[c, r] = -imag
 
 
-@nb.njit(cache=True)
+@nb.njit(cache=True, fastmath=ARITHMETIC)
 def _outflow(ham, sd, vectors, lead, n, tr, ti, out):  # type: ignore[no-untyped-def]
     """Flow out of the device for each lead: electrons, <sigma_x,y,z> and device energy, per hbar/eV.
 
@@ -269,7 +269,7 @@ def pack_constants(ham, vectors, modes, fermi, wide, source, lead):  # type: ign
     return np.concatenate([sizes, *integers]).astype(np.int64), np.concatenate(numbers).astype(float)
 
 
-@nb.njit(cache=True)
+@nb.njit(cache=True, fastmath=ARITHMETIC)
 def _unpack(integers, numbers):  # type: ignore[no-untyped-def]
     """What `pack_constants` was given, as views."""
     rows, nnz, entries, channels, m, k = integers[0], integers[1], integers[2], integers[3], integers[4], integers[5]
@@ -298,7 +298,7 @@ def _unpack(integers, numbers):  # type: ignore[no-untyped-def]
     return ham, vectors, modes, fermi, numbers[x5:], source, integers[i6:]
 
 
-@nb.njit(cache=True)
+@nb.njit(cache=True, fastmath=ARITHMETIC)
 def electronic_rhs(integers, numbers, sd, voltage, scratch, real, imag, d_real, d_imag, out):  # type: ignore[no-untyped-def]
     """d(electrons)/d(t/hbar) into (d_real, d_imag) and the flow into the leads into `out` (n_leads, 5).
 
@@ -338,7 +338,7 @@ def electronic_rhs(integers, numbers, sd, voltage, scratch, real, imag, d_real, 
     _outflow(ham, sd, vectors, lead, n, tr, ti, out)
 
 
-@nb.njit(cache=True)
+@nb.njit(cache=True, fastmath=ARITHMETIC)
 def sd_torque(n, columns, real, imag, j_sd, moments, out):  # type: ignore[no-untyped-def]
     """T_i = J_i <s_i> x M_i in eV from the density-matrix columns of B, into `out` (N, 3)."""
     for i in range(n // 2):

@@ -88,9 +88,7 @@ class Adaptive:
         if step is None:
             fastest = float(np.abs(self.equation.rate(time, state)).max())
             step = FIRST_ANGLE / fastest if fastest > 1e-12 else 1.0
-        return DOP853(
-            self.equation.rate, time, state, np.inf, first_step=step, rtol=1e-14, atol=self.tolerance
-        )
+        return DOP853(self.equation.rate, time, state, np.inf, first_step=step, rtol=1e-13, atol=self.tolerance)
 
     def _advance(self) -> None:
         self._from, self._begin = float(self._solver.t), self._solver.y.copy()

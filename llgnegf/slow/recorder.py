@@ -89,7 +89,9 @@ class SlowRecorder:
                 "friction_power": scalar("eV/fs", "power that friction hands to the electrons"),
             }
             if self._has_potential:
-                table["free_energy"] = scalar("eV", "classical energy plus electronic grand potential, up to a constant")
+                table["free_energy"] = scalar(
+                    "eV", "classical energy plus electronic grand potential, up to a constant"
+                )
             if "adiabatic" in self.extra:
                 table |= {
                     "spin_density_adiabatic": vector("1", "spin density of the equilibrium with the moments of t"),

@@ -67,7 +67,9 @@ def check_equilibrium(problems: Problems, system: OpenSystem) -> None:
     """Note what keeps the leads of `system` from being in a common, static equilibrium."""
     for p, lead in enumerate(system.leads):
         if callable(lead.voltage):
-            problems.add(f"system.leads[{p}].voltage", "a function of time", "a number: the response is that of static leads")
+            problems.add(
+                f"system.leads[{p}].voltage", "a function of time", "a number: the response is that of static leads"
+            )
             return
     coupled = [p for p, channels in enumerate(system.lead_channels) if channels]
     mu = system.chemical_potentials()[coupled]
@@ -108,7 +110,8 @@ class PoleTensors:
         sea = np.zeros((len(moments), size, size))
         if geometric:
             d = site_components(green @ self._renormalization @ green)
-            sea = -(summed_traces(d, g, self._residues) - summed_traces(g, d, self._residues)).imag
+            forward = summed_traces(d, g, self._residues).imag
+            sea = forward.swapaxes(-1, -2) - forward
         first, second = self._surface(sd, friction, geometric)
         j = np.repeat(self.j_sd, 3)
         scale = HBAR * j[:, None] * j
@@ -202,7 +205,7 @@ class PoleTensors:
 class LevelTensors:
     """Closed system: discrete levels, no friction; the Berry curvature of the filled levels.
 
-        geometric_{ia,jb} = i hbar J_i J_j sum_nm (f_n - f_m)/(e_n - e_m)^2 <m|sigma_ia|n><n|sigma_jb|m>
+    geometric_{ia,jb} = i hbar J_i J_j sum_nm (f_n - f_m)/(e_n - e_m)^2 <m|sigma_ia|n><n|sigma_jb|m>
     """
 
     system: OpenSystem

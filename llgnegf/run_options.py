@@ -1,0 +1,56 @@
+"""The options of a run and what they demand of each other, for `simulate` and for input files alike.
+
+Imports nothing that takes long: a wrong input file is answered before the propagator is loaded.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from llgnegf._checks import Problems
+from llgnegf.system import OpenSystem
+
+STARTS = ("thermal", "steady", "partitioned")
+INTEGRATORS = ("auto", "dop853", "rk4", "ark5")
+OBSERVABLES = ("adiabatic",)
+
+
+def check_times(problems: Problems, options: Mapping[str, Any]) -> None:
+    """t_end, save_every and rtol."""
+    t_end = problems.number("t_end", options["t_end"], "a finite number > 0, in fs", lambda t: t > 0)
+    problems.number("save_every", options["save_every"], "a number > 0 and <= t_end, in fs", lambda t: 0 < t <= t_end)
+    problems.number("rtol", options["rtol"], "1e-12 <= rtol <= 1e-2", lambda r: 1e-12 <= r <= 1e-2)
+
+
+def check_method(problems: Problems, options: Mapping[str, Any]) -> None:
+    """integrator, step and observables."""
+    integrator, step = options["integrator"], options["step"]
+    problems.check(integrator in INTEGRATORS, "integrator", integrator, ", ".join(map(repr, INTEGRATORS)))
+    if step is not None:
+        problems.number("step", step, "None (adaptive) or a number > 0, in fs", lambda h: h > 0)
+    elif integrator == "rk4":
+        problems.add("step", step, "a number > 0, in fs, with integrator = 'rk4', which has no step control")
+    unknown = sorted(set(options["observables"]) - set(OBSERVABLES))
+    problems.check(not unknown, "observables", unknown, ", ".join(map(repr, OBSERVABLES)))
+
+
+def check_start(problems: Problems, system: OpenSystem | None, options: Mapping[str, Any]) -> None:
+    """start and observables against the system: its leads, their occupations and the temperature."""
+    start = options["start"]
+    if not problems.check(start in STARTS, "start", start, ", ".join(map(repr, STARTS))):
+        return
+    if system is None:
+        problems.check(not options["observables"], "observables", options["observables"], "none without electrons")
+        return
+    if not system.is_closed and system.kT == 0:
+        problems.add("system.kT", system.kT, "> 0 with leads: the Fermi function is expanded in poles at distance "
+                     "pi kT from the real axis (the rotating frame has kT = 0)")  # fmt: skip
+    if start == "steady" and system.is_closed:
+        problems.add("start", start, "'thermal' or 'partitioned' for a closed system, which never settles")
+    mu = system.chemical_potentials()
+    coupled = [p for p, channels in enumerate(system.lead_channels) if channels]
+    if start == "thermal" and np.ptp(mu[coupled] if coupled else [0.0]) > 1e-12:
+        problems.add("start", start, f"'steady' or 'partitioned' when the leads differ at t = 0: {mu.tolist()} eV")

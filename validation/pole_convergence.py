@@ -1,0 +1,100 @@
+"""Each of the three errors of a run alone, as rtol goes from 1e-3 to 1e-8: lead poles, Fermi poles, time step.
+Run `python validation/pole_convergence.py` (about a minute on one core).
+
+Three sites of a driven, biased chain, one error switched on at a time with the other two far below it. Reference:
+lead poles 1e-9, Fermi poles 1e-11, local error 1e-11. `simulate` gives every error its share of rtol (see
+`llgnegf.simulate`); the sum must stay within rtol, and each estimate of the error budget must not lie too low.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import numpy as np
+from _report import OUTPUT, Report, run_as_script
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
+
+from propagation import run, unit_vectors  # noqa: E402
+
+from llgnegf import ChainLead, OpenSystem, chain  # noqa: E402
+from llgnegf.dynamics.equation import Equation  # noqa: E402
+from llgnegf.dynamics.integrate import RungeKutta  # noqa: E402
+from llgnegf.dynamics.start import thermal  # noqa: E402
+from llgnegf.dynamics.tableaus import DOP853  # noqa: E402
+from llgnegf.magnetism.motion import Precession  # noqa: E402
+from llgnegf.poles.channels import expand  # noqa: E402
+from llgnegf.simulate import COUPLING_SHARE, FERMI_SHARE, STEP_SHARE  # noqa: E402
+from llgnegf.units import HBAR  # noqa: E402
+
+END = 30.0
+TOLERANCES = (1e-3, 1e-4, 1e-5, 1e-6, 1e-7, 1e-8)
+FINE = (1e-9, 1e-11, 1e-11)
+
+
+def problem() -> tuple[OpenSystem, Precession]:
+    """Three random moments that turn fast, under a voltage wave."""
+    rng = np.random.default_rng(1)
+    leads = [
+        ChainLead(site=0, coupling=0.8, voltage=lambda t: 0.3 * np.sin(0.2 * t / HBAR) ** 2), ChainLead(site=-1)
+    ]  # fmt: skip
+    system = OpenSystem(chain(3, 1.0, [1.0, -0.6, 0.8]), leads, 0.2, 0.05)
+    return system, Precession(unit_vectors(rng, 3), 0.3, axis=[1, 0, 1])
+
+
+def density_matrix(coupling: float, fermi: float, local: float) -> tuple[np.ndarray, int, int, int]:
+    """rho(END), and the numbers of modes, Fermi poles and right-hand sides."""
+    system, motion = problem()
+    poles = expand(system, coupling, fermi, largest_voltage=0.3)
+    equation = Equation(poles, motion)
+    b = thermal(poles, motion.moments(0.0))
+    state = equation.layout.pack(b.density_matrix, b.device_mode, b.mode_block, b.vectors, np.zeros((0, 3)))
+    integration = RungeKutta(equation, 0.0, state, DOP853, local, 0.05, [("state", 0, state.size)])
+    integration.advance(END)
+    assert poles.fermi is not None
+    modes = equation.layout.n_modes // len(poles.channels)
+    return equation.layout.density_matrix(integration.state), modes, poles.fermi.eta.size, equation.evaluations
+
+
+def figure(errors: dict[str, list[float]]) -> None:
+    """The three errors and their sum in a run against rtol."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    import matplotlib.pyplot as plt
+
+    fig, ax = plt.subplots()
+    for name, values in errors.items():
+        ax.loglog(TOLERANCES, values, "o-", label=name)
+    ax.loglog(TOLERANCES, TOLERANCES, "k:", label="rtol")
+    ax.set(xlabel="rtol", ylabel="largest error of rho")
+    ax.legend()
+    OUTPUT.mkdir(exist_ok=True)
+    fig.savefig(OUTPUT / "pole_convergence.png", dpi=120)
+
+
+def main() -> bool:
+    report = Report(f"Lead poles, Fermi poles and time step one by one, t = {END:g} hbar/eV")
+    exact = density_matrix(*FINE)[0]
+    errors: dict[str, list[float]] = {"lead poles": [], "Fermi poles": [], "time step": [], "run": []}
+    for rtol in TOLERANCES:
+        shares = (COUPLING_SHARE * rtol, FERMI_SHARE * rtol, STEP_SHARE * rtol)
+        counts = []
+        for k, name in enumerate(list(errors)[:3]):
+            rho, *numbers = density_matrix(*(shares[j] if j == k else FINE[j] for j in range(3)))
+            errors[name].append(np.abs(rho - exact).max())
+            counts.append(numbers[k])
+            report.check(f"rtol = {rtol:g}: {name} alone ({counts[-1]})", errors[name][-1], rtol)
+        system, motion = problem()
+        got = run(system, motion, t_end=END, save_every=END, rtol=rtol)
+        errors["run"].append(np.abs(got.density_matrices[-1] - exact).max())
+        report.check(f"rtol = {rtol:g}: the whole run", errors["run"][-1], rtol)
+        budget = sum(e.value for e in got.errors.values())
+        report.check(f"rtol = {rtol:g}: error of the run over the sum of its budget", errors["run"][-1] / budget, 1.0)
+    figure(errors)
+    return report.all_hold()
+
+
+if __name__ == "__main__":
+    run_as_script(main)
