@@ -172,8 +172,7 @@ def _open_or_create(path: Path, text: str) -> RunFolder:
         folder.check_same_input(text)
         folder.check_same_input()
     except ValueError as error:
-        advice = f"{path}: holds a run of another input; allowed: another folder (-o DIR), or the same input"
-        raise ConfigError([*str(error).splitlines(), advice]) from None
+        raise ConfigError(f"{line}, or another folder with -o DIR" for line in str(error).splitlines()) from None
     return folder
 
 

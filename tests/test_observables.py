@@ -94,7 +94,7 @@ def test_surface_bond_currents_carry_the_torque_to_the_leads():
 
 
 def test_field_like_and_damping_like():
-    moments, velocity = ln.cone(3, 0.6, [0.1, 1.0, 2.0]), None
+    moments = ln.cone(3, 0.6, [0.1, 1.0, 2.0])
     velocity = np.cross([0, 0, 2e-3], moments)
     along = velocity / np.linalg.norm(velocity, axis=1, keepdims=True)
     across = np.cross(moments, along)

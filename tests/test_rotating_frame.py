@@ -84,8 +84,8 @@ def test_sum_rules(j_sd, coupling, kT):
 def test_spin_continuity_of_all_components():
     """Steady state: torque + rotation of the frame = flow into the leads, for each component.
 
-    -i [H_RF, rho] + sum_p hbar L_p = 0; the trace with sigma_a/2 is T_a + (hbar w/2) (axis x <s>)_a - flow... with
-    H_RF = -J M.sigma - (hbar w/2) axis.sigma: total torque sum_i <s_i> x (J M_i + (hbar w/2) axis) = I_L + I_R.
+    -i [H_RF, rho] + sum_p hbar L_p = 0 with H_RF = -J M.sigma - (hbar w/2) axis.sigma + hopping; the trace with
+    sigma_a/2 is sum_i <s_i> x (J M_i + (hbar w/2) axis) = I_L + I_R.
     """
     texture, axis = random_texture(5, 4), np.array([2.0, 1.0, -1.0]) / np.sqrt(6)
     frame = ln.RotatingFrame(wire(4, 0.8, 0.02), texture, 0.3, axis, tolerance=1e-11)

@@ -5,8 +5,10 @@ errors of a slow and of a full run are the same and cancel in their difference.
 
 With the rational f = 1/2 - sum_m r_m [1/(E - z_m) + 1/(E - z_m^*)] every contour integral closes around the Fermi poles,
     I[F] = sum_m r_m F(z_m^*) + h.c.      (plus 1/2 for F = G),
-and the Fermi-surface integral is a trapezoidal sum in x = (E - mu)/kT: exponentially convergent, with weights > 0, so
-the friction stays positive. Its step is halved until two sums agree.
+and the Fermi-surface integral is a sum with weights > 0, so the friction stays positive: Gauss's for the weight -f' if
+sums of 5 and 9 nodes agree (G smooth on the scale of kT), else trapezoidal in x = (E - mu)/kT, exponentially convergent,
+its step halved until two sums agree. The Gauss nodes are those of the polynomials orthogonal under 1/(4 cosh^2(x/2)),
+the continuous Hahn polynomials, beta_n = pi^2 n^4/(4 n^2 - 1).
 """
 
 from __future__ import annotations
@@ -29,6 +31,7 @@ from llgnegf.units import HBAR
 FIRST_STEP = 2.0
 """Coarsest step in x of the Fermi-surface sum; half of it is the coarsest that is used."""
 MOST_HALVINGS = 12
+GAUSS_NODES = (5, 9)
 DEGENERATE = 1e-9
 """Levels of a closed system closer than this (eV) count as one: equally filled, no motion mixes their filling."""
 
@@ -78,6 +81,22 @@ def check_equilibrium(problems: Problems, system: OpenSystem) -> None:
                      "leads: friction and its noise are derived for leads in equilibrium")  # fmt: skip
 
 
+@dataclass(frozen=True, eq=False)
+class Nodes:
+    """Energies of a sum over the Fermi surface: E - H_0 - Sigma(E), (n, 2N, 2N), and weights (n,)."""
+
+    base: np.ndarray
+    weights: np.ndarray
+
+
+def _gauss_rule(count: int) -> tuple[np.ndarray, np.ndarray]:
+    """Nodes and weights (count,) for the weight 1/(4 cosh^2(x/2)), by the eigenvalues of the Jacobi matrix."""
+    n = np.arange(1, count)
+    beta = np.pi**2 * n**4 / (4 * n**2 - 1)
+    nodes, vectors = np.linalg.eigh(np.diag(np.sqrt(beta), 1) + np.diag(np.sqrt(beta), -1))
+    return nodes, vectors[0] ** 2
+
+
 class PoleTensors:
     """Open system with kT > 0, leads and Fermi function in poles.
 
@@ -98,7 +117,8 @@ class PoleTensors:
         z, self._residues = poles.fermi.poles(self.mu, self.kT)
         self._fermi_base = self._frozen.inverse_green(z.conj())
         self._renormalization = self._one_minus_slope(z.conj())
-        self._levels: list[tuple[np.ndarray, np.ndarray]] = []
+        self._levels: list[Nodes] = []
+        self._gauss = [self._nodes(*_gauss_rule(count)) for count in GAUSS_NODES]
         self.surface_nodes = 0
 
     def __call__(self, moments: np.ndarray, friction: bool, geometric: bool) -> Slow:
@@ -118,7 +138,9 @@ class PoleTensors:
         return Slow(occupied[..., 1:], 1 + occupied[..., 0], scale * first, scale * (second - sea))
 
     def grand_potential(self, moments: np.ndarray) -> float:
-        return FrozenDevice(self.poles, moments).grand_potential(self.mu)
+        # As FrozenDevice.grand_potential, without Tr H/2, which does not depend on the moments.
+        matrix = self._with_moments(self._fermi_base, self._sd_blocks(moments[None]))[0]
+        return float(-2 * self._residues @ np.linalg.slogdet(matrix)[1])
 
     def _one_minus_slope(self, energies: np.ndarray) -> np.ndarray:
         """1 - dSigma/dE, (n, 2N, 2N), with dSigma_q/dE = -sum_y b_y/(E - chi_y)^2."""
@@ -136,28 +158,38 @@ class PoleTensors:
 
     def _inverse(self, base: np.ndarray, sd: np.ndarray) -> np.ndarray:
         """G at the energies of `base` (E, 2N, 2N) for the moments' blocks `sd`, (B, E, 2N, 2N)."""
+        return np.linalg.inv(self._with_moments(base, sd))
+
+    def _with_moments(self, base: np.ndarray, sd: np.ndarray) -> np.ndarray:
+        """E - H(M) - Sigma(E), (B, E, 2N, 2N)."""
         n = self.n_sites
         matrix = np.repeat(base[None], len(sd), axis=0)
         sites = np.arange(n)
         view = matrix.reshape(len(sd), len(base), n, 2, n, 2)
         view[:, :, sites, :, sites, :] += sd.transpose(1, 0, 2, 3)[:, :, None]
-        return np.linalg.inv(matrix)
+        return matrix
 
-    def _surface(self, sd: np.ndarray, friction: bool, geometric: bool) -> tuple[np.ndarray, np.ndarray]:
-        """Symmetric and antisymmetric part of -S (`response`), each (B, 3N, 3N) in 1/eV^2."""
-        size = 3 * self.n_sites
-        total = np.zeros((2, len(sd), size, size))
+    def _surface(self, sd: np.ndarray, friction: bool, geometric: bool) -> np.ndarray:
+        """Symmetric and antisymmetric part of -S (`response`), (2, B, 3N, 3N) in 1/eV^2."""
         if not (friction or geometric):
-            return total[0], total[1]
-        weight, previous = 0.0, total
+            return np.zeros((2, len(sd), 3 * self.n_sites, 3 * self.n_sites))
+        coarse, fine = (self._partial_sum(nodes, sd, friction, geometric) for nodes in self._gauss)
+        if float(np.abs(fine - coarse).max()) <= self.tolerance:
+            self.surface_nodes = sum(GAUSS_NODES)
+            return fine
+        return self._trapezoidal(sd, friction, geometric)
+
+    def _trapezoidal(self, sd: np.ndarray, friction: bool, geometric: bool) -> np.ndarray:
+        total: np.ndarray | float = 0.0
+        weight, previous = 0.0, None
         for level in range(MOST_HALVINGS):
-            base, w = self._level(level)
-            total = total + self._partial_sum(base, w, sd, friction, geometric)
-            weight += float(w.sum())
+            nodes = self._level(level)
+            total = total + self._partial_sum(nodes, sd, friction, geometric)
+            weight += float(nodes.weights.sum())
             value = total / weight
-            if level and self._converged(value, previous):
-                self.surface_nodes = sum(len(v) for _, v in self._levels[: level + 1])
-                return value[0], value[1]
+            if previous is not None and self._converged(value, previous):
+                self.surface_nodes = sum(len(nodes.weights) for nodes in self._levels[: level + 1])
+                return value
             previous = value
         raise QuadratureError(
             f"Fermi-surface sum: a resonance narrower than {FIRST_STEP * self.kT / 2**MOST_HALVINGS:.2g} eV lies in "
@@ -170,8 +202,8 @@ class PoleTensors:
         scale = max(float(np.abs(value).max()), 1e-300)
         return distance <= self.tolerance or 10 * distance**2 / scale <= self.tolerance
 
-    def _level(self, level: int) -> tuple[np.ndarray, np.ndarray]:
-        """E - H_0 - Sigma(E) and weight -f'(x) at the nodes that the halving number `level` adds."""
+    def _level(self, level: int) -> Nodes:
+        """The nodes that the halving number `level` adds."""
         while len(self._levels) <= level:
             number = len(self._levels)
             step = FIRST_STEP / 2**number
@@ -180,16 +212,16 @@ class PoleTensors:
             x = step * np.arange(-count, count + 1)
             if number:
                 x = x[(np.arange(-count, count + 1) % 2) != 0]
-            energies = self.mu + self.kT * x
-            weights = 0.25 / np.cosh(0.5 * x) ** 2
-            self._levels.append((self._frozen.inverse_green(energies.astype(complex)), weights))
+            self._levels.append(self._nodes(x, 0.25 / np.cosh(0.5 * x) ** 2))
         return self._levels[level]
 
-    def _partial_sum(
-        self, base: np.ndarray, weights: np.ndarray, sd: np.ndarray, friction: bool, geometric: bool
-    ) -> np.ndarray:
+    def _nodes(self, x: np.ndarray, weights: np.ndarray) -> Nodes:
+        return Nodes(self._frozen.inverse_green((self.mu + self.kT * x).astype(complex)), weights)
+
+    def _partial_sum(self, nodes: Nodes, sd: np.ndarray, friction: bool, geometric: bool) -> np.ndarray:
         """sum_x w_x of the two parts, (2, B, 3N, 3N)."""
-        g = site_components(self._inverse(base, sd))
+        weights = nodes.weights
+        g = site_components(self._inverse(nodes.base, sd))
         size = 3 * self.n_sites
         result = np.zeros((2, len(sd), size, size))
         if friction:

@@ -1,0 +1,258 @@
+"""The command line as people meet it: in a process of its own, with exit codes and not a line too many."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import xarray
+
+import llgnegf as ln
+from llgnegf.cli import build_parser, main
+from llgnegf.config import RunConfig
+
+COMMANDS = ("run", "resume", "rerun", "show", "plot", "oracle", "figure", "sweep")
+
+SMALL = """
+schema_version = 1
+[run]
+t_end = 4.0
+[electrons]
+n_sites = 2
+j_sd = 0.2
+[[lead]]
+kind = "chain"
+site = 0
+[system]
+kT = 0.1
+[texture]
+kind = "cone"
+angle = 0.5
+[motion]
+kind = "precession"
+energy = 0.1
+"""
+
+CLASSICAL = """
+schema_version = 1
+[run]
+t_end = {t_end}
+save_every = 0.5
+checkpoint_every = 0.05
+[texture]
+kind = "cone"
+n_sites = 1
+angle = 0.5
+[magnet]
+magnetic_moment = 1.0
+[[energy]]
+kind = "zeeman"
+B = [0.0, 0.0, 10.0]
+"""
+
+
+def llgnegf(*arguments: str | Path, cwd: Path) -> subprocess.CompletedProcess[str]:
+    """One command in its own process, with no terminal."""
+    command = [sys.executable, "-m", "llgnegf.cli", *map(str, arguments)]
+    return subprocess.run(command, cwd=cwd, capture_output=True, text=True, timeout=120, check=False)
+
+
+def called(capsys: pytest.CaptureFixture[str], *arguments: str | Path) -> tuple[int, list[str], list[str]]:
+    """One command in this process: exit code, lines of stdout and of stderr."""
+    code = main([str(a) for a in arguments])
+    out, err = capsys.readouterr()
+    return code, out.splitlines(), err.splitlines()
+
+
+@pytest.fixture
+def no_plots(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Runs without pictures, which have tests of their own."""
+    monkeypatch.setattr("llgnegf.commands.draw_plots", lambda folder: [])
+
+
+def test_help_fits_one_screen_and_every_command_has_an_example() -> None:
+    text = build_parser().format_help().splitlines()
+    assert len(text) <= 24 and max(map(len, text)) <= 80
+    assert all(re.search(rf"^  {name}\b", "\n".join(text), re.M) for name in COMMANDS)
+    actions = next(a for a in build_parser()._actions if a.dest == "command")
+    assert isinstance(actions.choices, dict) and tuple(actions.choices) == COMMANDS
+    for name, parser in actions.choices.items():
+        assert f"example:\n  llgnegf {name} " in parser.format_help()
+
+
+def test_help_in_a_process(tmp_path: Path) -> None:
+    done = llgnegf("run", "--help", cwd=tmp_path)
+    assert done.returncode == 0 and "example:" in done.stdout and done.stderr == ""
+
+
+def test_examples_in_the_help_are_real_input_files() -> None:
+    root = Path(__file__).parents[1]
+    actions = next(a for a in build_parser()._actions if a.dest == "command")
+    assert isinstance(actions.choices, dict)
+    named = {m for p in actions.choices.values() for m in re.findall(r"examples/\w+\.toml", p.format_help())}
+    assert named == {"examples/bloch_wall.toml", "examples/sweep.toml"}
+    assert all((root / name).is_file() for name in named)
+
+
+def test_bad_input_is_answered_quickly_without_traceback(tmp_path: Path) -> None:
+    (tmp_path / "bad.toml").write_text(SMALL.replace("j_sd", "jsd").replace("t_end = 4.0", "t_end = nan"))
+    began = sum(os.times()[2:4])
+    done = llgnegf("run", "bad.toml", cwd=tmp_path)
+    # Processor time, which other work on the machine does not lengthen; the bound is the requirement on a free one.
+    assert sum(os.times()[2:4]) - began < 2.0
+    assert done.returncode == 2 and done.stdout == ""
+    lines = done.stderr.splitlines()
+    assert [line.split(":")[0] for line in lines] == ["electrons.jsd", "run.t_end"]
+    assert not (tmp_path / "runs").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "line"),
+    [
+        (("run", "none.toml"), "none.toml: cannot be read"),
+        (("oracle", "none.toml"), "none.toml: cannot be read"),
+        (("sweep", "small.toml"), "sweep: missing"),
+        (("resume", "nowhere"), "folder: nowhere holds no input.toml"),
+        (("show", "."), "folder: . holds no input.toml"),
+        (("plot", "nowhere"), "folder: nowhere holds no input.toml"),
+        (("run", "small.toml", "-o", "full"), "folder: full holds 'letter.txt'; allowed: a new or empty folder"),
+        (("run", "broken.toml"), "broken.toml: "),
+    ],
+)  # fmt: skip
+def test_wrong_requests_are_one_line_and_exit_2(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], arguments: tuple[str, ...], line: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "small.toml").write_text(SMALL)
+    (tmp_path / "broken.toml").write_text("[run\n")
+    (tmp_path / "full").mkdir()
+    (tmp_path / "full" / "letter.txt").write_text("dear")
+    code, out, err = called(capsys, *arguments)
+    assert code == 2 and out == [] and len(err) == 1 and err[0].startswith(line), err
+
+
+def test_unknown_options_exit_2(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for arguments in (["run"], ["walk"], ["run", "a", "--fast"], ["sweep", "a", "-j", "0"]):
+        with pytest.raises(SystemExit) as stop:
+            main(arguments)
+        assert stop.value.code == 2
+        assert "Traceback" not in capsys.readouterr().err
+
+
+def test_a_whole_run_from_the_shell(tmp_path: Path) -> None:
+    """run, show, and the stored result against the same run from Python."""
+    (tmp_path / "small.toml").write_text(SMALL)
+    done = llgnegf("run", "small.toml", cwd=tmp_path)
+    assert done.returncode == 0 and done.stderr == "", done.stderr  # no bar: not a terminal
+    assert "runs/small/result.nc" in done.stdout and "next: llgnegf show runs/small" in done.stdout
+    for name in ("coupling_poles", "fermi_poles", "time_step"):
+        assert name in done.stdout
+    assert list((tmp_path / "runs/small/plots").glob("*.png"))
+    system = ln.OpenSystem(ln.chain(2, j_sd=0.2), [ln.ChainLead(site=0)], kT=0.1)
+    result = ln.simulate(system, ln.Precession(ln.cone(2, 0.5), energy=0.1), t_end=4.0)
+    with xarray.open_dataset(tmp_path / "runs/small/result.nc") as stored:
+        for name, variable in result.dataset.data_vars.items():
+            assert np.array_equal(stored[name].values, variable.values), name
+    shown = llgnegf("show", "runs/small", cwd=tmp_path)
+    assert shown.returncode == 0 and "5 of 5 rows" in shown.stdout and "git_revision" in shown.stdout
+
+
+def test_a_folder_is_used_again_for_the_same_input_only(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], no_plots: None
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    source = tmp_path / "moment.toml"
+    source.write_text(CLASSICAL.format(t_end=2.0))
+    assert called(capsys, "run", source, "-q") == (0, [], [])
+    code, out, _ = called(capsys, "run", source)
+    assert code == 0 and out[0].endswith("is finished already; nothing to do")
+    source.write_text(CLASSICAL.format(t_end=1.0))  # would end before the checkpoint of the run that is there
+    code, _, err = called(capsys, "run", source)
+    assert code == 2 and len(err) == 1
+    assert err[0].startswith("run.t_end: 1.0 instead of 2.0") and "-o DIR" in err[0]
+    assert called(capsys, "run", source, "-o", tmp_path / "other", "-q")[0] == 0
+
+
+def test_rerun_reproduces_the_bits_and_says_when_it_does_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], no_plots: None
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "moment.toml").write_text(CLASSICAL.format(t_end=2.0))
+    assert called(capsys, "run", "moment.toml", "-q", "-o", "a")[0] == 0
+    (tmp_path / "moment.toml").unlink()
+    code, out, _ = called(capsys, "rerun", "a")
+    assert code == 0 and out[-1] == "a-rerun: every array is bit for bit that of a"
+    with xarray.open_dataset("a/result.nc") as stored:
+        changed = stored.load()
+    changed["moments"].values[-1, 0, 0] += 1e-12
+    changed.to_netcdf("a/result.nc", engine="h5netcdf")
+    code, out, _ = called(capsys, "rerun", "a", "-o", "b")
+    assert code == 1 and out[0] == "b: differs from a" and "moments: differs by up to 1e-12" in out[1]
+
+
+def test_sigterm_saves_and_resume_goes_on_to_the_same_bits(tmp_path: Path) -> None:
+    (tmp_path / "long.toml").write_text(CLASSICAL.format(t_end=200000.0))
+    command = [sys.executable, "-m", "llgnegf.cli", "run", "long.toml", "-o", "run"]
+    process = subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    deadline = time.monotonic() + 60
+    while not list(tmp_path.glob("run/segments/*.rows")) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    process.send_signal(signal.SIGTERM)
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == 130 and err == "", err
+    assert "all rows are saved" in out and "next: llgnegf resume run" in out
+    shown = llgnegf("show", "run", cwd=tmp_path)
+    rows = int(re.search(r"progress: (\d+) of 400001 rows", shown.stdout)[1])  # type: ignore[index]
+    assert 0 < rows < 400001 and "stopped" in shown.stdout and "next: llgnegf resume run" in shown.stdout
+
+
+def test_the_oracle_table_is_printed_and_saved(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "small.toml").write_text(SMALL)
+    code, out, err = called(capsys, "oracle", "small.toml")
+    assert code == 0 and err == [] and any("adiabatic" in line for line in out)
+    problem = RunConfig.loads(SMALL).build()
+    assert problem.system is not None
+    frame = ln.RotatingFrame(problem.system, problem.motion.moments(0.0), energy=0.1)
+    rho = frame.density_matrix()
+    with xarray.open_dataset("small_oracle.nc") as saved:
+        exact = saved["torque"].sel(part="exact").values
+        assert np.allclose(exact, ln.torque(rho, frame.texture, 0.2), rtol=0, atol=1e-12)
+        # Along dM/dt, M x dM/dt and M a torque has no third part.
+        split = saved["field_like"] ** 2 + saved["damping_like"] ** 2
+        assert np.allclose(split, (saved["torque"] ** 2).sum("component"), rtol=1e-9, atol=1e-20)
+        rows = (tmp_path / "small_oracle.csv").read_text().splitlines()
+        value = saved["damping_like"].sel(part="surface", site=1).item()
+        assert f"damping_like,surface,1,,{value!r},eV" in rows
+    (tmp_path / "still.toml").write_text(SMALL.replace('"precession"\nenergy = 0.1', '"frozen"'))
+    code, _, err = called(capsys, "oracle", "still.toml")
+    assert code == 2 and err == ["motion.kind: 'frozen'; allowed: 'precession' with energy other than 0, for the oracle"]
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "line"),
+    [
+        (OSError(28, "No space left on device", "run/x"), 1, "run/x: No space left on device (errno 28)"),
+        (RuntimeError("stopped\nat t = 3 fs"), 1, "stopped at t = 3 fs"),
+        (MemoryError("8 GB"), 1, "not enough memory: 8 GB"),
+        (KeyError("x"), 1, "KeyError: 'x' (LLGNEGF_DEBUG=1 shows where)"),
+        (KeyboardInterrupt(), 130, "stopped; nothing more was saved"),
+    ],
+)  # fmt: skip
+def test_failures_are_one_line(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], error: BaseException, code: int, line: str
+) -> None:
+    def fail(given: object) -> int:
+        raise error
+
+    monkeypatch.setitem(__import__("llgnegf.commands", fromlist=["x"]).COMMANDS, "show", fail)
+    assert called(capsys, "show", "x") == (code, [], [line])

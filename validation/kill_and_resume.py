@@ -1,0 +1,138 @@
+"""A hundred SIGKILLs at random moments, inside the writer too: every resume completes, with the same bits.
+
+Runs a wire of three moments that answer to the electrons, between two leads, in child processes; every other child is
+killed from outside at a random moment, the others kill themselves in the middle of a random change of the disk (half
+a block written, a file written but not yet renamed, ...). Resumes are killed like the rest until the run finishes.
+Every array of every result is compared byte by byte with those of a run that was left alone.
+
+    python validation/kill_and_resume.py [--kills 100] [--seed 1]
+
+Exit code 0 if all results are the same, 1 if not.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import random
+import signal
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+import llgnegf as ln
+from llgnegf.simulate import Simulation
+from llgnegf.store import RunFolder, run_in_folder
+
+INPUT = "schema_version = 1\n"
+CHANGES = ("open", "write", "fsync", "replace", "unlink", "ftruncate")
+
+
+def simulation() -> Simulation:
+    """Three moments, two leads, 121 rows; about a second of work."""
+    wall = ln.bloch_wall(n_sites=3, center=2, width=0.9)
+    leads = [ln.ChainLead(site=0, coupling=1.0, hopping=1.0), ln.ChainLead(site=-1, coupling=1.0, hopping=1.0)]
+    system = ln.OpenSystem(ln.chain(n_sites=3, hopping=1.0, j_sd=0.5), leads, fermi_energy=0.0, kT=0.02)
+    energies = [ln.Exchange(0.1), ln.Zeeman([0.0, 0.0, 10.0])]
+    magnet = ln.Magnet(wall, magnetic_moment=4.0, damping=0.02, energies=energies)
+    return Simulation(system, magnet, t_end=60.0, save_every=0.5, rtol=1e-5)
+
+
+def arrays(folder: RunFolder) -> dict[str, bytes]:
+    """The bytes of every array of the result."""
+    with folder.dataset() as dataset:
+        return {str(name): np.ascontiguousarray(dataset[name].values).tobytes() for name in dataset.variables}
+
+
+def kill_inside(count: int) -> None:
+    """Let `count` changes of the disk happen and die in the middle of the next."""
+    left = [count]
+
+    def counted(call: Callable[..., Any], name: str) -> Callable[..., Any]:
+        def change(*arguments: Any, **options: Any) -> Any:
+            left[0] -= 1
+            if left[0] < 0:
+                if name == "write":
+                    call(arguments[0], arguments[1][: len(arguments[1]) // 2])
+                os.kill(os.getpid(), signal.SIGKILL)
+            return call(*arguments, **options)
+
+        return change
+
+    for name in CHANGES:
+        setattr(os, name, counted(getattr(os, name), name))
+
+
+def start(path: Path, inside: int | None) -> int:
+    """Fork a process that begins or resumes the run in `path`; returns its pid."""
+    pid = os.fork()
+    if pid:
+        return pid
+    code = 1
+    try:
+        run = simulation()
+        if inside is not None:
+            kill_inside(inside)
+        begun = (path / "input.toml").exists()
+        folder = RunFolder.open(path) if begun else RunFolder.create(path, INPUT, sys.argv)
+        run_in_folder(folder, run, commit_every_s=0.01)
+        code = 0
+    finally:
+        os._exit(code)
+
+
+def kill_one(path: Path, moments: random.Random, inside: bool, duration: float) -> str:
+    """Run once in `path` until it is killed or done; returns "outside", "inside" or "finished"."""
+    pid = start(path, moments.randrange(400) if inside else None)
+    if not inside:
+        time.sleep(moments.uniform(0.0, duration))
+        os.kill(pid, signal.SIGKILL)
+    _, status = os.waitpid(pid, 0)
+    if os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGKILL:
+        return "inside" if inside else "outside"
+    if os.waitstatus_to_exitcode(status) != 0:
+        raise RuntimeError(f"the run in {path} ended with exit code {os.waitstatus_to_exitcode(status)}")
+    return "finished"
+
+
+def main() -> int:
+    """Kill, resume, compare; print a line for each run."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--kills", type=int, default=100)
+    parser.add_argument("--seed", type=int, default=1)
+    options = parser.parse_args()
+    moments, kills, different = random.Random(options.seed), Counter[str](), 0
+    with tempfile.TemporaryDirectory() as scratch:
+        root = Path(scratch)
+        alone = RunFolder.create(root / "alone", INPUT, sys.argv)
+        run_in_folder(alone, simulation(), commit_every_s=1e9)
+        began = time.monotonic()
+        os.waitpid(start(root / "timing", None), 0)
+        duration, expected = time.monotonic() - began, arrays(alone)
+        number = 0
+        while kills["inside"] + kills["outside"] < options.kills or not folder.finished:
+            if number == 0 or folder.finished:
+                number, mine, before = number + 1, 0, kills.copy()
+                folder = RunFolder(root / f"run{number}")
+            total = kills["inside"] + kills["outside"]
+            if total < options.kills:
+                kills[kill_one(folder.path, moments, total % 2 == 0, duration)] += 1
+            else:
+                os.waitpid(start(folder.path, None), 0)
+            if folder.finished:
+                same = arrays(folder) == expected
+                different += not same
+                mine = sum((kills - before)[where] for where in ("inside", "outside"))
+                print(f"run {number}: {mine} kills, {'identical' if same else 'DIFFERENT'}", flush=True)
+    print(f"{kills['outside']} kills from outside, {kills['inside']} inside the writer; {different} results differ")
+    return 1 if different else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
