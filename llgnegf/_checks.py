@@ -5,7 +5,7 @@ Each mistake is one line, `Owner.field: value; allowed: ...`; this module import
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -45,13 +45,11 @@ class Problems:
         self, field: str, value: Any, allowed: str, ok: Callable[[float], bool] = lambda x: True
     ) -> float:
         """`value` as a finite float for which `ok` holds; NaN stands in when it is not."""
-        try:
-            if isinstance(value, str | bytes | bool) or np.ndim(value) != 0:
-                raise TypeError
-            number = float(value)
-        except (TypeError, ValueError):
+        array = as_numbers(value, float)
+        if array is None or array.ndim != 0:
             self.add(field, value, allowed)
             return float("nan")
+        number = float(array)
         self.check(np.isfinite(number) and ok(number), field, value, allowed)
         return number
 
@@ -68,9 +66,8 @@ class Problems:
         self, field: str, value: Any, shape: tuple[int | None, ...], allowed: str, dtype: Any = float
     ) -> np.ndarray | None:
         """`value` as a finite read-only array of `shape` (None: any length); None when it is not."""
-        try:
-            array = np.array(value, dtype=dtype)
-        except (TypeError, ValueError):
+        array = as_numbers(value, dtype)
+        if array is None:
             self.add(field, value, allowed)
             return None
         fits = array.ndim == len(shape) and all(
@@ -90,7 +87,7 @@ class Problems:
     ) -> np.ndarray | None:
         """A number for all sites, or one for each, as a read-only (n_sites,) array; None when it is neither."""
         allowed = f"{allowed}: a number, or {n_sites} of them"
-        if np.ndim(value) == 0:
+        if not isinstance(value, Sequence) and np.ndim(value) == 0:
             number = self.number(field, value, allowed, lambda x: ok is None or bool(np.all(ok(np.array(x)))))
             array = np.full(n_sites, number)
             array.flags.writeable = False
@@ -124,11 +121,28 @@ class Problems:
                 return None
             value = AXES[value]
         array = self.array(field, value, (3,), allowed)
-        if array is None or not self.check(float(np.linalg.norm(array)) > 0, field, value, allowed):
+        if array is None or not self.check(bool(np.any(array)), field, value, allowed):
             return None
-        unit = np.array(array / np.linalg.norm(array))
+        unit = array / np.abs(array).max()  # squares of very large or small components would leave the range
+        unit /= np.linalg.norm(unit)
         unit.flags.writeable = False
         return unit
+
+
+def as_numbers(value: Any, dtype: Any) -> np.ndarray | None:
+    """`value` as a new array of `dtype` (float or complex); None when it holds anything but numbers of that kind.
+
+    numpy by itself would read text, truth values and None as numbers and drop imaginary parts.
+    """
+    try:
+        given = np.asarray(value)
+        if given.dtype == object and any(isinstance(x, str | bytes | bool | np.bool_ | None) for x in given.flat):
+            return None
+        if given.dtype.kind not in ("iufcO" if dtype is complex else "iufO"):
+            return None
+        return np.array(given, dtype=dtype)
+    except (TypeError, ValueError, OverflowError):
+        return None
 
 
 def _short(value: object) -> str:

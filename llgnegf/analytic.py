@@ -121,7 +121,14 @@ def bound_state_spin(j_sd: float, hopping: float = 1.0) -> float:
 
     Each spin has a bound state of weight |J|/sqrt(4 gamma^2 + J^2) on the site, below the band for spin along M and
     above it for the other; at E_F = 0 the bands hold equal weights of both (G_0(iy) is even up to the sign of J).
+
+    Raises:
+        ValueError: One line for each argument that is not of this kind.
     """
+    problems = Problems("bound_state_spin")
+    problems.number("j_sd", j_sd, "a finite number, in eV")
+    problems.number("hopping", hopping, "a finite number > 0, in eV", lambda x: x > 0)
+    problems.raise_all()
     return float(j_sd / np.hypot(2 * hopping, j_sd))
 
 
@@ -129,7 +136,15 @@ def pumped_spin_current_adiabatic(j_sd: float, energy: float, theta: float, hopp
     """Spin current in eV along the axis into each half of an infinite chain, to first order in hbar omega, kT = 0.
 
     (hbar omega/4 pi) sin^2(theta) 4 a^2/(1 + a^2)^2, a = J_sd/(2 gamma), one precessing moment, E_F = 0.
+
+    Raises:
+        ValueError: One line for each argument that is not of this kind.
     """
+    problems = Problems("pumped_spin_current_adiabatic")
+    for name, value in (("j_sd", j_sd), ("energy", energy), ("theta", theta)):
+        problems.number(name, value, "a finite number")
+    problems.number("hopping", hopping, "a finite number > 0, in eV", lambda x: x > 0)
+    problems.raise_all()
     a = j_sd / (2 * hopping)
     return float(energy / (4 * np.pi) * np.sin(theta) ** 2 * 4 * a**2 / (1 + a**2) ** 2)
 

@@ -16,10 +16,10 @@ OVERVIEW = """\
 Conduction electrons and classical moments, together in time (TDNEGF + LLG).
 
 commands:
-  run FILE.toml      run an input file; ends with result.nc and plots in a folder
+  run FILE.toml      run an input file: a folder with result.nc and plots
   resume DIR         go on with a run that was stopped or killed
   rerun DIR          reproduce a stored run from its folder alone, and compare
-  show DIR           what a run is, how far, its error budget, where it comes from
+  show DIR           what a run is, how far, its error budget, its provenance
   plot DIR           draw the plots of a run again
   oracle FILE.toml   exact rotating-frame torques by part, and lead currents
   figure NAME        a figure of PRL 125, 187202 (names: figure --list)
@@ -30,7 +30,7 @@ example:
   llgnegf show runs/first
 
 llgnegf COMMAND --help explains a command and gives an example.
-Exit code: 0 done, 1 the run failed, 2 bad input, 130 stopped (resume continues).
+Exit code: 0 done, 1 run failed, 2 bad input, 130 stopped (then: resume).
 """
 
 

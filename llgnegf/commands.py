@@ -212,9 +212,12 @@ def _progress_bar(total: float, quiet: bool) -> Iterator[Callable[[float], None]
     form = "{percentage:3.0f}%|{bar}| {n:.1f}/{total:.1f} fs [{elapsed} < {remaining}, {rate_fmt}]"
     with tqdm(total=total, unit="fs", bar_format=form, dynamic_ncols=True) as bar:
 
+        started: list[float] = []
+
         def update(time: float) -> None:
-            if bar.n == 0 and time > 0:
-                bar.initial = time  # a resumed run: the rate is that of this session
+            if not started:  # a resumed run: the rate is that of this session
+                started.append(time)
+                bar.initial = time
             bar.update(time - bar.n)
 
         yield update

@@ -12,6 +12,7 @@ Sigma_p itself added, I[-i [X_p, G_0]]; the surface by the window formula with f
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -20,11 +21,12 @@ from llgnegf.green import StaticDevice
 from llgnegf.quadrature import Integral
 from llgnegf.steady_state import (
     LeadCurrents,
+    LeadEnds,
     Occupation,
     SteadyState,
     _sandwich,
     fermi_surface_occupation,
-    lead_commutators,
+    from_levels,
     rate_density,
     trace_integral,
     window_density,
@@ -78,13 +80,22 @@ class LinearResponse:
         device, state = self.state.device, self.state
         if not device.channels:
             return self._closed()
-        common = contour_integral(
-            self._fermi_sea, np.stack([np.eye(device.size)] + 2 * [np.zeros((device.size, device.size))]),
-            state.mu, state.kT, state.scale, 0.5 * state.tolerance, 8 * device.size**2, "RotatingFrame.decompose",
-        )  # fmt: skip
+        # One integral for each part: their matrices at one time would be three times the memory.
+        parts = [
+            contour_integral(
+                part, residue, state.mu, state.kT, state.scale, state.tolerance / 6, 3 * device.size**2,
+                f"RotatingFrame.decompose, {name}",
+            )
+            for name, part, residue in (
+                ("adiabatic", self._adiabatic, np.eye(device.size)),
+                ("geometric", self._geometric, 0.0),
+                ("sea", self._sea, 0.0),
+            )
+        ]  # fmt: skip
         surface = self._surface()
-        adiabatic, geometric, sea = common.value
-        return Decomposition(adiabatic, geometric, sea, surface.value, common.error + surface.error)
+        adiabatic, geometric, sea = (from_levels(device, part.value) for part in parts)
+        error = sum(part.error for part in parts) + surface.error
+        return Decomposition(adiabatic, geometric, sea, surface.value, error)
 
     def lead_currents(self) -> CurrentDecomposition:
         """Lead currents of the four parts."""
@@ -107,29 +118,40 @@ class LinearResponse:
             geometric = occupation_response(hamiltonian, -0.5 * self.energy * self.spin, mu, kT)
         return Decomposition(occupy_levels(hamiltonian, mu, kT), geometric, nothing, nothing, 0.0)
 
-    def _fermi_sea(self, z: np.ndarray) -> np.ndarray:
-        """G_0, G_0 X_geo G_0 and G_0 X_sea G_0, (n, 3, 2N, 2N)."""
-        device = self.state.device
-        green = device.retarded(z)
-        weights = 0.5 * self.energy * device.spins * device.self_energy_derivatives(z)
-        columns, rows = green @ device.vectors, device.vectors.conj().T @ green
-        geometric = green @ self._turned(green)
-        return np.stack([green, geometric, (columns * weights[:, None, :]) @ rows], axis=1)
+    def _adiabatic(self, z: np.ndarray) -> np.ndarray:
+        """G_0 in the basis of the levels, (n, 2N, 2N)."""
+        return self.state.device.level_green(z).matrix()
 
-    def _turned(self, green: np.ndarray) -> np.ndarray:
-        """X_geo G, site by site."""
-        n, size, _ = green.shape
-        spin = -0.5 * self.energy * self.spin[:2, :2]
-        return np.einsum("st,nitj->nisj", spin, green.reshape(n, size // 2, 2, size)).reshape(n, size, size)
+    def _geometric(self, z: np.ndarray) -> np.ndarray:
+        """G_0 X_geo G_0."""
+        return self.state.device.level_green(z).sandwich(self._turn)
+
+    def _sea(self, z: np.ndarray) -> np.ndarray:
+        """G_0 X_sea G_0."""
+        device = self.state.device
+        return device.level_green(z).between(device.level_vectors, self.sea_weights(z))
+
+    @cached_property
+    def _turn(self) -> np.ndarray:
+        """X_geo = -hbar w sigma.axis/2 in the basis of the levels."""
+        states = self.state.device.levels[1]
+        return -0.5 * self.energy * states.conj().T @ self.spin @ states
+
+    def sea_weights(self, z: np.ndarray) -> np.ndarray:
+        """X_sea = sum_q w_q u_q u_q^dag: w, (n, n_channels)."""
+        device = self.state.device
+        return 0.5 * self.energy * device.spins * device.self_energy_derivatives(z)
 
     def _commutators(self, z: np.ndarray) -> np.ndarray:
         """-i Tr O [Sigma_p, F] of the first three parts, (n, 3, n_leads, 4)."""
-        device, n_leads = self.state.device, self.state.n_leads
-        adiabatic, geometric, sea = self._fermi_sea(z).swapaxes(0, 1)
-        sigma = device.self_energies(z)
-        change = 0.5 * self.energy * device.spins * device.self_energy_derivatives(z)
-        parts = [lead_commutators(device, sigma, f, n_leads) for f in (adiabatic, geometric, sea)]
-        parts[2] = parts[2] + lead_commutators(device, change, adiabatic, n_leads)
+        device = self.state.device
+        ends = LeadEnds.in_levels(device, self.state.n_leads)
+        return self.rates(ends, z, [self._adiabatic(z), self._geometric(z), self._sea(z)])
+
+    def rates(self, ends: LeadEnds, z: np.ndarray, matrices: list[np.ndarray]) -> np.ndarray:
+        """-i Tr O [Sigma_p, F], (n, 3, n_leads, 4), for F = G_0, G_0 X_geo G_0, G_0 X_sea G_0 in the `ends`' basis."""
+        parts = [ends.commutators(self.state.device.self_energies(z), f) for f in matrices]
+        parts[2] = parts[2] + ends.commutators(self.sea_weights(z), matrices[0])
         return -1j * np.stack(parts, axis=1)
 
     def _surface(self) -> Integral:
@@ -137,18 +159,17 @@ class LinearResponse:
         what = "RotatingFrame.decompose, Fermi surface"
         if state.kT > 0:
             window = self._thermal_window()
-            return window_density(device, window, self._occupation(), 0.5 * state.tolerance, what)
-        at_mu = _sandwich(device, np.array([state.mu]), np.zeros(1), self._delta_function())[0]
-        states = device.levels[1]
-        return Integral(states @ at_mu @ states.conj().T / (2 * np.pi), 0.0, 1)
+            return window_density(device, window, self.thermal_surface(), 0.5 * state.tolerance, what)
+        at_mu = _sandwich(device, np.array([state.mu]), np.zeros(1), self.sharp_surface())[0]
+        return Integral(from_levels(device, at_mu) / (2 * np.pi), 0.0, 1)
 
     def _surface_rates(self) -> Integral:
         state, device = self.state, self.state.device
         what = "RotatingFrame.decompose_lead_currents, Fermi surface"
         if state.kT > 0:
             window, tolerance = self._thermal_window(), 0.5 * state.tolerance
-            return window_rates(device, window, self._occupation(), state.n_leads, tolerance, what)
-        at_mu = rate_density(device, np.array([state.mu]), np.zeros(1), self._delta_function(), state.n_leads)[0]
+            return window_rates(device, window, self.thermal_surface(), state.n_leads, tolerance, what)
+        at_mu = rate_density(device, np.array([state.mu]), np.zeros(1), self.sharp_surface(), state.n_leads)[0]
         return Integral(at_mu / (2 * np.pi), 0.0, 1)
 
     def _thermal_window(self) -> Window:
@@ -162,9 +183,10 @@ class LinearResponse:
         device: StaticDevice = self.state.device
         return 0.5 * self.energy * device.spins
 
-    def _occupation(self) -> Occupation:
+    def thermal_surface(self) -> Occupation:
+        """f_q - f to first order for kT > 0: (hbar w/2)(+-1) df/dE."""
         return fermi_surface_occupation(self.state.device, self._spin_weights, self.state.mu, self.state.kT)
 
-    def _delta_function(self) -> Occupation:
+    def sharp_surface(self) -> Occupation:
         """df/dE = -delta(E - mu) at kT = 0, the integral over E taken."""
         return lambda origin, offset: np.broadcast_to(-self._spin_weights, (origin.size, self._spin_weights.size))

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import scipy.sparse as sp
 
-from llgnegf._checks import Problems
+from llgnegf._checks import Problems, as_numbers
 
 PAULI = np.array([[[0, 1], [1, 0]], [[0, -1j], [1j, 0]], [[1, 0], [0, -1]]], dtype=complex)
 """Pauli matrices sigma_x, sigma_y, sigma_z, shape (3, 2, 2)."""
@@ -113,15 +113,14 @@ def chain(n_sites: int, hopping: Any = 1.0, j_sd: Any = 0.0, onsite: Any = 0.0) 
 def _hermitian(problems: Problems, value: Any) -> sp.csr_array | None:
     """`value` as a complex CSR array if it is a finite Hermitian matrix, None otherwise."""
     allowed = "a finite Hermitian matrix, in eV"
-    try:
-        matrix = sp.csr_array(value, dtype=complex)
-    except (TypeError, ValueError):
+    given = value if sp.issparse(value) else as_numbers(value, complex)
+    if given is None or given.dtype.kind not in "iufc":
         problems.add("hamiltonian", value, allowed)
         return None
-    shape = f"shape {matrix.shape}"
-    square = matrix.ndim == 2 and matrix.shape[0] == matrix.shape[1] and matrix.shape[0] > 0
-    if not problems.check(square, "hamiltonian", shape, allowed):
+    square = given.ndim == 2 and given.shape[0] == given.shape[1] and given.shape[0] > 0
+    if not problems.check(square, "hamiltonian", f"shape {given.shape}", allowed):
         return None
+    matrix = sp.csr_array(given, dtype=complex, copy=True)
     if not problems.check(bool(np.isfinite(matrix.data).all()), "hamiltonian", "holds NaN or inf", allowed):
         return None
     defect = float(abs(matrix - matrix.conj().T).max())

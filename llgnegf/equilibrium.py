@@ -55,6 +55,7 @@ def contour_integral(
     tolerance: float,
     n_entries: int,
     what: str,
+    dagger: Callable[[np.ndarray], np.ndarray] = adjoint,
 ) -> Integral:
     """I[F] = -(1/pi) int dE Im[F(E)] f(E) on the contour of the module's docstring.
 
@@ -66,6 +67,7 @@ def contour_integral(
         tolerance: Absolute error allowed in the largest entry.
         n_entries: Complex numbers handled at one energy.
         what: Name for error messages.
+        dagger: Hermitian conjugate of what `function` returns, where that is not a full matrix.
 
     Returns:
         Integral of shape (..., d, d), Hermitian in the last two axes.
@@ -76,12 +78,12 @@ def contour_integral(
     y0 = 2 * np.pi * POLES_BELOW_PATH * kT
 
     def ray(panel: np.ndarray, t: np.ndarray) -> np.ndarray:
-        values = function(mu + 1j * (y0 + scale * t / (1 - t)))
-        return _scaled(values + adjoint(values), scale / (1 - t) ** 2 / (2 * np.pi))
+        values = _scaled(function(mu + 1j * (y0 + scale * t / (1 - t))), scale / (1 - t) ** 2 / (2 * np.pi))
+        return values + dagger(values)
 
     def path(panel: np.ndarray, x: np.ndarray) -> np.ndarray:
-        values = function(mu + kT * x + 1j * y0)
-        return _scaled(values - adjoint(values), 0.5j / np.pi * kT * (fermi(x, 1.0) - (x < 0)))
+        values = _scaled(function(mu + kT * x + 1j * y0), 0.5j / np.pi * kT * (fermi(x, 1.0) - (x < 0)))
+        return values + dagger(values)
 
     # Graded towards y_0, where the levels are near; 0.25 and 0.5 are y = scale/3 and y = scale.
     part = integrate(ray, _segments([0.0, 0.02, 0.08, 0.25, 0.5, 0.75, 1.0]), 0.5 * tolerance, n_entries, what)
@@ -91,9 +93,9 @@ def contour_integral(
         ends = [-x for x in reversed(reach)] + [0.0] + reach
         thermal = integrate(path, _segments(ends), 0.5 * tolerance, n_entries, what)
         points = function(mu + 1j * np.pi * kT * (2 * np.arange(1, POLES_BELOW_PATH + 1) - 1))
-        value = value + thermal.value + kT * (points + adjoint(points)).sum(axis=0)
+        value = value + thermal.value + kT * (points + dagger(points)).sum(axis=0)
         error, evaluations = error + thermal.error, evaluations + thermal.evaluations + POLES_BELOW_PATH
-    return Integral(0.5 * (value + adjoint(value)), error, evaluations)
+    return Integral(0.5 * (value + dagger(value)), error, evaluations)
 
 
 def occupy_levels(hamiltonian: np.ndarray, mu: float, kT: float) -> np.ndarray:
@@ -151,4 +153,6 @@ def _segments(ends: list[float]) -> np.ndarray:
 
 
 def _scaled(values: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    return values * weights.reshape((-1,) + (1,) * (values.ndim - 1))
+    """`values` times one weight for each energy, in place: they are large."""
+    values *= weights.reshape((-1,) + (1,) * (values.ndim - 1))
+    return values

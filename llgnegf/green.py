@@ -12,6 +12,9 @@ import numpy as np
 
 from llgnegf.spectra import Spectrum
 
+TRUSTED = 1e4
+"""|Sigma u^dag D u| up to which the low-rank formulas are used: beyond it more than 4 of 16 digits would cancel."""
+
 
 @dataclass(frozen=True, eq=False)
 class StaticChannel:
@@ -94,25 +97,88 @@ class StaticDevice:
         inverse[:, diagonal, diagonal] += energy[:, None]
         return np.linalg.inv(inverse)
 
+    @cached_property
+    def level_vectors(self) -> np.ndarray:
+        """V^dag u_q, (2N, n_channels), V the eigenvectors of H."""
+        return self.levels[1].conj().T @ self.vectors
+
     def retarded_columns(self, origin: np.ndarray, offset: np.ndarray) -> np.ndarray:
         """V^dag G(E) u_q at the real energies E = origin + offset: (n, 2N, n_channels), V the eigenvectors of H.
 
         In the basis of the levels eps_k the diagonal of E - H is (origin - eps_k) + offset. With a level as the
         origin and the offset kept apart, a resonance is resolved however narrow it is against |E| * 1e-16.
         """
-        energies, states = self.levels
-        projected = states.conj().T @ self.vectors
         weights = self.self_energies(origin + offset)
-        distances = (origin[:, None] - energies) + offset[:, None]
-        columns, trusted = _low_rank_columns(distances, projected, weights)
+        distances = (origin[:, None] - self.levels[0]) + offset[:, None]
+        columns, trusted = _low_rank_columns(distances, self.level_vectors, weights)
         if not trusted.all():
-            columns[~trusted] = _dense_columns(distances[~trusted], projected, weights[~trusted])
+            inverse = _level_inverse(distances[~trusted], self.level_vectors, weights[~trusted])
+            columns[~trusted] = np.linalg.solve(inverse, np.broadcast_to(self.level_vectors, columns[~trusted].shape))
         return columns
+
+    def level_green(self, energy: np.ndarray) -> LevelGreen:
+        """V^dag G(E) V for energies (n,) with Im E > 0."""
+        u, weights = self.level_vectors, self.self_energies(energy)
+        distances = energy[:, None] - self.levels[0]
+        scaled = u / distances[:, :, None]
+        product = weights[:, :, None] * (u.conj().T @ scaled)
+        doubtful = (np.abs(product) > TRUSTED).any(axis=(1, 2))
+        product[doubtful] = 0.0
+        t_matrix = np.linalg.inv(np.eye(weights.shape[1]) - product) * weights[:, None, :]
+        dense = np.linalg.inv(_level_inverse(distances[doubtful], u, weights[doubtful]))
+        rows = u.conj().T / distances[:, None, :]
+        return LevelGreen(1 / distances, scaled @ t_matrix, rows, doubtful, dense)
 
     def _stack(self, columns: list[np.ndarray], energy: np.ndarray) -> np.ndarray:
         if not columns:
             return np.zeros((energy.size, 0), dtype=complex)
         return np.stack(columns, axis=-1)
+
+
+@dataclass(frozen=True, eq=False)
+class LevelGreen:
+    """G in the basis of the levels at n energies, as diagonal + low rank: O(N^2 n_channels) for a full matrix.
+
+        G = D + D u T u^dag D,    D = 1/(E - eps),    T = Sigma (1 - u^dag D u Sigma)^-1
+
+    Attributes:
+        diagonal: D, (n, 2N).
+        left, right: D u T (n, 2N, n_channels) and u^dag D (n, n_channels, 2N).
+        doubtful: Energies (n,) where D and the rest cancel too far (see `TRUSTED`).
+        dense: G at those energies, (m, 2N, 2N).
+    """
+
+    diagonal: np.ndarray
+    left: np.ndarray
+    right: np.ndarray
+    doubtful: np.ndarray
+    dense: np.ndarray
+
+    def matrix(self) -> np.ndarray:
+        """G, (n, 2N, 2N)."""
+        out = self.left @ self.right
+        level = np.arange(self.diagonal.shape[1])
+        out[:, level, level] += self.diagonal
+        out[self.doubtful] = self.dense
+        return out
+
+    def sandwich(self, x: np.ndarray) -> np.ndarray:
+        """G X G, (n, 2N, 2N), for X (2N, 2N)."""
+        inside = self.diagonal[:, :, None] * (x @ self.left)  # D X (G - D), its left factor
+        outside = (self.right @ x) * self.diagonal[:, None, :] + (self.right @ x @ self.left) @ self.right
+        out = np.concatenate([self.left, inside], axis=2) @ np.concatenate([outside, self.right], axis=1)
+        for k, d in enumerate(self.diagonal):  # one energy at a time: no temporary of the size of the result
+            out[k] += d[:, None] * x * d
+        out[self.doubtful] = self.dense @ x @ self.dense
+        return out
+
+    def between(self, u: np.ndarray, weights: np.ndarray) -> np.ndarray:
+        """G (sum_q w_q u_q u_q^dag) G, (n, 2N, 2N), for columns u (2N, Q) and weights (n, Q)."""
+        columns = self.diagonal[:, :, None] * u + self.left @ (self.right @ u)
+        rows = u.conj().T * self.diagonal[:, None, :] + (u.conj().T @ self.left) @ self.right
+        columns[self.doubtful] = self.dense @ u
+        rows[self.doubtful] = u.conj().T @ self.dense
+        return (columns * weights[:, None, :]) @ rows
 
 
 def _low_rank_columns(
@@ -121,19 +187,19 @@ def _low_rank_columns(
     """(D^-1 - u S u^dag)^-1 u = D u (1 - S u^dag D u)^-1 with diagonal D = 1/`distances`, and where it can be trusted.
 
     O(N n_channels^2) for each energy instead of O(N^3). Next to a level S u^dag D u is large and must cancel against
-    D u: beyond 1e4 more than 4 of 16 digits would go.
+    D u, see `TRUSTED`.
     """
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         scaled = projected / distances[:, :, None]
         product = weights[:, :, None] * (projected.conj().T @ scaled)
-        trusted = (np.abs(product) <= 1e4).all(axis=(1, 2))
+        trusted = (np.abs(product) <= TRUSTED).all(axis=(1, 2))
     scaled[~trusted], product[~trusted] = 0.0, 0.0
     return scaled @ np.linalg.inv(np.eye(weights.shape[1]) - product), trusted
 
 
-def _dense_columns(distances: np.ndarray, projected: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    """The same by one batched solution of the full equations."""
+def _level_inverse(distances: np.ndarray, projected: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """E - H - Sigma in the basis of the levels, (n, 2N, 2N), for the full equations."""
     inverse = -(projected * weights[:, None, :]) @ projected.conj().T
     diagonal = np.arange(distances.shape[1])
     inverse[:, diagonal, diagonal] += distances
-    return np.linalg.solve(inverse, np.broadcast_to(projected, (distances.shape[0], *projected.shape)))
+    return inverse

@@ -41,14 +41,23 @@ class _Reservoir:
     chemical_potential: float | None = None
 
     def _check_reservoir(self, problems: Problems) -> None:
-        if not callable(self.voltage):
-            problems.number("voltage", self.voltage, "a finite number or a function of time in fs, in eV")
+        allowed = "a finite number, or a function of time in fs that returns one, in eV"
+        problems.number("voltage", self.voltage(0.0) if callable(self.voltage) else self.voltage, allowed)
         if self.chemical_potential is not None:
             problems.number("chemical_potential", self.chemical_potential, "None (the Fermi energy) or finite, in eV")
 
     def voltage_at(self, time: float) -> float:
-        """V(t) in eV at `time` in fs; V(0) before t = 0."""
-        return float(self.voltage(max(time, 0.0)) if callable(self.voltage) else self.voltage)
+        """V(t) in eV at `time` in fs; V(0) before t = 0.
+
+        Raises ValueError where a function gives no finite number; a NaN during a run is left to the integrator,
+        which says when it came.
+        """
+        if not callable(self.voltage):
+            return float(self.voltage)
+        value = self.voltage(max(time, 0.0))
+        if np.ndim(value) != 0 or not isinstance(value, int | float | np.number):
+            raise ValueError(f"{type(self).__name__}.voltage: {value!r} at t = {time:g} fs; allowed: a number, in eV")
+        return float(value)
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,15 +78,18 @@ class Lead(_Reservoir):
     def __post_init__(self) -> None:
         problems = Problems("Lead")
         allowed = "a non-empty list of pairs (device vector, spectrum)"
-        pairs = list(self.channels) if isinstance(self.channels, Sequence) else []
+        is_list = isinstance(self.channels, Sequence) and not isinstance(self.channels, str)
+        pairs = list(self.channels) if is_list else []
         problems.check(len(pairs) > 0, "channels", self.channels, allowed)
         checked = []
         for k, pair in enumerate(pairs):
-            if not problems.check(len(pair) == 2, f"channels[{k}]", pair, "a pair (device vector, spectrum)"):
+            is_pair = isinstance(pair, Sequence) and len(pair) == 2
+            if not problems.check(is_pair, f"channels[{k}]", pair, "a pair (device vector, spectrum)"):
                 continue
             vector = problems.array(f"channels[{k}].vector", pair[0], (None,), "N or 2N finite amplitudes", complex)
             wanted = "an object with self_energy, self_energy_derivative, broadening, support and is_zero"
-            problems.check(isinstance(pair[1], Spectrum), f"channels[{k}].spectrum", pair[1], wanted)
+            is_spectrum = isinstance(pair[1], Spectrum) and not isinstance(pair[1], type)
+            problems.check(is_spectrum, f"channels[{k}].spectrum", pair[1], wanted)
             checked.append((vector, pair[1]))
         self._check_reservoir(problems)
         problems.raise_all()

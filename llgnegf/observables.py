@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from llgnegf._checks import Problems
+from llgnegf._checks import Problems, as_numbers
 from llgnegf.electrons import PAULI, Electrons
 from llgnegf.units import HBAR
 
@@ -59,6 +59,7 @@ def torque(rho: Any, moments: Any, j_sd: Any) -> np.ndarray:
     spin = spin_density(rho)
     problems = Problems("torque")
     m = _vectors(problems, "moments", moments, spin.shape[-2])
+    _check_leading_axes(problems, "moments", m, spin)
     coupling = problems.per_site("j_sd", j_sd, spin.shape[-2], "finite, in eV")
     problems.raise_all()
     assert m is not None and coupling is not None
@@ -81,6 +82,9 @@ def field_like_damping_like(torque: Any, moments: Any, velocity: Any) -> TorqueC
     n_sites = None if t is None else t.shape[-2]
     m = _vectors(problems, "moments", moments, n_sites)
     v = _vectors(problems, "velocity", velocity, n_sites)
+    _check_leading_axes(problems, "moments", m, t)
+    _check_leading_axes(problems, "velocity", v, t)
+    _check_leading_axes(problems, "velocity", v, m)
     problems.raise_all()
     assert t is not None and m is not None and v is not None
     slow = AT_REST * np.linalg.norm(v, axis=-1).max(initial=0.0)
@@ -114,9 +118,16 @@ def bond_spin_current(rho: Any, electrons: Electrons) -> np.ndarray:
 def electron_energy(rho: Any, hamiltonian: Any) -> np.ndarray:
     """Tr[rho H] in eV, (...), for H (..., 2N, 2N), e.g. `electrons.hamiltonian_at(moments)`."""
     size = _site_blocks(rho, "electron_energy").shape[-3] * 2
-    if np.shape(hamiltonian)[-2:] != (size, size):
-        raise ValueError(f"electron_energy.hamiltonian: shape {np.shape(hamiltonian)}; allowed: (..., {size}, {size})")
-    return np.einsum("...ij,...ji->...", np.asarray(rho), np.asarray(hamiltonian)).real
+    problems = Problems("electron_energy")
+    allowed = f"numbers of shape (..., {size}, {size})"
+    h = as_numbers(hamiltonian, complex)
+    if h is None:
+        problems.add("hamiltonian", hamiltonian, allowed)
+    elif problems.check(h.shape[-2:] == (size, size), "hamiltonian", f"shape {h.shape}", allowed):
+        _check_leading_axes(problems, "hamiltonian", h, np.asarray(rho))
+    problems.raise_all()
+    assert h is not None
+    return np.einsum("...ij,...ji->...", np.asarray(rho), h).real
 
 
 def spin_motive_force_current(moments: Any, velocity: Any, conductance: float) -> np.ndarray:
@@ -141,6 +152,7 @@ def spin_motive_force_current(moments: Any, velocity: Any, conductance: float) -
     problems = Problems("spin_motive_force_current")
     m = _vectors(problems, "moments", moments, None)
     v = _vectors(problems, "velocity", velocity, None if m is None else m.shape[-2])
+    _check_leading_axes(problems, "velocity", v, m)
     g = problems.number("conductance", conductance, "a finite number >= 0, in e^2/h", lambda x: x >= 0)
     problems.raise_all()
     assert m is not None and v is not None
@@ -150,7 +162,14 @@ def spin_motive_force_current(moments: Any, velocity: Any, conductance: float) -
 
 def _site_blocks(rho: Any, owner: str) -> np.ndarray:
     """rho_ii, (..., N, 2, 2)."""
-    matrix = np.asarray(rho)
+    try:
+        matrix = np.asarray(rho)
+    except ValueError:  # rows of unequal length
+        matrix = np.zeros(0, dtype=str)
+    if matrix.dtype.kind not in "iufc":
+        problems = Problems(owner)
+        problems.add("rho", rho, "numbers of shape (..., 2N, 2N), two spins for each site")
+        problems.raise_all()
     shape = matrix.shape
     if matrix.ndim < 2 or shape[-1] != shape[-2] or shape[-1] % 2 or not shape[-1]:
         raise ValueError(f"{owner}.rho: shape {shape}; allowed: (..., 2N, 2N), two spins for each site")
@@ -160,6 +179,9 @@ def _site_blocks(rho: Any, owner: str) -> np.ndarray:
 
 def _bond_blocks(rho: Any, electrons: Electrons, owner: str) -> tuple[np.ndarray, np.ndarray]:
     """H_ji (n_bonds, 2, 2) and rho_ij (..., n_bonds, 2, 2) for the bonds (i, j)."""
+    problems = Problems(owner)
+    problems.check(isinstance(electrons, Electrons), "electrons", electrons, "an Electrons object")
+    problems.raise_all()
     n_sites = _site_blocks(rho, owner).shape[-3]
     if n_sites != electrons.n_sites:
         allowed = f"(..., {2 * electrons.n_sites}, {2 * electrons.n_sites})"
@@ -184,15 +206,24 @@ def _vectors(problems: Problems, field: str, value: Any, n_sites: int | None) ->
     """`value` as (..., N, 3), finite; None when it is not."""
     rows = "N" if n_sites is None else str(n_sites)
     allowed = f"finite vectors of shape (..., {rows}, 3)"
-    try:
-        array = np.asarray(value, dtype=float)
-    except (TypeError, ValueError):
+    array = as_numbers(value, float)
+    if array is None:
         problems.add(field, value, allowed)
         return None
     fits = array.ndim >= 2 and array.shape[-1] == 3 and n_sites in (None, array.shape[-2])
     if not problems.check(fits, field, f"shape {array.shape}", allowed):
         return None
     return array if problems.check(bool(np.isfinite(array).all()), field, "holds NaN or inf", allowed) else None
+
+
+def _check_leading_axes(problems: Problems, field: str, array: np.ndarray | None, other: np.ndarray | None) -> None:
+    """Note a mistake unless the leading axes of `array` broadcast with those of `other`."""
+    if array is None or other is None:
+        return
+    try:
+        np.broadcast_shapes(array.shape[:-2], other.shape[:-2])
+    except ValueError:
+        problems.add(field, f"shape {array.shape}", f"leading axes that broadcast with {other.shape[:-2]}")
 
 
 def _direction(vectors: np.ndarray, slow: float) -> np.ndarray:

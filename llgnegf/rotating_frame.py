@@ -5,6 +5,7 @@ PRL 125, 187202. Maps precession onto `steady_state` in the rotating frame; noth
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -15,12 +16,16 @@ from llgnegf._checks import Problems
 from llgnegf.decomposition import CurrentDecomposition, Decomposition, LinearResponse
 from llgnegf.electrons import PAULI
 from llgnegf.green import StaticChannel, StaticDevice
+from llgnegf.local import LocalDecomposition, LocalDensityMatrix, LocalResponse, LocalState, WindowTooNarrow
+from llgnegf.recursion import is_chain
 from llgnegf.steady_state import LeadCurrents, SteadyState
 from llgnegf.system import OpenSystem
 from llgnegf.units import HBAR
 
 COMMUTES = 1e-10
 """How far a commutator with sigma.axis may be from 0, relative to the matrix."""
+LONG_CHAIN = 32
+"""Sites from which lead currents are taken from the recursion: below it the levels are faster."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,7 +79,7 @@ class RotatingFrame:
                 problems.add(f"system.leads[{p}].voltage", lead.voltage, "a number (the rotating frame is stationary)")
         if axis is None or any(callable(lead.voltage) for lead in self.system.leads):
             return
-        spin = np.kron(np.eye(self.system.n_sites), np.einsum("a,ast->st", axis, PAULI))
+        spin = np.einsum("a,ast->st", axis, PAULI)
         matrix = self.system.electrons.hamiltonian.toarray()
         along = np.array2string(axis, precision=4)
         if _commutator(matrix, spin) > COMMUTES:
@@ -98,13 +103,64 @@ class RotatingFrame:
         result = self._steady_state.density_matrix()
         return result.value, result.error
 
+    def local_density_matrix(self) -> LocalDensityMatrix:
+        """rho_RF on sites and bonds of a nearest-neighbour chain: all that densities, torques and currents take.
+
+        O(N) for each energy where the whole matrix costs O(N^2), e.g. 800 sites in seconds.
+
+        Raises:
+            ValueError: For a device with hopping beyond neighbours or a lead on several sites (`density_matrix` takes
+                any).
+        """
+        return self.local_density_matrix_with_error()[0]
+
+    def local_density_matrix_with_error(self) -> tuple[LocalDensityMatrix, float]:
+        """`local_density_matrix` and the estimated quadrature error of its largest entry."""
+        state = self._steady_state
+        self._check_chain(state.device, "local_density_matrix")
+        if state.device.channels:
+            with suppress(WindowTooNarrow):
+                return LocalState(state).density_matrix()
+        rho, error = self.density_matrix_with_error()
+        return LocalDensityMatrix.cut(rho), error
+
+    def decompose_locally(self) -> LocalDecomposition:
+        """`decompose` on sites and bonds of a nearest-neighbour chain, at a cost of O(N) for each energy.
+
+        Raises:
+            ValueError: As `decompose` and `local_density_matrix`.
+        """
+        response = self._linear_response("decompose_locally")
+        self._check_chain(response.state.device, "decompose_locally")
+        if response.state.device.channels:
+            with suppress(WindowTooNarrow):
+                return LocalResponse(response).density_matrices()
+        parts = response.density_matrices()
+        cut = LocalDensityMatrix.cut
+        return LocalDecomposition(
+            cut(parts.adiabatic), cut(parts.geometric), cut(parts.sea), cut(parts.surface), parts.error
+        )
+
+    @staticmethod
+    def _check_chain(device: StaticDevice, method: str) -> None:
+        if not is_chain(device):
+            raise ValueError(
+                f"RotatingFrame.{method}: system with hopping beyond neighbouring sites, or a lead on several sites; "
+                "allowed: a nearest-neighbour chain with each lead channel on one site"
+            )
+
     def density_matrix_at(self, time: float) -> np.ndarray:
         """rho_lab(t) = U rho_RF U^dag, (2N, 2N), at `time` in fs."""
         return rotate_spins(self.density_matrix(), self.axis, self.energy * time / HBAR)
 
     def lead_currents(self) -> LeadCurrents:
         """Charge (electrons/fs) and spin currents (eV) into each lead, spin components in the rotating frame."""
-        result = self._steady_state.lead_rates()
+        state = self._steady_state
+        result = None
+        if self._is_long(state.device):
+            with suppress(WindowTooNarrow):
+                result = LocalState(state).lead_rates()
+        result = state.lead_rates() if result is None else result
         return LeadCurrents.from_rates(result.value, result.error)
 
     def decompose(self) -> Decomposition:
@@ -118,7 +174,16 @@ class RotatingFrame:
 
     def decompose_lead_currents(self) -> CurrentDecomposition:
         """`lead_currents` of each of the four parts; raises as `decompose` does."""
-        return self._linear_response("decompose_lead_currents").lead_currents()
+        response = self._linear_response("decompose_lead_currents")
+        if self._is_long(response.state.device):
+            with suppress(WindowTooNarrow):
+                rates, error = LocalResponse(response).lead_rates()
+                return CurrentDecomposition(*(LeadCurrents.from_rates(r, error) for r in rates))
+        return response.lead_currents()
+
+    @staticmethod
+    def _is_long(device: StaticDevice) -> bool:
+        return device.size >= 2 * LONG_CHAIN and LocalState.applies(device)
 
     @property
     def velocity(self) -> np.ndarray:
@@ -194,18 +259,27 @@ def rotate_spins(rho: np.ndarray, axis: np.ndarray, angle: float) -> np.ndarray:
 
 
 def _commutator(matrix: np.ndarray, spin: np.ndarray) -> float:
-    """max |[matrix, spin]| relative to max |matrix|."""
+    """max |[matrix, spin on every site]| relative to max |matrix|, for spin (2, 2)."""
     size = np.abs(matrix).max()
-    return 0.0 if size == 0 else float(np.abs(matrix @ spin - spin @ matrix).max() / size)
+    if size == 0:
+        return 0.0
+    n = matrix.shape[0] // 2
+    blocks = matrix.reshape(n, 2, n, 2)
+    turned = np.einsum("isju,ut->isjt", blocks, spin) - np.einsum("su,iujt->isjt", spin, blocks)
+    return float(np.abs(turned).max() / size)
 
 
 def _probe(channels: Any, n_sites: int) -> list[np.ndarray]:
-    """Sigma of a lead at three energies in general position; it is analytic, so a commutator shows at one of them."""
+    """Sigma of a lead, on the sites that it couples to, at three energies in general position.
+
+    It is analytic, so a commutator shows at one of them.
+    """
     probes = np.array([-1.37 + 0.71j, 0.23 + 0.31j, 1.91 + 1.13j])
-    sigma = np.zeros((probes.size, 2 * n_sites, 2 * n_sites), dtype=complex)
-    for c in channels:
-        sigma += c.spectrum.self_energy(probes)[:, None, None] * np.outer(c.vector, c.vector.conj())
-    return list(sigma)
+    vectors = np.array([c.vector for c in channels]).reshape(-1, n_sites, 2)
+    coupled = vectors[:, np.any(vectors != 0, axis=(0, 2))]
+    vectors = coupled.reshape(len(vectors), coupled.shape[1] * 2)
+    weights = np.array([c.spectrum.self_energy(probes) for c in channels]).reshape(-1, probes.size)
+    return [(vectors.T * w) @ vectors.conj() for w in weights.T] if vectors.size else []
 
 
 def _merged(channels: Any, projector: np.ndarray) -> list[tuple[list[np.ndarray], Any]]:

@@ -37,6 +37,25 @@ def check_method(problems: Problems, options: Mapping[str, Any]) -> None:
     problems.check(not unknown, "observables", unknown, ", ".join(map(repr, OBSERVABLES)))
 
 
+def check_density_matrix(problems: Problems, system: OpenSystem | None, options: Mapping[str, Any]) -> None:
+    """initial_density_matrix: Hermitian, occupations from 0 to 1, for start = "partitioned" alone."""
+    name, given = "initial_density_matrix", options["initial_density_matrix"]
+    if given is None:
+        return
+    if not problems.check(system is not None, name, given, "None without electrons"):
+        return
+    assert system is not None
+    problems.check(options["start"] == "partitioned", name, "given", "start = 'partitioned' with it")
+    size = 2 * system.n_sites
+    rho = problems.array(name, given, (size, size), f"a ({size}, {size}) Hermitian matrix", complex)
+    if rho is None:
+        return
+    if problems.check(bool(np.abs(rho - rho.conj().T).max() < 1e-12), name, "not Hermitian", "a Hermitian matrix"):
+        levels = np.linalg.eigvalsh(rho)
+        inside = levels[0] > -1e-10 and levels[-1] < 1 + 1e-10
+        problems.check(inside, name, f"eigenvalues {levels[0]:.3g} .. {levels[-1]:.3g}", "0 to 1")
+
+
 def check_start(problems: Problems, system: OpenSystem | None, options: Mapping[str, Any]) -> None:
     """start and observables against the system: its leads, their occupations and the temperature."""
     start = options["start"]

@@ -29,10 +29,15 @@ from llgnegf.units import HBAR
 
 STARTS = ("thermal", "steady", "partitioned")
 INTEGRATORS = {"dop853": DOP853, "ark5": ARK5, "rk4": RK4}
+STABLE = 0.9
+"""Largest explicit step in units of the stability limit."""
 STIFF = 10.0
 """A farthest Fermi pole beyond this many times the device's and the leads' spectral range is stiff."""
 COUPLING_SHARE, FERMI_SHARE, STEP_SHARE = 1.0, 0.1, 0.1
 """Shares of rtol: tolerance of the lead kernels, of the Fermi function, and of one step's local error."""
+
+FINEST_LEADS = 3e-10
+"""Smallest rtol with leads: the most accurate entry of the table of lead poles."""
 
 Motion = Frozen | Precession | Prescribed | Magnet
 
@@ -236,12 +241,21 @@ def _check(system: Any, motion: Any, options: dict[str, Any]) -> np.ndarray | No
         sites = f"{system.n_sites}, one for each site of the electrons"
         problems.check(motion.n_sites == system.n_sites, "motion", f"{motion.n_sites} moments", sites)
     t_end = problems.number("t_end", options["t_end"], "a finite number > 0, in fs", lambda t: t > 0)
-    problems.number("save_every", options["save_every"], "a number > 0 and <= t_end, in fs", lambda t: 0 < t <= t_end)
-    problems.number("rtol", options["rtol"], "1e-12 <= rtol <= 1e-2", lambda r: 1e-12 <= r <= 1e-2)
+    limit = t_end if t_end > 0 else np.inf
+    problems.number("save_every", options["save_every"], "a number > 0 and <= t_end, in fs", lambda t: 0 < t <= limit)
+    _check_rtol(problems, system, options["rtol"])
     _check_method(problems, options)
     rho = _check_start(problems, system, options)
     problems.raise_all()
     return rho
+
+
+def _check_rtol(problems: Problems, system: Any, rtol: Any) -> None:
+    """Closed systems need no pole expansion and can be more exact than the finest one."""
+    expanded = isinstance(system, OpenSystem) and not system.is_closed
+    least = FINEST_LEADS if expanded else 1e-12
+    because = " (with leads: the finest expansion in poles there is)" if expanded else ""
+    problems.number("rtol", rtol, f"{least:g} <= rtol <= 1e-2{because}", lambda r: least <= r <= 1e-2)
 
 
 def _check_method(problems: Problems, options: dict[str, Any]) -> None:
@@ -252,8 +266,9 @@ def _check_method(problems: Problems, options: dict[str, Any]) -> None:
         problems.number("step", step, "None (adaptive) or a number > 0, in fs", lambda h: h > 0)
     elif integrator == "rk4":
         problems.add("step", step, "a number > 0, in fs, with integrator = 'rk4', which has no step control")
-    unknown = set(options["observables"]) - {"adiabatic"}
-    problems.check(not unknown, "observables", sorted(unknown), "'adiabatic'")
+    extra = options["observables"]
+    known = isinstance(extra, list | tuple) and all(name == "adiabatic" for name in extra)
+    problems.check(known, "observables", extra, "a list of names; known: 'adiabatic'")
 
 
 def _check_start(problems: Problems, system: Any, options: dict[str, Any]) -> np.ndarray | None:
@@ -298,8 +313,8 @@ def _save_times(t_end: float, save_every: float) -> np.ndarray:
 
 def _expanded(system: OpenSystem, rtol: float, t_end: float) -> PoleSystem:
     """The system in poles at the tolerances that rtol stands for."""
-    instants = np.linspace(0.0, t_end, 257) if any(callable(p.voltage) for p in system.leads) else [0.0]
-    largest = max((float(np.abs(system.voltages(t)).max()) for t in instants if system.leads), default=0.0)
+    instants = np.linspace(0.0, t_end, 1025) if any(callable(p.voltage) for p in system.leads) else [0.0]
+    largest = max((float(np.nanmax(np.abs(system.voltages(t)))) for t in instants if system.leads), default=0.0)
     return expand(system, COUPLING_SHARE * rtol, FERMI_SHARE * rtol, largest, rtol)
 
 
@@ -332,11 +347,13 @@ def _integration(equation: Any, state: np.ndarray, name: str, rtol: float, step:
     tolerance = STEP_SHARE * rtol if step is None else None
     first_step = (0.01 if step is None else step) / HBAR
     project = getattr(equation, "project", None)
-    arguments = (equation, 0.0, state, INTEGRATORS[name], tolerance, first_step, _sections(equation), project)
+    method = INTEGRATORS[name]
+    arguments = (equation, 0.0, state, method, tolerance, first_step, _sections(equation), project)
     if name == "ark5":
         rates = equation.stiff_rates() if electrons else np.zeros(state.size)
         return ImexRungeKutta(*arguments, rates=rates)
-    return RungeKutta(*arguments)
+    largest = STABLE * method.stability / equation.fastest_rate() if electrons else np.inf
+    return RungeKutta(*arguments, largest_step=largest)
 
 
 def _is_stiff(equation: Equation) -> bool:

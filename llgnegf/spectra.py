@@ -75,8 +75,9 @@ class ChainSpectrum:
         return -2 * self.coupling**2 / ((x + root) * root)
 
     def broadening(self, energy: Any) -> np.ndarray:
-        x = np.asarray(energy, dtype=float) - self.onsite
-        return (self.coupling / self.hopping) ** 2 * np.sqrt(np.maximum(4 * self.hopping**2 - x**2, 0.0))
+        x, edge = np.asarray(energy, dtype=float) - self.onsite, 2 * abs(self.hopping)
+        # Not sqrt(4 gamma^2 - x^2): next to a band edge the difference of squares cancels.
+        return (self.coupling / self.hopping) ** 2 * np.sqrt(np.maximum((edge - x) * (edge + x), 0.0))
 
 
 @dataclass(frozen=True)

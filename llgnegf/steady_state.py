@@ -71,11 +71,11 @@ class SteadyState:
         if not device.channels:
             return Integral(occupy_levels(device.hamiltonian, self.mu, self.kT), 0.0, 0)
         common = contour_integral(
-            device.retarded, np.eye(device.size), self.mu, self.kT, self.scale, 0.5 * self.tolerance,
-            3 * device.size**2, "RotatingFrame.density_matrix, contour",
+            lambda z: device.level_green(z).matrix(), np.eye(device.size), self.mu, self.kT, self.scale,
+            0.5 * self.tolerance, 3 * device.size**2, "RotatingFrame.density_matrix, contour",
         )  # fmt: skip
         extra = self._window_density()
-        value = common.value + extra.value
+        value = from_levels(device, common.value) + extra.value
         return Integral(value, common.error + extra.error, common.evaluations + extra.evaluations)
 
     def lead_rates(self) -> Integral:
@@ -83,28 +83,33 @@ class SteadyState:
         if not self.device.channels:
             return Integral(np.zeros((self.n_leads, 4)), 0.0, 0)
         device = self.device
+        ends = LeadEnds.in_levels(device, self.n_leads)
 
         def commutators(z: np.ndarray) -> np.ndarray:
-            return -1j * lead_commutators(device, device.self_energies(z), device.retarded(z), self.n_leads)
+            return -1j * ends.commutators(device.self_energies(z), device.level_green(z).matrix())
 
         common = trace_integral(commutators, self, "RotatingFrame.lead_currents, contour")
         window = self.window()
         extra = window_rates(
-            device, window, self._occupation_difference, self.n_leads, 0.5 * self.tolerance,
+            device, window, self.occupation_difference, self.n_leads, 0.5 * self.tolerance,
             "RotatingFrame.lead_currents, window",
         )  # fmt: skip
         value = common.value[..., 0, 0].real + extra.value
         return Integral(value, common.error + extra.error, common.evaluations + extra.evaluations)
 
-    def window(self) -> Window:
-        """The part of the real axis where the channels' occupations differ; empty when they are all equal."""
+    def window_range(self) -> tuple[float, float, np.ndarray]:
+        """Ends (equal: no window) and jumps of the part of the real axis where the channels' fillings differ."""
         mus = np.unique([self.mu] + [c.chemical_potential for c in self.device.channels])
         if mus.size == 1:
-            return window_panels(self.device, 0.0, 0.0, mus)
+            return 0.0, 0.0, mus
         reach = FERMI_RANGE * self.kT
-        return window_panels(self.device, mus[0] - reach, mus[-1] + reach, mus)
+        return mus[0] - reach, mus[-1] + reach, mus
 
-    def _occupation_difference(self, origin: np.ndarray, offset: np.ndarray) -> np.ndarray:
+    def window(self) -> Window:
+        """The part of the real axis where the channels' occupations differ; empty when they are all equal."""
+        return window_panels(self.device, *self.window_range())
+
+    def occupation_difference(self, origin: np.ndarray, offset: np.ndarray) -> np.ndarray:
         """f_q - f, (n, n_channels)."""
         mus = np.array([c.chemical_potential for c in self.device.channels])
         filled = fermi((origin[:, None] - mus) + offset[:, None], self.kT)
@@ -112,7 +117,7 @@ class SteadyState:
 
     def _window_density(self) -> Integral:
         return window_density(
-            self.device, self.window(), self._occupation_difference, 0.5 * self.tolerance,
+            self.device, self.window(), self.occupation_difference, 0.5 * self.tolerance,
             "RotatingFrame.density_matrix, window",
         )  # fmt: skip
 
@@ -135,16 +140,36 @@ def trace_integral(function: Callable[[np.ndarray], np.ndarray], state: SteadySt
     )
 
 
-def lead_commutators(device: StaticDevice, weights: np.ndarray, green: np.ndarray, n_leads: int) -> np.ndarray:
-    """Tr O [S_p, F], (n, n_leads, 4), for S_p = sum_{q in p} weights_q u_q u_q^dag and matrices F (n, 2N, 2N).
+@dataclass(frozen=True, eq=False)
+class LeadEnds:
+    """Vectors u_q (d, n_channels) and O u_q (4, d, n_channels), O = 1, sigma_x, sigma_y, sigma_z, in some basis."""
 
-    Tr O [S_p, F] = sum_q weights_q u_q^dag (F O - O F) u_q.
-    """
-    u = device.vectors
-    turned = spin_operators(u)  # O u_q
-    right = np.einsum("iq,nij,ojq->noq", u.conj(), green, turned, optimize=True)
-    left = np.einsum("oiq,nij,jq->noq", turned.conj(), green, u, optimize=True)
-    return by_lead((right - left) * weights[:, None, :], device.leads, n_leads)
+    vectors: np.ndarray
+    turned: np.ndarray
+    leads: np.ndarray
+    n_leads: int
+
+    @classmethod
+    def in_levels(cls, device: StaticDevice, n_leads: int) -> LeadEnds:
+        """In the basis of the device's levels."""
+        turned = device.levels[1].conj().T @ spin_operators(device.vectors)
+        return cls(device.level_vectors, turned, device.leads, n_leads)
+
+    def commutators(self, weights: np.ndarray, matrices: np.ndarray) -> np.ndarray:
+        """Tr O [S_p, F], (n, n_leads, 4), for S_p = sum_{q in p} weights_q u_q u_q^dag and F (n, d, d).
+
+        Tr O [S_p, F] = sum_q weights_q u_q^dag (F O - O F) u_q.
+        """
+        u = self.vectors
+        right = np.einsum("iq,nij,ojq->noq", u.conj(), matrices, self.turned, optimize=True)
+        left = np.einsum("oiq,nij,jq->noq", self.turned.conj(), matrices, u, optimize=True)
+        return by_lead((right - left) * weights[:, None, :], self.leads, self.n_leads)
+
+
+def from_levels(device: StaticDevice, matrix: np.ndarray) -> np.ndarray:
+    """V X V^dag, (..., 2N, 2N): a matrix in the basis of the levels on the sites."""
+    states = device.levels[1]
+    return states @ matrix @ states.conj().T
 
 
 def spin_operators(vectors: np.ndarray) -> np.ndarray:
@@ -172,8 +197,7 @@ def window_density(
         return _sandwich(device, origin, offset, occupation) * (jacobian / (2 * np.pi))[:, None, None]
 
     result = integrate(integrand, window.segments, tolerance, 3 * device.size**2, what)
-    states = device.levels[1]
-    return Integral(states @ result.value @ states.conj().T, result.error, result.evaluations)
+    return Integral(from_levels(device, result.value), result.error, result.evaluations)
 
 
 def _sandwich(device: StaticDevice, origin: np.ndarray, offset: np.ndarray, occupation: Occupation) -> np.ndarray:
@@ -206,18 +230,27 @@ def rate_density(
     With the columns C_q = G u_q: Tr O Sigma_p W = sum_{q in p, q'} Sigma_q (u_q^dag C_q') delta_q' (C_q'^dag O u_q)
     and Tr O delta_p G^dag = sum_{q in p} delta_q C_q^dag O u_q; twice the imaginary part of the sum is asked for.
     """
-    states = device.levels[1]
     columns = device.retarded_columns(origin, offset)
+    return rates_of_columns(device, LeadEnds.in_levels(device, n_leads), columns, origin, offset, occupation)
+
+
+def rates_of_columns(
+    device: StaticDevice,
+    ends: LeadEnds,
+    columns: np.ndarray,
+    origin: np.ndarray,
+    offset: np.ndarray,
+    occupation: Occupation,
+) -> np.ndarray:
+    """`rate_density` from the columns C_q = G u_q (n, d, n_channels) in the basis of `ends`."""
     energy = origin + offset
     delta = device.broadenings(energy) * occupation(origin, offset)
     sigma = device.self_energies(energy)
-    u = states.conj().T @ device.vectors
-    turned = np.einsum("ki,oiq->okq", states.conj().T, spin_operators(device.vectors))
-    overlap = np.einsum("kq,nkr->nqr", u.conj(), columns)
-    bras = np.einsum("nkr,okq->norq", columns.conj(), turned)
+    overlap = np.einsum("kq,nkr->nqr", ends.vectors.conj(), columns)
+    bras = np.einsum("nkr,okq->norq", columns.conj(), ends.turned)
     scattered = np.einsum("nq,nqr,nr,norq->noq", sigma, overlap, delta, bras, optimize=True)
     direct = np.einsum("nq,noqq->noq", delta, bras)
-    return by_lead(2 * (scattered + direct).imag, device.leads, n_leads)
+    return by_lead(2 * (scattered + direct).imag, ends.leads, ends.n_leads)
 
 
 def fermi_surface_occupation(device: StaticDevice, weights: np.ndarray, mu: float, kT: float) -> Occupation:

@@ -6,7 +6,7 @@ Knows nothing of how moments move; the solvers add that.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
@@ -39,9 +39,9 @@ class OpenSystem:
         problems = Problems("OpenSystem")
         is_electrons = isinstance(self.electrons, Electrons)
         problems.check(is_electrons, "electrons", self.electrons, "an Electrons object, e.g. llgnegf.chain(...)")
-        leads = tuple(self.leads) if isinstance(self.leads, Sequence) else ()
-        if not isinstance(self.leads, Sequence):
-            problems.add("leads", self.leads, "a list of leads ([] for a closed system)")
+        is_list = isinstance(self.leads, Sequence) and not isinstance(self.leads, str)
+        problems.check(is_list, "leads", self.leads, "a list of leads ([] for a closed system)")
+        leads = tuple(self.leads) if is_list else ()
         for p, lead in enumerate(leads):
             if not problems.check(isinstance(lead, Lead | _SiteLead), f"leads[{p}]", lead, "a lead"):
                 continue
@@ -72,10 +72,6 @@ class OpenSystem:
     def is_closed(self) -> bool:
         """True when no channel is coupled: discrete levels."""
         return not any(self.lead_channels)
-
-    def frozen_at(self, time: float) -> OpenSystem:
-        """The same system with every time-dependent voltage replaced by its value at `time` (fs)."""
-        return replace(self, leads=[replace(lead, voltage=lead.voltage_at(time)) for lead in self.leads])
 
     def chemical_potentials(self, time: float = 0.0) -> np.ndarray:
         """mu_p + V_p(t) of every lead in eV at `time` (fs), shape (n_leads,)."""

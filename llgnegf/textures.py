@@ -98,7 +98,8 @@ def _wall_profile(owner: str, n_sites: int, center: float, width: float) -> tupl
     scale = problems.number("width", width, "a finite number > 0, in lattice constants", lambda w: w > 0)
     problems.raise_all()
     assert count is not None
-    u = (middle - np.arange(1, count + 1)) / scale
+    with np.errstate(over="ignore"):  # infinite u is the limit of a narrow wall
+        u = (middle - np.arange(1, count + 1)) / scale
     decay = np.exp(-np.abs(u))  # 1/cosh would overflow far from a narrow wall
     return 2 * decay / (1 + decay**2), np.tanh(u)
 

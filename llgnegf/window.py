@@ -11,11 +11,17 @@ from functools import cached_property
 import numpy as np
 
 from llgnegf.green import StaticDevice
+from llgnegf.recursion import ChainGreen
 
 NARROW = 0.05
 """Resonances narrower than this part of the window get panels of their own; bisection finds the others."""
 START_PANELS = 8
 """Equal parts into which the window is cut to begin with."""
+
+UNEVEN_PHASE = 1.0
+"""Difference in the fall of the phase over the quarters of a cell beyond which the cell holds a resonance."""
+NARROWEST = 1e-9
+"""Width in eV of the cells at which the search gives up: resonances need energies measured from their own level."""
 
 
 @dataclass(frozen=True)
@@ -93,6 +99,42 @@ def window_panels(device: StaticDevice, lower: float, upper: float, jumps: np.nd
             for a, b, at_a, at_b in zip(points[:-1], points[1:], marked[:-1], marked[1:], strict=True)
         ]
     return Window(tuple(panels))
+
+
+def chain_window(chain: ChainGreen, lower: float, upper: float, jumps: np.ndarray) -> Window | None:
+    """Panels of [lower, upper] as `window_panels`, for a chain at O(N) for each energy; None if one is too narrow.
+
+    The phase of det(E - H - Sigma) falls by pi across a resonance. A cell is cut into four until the phase falls by
+    nearly the same in all of them: cells that hold a resonance shrink to its width. Where no channel has any
+    broadening the integrand is zero, whatever levels there are.
+    """
+    if not lower < upper:
+        return Window(())
+    channels = chain.device.channels
+    edges = np.unique([c.shift + e for c in channels for e in c.spectrum.support if np.isfinite(e)])
+    cuts = np.unique(np.concatenate([np.linspace(lower, upper, START_PANELS + 1), jumps, edges]))
+    cuts = _separate(cuts[(cuts >= lower) & (cuts <= upper)])
+    cells = np.stack([cuts[:-1], cuts[1:]], axis=1)
+    done = []
+    while len(cells):
+        points = np.linspace(cells[:, 0], cells[:, 1], 5, axis=1)
+        fall = -np.diff(chain.phase(points.ravel()).reshape(points.shape), axis=1)
+        open_channel = chain.device.broadenings(points[:, 2]).max(axis=1, initial=0.0) > 0
+        uneven = (np.ptp(fall, axis=1) > UNEVEN_PHASE) & open_channel
+        if (cells[uneven, 1] - cells[uneven, 0] < NARROWEST).any():
+            return None
+        done.append(cells[~uneven])
+        inner = points[uneven]
+        cells = np.stack([inner[:, :-1].ravel(), inner[:, 1:].ravel()], axis=1)
+    ordered = np.concatenate(done)
+    marked = np.isin(ordered, edges)
+    ordered, marked = ordered[np.argsort(ordered[:, 0])], marked[np.argsort(ordered[:, 0])]
+    return Window(
+        tuple(
+            Panel(0.0, float(a), float(b), bool(at_a), bool(at_b))
+            for (a, b), (at_a, at_b) in zip(ordered, marked, strict=True)
+        )
+    )
 
 
 def _narrow_resonances(device: StaticDevice, lower: float, upper: float) -> list[tuple[float, np.ndarray]]:

@@ -208,6 +208,7 @@ class FiniteChain:
         spins = np.array([np.kron(np.eye(sites), s) for s in SIGMA])
         charge, spin, energy = [], [], []
         for p, lead in enumerate(self.system.leads):
+            assert isinstance(lead, ChainLead)
             hop = np.zeros((n, 2))
             contact = 2 * (lead.site % sites)
             hop[contact : contact + 2] = -lead.coupling * np.eye(2)

@@ -86,6 +86,20 @@ def test_bad_input_is_named(name, value):
         analytic.geometric_torque_wide_band(**arguments)
 
 
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: analytic.bound_state_spin("a"), r"bound_state_spin.j_sd: .*; allowed"),
+        (lambda: analytic.bound_state_spin(1.0, 0.0), r"bound_state_spin.hopping: 0.0; allowed: a finite number > 0"),
+        (lambda: analytic.pumped_spin_current_adiabatic(1.0, np.nan, 0.1), r"pumped_spin_.*.energy: nan; allowed"),
+        (lambda: analytic.pumped_spin_current_adiabatic(1.0, 0.1, 0.1, 0), r"pumped_spin_.*.hopping: 0; allowed"),
+    ],
+)
+def test_bad_input_of_the_closed_forms_is_named(call, message):
+    with pytest.raises(ValueError, match=message):
+        call()
+
+
 def test_import_of_the_package_leaves_sympy_out():
     code = "import sys, llgnegf; llgnegf.RotatingFrame; sys.exit('sympy' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -23,7 +23,7 @@ COMMANDS = ("run", "resume", "rerun", "show", "plot", "oracle", "figure", "sweep
 SMALL = """
 schema_version = 1
 [run]
-t_end = 4.0
+t_end = 2.0
 [electrons]
 n_sites = 2
 j_sd = 0.2
@@ -102,7 +102,7 @@ def test_examples_in_the_help_are_real_input_files() -> None:
 
 
 def test_bad_input_is_answered_quickly_without_traceback(tmp_path: Path) -> None:
-    (tmp_path / "bad.toml").write_text(SMALL.replace("j_sd", "jsd").replace("t_end = 4.0", "t_end = nan"))
+    (tmp_path / "bad.toml").write_text(SMALL.replace("j_sd", "jsd").replace("t_end = 2.0", "t_end = nan"))
     began = sum(os.times()[2:4])
     done = llgnegf("run", "bad.toml", cwd=tmp_path)
     # Processor time, which other work on the machine does not lengthen; the bound is the requirement on a free one.
@@ -125,9 +125,13 @@ def test_bad_input_is_answered_quickly_without_traceback(tmp_path: Path) -> None
         (("run", "small.toml", "-o", "full"), "folder: full holds 'letter.txt'; allowed: a new or empty folder"),
         (("run", "broken.toml"), "broken.toml: "),
     ],
-)  # fmt: skip
+)
 def test_wrong_requests_are_one_line_and_exit_2(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], arguments: tuple[str, ...], line: str
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    arguments: tuple[str, ...],
+    line: str,
 ) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "small.toml").write_text(SMALL)
@@ -148,19 +152,18 @@ def test_unknown_options_exit_2(tmp_path: Path, capsys: pytest.CaptureFixture[st
 
 def test_a_whole_run_from_the_shell(tmp_path: Path) -> None:
     """run, show, and the stored result against the same run from Python."""
-    (tmp_path / "small.toml").write_text(SMALL)
-    done = llgnegf("run", "small.toml", cwd=tmp_path)
+    (tmp_path / "moment.toml").write_text(CLASSICAL.format(t_end=2.0))
+    done = llgnegf("run", "moment.toml", cwd=tmp_path)
     assert done.returncode == 0 and done.stderr == "", done.stderr  # no bar: not a terminal
-    assert "runs/small/result.nc" in done.stdout and "next: llgnegf show runs/small" in done.stdout
-    for name in ("coupling_poles", "fermi_poles", "time_step"):
-        assert name in done.stdout
-    assert list((tmp_path / "runs/small/plots").glob("*.png"))
-    system = ln.OpenSystem(ln.chain(2, j_sd=0.2), [ln.ChainLead(site=0)], kT=0.1)
-    result = ln.simulate(system, ln.Precession(ln.cone(2, 0.5), energy=0.1), t_end=4.0)
-    with xarray.open_dataset(tmp_path / "runs/small/result.nc") as stored:
+    assert "runs/moment/result.nc" in done.stdout and "next: llgnegf show runs/moment" in done.stdout
+    assert "time_step" in done.stdout  # the error budget
+    assert list((tmp_path / "runs/moment/plots").glob("*.png"))
+    magnet = ln.Magnet(ln.cone(1, 0.5), 1.0, energies=[ln.Zeeman([0.0, 0.0, 10.0])])
+    result = ln.simulate(None, magnet, t_end=2.0, save_every=0.5)
+    with xarray.open_dataset(tmp_path / "runs/moment/result.nc") as stored:
         for name, variable in result.dataset.data_vars.items():
             assert np.array_equal(stored[name].values, variable.values), name
-    shown = llgnegf("show", "runs/small", cwd=tmp_path)
+    shown = llgnegf("show", "runs/moment", cwd=tmp_path)
     assert shown.returncode == 0 and "5 of 5 rows" in shown.stdout and "git_revision" in shown.stdout
 
 
@@ -197,7 +200,7 @@ def test_rerun_reproduces_the_bits_and_says_when_it_does_not(
     assert code == 1 and out[0] == "b: differs from a" and "moments: differs by up to 1e-12" in out[1]
 
 
-def test_sigterm_saves_and_resume_goes_on_to_the_same_bits(tmp_path: Path) -> None:
+def test_sigterm_saves_the_rows_and_says_how_to_go_on(tmp_path: Path) -> None:
     (tmp_path / "long.toml").write_text(CLASSICAL.format(t_end=200000.0))
     command = [sys.executable, "-m", "llgnegf.cli", "run", "long.toml", "-o", "run"]
     process = subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
@@ -235,7 +238,9 @@ def test_the_oracle_table_is_printed_and_saved(
         assert f"damping_like,surface,1,,{value!r},eV" in rows
     (tmp_path / "still.toml").write_text(SMALL.replace('"precession"\nenergy = 0.1', '"frozen"'))
     code, _, err = called(capsys, "oracle", "still.toml")
-    assert code == 2 and err == ["motion.kind: 'frozen'; allowed: 'precession' with energy other than 0, for the oracle"]
+    assert code == 2 and err == [
+        "motion.kind: 'frozen'; allowed: 'precession' with energy other than 0, for the oracle"
+    ]
 
 
 @pytest.mark.parametrize(
@@ -247,7 +252,7 @@ def test_the_oracle_table_is_printed_and_saved(
         (KeyError("x"), 1, "KeyError: 'x' (LLGNEGF_DEBUG=1 shows where)"),
         (KeyboardInterrupt(), 130, "stopped; nothing more was saved"),
     ],
-)  # fmt: skip
+)
 def test_failures_are_one_line(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], error: BaseException, code: int, line: str
 ) -> None:

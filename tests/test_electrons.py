@@ -40,6 +40,13 @@ def test_sparse_and_dense_hamiltonians_are_equal():
     np.testing.assert_array_equal(dense.bonds, [[0, 1]])
 
 
+def test_hamiltonian_is_a_copy():
+    matrix = sp.csr_array(np.diag([1.0, 2.0]).astype(complex))
+    electrons = ln.Electrons(matrix, 0.0)
+    matrix.data[:] = 9.0
+    np.testing.assert_array_equal(electrons.hamiltonian.toarray(), np.diag([1, 2]))
+
+
 def test_problem_is_frozen():
     electrons = ln.chain(2, j_sd=1.0)
     with pytest.raises(AttributeError):
@@ -56,6 +63,12 @@ def test_problem_is_frozen():
         (lambda: ln.Electrons(np.zeros((2, 4)), 0.0), r"Electrons.hamiltonian: shape \(2, 4\); allowed"),
         (lambda: ln.Electrons([[np.nan, 0], [0, 0]], 0.0), r"Electrons.hamiltonian: holds NaN"),
         (lambda: ln.Electrons("H", 0.0), r"Electrons.hamiltonian: .*; allowed"),
+        (lambda: ln.Electrons((4, 4), 0.0), r"Electrons.hamiltonian: shape \(2,\); allowed"),
+        (lambda: ln.Electrons([["0", "1"], ["1", "0"]], 0.0), r"Electrons.hamiltonian: .*; allowed"),
+        (lambda: ln.Electrons(np.eye(2, dtype=bool), 0.0), r"Electrons.hamiltonian: .*; allowed"),
+        (lambda: ln.Electrons([[0, 1], [1]], 0.0), r"Electrons.hamiltonian: .*; allowed"),
+        (lambda: ln.Electrons([[None, 1], [1, 0]], 0.0), r"Electrons.hamiltonian: .*; allowed"),
+        (lambda: ln.Electrons(0.5, 0.0), r"Electrons.hamiltonian: shape \(\); allowed"),
         (lambda: ln.Electrons(np.zeros((4, 4)), [1.0]), r"Electrons.j_sd: shape \(1,\); allowed: .* 2 of them"),
         (lambda: ln.Electrons(np.zeros((4, 4)), np.inf), r"Electrons.j_sd: inf; allowed"),
         (lambda: ln.Electrons.spinless([[0, 1], [2, 0]], 0.0), r"Electrons.hamiltonian: .*Hermitian"),

@@ -160,6 +160,19 @@ RHO = np.eye(4) / 2
     ("call", "message"),
     [
         (lambda: ln.spin_density(np.eye(3)), r"spin_density.rho: shape \(3, 3\); allowed: \(\.\.\., 2N, 2N\)"),
+        (lambda: ln.spin_density([["a", "b"], ["c", "d"]]), r"spin_density.rho: .*; allowed: numbers of shape"),
+        (lambda: ln.charge_density([[1, 2], [3]]), r"charge_density.rho: .*; allowed: numbers of shape"),
+        (
+            lambda: ln.torque(np.zeros((5, 4, 4)), np.zeros((3, 2, 3)), 1.0),
+            r"torque.moments: shape \(3, 2, 3\); allowed: leading axes that broadcast with \(5,\)",
+        ),
+        (
+            lambda: ln.field_like_damping_like(np.zeros((5, 2, 3)), ln.uniform(2), np.zeros((3, 2, 3))),
+            r"field_like_damping_like.velocity: shape \(3, 2, 3\); allowed: leading axes",
+        ),
+        (lambda: ln.bond_charge_current(RHO, np.eye(4)), r"bond_charge_current.electrons: .*; allowed: an Electrons"),
+        (lambda: ln.electron_energy(RHO, [[0, 1], [1]]), r"electron_energy.hamiltonian: .*; allowed"),
+        (lambda: ln.electron_energy(np.zeros((2, 4, 4)), np.zeros((3, 4, 4))), r"electron_energy.hamiltonian: .*axes"),
         (lambda: ln.charge_density(np.ones(4)), r"charge_density.rho: shape \(4,\)"),
         (lambda: ln.torque(RHO, ln.uniform(3), 1.0), r"torque.moments: shape \(3, 3\); allowed: .*\(\.\.\., 2, 3\)"),
         (lambda: ln.torque(RHO, np.full((2, 3), np.nan), 1.0), r"torque.moments: holds NaN"),

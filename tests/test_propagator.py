@@ -122,7 +122,7 @@ def test_brute_force_chain(name):
     rng = np.random.default_rng(list(BRUTE_FORCE).index(name))
     system = random_chain(rng, left, right)
     motion = path(rng, 3)
-    got = run(system, motion, t_end=36, save_every=12, rtol=1e-7, start=start)
+    got = run(system, motion, t_end=36, save_every=18, rtol=1e-7, start=start)
     # What the cut does to the device is below exp(-pi kT (length - t - settle)).
     compare(got, FiniteChain(system, 150 if start == "steady" else 100), start, motion)
 
@@ -131,7 +131,7 @@ def test_brute_force_two_leads_on_one_site():
     rng = np.random.default_rng(11)
     system = random_chain(rng, {"voltage": pulse(0.4, 8, 7)}, {}, sites=(1, 1))
     motion = turning(rng, 3)
-    got = run(system, motion, t_end=36, save_every=12, rtol=1e-7)
+    got = run(system, motion, t_end=36, save_every=18, rtol=1e-7)
     compare(got, FiniteChain(system, 100), "thermal", motion)
 
 
@@ -141,7 +141,7 @@ def test_brute_force_spin_orbit_coupling():
     leads = [ChainLead(site=0, coupling=0.9, voltage=step(0.2)), ChainLead(site=1, coupling=0.8)]
     system = OpenSystem(electrons, leads, 0.2, 0.1)
     motion = wandering(rng, 2)
-    got = run(system, motion, t_end=36, save_every=12, rtol=1e-7)
+    got = run(system, motion, t_end=36, save_every=18, rtol=1e-7)
     compare(got, FiniteChain(system, 100), "thermal", motion)
 
 
@@ -170,7 +170,8 @@ def test_closed_static_system_evolves_by_the_exponential_of_its_hamiltonian():
     rng = np.random.default_rng(0)
     system, rho = closed(rng)
     texture = unit_vectors(rng, 3)
-    got = run(system, Frozen(texture), t_end=20, save_every=5, rtol=1e-12, start="partitioned", initial_density_matrix=rho)
+    given = {"start": "partitioned", "initial_density_matrix": rho}
+    got = run(system, Frozen(texture), t_end=20, save_every=5, rtol=1e-12, **given)
     h = device_hamiltonian(system, texture)
     for tau, value in zip(got.times, got.density_matrices, strict=True):
         evolve = expm(-1j * h * tau)
@@ -178,7 +179,7 @@ def test_closed_static_system_evolves_by_the_exponential_of_its_hamiltonian():
 
 
 def test_closed_precessing_system_evolves_by_an_exponential_in_the_rotating_frame():
-    """U = exp(-i w t sigma_axis/2) makes H static: rho(t) = U exp(-i H_RF t) rho(0) (...)^dag, H_RF = H(0) - w sigma/2."""
+    """U = exp(-i w t sigma_axis/2) makes H static: rho(t) = V rho(0) V^dag, V = U e^{-i H_RF t}."""
     rng = np.random.default_rng(1)
     system, rho = closed(rng)
     texture, w, axis = unit_vectors(rng, 3), 0.7, np.array([2.0, -1.0, 2.0]) / 3

@@ -87,13 +87,13 @@ def test_kill_at_every_change_of_the_disk(tmp_path: Path, monkeypatch: pytest.Mo
     monkeypatch.setattr(folder_module, "write_result", write_bytes)  # HDF5 takes a second; it has its own test
     monkeypatch.setattr(segments_module, "SEGMENT_BYTES", 8 * 15 * 3)
     survived = 0
-    while survives(tmp_path / str(survived), monkeypatch, survived, n_rows=8):
-        rows = expected(8)
+    while survives(tmp_path / str(survived), monkeypatch, survived, n_rows=5):
+        rows = expected(5)
         result = RunFolder.open(tmp_path / str(survived)).result_path.read_bytes()
         assert result == b"".join(rows[name] for name in sorted(rows)), f"killed at change {survived}"
         survived += 1
-    # 8 commits of a segment and a checkpoint, each opened, written, synced and renamed, are 64 calls at the least.
-    assert survived > 64
+    # 5 commits of a segment and a checkpoint, each opened, written, synced and renamed, are 40 calls at the least.
+    assert survived > 40
 
 
 def test_kill_while_the_result_is_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -52,7 +52,7 @@ class Inline(Executor):
         return future
 
 
-def grid(**replace: Any) -> RunConfig:
+def grid() -> RunConfig:
     return RunConfig.loads(TEXT.format(mode="grid"))
 
 
@@ -63,7 +63,7 @@ def check_grid(dataset: xarray.Dataset) -> None:
     assert dataset["texture.angle"].values.tolist() == [0.2, 0.5, 1.0]
     assert dataset["moments"].attrs["long_name"] and dataset["time"].attrs["units"] == "fs"
     z = dataset["moments"].sel(component="z")
-    assert np.allclose(z, np.cos(dataset["texture.angle"]), rtol=0, atol=1e-6)
+    assert float(abs(z - np.cos(dataset["texture.angle"])).max()) < 1e-6
     slow, fast = dataset["moments"].values[0], dataset["moments"].values[1]
     assert np.allclose(fast[:, [0, 1, 2]], slow[:, [0, 2, 4]], rtol=0, atol=2e-5)
 
@@ -120,11 +120,11 @@ def test_runs_of_different_length_share_a_time_axis(tmp_path: Path) -> None:
 
 
 def test_processes_and_threads_give_the_same_bits(tmp_path: Path) -> None:
-    config = grid()
+    config = RunConfig.loads(TEXT.format(mode="grid").replace("[0.2, 0.5, 1.0]", "[0.5]"))
     processes = run_sweep(config, tmp_path / "p", workers=2)
     with ThreadPoolExecutor(1) as pool:
         threads = run_sweep(config, tmp_path / "t", pool)
-    check_grid(processes)
+    assert processes["moments"].shape == (2, 1, 5, 1, 3)
     assert np.array_equal(processes["moments"], threads["moments"])
 
 
@@ -139,17 +139,22 @@ def test_a_dask_cluster_is_an_executor(tmp_path: Path) -> None:
 
 WRONG = [
     ({}, '"energy.0.B"', '"energy.1.B"', "sweep.parameters.energy.1.B: no table energy.1; allowed"),
-    ({}, '"texture.angle"', '"textur.angle"', "sweep.parameters.textur.angle: no table textur, nearest known name is 'texture'"),
+    (
+        {},
+        '"texture.angle"',
+        '"textur.angle"',
+        "sweep.parameters.textur.angle: no table textur, nearest known name is 'texture'",
+    ),
     ({}, '"texture.angle"', '"angle"', "sweep.parameters.angle: 'angle'; allowed: a path such as"),
     ({}, '"texture.angle"', '"texture.angel"', "sweep: texture.angel: unknown key, nearest known name is 'angle'"),
     ({}, "[0.2, 0.5, 1.0]", '[0.2, "wide", 1.0]', "sweep: texture.angle: 'wide'; allowed: a finite number, in rad"),
     ({"mode": "list"}, "x", "x", "sweep.parameters: lists of "),
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize(("options", "old", "new", "line"), WRONG, ids=[case[3][:40] for case in WRONG])
 def test_wrong_sweeps_are_one_line(options: dict[str, str], old: str, new: str, line: str) -> None:
-    config = RunConfig.loads(TEXT.format(mode="grid", **{}).replace('"grid"', f'"{options.get("mode", "grid")}"').replace(old, new))
+    config = RunConfig.loads(TEXT.format(mode=options.get("mode", "grid")).replace(old, new))
     with pytest.raises(ConfigError) as error:
         points(config)
     assert len(error.value.lines) == 1 and error.value.lines[0].startswith(line), error.value.lines

@@ -35,6 +35,13 @@ def test_wall_profiles():
     np.testing.assert_allclose(ln.neel_wall(7, 4, 0.9), np.stack([0 * u, sech, tanh], 1), atol=1e-15)
 
 
+def test_step_like_wall():
+    """u overflows for a width of 1e-310: the walls are a step, up before the centre and down behind it."""
+    step = [[0, 0, 1], [0, 1, 0], [0, 0, -1]]
+    np.testing.assert_array_equal(ln.bloch_wall(3, 2, 1e-310), step)
+    np.testing.assert_array_equal(ln.neel_wall(3, 2, 1e-310), step)
+
+
 def test_uniform_and_cone_about_the_coordinate_axes():
     np.testing.assert_allclose(ln.uniform(2, (0, 3, 4)), [[0, 0.6, 0.8]] * 2, atol=1e-16)
     c, s = np.cos(0.4), np.sin(0.4)

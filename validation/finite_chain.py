@@ -18,12 +18,12 @@ from _report import OUTPUT, Report, run_as_script
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 
-from finite_chain import COMPARED, FiniteChain  # noqa: E402
-from propagation import Run, run, unit_vectors  # noqa: E402
+from finite_chain import COMPARED, FiniteChain
+from propagation import Run, run, unit_vectors
 
-from llgnegf import ChainLead, OpenSystem, chain  # noqa: E402
-from llgnegf.magnetism.motion import Frozen, Precession  # noqa: E402
-from llgnegf.units import HBAR  # noqa: E402
+from llgnegf import ChainLead, OpenSystem, chain
+from llgnegf.magnetism.motion import Frozen, Precession
+from llgnegf.units import HBAR
 
 LENGTH, SETTLE, END = 220, 60.0, 80.0
 

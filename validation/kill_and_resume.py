@@ -101,36 +101,37 @@ def kill_one(path: Path, moments: random.Random, inside: bool, duration: float) 
     return "finished"
 
 
+def undisturbed(root: Path) -> tuple[dict[str, bytes], float]:
+    """The arrays of a run in one piece, and how long a process takes for one."""
+    alone = RunFolder.create(root / "alone", INPUT, sys.argv)
+    run_in_folder(alone, simulation(), commit_every_s=1e9)
+    began = time.monotonic()
+    os.waitpid(start(root / "timing", None), 0)
+    return arrays(alone), time.monotonic() - began
+
+
 def main() -> int:
     """Kill, resume, compare; print a line for each run."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--kills", type=int, default=100)
     parser.add_argument("--seed", type=int, default=1)
     options = parser.parse_args()
-    moments, kills, different = random.Random(options.seed), Counter[str](), 0
+    moments, ends, different = random.Random(options.seed), Counter[str](), 0
     with tempfile.TemporaryDirectory() as scratch:
-        root = Path(scratch)
-        alone = RunFolder.create(root / "alone", INPUT, sys.argv)
-        run_in_folder(alone, simulation(), commit_every_s=1e9)
-        began = time.monotonic()
-        os.waitpid(start(root / "timing", None), 0)
-        duration, expected = time.monotonic() - began, arrays(alone)
-        number = 0
-        while kills["inside"] + kills["outside"] < options.kills or not folder.finished:
-            if number == 0 or folder.finished:
-                number, mine, before = number + 1, 0, kills.copy()
-                folder = RunFolder(root / f"run{number}")
-            total = kills["inside"] + kills["outside"]
-            if total < options.kills:
-                kills[kill_one(folder.path, moments, total % 2 == 0, duration)] += 1
-            else:
-                os.waitpid(start(folder.path, None), 0)
-            if folder.finished:
-                same = arrays(folder) == expected
-                different += not same
-                mine = sum((kills - before)[where] for where in ("inside", "outside"))
-                print(f"run {number}: {mine} kills, {'identical' if same else 'DIFFERENT'}", flush=True)
-    print(f"{kills['outside']} kills from outside, {kills['inside']} inside the writer; {different} results differ")
+        expected, duration = undisturbed(Path(scratch))
+        while ends["inside"] + ends["outside"] < options.kills:
+            folder = RunFolder(Path(scratch) / f"run{ends['finished'] + 1}")
+            killed = 0
+            while not folder.finished:
+                end = kill_one(folder.path, moments, sum(ends.values()) % 2 == 0, duration)
+                ends[end] += 1
+                killed += end != "finished"
+            if end != "finished":
+                ends["finished"] += 1  # killed after result.nc had its name
+            same = arrays(folder) == expected
+            different += not same
+            print(f"run {ends['finished']}: {killed} kills, {'identical' if same else 'DIFFERENT'}", flush=True)
+    print(f"{ends['outside']} kills from outside, {ends['inside']} inside the writer; {different} results differ")
     return 1 if different else 0
 
 

@@ -16,17 +16,17 @@ from _report import OUTPUT, Report, run_as_script
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 
-from propagation import run, unit_vectors  # noqa: E402
+from propagation import run, unit_vectors
 
-from llgnegf import ChainLead, OpenSystem, chain  # noqa: E402
-from llgnegf.dynamics.equation import Equation  # noqa: E402
-from llgnegf.dynamics.integrate import RungeKutta  # noqa: E402
-from llgnegf.dynamics.start import thermal  # noqa: E402
-from llgnegf.dynamics.tableaus import DOP853  # noqa: E402
-from llgnegf.magnetism.motion import Precession  # noqa: E402
-from llgnegf.poles.channels import expand  # noqa: E402
-from llgnegf.simulate import COUPLING_SHARE, FERMI_SHARE, STEP_SHARE  # noqa: E402
-from llgnegf.units import HBAR  # noqa: E402
+from llgnegf import ChainLead, OpenSystem, chain
+from llgnegf.dynamics.equation import Equation
+from llgnegf.dynamics.integrate import RungeKutta
+from llgnegf.dynamics.start import thermal
+from llgnegf.dynamics.tableaus import DOP853
+from llgnegf.magnetism.motion import Precession
+from llgnegf.poles.channels import expand
+from llgnegf.simulate import COUPLING_SHARE, FERMI_SHARE, STEP_SHARE
+from llgnegf.units import HBAR
 
 END = 30.0
 TOLERANCES = (1e-3, 1e-4, 1e-5, 1e-6, 1e-7, 1e-8)

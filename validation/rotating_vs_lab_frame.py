@@ -1,7 +1,7 @@
-"""The paper's own case: the open wall that turns at hbar w = 0.001 eV, lab-frame propagation against the rotating frame.
-Run `python validation/rotating_vs_lab_frame.py [J_sd ...]` (default 0.1 1; some two minutes each; 20 is not in the default).
+"""The paper's own case: the open wall that turns at hbar w = 0.001 eV, lab frame against rotating frame.
+Run `python validation/rotating_vs_lab_frame.py [J_sd ...]` (default 0.1 1, a minute in all; 20 on request).
 
-Moments are switched on smoothly over 1000 hbar/gamma from equilibrium, then turn for a whole period 2 pi/w. In the frame
+Moments are switched on smoothly over 1000 hbar/gamma from equilibrium, then turn for a period 2 pi/w. In the frame
 that turns with them the nonadiabatic torque, torque minus that of the instant's equilibrium, must be at rest and equal
 to the exact one of `RotatingFrame` minus its adiabatic part, field-like and damping-like apart, on every site.
 """
@@ -51,19 +51,20 @@ def one_coupling(report: Report, j_sd: float, period: float = PERIOD) -> dict[st
     times = data.time.values / HBAR
     got = components(data.torque_nonadiabatic.values, data.moments.values)
     late = times > RAMP + 50
-    name = f"J_sd = {j_sd:g}"
+    name, duration = f"J_sd = {j_sd:g}", f"{period / PERIOD:g} periods"
     for leads, oracle in (("exact leads", system), ("the same pole leads", with_pole_leads(system, RTOL))):
         exact = components(exact_torque(oracle, wall, j_sd), wall)
         largest = np.abs(exact).max()
         for k, part in enumerate(("field-like", "damping-like")):
             error = np.abs(got[late][..., k] - exact[:, k]).max() / largest
-            report.check(f"{name}: {part} torque, all sites, whole period, against {leads} (goal 1e-3)", error, 0.01)
+            report.check(f"{name}: {part} torque, all sites, {duration}, against {leads} (goal 1e-3)", error, 0.01)
     occupations = np.linalg.eigvalsh(result.density_matrix)
     report.check(f"{name}: occupations outside [0, 1]", max(-occupations[0], occupations[-1] - 1), 1e-8)
     per_time = result.statistics["right_hand_sides"] / times[-1]
     report.check(f"{name}: right-hand sides per hbar/gamma", per_time, 30 if j_sd <= 1 else 1000)
     report.note(f"{name}: {seconds:.0f} s for {times[-1]:.0f} hbar/gamma, {dict(result.statistics)}")
-    report.note(f"{name}: largest torque {largest:.4g} eV; budget {[(k, float(v.value)) for k, v in result.errors.items()]}")
+    report.note(f"{name}: largest torque {largest:.4g} eV")
+    report.note(f"{name}: budget { {k: float(v.value) for k, v in result.errors.items()} }")
     return {"times": times, "got": got, "exact": exact}
 
 
@@ -91,7 +92,7 @@ def figure(series: dict[float, dict[str, np.ndarray]]) -> None:
 def main() -> bool:
     couplings = [float(a) for a in sys.argv[1:]] or [0.1, 1.0]
     report = Report(f"Lab frame against rotating frame, hbar w = {W} eV, kT = {KT} eV, rtol = {RTOL}")
-    # 20 eV costs some twenty times more for each unit of time: a quarter of a period there.
+    # 20 eV costs some ten times more for each unit of time: a twentieth of a period there.
     series = {j: one_coupling(report, j, PERIOD if j <= 1 else 0.05 * PERIOD) for j in couplings}
     figure(series)
     return report.all_hold()

@@ -30,7 +30,7 @@ from llgnegf.config.system_tables import MatrixTable
 from llgnegf.config.terms import energy_term, lead_of, matrix_of, torque_of
 from llgnegf.electrons import Electrons, chain
 from llgnegf.magnetism.motion import Frozen, Precession
-from llgnegf.run_options import check_method, check_start, check_times
+from llgnegf.run_options import check_density_matrix, check_method, check_start, check_times
 from llgnegf.system import OpenSystem
 from llgnegf.textures import bloch_wall, cone, neel_wall, uniform
 
@@ -139,7 +139,10 @@ class Builder:
         if table is None:
             return None
         if isinstance(table, MatrixTable):
-            return self.attempt("electrons", lambda: Electrons(matrix_of(table), plain(table.j_sd)))
+            return self.attempt(
+                "electrons",
+                lambda: Electrons(matrix_of(table.n_sites, table.entries, "entries"), plain(table.j_sd)),
+            )
         arguments = {name: plain(getattr(table, name)) for name in ("n_sites", "hopping", "j_sd", "onsite")}
         return self.attempt("electrons", lambda: chain(**arguments))
 
@@ -265,11 +268,19 @@ class Builder:
         """Whether a table has something that can be judged only with the number of sites."""
         return any(isinstance(getattr(table, name), tuple) for name in type(table).model_fields)
 
+    def _density_matrix(self) -> np.ndarray | None:
+        entries, count = self.document.run.initial_density_matrix, self.n_sites
+        if entries is None or count is None:
+            return None
+        matrix = self.attempt("run", lambda: matrix_of(count, entries, "initial_density_matrix"))
+        return None if matrix is None else matrix.toarray()
+
     def _options(self, system: OpenSystem | None) -> dict[str, Any]:
         """Keyword arguments of the run, checked as `Simulation` does."""
         run = self.document.run
         options = {name: plain(getattr(run, name)) for name in OPTIONS}
         options["start"] = run.start or "thermal"
+        options["initial_density_matrix"] = self._density_matrix()
         if run.t_end < NEVER and 0 < run.save_every < run.t_end / MOST_ROWS:
             self.refuse("run.save_every", shown(run.save_every), f"at most {MOST_ROWS} rows, t_end/save_every")
         problems = Problems("run")
@@ -277,6 +288,7 @@ class Builder:
         check_method(problems, options)
         if system is not None or not self._has("electrons"):
             check_start(problems, system, options)
+            check_density_matrix(problems, system, options)
         # kT is a key of [system], and a start that does not fit leads with a mistake may fit them without it
         lines = [line.removeprefix("run.") if line.startswith("run.system.") else line for line in problems.lines]
         doubtful = bool(self.lost & {"electrons", "lead", "system"})

@@ -93,6 +93,9 @@ Vector = Annotated[tuple[float, float, float], ListOf]
 Vectors = Annotated[tuple[Vector, ...], ListOf]
 Integers = Annotated[tuple[int, ...], ListOf]
 
+MatrixEntry = Annotated[tuple[int, int, float, float], ListOf]
+"""[row, column, real part, imaginary part] on or above the diagonal of a Hermitian matrix."""
+
 NUMBER = "a finite number"
 PER_SITE = "a finite number, or a list with one for each site"
 

@@ -58,12 +58,17 @@ def tables_of(system: OpenSystem | None, motion: Frozen | Precession | Magnet) -
 
 def electrons_table(electrons: Electrons) -> dict[str, Any]:
     """H_0 entry by entry (on and above the diagonal) and the sd couplings."""
-    upper = sp.coo_array(sp.triu(electrons.hamiltonian))
-    entries = [
+    entries = hermitian_entries(electrons.hamiltonian)
+    return {"kind": "matrix", "n_sites": electrons.n_sites, "entries": entries, "j_sd": _plain(electrons.j_sd)}
+
+
+def hermitian_entries(matrix: Any) -> list[list[Any]]:
+    """[row, column, real part, imaginary part] of what is not zero on and above the diagonal."""
+    upper = sp.coo_array(sp.triu(sp.csr_array(matrix, dtype=complex)))
+    return [
         [int(i), int(j), float(x.real), float(x.imag) if i != j else 0.0]
         for i, j, x in zip(upper.row, upper.col, upper.data, strict=True)
     ]
-    return {"kind": "matrix", "n_sites": electrons.n_sites, "entries": entries, "j_sd": _plain(electrons.j_sd)}
 
 
 def _lead(path: str, lead: Any) -> dict[str, Any]:

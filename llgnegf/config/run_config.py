@@ -78,8 +78,10 @@ class RunConfig(Document):
             ConfigError: If something has no words in a file: a function of time that is not from `llgnegf.drives`, a
                 `Prescribed` motion, an own spectrum.
         """
-        from llgnegf.config.from_objects import tables_of
+        from llgnegf.config.from_objects import hermitian_entries, tables_of
 
+        if run.get("initial_density_matrix") is not None:
+            run["initial_density_matrix"] = hermitian_entries(run["initial_density_matrix"])
         return cls.from_dict({"schema_version": SCHEMA_VERSION, "run": run, **tables_of(system, motion)})
 
     def to_dict(self) -> dict[str, Any]:

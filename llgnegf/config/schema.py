@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from llgnegf.config.fields import Allowed, ListOf, Table
+from llgnegf.config.fields import Allowed, ListOf, MatrixEntry, Table
 from llgnegf.config.moment_tables import EnergyTable, MagnetTable, MotionTable, TextureTable, TorqueTable
 from llgnegf.config.system_tables import ElectronsTable, LeadTable, SystemTable
 from llgnegf.run_options import INTEGRATORS, STARTS
@@ -31,6 +31,10 @@ class RunTable(Table):
     rtol: Annotated[float, Allowed("1e-12 <= rtol <= 1e-2")] = 1e-6
     start: Annotated[
         Literal["thermal", "steady", "partitioned"] | None, _one_of(*STARTS)
+    ] = None
+    initial_density_matrix: Annotated[
+        Annotated[tuple[MatrixEntry, ...], ListOf] | None,
+        Allowed("a list of [row, column, real, imaginary], row <= column, each pair once, counted 2 site + spin"),
     ] = None
     integrator: Annotated[Literal["auto", "dop853", "rk4", "ark5"], _one_of(*INTEGRATORS)] = "auto"
     step: Annotated[float | None, Allowed("a finite number > 0 (left out: adaptive steps)", "fs")] = None

@@ -15,6 +15,7 @@ from llgnegf.config.fields import (
     Electronvolt,
     Integer,
     ListOf,
+    MatrixEntry,
     NumberOfSites,
     Numbers,
     PerBondElectronvolt,
@@ -32,9 +33,6 @@ class ChainTable(Table):
     hopping: PerBondElectronvolt = 1.0
     j_sd: PerSiteElectronvolt = 0.0
     onsite: PerSiteElectronvolt = 0.0
-
-
-MatrixEntry = Annotated[tuple[int, int, float, float], ListOf]
 
 
 class MatrixTable(Table):

@@ -13,7 +13,7 @@ import scipy.sparse as sp
 from llgnegf._checks import Problems
 from llgnegf.config.fields import plain
 from llgnegf.config.moment_tables import SlonczewskiTable
-from llgnegf.config.system_tables import ChainLeadTable, ChannelLeadTable, MatrixTable, TabulatedLeadTable
+from llgnegf.config.system_tables import ChainLeadTable, ChannelLeadTable, TabulatedLeadTable
 from llgnegf.drives import Drive
 from llgnegf.leads import ChainLead, Lead, TabulatedLead, WideBandLead
 from llgnegf.magnetism.energies import (
@@ -32,18 +32,22 @@ if TYPE_CHECKING:
     from llgnegf.magnetism.torques import SpinTransferTorque
 
 
-def matrix_of(table: MatrixTable) -> sp.csr_array:
-    """H_0 (2N, 2N) from its entries on and above the diagonal; raises ValueError with a line for each wrong entry."""
-    problems, size, seen = Problems("Electrons"), 2 * table.n_sites, set()
-    for k, (row, column, _, imaginary) in enumerate(table.entries):
+def matrix_of(n_sites: int, entries: Any, name: str) -> sp.csr_array:
+    """A Hermitian (2N, 2N) from its entries on and above the diagonal.
+
+    Raises:
+        ValueError: With a line for each wrong entry of the key `name`.
+    """
+    problems, size, seen = Problems("matrix"), 2 * n_sites, set()
+    for k, (row, column, _, imaginary) in enumerate(entries):
         inside = 0 <= row <= column < size and (row, column) not in seen
         allowed = f"0 <= row <= column < {size} = 2 n_sites, each pair once"
-        if problems.check(inside, f"entries[{k}]", list(table.entries[k]), allowed) and row == column:
-            problems.check(imaginary == 0, f"entries[{k}]", list(table.entries[k]), "a real number on the diagonal")
+        if problems.check(inside, f"{name}[{k}]", list(entries[k]), allowed) and row == column:
+            problems.check(imaginary == 0, f"{name}[{k}]", list(entries[k]), "a real number on the diagonal")
         seen.add((row, column))
     problems.raise_all()
     matrix = sp.lil_array((size, size), dtype=complex)
-    for row, column, real, imaginary in table.entries:
+    for row, column, real, imaginary in entries:
         matrix[row, column] = complex(real, imaginary)
         matrix[column, row] = complex(real, -imaginary)
     return sp.csr_array(matrix)

@@ -22,7 +22,7 @@ import numpy as np
 
 from llgnegf.dynamics.kernel import electronic_rhs, pack_constants
 from llgnegf.dynamics.layout import Layout
-from llgnegf.poles.channels import PoleSystem
+from llgnegf.poles.channels import PoleSystem, spectral_bounds
 from llgnegf.units import HBAR
 
 
@@ -128,6 +128,16 @@ class Equation:
             state[:size], state[size : 2 * size], derivative[:size], derivative[size : 2 * size],
             derivative[end:].reshape(a.n_leads, 5),
         )  # fmt: skip
+
+    def fastest_rate(self) -> float:
+        """Bound on |rate| of everything in the state, in eV: what an explicit step must follow.
+
+        Matrix elements of C turn with differences of levels within the spectrum, Fermi vectors with h - z_k^*.
+        """
+        low, high = spectral_bounds(self.system, self.poles.largest_voltage)
+        z = self.arrays.z
+        far = np.hypot(self.poles.spectral_range, np.abs(z.imag).max()) if z.size else 0.0
+        return float(max(high - low, far))
 
     def stiff_rates(self) -> np.ndarray:
         """Decay rates Im z_k^* of the Fermi vectors, on their components of the state, (layout.size,)."""

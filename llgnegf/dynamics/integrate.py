@@ -82,8 +82,11 @@ class RungeKutta:
         function: The right-hand side.
         time, state: Where to start; the state is copied.
         tableau: The method.
-        tolerance: Largest local error of any component that an accepted step may have; None for a fixed step.
+        tolerance: Largest local error of any component in an accepted step of unit length or longer; a shorter step
+            may have its share of it, so that many small steps do not add up to more. None for a fixed step.
         step: The fixed step, or the first step of an adaptive run.
+        largest_step: Bound on an adaptive step, e.g. the stability limit of the method: a controller that finds the
+            limit by itself does so by letting errors grow up to the tolerance.
         sections: (name, start, stop) of the state's parts whose errors count (others are carried along), by which a
             failure is reported.
         after_step: Called with the new state after each accepted step (projection onto a constraint).
@@ -102,6 +105,7 @@ class RungeKutta:
         step: float,
         sections: list[tuple[str, int, int]],
         after_step: Callable[[np.ndarray], None] | None = None,
+        largest_step: float = np.inf,
     ) -> None:
         if not step > 0:
             raise ValueError(f"step: {step}; allowed: a number > 0")
@@ -111,6 +115,7 @@ class RungeKutta:
         self.time, self.state, self.step = float(time), np.array(state, dtype=float), float(step)
         self.sections = sections
         self.after_step = after_step
+        self.largest_step = largest_step
         self.progress = Progress()
         self._stages = np.zeros((tableau.b.size, self.state.size))
         self._trial = np.zeros_like(self.state)
@@ -119,14 +124,17 @@ class RungeKutta:
     def advance(self, target: float) -> None:
         """Integrate to `target` exactly; raises IntegrationStopped on NaN or a step below round-off."""
         while self.time < target:
+            self._check_round_off(self.step)
             remaining = target - self.time
             count = max(1, int(np.ceil(remaining / self.step * (1 - 1e-12))))
             # The last steps before a target are made equal, so that no sliver is left over.
             step = remaining / count if count <= 4 or self.tolerance is None else self.step
-            self._check_round_off(step)
             error = self._try(step)
+            if np.isnan(error):
+                self._close_in_on_nan(step)
+                continue
             if self.tolerance is None or error <= 1.0:
-                self._accept(target if count == 1 else self.time + step, error)
+                self._accept(target if count == 1 else self.time + step, step, error)
             else:
                 self.progress.rejected += 1
             self._control(step, error, limited=step < self.step)
@@ -157,12 +165,14 @@ class RungeKutta:
             _combine(self.state, self._stages, t.a[i, :i], step, self._trial)
             self.function(self.time + t.c[i] * step, self._trial, self._stages[i])
         _combine(self.state, self._stages, t.b, step, self._trial)
-        if self.tolerance is None:
-            return 0.0
-        return self._error(step) / self.tolerance
+        return 0.0 if self.tolerance is None else self._error(step)
 
     def _error(self, step: float) -> float:
-        """Largest local error over all sections; for two estimates the combination of DOP853."""
+        """Largest local error over all sections, in units of what the step may have.
+
+        For two estimates it is the combination of DOP853.
+        """
+        assert self.tolerance is not None
         worst = 0.0
         for _, start, stop in self.sections:
             size = [_largest(self._stages, row, start, stop) for row in self.tableau.errors]
@@ -171,15 +181,15 @@ class RungeKutta:
                 error = size[0] ** 2 / np.sqrt(size[0] ** 2 + 0.01 * size[1] ** 2)
             if not error <= worst:
                 worst = error
-        return step * worst
+        return step * worst / (self.tolerance * _share(step))
 
-    def _accept(self, time: float, error: float) -> None:
+    def _accept(self, time: float, step: float, error: float) -> None:
         self.time = time
         self.state, self._trial = self._trial, self.state
         if self.after_step is not None:
             self.after_step(self.state)
         self.progress.accepted += 1
-        self.progress.error_sum += error * (self.tolerance or 0.0)
+        self.progress.error_sum += error * _share(step) * (self.tolerance or 0.0)
         self._fresh = False
         if not np.isfinite(self.state).all():
             self._stop("is not finite")
@@ -188,12 +198,16 @@ class RungeKutta:
         """The next step from the last error; a step cut short for a target says nothing against a longer one."""
         if self.tolerance is None:
             return
-        if not np.isfinite(error):
-            factor = SMALLEST_FACTOR
-        else:
-            factor = SAFETY * max(error, 1e-12) ** (-1 / self.tableau.error_order)
+        factor = SAFETY * min(max(error, 1e-12), 1e300) ** (-1 / self.tableau.error_order)
         proposal = step * min(LARGEST_FACTOR, max(SMALLEST_FACTOR, factor))
-        self.step = max(self.step, proposal) if limited and error <= 1.0 else proposal
+        wanted = max(self.step, proposal) if limited and error <= 1.0 else proposal
+        self.step = min(wanted, self.largest_step)
+
+    def _close_in_on_nan(self, step: float) -> None:
+        """Shorten a step that ran into NaN until the time at which it arises is known, then stop."""
+        if not np.isfinite(self._stages[0]).all() or step < 1e-6 * max(1.0, abs(self.time)):
+            self._stop("is not finite")
+        self.step = SMALLEST_FACTOR * step
 
     def _check_round_off(self, step: float) -> None:
         if self.time + 0.01 * step == self.time:
@@ -204,6 +218,15 @@ class RungeKutta:
         names = [name for name, a, b in self.sections if not np.isfinite(state[a:b]).all()]
         quantity = ", ".join(names) or "the state"
         raise IntegrationStopped(f"stopped at t/hbar = {self.time:.6g} 1/eV: {quantity} {cause}")
+
+
+def _share(step: float) -> float:
+    """The part of the tolerance that a step may use.
+
+    Steps of unit length or longer may use it whole, shorter ones in proportion. Where a voltage jumps the error is
+    proportional to the step, and no step would do: from a hundredth on the share stays the same.
+    """
+    return min(1.0, max(step, 0.01))
 
 
 class ImexRungeKutta(RungeKutta):
@@ -242,4 +265,4 @@ class ImexRungeKutta(RungeKutta):
             self._damped[i] = self._rates * self._trial[self._stiff]
             self.function(self.time + t.c[i] * step, self._trial, self._stages[i])
         _combine(self.state, self._stages, t.b, step, self._trial)
-        return 0.0 if self.tolerance is None else self._error(step) / self.tolerance
+        return 0.0 if self.tolerance is None else self._error(step)

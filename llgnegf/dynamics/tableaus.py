@@ -7,7 +7,7 @@ of C. A. Kennedy and M. H. Carpenter, Appl. Numer. Math. 44, 139 (2003).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -24,6 +24,8 @@ class Tableau:
         c: Nodes (s,).
         errors: Rows of weights (s,) of embedded error estimates; empty for a method without one.
         error_order: Order of the local error estimate's power of the step.
+        stability: Radius of the half disk |h rate| < stability, Re rate <= 0, on which the method damps; found by
+            evaluating its stability function 1 + z b.(1 - z a)^-1 1 along rays (tests/test_integrate.py).
     """
 
     name: str
@@ -33,6 +35,7 @@ class Tableau:
     c: np.ndarray
     errors: np.ndarray
     error_order: int
+    stability: float = np.inf
 
 
 def _rows(*rows: tuple[float, ...]) -> np.ndarray:
@@ -197,7 +200,7 @@ _DOP853_E5 = np.array(
     ]
 )
 
-DOP853 = Tableau("dop853", 8, _DOP853_A, _DOP853_B, _DOP853_C, np.stack([_DOP853_E5, _DOP853_E3]), 8)
+DOP853 = Tableau("dop853", 8, _DOP853_A, _DOP853_B, _DOP853_C, np.stack([_DOP853_E5, _DOP853_E3]), 8, 5.9)
 
 RK4 = Tableau(
     "rk4",
@@ -214,7 +217,7 @@ RK4 = Tableau(
 class ImexTableau(Tableau):
     """An additive Runge-Kutta pair: `a` for the explicit part, `implicit` (s, s) with its diagonal for the stiff part."""
 
-    implicit: np.ndarray
+    implicit: np.ndarray = field(default_factory=lambda: np.zeros((0, 0)))
 
 
 _ARK5_B = np.array([

@@ -62,12 +62,7 @@ def channel_poles(spectrum: Spectrum, tolerance: float) -> CouplingPoles:
         return spectrum.poles
     if isinstance(spectrum, ChainSpectrum):
         unit = semicircle_poles(tolerance)
-        scale = spectrum.coupling**2
-        return CouplingPoles(
-            energies=spectrum.onsite + abs(spectrum.hopping) * unit.energies,
-            weights=scale * unit.weights,
-            error=scale * unit.error,
-        )
+        return unit.shifted_and_scaled(spectrum.onsite, abs(spectrum.hopping), spectrum.coupling**2)
     if isinstance(spectrum, WideBandSpectrum):
         raise ValueError("spectrum: a wide band; allowed: spectra with a finite band (the wide band needs no modes)")
     low, high = spectrum.support
@@ -172,12 +167,14 @@ class PoleSystem:
         channels: Every coupled channel, lead after lead.
         fermi: The Fermi poles in units of kT; None for a closed system.
         spectral_range: E_max in eV that the Fermi poles cover on both sides of every chemical potential.
+        largest_voltage: Largest |V_p(t)| of the run in eV.
     """
 
     system: OpenSystem
     channels: tuple[PoleChannel, ...]
     fermi: FermiPoles | None
     spectral_range: float
+    largest_voltage: float = 0.0
 
     def with_pole_leads(self) -> OpenSystem:
         """The system with these poles for leads, as the rotating-frame oracle takes it."""
@@ -223,7 +220,8 @@ def expand(
     reach = float(np.max(np.abs([low - mu, high - mu]))) + largest_voltage
     reach = max([reach] + [_wide_band_cutoff(c.wide_band, reach, tail_tolerance) for c in channels if c.wide_band])
     check_temperature(system.kT, reach)
-    return PoleSystem(system, channels, _capped_fermi_poles(reach / system.kT, fermi_tolerance), reach)
+    poles = _capped_fermi_poles(reach / system.kT, fermi_tolerance)
+    return PoleSystem(system, channels, poles, reach, largest_voltage)
 
 
 def _capped_fermi_poles(x_max: float, tolerance: float) -> FermiPoles:

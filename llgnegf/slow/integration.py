@@ -48,7 +48,7 @@ class Adaptive:
     def moments_at(self, time: float) -> np.ndarray:
         """M at `time` (fs), not before the last one asked for, (1, N, 3)."""
         while self._solver.t < time:
-            self._advance()
+            self._advance(time)
         length = self._solver.t - self._from
         x = (time - self._from) / length if length > 0 else 0.0
         state = np.zeros_like(self._begin)
@@ -90,7 +90,7 @@ class Adaptive:
             step = FIRST_ANGLE / fastest if fastest > 1e-12 else 1.0
         return DOP853(self.equation.rate, time, state, np.inf, first_step=step, rtol=1e-13, atol=self.tolerance)
 
-    def _advance(self) -> None:
+    def _advance(self, target: float) -> None:
         self._from, self._begin = float(self._solver.t), self._solver.y.copy()
         before = self.equation.evaluations
         message = self._solver.step()
@@ -98,7 +98,9 @@ class Adaptive:
             raise IntegrationStopped(f"stopped at t = {self._solver.t:.6g} fs: moments: {message or 'not finite'}")
         self.accepted += 1
         self.rejected += (self.equation.evaluations - before) // 12 - 1
-        self._polynomial = np.array(self._solver.dense_output().F)
+        # The interpolant costs three evaluations: only in steps with a row.
+        if target <= self._solver.t:
+            self._polynomial = np.array(self._solver.dense_output().F)
 
 
 class FixedStep:

@@ -32,7 +32,7 @@ import numpy as np
 
 from llgnegf._checks import Problems
 from llgnegf.magnetism.magnet import Magnet
-from llgnegf.slow.adiabatic import RESPONSES, Instant, SlowEquation
+from llgnegf.slow.adiabatic import RESPONSES, Instant, SlowEquation, cross
 from llgnegf.system import OpenSystem
 
 DISPLACEMENT = 1e-3
@@ -78,11 +78,11 @@ class Langevin:
         noise = np.sqrt(2 * self.kT * length) * start.answer(self._correlated(start, random.standard_normal(m.shape)))
         if self._spurious:
             noise = noise + length * self._spurious_drift(time, start, random.standard_normal(m.shape))
-        kick = np.cross(m, noise)
-        first = np.cross(m, start.velocity())
+        kick = cross(m, noise)
+        first = cross(m, start.velocity())
         predicted = rotate(length * first + kick, m)
         end = self.equation.instant(time + length, predicted)
-        second = np.cross(end.moments, end.velocity())
+        second = cross(end.moments, end.velocity())
         self.moments = self.equation.place(time + length, rotate(0.5 * length * (first + second) + kick, m))
         self.steps += 1
 
@@ -110,8 +110,8 @@ def rotate(angle: np.ndarray, moments: np.ndarray) -> np.ndarray:
     """`moments` turned by the rotation vectors `angle` (rad), both (..., 3); Rodrigues' formula."""
     size = np.linalg.norm(angle, axis=-1, keepdims=True)
     half = np.sinc(size / (2 * np.pi))
-    turned = np.cross(angle, moments)
-    result = moments + np.sinc(size / np.pi) * turned + 0.5 * half**2 * np.cross(angle, turned)
+    turned = cross(angle, moments)
+    result = moments + np.sinc(size / np.pi) * turned + 0.5 * half**2 * cross(angle, turned)
     return result / np.linalg.norm(result, axis=-1, keepdims=True)
 
 

@@ -15,7 +15,9 @@ The field conjugate to M that the motion adds is J_i delta<s_i> = -(friction + g
     friction_{ia,jb}  = hbar J_i J_j/(4 pi) int dE (-f') Tr(sigma_a a_ij sigma_b a_ji),     symmetric and >= 0,
     geometric_{ia,jb} = the antisymmetric rest of -hbar J_i K_{ia,jb}: Berry curvature, no power.
 A closed system has discrete levels and no friction: rho_1,nm = i hbar (f_n - f_m)/(e_n - e_m)^2 (dH/dt)_nm between
-different levels, populations unchanged.
+different levels, populations unchanged. Bound states of an open system are taken at the filling f(e_b) of their rest
+energy; parts of the order f'(e_b), which no lead could restore in time, are beyond this expansion: kT must be small
+against the distance of bound states from the Fermi energy.
 """
 
 from __future__ import annotations

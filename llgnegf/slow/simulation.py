@@ -184,10 +184,10 @@ def _save_times(t_end: float, save_every: float) -> np.ndarray:
 def _check(system: Any, magnet: Any, options: dict[str, Any]) -> None:
     problems = Problems("simulate")
     problems.check(system is None or isinstance(system, OpenSystem), "system", system, "an OpenSystem, or None")
-    if problems.check(isinstance(magnet, Magnet), "motion", magnet, "a Magnet: slow electrons answer free moments"):
-        if isinstance(system, OpenSystem):
-            sites = f"{system.n_sites}, one for each site of the electrons"
-            problems.check(magnet.n_sites == system.n_sites, "motion", f"{magnet.n_sites} moments", sites)
+    known = problems.check(isinstance(magnet, Magnet), "motion", magnet, "a Magnet: slow electrons answer free moments")
+    if known and isinstance(system, OpenSystem):
+        sites = f"{system.n_sites}, one for each site of the electrons"
+        problems.check(magnet.n_sites == system.n_sites, "motion", f"{magnet.n_sites} moments", sites)
     if isinstance(system, OpenSystem):
         check_equilibrium(problems, system)
     t_end = problems.number("t_end", options["t_end"], "a finite number > 0, in fs", lambda t: t > 0)

@@ -3,12 +3,12 @@
 Same physics as `response`. Open systems use the leads and the Fermi function of the propagator, so that the expansion
 errors of a slow and of a full run are the same and cancel in their difference.
 
-With the rational f = 1/2 - sum_m r_m [1/(E - z_m) + 1/(E - z_m^*)] every contour integral closes around the Fermi poles,
+With the rational f = 1/2 - sum_m r_m [1/(E - z_m) + 1/(E - z_m^*)] contour integrals close around the Fermi poles,
     I[F] = sum_m r_m F(z_m^*) + h.c.      (plus 1/2 for F = G),
 and the Fermi-surface integral is a sum with weights > 0, so the friction stays positive: Gauss's for the weight -f' if
-sums of 5 and 9 nodes agree (G smooth on the scale of kT), else trapezoidal in x = (E - mu)/kT, exponentially convergent,
-its step halved until two sums agree. The Gauss nodes are those of the polynomials orthogonal under 1/(4 cosh^2(x/2)),
-the continuous Hahn polynomials, beta_n = pi^2 n^4/(4 n^2 - 1).
+sums of 5 and 9 nodes agree (G smooth on the scale of kT), else trapezoidal in x = (E - mu)/kT, exponentially
+convergent, its step halved until two sums agree. The Gauss nodes are those of the polynomials orthogonal under
+1/(4 cosh^2(x/2)), the continuous Hahn polynomials, beta_n = pi^2 n^4/(4 n^2 - 1).
 """
 
 from __future__ import annotations
@@ -24,7 +24,8 @@ from llgnegf.electrons import PAULI
 from llgnegf.equilibrium import fermi
 from llgnegf.poles.channels import PoleSystem
 from llgnegf.quadrature import QuadratureError
-from llgnegf.slow.traces import adjoint_components, site_components, spectral_components, summed_traces
+from llgnegf.slow.kernel import fermi_sums, surface_sums
+from llgnegf.slow.traces import site_traces
 from llgnegf.system import OpenSystem
 from llgnegf.units import HBAR
 
@@ -83,9 +84,10 @@ def check_equilibrium(problems: Problems, system: OpenSystem) -> None:
 
 @dataclass(frozen=True, eq=False)
 class Nodes:
-    """Energies of a sum over the Fermi surface: E - H_0 - Sigma(E), (n, 2N, 2N), and weights (n,)."""
+    """Energies of a sum over the Fermi surface: real and imaginary part of E - H_0 - Sigma(E), (n, 2N, 2N),
+    and weights (rules, n)."""
 
-    base: np.ndarray
+    base: tuple[np.ndarray, np.ndarray]
     weights: np.ndarray
 
 
@@ -115,80 +117,68 @@ class PoleTensors:
         self._frozen = FrozenDevice(poles, np.zeros((self.n_sites, 3)))
         self.mu = float(self._frozen.mu[poles.channels[0].lead])
         z, self._residues = poles.fermi.poles(self.mu, self.kT)
-        self._fermi_base = self._frozen.inverse_green(z.conj())
-        self._renormalization = self._one_minus_slope(z.conj())
+        self._fermi_base = _planes(self._frozen.inverse_green(z.conj()))
+        self._slopes = self._slopes_at(z.conj())
         self._levels: list[Nodes] = []
-        self._gauss = [self._nodes(*_gauss_rule(count)) for count in GAUSS_NODES]
+        self._gauss = self._nodes([_gauss_rule(count) for count in GAUSS_NODES])
         self.surface_nodes = 0
 
     def __call__(self, moments: np.ndarray, friction: bool, geometric: bool) -> Slow:
-        sd = self._sd_blocks(moments)
-        green = self._inverse(self._fermi_base, sd)
-        g = site_components(green)
-        occupied = 4 * np.einsum("m,bmsii->bis", self._residues, g).real
-        size = 3 * self.n_sites
-        sea = np.zeros((len(moments), size, size))
+        moments = np.ascontiguousarray(moments)
+        batch, n = len(moments), self.n_sites
+        occupied = np.zeros((batch, n, 4))
+        forward = np.zeros((batch, n, n, 4, 4) if geometric else (batch, 0, 0, 4, 4), dtype=complex)
+        fermi_sums(
+            *self._fermi_base, self._residues, self._frozen.u, self._slopes, self.j_sd, moments, geometric, occupied,
+            forward,
+        )  # fmt: skip
+        first, second = self._surface(moments, friction, geometric)
         if geometric:
-            d = site_components(green @ self._renormalization @ green)
-            forward = summed_traces(d, g, self._residues).imag
-            sea = forward.swapaxes(-1, -2) - forward
-        first, second = self._surface(sd, friction, geometric)
+            sea = site_traces(forward).imag
+            second = second + sea - sea.swapaxes(-1, -2)
         j = np.repeat(self.j_sd, 3)
         scale = HBAR * j[:, None] * j
-        return Slow(occupied[..., 1:], 1 + occupied[..., 0], scale * first, scale * (second - sea))
+        return Slow(4 * occupied[..., 1:], 1 + 4 * occupied[..., 0], scale * first, scale * second)
 
     def grand_potential(self, moments: np.ndarray) -> float:
         # As FrozenDevice.grand_potential, without Tr H/2, which does not depend on the moments.
-        matrix = self._with_moments(self._fermi_base, self._sd_blocks(moments[None]))[0]
+        matrix = self._fermi_base[0] + 1j * self._fermi_base[1]
+        view = matrix.reshape(len(matrix), self.n_sites, 2, self.n_sites, 2)
+        sites = np.arange(self.n_sites)
+        view[:, sites, :, sites, :] += np.einsum("i,ia,ast->ist", self.j_sd, moments, PAULI)[:, None]
         return float(-2 * self._residues @ np.linalg.slogdet(matrix)[1])
 
-    def _one_minus_slope(self, energies: np.ndarray) -> np.ndarray:
-        """1 - dSigma/dE, (n, 2N, 2N), with dSigma_q/dE = -sum_y b_y/(E - chi_y)^2."""
+    def _slopes_at(self, energies: np.ndarray) -> np.ndarray:
+        """dSigma_q/dE = -sum_y b_y/(E - chi_y)^2 of every channel, (n, Q)."""
         f = self._frozen
         a = f.arrays
         terms = a.s * a.kappa / (energies[:, None] - f.chi) ** 2
-        channel = np.zeros((energies.size, a.lead.size), dtype=complex)
+        slopes = np.zeros((energies.size, a.lead.size), dtype=complex)
         for q in range(a.lead.size):
-            channel[:, q] = terms[:, a.offset[q] : a.offset[q + 1]].sum(axis=1)
-        return np.eye(a.n) + np.einsum("nq,eq,mq->enm", f.u, channel, f.u.conj())
+            slopes[:, q] = -terms[:, a.offset[q] : a.offset[q + 1]].sum(axis=1)
+        return slopes
 
-    def _sd_blocks(self, moments: np.ndarray) -> np.ndarray:
-        """J_i sigma.M_i, which E - H - Sigma gains, (B, N, 2, 2)."""
-        return np.einsum("i,bia,ast->bist", self.j_sd, moments, PAULI)
-
-    def _inverse(self, base: np.ndarray, sd: np.ndarray) -> np.ndarray:
-        """G at the energies of `base` (E, 2N, 2N) for the moments' blocks `sd`, (B, E, 2N, 2N)."""
-        return np.linalg.inv(self._with_moments(base, sd))
-
-    def _with_moments(self, base: np.ndarray, sd: np.ndarray) -> np.ndarray:
-        """E - H(M) - Sigma(E), (B, E, 2N, 2N)."""
-        n = self.n_sites
-        matrix = np.repeat(base[None], len(sd), axis=0)
-        sites = np.arange(n)
-        view = matrix.reshape(len(sd), len(base), n, 2, n, 2)
-        view[:, :, sites, :, sites, :] += sd.transpose(1, 0, 2, 3)[:, :, None]
-        return matrix
-
-    def _surface(self, sd: np.ndarray, friction: bool, geometric: bool) -> np.ndarray:
+    def _surface(self, moments: np.ndarray, friction: bool, geometric: bool) -> np.ndarray:
         """Symmetric and antisymmetric part of -S (`response`), (2, B, 3N, 3N) in 1/eV^2."""
         if not (friction or geometric):
-            return np.zeros((2, len(sd), 3 * self.n_sites, 3 * self.n_sites))
-        coarse, fine = (self._partial_sum(nodes, sd, friction, geometric) for nodes in self._gauss)
+            return np.zeros((2, len(moments), 3 * self.n_sites, 3 * self.n_sites))
+        coarse, fine = self._partial_sums(self._gauss, moments, friction, geometric)
         if float(np.abs(fine - coarse).max()) <= self.tolerance:
             self.surface_nodes = sum(GAUSS_NODES)
             return fine
-        return self._trapezoidal(sd, friction, geometric)
+        return self._trapezoidal(moments, friction, geometric)
 
-    def _trapezoidal(self, sd: np.ndarray, friction: bool, geometric: bool) -> np.ndarray:
-        total: np.ndarray | float = 0.0
+    def _trapezoidal(self, moments: np.ndarray, friction: bool, geometric: bool) -> np.ndarray:
+        size = 3 * self.n_sites
+        total = np.zeros((2, len(moments), size, size))
         weight, previous = 0.0, None
         for level in range(MOST_HALVINGS):
             nodes = self._level(level)
-            total = total + self._partial_sum(nodes, sd, friction, geometric)
+            total = total + self._partial_sums(nodes, moments, friction, geometric)[0]
             weight += float(nodes.weights.sum())
             value = total / weight
             if previous is not None and self._converged(value, previous):
-                self.surface_nodes = sum(len(nodes.weights) for nodes in self._levels[: level + 1])
+                self.surface_nodes = sum(nodes.weights.size for nodes in self._levels[: level + 1])
                 return value
             previous = value
         raise QuadratureError(
@@ -212,25 +202,37 @@ class PoleTensors:
             x = step * np.arange(-count, count + 1)
             if number:
                 x = x[(np.arange(-count, count + 1) % 2) != 0]
-            self._levels.append(self._nodes(x, 0.25 / np.cosh(0.5 * x) ** 2))
+            self._levels.append(self._nodes([(x, 0.25 / np.cosh(0.5 * x) ** 2)]))
         return self._levels[level]
 
-    def _nodes(self, x: np.ndarray, weights: np.ndarray) -> Nodes:
-        return Nodes(self._frozen.inverse_green((self.mu + self.kT * x).astype(complex)), weights)
+    def _nodes(self, rules: list[tuple[np.ndarray, np.ndarray]]) -> Nodes:
+        """The nodes x of several rules, one after the other, with a row of weights for each rule."""
+        weights = np.zeros((len(rules), sum(x.size for x, _ in rules)))
+        first = 0
+        for row, (x, w) in zip(weights, rules, strict=True):
+            row[first : first + x.size] = w
+            first += x.size
+        energies = self.mu + self.kT * np.concatenate([x for x, _ in rules])
+        return Nodes(_planes(self._frozen.inverse_green(energies.astype(complex))), weights)
 
-    def _partial_sum(self, nodes: Nodes, sd: np.ndarray, friction: bool, geometric: bool) -> np.ndarray:
-        """sum_x w_x of the two parts, (2, B, 3N, 3N)."""
-        weights = nodes.weights
-        g = site_components(self._inverse(nodes.base, sd))
-        size = 3 * self.n_sites
-        result = np.zeros((2, len(sd), size, size))
+    def _partial_sums(self, nodes: Nodes, moments: np.ndarray, friction: bool, geometric: bool) -> np.ndarray:
+        """sum_x w_x of the two parts for each rule, (rules, 2, B, 3N, 3N)."""
+        rules, batch, n = len(nodes.weights), len(moments), self.n_sites
+        shape, empty = (rules, batch, n, n, 4, 4), (rules, batch, 0, 0, 4, 4)
+        squares = np.zeros(shape if friction else empty, dtype=complex)
+        forward = np.zeros(shape if geometric else empty, dtype=complex)
+        surface_sums(*nodes.base, nodes.weights, self.j_sd, moments, friction, geometric, squares, forward)
+        result = np.zeros((rules, 2, batch, 3 * n, 3 * n))
         if friction:
-            a = spectral_components(g)
-            result[0] = summed_traces(a, a, weights).real / (4 * np.pi)
+            result[:, 0] = site_traces(squares).real / (4 * np.pi)
         if geometric:
-            forward = summed_traces(g, adjoint_components(g), weights).real
-            result[1] = (forward - forward.swapaxes(-1, -2)) / (4 * np.pi)
+            traces = site_traces(forward).real
+            result[:, 1] = (traces - traces.swapaxes(-1, -2)) / (4 * np.pi)
         return result
+
+
+def _planes(matrices: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    return np.ascontiguousarray(matrices.real), np.ascontiguousarray(matrices.imag)
 
 
 @dataclass(frozen=True, eq=False)

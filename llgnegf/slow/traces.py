@@ -26,11 +26,6 @@ def adjoint_components(components: np.ndarray) -> np.ndarray:
     return components.conj().swapaxes(-1, -2)
 
 
-def spectral_components(components: np.ndarray) -> np.ndarray:
-    """The components of A = i (G - G^dag)."""
-    return 1j * (components - adjoint_components(components))
-
-
 def pair_traces(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     """Tr[sigma_s A_ij sigma_t B_ji] at each energy for pairs p = (i, j), (n, P, 3, 3).
 
@@ -42,16 +37,8 @@ def pair_traces(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     return (products.reshape(-1, 16) @ TRACES.reshape(9, 16).T).reshape(*products.shape[:2], 3, 3)
 
 
-def summed_traces(a: np.ndarray, b: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    """sum_e w_e Tr[sigma_s A_ij(e) sigma_t B_ji(e)], (B, 3N, 3N) with row 3 i + s, for all pairs.
-
-    Args:
-        a, b: Components (B, E, 4, N, N).
-        weights: w_e, (E,).
-    """
-    batch, energies, _, n, _ = a.shape
-    left = (a * weights[:, None, None, None]).reshape(batch, energies, 4, n * n).transpose(0, 3, 2, 1)
-    right = b.swapaxes(-1, -2).reshape(batch, energies, 4, n * n).transpose(0, 3, 1, 2)
-    products = np.matmul(left, right).reshape(batch, n * n, 16)
-    traces = (products @ TRACES.reshape(9, 16).T).reshape(batch, n, n, 3, 3)
-    return traces.transpose(0, 1, 3, 2, 4).reshape(batch, 3 * n, 3 * n)
+def site_traces(products: np.ndarray) -> np.ndarray:
+    """Tr[sigma_s A_ij sigma_t B_ji], (..., 3N, 3N) with row 3 i + s, from a^m_ij b^n_ji (..., N, N, 4, 4)."""
+    batch, n = products.shape[:-4], products.shape[-3]
+    traces = (products.reshape(-1, 16) @ TRACES.reshape(9, 16).T).reshape(-1, n, n, 3, 3)
+    return traces.transpose(0, 1, 3, 2, 4).reshape(*batch, 3 * n, 3 * n)

@@ -5,7 +5,6 @@ The file is written once, at the end, block by block: the memory needed does not
 
 from __future__ import annotations
 
-import errno
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
@@ -15,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from llgnegf.result import Variable, build_dataset
-from llgnegf.store.atomic import StorageError, publish, storage_error, temporary
+from llgnegf.store.atomic import StorageError, publish, storage_error, storage_errors, temporary
 from llgnegf.store.checkpoint import Layout
 from llgnegf.store.segments import SEGMENT_BYTES, Columns, Segment, blocks
 
@@ -115,7 +114,14 @@ def _block_rows(layout: Layout) -> int:
 
 
 def _check_space(path: Path, n_bytes: int) -> None:
-    """Refuse early what cannot fit: HDF5 does not survive a full disk with grace."""
-    free = os.statvfs(path.parent)
-    if free.f_bavail * free.f_frsize < n_bytes:
-        raise storage_error(path, f"write {n_bytes / 1e6:.1f} MB", OSError(errno.ENOSPC, ""))
+    """Refuse early what does not fit: HDF5 that meets a full disk while it writes may take the process down.
+
+    The space is allocated, not only asked for, so that a quota counts too, and given back.
+    """
+    with storage_errors(path, f"write {n_bytes / 1e6:.1f} MB"):
+        descriptor = os.open(temporary(path), os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o666)
+        try:
+            os.posix_fallocate(descriptor, 0, n_bytes)
+        finally:
+            os.close(descriptor)
+            os.unlink(temporary(path))

@@ -1,0 +1,73 @@
+"""Argument checks: what numpy would read as a number without being one is refused, in one line."""
+
+import numpy as np
+import pytest
+
+import llgnegf as ln
+from llgnegf._checks import Problems
+
+NOT_REAL = {
+    "text": "1", "bytes": b"1", "truth value": True, "numpy truth value": np.bool_(True), "nothing": None,
+    "complex": 1j, "numpy complex": np.complex128(1), "text in an array": np.array("1"), "too large": 10**400,
+    "rows of unequal length": [[1.0], [1.0, 2.0]], "an object": object(), "an empty list": [],
+}  # fmt: skip
+NOT_REAL_LISTS = {
+    "text": ["1", "0", "0"], "truth values": [True, False, False], "nothing": [None, 0, 1], "complex": [1j, 0, 1],
+    "numpy complex": np.array([0, 0, 1], dtype=complex), "too large": [10**400, 0, 0],
+    "rows of unequal length": [[1], [0, 0]], "truth values among objects": np.array([True, 0, 1], dtype=object),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", NOT_REAL)
+@pytest.mark.parametrize(
+    ("call", "field"),
+    [
+        (lambda v: ln.bloch_wall(3, v, 1.0), "bloch_wall.center"),
+        (lambda v: ln.cone(2, 0.1, v), "cone.azimuth"),
+        (lambda v: ln.chain(3, j_sd=v), "chain.j_sd"),
+        (lambda v: ln.ChainLead(0, coupling=v), "ChainLead.coupling"),
+        (lambda v: ln.OpenSystem(ln.chain(2), fermi_energy=v), "OpenSystem.fermi_energy"),
+        (lambda v: ln.RotatingFrame(ln.OpenSystem(ln.chain(2)), ln.uniform(2), v), "RotatingFrame.energy"),
+        (lambda v: ln.torque(np.eye(4), ln.uniform(2), v), "torque.j_sd"),
+    ],
+)
+def test_only_real_numbers_are_numbers(name, call, field):
+    with pytest.raises(ValueError, match=rf"^{field}: [^\n]*; allowed: [^\n]*$"):
+        call(NOT_REAL[name])
+
+
+@pytest.mark.parametrize("name", NOT_REAL_LISTS)
+@pytest.mark.parametrize(
+    ("call", "field"),
+    [
+        (lambda v: ln.uniform(2, v), "uniform.direction"),
+        (lambda v: ln.chain(4, hopping=v), "chain.hopping"),
+        (lambda v: ln.RotatingFrame(ln.OpenSystem(ln.chain(1)), [v], 0.1), "RotatingFrame.texture"),
+        (lambda v: ln.torque(np.eye(2), [v], 1.0), "torque.moments"),
+    ],
+)
+def test_only_real_numbers_are_arrays(name, call, field):
+    with pytest.raises(ValueError, match=rf"^{field}: [^\n]*; allowed: [^\n]*$"):
+        call(NOT_REAL_LISTS[name])
+
+
+def test_all_kinds_of_real_numbers_are_taken():
+    problems = Problems("Owner")
+    for value in (2, 2.0, np.float32(2), np.int8(2), np.uint64(2), np.array(2.0)):
+        assert problems.number("field", value, "a number") == 2.0
+        np.testing.assert_array_equal(problems.per_site("field", [value, 2], 2, "numbers"), [2.0, 2.0])
+    assert not problems.lines
+
+
+@pytest.mark.parametrize("size", [1e-300, 1e-200, 1.0, 1e200])
+def test_axis_of_any_length(size):
+    """3-4-5 triangle: the squares of the components leave the range of a float, their ratios do not."""
+    axis = Problems("Owner").axis("axis", [0.0, 3 * size, 4 * size])
+    np.testing.assert_allclose(axis, [0, 0.6, 0.8], rtol=1e-15)
+
+
+def test_checked_arrays_are_copies():
+    moments = ln.uniform(2)
+    frame = ln.RotatingFrame(ln.OpenSystem(ln.chain(2)), moments, 0.0)
+    moments[:] = np.nan
+    np.testing.assert_array_equal(frame.texture, ln.uniform(2))

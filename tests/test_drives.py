@@ -1,0 +1,63 @@
+"""Ramp, Sine, Pulse and Table: values of their formulas, rates that are the derivatives, equality by value."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from typing import Any
+
+import numpy as np
+import pytest
+
+import llgnegf as ln
+from llgnegf.config.drive_tables import PulseTable, RampTable, SineTable, TableTable
+
+DRIVES = [
+    ln.Ramp(0.1, 0.4, 2.0, 3.0),
+    ln.Ramp([0, 0, 1], [1, 0, 0], 0.0, 5.0),
+    ln.Sine(0.3, 7.0, 0.4, 0.1),
+    ln.Sine([1, 1, 0], 7.0, [math.pi / 2, 0, 0]),
+    ln.Pulse([1, 2, 3], 4.0, 1.5, [0, 0, 1]),
+]
+
+
+@pytest.mark.parametrize("drive", DRIVES, ids=repr)
+@pytest.mark.parametrize("time", [0.5, 2.6, 4.9])
+def test_rates_are_the_derivatives(drive: Any, time: float) -> None:
+    h = 1e-3  # central difference of fourth order: error h^4 v'''''/30 < 1e-12 (2 pi/5)^5, round-off 1e-16/h = 1e-13
+    v = [np.asarray(drive(time + k * h)) for k in (-2, -1, 1, 2)]
+    d = (8 * (v[2] - v[1]) - (v[3] - v[0])) / (12 * h)
+    assert np.allclose(drive.rate(time), d, rtol=0, atol=1e-10)
+
+
+def test_drives_have_the_values_of_their_formulas() -> None:
+    ramp = ln.Ramp(1.0, 3.0, 2.0, 4.0)
+    assert [ramp(t) for t in (0.0, 2.0, 6.0, 99.0)] == [1.0, 1.0, 3.0, 3.0]
+    assert ramp(4.0) == pytest.approx(2.0, abs=1e-15)  # half way by symmetry
+    assert ramp.rate(1.0) == ramp.rate(7.0) == 0
+    sine = ln.Sine(2.0, 8.0, 0.0, 1.0)
+    assert sine(2.0) == 3.0 and sine(0.0) == 1.0
+    pulse = ln.Pulse(2.0, 3.0, 1.0)
+    assert pulse(3.0) == 2.0 and pulse(4.0) == pytest.approx(2 * math.exp(-0.5), rel=1e-15)
+    table = ln.Table([0.0, 2.0, 3.0], [[0.0, 1.0], [4.0, 1.0], [4.0, 0.0]])
+    assert (
+        table(1.0).tolist() == [2.0, 1.0] and table(-1.0).tolist() == [0.0, 1.0] and table(9.0).tolist() == [4.0, 0.0]
+    )
+    assert table.rate(2.5).tolist() == [0.0, -1.0] and table.rate(9.0).tolist() == [0.0, 0.0]
+
+
+def test_drives_are_values() -> None:
+    assert ln.Ramp([0, 1], [1, 0], 0, 1) == ln.Ramp(np.array([0.0, 1.0]), (1.0, 0.0), 0, 1)
+    assert len({ln.Sine(1, 2), ln.Sine(1.0, 2), ln.Sine(1, 3)}) == 2
+    for table, drive in ((RampTable, ln.Ramp), (SineTable, ln.Sine), (PulseTable, ln.Pulse), (TableTable, ln.Table)):
+        assert {*table.model_fields} - {"kind"} == {field.name for field in dataclasses.fields(drive)}
+
+
+def test_wrong_drives_name_every_argument() -> None:
+    with pytest.raises(ValueError, match="Ramp.start") as error:
+        ln.Ramp(0.0, [1.0, float("nan")], -1.0, 0.0)
+    assert [line.split(":")[0] for line in str(error.value).splitlines()] == [
+        "Ramp.final",
+        "Ramp.start",
+        "Ramp.duration",
+    ]

@@ -1,0 +1,226 @@
+"""Friction and geometric tensors against the rotating-frame oracle, closed forms and exact properties."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import llgnegf.analytic as analytic
+from llgnegf import (
+    ChainLead,
+    OpenSystem,
+    RotatingFrame,
+    WideBandLead,
+    bloch_wall,
+    chain,
+    cone,
+    spin_density,
+)
+from llgnegf.slow import ResponseTensors
+from llgnegf.units import G_E, HBAR
+
+
+def random_moments(rng: np.random.Generator, n: int) -> np.ndarray:
+    vectors = rng.normal(size=(n, 3))
+    return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+
+
+def random_system(rng: np.random.Generator, n: int, kT: float) -> OpenSystem:
+    electrons = chain(n, rng.uniform(0.6, 1.2, n - 1), rng.uniform(0.1, 3.0, n), rng.uniform(-0.4, 0.4, n))
+    leads = [ChainLead(0, coupling=rng.uniform(0.4, 1.1)), ChainLead(-1, coupling=rng.uniform(0.4, 1.1))]
+    return OpenSystem(electrons, leads, fermi_energy=rng.uniform(-0.6, 0.6), kT=kT)
+
+
+def matrix(tensor: np.ndarray) -> np.ndarray:
+    n = tensor.shape[0]
+    return tensor.reshape(3 * n, 3 * n)
+
+
+@settings(max_examples=20, deadline=None, derandomize=True)
+@given(seed=st.integers(0, 10**6), n=st.integers(1, 6), kT=st.sampled_from([0.0, 0.003, 0.01, 0.03]))
+def test_precession_equals_geometric_plus_sea_plus_surface(seed: int, n: int, kT: float) -> None:
+    rng = np.random.default_rng(seed)
+    system = random_system(rng, n, kT)
+    tensors = ResponseTensors(system, random_moments(rng, n), tolerance=1e-13)
+    compared = tensors.compare_precession(rng.uniform(0.01, 0.5), rng.normal(size=3))
+    assert compared.difference < 1e-12
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_closed_precession_equals_the_geometric_part(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    system = OpenSystem(chain(4, 1.0, rng.uniform(0.3, 2.0, 4)), fermi_energy=0.05)
+    tensors = ResponseTensors(system, random_moments(rng, 4))
+    compared = tensors.compare_precession(0.1, rng.normal(size=3))
+    assert np.abs(compared.response).max() > 1e-4
+    assert compared.difference < 1e-12
+
+
+@pytest.mark.parametrize("kT", [0.0, 0.02])
+def test_remainder_of_the_exact_solution_is_of_second_order(kT: float) -> None:
+    system = OpenSystem(chain(5, 1.0, 0.8), [ChainLead(0), ChainLead(-1)], fermi_energy=0.2, kT=kT)
+    wall = bloch_wall(5, 3.0, 0.9)
+    tensors = ResponseTensors(system, wall, 1e-12)
+
+    def remainder(energy: float) -> float:
+        frame = RotatingFrame(system, wall, energy, "y", tolerance=1e-12)
+        first_order = tensors.spin_density_adiabatic + tensors.spin_density_change(frame.velocity)
+        return float(np.abs(spin_density(frame.density_matrix()) - first_order).max())
+
+    slope = np.log2(remainder(0.002) / remainder(0.001))
+    assert slope == pytest.approx(2.0, abs=0.02)
+
+
+@settings(max_examples=15, deadline=None, derandomize=True)
+@given(seed=st.integers(0, 10**6), n=st.integers(1, 6), kT=st.sampled_from([0.0, 0.01, 0.1]))
+def test_friction_is_symmetric_and_positive_and_the_rest_antisymmetric(seed: int, n: int, kT: float) -> None:
+    rng = np.random.default_rng(seed)
+    tensors = ResponseTensors(random_system(rng, n, kT), random_moments(rng, n), 1e-7)
+    friction, geometric = matrix(tensors.friction_dimensionless), matrix(tensors.geometric_dimensionless)
+    assert np.abs(friction - friction.T).max() < 1e-14
+    assert np.linalg.eigvalsh(friction)[0] > -1e-12
+    assert np.abs(geometric + geometric.T).max() < 1e-14
+    # K is their sum: -J_i K_{ia,jb} = friction + geometric.
+    j = np.repeat(tensors.system.electrons.j_sd, 3)
+    whole = -j[:, None] * matrix(tensors.response)
+    np.testing.assert_allclose(whole, HBAR * (friction + geometric), atol=1e-14)
+
+
+def test_power_is_the_work_done_against_the_torque() -> None:
+    rng = np.random.default_rng(5)
+    tensors = ResponseTensors(random_system(rng, 4, 0.05), random_moments(rng, 4))
+    velocity = np.cross(rng.normal(size=(4, 3)), tensors.moments) * 1e-3
+    field = np.asarray(tensors.system.electrons.j_sd)[:, None] * tensors.spin_density_change(velocity)
+    assert tensors.power(velocity) > 0
+    assert tensors.power(velocity) == pytest.approx(-float(np.sum(field * velocity)), rel=1e-10)
+
+
+def test_friction_vanishes_without_levels_at_the_fermi_energy() -> None:
+    moments = random_moments(np.random.default_rng(2), 4)
+    closed = ResponseTensors(OpenSystem(chain(4, 1.0, 0.7), fermi_energy=0.1, kT=0.001), moments)
+    assert np.all(closed.friction == 0)
+    # Open, but the Fermi energy lies above the leads' bands, |E| < 2 eV: nothing can be excited.
+    above = OpenSystem(chain(4, 1.0, 0.7), [ChainLead(0), ChainLead(-1)], fermi_energy=3.5)
+    assert np.abs(ResponseTensors(above, moments).friction).max() < 1e-12
+
+
+@pytest.mark.parametrize("j_sd", [0.2, 1.0, 30.0])
+def test_closed_single_moment_is_a_monopole(j_sd: float) -> None:
+    """The filled level has its spin along M. hbar d<sigma>/dt = -2 J M x <sigma> with <sigma> = M + delta gives
+    delta = (hbar/2J) M x dM/dt to first order: the field J delta = (hbar/2) M x dM/dt, whatever J, a monopole of 1/2.
+    """
+    m = random_moments(np.random.default_rng(7), 1)
+    tensors = ResponseTensors(OpenSystem(chain(1, j_sd=j_sd)), m)
+    x, y, z = m[0]
+    cross = np.array([[0, -z, y], [z, 0, -x], [-y, x, 0]])
+    np.testing.assert_allclose(tensors.geometric_dimensionless[0, :, 0], -0.5 * cross, atol=1e-13)
+    np.testing.assert_allclose(tensors.response[0, :, 0], HBAR / (2 * j_sd) * cross, atol=1e-13)
+    np.testing.assert_allclose(tensors.spin_density_adiabatic, m, atol=1e-13)
+
+
+def test_weakly_open_moment_tends_to_the_monopole() -> None:
+    m = random_moments(np.random.default_rng(8), 1)
+    tensors = ResponseTensors(OpenSystem(chain(1, j_sd=1.0), [WideBandLead(0, 1e-6)]), m, 1e-10)
+    closed = ResponseTensors(OpenSystem(chain(1, j_sd=1.0)), m)
+    # Eq. (4): the torque is (2/pi) arctan(J/Gamma') = 1 - (2/pi) 5e-7 of the closed one.
+    assert np.abs(tensors.geometric - closed.geometric).max() < 1e-6
+
+
+@pytest.mark.parametrize(("j_sd", "gamma_prime"), [(0.1, 0.3), (1.0, 1.0), (20.0, 1.0)])
+def test_wide_band_single_moment_is_equation_4(j_sd: float, gamma_prime: float) -> None:
+    """The geometric part of the oracle is Eq. (4); the antisymmetric tensor holds the field-like surface part as well.
+
+    With G(E_F) = (J sigma.M - i Gamma')/(J^2 + Gamma'^2), surf = -(hbar w/4 pi) 2 Gamma' G sigma_z G^dag has the part
+    (Gamma'^2 - J^2) sigma_z along the axis, whose torque is (hbar w/pi) J Gamma' (J^2 - Gamma'^2)/(J^2 + Gamma'^2)^2
+    sin(theta) e_phi. It vanishes for Gamma' = J.
+    """
+    theta, energy = 0.7, 0.01
+    system = OpenSystem(chain(1, j_sd=j_sd), [WideBandLead(0, 2 * gamma_prime)])
+    moments = cone(1, theta)
+    tensors = ResponseTensors(system, moments, 1e-12)
+    velocity = energy / HBAR * np.cross([0.0, 0.0, 1.0], moments)
+    field = -np.einsum("iajb,jb->ia", tensors.geometric, velocity)
+    torque = np.cross(field, moments)[0]
+    equation_4 = analytic.geometric_torque_wide_band(j_sd, gamma_prime, energy, theta)
+    parts = tensors.compare_precession(energy, "z")
+    np.testing.assert_allclose(j_sd * np.cross(parts.geometric, moments)[0], [0.0, equation_4, 0.0], atol=1e-11)
+    size = j_sd * gamma_prime * (j_sd**2 - gamma_prime**2) / (j_sd**2 + gamma_prime**2) ** 2
+    surface = energy / np.pi * np.sin(theta) * size
+    np.testing.assert_allclose(torque, [0.0, equation_4 + surface, 0.0], atol=1e-11)
+    # Friction: spectral functions 2 Gamma'/(J^2 + Gamma'^2) of both spins at E_F, Tr[sigma_x a sigma_x a] = 2 a_up a_dn.
+    spectral = 2 * gamma_prime / (j_sd**2 + gamma_prime**2)
+    transverse = j_sd**2 * 2 * spectral**2 / (4 * np.pi)
+    assert tensors.damping(3.0)[0] == pytest.approx(G_E / 3.0 * transverse, rel=1e-10)
+
+
+def test_friction_power_is_the_pumped_spin_times_the_frequency() -> None:
+    """In an infinite chain both halves take the same spin current along the axis, and power = w hbar/2 d<sigma>/dt."""
+    theta, j_sd, energy = 0.7, 0.5, 0.01
+    system = OpenSystem(chain(1, j_sd=j_sd), [ChainLead(0), ChainLead(0)])
+    moments = cone(1, theta)
+    velocity = energy / HBAR * np.cross([0.0, 0.0, 1.0], moments)
+    pumped = 2 * analytic.pumped_spin_current_adiabatic(j_sd, energy, theta)
+    power = ResponseTensors(system, moments, 1e-12).power(velocity)
+    assert power == pytest.approx(energy / HBAR * pumped, rel=1e-10)
+
+
+def test_local_pairs_are_those_of_the_full_tensor() -> None:
+    rng = np.random.default_rng(3)
+    system, moments = random_system(rng, 6, 0.02), random_moments(rng, 6)
+    full, near = ResponseTensors(system, moments, 1e-11), ResponseTensors(system, moments, 1e-11, max_distance=2)
+    distance = np.abs(np.arange(6)[:, None] - np.arange(6))
+    inside = (distance <= 2)[:, None, :, None]
+    np.testing.assert_allclose(near.response, np.where(inside, full.response, 0.0), atol=1e-10)
+
+
+def test_range_and_damping_of_local_and_nonlocal_friction() -> None:
+    moments = random_moments(np.random.default_rng(4), 3)
+    # Sites without hopping, each with a lead of its own: friction is local.
+    separate = OpenSystem(chain(3, 0.0, 0.8), [WideBandLead(i, 1.0) for i in range(3)], kT=0.01)
+    local = ResponseTensors(separate, moments)
+    assert local.friction_range == pytest.approx(0.0, abs=1e-12)
+    assert local.friction_by_distance()[0] > 0.01
+    assert local.friction_by_distance()[1] < 1e-12
+    # Damping halves when the moment is twice as large.
+    np.testing.assert_allclose(local.damping(2.0), 2 * local.damping(4.0), rtol=1e-12)
+    connected = ResponseTensors(OpenSystem(chain(3, 1.0, 0.8), [ChainLead(0), ChainLead(-1)]), moments)
+    assert connected.friction_range > 0.1
+
+
+def test_spin_motive_force_friction_is_its_current_squared() -> None:
+    wall = bloch_wall(9, 5.0, 2.0)
+    tensors = ResponseTensors(OpenSystem(chain(9, 1.0, 0.1), [ChainLead(0), ChainLead(-1)]), wall)
+    velocity = 1e-3 * np.cross([0.0, 0.3, 1.0], wall)
+    friction = tensors.spin_motive_force_friction(2.0)
+    gradient = np.gradient(wall, axis=0)
+    # hbar^2 G_0/(4 e^2) with G_0 = 2 e^2/h is hbar/(4 pi); the force is M.(dM/dt x dM/dz).
+    force = np.einsum("ia,ia->i", wall, np.cross(velocity, gradient))
+    power = np.einsum("ia,iab,ib->", velocity, friction, velocity)
+    assert power == pytest.approx(HBAR / (4 * np.pi) * np.sum(force**2), rel=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"leads": [ChainLead(0, voltage=0.1), ChainLead(-1)]}, "system.leads: biased"),
+        ({"leads": [ChainLead(0, chemical_potential=0.1), ChainLead(-1)]}, "system.leads: biased"),
+        ({"leads": [ChainLead(0, voltage=lambda t: 0.0), ChainLead(-1)]}, "voltage"),
+    ],
+)
+def test_leads_out_of_equilibrium_are_refused(change: dict, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        ResponseTensors(OpenSystem(chain(2), **change), [[0, 0, 1.0], [1.0, 0, 0]])
+
+
+def test_bad_arguments_are_named() -> None:
+    system = OpenSystem(chain(1))
+    with pytest.raises(ValueError, match=r"OpenSystem.kT: -0.1; allowed: a finite number >= 0"):
+        OpenSystem(chain(1), kT=-0.1)
+    with pytest.raises(ValueError, match=r"tolerance: 0"):
+        ResponseTensors(system, [[0, 0, 1.0]], tolerance=0)
+    with pytest.raises(ValueError, match=r"max_distance: -1"):
+        ResponseTensors(system, [[0, 0, 1.0]], max_distance=-1)
+    with pytest.raises(ValueError, match=r"moments"):
+        ResponseTensors(system, [[0, 0, 2.0]])
