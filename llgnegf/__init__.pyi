@@ -1,3 +1,4 @@
+from .config import ConfigError, RunConfig
 from .decomposition import CurrentDecomposition, Decomposition
 from .drives import Pulse, Ramp, Sine, Table
 from .dynamics.integrate import IntegrationStopped
@@ -25,17 +26,19 @@ from .result import Result
 from .rotating_frame import RotatingFrame, rotate_spins
 from .simulate import Simulation, simulate
 from .steady_state import LeadCurrents
+from .sweep import run_sweep
 from .system import OpenSystem
 from .textures import bloch_wall, cone, neel_wall, uniform
 
 __version__: str
 
 __all__ = [
-    "ChainLead", "CubicAnisotropy", "CurrentDecomposition", "DMI", "Decomposition", "Dipolar", "Electrons",
-    "Exchange", "Frozen", "IntegrationStopped", "Lead", "LeadCurrents", "Magnet", "OpenSystem", "PairExchange",
-    "Precession", "Prescribed", "Pulse", "QuadratureError", "Ramp", "Result", "RotatingFrame", "Simulation", "Sine",
-    "SlonczewskiTorque", "Table", "TabulatedLead", "TorqueComponents", "UniaxialAnisotropy", "WideBandLead", "Zeeman",
-    "ZhangLiTorque", "bloch_wall", "bond_charge_current", "bond_spin_current", "chain", "charge_density", "cone",
-    "electron_energy", "field_like_damping_like", "neel_wall", "relax", "rotate_spins", "simulate", "spin_density",
-    "spin_motive_force_current", "torque", "uniform", "with_pole_leads",
+    "ChainLead", "ConfigError", "CubicAnisotropy", "CurrentDecomposition", "DMI", "Decomposition", "Dipolar",
+    "Electrons", "Exchange", "Frozen", "IntegrationStopped", "Lead", "LeadCurrents", "Magnet", "OpenSystem",
+    "PairExchange", "Precession", "Prescribed", "Pulse", "QuadratureError", "Ramp", "Result", "RotatingFrame",
+    "RunConfig", "Simulation", "Sine", "SlonczewskiTorque", "Table", "TabulatedLead", "TorqueComponents",
+    "UniaxialAnisotropy", "WideBandLead", "Zeeman", "ZhangLiTorque", "bloch_wall", "bond_charge_current",
+    "bond_spin_current", "chain", "charge_density", "cone", "electron_energy", "field_like_damping_like", "neel_wall",
+    "relax", "rotate_spins", "run_sweep", "simulate", "spin_density", "spin_motive_force_current", "torque",
+    "uniform", "with_pole_leads",
 ]  # fmt: skip

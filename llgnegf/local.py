@@ -149,9 +149,7 @@ class LocalState:
         """The lead vectors on the lead sites alone, (2 S, n_channels) for S sites."""
         sites, device = self.sites, self.state.device
         rows = (2 * sites[:, None] + np.arange(2)).ravel()
-        return LeadEnds(
-            device.vectors[rows], spin_operators(device.vectors)[:, rows], device.leads, self.state.n_leads
-        )
+        return LeadEnds(device.vectors[rows], spin_operators(device.vectors)[:, rows], device.leads, self.state.n_leads)
 
     @cached_property
     def sites(self) -> np.ndarray:

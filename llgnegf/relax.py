@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
-from scipy.optimize import NoConvergence, minimize, newton_krylov
+from scipy.optimize import NoConvergence, OptimizeResult, minimize, newton_krylov
 
 from llgnegf._checks import Problems
 from llgnegf.dynamics.start import FrozenDevice, isolated_equilibrium
@@ -83,9 +83,15 @@ def relax(
         energy, gradient = free_energy(moments)
         return energy, (_normal(gradient, moments)[free] / length).ravel()
 
-    found = minimize(objective, start[free].ravel(), jac=True, method="L-BFGS-B",
-                     options={"maxiter": 5000, "maxfun": 20000, "ftol": 1e-16, "gtol": torque_tolerance})  # fmt: skip
-    x = _polished(lambda y: objective(y)[1], found.x, torque_tolerance)
+    def descend(x: np.ndarray) -> OptimizeResult:
+        options = {"maxiter": 5000, "maxfun": 20000, "ftol": 1e-16, "gtol": torque_tolerance}
+        return minimize(objective, x, jac=True, method="L-BFGS-B", options=options)
+
+    found = descend(start[free].ravel())
+    # A start with a symmetry may end on a saddle or a maximum: from there a slight turn leads to a lower energy.
+    turned = descend(found.x + 1e-3 * np.random.default_rng(0).normal(size=found.x.size))
+    x = turned.x if turned.fun < found.fun - 1e-9 else found.x
+    x = _polished(lambda y: objective(y)[1], x, torque_tolerance)
     moments, _ = moments_of(x)
     left = float(np.linalg.norm(_normal(free_energy(moments)[1], moments)[free], axis=1).max())
     if left > torque_tolerance:

@@ -275,9 +275,9 @@ def _probe(channels: Any, n_sites: int) -> list[np.ndarray]:
     It is analytic, so a commutator shows at one of them.
     """
     probes = np.array([-1.37 + 0.71j, 0.23 + 0.31j, 1.91 + 1.13j])
-    vectors = np.array([c.vector for c in channels]).reshape(-1, n_sites, 2)
-    coupled = vectors[:, np.any(vectors != 0, axis=(0, 2))]
-    vectors = coupled.reshape(len(vectors), coupled.shape[1] * 2)
+    spinors = np.array([c.vector for c in channels]).reshape(-1, n_sites, 2)
+    coupled = spinors[:, np.any(spinors != 0, axis=(0, 2))]
+    vectors = coupled.reshape(len(spinors), coupled.shape[1] * 2)
     weights = np.array([c.spectrum.self_energy(probes) for c in channels]).reshape(-1, probes.size)
     return [(vectors.T * w) @ vectors.conj() for w in weights.T] if vectors.size else []
 

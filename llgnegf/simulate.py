@@ -24,20 +24,17 @@ from llgnegf.magnetism.motion import Frozen, Precession, Prescribed
 from llgnegf.poles.channels import PoleSystem, expand, spectral_bounds
 from llgnegf.recorder import Recorder
 from llgnegf.result import ErrorEstimate, Result, Variable, build_dataset
+from llgnegf.run_options import check_accuracy, check_density_matrix, check_method, check_start, check_times
 from llgnegf.system import OpenSystem
 from llgnegf.units import HBAR
 
-STARTS = ("thermal", "steady", "partitioned")
-INTEGRATORS = {"dop853": DOP853, "ark5": ARK5, "rk4": RK4}
+METHODS = {"dop853": DOP853, "ark5": ARK5, "rk4": RK4}
 STABLE = 0.9
 """Largest explicit step in units of the stability limit."""
 STIFF = 10.0
 """A farthest Fermi pole beyond this many times the device's and the leads' spectral range is stiff."""
 COUPLING_SHARE, FERMI_SHARE, STEP_SHARE = 1.0, 0.1, 0.1
 """Shares of rtol: tolerance of the lead kernels, of the Fermi function, and of one step's local error."""
-
-FINEST_LEADS = 3e-10
-"""Smallest rtol with leads: the most accurate entry of the table of lead poles."""
 
 Motion = Frozen | Precession | Prescribed | Magnet
 
@@ -84,7 +81,8 @@ class Simulation:
             "t_end": t_end, "save_every": save_every, "rtol": rtol, "start": start, "integrator": integrator,
             "step": step, "observables": observables, "initial_density_matrix": initial_density_matrix,
         }  # fmt: skip
-        rho = _check(system, motion, options)
+        _check(system, motion, options)
+        rho = None if initial_density_matrix is None else np.array(initial_density_matrix, dtype=complex)
         self.system, self.motion, self.rtol, self.start = system, motion, rtol, start
         self.times = _save_times(t_end, save_every)
         self.row = 0
@@ -229,8 +227,8 @@ def _with_progress(simulation: Simulation, show: bool) -> Iterator[tuple[int, di
             yield index, row
 
 
-def _check(system: Any, motion: Any, options: dict[str, Any]) -> np.ndarray | None:
-    """Check all arguments of a run at once; rho(0) as an array if one was given."""
+def _check(system: Any, motion: Any, options: dict[str, Any]) -> None:
+    """Check all arguments of a run at once."""
     problems = Problems("simulate")
     problems.check(system is None or isinstance(system, OpenSystem), "system", system, "an OpenSystem, or None")
     kinds = "Frozen, Precession, Prescribed or a Magnet"
@@ -240,66 +238,13 @@ def _check(system: Any, motion: Any, options: dict[str, Any]) -> np.ndarray | No
     if isinstance(system, OpenSystem) and known:
         sites = f"{system.n_sites}, one for each site of the electrons"
         problems.check(motion.n_sites == system.n_sites, "motion", f"{motion.n_sites} moments", sites)
-    t_end = problems.number("t_end", options["t_end"], "a finite number > 0, in fs", lambda t: t > 0)
-    limit = t_end if t_end > 0 else np.inf
-    problems.number("save_every", options["save_every"], "a number > 0 and <= t_end, in fs", lambda t: 0 < t <= limit)
-    _check_rtol(problems, system, options["rtol"])
-    _check_method(problems, options)
-    rho = _check_start(problems, system, options)
+    electrons = system if isinstance(system, OpenSystem) else None
+    check_times(problems, options)
+    check_accuracy(problems, electrons, options)
+    check_method(problems, options)
+    check_start(problems, electrons, options)
+    check_density_matrix(problems, electrons, options)
     problems.raise_all()
-    return rho
-
-
-def _check_rtol(problems: Problems, system: Any, rtol: Any) -> None:
-    """Closed systems need no pole expansion and can be more exact than the finest one."""
-    expanded = isinstance(system, OpenSystem) and not system.is_closed
-    least = FINEST_LEADS if expanded else 1e-12
-    because = " (with leads: the finest expansion in poles there is)" if expanded else ""
-    problems.number("rtol", rtol, f"{least:g} <= rtol <= 1e-2{because}", lambda r: least <= r <= 1e-2)
-
-
-def _check_method(problems: Problems, options: dict[str, Any]) -> None:
-    integrator, step = options["integrator"], options["step"]
-    names = ("auto", *INTEGRATORS)
-    problems.check(integrator in names, "integrator", integrator, ", ".join(map(repr, names)))
-    if step is not None:
-        problems.number("step", step, "None (adaptive) or a number > 0, in fs", lambda h: h > 0)
-    elif integrator == "rk4":
-        problems.add("step", step, "a number > 0, in fs, with integrator = 'rk4', which has no step control")
-    extra = options["observables"]
-    known = isinstance(extra, list | tuple) and all(name == "adiabatic" for name in extra)
-    problems.check(known, "observables", extra, "a list of names; known: 'adiabatic'")
-
-
-def _check_start(problems: Problems, system: Any, options: dict[str, Any]) -> np.ndarray | None:
-    start, given = options["start"], options["initial_density_matrix"]
-    if not problems.check(start in STARTS, "start", start, ", ".join(map(repr, STARTS))):
-        return None
-    if not isinstance(system, OpenSystem):
-        problems.check(given is None, "initial_density_matrix", given, "None without electrons")
-        problems.check(not options["observables"], "observables", options["observables"], "none without electrons")
-        return None
-    if not system.is_closed and system.kT == 0:
-        problems.add("system.kT", system.kT, "> 0 with leads: the Fermi function is expanded in poles at distance "
-                     "pi kT from the real axis (the rotating frame has kT = 0)")  # fmt: skip
-    if start == "steady" and system.is_closed:
-        problems.add("start", start, "'thermal' or 'partitioned' for a closed system, which never settles")
-    mu = system.chemical_potentials()
-    coupled = [p for p, channels in enumerate(system.lead_channels) if channels]
-    if start == "thermal" and np.ptp(mu[coupled] if coupled else [0.0]) > 1e-12:
-        problems.add("start", start, f"'steady' or 'partitioned' when the leads differ at t = 0: {mu.tolist()} eV")
-    if given is None:
-        return None
-    problems.check(start == "partitioned", "initial_density_matrix", "given", "start = 'partitioned' with it")
-    size = 2 * system.n_sites
-    rho = problems.array("initial_density_matrix", given, (size, size), f"a ({size}, {size}) Hermitian matrix", complex)
-    if rho is not None and problems.check(
-        bool(np.abs(rho - rho.conj().T).max() < 1e-12), "initial_density_matrix", "not Hermitian", "a Hermitian matrix"
-    ):
-        levels = np.linalg.eigvalsh(rho)
-        inside = levels[0] > -1e-10 and levels[-1] < 1 + 1e-10
-        problems.check(inside, "initial_density_matrix", f"eigenvalues {levels[0]:.3g} .. {levels[-1]:.3g}", "0 to 1")
-    return rho
 
 
 def _save_times(t_end: float, save_every: float) -> np.ndarray:
@@ -347,7 +292,7 @@ def _integration(equation: Any, state: np.ndarray, name: str, rtol: float, step:
     tolerance = STEP_SHARE * rtol if step is None else None
     first_step = (0.01 if step is None else step) / HBAR
     project = getattr(equation, "project", None)
-    method = INTEGRATORS[name]
+    method = METHODS[name]
     arguments = (equation, 0.0, state, method, tolerance, first_step, _sections(equation), project)
     if name == "ark5":
         rates = equation.stiff_rates() if electrons else np.zeros(state.size)

@@ -17,7 +17,7 @@ import llgnegf as ln
 from llgnegf._checks import Problems
 from llgnegf.config import ConfigError, RunConfig
 from llgnegf.magnetism.magnet import Magnet
-from llgnegf.run_options import check_method, check_start, check_times
+from llgnegf.run_options import check_accuracy, check_method, check_start, check_times
 
 BASE: dict[str, Any] = tomllib.loads("""
 schema_version = 1
@@ -159,7 +159,7 @@ ONE_MISTAKE: list[tuple[dict[str, Any], dict[str, Any], str]] = [
     (BASE, {"electrons.hopping": [1.0, INF]}, "electrons.hopping: [1.0, inf]"),
     (BASE, {"texture.width": 0.0}, "texture.width: 0.0; allowed: a finite number > 0"),
     (BASE, {"motion.ramp": -1.0}, "motion.ramp: -1.0; allowed: a finite number >= 0"),
-    (BASE, {"run.rtol": 0.5}, "run.rtol: 0.5; allowed: 1e-12 <= rtol <= 1e-2"),
+    (BASE, {"run.rtol": 0.5}, "run.rtol: 0.5; allowed: 3e-10 <= rtol <= 1e-2"),
     (BASE, {"run.checkpoint_every": 0.0}, "run.checkpoint_every: 0.0"),
     (BASE, {"run.seed": -1}, "run.seed: -1"),
     # one field against another
@@ -399,6 +399,7 @@ def test_options_of_a_file_are_those_of_simulate() -> None:
         given |= {"observables": [], **options}
         problems, closed = Problems("simulate"), ln.OpenSystem(ln.chain(1))
         check_times(problems, given)
+        check_accuracy(problems, closed, given)
         check_method(problems, given)
         check_start(problems, closed, given)
         assert len(problems.lines) == 1

@@ -1,16 +1,18 @@
 """One moment in a field, coupled to a closed electron system, turns faster than Larmor: `python -m validation.anomalous_precession`.
 
-Gapped electrons that follow the moment carry the spin S M, S = sum_i <sigma_i>.M. In a steady precession their geometric
-torque is exactly what turns this spin, since nothing else does,
+Gapped electrons that follow the moment carry the spin S M, S = sum_i <sigma_i>.M. In a steady precession their
+geometric torque is exactly what turns this spin, since nothing else does,
 
     sum_i T_geo,i = (hbar/2) S dM/dt,
 
-so that L dM/dt = -mu M x B + (hbar/2) S dM/dt with L = mu/g: the moment turns with the angular momentum L - hbar S/2,
+so that L dM/dt = -mu M x B + (hbar/2) S dM/dt with L = mu/g: the moment turns with the angular momentum L -
+hbar S/2,
 
     w_geo = mu B/(L - hbar S/2) = g B/(1 - g_e S/(2 n))      for n Bohr magnetons.
 
-This is first order in hbar w over the gap; the next order is relative, -(hbar S/2) c hbar w, hence w_geo - w goes as w^2.
-On a single site the steady precession is exact at any speed. The spin S is along J M + (hbar w/2) z, and
+This is first order in hbar w over the gap; the next order is relative, -(hbar S/2) c hbar w, hence w_geo - w
+goes as w^2. On a single site the steady precession is exact at any speed. The spin S is along J M + (hbar w/2)
+z, and
     L - J S/|2 J M + hbar w z| hbar = mu B/w,       |2 J M + hbar w z| = 2 J sqrt(1 + 2 e cos(theta) + e^2), e = hbar w/2J.
 """
 

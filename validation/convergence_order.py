@@ -1,6 +1,7 @@
 """The order of each integrator, alone and in the coupled scheme: `python -m validation.convergence_order`.
 
-A method of order p on a smooth problem has the error C h^p: the slope of log(error) against log(step) is p. Three problems:
+A method of order p on a smooth problem has the error C h^p: the slope of log(error) against log(step) is p.
+Three problems:
 
 1. one moment, damped Larmor precession, against its exact motion
        phi = g B t/(1 + lambda^2),  M_z = tanh(lambda phi + artanh M_z(0));
@@ -8,12 +9,13 @@ A method of order p on a smooth problem has the error C h^p: the slope of log(er
 3. the same electrons with moments that answer: LLG and G<(t,t) as one state. Were torque and field exchanged in a staggered
    way, this would show the order of the exchange, 1 or 2, whatever the integrator.
 
-Problems 2 and 3 are compared with DOP853 at half the smallest step. The error is the root mean square over moments, spin
-densities and six times. Steps are below the stability limit and above round-off: the usable range. Poles of leads and Fermi
-function are those of rtol = 1e-2 in every run, so that they drop out.
+Problems 2 and 3 are compared with DOP853 at half the smallest step. The error is the root mean square over
+moments, spin densities and six times. Steps are below the stability limit and above round-off: the usable
+range. Poles of leads and Fermi function are those of rtol = 1e-2 in every run, so that they drop out.
 
-With wide-band leads ark5 takes Fermi poles with rates far above 1/h implicitly. Its order is then seen only at steps below
-1/rate (the order reduction of every implicit-explicit pair on a stiff source); this is shown, and claims nothing.
+With wide-band leads ark5 takes Fermi poles with rates far above 1/h implicitly. Its order is then seen only at
+steps below 1/rate (the order reduction of every implicit-explicit pair on a stiff source); this is shown, and
+claims nothing.
 """
 
 from __future__ import annotations

@@ -1,21 +1,24 @@
 """A wall driven by a bias voltage and a wall driven by a field, electrons attached: `python -m validation.driven_wall`.
 
-A Neel wall, +z on its left, in 20 sites between two chain leads; its ends are ferromagnetic contacts, four moments each that
-a strong anisotropy holds along +-z. The exchange, the anisotropies along z and fields along z keep the z component of the
-angular momentum, and there is no Gilbert damping, so all that changes S_z of the moments is spin from the electrons:
+A Neel wall, +z on its left, in 20 sites between two chain leads; its ends are ferromagnetic contacts, four
+moments each that a strong anisotropy holds along +-z. The exchange, the anisotropies along z and fields along z
+keep the z component of the angular momentum, and there is no Gilbert damping, so all that changes S_z of the
+moments is spin from the electrons:
 
     (hbar/2) sum <sigma_z> - (mu/g) sum M_z + (spin that left through the leads)_z = const.
 
 A wall that moves by dq changes sum M_z by 2 dq: it can move only as far as spin comes in or goes out.
 
-Bias. Electrons in the contact on their way in have spin +hbar P/2 along J_sd M; behind the wall they have -hbar P/2. For
-electrons that flow to the right, +z to -z, J_sd > 0, the spin lost to the moments is +hbar P, and since the spin of a moment
-is opposite to it, sum M_z falls: the wall moves against the flow for J_sd > 0, and with it for J_sd < 0.
+Bias. Electrons in the contact on their way in have spin +hbar P/2 along J_sd M; behind the wall they have -hbar
+P/2. For electrons that flow to the right, +z to -z, J_sd > 0, the spin lost to the moments is +hbar P, and
+since the spin of a moment is opposite to it, sum M_z falls: the wall moves against the flow for J_sd > 0, and
+with it for J_sd < 0.
 
-Field. Without electrons a wall without damping precesses and stays where it is. With electrons the precession pumps spin into
-the leads, and the domain along B grows.
+Field. Without electrons a wall without damping precesses and stays where it is. With electrons the precession
+pumps spin into the leads, and the domain along B grows.
 
-The mirror image of a run, sites reversed and turned by pi about the wall's own moment, is the run with opposite bias or field.
+The mirror image of a run, sites reversed and turned by pi about the wall's own moment, is the run with opposite
+bias or field.
 """
 
 from __future__ import annotations

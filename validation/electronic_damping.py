@@ -4,15 +4,16 @@ For slow motion the nonadiabatic torque on one moment between unpolarised leads 
 
     T = A dM/dt + D M x dM/dt,      A = T_FL/|dM/dt|,  D = T_DL/|dM/dt|   of `RotatingFrame.decompose()`,
 
-A from the geometric and sea parts and D from the Fermi surface alone. With L = mu/g and B along z the LLG equation reads
-L dM/dt = -mu M x B + A dM/dt + D M x dM/dt, that of a moment of angular momentum L - A with the damping
+A from the geometric and sea parts and D from the Fermi surface alone. With L = mu/g and B along z the LLG
+equation reads L dM/dt = -mu M x B + A dM/dt + D M x dM/dt, that of a moment of angular momentum L - A with the
+damping
 
     lambda = D/(L - A):     d theta/dt = -lambda sin(theta) d phi/dt,     artanh(M_z) = artanh(M_z(0)) + lambda phi,
 
     d phi/dt = mu B/[(L - A)(1 + lambda^2)].
 
-Terms of the next order in d/dt are relative corrections of order hbar w over the electrons' energies (0.5 eV here), so
-measured/predicted - 1 goes to zero with w, with slope 1.
+Terms of the next order in d/dt are relative corrections of order hbar w over the electrons' energies (0.5 eV
+here), so measured/predicted - 1 goes to zero with w, with slope 1.
 """
 
 from __future__ import annotations

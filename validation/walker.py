@@ -1,19 +1,22 @@
 """A classical wall in a field, Walker's motion and its end: `python -m validation.walker`.
 
-Convention: H = sum_i [-J M_i.M_{i+1} - K m_z^2 + K_hard m_y^2 - mu B m_z], one moment of mu = n mu_B on each site, no dipolar
-energy: K_hard > 0 is the hard-axis energy for each moment, the easy plane of the wall is xz. The wall at q has +z on its left,
-phi is the angle of its plane to the easy plane, Delta^2 = J/(2 (K + K_hard sin^2 phi)) in lattice constants, lambda Gilbert's.
-The LLG equation gives (N. L. Schryer and L. R. Walker, J. Appl. Phys. 45, 5406 (1974))
+Convention: H = sum_i [-J M_i.M_{i+1} - K m_z^2 + K_hard m_y^2 - mu B m_z], one moment of mu = n mu_B on each
+site, no dipolar energy: K_hard > 0 is the hard-axis energy for each moment, the easy plane of the wall is xz.
+The wall at q has +z on its left, phi is the angle of its plane to the easy plane, Delta^2 = J/(2 (K + K_hard
+sin^2 phi)) in lattice constants, lambda Gilbert's. The LLG equation gives (N. L. Schryer and L. R. Walker, J.
+Appl. Phys. 45, 5406 (1974))
 
     dphi/dt + (lambda/Delta) dq/dt = g B,      (1/Delta) dq/dt - lambda dphi/dt = (K_hard/L) sin 2 phi,    L = mu/g.
 
-phi can rest only at sin 2 phi = B/B_W, that is below the threshold B_W = lambda K_hard/mu. Then dq/dt = g B Delta/lambda.
-Above it the plane turns for ever, half a turn in T = pi (1 + lambda^2)/(g sqrt(B^2 - B_W^2)), and on the average
+phi can rest only at sin 2 phi = B/B_W, that is below the threshold B_W = lambda K_hard/mu. Then dq/dt = g B
+Delta/lambda. Above it the plane turns for ever, half a turn in T = pi (1 + lambda^2)/(g sqrt(B^2 - B_W^2)), and
+on the average
     dq/dt = (Delta/lambda) [g B - pi/T] = (g Delta/lambda) [B - sqrt(B^2 - B_W^2)/(1 + lambda^2)].
 
-Bounds. Lattice: a wall of finite Delta moves slower by 1 - 1/(8 Delta^2) + O(Delta^-4), derived in tests/test_walls.py.
-Above B_W Delta breathes by sin^2 phi K_hard/2K about its mean, K_hard/4K, which is put in; K_hard/K bounds the rest. Near B_W
-a field is compared only where a relative change of B_W by Delta^-2 is a small part of B^2 - B_W^2.
+Bounds. Lattice: a wall of finite Delta moves slower by 1 - 1/(8 Delta^2) + O(Delta^-4), derived in
+tests/test_walls.py. Above B_W Delta breathes by sin^2 phi K_hard/2K about its mean, K_hard/4K, which is put in;
+K_hard/K bounds the rest. Near B_W a field is compared only where a relative change of B_W by Delta^-2 is a
+small part of B^2 - B_W^2.
 """
 
 from __future__ import annotations

@@ -30,7 +30,7 @@ from llgnegf.config.system_tables import MatrixTable
 from llgnegf.config.terms import energy_term, lead_of, matrix_of, torque_of
 from llgnegf.electrons import Electrons, chain
 from llgnegf.magnetism.motion import Frozen, Precession
-from llgnegf.run_options import check_density_matrix, check_method, check_start, check_times
+from llgnegf.run_options import check_accuracy, check_density_matrix, check_method, check_start, check_times
 from llgnegf.system import OpenSystem
 from llgnegf.textures import bloch_wall, cone, neel_wall, uniform
 
@@ -285,6 +285,7 @@ class Builder:
             self.refuse("run.save_every", shown(run.save_every), f"at most {MOST_ROWS} rows, t_end/save_every")
         problems = Problems("run")
         check_times(problems, options)
+        check_accuracy(problems, system, options)
         check_method(problems, options)
         if system is not None or not self._has("electrons"):
             check_start(problems, system, options)

@@ -190,7 +190,7 @@ class PoleTensors:
         """Error of a sum from its distance to that of twice the step: exponential convergence squares it."""
         distance = float(np.abs(value - previous).max())
         scale = max(float(np.abs(value).max()), 1e-300)
-        return distance <= self.tolerance or 10 * distance**2 / scale <= self.tolerance
+        return distance <= self.tolerance or 100 * distance**2 / scale <= self.tolerance
 
     def _level(self, level: int) -> Nodes:
         """The nodes that the halving number `level` adds."""
