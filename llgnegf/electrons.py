@@ -74,6 +74,17 @@ class Electrons:
         pairs = np.stack([i, j], axis=1)[(i < j) & (entries.data != 0)]
         return np.unique(pairs, axis=0).astype(int).reshape(-1, 2)
 
+    @cached_property
+    def hopping_blocks(self) -> np.ndarray:
+        """H_ji in eV of every bond (i, j), shape (n_bonds, 2, 2)."""
+        entries, bonds, n_sites = self.hamiltonian.tocoo(), self.bonds, self.n_sites
+        i, j = entries.col // 2, entries.row // 2
+        below = (i < j) & (entries.data != 0)
+        bond = np.searchsorted(bonds[:, 0] * n_sites + bonds[:, 1], i[below] * n_sites + j[below])
+        hopping = np.zeros((len(bonds), 2, 2), dtype=complex)
+        hopping[bond, entries.row[below] % 2, entries.col[below] % 2] = entries.data[below]
+        return hopping
+
     def hamiltonian_at(self, moments: np.ndarray) -> np.ndarray:
         """H(M) = H_0 - J_sd sigma.M in eV as a dense (2N, 2N) array, for moments of shape (N, 3)."""
         matrix = self.hamiltonian.toarray()

@@ -46,6 +46,11 @@ def adjoint(matrices: np.ndarray) -> np.ndarray:
     return matrices.conj().swapaxes(-1, -2)
 
 
+def plus_adjoint(matrices: np.ndarray) -> np.ndarray:
+    """F + F^dag in the last two axes."""
+    return matrices + adjoint(matrices)
+
+
 def contour_integral(
     function: Callable[[np.ndarray], np.ndarray],
     residue: np.ndarray | float,
@@ -55,7 +60,7 @@ def contour_integral(
     tolerance: float,
     n_entries: int,
     what: str,
-    dagger: Callable[[np.ndarray], np.ndarray] = adjoint,
+    with_adjoint: Callable[[np.ndarray], np.ndarray] | None = None,
 ) -> Integral:
     """I[F] = -(1/pi) int dE Im[F(E)] f(E) on the contour of the module's docstring.
 
@@ -67,7 +72,7 @@ def contour_integral(
         tolerance: Absolute error allowed in the largest entry.
         n_entries: Complex numbers handled at one energy.
         what: Name for error messages.
-        dagger: Hermitian conjugate of what `function` returns, where that is not a full matrix.
+        with_adjoint: F -> F + F^dag of what `function` returns (it may reuse F), where that is no full matrix.
 
     Returns:
         Integral of shape (..., d, d), Hermitian in the last two axes.
@@ -76,14 +81,15 @@ def contour_integral(
         QuadratureError: If the tolerance cannot be reached.
     """
     y0 = 2 * np.pi * POLES_BELOW_PATH * kT
+    doubled = plus_adjoint if with_adjoint is None else with_adjoint
 
     def ray(panel: np.ndarray, t: np.ndarray) -> np.ndarray:
         values = _scaled(function(mu + 1j * (y0 + scale * t / (1 - t))), scale / (1 - t) ** 2 / (2 * np.pi))
-        return values + dagger(values)
+        return doubled(values)
 
     def path(panel: np.ndarray, x: np.ndarray) -> np.ndarray:
         values = _scaled(function(mu + kT * x + 1j * y0), 0.5j / np.pi * kT * (fermi(x, 1.0) - (x < 0)))
-        return values + dagger(values)
+        return doubled(values)
 
     # Graded towards y_0, where the levels are near; 0.25 and 0.5 are y = scale/3 and y = scale.
     part = integrate(ray, _segments([0.0, 0.02, 0.08, 0.25, 0.5, 0.75, 1.0]), 0.5 * tolerance, n_entries, what)
@@ -93,9 +99,9 @@ def contour_integral(
         ends = [-x for x in reversed(reach)] + [0.0] + reach
         thermal = integrate(path, _segments(ends), 0.5 * tolerance, n_entries, what)
         points = function(mu + 1j * np.pi * kT * (2 * np.arange(1, POLES_BELOW_PATH + 1) - 1))
-        value = value + thermal.value + kT * (points + dagger(points)).sum(axis=0)
+        value = value + thermal.value + kT * doubled(points).sum(axis=0)
         error, evaluations = error + thermal.error, evaluations + thermal.evaluations + POLES_BELOW_PATH
-    return Integral(0.5 * (value + dagger(value)), error, evaluations)
+    return Integral(0.5 * doubled(value), error, evaluations)
 
 
 def occupy_levels(hamiltonian: np.ndarray, mu: float, kT: float) -> np.ndarray:

@@ -17,14 +17,14 @@ from llgnegf import observables
 from llgnegf._checks import Problems
 from llgnegf.decomposition import LinearResponse
 from llgnegf.electrons import Electrons
-from llgnegf.equilibrium import FERMI_RANGE, contour_integral
+from llgnegf.equilibrium import FERMI_RANGE, adjoint, contour_integral
 from llgnegf.green import StaticDevice
 from llgnegf.quadrature import Integral, integrate
 from llgnegf.recursion import ChainGreen, adjoint_blocks, is_chain
 from llgnegf.steady_state import LeadEnds, Occupation, SteadyState, rates_of_columns, spin_operators
 from llgnegf.window import Window, chain_window
 
-BLOCK_ENTRIES = 24
+BLOCK_ENTRIES = 5
 """Complex numbers per site and energy by which a batch is sized."""
 
 
@@ -187,7 +187,7 @@ class LocalState:
         residue = np.zeros((parts, 3 * n - 2, 2, 2))
         residue[0, :n] = np.eye(2)
         return contour_integral(
-            function, residue, s.mu, s.kT, s.scale, share * s.tolerance, self.entries, what, adjoint_packed
+            function, residue, s.mu, s.kT, s.scale, share * s.tolerance, self.entries, what, packed_plus_adjoint
         )
 
     def traces(self, function: Callable[[np.ndarray], np.ndarray], what: str) -> Integral:
@@ -310,9 +310,11 @@ class LocalResponse:
         return self.local._panels((mu - reach, mu + reach, np.array([mu])))
 
 
-def adjoint_packed(blocks: np.ndarray) -> np.ndarray:
-    """Hermitian conjugate of packed blocks (..., 3 N - 2, 2, 2)."""
+def packed_plus_adjoint(blocks: np.ndarray) -> np.ndarray:
+    """F + F^dag for packed blocks (..., 3 N - 2, 2, 2), in place."""
     n = (blocks.shape[-3] + 2) // 3
-    turned = blocks.conj().swapaxes(-1, -2)
-    order = np.concatenate([np.arange(n), np.arange(2 * n - 1, 3 * n - 2), np.arange(n, 2 * n - 1)])
-    return turned[..., order, :, :]
+    site, upper, lower = blocks[..., :n, :, :], blocks[..., n : 2 * n - 1, :, :], blocks[..., 2 * n - 1 :, :, :]
+    site += adjoint(site)
+    upper += adjoint(lower)
+    lower[:] = adjoint(upper)
+    return blocks

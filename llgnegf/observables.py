@@ -188,18 +188,7 @@ def _bond_blocks(rho: Any, electrons: Electrons, owner: str) -> tuple[np.ndarray
         raise ValueError(f"{owner}.rho: shape {np.shape(rho)}; allowed: {allowed} for {electrons.n_sites} sites")
     i, j = electrons.bonds.T
     rows, columns = 2 * i[:, None, None] + np.array([[0], [1]]), 2 * j[:, None, None] + np.array([[0, 1]])
-    return _hopping_blocks(electrons), np.asarray(rho)[..., rows, columns]
-
-
-def _hopping_blocks(electrons: Electrons) -> np.ndarray:
-    """H_ji, (n_bonds, 2, 2), from the sparse H_0 without making it dense."""
-    entries, bonds, n_sites = electrons.hamiltonian.tocoo(), electrons.bonds, electrons.n_sites
-    i, j = entries.col // 2, entries.row // 2
-    below = i < j
-    bond = np.searchsorted(bonds[:, 0] * n_sites + bonds[:, 1], i[below] * n_sites + j[below])
-    hopping = np.zeros((len(bonds), 2, 2), dtype=complex)
-    hopping[bond, entries.row[below] % 2, entries.col[below] % 2] = entries.data[below]
-    return hopping
+    return electrons.hopping_blocks, np.asarray(rho)[..., rows, columns]
 
 
 def _vectors(problems: Problems, field: str, value: Any, n_sites: int | None) -> np.ndarray | None:

@@ -26,6 +26,8 @@ from llgnegf.green import StaticDevice
 
 TINY = 1e-30j
 """Keeps blocks invertible; below round-off of anything that is not exactly zero."""
+PART = 16
+"""Sites that are treated at a time where sites do not depend on one another."""
 
 
 def is_chain(device: StaticDevice) -> bool:
@@ -104,24 +106,30 @@ class ChainGreen:
         x = self._none if perturbations is None else perturbations
         inverse = self._inverse(energy)
         left, left_change, right, right_change = self._ends(inverse, x)
-        hop, back = self._hopping, adjoint_blocks(self._hopping)
-        inverse[1:] -= product(back, left[:-1], hop)
-        inverse[:-1] -= product(hop, right[1:], back)
-        site = inverse_blocks(inverse)
-        change = np.broadcast_to(x, (*x.shape[:-1], energy.size)).copy()
-        change[:, 1:] += product(back, left_change[:, :-1], hop)
-        change[:, :-1] += product(hop, right_change[:, 1:], back)
-        change = product(site, change, site)
-        before = product(left[:-1], hop)
-        after = product(back, left[:-1])
-        n = self.n_sites
+        hop, back, n = self._hopping, adjoint_blocks(self._hopping), self.n_sites
         out = np.empty((1 + x.shape[0], 3 * n - 2, 2, 2, energy.size), dtype=complex)
-        out[0, :n], out[0, n : 2 * n - 1], out[0, 2 * n - 1 :] = (
-            site, product(before, site[1:]), product(site[1:], after)
-        )  # fmt: skip
-        out[1:, :n] = change
-        out[1:, n : 2 * n - 1] = product(left_change[:, :-1], hop, site[1:]) + product(before, change[:, 1:])
-        out[1:, 2 * n - 1 :] = product(change[:, 1:], after) + product(site[1:], back, left_change[:, :-1])
+        site, change = out[0, :n], out[1:, :n]
+        site[:], change[:] = inverse, x
+        # A part of the chain at a time: the temporaries stay in cache.
+        for low in range(0, n - 1, PART):
+            i = slice(low, min(low + PART, n - 1))
+            j = slice(i.start + 1, i.stop + 1)
+            site[j] -= product(back[i], left[i], hop[i])
+            site[i] -= product(hop[i], right[j], back[i])
+            change[:, j] += product(back[i], left_change[:, i], hop[i])
+            change[:, i] += product(hop[i], right_change[:, j], back[i])
+        for low in range(0, n, PART):
+            i = slice(low, low + PART)
+            site[i] = inverse_blocks(site[i])
+            change[:, i] = product(site[i], change[:, i], site[i])
+        upper, lower = out[:, n : 2 * n - 1], out[:, 2 * n - 1 :]
+        for low in range(0, n - 1, PART):
+            i = slice(low, min(low + PART, n - 1))
+            j = slice(i.start + 1, i.stop + 1)
+            before, after = product(left[i], hop[i]), product(back[i], left[i])
+            upper[0, i], lower[0, i] = product(before, site[j]), product(site[j], after)
+            upper[1:, i] = product(left_change[:, i], hop[i], site[j]) + product(before, change[:, j])
+            lower[1:, i] = product(change[:, j], after) + product(site[j], back[i], left_change[:, i])
         return out.transpose(4, 0, 1, 2, 3)
 
     def columns(self, energy: np.ndarray) -> np.ndarray:

@@ -49,7 +49,7 @@ class FreeEnergy:
 def relax(
     system: OpenSystem | None, magnet: Magnet, torque_tolerance: float = 1e-9, rtol: float = 1e-9
 ) -> Magnet:
-    """The magnet with its moments turned into static equilibrium with the electrons, the nearest minimum of F(M).
+    """The magnet with its moments turned into static equilibrium with the electrons, a minimum of F(M) downhill.
 
     Args:
         system: The open system, its leads at one chemical potential at t = 0; None for moments alone.
@@ -83,6 +83,12 @@ def relax(
         energy, gradient = free_energy(moments)
         return energy, (_normal(gradient, moments)[free] / length).ravel()
 
+    def residual(x: np.ndarray) -> np.ndarray:
+        """Zero for unit vectors without torque; its radial part keeps Newton's equations regular."""
+        moments, length = moments_of(x)
+        normal = _normal(free_energy(moments)[1], moments)[free]
+        return (normal + (length**2 - 1) * moments[free]).ravel()
+
     def descend(x: np.ndarray) -> OptimizeResult:
         options = {"maxiter": 5000, "maxfun": 20000, "ftol": 1e-16, "gtol": torque_tolerance}
         return minimize(objective, x, jac=True, method="L-BFGS-B", options=options)
@@ -91,7 +97,7 @@ def relax(
     # A start with a symmetry may end on a saddle or a maximum: from there a slight turn leads to a lower energy.
     turned = descend(found.x + 1e-3 * np.random.default_rng(0).normal(size=found.x.size))
     x = turned.x if turned.fun < found.fun - 1e-9 else found.x
-    x = _polished(lambda y: objective(y)[1], x, torque_tolerance)
+    x = _polished(residual, moments_of(x)[0][free].ravel(), torque_tolerance)
     moments, _ = moments_of(x)
     left = float(np.linalg.norm(_normal(free_energy(moments)[1], moments)[free], axis=1).max())
     if left > torque_tolerance:

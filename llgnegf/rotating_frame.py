@@ -150,7 +150,10 @@ class RotatingFrame:
             )
 
     def density_matrix_at(self, time: float) -> np.ndarray:
-        """rho_lab(t) = U rho_RF U^dag, (2N, 2N), at `time` in fs."""
+        """rho_lab(t) = U rho_RF U^dag, (2N, 2N), at `time` in fs; ValueError unless that is a finite number."""
+        problems = Problems("RotatingFrame.density_matrix_at")
+        problems.number("time", time, "a finite number, in fs")
+        problems.raise_all()
         return rotate_spins(self.density_matrix(), self.axis, self.energy * time / HBAR)
 
     def lead_currents(self) -> LeadCurrents:
@@ -167,8 +170,9 @@ class RotatingFrame:
         """Adiabatic part and the three parts of first order in hbar w: geometric, Fermi sea, Fermi surface.
 
         Raises:
-            ValueError: When the coupled leads differ in chemical potential or voltage; at kT = 0 with a level of a
-                closed system at the Fermi energy.
+            ValueError: When the coupled leads differ in chemical potential (voltage included); at kT = 0 with a
+                level at the Fermi energy that no lead couples to.
+            QuadratureError: If the tolerance is not reached.
         """
         return self._linear_response("decompose").density_matrices()
 
@@ -187,8 +191,10 @@ class RotatingFrame:
 
     @property
     def velocity(self) -> np.ndarray:
-        """dM/dt = w axis x M at t = 0 in 1/fs, (N, 3)."""
-        return self.energy / HBAR * np.cross(self.axis, self.texture)
+        """dM/dt = w axis x M at t = 0 in 1/fs, (N, 3); exactly zero for a moment along the axis."""
+        across = np.cross(self.axis, self.texture)
+        across[np.linalg.norm(across, axis=1) < 1e-14] = 0.0
+        return self.energy / HBAR * across
 
     @property
     def reference_level(self) -> float:
@@ -241,13 +247,26 @@ class RotatingFrame:
     def _linear_response(self, method: str) -> LinearResponse:
         levels = self._lead_levels
         voltages = self.system.voltages()
-        if levels.size and np.ptp(levels) > 0:
+        if levels.size and np.ptp(levels) > 1e-12 * max(1.0, float(np.abs(levels).max())):
             raise ValueError(
                 f"RotatingFrame.{method}: leads at the chemical potentials {levels.tolist()} (voltages "
                 f"{voltages.tolist()} included); allowed: leads in a common equilibrium"
             )
         device = StaticDevice(self.system.electrons.hamiltonian_at(self.texture), self._channels(0.0))
+        if self.system.kT == 0 and device.channels:
+            _refuse_dark_levels(device, self.reference_level, method)
         return LinearResponse(self._filled(device), self.energy, self._spin_along_axis)
+
+
+def _refuse_dark_levels(device: StaticDevice, mu: float, method: str) -> None:
+    """Refuse a level at mu that no lead couples to: at kT = 0 its occupation responds without bound."""
+    energies, states = device.levels
+    here = states[:, np.abs(energies - mu) <= 1e-12 * max(1.0, float(np.abs(energies).max()))]
+    if np.linalg.matrix_rank(device.vectors.conj().T @ here, tol=1e-12) < here.shape[1]:
+        raise ValueError(
+            f"RotatingFrame.{method}: kT = 0 with a level at the Fermi energy {mu:g} eV that no lead couples to; "
+            "allowed: kT > 0, or another Fermi energy"
+        )
 
 
 def rotate_spins(rho: np.ndarray, axis: np.ndarray, angle: float) -> np.ndarray:

@@ -183,6 +183,10 @@ def simulate(
     step: float | None = None,
     observables: Sequence[str] = (),
     initial_density_matrix: Any = None,
+    electrons: str = "full",
+    response: Sequence[str] = ("geometric", "friction"),
+    temperature: float = 0.0,
+    seed: int | None = None,
     progress: bool = False,
 ) -> Result:
     """Propagate G<(t,t) of an open system in the lab frame, with moments that move as prescribed or answer.
@@ -192,6 +196,10 @@ def simulate(
     Args:
         system, motion, t_end, save_every, rtol, start, integrator, step, observables, initial_density_matrix:
             As for `Simulation`.
+        electrons: "full", or "adiabatic": electrons that follow a `Magnet` at first order in its velocities.
+        response: Which tensors act with electrons = "adiabatic": any of "geometric" and "friction".
+        temperature, seed: kT (eV) and random key of the moments' thermal noise, with electrons = "adiabatic" or for
+            moments alone (see `llgnegf.slow.SlowSimulation`).
         progress: Show a progress bar with simulated time and rate.
 
     Returns:
@@ -203,9 +211,12 @@ def simulate(
         ValueError: One line for each argument that is not allowed.
         IntegrationStopped: On NaN, or a step below round-off, with time, quantity and cause.
     """
-    simulation = Simulation(
+    from llgnegf.slow.choice import new_simulation  # not at import: it imports this module
+
+    simulation = new_simulation(
         system, motion, t_end=t_end, save_every=save_every, rtol=rtol, start=start, integrator=integrator,
         step=step, observables=observables, initial_density_matrix=initial_density_matrix,
+        electrons=electrons, response=response, temperature=temperature, seed=seed,
     )  # fmt: skip
     columns = {name: np.empty((simulation.times.size, *v.shape)) for name, v in simulation.variables.items()}
     for index, row in _with_progress(simulation, progress):
@@ -215,7 +226,7 @@ def simulate(
     return Result(dataset, simulation.error_budget(), simulation.density_matrix, simulation.statistics)
 
 
-def _with_progress(simulation: Simulation, show: bool) -> Iterator[tuple[int, dict[str, np.ndarray]]]:
+def _with_progress(simulation: Any, show: bool) -> Iterator[tuple[int, dict[str, np.ndarray]]]:
     if not show:
         yield from simulation.rows()
         return

@@ -26,6 +26,9 @@ from llgnegf.quadrature import Integral, integrate
 from llgnegf.units import HBAR
 from llgnegf.window import Window, window_panels
 
+THERMAL_CUTS = np.array([-FERMI_RANGE, -17.0, -9.0, -4.0, 0.0, 4.0, 9.0, 17.0, FERMI_RANGE])
+"""Where a Fermi function is cut, in kT from its chemical potential."""
+
 Occupation = Callable[[np.ndarray, np.ndarray], np.ndarray]
 """(origin (n,), offset (n,)) -> what multiplies Gamma_q in delta at E = origin + offset, (n, n_channels)."""
 
@@ -103,7 +106,9 @@ class SteadyState:
         if mus.size == 1:
             return 0.0, 0.0, mus
         reach = FERMI_RANGE * self.kT
-        return mus[0] - reach, mus[-1] + reach, mus
+        # Cuts around every thermal step too: a panel much wider than kT has no node on it, and does not know.
+        steps = mus[:, None] + self.kT * THERMAL_CUTS
+        return mus[0] - reach, mus[-1] + reach, np.unique(steps)
 
     def window(self) -> Window:
         """The part of the real axis where the channels' occupations differ; empty when they are all equal."""

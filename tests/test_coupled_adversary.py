@@ -1,7 +1,7 @@
 """The coupled run with everything on at once, against a second implementation, its power balances, and dead ends.
 
-Site arrays for every constant, moments that are free, pinned and prescribed, drives and torques that depend on time: what
-a term alone cannot show, such as an argument that gets lost on the way, a sign, or a time in the wrong unit.
+Site arrays for every constant, moments that are free, pinned and prescribed, drives and torques that depend on time:
+what a term alone cannot show, such as an argument that gets lost on the way, a sign, or a time in the wrong unit.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ def turning(start: np.ndarray, t: float) -> np.ndarray:
 
 
 def energy(m: np.ndarray, t: float) -> float:
-    """H in eV, term by term from the definitions in the issue's words."""
+    """H in eV, term by term from its definition."""
     total = -sum(J[i] * m[i] @ m[i + 1] for i in range(N - 1)) - 0.04 * m[0] @ m[3]
     total -= sum(K[i] * (m[i] @ AXES[i]) ** 2 for i in range(N))
     total += sum(K1[i] * sum(m[i, a] ** 2 * m[i, b] ** 2 for a, b in combinations(range(3), 2)) for i in range(N))
@@ -69,7 +69,8 @@ def everything(start: np.ndarray) -> ln.Magnet:
         ln.DMI(D), ln.Dipolar(SPACING, "x"), ln.Zeeman(field),
     ]  # fmt: skip
     torques = [
-        ln.SlonczewskiTorque(DAMPING_LIKE, lambda t: 0.05 * np.sin(0.4 * t), [0.0, 1.0, 1.0]), ln.ZhangLiTorque(DRIFT, BETA),
+        ln.SlonczewskiTorque(DAMPING_LIKE, lambda t: 0.05 * np.sin(0.4 * t), [0.0, 1.0, 1.0]),
+        ln.ZhangLiTorque(DRIFT, BETA),
     ]  # fmt: skip
     return ln.Magnet(
         start, MU, DAMPING, energies, torques, pinned=[1], prescribed=([3], lambda t: [turning(start[3], t)])
@@ -160,7 +161,8 @@ def test_energy_of_a_damped_closed_run_falls_by_the_power_of_the_damping():
     """dH/dt = - sum lambda_i L_i |dM_i/dt|^2 with the velocity of the run itself, electron torque included."""
     rng = np.random.default_rng(4)
     system = ln.OpenSystem(ln.chain(3, 1.0, 0.5), [], fermi_energy=0.1, kT=0.1)
-    magnet = ln.Magnet(unit_vectors(rng, 3), [2.0, 3.0, 4.0], [0.1, 0.0, 0.2], ln.Exchange(0.1) + ln.Zeeman([200.0, 0, 0]))
+    energies = ln.Exchange(0.1) + ln.Zeeman([200.0, 0.0, 0.0])
+    magnet = ln.Magnet(unit_vectors(rng, 3), [2.0, 3.0, 4.0], [0.1, 0.0, 0.2], energies)
     data = ln.simulate(system, magnet, t_end=20.0, save_every=0.1, rtol=1e-9).dataset
     compiled = magnet.compile()
     rows = zip(data.time.values, data.moments.values, data.torque.values, strict=True)
@@ -206,6 +208,15 @@ def test_a_moment_at_rest_waits_for_its_pulse(integrator):
         rows[save_every] = data.moments.values[-1]
     assert np.abs(rows[1.0][0, :2]).max() > 0.05
     assert np.abs(rows[1.0] - rows[100.0]).max() < 1e-7
+
+
+def test_electrons_with_no_hamiltonian_at_all_leave_the_moment_alone():
+    """One closed site without sd coupling and on-site energy: H = 0, nothing sets a step but the moment."""
+    system = ln.OpenSystem(ln.chain(1, 1.0, 0.0), [], kT=0.1)
+    magnet = ln.Magnet([[1.0, 0.0, 0.0]], 2.0, energies=ln.Zeeman([0.0, 0.0, 50.0]))
+    options = {"t_end": 20.0, "save_every": 10.0, "rtol": 1e-9}
+    with_electrons, alone = (ln.simulate(s, magnet, **options).dataset for s in (system, None))
+    assert np.abs(with_electrons.moments - alone.moments).max() < 1e-9
 
 
 @pytest.mark.parametrize("start", ["steady", "partitioned"])

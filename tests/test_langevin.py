@@ -46,9 +46,7 @@ def test_two_moments_of_different_size_sample_their_exact_energy() -> None:
     """H = -J M_1.M_2 for classical unit vectors: <M_1.M_2> = coth(J/kT) - kT/J, and the moments' sizes drop out."""
     kT, j = 0.02, 0.03
     magnet = Magnet([[1.0, 0, 0], [0, 1.0, 0]], [1.0, 3.0], [0.3, 0.2], Exchange(j))
-    run = langevin_ensemble(
-        None, magnet, temperature=kT, t_end=800.0, step=0.8, save_every=16.0, copies=300, seed=5
-    )
+    run = langevin_ensemble(None, magnet, temperature=kT, t_end=800.0, step=0.8, save_every=16.0, copies=300, seed=5)
     energy = -j * np.einsum("tba,tba->tb", run.moments[10:, :, 0], run.moments[10:, :, 1])
     mean, error = mean_and_error(energy)
     parallel = magnet.compile().energy.energy(np.array([[0, 0, 1.0], [0, 0, 1.0]]))
@@ -61,9 +59,7 @@ def test_anisotropy_and_cubic_terms_are_sampled_by_many_copies_at_once() -> None
     """<M_z^2> under exp(K M_z^2/kT) by quadrature."""
     kT, k = 0.02, 0.03
     magnet = Magnet([[0.6, 0.0, 0.8]], 2.0, 0.5, UniaxialAnisotropy(k, "z"))
-    run = langevin_ensemble(
-        None, magnet, temperature=kT, t_end=800.0, step=0.8, save_every=16.0, copies=300, seed=8
-    )
+    run = langevin_ensemble(None, magnet, temperature=kT, t_end=800.0, step=0.8, save_every=16.0, copies=300, seed=8)
     mean, error = mean_and_error(run.moments[10:, :, 0, 2] ** 2)
     u, w = leggauss(40)
     energy = np.array([magnet.compile().energy.energy(np.array([[np.sqrt(1 - x * x), 0, x]])) for x in u])
@@ -103,11 +99,13 @@ class Pair:
         if spurious:
             stepper = Langevin(self.equation, moments[None], self.kT, 0)
             # The estimate is bilinear in W: its mean over normal W is the sum over an orthonormal basis.
-            drift = drift + sum(stepper._spurious_drift(0.0, start, e[None])[0] for e in basis)
-        gradient = moments[::-1]
+            both = [stepper._spurious_drift(0.0, start, sign * e[None])[0] for e in basis for sign in (1, -1)]
+            drift = drift + 0.5 * sum(both)
+        # A step turns the moments: of drift and gradient the tangential parts count.
+        cosine = float(moments[0] @ moments[1])
+        gradient = moments[::-1] - cosine * moments
         mobility = np.array([[np.sum(a * start.answer(b[None])[0]) for b in basis] for a in basis])
         hessian = np.zeros((4, 4))
-        cosine = float(moments[0] @ moments[1])
         for k, a in enumerate(basis):
             for n, b in enumerate(basis):
                 # Second derivatives along geodesics: cross terms e_1.e_2, and -c on each sphere.
@@ -168,9 +166,7 @@ def test_restart_keeps_the_random_stream(electrons: bool) -> None:
     magnet = Magnet([[1.0, 0, 0]], 2.0, 0.02, Zeeman([0, 0, 20.0]))
 
     def new() -> SlowSimulation:
-        return SlowSimulation(
-            system, magnet, t_end=60.0, save_every=7.0, step=0.5, temperature=0.03, seed=4, rtol=1e-4
-        )
+        return SlowSimulation(system, magnet, t_end=60.0, save_every=7.0, step=0.5, temperature=0.03, seed=4, rtol=1e-4)
 
     whole = np.array([row["moments"] for _, row in new().rows()])
     first = new()

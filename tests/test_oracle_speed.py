@@ -91,22 +91,22 @@ def test_phase_without_leads_counts_levels(seed, n_sites):
 
 def test_phase_with_leads_is_that_of_the_determinant():
     rng = np.random.default_rng(3)
-    device, energy = random_chain(rng, 6, [0, 2, 5]), np.linspace(-6, 6, 201)
+    device, energy = random_chain(rng, 6, [0, 2, 5]), np.linspace(-6, 6, 2001)
     determinant = np.linalg.det(np.linalg.inv(device.retarded(energy.astype(complex))))
     phase = ChainGreen(device).phase(energy)
     np.testing.assert_allclose(np.exp(1j * phase), determinant / np.abs(determinant), rtol=0, atol=1e-10)
-    assert np.abs(np.diff(phase)).max() < 2.5  # continuous: no jump by 2 pi
+    assert np.abs(np.diff(phase)).max() < 2  # continuous: no jump by 2 pi, nor by pi where it turns fast
 
 
 def test_low_rank_is_the_inverse_for_any_device():
-    """Dense Hamiltonian, vectors over all sites, energies down to 1e-7 from a level (the dense fallback)."""
+    """Dense Hamiltonian, vectors over all sites, energies down to 1e-5 from a level (the dense fallback)."""
     rng = np.random.default_rng(5)
     n, hermitian = 8, rng.normal(size=(8, 8)) + 1j * rng.normal(size=(8, 8))
     vectors = rng.normal(size=(3, n)) + 1j * rng.normal(size=(3, n))
     channels = tuple(StaticChannel(v, ChainSpectrum(0.8, 3.0), 0.2, 0.0, 0, 0) for v in vectors)
     device = StaticDevice(hermitian + hermitian.conj().T, channels)
-    energy = np.concatenate([rng.uniform(-5, 5, 6) + 0.3j, device.levels[0] + 1e-7j, device.levels[0] + 1e-3j])
-    states, x = device.levels[1], random_blocks(rng, 4, 4).reshape(n, n)
+    energy = np.concatenate([rng.uniform(-5, 5, 6) + 0.3j, device.levels[0] + 1e-5j, device.levels[0] + 1e-3j])
+    states, x = device.levels[1], random_blocks(rng, 16).reshape(n, n)
     green, weights = device.retarded(energy), rng.normal(size=(energy.size, 3))
     fast = device.level_green(energy)
     assert 0 < fast.doubtful.sum() < energy.size
@@ -115,7 +115,10 @@ def test_low_rank_is_the_inverse_for_any_device():
         (fast.sandwich(states.conj().T @ x @ states), green @ x @ green),
         (fast.between(device.level_vectors, weights), green @ device.on_device(weights) @ green),
     ):
-        np.testing.assert_allclose(states @ found @ states.conj().T, expected, rtol=0, atol=1e-10)
+        # D X D is of the size of |D|^2 and cancels: that much round-off, and none where the dense fallback is taken.
+        round_off = np.where(fast.doubtful, 1e-11, 1e-14 * np.abs(fast.diagonal).max(axis=1) ** 2)
+        error = np.abs(states @ found @ states.conj().T - expected).max(axis=(1, 2))
+        assert (error <= np.maximum(round_off, 1e-12)).all()
 
 
 CASES = [
@@ -202,7 +205,7 @@ def test_chain_window_resolves_a_resonance_that_fixed_panels_would_miss():
 
 
 def test_closed_chain_has_local_quantities_too():
-    frame = ln.RotatingFrame(ln.OpenSystem(ln.chain(4, j_sd=1.0), kT=0.1), ln.uniform(4, axis=(1, 0, 1)), 0.01)
+    frame = ln.RotatingFrame(ln.OpenSystem(ln.chain(4, j_sd=1.0), kT=0.1), ln.cone(4, 0.7), 0.01)
     expected = ln.spin_density(frame.decompose().geometric)
     assert np.abs(expected).max() > 1e-4
     np.testing.assert_allclose(frame.decompose_locally().geometric.spin_density(), expected, rtol=0, atol=1e-15)

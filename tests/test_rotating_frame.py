@@ -450,3 +450,31 @@ def test_unsupported_systems_are_named():
     for method in ("decompose", "decompose_lead_currents"):
         with pytest.raises(ValueError, match=rf"RotatingFrame.{method}: leads at .*common equilibrium"):
             getattr(ln.RotatingFrame(biased, texture, 0.1), method)()
+
+
+@pytest.mark.parametrize("kT", [1e-3, 1e-4, 1e-5, 1e-6])
+def test_a_small_temperature_changes_the_exact_state_by_its_square(kT):
+    """Sommerfeld: rho(kT) - rho(0) is O(kT^2), also where the window is far wider than kT."""
+    chain = ln.chain(3, 1.0, 0.8)
+    leads = [ln.ChainLead(0, voltage=0.3), ln.ChainLead(-1)]
+
+    def rho(temperature):
+        system = ln.OpenSystem(chain, leads, fermi_energy=0.1, kT=temperature)
+        return ln.RotatingFrame(system, ln.cone(3, 0.7, [0.0, 0.5, 1.3]), 1.0, axis=[1, 2, 3]).density_matrix()
+
+    assert np.abs(rho(kT) - rho(0.0)).max() < 50 * kT**2 + 2e-9
+
+
+def test_a_level_at_the_fermi_energy_that_no_lead_couples_to_is_refused():
+    """The odd combination of the outer sites of a 3-chain with a lead in the middle lies at E = 0."""
+    system = ln.OpenSystem(ln.chain(3, j_sd=0.0), [ln.ChainLead(1)])
+    frame = ln.RotatingFrame(system, ln.uniform(3, "x"), 0.001)
+    for method in ("decompose", "decompose_lead_currents"):
+        with pytest.raises(ValueError, match=f"RotatingFrame.{method}: kT = 0 with a level at the Fermi energy"):
+            getattr(frame, method)()
+
+
+def test_equal_chemical_potentials_need_not_be_equal_to_the_last_bit():
+    leads = [ln.ChainLead(0, voltage=0.1, chemical_potential=0.2), ln.ChainLead(-1, chemical_potential=0.3)]
+    system = ln.OpenSystem(ln.chain(2, j_sd=0.5), leads, kT=0.01)
+    assert ln.RotatingFrame(system, ln.cone(2, 0.7), 0.001).decompose().error < 1e-8

@@ -55,6 +55,8 @@ class Report:
         return failed == 0
 
 
-def run_as_script(main: Callable[[], bool]) -> None:
+def run_as_script(main: Callable[[], bool | list[Check]]) -> None:
     """Exit with 0 if every claim holds and 1 otherwise."""
-    sys.exit(0 if main() else 1)
+    result = main()
+    holds = result if isinstance(result, bool) else all(check.holds for check in result)
+    sys.exit(0 if holds else 1)

@@ -3,8 +3,16 @@
 Stands on the static Green functions and on `magnetism`; nothing of the propagator's state is used.
 """
 
+from llgnegf.slow.choice import new_simulation
 from llgnegf.slow.langevin import Ensemble, langevin_ensemble
 from llgnegf.slow.response import PrecessionComparison, ResponseTensors
 from llgnegf.slow.simulation import SlowSimulation
 
-__all__ = ["Ensemble", "PrecessionComparison", "ResponseTensors", "SlowSimulation", "langevin_ensemble"]
+__all__ = [
+    "Ensemble",
+    "PrecessionComparison",
+    "ResponseTensors",
+    "SlowSimulation",
+    "langevin_ensemble",
+    "new_simulation",
+]

@@ -21,7 +21,7 @@ import numpy as np
 from llgnegf._checks import Problems
 from llgnegf.dynamics.start import FrozenDevice
 from llgnegf.electrons import PAULI
-from llgnegf.equilibrium import fermi
+from llgnegf.equilibrium import FERMI_RANGE, fermi
 from llgnegf.poles.channels import PoleSystem
 from llgnegf.quadrature import QuadratureError
 from llgnegf.slow.kernel import fermi_sums, surface_sums
@@ -122,6 +122,8 @@ class PoleTensors:
         self._levels: list[Nodes] = []
         self._gauss = self._nodes([_gauss_rule(count) for count in GAUSS_NODES])
         self.surface_nodes = 0
+        j = np.repeat(self.j_sd, 3)
+        self._scale = HBAR * j[:, None] * j
 
     def __call__(self, moments: np.ndarray, friction: bool, geometric: bool) -> Slow:
         moments = np.ascontiguousarray(moments)
@@ -136,9 +138,7 @@ class PoleTensors:
         if geometric:
             sea = site_traces(forward).imag
             second = second + sea - sea.swapaxes(-1, -2)
-        j = np.repeat(self.j_sd, 3)
-        scale = HBAR * j[:, None] * j
-        return Slow(4 * occupied[..., 1:], 1 + 4 * occupied[..., 0], scale * first, scale * second)
+        return Slow(4 * occupied[..., 1:], 1 + 4 * occupied[..., 0], self._scale * first, self._scale * second)
 
     def grand_potential(self, moments: np.ndarray) -> float:
         # As FrozenDevice.grand_potential, without Tr H/2, which does not depend on the moments.
@@ -197,8 +197,7 @@ class PoleTensors:
         while len(self._levels) <= level:
             number = len(self._levels)
             step = FIRST_STEP / 2**number
-            reach = -np.log(0.1 * min(self.tolerance, 1e-3))
-            count = int(np.ceil(reach / step))
+            count = int(np.ceil(FERMI_RANGE / step))
             x = step * np.arange(-count, count + 1)
             if number:
                 x = x[(np.arange(-count, count + 1) % 2) != 0]
@@ -218,17 +217,14 @@ class PoleTensors:
     def _partial_sums(self, nodes: Nodes, moments: np.ndarray, friction: bool, geometric: bool) -> np.ndarray:
         """sum_x w_x of the two parts for each rule, (rules, 2, B, 3N, 3N)."""
         rules, batch, n = len(nodes.weights), len(moments), self.n_sites
-        shape, empty = (rules, batch, n, n, 4, 4), (rules, batch, 0, 0, 4, 4)
-        squares = np.zeros(shape if friction else empty, dtype=complex)
-        forward = np.zeros(shape if geometric else empty, dtype=complex)
+        shape, empty = (2, rules, batch, n, n, 4, 4), (rules, batch, 0, 0, 4, 4)
+        sums = np.zeros(shape, dtype=complex)
+        squares = sums[0] if friction else np.zeros(empty, dtype=complex)
+        forward = sums[1] if geometric else np.zeros(empty, dtype=complex)
         surface_sums(*nodes.base, nodes.weights, self.j_sd, moments, friction, geometric, squares, forward)
-        result = np.zeros((rules, 2, batch, 3 * n, 3 * n))
-        if friction:
-            result[:, 0] = site_traces(squares).real / (4 * np.pi)
-        if geometric:
-            traces = site_traces(forward).real
-            result[:, 1] = (traces - traces.swapaxes(-1, -2)) / (4 * np.pi)
-        return result
+        traces = site_traces(sums).real / (4 * np.pi)
+        traces[1] -= traces[1].swapaxes(-1, -2).copy()
+        return traces.swapaxes(0, 1)
 
 
 def _planes(matrices: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
