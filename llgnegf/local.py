@@ -24,7 +24,7 @@ from llgnegf.recursion import ChainGreen, adjoint_blocks, is_chain
 from llgnegf.steady_state import LeadEnds, Occupation, SteadyState, rates_of_columns, spin_operators
 from llgnegf.window import Window, chain_window
 
-BLOCK_ENTRIES = 5
+BLOCK_ENTRIES = 12
 """Complex numbers per site and energy by which a batch is sized."""
 
 

@@ -178,22 +178,23 @@ class ChainGreen:
     def _ends(self, inverse: np.ndarray, x: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
         """g^L, its changes, g^R, its changes: (N, 2, 2, n) and (P, N, 2, 2, n). Both sweeps run in one loop."""
         n, energies = self.n_sites, inverse.shape[-1]
-        g = np.empty((2, n, 2, 2, energies), dtype=complex)
-        change = np.empty((x.shape[0], 2, n, 2, 2, energies), dtype=complex)
         hop, back = self._hopping, adjoint_blocks(self._hopping)
+        inward, outward = np.stack([back, hop[::-1]], axis=1), np.stack([hop, back[::-1]], axis=1)
+        # First axis: how many sites are folded in; second: from the left, from the right.
+        g = np.empty((n, 2, 2, 2, energies), dtype=complex)
+        change = np.empty((n, x.shape[0], 2, 2, 2, energies), dtype=complex)
         for i in range(n):
-            j = n - 1 - i
-            block, moved = inverse[[i, j]], x[:, [i, j]]
+            block = np.stack([inverse[i], inverse[n - 1 - i]])
             if i > 0:
-                inward = np.stack([back[i - 1], hop[j]])
-                outward = np.stack([hop[i - 1], back[j]])
-                previous = [0, 1], [i - 1, j + 1]
-                block = block - product(inward, g[previous], outward)
-                moved = moved + product(inward, change[:, *previous], outward)
-            end = inverse_blocks(block)
-            g[[0, 1], [i, j]] = end
-            change[:, [0, 1], [i, j]] = product(end, moved, end)
-        return g[0], change[:, 0], g[1], change[:, 1]
+                block -= product(inward[i - 1], g[i - 1], outward[i - 1])
+            g[i] = inverse_blocks(block)
+            if x.shape[0]:
+                moved = np.stack([x[:, i], x[:, n - 1 - i]], axis=1)
+                if i > 0:
+                    moved = moved + product(inward[i - 1], change[i - 1], outward[i - 1])
+                change[i] = product(g[i], moved, g[i])
+        forward, backward = change[:, :, 0].swapaxes(0, 1), change[::-1, :, 1].swapaxes(0, 1)
+        return g[:, 0], forward, g[::-1, 1], backward
 
 
 def product(first: np.ndarray, *others: np.ndarray) -> np.ndarray:

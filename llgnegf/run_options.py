@@ -74,6 +74,7 @@ def check_start(problems: Problems, system: OpenSystem | None, options: Mapping[
     if not problems.check(start in STARTS, "start", start, ", ".join(map(repr, STARTS))):
         return
     if system is None:
+        problems.check(start == "thermal", "start", start, "the default without electrons, who alone have a start")
         problems.check(not options["observables"], "observables", options["observables"], "none without electrons")
         return
     if not system.is_closed and system.kT == 0:

@@ -308,7 +308,8 @@ def _integration(equation: Any, state: np.ndarray, name: str, rtol: float, step:
     if name == "ark5":
         rates = equation.stiff_rates() if electrons else np.zeros(state.size)
         return ImexRungeKutta(*arguments, rates=rates)
-    largest = STABLE * method.stability / equation.fastest_rate() if electrons else np.inf
+    fastest = equation.fastest_rate() if electrons else 0.0
+    largest = STABLE * method.stability / fastest if fastest > 0 else np.inf
     return RungeKutta(*arguments, largest_step=largest)
 
 

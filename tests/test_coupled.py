@@ -144,27 +144,6 @@ def test_damping_only_lowers_the_energy_of_a_closed_system():
     assert total[-1] < total[0] - 1e-3
 
 
-@pytest.mark.parametrize(("integrator", "order", "until", "counts"), [
-    ("rk4", 4, 48, (1920, 2715)), ("dop853", 8, 144, (1425, 1680)),
-])  # fmt: skip
-def test_coupled_scheme_has_the_order_of_its_integrator(integrator, order, until, counts):
-    """Errors with two fixed steps, small enough for the leading term and large enough to stand above round-off."""
-    system, magnet = open_chain(2, 0.5), busy_magnet(2)
-
-    def final(count, method):
-        options = {"t_end": until * HBAR, "save_every": until * HBAR, "step": until * HBAR / count, "rtol": 1e-4}
-        return ln.simulate(system, magnet, integrator=method, **options).dataset
-
-    exact = final(25 * until, "dop853")
-    errors = []
-    for count in counts:
-        data = final(count, integrator)
-        difference = np.abs(data.moments - exact.moments) + np.abs(data.spin_density - exact.spin_density)
-        errors.append(float(difference.max()))
-    observed = np.log(errors[0] / errors[1]) / np.log(counts[1] / counts[0])
-    assert abs(observed - order) < 0.1, errors
-
-
 @pytest.mark.parametrize("integrator", ["dop853", "ark5"])
 def test_restart_gives_the_same_bits(integrator):
     system, magnet = open_chain(2, 0.5), busy_magnet(2)

@@ -56,8 +56,8 @@ def test_an_identity_that_fails_is_seen():
 
 
 def test_damping_like_torque_of_one_moment_is_the_closed_form(datasets):
-    """gamma_c = gamma, E_F = 0: G_0 = [i sqrt(4 - 0) + J sigma.M]^-1, hence T_DL = (hbar w/2 pi) sin(theta) 4a^2/(1+a^2)^2
-    with a = J/2: twice the current (w/4 pi) sin^2(theta) 4a^2/(1 + a^2)^2 into each lead, divided by sin(theta)."""
+    """gamma_c = gamma, E_F = 0: G_0 = [2i + J sigma.M]^-1 pumps (hbar w/4 pi) sin^2(theta) 4a^2/(1 + a^2)^2, a = J/2,
+    into each lead. T_DL, whose component along the axis is T_DL sin(theta), balances both leads."""
     at = datasets["fig2"]["damping_like"].sel(coupling=1.0, part="surface")
     a = np.array([WEAK, STRONG]) / 2
     expected = ENERGY / (2 * np.pi) * np.sin(THETA) * 4 * a**2 / (1 + a**2) ** 2
@@ -66,7 +66,7 @@ def test_damping_like_torque_of_one_moment_is_the_closed_form(datasets):
 
 @pytest.mark.parametrize("name", ["fig3", "figS1"])
 def test_closed_wall_is_perturbation_theory_in_its_levels(datasets, name):
-    """rho_geo = sum_{n full, m empty} |m> <m|X|n>/(E_n - E_m) <n| + h.c., X = -hbar w sigma_z/2, summed level by level."""
+    """rho_geo = sum_{n full, m empty} |m> <m|X|n>/(E_n - E_m) <n| + h.c., X = -hbar w sigma_z/2, level by level."""
     data = datasets[name]
     wall = data["moments"].values
     for j_sd in (WEAK, STRONG):
@@ -78,7 +78,8 @@ def test_closed_wall_is_perturbation_theory_in_its_levels(datasets, name):
                 term = np.outer(level[:, m], level[:, n].conj()) * (level[:, m].conj() @ x @ level[:, n])
                 rho += (term + term.conj().T) / (energy[n] - energy[m])
         pauli = [[[0, 1], [1, 0]], [[0, -1j], [1j, 0]], [[1, 0], [0, -1]]]
-        spin = np.array([[np.trace(rho[2 * i : 2 * i + 2, 2 * i : 2 * i + 2] @ s).real for s in pauli] for i in range(7)])
+        blocks = [rho[i : i + 2, i : i + 2] for i in range(0, 14, 2)]
+        spin = np.array([[np.trace(block @ s).real for s in pauli] for block in blocks])
         torque = j_sd * np.cross(spin, wall)
         along = np.cross([0, 0, 1], wall)
         along /= np.linalg.norm(along, axis=1, keepdims=True)
@@ -89,7 +90,7 @@ def test_closed_wall_is_perturbation_theory_in_its_levels(datasets, name):
 
 
 def test_open_wall_of_the_paper(datasets):
-    """What the text says of Fig. 3: sea insignificant, surf damping-like and dominant at J = 0.1, negligible at J = 20."""
+    """The text on Fig. 3: sea insignificant, surf dominates the damping-like torque at J = 0.1, negligible at 20."""
     opened = datasets["fig3"].sel(system="open")
     size = abs(opened[["field_like", "damping_like"]]).max("site")
     for kind in size.values():
@@ -102,7 +103,7 @@ def test_open_wall_of_the_paper(datasets):
 
 
 def test_spin_motive_force_is_its_closed_form(datasets):
-    """|M| = 1 makes it (hbar w/8 pi) (M_z,i+1^2 - M_z,i^2) on each bond with G_0 = 2 e^2/h, (z x M) x dM projected on z."""
+    """|M| = 1 turns [(z x M) x dM]_z into M_z dM_z: (hbar w/8 pi) (M_z,i+1^2 - M_z,i^2) on a bond at G_0 = 2 e^2/h."""
     cosine = np.tanh((4 - np.arange(1, 8)) / 0.9)
     expected = ENERGY / (8 * np.pi) * np.diff(cosine**2)
     for name in ("fig4", "figS2"):

@@ -149,7 +149,7 @@ def test_wide_band_single_moment_is_equation_4(j_sd: float, gamma_prime: float) 
     size = j_sd * gamma_prime * (j_sd**2 - gamma_prime**2) / (j_sd**2 + gamma_prime**2) ** 2
     surface = energy / np.pi * np.sin(theta) * size
     np.testing.assert_allclose(torque, [0.0, equation_4 + surface, 0.0], atol=1e-11)
-    # Friction: spectral functions 2 Gamma'/(J^2 + Gamma'^2) of both spins at E_F, Tr[sigma_x a sigma_x a] = 2 a_up a_dn.
+    # Friction: spectral functions 2 Gamma'/(J^2 + Gamma'^2) of both spins, Tr[sigma_x a sigma_x a] = 2 a_up a_dn.
     spectral = 2 * gamma_prime / (j_sd**2 + gamma_prime**2)
     transverse = j_sd**2 * 2 * spectral**2 / (4 * np.pi)
     assert tensors.damping(3.0)[0] == pytest.approx(G_E / 3.0 * transverse, rel=1e-10)

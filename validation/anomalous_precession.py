@@ -83,7 +83,7 @@ def one_site_frequency(n: float, B: float) -> float:
 def run(
     n: float, system: ln.OpenSystem | None, B: object, t_end: float, rho: np.ndarray | None
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Times (fs) and moment 0 of the full run; rho(0) given, or the thermal start. Without a system, of a moment alone."""
+    """Times (fs) and moment 0 of the full run, rho(0) given or thermal; without a system of a moment alone."""
     texture = moments(system or ONE_SITE)
     others = range(1, len(texture))  # not coupled to the electrons
     magnet = ln.Magnet(texture, magnetic_moment=n, energies=[ln.Zeeman(B)], pinned=list(others))

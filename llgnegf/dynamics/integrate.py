@@ -178,7 +178,7 @@ class RungeKutta:
             size = [_largest(self._stages, row, start, stop) for row in self.tableau.errors]
             error = size[0]
             if len(size) == 2 and size[0] > 0:
-                error = size[0] ** 2 / np.sqrt(size[0] ** 2 + 0.01 * size[1] ** 2)
+                error = size[0] * (size[0] / np.hypot(size[0], 0.1 * size[1]))
             if not error <= worst:
                 worst = error
         return step * worst / (self.tolerance * _share(step))

@@ -1,0 +1,218 @@
+"""Right-hand sides per hbar/gamma at equal error for six integrators in five regimes, seven-site wall.
+Run `python validation/integrators.py` (some three minutes); the table is quoted in the docs.
+
+Explicit: dop853 (8th order), dp5 (Dormand-Prince 5(4)), rk4 (fixed step). Stiff Fermi vectors implicitly: ark5.
+Exponential, for prescribed moments: the equation is affine, dy/dt = A(M) y + b, and A is affine in M, so the fourth
+order commutator-free Magnus step (S. Blanes, P. C. Moan, Appl. Numer. Math. 56, 1519 (2006), their method of two
+exponentials) is two half steps with the moments 2 (a M_1 + b M_2), 2 (b M_1 + a M_2) of the Gauss points,
+a, b = 1/4 +- sqrt(3)/6, later factor last. Each half step is exp(h A/2) by its Taylor polynomial (cf4-taylor, two
+vectors of storage) or in a Krylov space (cf4-krylov). All errors: largest of the density matrix, against dop853 at 1e-11.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from time import process_time
+
+import numpy as np
+import scipy.linalg
+from _report import Report, run_as_script
+from scipy.integrate import RK45
+
+import llgnegf as ln
+from llgnegf.dynamics.equation import Equation
+from llgnegf.dynamics.integrate import ImexRungeKutta, RungeKutta
+from llgnegf.dynamics.tableaus import ARK5, DOP853, RK4, Tableau
+from llgnegf.magnetism.motion import Precession
+from llgnegf.poles.channels import expand
+from llgnegf.simulate import _initial_state, _sections
+from llgnegf.units import HBAR
+
+DP5_A = np.zeros((7, 7))
+DP5_A[:6, :5], DP5_A[6, :6] = RK45.A, RK45.B
+DP5 = Tableau("dp5", 5, DP5_A, np.append(RK45.B, 0.0), np.append(RK45.C, 1.0), RK45.E[None], 5)
+TARGET = 1e-6
+TAYLOR = 10
+KRYLOV = 24
+
+
+@dataclass(frozen=True)
+class Regime:
+    """A case, and the time in hbar/gamma over which it is measured (starting in equilibrium, without a ramp)."""
+
+    name: str
+    system: ln.OpenSystem
+    energy: float
+    length: float
+
+
+def regimes() -> list[Regime]:
+    """Fast, slow (J = 0.1 and 1), stiff by J and stiff by wide-band leads."""
+
+    def chains(j_sd: float) -> ln.OpenSystem:
+        return ln.OpenSystem(ln.chain(7, 1.0, j_sd), [ln.ChainLead(0), ln.ChainLead(-1)], 0.0, 0.01)
+
+    wide = [ln.WideBandLead(0, broadening=1.0), ln.WideBandLead(-1, broadening=1.0)]
+    return [
+        Regime("fast: w = 0.05, J = 0.1", chains(0.1), 0.05, 30.0),
+        Regime("slow: w = 0.001, J = 0.1", chains(0.1), 0.001, 30.0),
+        Regime("slow: w = 0.001, J = 1", chains(1.0), 0.001, 30.0),
+        Regime("stiff: w = 0.001, J = 20", chains(20.0), 0.001, 3.0),
+        Regime("wide band: w = 0.05, J = 0.1", ln.OpenSystem(ln.chain(7, 1.0, 0.1), wide, 0.0, 0.05), 0.05, 5.0),
+    ]
+
+
+class Problem:
+    """Equation, start and reference of a regime."""
+
+    def __init__(self, regime: Regime) -> None:
+        self.regime = regime
+        self.motion = Precession(ln.bloch_wall(7, 4, 0.9), regime.energy)
+        self.poles = expand(regime.system, 1e-6, 1e-7)
+        self.equation = Equation(self.poles, self.motion)
+        self.start = _initial_state(self.equation, self.poles, self.motion, "thermal", None)
+
+    def solve(self, method: Tableau, tolerance: float | None, step: float) -> np.ndarray:
+        """Final state by a Runge-Kutta method."""
+        sections = _sections(self.equation)
+        if method is ARK5:
+            rates = self.equation.stiff_rates()
+            integration: RungeKutta = ImexRungeKutta(
+                self.equation, 0.0, self.start, method, tolerance, step, sections, rates=rates
+            )
+        else:
+            integration = RungeKutta(self.equation, 0.0, self.start, method, tolerance, step, sections)
+        integration.advance(self.regime.length)
+        return integration.state
+
+    def commutator_free(self, exponential: Callable[..., np.ndarray], step: float) -> np.ndarray:
+        """Final state by fourth-order commutator-free Magnus steps."""
+        count = int(np.ceil(self.regime.length / step))
+        h, state = self.regime.length / count, self.start.copy()
+        a, b = 0.25 + np.sqrt(3) / 6, 0.25 - np.sqrt(3) / 6
+        for k in range(count):
+            m = [self.motion.moments((k + 0.5 + s * np.sqrt(3) / 6) * h * HBAR) for s in (-1, 1)]
+            for first, second in ((a, b), (b, a)):
+                frozen = 2 * (first * m[0] + second * m[1])
+                state = exponential(self.equation, state, frozen, 0.5 * h)
+        return state
+
+    def density_matrix(self, state: np.ndarray) -> np.ndarray:
+        """rho of a state."""
+        return self.equation.layout.density_matrix(state)
+
+
+def taylor(equation: Equation, state: np.ndarray, moments: np.ndarray, h: float) -> np.ndarray:
+    """y(h) of dy/dt = A y + b: sum_k h^k/k! d^k y/dt^k, where d^(k+1) y = A d^k y = f(d^k y) - f(0)."""
+    rate, zero = np.zeros_like(state), np.zeros_like(state)
+    equation.electrons(0.0, state, moments, rate)
+    constant = constant_part(equation, moments)
+    result = state + h * rate
+    term = h * rate
+    for k in range(2, TAYLOR + 1):
+        equation.electrons(0.0, term, moments, zero)
+        term = (h / k) * (zero - constant)
+        result += term
+    return result
+
+
+def krylov(equation: Equation, state: np.ndarray, moments: np.ndarray, h: float) -> np.ndarray:
+    """y(h) = y + h phi_1(h A) f(y), phi_1(x) = (e^x - 1)/x, in the Krylov space of A and f(y) (Arnoldi)."""
+    constant = constant_part(equation, moments)
+    rate = np.zeros_like(state)
+    equation.electrons(0.0, state, moments, rate)
+    norm = np.linalg.norm(rate)
+    basis, hessenberg = np.zeros((KRYLOV, state.size)), np.zeros((KRYLOV + 1, KRYLOV))
+    basis[0] = rate / norm
+    for j in range(KRYLOV):
+        equation.electrons(0.0, basis[j], moments, rate)
+        rate -= constant
+        for _ in range(2):
+            overlap = basis[: j + 1] @ rate
+            rate -= overlap @ basis[: j + 1]
+            hessenberg[: j + 1, j] += overlap
+        hessenberg[j + 1, j] = np.linalg.norm(rate)
+        if j + 1 < KRYLOV:
+            basis[j + 1] = rate / hessenberg[j + 1, j]
+    # phi_1 from the exponential of the matrix bordered with e_1.
+    bordered = np.zeros((KRYLOV + 1, KRYLOV + 1))
+    bordered[:KRYLOV, :KRYLOV], bordered[0, KRYLOV] = h * hessenberg[:KRYLOV], h
+    return state + norm * scipy.linalg.expm(bordered)[:KRYLOV, KRYLOV] @ basis
+
+
+def constant_part(equation: Equation, moments: np.ndarray) -> np.ndarray:
+    """b = f(0); it does not depend on the moments, its right-hand side is not counted (once for a run)."""
+    if not hasattr(equation, "constant"):
+        out = np.zeros(equation.layout.size)
+        equation.electrons(0.0, np.zeros_like(out), moments, out)
+        equation.evaluations -= 1
+        equation.constant = out  # type: ignore[attr-defined]
+    return equation.constant  # type: ignore[attr-defined]
+
+
+def attempts(problem: Problem, name: str) -> Iterator[Callable[[], np.ndarray]]:
+    """Runs of one method from coarse to fine."""
+    adaptive = {"dop853": DOP853, "dp5": DP5, "ark5": ARK5}
+    rate = problem.equation.fastest_rate()
+    for k in range(11):
+        if name in adaptive:
+            yield lambda k=k: problem.solve(adaptive[name], 1e-4 * 10 ** (-0.5 * k), 0.01)  # type: ignore[misc]
+        elif name == "rk4":
+            yield lambda k=k: problem.solve(RK4, None, 2.6 / rate * 2 ** (-0.5 * k))  # type: ignore[misc]
+        elif name == "cf4-taylor":
+            yield lambda k=k: problem.commutator_free(taylor, 2 * 5.0 / rate * 2 ** (-0.5 * k))  # type: ignore[misc]
+        else:
+            yield lambda k=k: problem.commutator_free(krylov, 2 * 20.0 / rate * 2 ** (-0.5 * k))  # type: ignore[misc]
+
+
+@dataclass(frozen=True)
+class Result:
+    """Cheapest run of a method whose error is at most TARGET: right-hand sides and CPU seconds per hbar/gamma."""
+
+    per_time: float
+    seconds: float
+    error: float
+
+
+def measure(problem: Problem, name: str, reference: np.ndarray) -> Result:
+    """Coarse to fine until the error holds."""
+    for attempt in attempts(problem, name):
+        problem.equation.evaluations = 0
+        began = process_time()
+        with np.errstate(all="ignore"):
+            try:
+                state = attempt()
+            except (ArithmeticError, RuntimeError, ValueError):  # an unstable step
+                continue
+            error = float(np.abs(problem.density_matrix(state) - reference).max())
+        length = problem.regime.length
+        if error <= TARGET:
+            return Result(problem.equation.evaluations / length, (process_time() - began) / length, error)
+        if process_time() - began > 20:
+            break
+    return Result(np.inf, np.inf, np.inf)
+
+
+METHODS = ("dop853", "dp5", "rk4", "ark5", "cf4-taylor", "cf4-krylov")
+
+
+def main() -> bool:
+    report = Report(f"Integrators: error of rho <= {TARGET:g}; right-hand sides (CPU ms) per hbar/gamma")
+    report.note(f"{'':30}" + "".join(f"{name:>18}" for name in METHODS))
+    chosen = [int(a) for a in sys.argv[1:]] or range(5)
+    for regime in [regimes()[i] for i in chosen]:
+        problem = Problem(regime)
+        reference = problem.density_matrix(problem.solve(DOP853, 1e-11, 0.01))
+        results = {name: measure(problem, name, reference) for name in METHODS}
+        cells = [f"{r.per_time:9.1f} ({1e3 * r.seconds:6.2f})" for r in results.values()]
+        report.note(f"{regime.name:30}" + "".join(f"{c:>18}" for c in cells))
+        best = min(r.per_time for r in results.values())
+        default = "ark5" if regime.name.startswith("wide") else "dop853"
+        report.check(f"{regime.name}: default ({default}) over the best", results[default].per_time / best, 2.0)
+    return report.all_hold()
+
+
+if __name__ == "__main__":
+    run_as_script(main)
