@@ -10,7 +10,8 @@ from llgnegf.dynamics.tableaus import DOP853, RK4
 from llgnegf.magnetism.energies import Exchange, Zeeman
 from llgnegf.magnetism.magnet import Magnet
 from llgnegf.magnetism.motion import Frozen, Precession, Prescribed
-from llgnegf.simulate import METHODS, Simulation
+from llgnegf.simulate import METHODS as TABLEAUS
+from llgnegf.simulate import Simulation
 from llgnegf.units import HBAR
 
 
@@ -45,7 +46,7 @@ def test_order_of_the_coupled_problem_is_the_nominal_one(integrator, step):
     coarse, fine = (
         np.abs(final_state(system, magnet, integrator, h) - exact).max() for h in (step, 0.5 * step)
     )
-    assert abs(np.log2(coarse / fine) - METHODS[integrator].order) < 0.1
+    assert abs(np.log2(coarse / fine) - TABLEAUS[integrator].order) < 0.1
 
 
 @pytest.mark.parametrize("tableau", [RK4, DOP853], ids=lambda t: t.name)

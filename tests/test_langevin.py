@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from numpy.polynomial.legendre import leggauss
@@ -12,6 +14,7 @@ from llgnegf.slow import SlowSimulation, langevin_ensemble
 from llgnegf.slow.adiabatic import SlowEquation
 from llgnegf.slow.langevin import Langevin, rotate
 from llgnegf.slow.tensors import PoleTensors
+from llgnegf.store.records import read_record, write_record
 from llgnegf.units import MU_B
 
 
@@ -221,3 +224,22 @@ def test_noise_needs_its_friction_and_its_temperature() -> None:
         SlowSimulation(system, undamped, temperature=0.02, response=("geometric",), **noise)
     with pytest.raises(ValueError, match="temperature: 0.1; allowed: system.kT = 0.02"):
         SlowSimulation(system, undamped, temperature=0.1, **noise)
+
+
+@pytest.mark.parametrize("step", [None, 0.5])
+def test_checkpoint_survives_the_disk(tmp_path: Path, step: float | None) -> None:
+    magnet = Magnet([[1.0, 0, 0]], 2.0, 0.1, Zeeman([0, 0, 20.0]))
+    noise = {} if step is None else {"temperature": 0.02, "seed": 2**40 + 1}
+
+    def new() -> SlowSimulation:
+        return SlowSimulation(None, magnet, t_end=40.0, save_every=3.0, step=step, **noise)
+
+    whole = [row["moments"] for _, row in new().rows()]
+    first = new()
+    rows = first.rows()
+    for _ in range(5):
+        next(rows)
+    write_record(tmp_path / "checkpoint", first.checkpoint())
+    second = new()
+    second.restore(read_record(tmp_path / "checkpoint")[0])
+    np.testing.assert_array_equal([row["moments"] for _, row in second.rows()], whole[5:])

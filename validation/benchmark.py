@@ -102,7 +102,9 @@ def coupled_overhead() -> float:
     return seconds[1] / seconds[0] - 1
 
 
-def run(system: ln.OpenSystem, motion: Any, t_end: float, rows: int = 1, **options: Any) -> tuple[float, Simulation, Any]:
+def run(
+    system: ln.OpenSystem, motion: Any, t_end: float, rows: int = 1, **options: Any
+) -> tuple[float, Simulation, Any]:
     """CPU seconds, simulation and last row of a run of `t_end` hbar/gamma that saves `rows` rows."""
     began = process_time()
     simulation = Simulation(system, motion, t_end=t_end * HBAR, save_every=t_end * HBAR / rows, **options)
@@ -114,7 +116,7 @@ def run(system: ln.OpenSystem, motion: Any, t_end: float, rows: int = 1, **optio
 
 def fast_wall(report: Report) -> None:
     """Seven sites, J = 0.1, hbar w = 0.05, t = 130: error against a run at rtol = 1e-9, and what kT does."""
-    motion, kT = Precession(wall(7), 0.05), 2e-4
+    motion, kT = Precession(wall(7), 0.05), 5e-4
 
     def spin(temperature: float, rtol: float) -> tuple[float, np.ndarray, Simulation]:
         seconds, simulation, row = run(wire(7, 0.1, temperature), motion, 130.0, 26, rtol=rtol)
@@ -123,11 +125,13 @@ def fast_wall(report: Report) -> None:
     reference = spin(kT, 1e-9)[1]
     # Sommerfeld: the effect of kT falls as kT^2; from kT to 2 kT it changes by three times what is left at kT.
     thermal = np.abs(spin(2 * kT, 1e-9)[1] - reference).max() / 3
-    report.check("wall at hbar w = 0.05, t = 130: effect of kT = 0.2 meV on the spin density", thermal, 1e-7)
-    rtol = 1e-6
+    report.check("wall at hbar w = 0.05, t = 130: effect of kT = 0.5 meV on the spin density", thermal, 1e-7)
+    rtol = 1e-7
     trials = [spin(kT, rtol) for _ in range(3)]
     seconds, found, simulation = min(trials, key=lambda x: x[0])
-    report.check(f"the same, rtol = {rtol:g}: largest error of the spin density", np.abs(found - reference).max(), 2.4e-7)
+    report.check(
+        f"the same, rtol = {rtol:g}: largest error of the spin density", np.abs(found - reference).max(), 2.4e-7
+    )
     report.check("the same: CPU seconds after compilation (tkwant 1.1: 685)", seconds, 0.5)
     report.note(f"{dict(simulation.statistics)}")
 
@@ -139,15 +143,23 @@ def slow_wall(report: Report, j_sd: float, bound: float, period: float) -> None:
     frame = ln.RotatingFrame(system, texture, 0.001, tolerance=1e-11)
     change = ln.spin_density(frame.density_matrix()) - ln.spin_density(frame.decompose().adiabatic)
     exact = j_sd * np.cross(change, texture)
-    seconds, simulation, row = run(system, motion, period, 1, rtol=1e-5 if j_sd <= 1 else 1e-6, observables=("adiabatic",))
+    seconds, simulation, row = run(
+        system, motion, period, 1, rtol=1e-5 if j_sd <= 1 else 1e-6, observables=("adiabatic",)
+    )
     moments = row["moments"]
     got = ln.field_like_damping_like(row["torque_nonadiabatic"], moments, np.cross([0.0, 0.0, 1.0], moments))
     want = ln.field_like_damping_like(exact, texture, np.cross([0.0, 0.0, 1.0], texture))
     error = np.hypot(got.field_like - want.field_like, got.damping_like - want.damping_like).max()
     full = 2000 * np.pi
-    report.check(f"hbar w = 0.001, J = {j_sd:g}: nonadiabatic torque against the oracle", error / np.abs(exact).max(), 0.01)
-    report.check(f"the same: CPU seconds for 6283 hbar/gamma (measured over {period:.0f})", seconds * full / period, bound)
-    report.note(f"{dict(simulation.statistics)}, {simulation.statistics['right_hand_sides'] / period:.1f} per hbar/gamma")
+    report.check(
+        f"hbar w = 0.001, J = {j_sd:g}: nonadiabatic torque against the oracle", error / np.abs(exact).max(), 0.01
+    )
+    report.check(
+        f"the same: CPU seconds for 6283 hbar/gamma (measured over {period:.0f})", seconds * full / period, bound
+    )
+    report.note(
+        f"{dict(simulation.statistics)}, {simulation.statistics['right_hand_sides'] / period:.1f} per hbar/gamma"
+    )
 
 
 def flat_in_time(report: Report) -> None:
@@ -157,13 +169,17 @@ def flat_in_time(report: Report) -> None:
     for _ in simulation.rows():
         marks.append(process_time())
     pieces = np.diff(marks)
-    report.check("time per simulated time, last quarter over second quarter", pieces[-2:].min() / pieces[2:4].min(), 1.2)
+    report.check(
+        "time per simulated time, last quarter over second quarter", pieces[-2:].min() / pieces[2:4].min(), 1.2
+    )
 
 
 def saving(report: Report) -> None:
     """Relative cost of a row every fs, seven sites."""
     end = 100.0 / HBAR
-    pairs = [[run(wire(7, 0.1), Precession(wall(7), 0.001), end, rows, rtol=RTOL)[0] for rows in (1, 100)] for _ in range(4)]
+    pairs = [
+        [run(wire(7, 0.1), Precession(wall(7), 0.001), end, rows, rtol=RTOL)[0] for rows in (1, 100)] for _ in range(4)
+    ]
     few, many = np.min(pairs, axis=0)
     report.check("cost of saving every 1 fs", many / few - 1, 0.1)
 
@@ -199,25 +215,39 @@ def processes(report: Report) -> None:
 
 
 def table(report: Report, sizes: tuple[int, ...]) -> dict[int, Timing]:
-    """Right-hand sides for all sizes and couplings; short runs and their error against the rotating frame's steps."""
-    report.note("    N  J_sd  floats      rhs/us  roofline/us  ratio  rhs per hbar/gamma  s per 1000 hbar/gamma")
+    """Right-hand sides, steps, error of the thermal start against the oracle and memory, for all sizes and couplings."""
+    report.note(
+        "    N  J_sd  floats      rhs/us  roofline/us  ratio  rhs/(hbar/gamma)  s/(1000 hbar/gamma)  error <s>   MB"
+    )
     timings = {}
     for n in sizes:
+        memory = in_child(n, 0.1, 1.0)[2]
         for j_sd in COUPLINGS:
             timing = right_hand_side(n, j_sd)
             timings.setdefault(n, timing)
-            per_time = steps_per_time(n, j_sd) if n <= 21 else float("nan")
+            per_time = steps_per_time(n, j_sd) if n <= 21 or j_sd < 20 else float("nan")
             cost = 1000 * per_time * timing.seconds
             report.note(
                 f"{n:5d} {j_sd:5g} {timing.floats:8d} {1e6 * timing.seconds:10.2f} {1e6 * timing.roofline:12.2f}"
-                f" {timing.seconds / timing.roofline:6.2f} {per_time:19.1f} {cost:22.2f}"
+                f" {timing.seconds / timing.roofline:6.2f} {per_time:17.1f} {cost:20.2f} {start_error(n, j_sd):10.1e}"
+                f" {memory:5.0f}"
             )
     return timings
 
 
+def start_error(n_sites: int, j_sd: float) -> float:
+    """Largest error of the thermal start's spin density against the oracle at rest (the pole expansions')."""
+    poles, motion = expand(wire(n_sites, j_sd), RTOL, 0.1 * RTOL), Precession(wall(n_sites), 0.001)
+    equation = Equation(poles, motion)
+    start = _initial_state(equation, poles, motion, "thermal", None)
+    frame = ln.RotatingFrame(wire(n_sites, j_sd), wall(n_sites), 0.0)
+    exact = frame.local_density_matrix().spin_density()
+    return float(np.abs(ln.spin_density(equation.layout.density_matrix(start)) - exact).max())
+
+
 def steps_per_time(n_sites: int, j_sd: float) -> float:
     """Right-hand sides per hbar/gamma of a short run at hbar w = 0.05."""
-    length = 20.0 if j_sd <= 1 else 3.0
+    length = (20.0 if j_sd <= 1 else 3.0) if n_sites <= 21 else 4.0
     _, simulation, _ = run(wire(n_sites, j_sd), Precession(wall(n_sites), 0.05), length, 1, rtol=RTOL)
     return simulation.statistics["right_hand_sides"] / length
 
@@ -228,9 +258,13 @@ def threads(report: Report) -> None:
     for count in ("1", "2"):
         names = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS")
         command = [sys.executable, __file__, "--one-rhs"]
-        done = subprocess.run(command, env=os.environ | dict.fromkeys(names, count), capture_output=True, text=True, check=True)
+        done = subprocess.run(
+            command, env=os.environ | dict.fromkeys(names, count), capture_output=True, text=True, check=True
+        )
         seconds.append(float(done.stdout))
-    report.note(f"threads 1 and 2: right-hand side of 101 sites {1e6 * seconds[0]:.0f} and {1e6 * seconds[1]:.0f} us (wall)")
+    report.note(
+        f"threads 1 and 2: right-hand side of 101 sites {1e6 * seconds[0]:.0f} and {1e6 * seconds[1]:.0f} us (wall)"
+    )
 
 
 def one_rhs() -> float:
@@ -250,7 +284,9 @@ def check_scaling(report: Report, timings: dict[int, Timing]) -> None:
     report.check("right-hand side of 7 sites, us", 1e6 * timings[7].seconds, 50)
     report.check("the same in units of its roofline", timings[7].seconds / timings[7].roofline, 3)
     if 301 in timings:
-        report.check("right-hand side of 301 sites in units of its roofline", timings[301].seconds / timings[301].roofline, 2)
+        report.check(
+            "right-hand side of 301 sites in units of its roofline", timings[301].seconds / timings[301].roofline, 2
+        )
     large = [n for n in timings if n >= 21]
     sizes = np.log([timings[n].floats for n in large])
     slope = np.polyfit(sizes, np.log([timings[n].seconds for n in large]), 1)[0]

@@ -24,6 +24,7 @@ from scipy.integrate import RK45
 import llgnegf as ln
 from llgnegf.dynamics.equation import Equation
 from llgnegf.dynamics.integrate import ImexRungeKutta, RungeKutta
+from llgnegf.dynamics.start import FrozenDevice, _extended
 from llgnegf.dynamics.tableaus import ARK5, DOP853, RK4, Tableau
 from llgnegf.magnetism.motion import Precession
 from llgnegf.poles.channels import expand
@@ -195,6 +196,43 @@ def measure(problem: Problem, name: str, reference: np.ndarray) -> Result:
     return Result(np.inf, np.inf, np.inf)
 
 
+def spectrum(problem: Problem) -> np.ndarray:
+    """All eigenvalues of A at t = 0: -i (lambda_a - lambda_b^*) of C and -i (lambda_a - z_k^*) of the Fermi vectors.
+
+    dC/dt is driven by the vectors and not the other way round, so these are all; lambda are the eigenvalues of the
+    extended Hamiltonian h, a small dense matrix.
+    """
+    frozen = FrozenDevice(problem.poles, problem.motion.moments(0.0))
+    levels = np.linalg.eigvals(_extended(frozen))
+    right = np.concatenate([levels, frozen.z])
+    return (-1j * (levels[:, None] - right.conj())).ravel()
+
+
+def stable_step(method: Tableau, rates: np.ndarray) -> float:
+    """Largest h with |R(x h rate)| <= 1 for all 0 < x <= 1, R(z) = 1 + z b.(1 - z a)^-1 1 by its Taylor coefficients."""
+    stages, power = method.b.size, np.ones(method.b.size)
+    coefficients = [1.0]
+    for _ in range(stages):
+        coefficients.append(float(method.b @ power))
+        power = method.a @ power
+    steps = np.geomspace(0.1, 20.0, 400) / np.abs(rates).max()
+    for h in steps:
+        if np.abs(np.polyval(coefficients[::-1], h * rates)).max() > 1 + 1e-9:
+            return float(h)
+    return float(steps[-1])
+
+
+def stability(report: Report, problem: Problem) -> None:
+    """Right-hand sides per hbar/gamma at the limit of stability, from the exact spectrum and from its bound."""
+    rates = spectrum(problem)
+    at_limit = {m.name: (m.b.size - (m is DP5)) / stable_step(m, rates) for m in (DOP853, DP5, RK4)}
+    cells = ", ".join(f"{name} {value:.1f}" for name, value in at_limit.items())
+    report.note(
+        f"    stability limit: {cells}; |rate| <= {np.abs(rates).max():.1f}, |Im| {np.abs(rates.imag).max():.1f}, "
+        f"|Re| {np.abs(rates.real).max():.1f} (`Equation.fastest_rate`: {problem.equation.fastest_rate():.1f})"
+    )
+
+
 METHODS = ("dop853", "dp5", "rk4", "ark5", "cf4-taylor", "cf4-krylov")
 
 
@@ -208,6 +246,7 @@ def main() -> bool:
         results = {name: measure(problem, name, reference) for name in METHODS}
         cells = [f"{r.per_time:9.1f} ({1e3 * r.seconds:6.2f})" for r in results.values()]
         report.note(f"{regime.name:30}" + "".join(f"{c:>18}" for c in cells))
+        stability(report, problem)
         best = min(r.per_time for r in results.values())
         default = "ark5" if regime.name.startswith("wide") else "dop853"
         report.check(f"{regime.name}: default ({default}) over the best", results[default].per_time / best, 2.0)

@@ -42,8 +42,8 @@ CHOICES: tuple[tuple[str, ...], ...] = ((), ("geometric",), ("friction",), ("geo
 ANGLE = 1.0
 """Larmor angle (rad) after which the runs are compared."""
 WALLS = ((0.1, 0.004), (1.0, 0.2))
-"""(J_sd, exchange) in eV. The exchange outweighs the electrons' own coupling between moments, or the wall would break up
-and its inner motion, not the drive, would be what the electrons have to follow."""
+"""(J_sd, exchange) in eV. The exchange outweighs the electrons' own coupling between moments, or the wall would break
+up and its inner motion, not the drive, would be what the electrons have to follow."""
 WIDTHS = np.array([0.6, 0.9, 1.5, 2.5, 4.0, 6.0])
 
 

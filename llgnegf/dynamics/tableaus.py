@@ -215,7 +215,7 @@ RK4 = Tableau(
 
 @dataclass(frozen=True, eq=False)
 class ImexTableau(Tableau):
-    """An additive Runge-Kutta pair: `a` for the explicit part, `implicit` (s, s) with its diagonal for the stiff part."""
+    """An additive pair: `a` for the explicit part, `implicit` (s, s) with its diagonal for the stiff part."""
 
     implicit: np.ndarray = field(default_factory=lambda: np.zeros((0, 0)))
 

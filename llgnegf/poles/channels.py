@@ -121,7 +121,7 @@ def spectral_bounds(system: OpenSystem, voltage: float = 0.0) -> tuple[float, fl
 
 
 def _total_weight(spectrum: Spectrum) -> float:
-    """K(0) = int Gamma dE/2pi, the squared coupling (eV^2); for a wide band the strength that bounds its level shift."""
+    """K(0) = int Gamma dE/2pi, the squared coupling (eV^2); for a wide band a bound on its level shift, squared."""
     if isinstance(spectrum, ChainSpectrum):
         return spectrum.coupling**2
     if isinstance(spectrum, PoleSpectrum):

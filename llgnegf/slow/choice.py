@@ -43,10 +43,13 @@ def new_simulation(
     """
     problems = Problems("simulate")
     problems.check(electrons in ELECTRONS, "electrons", electrons, ", ".join(map(repr, ELECTRONS)))
+    if system is None:
+        problems.check(tuple(response) == RESPONSES, "response", response, "the default without electrons")
     noisy = bool(temperature != 0 or seed is not None)
     if electrons != "adiabatic" and not (noisy and system is None):
         allowed = "the default with electrons = 'full', which has the whole response"
-        problems.check(tuple(response) == RESPONSES, "response", response, allowed)
+        if system is not None:
+            problems.check(tuple(response) == RESPONSES, "response", response, allowed)
         problems.check(not noisy, "temperature", temperature, "0 with electrons = 'full': the noise is that of "
                        "slow moments (electrons = 'adiabatic') or of moments alone")  # fmt: skip
         problems.raise_all()
