@@ -108,10 +108,10 @@ def run(
     """CPU seconds, simulation and last row of a run of `t_end` hbar/gamma that saves `rows` rows."""
     began = process_time()
     simulation = Simulation(system, motion, t_end=t_end * HBAR, save_every=t_end * HBAR / rows, **options)
-    row = {}
+    last: dict[str, np.ndarray] = {}
     for _, row in simulation.rows():
-        pass
-    return process_time() - began, simulation, row
+        last = row
+    return process_time() - began, simulation, last
 
 
 def fast_wall(report: Report) -> None:
@@ -215,7 +215,7 @@ def processes(report: Report) -> None:
 
 
 def table(report: Report, sizes: tuple[int, ...]) -> dict[int, Timing]:
-    """Right-hand sides, steps, error of the thermal start against the oracle and memory, for all sizes and couplings."""
+    """Right-hand sides, their number, error of the thermal start against the oracle, memory, for all N and J_sd."""
     report.note(
         "    N  J_sd  floats      rhs/us  roofline/us  ratio  rhs/(hbar/gamma)  s/(1000 hbar/gamma)  error <s>   MB"
     )

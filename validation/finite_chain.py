@@ -1,5 +1,5 @@
 """The propagator against a closed chain of some thousand explicit states, and its own equilibrium over 10^4 hbar/gamma.
-Run `python validation/finite_chain.py` (some three minutes on one core).
+Run `python -m validation.finite_chain` (some three minutes on one core).
 
 Larger and longer than the cases in tests/test_propagator.py: four sites, random textures, J_sd, levels and hopping,
 gamma_c < gamma, E_F != 0, three starts, bias steps and pulses, t up to 80 hbar/gamma; every density-matrix element and
@@ -14,7 +14,7 @@ from time import perf_counter
 from typing import Any
 
 import numpy as np
-from _report import OUTPUT, Report, run_as_script
+from validation._report import OUTPUT, Report, run_as_script
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 

@@ -1,5 +1,5 @@
 """Each of the three errors of a run alone, as rtol goes from 1e-3 to 1e-8: lead poles, Fermi poles, time step.
-Run `python validation/pole_convergence.py` (about a minute on one core).
+Run `python -m validation.pole_convergence` (about a minute on one core).
 
 Three sites of a driven, biased chain, one error switched on at a time with the other two far below it. Reference:
 lead poles 1e-9, Fermi poles 1e-11, local error 1e-11. `simulate` gives every error its share of rtol (see
@@ -12,7 +12,7 @@ import sys
 from pathlib import Path
 
 import numpy as np
-from _report import OUTPUT, Report, run_as_script
+from validation._report import OUTPUT, Report, run_as_script
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 

@@ -1,5 +1,5 @@
 """The paper's own case: the open wall that turns at hbar w = 0.001 eV, lab frame against rotating frame.
-Run `python validation/rotating_vs_lab_frame.py [J_sd ...]` (default 0.1 1, a minute in all; 20 on request).
+Run `python -m validation.rotating_vs_lab_frame [J_sd ...]` (default 0.1 1, a minute in all; 20 on request).
 
 Moments are switched on smoothly over 1000 hbar/gamma from equilibrium, then turn for a period 2 pi/w. In the frame
 that turns with them the nonadiabatic torque, torque minus that of the instant's equilibrium, must be at rest and equal
@@ -12,7 +12,7 @@ import sys
 from time import perf_counter
 
 import numpy as np
-from _report import OUTPUT, Report, run_as_script
+from validation._report import OUTPUT, Report, run_as_script
 
 import llgnegf as ln
 from llgnegf.magnetism.motion import Precession
