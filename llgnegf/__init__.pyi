@@ -24,7 +24,9 @@ from .quadrature import QuadratureError
 from .relax import relax
 from .result import Result
 from .rotating_frame import RotatingFrame, rotate_spins
-from .simulate import Simulation, simulate
+from .simulate import simulate
+from .simulation import Simulation
+from .slow import ResponseTensors, SlowSimulation, langevin_ensemble
 from .steady_state import LeadCurrents
 from .sweep import run_sweep
 from .system import OpenSystem
@@ -35,10 +37,10 @@ __version__: str
 __all__ = [
     "ChainLead", "ConfigError", "CubicAnisotropy", "CurrentDecomposition", "DMI", "Decomposition", "Dipolar",
     "Electrons", "Exchange", "Frozen", "IntegrationStopped", "Lead", "LeadCurrents", "Magnet", "OpenSystem",
-    "PairExchange", "Precession", "Prescribed", "Pulse", "QuadratureError", "Ramp", "Result", "RotatingFrame",
-    "RunConfig", "Simulation", "Sine", "SlonczewskiTorque", "Table", "TabulatedLead", "TorqueComponents",
-    "UniaxialAnisotropy", "WideBandLead", "Zeeman", "ZhangLiTorque", "bloch_wall", "bond_charge_current",
-    "bond_spin_current", "chain", "charge_density", "cone", "electron_energy", "field_like_damping_like", "neel_wall",
-    "relax", "rotate_spins", "run_sweep", "simulate", "spin_density", "spin_motive_force_current", "torque",
-    "uniform", "with_pole_leads",
+    "PairExchange", "Precession", "Prescribed", "Pulse", "QuadratureError", "Ramp", "ResponseTensors", "Result",
+    "RotatingFrame", "RunConfig", "Simulation", "Sine", "SlonczewskiTorque", "SlowSimulation", "Table",
+    "TabulatedLead", "TorqueComponents", "UniaxialAnisotropy", "WideBandLead", "Zeeman", "ZhangLiTorque",
+    "bloch_wall", "bond_charge_current", "bond_spin_current", "chain", "charge_density", "cone", "electron_energy",
+    "field_like_damping_like", "langevin_ensemble", "neel_wall", "relax", "rotate_spins", "run_sweep", "simulate",
+    "spin_density", "spin_motive_force_current", "torque", "uniform", "with_pole_leads",
 ]  # fmt: skip

@@ -125,6 +125,8 @@ class Problems:
             return None
         unit = array / np.abs(array).max()  # squares of very large or small components would leave the range
         unit /= np.linalg.norm(unit)
+        if np.abs(unit - array).max() < 1e-15:  # a unit vector stays as it is: a stored axis is read back unchanged
+            return array
         unit.flags.writeable = False
         return unit
 

@@ -135,7 +135,8 @@ def _worded(error: Exception) -> tuple[list[str], int]:
     line = " ".join(text.split())
     if isinstance(error, OSError):
         where = f"{error.filename}: " if error.filename else ""
-        return [f"{where}{error.strerror or line} (errno {error.errno})"], EXIT_FAILURE
+        cause = " ".join((error.strerror or line).split())  # HDF5 spreads its reasons over several lines
+        return [f"{where}{cause}" + ("" if error.errno is None else f" (errno {error.errno})")], EXIT_FAILURE
     if isinstance(error, RuntimeError):
         return [line], EXIT_FAILURE
     if isinstance(error, MemoryError):

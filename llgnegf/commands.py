@@ -18,6 +18,7 @@ from llgnegf.config import ConfigError, RunConfig
 if TYPE_CHECKING:
     import xarray
 
+    from llgnegf.plots import PlotReport
     from llgnegf.store import RunFolder
 
 
@@ -73,39 +74,43 @@ def plot(given: argparse.Namespace) -> int:
     """llgnegf plot DIR"""
     from llgnegf.store import RunFolder
 
-    print(*draw_plots(RunFolder.open(given.folder)), sep="\n")
+    report = draw_plots(RunFolder.open(given.folder))
+    print(*report.written, *(f"not drawn: {name} ({why})" for name, why in report.skipped.items()), sep="\n")
     return EXIT_OK
 
 
 def oracle(given: argparse.Namespace) -> int:
     """llgnegf oracle FILE.toml"""
     from llgnegf import oracle as table
+    from llgnegf.store.atomic import storage_errors
 
     dataset = table.oracle(RunConfig.load(given.file))
     print(*table.table_lines(dataset), sep="\n")
     source = Path(given.file)
     folder = Path(given.output) if given.output else source.parent
-    folder.mkdir(parents=True, exist_ok=True)
     netcdf, csv = folder / f"{source.stem}_oracle.nc", folder / f"{source.stem}_oracle.csv"
-    dataset.to_netcdf(netcdf, engine="h5netcdf")
-    csv.write_text("\n".join(table.csv_lines(dataset)) + "\n")
+    with storage_errors(netcdf, "write"):
+        folder.mkdir(parents=True, exist_ok=True)
+        dataset.to_netcdf(netcdf, engine="h5netcdf")
+    with storage_errors(csv, "write"):
+        csv.write_text("\n".join(table.csv_lines(dataset)) + "\n")
     print(f"\nsaved {netcdf} and {csv}")
     return EXIT_OK
 
 
 def figure(given: argparse.Namespace) -> int:
     """llgnegf figure NAME"""
-    from llgnegf import figures  # type: ignore[attr-defined]
+    from llgnegf import figures
 
-    names = [*figures.FIGURES, "all"]
+    names = [*figures.NAMES, "all"]
     if given.list:
         print(*names, sep="\n")
         return EXIT_OK
     if given.name not in names:
-        raise ConfigError([f"figure: {given.name!r}; allowed: {', '.join(names)}"])
-    chosen = list(figures.FIGURES) if given.name == "all" else [given.name]
-    for name in chosen:
-        print(*figures.draw(name, Path(given.output or "figures")), sep="\n")
+        shown = "missing" if given.name is None else repr(given.name)
+        raise ConfigError([f"figure: {shown}; allowed: {', '.join(names)}"])
+    for name in figures.NAMES if given.name == "all" else [given.name]:
+        print(*figures.make(name, Path(given.output or "figures")), sep="\n", flush=True)
     return EXIT_OK
 
 
@@ -151,14 +156,14 @@ def comparison(old: xarray.Dataset, new: xarray.Dataset) -> Iterator[str]:
             yield f"{name}: differs"
 
 
-def draw_plots(folder: RunFolder) -> list[Path]:
-    """The plots of a run, in its subfolder plots, beside the oracle where there is one; returns the files."""
+def draw_plots(folder: RunFolder) -> PlotReport:
+    """The plots of a run, in its subfolder plots, beside the oracle where there is one."""
     from llgnegf.oracle import oracle_or_none
     from llgnegf.plots import plot_run
 
     exact = oracle_or_none(RunConfig.loads(folder.config_text))
     with folder.dataset() as dataset:
-        return list(plot_run(dataset, folder.path / "plots", exact).written)
+        return plot_run(dataset, folder.path / "plots", exact)
 
 
 def _open_or_create(path: Path, text: str) -> RunFolder:
@@ -197,7 +202,7 @@ def _complete(folder: RunFolder, config: RunConfig, quiet: bool, report: bool = 
         )  # fmt: skip
         return EXIT_STOPPED
     if report:
-        _say(quiet, *summary_lines(folder, config, draw_plots(folder)))
+        _say(quiet, *summary_lines(folder, config, draw_plots(folder).written))
     return EXIT_OK
 
 

@@ -6,7 +6,8 @@ them all. The style is in `plot_style`.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -239,7 +240,8 @@ def animate_texture(dataset: xarray.Dataset, path: str | Path) -> Path:
         figure.canvas.draw()
         pixels = np.asarray(figure.canvas.buffer_rgba())[..., :3]
         frames.append(Image.fromarray(pixels.copy()).quantize(64))
-    frames[0].save(path, save_all=True, append_images=frames[1:], duration=FRAME_MS, loop=0)
+    with _whole(Path(path)):
+        frames[0].save(path, save_all=True, append_images=frames[1:], duration=FRAME_MS, loop=0)
     return Path(path)
 
 
@@ -277,9 +279,20 @@ def _saved(figure: Figure, stem: Path) -> list[Path]:
     figure.draw_without_rendering()
     figure.set_layout_engine("none")  # laid out once, for both files
     for path in paths:
-        # No dates in the files: the same data gives the same bytes.
-        figure.savefig(path, metadata={"CreationDate": None} if path.suffix == ".pdf" else None)
+        with _whole(path):
+            # No dates in the files: the same data gives the same bytes.
+            figure.savefig(path, metadata={"CreationDate": None} if path.suffix == ".pdf" else None)
     return paths
+
+
+@contextmanager
+def _whole(path: Path) -> Iterator[None]:
+    """Writing `path`: what fails names the file, and half a picture is not left behind."""
+    try:
+        yield
+    except OSError as error:
+        path.unlink(missing_ok=True)
+        raise OSError(error.errno, error.strerror or str(error), str(path)) from error
 
 
 def _require(dataset: xarray.Dataset, *names: str, hint: str = "") -> None:

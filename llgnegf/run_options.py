@@ -16,6 +16,8 @@ from llgnegf.system import OpenSystem
 STARTS = ("thermal", "steady", "partitioned")
 INTEGRATORS = ("auto", "dop853", "rk4", "ark5")
 OBSERVABLES = ("adiabatic",)
+ELECTRONS = ("full", "adiabatic")
+RESPONSES = ("geometric", "friction")
 
 
 FINEST_LEADS = 3e-10
@@ -86,3 +88,42 @@ def check_start(problems: Problems, system: OpenSystem | None, options: Mapping[
     coupled = [p for p, channels in enumerate(system.lead_channels) if channels]
     if start == "thermal" and np.ptp(mu[coupled] if coupled else [0.0]) > 1e-12:
         problems.add("start", start, f"'steady' or 'partitioned' when the leads differ at t = 0: {mu.tolist()} eV")
+
+
+def is_slow(has_electrons: bool, options: Mapping[str, Any]) -> bool:
+    """Whether a run is one of slow moments: electrons = "adiabatic", or noise on moments alone."""
+    noisy = options["temperature"] != 0 or options["seed"] is not None
+    return options["electrons"] == "adiabatic" or (noisy and not has_electrons)
+
+
+def check_kind(problems: Problems, has_electrons: bool, options: Mapping[str, Any]) -> None:
+    """electrons, response, temperature and seed, and what the other options may be in the kind of run they choose."""
+    electrons, response = options["electrons"], tuple(options["response"])
+    problems.check(electrons in ELECTRONS, "electrons", electrons, ", ".join(map(repr, ELECTRONS)))
+    if not has_electrons:
+        problems.check(electrons == "full", "electrons", electrons, "the default without electrons")
+        problems.check(response == RESPONSES, "response", response, "the default without electrons")
+    if not is_slow(has_electrons, options):
+        if has_electrons:
+            allowed = "the default with electrons = 'full', which has the whole response"
+            problems.check(response == RESPONSES, "response", response, allowed)
+            noise = "with electrons = 'full': the noise is that of slow moments ('adiabatic') or of moments alone"
+            problems.check(options["temperature"] == 0, "temperature", options["temperature"], f"0 {noise}")
+            problems.check(options["seed"] is None, "seed", options["seed"], f"None {noise}")
+        return
+    start, integrator = options["start"], options["integrator"]
+    problems.check(start == "thermal", "start", start, "'thermal' with slow electrons, which are in equilibrium")
+    rho = options["initial_density_matrix"]
+    problems.check(rho is None, "initial_density_matrix", "was given", "None with slow electrons")
+    kinds = ("auto", "dop853") if options["step"] is None else ("auto",)
+    method = "slow moments: dop853 if adaptive; with a fixed step order 4, or Heun's rotation with noise"
+    problems.check(integrator in kinds, "integrator", integrator, f"{' or '.join(map(repr, kinds))} ({method})")
+
+
+def save_times(t_end: float, save_every: float) -> np.ndarray:
+    """0, save_every, 2 save_every ... and t_end, in fs."""
+    count = int(np.floor(t_end / save_every * (1 + 1e-12)))
+    times = save_every * np.arange(count + 1)
+    if t_end - times[-1] > 1e-9 * save_every:
+        times = np.append(times, t_end)
+    return times

@@ -251,7 +251,13 @@ def _set(data: dict[str, Any], path: str, value: Any) -> None:
 
 
 def _save(dataset: xarray.Dataset, path: Path) -> None:
-    """Write the file beside and rename it: a kill leaves the old one or the new one."""
+    """Write the file beside and rename it: a kill leaves the old one or the new one; raises StorageError."""
+    from llgnegf.store.atomic import storage_errors
+
     temporary = path.with_suffix(".nc.tmp")
-    dataset.to_netcdf(temporary, engine="h5netcdf")
-    os.replace(temporary, path)
+    try:
+        with storage_errors(path, "write"):
+            dataset.to_netcdf(temporary, engine="h5netcdf")
+            os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)

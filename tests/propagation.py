@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from llgnegf.result import ErrorEstimate
-from llgnegf.simulate import Simulation
+from llgnegf.simulation import Simulation
 from llgnegf.units import HBAR
 
 HERMITICITY = 1e-13

@@ -17,6 +17,7 @@ import xarray
 import llgnegf as ln
 from llgnegf.cli import build_parser, main
 from llgnegf.config import RunConfig
+from llgnegf.plots import PlotReport
 
 COMMANDS = ("run", "resume", "rerun", "show", "plot", "oracle", "figure", "sweep")
 
@@ -74,7 +75,7 @@ def called(capsys: pytest.CaptureFixture[str], *arguments: str | Path) -> tuple[
 @pytest.fixture
 def no_plots(monkeypatch: pytest.MonkeyPatch) -> None:
     """Runs without pictures, which have tests of their own."""
-    monkeypatch.setattr("llgnegf.commands.draw_plots", lambda folder: [])
+    monkeypatch.setattr("llgnegf.commands.draw_plots", lambda folder: PlotReport((), {}))
 
 
 def test_help_fits_one_screen_and_every_command_has_an_example() -> None:
@@ -241,6 +242,44 @@ def test_the_oracle_table_is_printed_and_saved(
     assert code == 2 and err == [
         "motion.kind: 'frozen'; allowed: 'precession' with energy other than 0, for the oracle"
     ]
+
+
+def test_figures_are_listed_made_and_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What is asked for reaches `figures.make`, whose own tests draw them."""
+    names = ["fig2", "fig3", "fig4", "figS1", "figS2", "figS3"]
+    made: list[tuple[str, Path]] = []
+
+    def make(name: str, folder: Path) -> list[Path]:
+        made.append((name, folder))
+        return [folder / f"{name}.png"]
+
+    monkeypatch.setattr("llgnegf.figures.make", make)
+    assert called(capsys, "figure", "--list") == (0, [*names, "all"], [])
+    assert made == []
+    assert called(capsys, "figure", "fig3", "-o", tmp_path) == (0, [str(tmp_path / "fig3.png")], [])
+    assert made == [("fig3", tmp_path)]
+    made.clear()
+    code, out, err = called(capsys, "figure", "all")
+    assert (code, err) == (0, []) and made == [(name, Path("figures")) for name in names]
+    assert out == [f"figures/{name}.png" for name in names]
+    made.clear()
+    allowed = f"allowed: {', '.join(names)}, all"
+    assert called(capsys, "figure", "fig5") == (2, [], [f"figure: 'fig5'; {allowed}"])
+    assert called(capsys, "figure") == (2, [], [f"figure: missing; {allowed}"])
+    assert made == []
+
+
+@pytest.mark.parametrize("wrong", [{"name": "fig5"}, {"workers": 0}, {"time_domain": "no"}])
+def test_the_signature_that_the_figure_command_relies_on(tmp_path: Path, wrong: dict[str, object]) -> None:
+    """The real `make` takes (name, folder) and refuses mistakes before it computes anything."""
+    from llgnegf import figures
+
+    arguments: dict[str, object] = {"name": "fig2", "folder": tmp_path} | wrong
+    with pytest.raises(ValueError, match=f"^figures.make.{next(iter(wrong))}: "):
+        figures.make(**arguments)  # type: ignore[arg-type]
+    assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize(

@@ -178,7 +178,7 @@ ONE_MISTAKE: list[tuple[dict[str, Any], dict[str, Any], str]] = [
     (BASE, {"lead.0.voltage": 0.1}, "run.start: 'thermal'; allowed: 'steady' or 'partitioned'"),
     (BASE, {"lead": [], "run.start": "steady"}, "run.start: 'steady'; allowed: 'thermal' or 'partitioned'"),
     (BASE, {"run.seed": 3}, "run.seed: 3; allowed: left out"),
-    (BASE, {"run.electrons": "classical"}, "run.electrons: 'classical'; allowed: 'full'"),
+    (BASE, {"run.electrons": "classical"}, "run.electrons: 'classical'; allowed: 'full' or 'adiabatic'"),
     # functions of time
     (
         BASE,

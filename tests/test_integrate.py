@@ -10,8 +10,8 @@ from llgnegf.dynamics.tableaus import DOP853, RK4
 from llgnegf.magnetism.energies import Exchange, Zeeman
 from llgnegf.magnetism.magnet import Magnet
 from llgnegf.magnetism.motion import Frozen, Precession, Prescribed
-from llgnegf.simulate import METHODS as TABLEAUS
-from llgnegf.simulate import Simulation
+from llgnegf.simulation import METHODS as TABLEAUS
+from llgnegf.simulation import Simulation
 from llgnegf.units import HBAR
 
 

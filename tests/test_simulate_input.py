@@ -5,7 +5,8 @@ import pytest
 
 from llgnegf import ChainLead, OpenSystem, chain, cone
 from llgnegf.magnetism.motion import Frozen, Prescribed
-from llgnegf.simulate import Simulation, simulate
+from llgnegf.simulate import simulate
+from llgnegf.simulation import Simulation
 
 
 def system(**left) -> OpenSystem:  # type: ignore[no-untyped-def]

@@ -33,8 +33,8 @@ def _head(outcomes: list[Outcome], seconds: float) -> str:
             f"- llgnegf {here['llgnegf']}, revision {revision}, Python {here['python']}",
             f"- {libraries}",
             "",
-            "A claim holds if what is measured does not exceed its bound. Bounds come from physics or from the tolerance",
-            "that was asked for; the script says which.",
+            "A claim holds if what is measured does not exceed its bound. Bounds come from physics or from the",
+            "tolerance that was asked for; the script says which.",
         ]
     )
 

@@ -9,11 +9,13 @@ every current, of charge, spin and energy, into leads and across bonds.
 from __future__ import annotations
 
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter
 from typing import Any
 
 import numpy as np
+
 from validation._report import OUTPUT, Report, run_as_script
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
@@ -23,9 +25,12 @@ from propagation import Run, run, unit_vectors
 
 from llgnegf import ChainLead, OpenSystem, chain
 from llgnegf.magnetism.motion import Frozen, Precession
+from llgnegf.plot_style import line, new_figure, points, styled
 from llgnegf.units import HBAR
 
-LENGTH, SETTLE, END = 220, 60.0, 80.0
+LENGTH, SETTLE, END, BOUND = 220, 60.0, 80.0, 1e-6
+ROWS, OFTEN = 40, 10
+"""Rows of the propagator's run, and every how many the chain is computed."""
 
 
 def step(height: float) -> Any:
@@ -65,21 +70,36 @@ def case(seed: int, left: dict[str, Any], right: dict[str, Any]) -> tuple[OpenSy
     return system, Precession(unit_vectors(rng, 4), rng.uniform(0.1, 0.5), axis=rng.normal(size=3))
 
 
-def compare(report: Report, name: str, seed: int) -> tuple[Run, list[Any]]:
+@dataclass(frozen=True)
+class Compared:
+    """One case: the propagator's run, the chain at every `OFTEN`-th of its rows, the errors of rho there."""
+
+    run: Run
+    snapshots: list[Any]
+    errors: np.ndarray
+
+    @property
+    def times(self) -> np.ndarray:
+        """Those of the snapshots, hbar/eV."""
+        return self.run.times[::OFTEN]
+
+
+def compare(report: Report, name: str, seed: int) -> Compared:
     """One case: the largest error of densities and of currents at five times."""
     start, left, right = CASES[name]
     system, motion = case(seed, left, right)
-    got = run(system, motion, t_end=END, save_every=END / 4, rtol=1e-7, start=start)
+    got = run(system, motion, t_end=END, save_every=END / ROWS, rtol=1e-7, start=start)
     exact = FiniteChain(system, LENGTH)
     first = motion.moments(0.0)
     initial = exact.steady(first, SETTLE) if start == "steady" else getattr(exact, start)(first)
-    snapshots = [exact.at(t * HBAR, initial, motion.moments, step=0.07) for t in got.times]
-    rho = max(np.abs(s.density_matrix - r).max() for s, r in zip(snapshots, got.density_matrices, strict=True))
-    report.check(f"{name}: density matrix", rho, 1e-6)
+    snapshots = [exact.at(t * HBAR, initial, motion.moments, step=0.07) for t in got.times[::OFTEN]]
+    matrices = got.density_matrices[::OFTEN]
+    rho = np.array([np.abs(s.density_matrix - r).max() for s, r in zip(snapshots, matrices, strict=True)])
+    report.check(f"{name}: density matrix", rho.max(), BOUND)
     currents = [c for c in COMPARED if "current" in c]
-    error = max(np.abs(getattr(s, c) - got[c][k]).max() for k, s in enumerate(snapshots) for c in currents)
-    report.check(f"{name}: charge, spin and energy currents of leads and bonds", error, 1e-6)
-    return got, snapshots
+    error = max(np.abs(getattr(s, c) - got[c][k * OFTEN]).max() for k, s in enumerate(snapshots) for c in currents)
+    report.check(f"{name}: charge, spin and energy currents of leads and bonds", error, BOUND)
+    return Compared(got, snapshots, rho)
 
 
 def equilibrium(report: Report) -> None:
@@ -101,27 +121,32 @@ def equilibrium(report: Report) -> None:
         report.note(f"{perf_counter() - began:.0f} s, {dict(got.statistics)}")
 
 
-def figure(name: str, got: Run, snapshots: list[Any]) -> None:
-    """Lead currents of one case, propagator and chain."""
-    import matplotlib
-
-    matplotlib.use("Agg")
-    import matplotlib.pyplot as plt
-
-    fig, ax = plt.subplots()
-    ax.plot(got.times, got["lead_current"])
-    ax.set_prop_cycle(None)
-    ax.plot(got.times, [s.lead_current for s in snapshots], "o")
-    ax.set(title=name, xlabel="t (hbar/eV)", ylabel="current into the leads (electrons/fs)")
+@styled
+def figure(found: dict[str, Compared]) -> None:
+    """Lead currents of the last case, propagator and chain; errors of the density matrix in all cases."""
+    fig = new_figure(3.4)
+    left, right = fig.subplots(1, 2)
+    name, shown = list(found.items())[-1]
+    exact = np.array([s.lead_current for s in shown.snapshots])
+    for p, lead in enumerate(("left", "right")):
+        left.plot(shown.run.times, shown.run["lead_current"][:, p], label=f"{lead} lead, propagator", **line(p))
+        left.plot(shown.times, exact[:, p], label=f"{lead} lead, chain", **points(p, linestyle="none"))
+    left.set(xlabel=r"t ($\hbar$/eV)", ylabel="current into the lead (electrons/fs)", title=name)
+    left.legend()
+    for k, (name, compared) in enumerate(found.items()):
+        right.semilogy(compared.times, np.maximum(compared.errors, 1e-17), label=name, **points(k))
+    right.axhline(BOUND, color="0.4", linewidth=0.8)
+    right.annotate("bound", (0.0, BOUND), va="bottom", color="0.4")
+    right.set(xlabel=r"t ($\hbar$/eV)", ylabel="largest error of the density matrix", ylim=(None, 1e-2))
+    right.legend(loc="upper right", fontsize=7.5)
     OUTPUT.mkdir(exist_ok=True)
-    fig.savefig(OUTPUT / "finite_chain.png", dpi=120)
+    fig.savefig(OUTPUT / "finite_chain.png")
 
 
 def main() -> bool:
     report = Report(f"Brute-force chain, {LENGTH} sites in each lead, t <= {END:g} hbar/eV")
-    for seed, name in enumerate(CASES):
-        last = compare(report, name, seed)
-    figure(name, *last)
+    found = {name: compare(report, name, seed) for seed, name in enumerate(CASES)}
+    figure(found)
     equilibrium(report)
     return report.all_hold()
 

@@ -30,7 +30,7 @@ from llgnegf.dynamics.start import FrozenDevice, _extended
 from llgnegf.dynamics.tableaus import ARK5, DOP853, RK4, Tableau
 from llgnegf.magnetism.motion import Precession
 from llgnegf.poles.channels import expand
-from llgnegf.simulate import _initial_state, _sections
+from llgnegf.simulation import _initial_state, _sections
 from llgnegf.units import HBAR
 
 DP5_A = np.zeros((7, 7))

@@ -5,9 +5,7 @@ killed from outside at a random moment, the others kill themselves in the middle
 a block written, a file written but not yet renamed, ...). Resumes are killed like the rest until the run finishes.
 Every array of every result is compared byte by byte with those of a run that was left alone.
 
-    python validation/kill_and_resume.py [--kills 100] [--seed 1]
-
-Exit code 0 if all results are the same, 1 if not.
+    python -m validation.kill_and_resume [--kills 100] [--seed 1]
 """
 
 from __future__ import annotations
@@ -27,8 +25,10 @@ from typing import Any
 import numpy as np
 
 import llgnegf as ln
-from llgnegf.simulate import Simulation
+from llgnegf.plot_style import new_figure, points, styled, whole_numbers
+from llgnegf.simulation import Simulation
 from llgnegf.store import RunFolder, run_in_folder
+from validation._report import OUTPUT, Report, run_as_script
 
 INPUT = "schema_version = 1\n"
 CHANGES = ("open", "write", "fsync", "replace", "unlink", "ftruncate")
@@ -110,30 +110,68 @@ def undisturbed(root: Path) -> tuple[dict[str, bytes], float]:
     return arrays(alone), time.monotonic() - began
 
 
-def main() -> int:
-    """Kill, resume, compare; print a line for each run."""
+def rows_on_disk(folder: RunFolder) -> int:
+    """Rows that a resume would keep."""
+    return folder.status().rows if (folder.path / "input.toml").exists() else 0
+
+
+def one_run(folder: RunFolder, moments: random.Random, ends: Counter[str], duration: float) -> list[tuple[str, int]]:
+    """Kill and resume until the run has finished: how each process ended, and the rows then on disk."""
+    history: list[tuple[str, int]] = []
+    while not folder.finished:
+        end = kill_one(folder.path, moments, sum(ends.values()) % 2 == 0, duration)
+        ends[end] += 1
+        history.append((end, rows_on_disk(folder)))
+    if history[-1][0] != "finished":
+        ends["finished"] += 1  # killed after result.nc had its name
+    return history
+
+
+@styled
+def figure(histories: list[list[tuple[str, int]]]) -> None:
+    """Rows on disk after each kill, one column of kills after the other."""
+    fig = new_figure(3.2)
+    axes = fig.subplots()
+    kills = [(*entry, number) for number, history in enumerate(histories, start=1) for entry in history]
+    names = {"outside": "killed from outside", "inside": "killed inside a change of the disk", "finished": "ended"}
+    for k, (end, name) in enumerate(names.items()):
+        chosen = [(j, rows) for j, (how, rows, _) in enumerate(kills, start=1) if how == end]
+        if chosen:
+            axes.plot(*zip(*chosen, strict=True), label=name, **points(k, linestyle="none"))
+    for j, ((_, _, number), (_, _, following)) in enumerate(zip(kills, kills[1:], strict=False), start=1):
+        if following != number:
+            axes.axvline(j + 0.5, color="0.8", linewidth=0.8)
+    axes.set(xlabel="process", ylabel="rows on disk at its end", title="grey lines: a run is complete, the next begins")
+    axes.set_ylim(-5, 160)
+    axes.legend(loc="upper center", ncols=3)
+    whole_numbers(axes)
+    OUTPUT.mkdir(exist_ok=True)
+    fig.savefig(OUTPUT / "kill_and_resume.png")
+
+
+def main() -> bool:
+    """Kill, resume, compare; a note for each run."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--kills", type=int, default=100)
     parser.add_argument("--seed", type=int, default=1)
     options = parser.parse_args()
-    moments, ends, different = random.Random(options.seed), Counter[str](), 0
+    report = Report(f"Kill and resume: {options.kills} SIGKILLs at random moments, seed {options.seed}")
+    moments, ends, different, histories = random.Random(options.seed), Counter[str](), 0, []
     with tempfile.TemporaryDirectory() as scratch:
         expected, duration = undisturbed(Path(scratch))
         while ends["inside"] + ends["outside"] < options.kills:
             folder = RunFolder(Path(scratch) / f"run{ends['finished'] + 1}")
-            killed = 0
-            while not folder.finished:
-                end = kill_one(folder.path, moments, sum(ends.values()) % 2 == 0, duration)
-                ends[end] += 1
-                killed += end != "finished"
-            if end != "finished":
-                ends["finished"] += 1  # killed after result.nc had its name
+            histories.append(one_run(folder, moments, ends, duration))
             same = arrays(folder) == expected
             different += not same
-            print(f"run {ends['finished']}: {killed} kills, {'identical' if same else 'DIFFERENT'}", flush=True)
-    print(f"{ends['outside']} kills from outside, {ends['inside']} inside the writer; {different} results differ")
-    return 1 if different else 0
+            killed = sum(end != "finished" for end, _ in histories[-1])
+            report.note(f"run {ends['finished']}: {killed} kills, {'identical' if same else 'DIFFERENT'}")
+    report.note(f"{ends['outside']} kills from outside, {ends['inside']} inside the writer")
+    report.check("kills still missing", options.kills - ends["inside"] - ends["outside"], 0)
+    report.check(f"results, of {len(histories)}, with other bytes than the undisturbed run", different, 0)
+    figure(histories)
+    return report.all_hold()
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run_as_script(main)

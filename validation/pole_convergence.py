@@ -12,6 +12,7 @@ import sys
 from pathlib import Path
 
 import numpy as np
+
 from validation._report import OUTPUT, Report, run_as_script
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
@@ -24,8 +25,9 @@ from llgnegf.dynamics.integrate import RungeKutta
 from llgnegf.dynamics.start import thermal
 from llgnegf.dynamics.tableaus import DOP853
 from llgnegf.magnetism.motion import Precession
+from llgnegf.plot_style import new_figure, points, styled
 from llgnegf.poles.channels import expand
-from llgnegf.simulate import COUPLING_SHARE, FERMI_SHARE, STEP_SHARE
+from llgnegf.simulation import COUPLING_SHARE, FERMI_SHARE, STEP_SHARE
 from llgnegf.units import HBAR
 
 END = 30.0
@@ -57,21 +59,18 @@ def density_matrix(coupling: float, fermi: float, local: float) -> tuple[np.ndar
     return equation.layout.density_matrix(integration.state), modes, poles.fermi.eta.size, equation.evaluations
 
 
+@styled
 def figure(errors: dict[str, list[float]]) -> None:
     """The three errors and their sum in a run against rtol."""
-    import matplotlib
-
-    matplotlib.use("Agg")
-    import matplotlib.pyplot as plt
-
-    fig, ax = plt.subplots()
-    for name, values in errors.items():
-        ax.loglog(TOLERANCES, values, "o-", label=name)
-    ax.loglog(TOLERANCES, TOLERANCES, "k:", label="rtol")
-    ax.set(xlabel="rtol", ylabel="largest error of rho")
+    fig = new_figure(3.6, width=5.0)
+    ax = fig.subplots()
+    for k, (name, values) in enumerate(errors.items()):
+        ax.loglog(TOLERANCES, values, label=name, **points(k))
+    ax.loglog(TOLERANCES, TOLERANCES, color="0.4", linewidth=0.8, label="rtol")
+    ax.set(xlabel="rtol", ylabel="largest error of the density matrix")
     ax.legend()
     OUTPUT.mkdir(exist_ok=True)
-    fig.savefig(OUTPUT / "pole_convergence.png", dpi=120)
+    fig.savefig(OUTPUT / "pole_convergence.png")
 
 
 def main() -> bool:

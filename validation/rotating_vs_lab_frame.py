@@ -12,13 +12,14 @@ import sys
 from time import perf_counter
 
 import numpy as np
-from validation._report import OUTPUT, Report, run_as_script
 
 import llgnegf as ln
 from llgnegf.magnetism.motion import Precession
+from llgnegf.plot_style import legend_above, line, new_figure, points, styled
 from llgnegf.poles.channels import with_pole_leads
 from llgnegf.simulate import simulate
 from llgnegf.units import HBAR
+from validation._report import OUTPUT, Report, run_as_script
 
 W, KT, RAMP, RTOL = 0.001, 0.01, 1000.0, 1e-6
 PERIOD = 2 * np.pi / W
@@ -68,25 +69,23 @@ def one_coupling(report: Report, j_sd: float, period: float = PERIOD) -> dict[st
     return {"times": times, "got": got, "exact": exact}
 
 
+@styled
 def figure(series: dict[float, dict[str, np.ndarray]]) -> None:
-    """Torque components against time, one panel for each J_sd and component."""
-    import matplotlib
-
-    matplotlib.use("Agg")
-    import matplotlib.pyplot as plt
-
-    fig, axes = plt.subplots(2, len(series), figsize=(5 * len(series), 6), squeeze=False, sharex=True)
+    """Torque components of each site against time, one panel for each J_sd and component."""
+    fig = new_figure(5.2)
+    panels = fig.subplots(2, len(series), squeeze=False, sharex="col")
     for column, (j_sd, s) in enumerate(series.items()):
         for k, part in enumerate(("field-like", "damping-like")):
-            ax = axes[k, column]
-            ax.plot(s["times"], 1e6 * s["got"][..., k])
-            ax.set_prop_cycle(None)
-            for value in s["exact"][:, k]:
-                ax.plot(s["times"][[0, -1]], 1e6 * np.array([value, value]), "k:", lw=0.8)
-            ax.set(title=f"J_sd = {j_sd:g} eV, {part}", ylabel="torque (ueV)", xlabel="t (hbar/eV)")
-    fig.tight_layout()
+            ax = panels[k, column]
+            for site, value in enumerate(s["exact"][:, k]):
+                ax.plot(s["times"], 1e6 * s["got"][:, site, k], label=f"site {site + 1}", **line(site))
+                ax.plot(s["times"][-1:], 1e6 * value, **points(site, linestyle="none", clip_on=False))
+            ax.set(title=f"$J_{{sd}}$ = {j_sd:g} eV, {part}", ylabel="torque (\N{GREEK SMALL LETTER MU}eV)")
+        panels[1, column].set_xlabel(r"t ($\hbar$/eV)")
+    legend_above(fig, panels[0, 0])
+    fig.supxlabel("lines: lab-frame run; markers at the end: exact steady state in the rotating frame", fontsize=8)
     OUTPUT.mkdir(exist_ok=True)
-    fig.savefig(OUTPUT / "rotating_vs_lab_frame.png", dpi=120)
+    fig.savefig(OUTPUT / "rotating_vs_lab_frame.png")
 
 
 def main() -> bool:

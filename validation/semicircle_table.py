@@ -1,5 +1,5 @@
 """Make and certify llgnegf/poles/semicircle_table.py: the damped modes of the semi-infinite chain lead.
-Run `python validation/semicircle_table.py` (about 80 s on one core); `--check` only certifies the table.
+Run `python -m validation.semicircle_table` (about 80 s on one core); `--check` only certifies the table.
 
 Target: Gamma(E) = sqrt(4 - E^2), K(t) = J_1(2t)/t.  With w = E^2 the fit with n pairs of modes chi, -chi^* is
 
@@ -26,8 +26,10 @@ from scipy.interpolate import interp1d
 from scipy.optimize import least_squares
 from scipy.special import hankel2e, j1, jv
 
+from llgnegf.plot_style import line, new_figure, points, styled
 from llgnegf.poles import coupling
 from llgnegf.poles.spectral_fit import numerator_roots, product_weights, product_weights_jacobian
+from validation._report import OUTPUT, Report, run_as_script
 
 TABLE = Path(coupling.__file__).with_name("semicircle_table.py")
 LARGEST_N = 23
@@ -239,28 +241,53 @@ def write(entries: list[tuple[np.ndarray, np.ndarray, float]]) -> None:
     TABLE.write_text("\n".join([*lines, ")", ""]))
 
 
-def report() -> None:
+def exact_self_energy(energies: np.ndarray) -> np.ndarray:
+    """Sigma of the unit semicircle, 2/(z + sqrt(z - 2) sqrt(z + 2))."""
+    z = energies.astype(complex)
+    return 2 / (z + np.sqrt(z - 2) * np.sqrt(z + 2))
+
+
+def certify() -> bool:
     """Every entry: re-certified error, sign, weights, and the error of Sigma beside the band and off the axis."""
+    report = Report("The damped modes of the semi-infinite chain, certified again")
     outside, upper = np.geomspace(2.001, 6, 400), np.array([0.3 + 0.1j, 1.9 + 0.1j, 2.05 + 0.02j, 2 + 0.01j, 1j])
-
-    def exact(e: np.ndarray) -> np.ndarray:
-        z = e.astype(complex)
-        return 2 / (z + np.sqrt(z - 2) * np.sqrt(z + 2))
-
-    print("modes  stored   bound    Sigma(2.001..6)  Sigma(upper)  sum|b|  max|chi|  min width")
+    report.note("modes  Sigma(2.001..6)  Sigma(upper)  sum|b|  max|chi|  min width")
+    rows = []
     for modes in coupling.semicircle_ladder():
-        bound = error_bound(modes.energies, modes.weights)
-        if not bound <= modes.error:
-            raise SystemExit(f"{len(modes.energies)} modes: error bound {bound} exceeds the stored {modes.error}")
-        modes.certify_nonnegative()
-        axis, off = (np.abs(modes.self_energy(e) - exact(e)).max() for e in (outside, upper))
-        print(
-            f"{len(modes.energies):4d}  {modes.error:.2e} {bound:.2e}  {axis:.2e}  {off:.2e}  "
-            f"{np.abs(modes.weights).sum():.3f}  {np.abs(modes.energies).max():.3f}  {-modes.energies.imag.max():.1e}"
+        bound, count = error_bound(modes.energies, modes.weights), len(modes.energies)
+        report.check(f"{count} modes: bound on the error of K(t), all times, against that stored", bound, modes.error)
+        modes.certify_nonnegative()  # raises where Gamma is negative
+        axis, off = (np.abs(modes.self_energy(e) - exact_self_energy(e)).max() for e in (outside, upper))
+        report.note(
+            f"{count:4d}   {axis:.2e}         {off:.2e}      {np.abs(modes.weights).sum():.3f}   "
+            f"{np.abs(modes.energies).max():.3f}     {-modes.energies.imag.max():.1e}"
         )
+        rows.append((count, bound, axis, off))
+    figure(np.array(rows))
+    return report.all_hold()
 
 
-if __name__ == "__main__":
+@styled
+def figure(rows: np.ndarray) -> None:
+    """Errors against the number of modes, and K(t) - K_fit(t) of three entries."""
+    fig = new_figure(3.2)
+    left, right = fig.subplots(1, 2)
+    names = ("K(t), all times: bound", r"$\Sigma$, 2.001 < E < 6", r"$\Sigma$, upper half plane")
+    for k, name in enumerate(names):
+        left.semilogy(rows[:, 0], rows[:, k + 1], label=name, **points(k))
+    left.set(xlabel="modes", ylabel="largest error", title="unit semicircle, $K(0) = 1$")
+    left.legend(loc="lower left")
+    times = np.geomspace(0.01, 1e4, 2000)
+    for k, modes in enumerate(coupling.semicircle_ladder()[3::7]):
+        error = np.abs(modes.kernel(times).real - j1(2 * times) / times)
+        right.loglog(times, error, label=f"{len(modes.energies)} modes", **line(k))
+    right.set(xlabel=r"t ($\hbar/\gamma$)", ylabel=r"$|K_\mathrm{fit}(t) - K(t)|$", ylim=(1e-12, 1))
+    right.legend(loc="upper right")
+    OUTPUT.mkdir(exist_ok=True)
+    fig.savefig(OUTPUT / "semicircle_table.png")
+
+
+def main() -> bool:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--check", action="store_true", help="only certify the table that is there")
     if not parser.parse_args().check:
@@ -268,4 +295,8 @@ if __name__ == "__main__":
         import importlib
 
         importlib.reload(coupling.semicircle_table)
-    report()
+    return certify()
+
+
+if __name__ == "__main__":
+    run_as_script(main)

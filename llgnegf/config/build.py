@@ -30,7 +30,7 @@ from llgnegf.config.system_tables import MatrixTable
 from llgnegf.config.terms import energy_term, lead_of, matrix_of, torque_of
 from llgnegf.electrons import Electrons, chain
 from llgnegf.magnetism.motion import Frozen, Precession
-from llgnegf.run_options import check_accuracy, check_density_matrix, check_method, check_start, check_times
+from llgnegf.run_options import check_accuracy, check_density_matrix, check_kind, check_method, check_start, check_times
 from llgnegf.system import OpenSystem
 from llgnegf.textures import bloch_wall, cone, neel_wall, uniform
 
@@ -40,7 +40,9 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 MOST_ROWS = 100_000_000
-OPTIONS = ("t_end", "save_every", "rtol", "integrator", "step", "observables", "start")
+OPTIONS = (
+    "t_end", "save_every", "rtol", "integrator", "step", "observables", "start", "response", "temperature", "seed",
+)  # fmt: skip
 
 _LINE = re.compile(r"^\w+(?:\.(?P<field>[\w.\[\]]+))?(?:\([^)]*\))?: (?P<rest>.*)$")
 
@@ -131,8 +133,8 @@ class Builder:
             for name in ("start", "electrons"):
                 if getattr(run, name):
                     self.refuse(f"run.{name}", f"{shown(getattr(run, name))} without [electrons]", "left out")
-        if run.seed is not None:
-            self.refuse("run.seed", shown(run.seed), "left out: nothing in this run is random")
+        if run.seed is not None and run.temperature == 0:
+            self.refuse("run.seed", shown(run.seed), "left out: nothing in this run is random (temperature = 0)")
 
     def _electrons(self) -> Electrons | None:
         table = self.document.electrons
@@ -280,6 +282,7 @@ class Builder:
         run = self.document.run
         options = {name: plain(getattr(run, name)) for name in OPTIONS}
         options["start"] = run.start or "thermal"
+        options["electrons"] = run.electrons or "full"
         options["initial_density_matrix"] = self._density_matrix()
         if run.t_end < NEVER and 0 < run.save_every < run.t_end / MOST_ROWS:
             self.refuse("run.save_every", shown(run.save_every), f"at most {MOST_ROWS} rows, t_end/save_every")
@@ -290,6 +293,8 @@ class Builder:
         if system is not None or not self._has("electrons"):
             check_start(problems, system, options)
             check_density_matrix(problems, system, options)
+        if run.temperature > 0 or run.seed is None:
+            check_kind(problems, self._has("electrons"), options)
         # kT is a key of [system], and a start that does not fit leads with a mistake may fit them without it
         lines = [line.removeprefix("run.") if line.startswith("run.system.") else line for line in problems.lines]
         doubtful = bool(self.lost & {"electrons", "lead", "system"})

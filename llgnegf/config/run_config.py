@@ -17,7 +17,8 @@ from llgnegf.config.schema import SCHEMA_VERSION, Document
 from llgnegf.config.toml_text import toml_text
 
 if TYPE_CHECKING:
-    from llgnegf.simulate import Simulation
+    from llgnegf.simulation import Simulation
+    from llgnegf.slow import SlowSimulation
 
 
 class RunConfig(Document):
@@ -82,6 +83,8 @@ class RunConfig(Document):
 
         if run.get("initial_density_matrix") is not None:
             run["initial_density_matrix"] = hermitian_entries(run["initial_density_matrix"])
+        if run.get("electrons") == "full":  # what is meant when nothing is said, and all that moments alone may say
+            del run["electrons"]
         return cls.from_dict({"schema_version": SCHEMA_VERSION, "run": run, **tables_of(system, motion)})
 
     def to_dict(self) -> dict[str, Any]:
@@ -104,13 +107,16 @@ class RunConfig(Document):
             raise ConfigError(builder.lines)
         return problem
 
-    def simulation(self) -> Simulation:
+    def simulation(self) -> Simulation | SlowSimulation:
         """The run, at t = 0.
 
         Raises:
             ConfigError: As `build` does.
         """
-        from llgnegf.simulate import Simulation
+        from llgnegf.simulate import new_simulation
 
         problem = self.build()
-        return Simulation(problem.system, problem.motion, **problem.options)
+        try:
+            return new_simulation(problem.system, problem.motion, **problem.options)
+        except ValueError as error:  # what shows only when leads and moments are set up
+            raise ConfigError([line.replace("simulate.", "run.", 1) for line in str(error).splitlines()]) from None

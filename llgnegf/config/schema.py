@@ -12,7 +12,7 @@ from pydantic import Field
 from llgnegf.config.fields import Allowed, ListOf, MatrixEntry, Table
 from llgnegf.config.moment_tables import EnergyTable, MagnetTable, MotionTable, TextureTable, TorqueTable
 from llgnegf.config.system_tables import ElectronsTable, LeadTable, SystemTable
-from llgnegf.run_options import INTEGRATORS, STARTS
+from llgnegf.run_options import ELECTRONS, INTEGRATORS, STARTS
 
 SCHEMA_VERSION = 1
 NEVER = 1e300
@@ -40,7 +40,11 @@ class RunTable(Table):
     step: Annotated[float | None, Allowed("a finite number > 0 (left out: adaptive steps)", "fs")] = None
     observables: Annotated[tuple[Literal["adiabatic"], ...], ListOf, Allowed("a list of 'adiabatic'")] = ()
     checkpoint_every: Annotated[float, Field(gt=0), Allowed("a finite number > 0", "s of the clock on the wall")] = 5.0
-    electrons: Annotated[Literal["full"] | None, Allowed("'full' (the electrons' own equation of motion)")] = None
+    electrons: Annotated[Literal["full", "adiabatic"] | None, _one_of(*ELECTRONS)] = None
+    response: Annotated[
+        tuple[Literal["geometric", "friction"], ...], ListOf, Allowed("a list of 'geometric' and 'friction'")
+    ] = ("geometric", "friction")
+    temperature: Annotated[float, Field(ge=0), Allowed("a finite number >= 0: kT of the moments' noise", "eV")] = 0.0
     seed: Annotated[Annotated[int, Field(ge=0)] | None, Allowed("an integer >= 0, for runs with random numbers")] = None
 
 

@@ -3,7 +3,6 @@
 Stands on the static Green functions and on `magnetism`; nothing of the propagator's state is used.
 """
 
-from llgnegf.slow.choice import new_simulation
 from llgnegf.slow.langevin import Ensemble, langevin_ensemble
 from llgnegf.slow.response import PrecessionComparison, ResponseTensors
 from llgnegf.slow.simulation import SlowSimulation
@@ -14,5 +13,4 @@ __all__ = [
     "ResponseTensors",
     "SlowSimulation",
     "langevin_ensemble",
-    "new_simulation",
 ]

@@ -19,10 +19,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from llgnegf.magnetism.magnet import CompiledMagnet, Magnet
+from llgnegf.run_options import RESPONSES
 from llgnegf.slow.tensors import Slow, SlowElectrons
 from llgnegf.units import HBAR
 
-RESPONSES = ("geometric", "friction")
 VELOCITY_STEP = 1e-4
 """Time step (fs) of the central difference that gives the velocity of prescribed moments."""
 

@@ -32,7 +32,8 @@ import numpy as np
 
 from llgnegf._checks import Problems
 from llgnegf.magnetism.magnet import Magnet
-from llgnegf.slow.adiabatic import RESPONSES, Instant, SlowEquation, cross
+from llgnegf.run_options import RESPONSES
+from llgnegf.slow.adiabatic import Instant, SlowEquation, cross
 from llgnegf.system import OpenSystem
 
 DISPLACEMENT = 1e-3

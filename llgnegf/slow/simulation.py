@@ -16,14 +16,15 @@ from llgnegf.error_budget import estimate_errors
 from llgnegf.magnetism.magnet import Magnet
 from llgnegf.poles.channels import PoleSystem, expand
 from llgnegf.result import ErrorEstimate, Variable
-from llgnegf.slow.adiabatic import RESPONSES, SlowEquation
+from llgnegf.run_options import RESPONSES, check_accuracy, check_times, save_times
+from llgnegf.slow.adiabatic import SlowEquation
 from llgnegf.slow.integration import Adaptive, FixedStep
 from llgnegf.slow.langevin import Langevin, check_noise
 from llgnegf.slow.recorder import SlowRecorder
 from llgnegf.slow.tensors import ContourTensors, LevelTensors, PoleTensors, SlowElectrons, check_equilibrium
 from llgnegf.system import OpenSystem
 
-COUPLING_SHARE, FERMI_SHARE, STEP_SHARE, SURFACE_SHARE = 1.0, 0.1, 0.1, 0.1
+COUPLING_SHARE, FERMI_SHARE, STEP_SHARE, SURFACE_SHARE = 1.0, 0.01, 0.1, 0.1
 """Shares of rtol, as in a full run: lead kernels, Fermi function, one step's error; and the Fermi-surface sums."""
 
 
@@ -69,7 +70,7 @@ class SlowSimulation:
         }  # fmt: skip
         _check(system, magnet, options)
         self.system, self.motion, self.rtol = system, magnet, rtol
-        self.times = _save_times(t_end, save_every)
+        self.times = save_times(t_end, save_every)
         self.row = 0
         self.poles: PoleSystem | None = None
         self.equation = SlowEquation(magnet, self._electrons(), tuple(response))
@@ -174,13 +175,6 @@ class SlowSimulation:
         return budget
 
 
-def _save_times(t_end: float, save_every: float) -> np.ndarray:
-    """0, save_every, 2 save_every ... and t_end, in fs."""
-    from llgnegf.simulate import _save_times as save_times  # not at import: simulate imports this package
-
-    return save_times(t_end, save_every)
-
-
 def _check(system: Any, magnet: Any, options: dict[str, Any]) -> None:
     problems = Problems("simulate")
     problems.check(system is None or isinstance(system, OpenSystem), "system", system, "an OpenSystem, or None")
@@ -190,9 +184,8 @@ def _check(system: Any, magnet: Any, options: dict[str, Any]) -> None:
         problems.check(magnet.n_sites == system.n_sites, "motion", f"{magnet.n_sites} moments", sites)
     if isinstance(system, OpenSystem):
         check_equilibrium(problems, system)
-    t_end = problems.number("t_end", options["t_end"], "a finite number > 0, in fs", lambda t: t > 0)
-    problems.number("save_every", options["save_every"], "a number > 0 and <= t_end, in fs", lambda t: 0 < t <= t_end)
-    problems.number("rtol", options["rtol"], "1e-12 <= rtol <= 1e-2", lambda r: 1e-12 <= r <= 1e-2)
+    check_times(problems, options)
+    check_accuracy(problems, system if isinstance(system, OpenSystem) else None, options)
     if options["step"] is not None:
         problems.number("step", options["step"], "None (adaptive) or a number > 0, in fs", lambda h: h > 0)
     response = options["response"]
