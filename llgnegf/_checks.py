@@ -123,12 +123,20 @@ class Problems:
         array = self.array(field, value, (3,), allowed)
         if array is None or not self.check(bool(np.any(array)), field, value, allowed):
             return None
-        unit = array / np.abs(array).max()  # squares of very large or small components would leave the range
-        unit /= np.linalg.norm(unit)
-        if np.abs(unit - array).max() < 1e-15:  # a unit vector stays as it is: a stored axis is read back unchanged
-            return array
-        unit.flags.writeable = False
-        return unit
+        return normalised(array)
+
+
+def normalised(vectors: np.ndarray) -> np.ndarray:
+    """Read-only unit vectors along `vectors`, (..., 3), none of them zero.
+
+    Unit vectors stay as they are, so that a stored axis is read back with the same bits.
+    """
+    units = vectors / np.abs(vectors).max(axis=-1, keepdims=True)  # squares of huge components would leave the range
+    units /= np.linalg.norm(units, axis=-1, keepdims=True)
+    same = np.abs(units - vectors).max(axis=-1, keepdims=True) < 1e-15
+    units = np.where(same, vectors, units)
+    units.flags.writeable = False
+    return units
 
 
 def as_numbers(value: Any, dtype: Any) -> np.ndarray | None:

@@ -32,14 +32,14 @@ def options() -> argparse.Namespace:
 
 
 def tell(outcome: Outcome) -> Outcome:
-    """One line; for a failure its claims, or the end of what a crashed script printed."""
+    """One line; for a failure also the claims that fail, and the end of what the script printed."""
     held = f"{sum(c.holds for c in outcome.checks)}/{len(outcome.checks)}"
     name, seconds, cpu = outcome.script.name, outcome.seconds, outcome.cpu_seconds
     print(f"{name:24} {held:>7} claims {seconds:6.0f} s {cpu:6.0f} s CPU  {outcome.verdict}", flush=True)
     for check in outcome.checks:
         if not check.holds:
             print(f"    {check.measured:.3e} > {check.bound:.3g}: {check.claim}", flush=True)
-    if outcome.verdict.startswith("CRASHED"):
+    if not outcome.holds:
         print("\n".join("    " + line for line in outcome.printed.splitlines()[-15:]), flush=True)
     return outcome
 

@@ -52,7 +52,7 @@ def tables_of(system: OpenSystem | None, motion: Frozen | Precession | Magnet) -
     tables["texture"] = {"kind": "list", "moments": _plain(motion.texture)}
     if isinstance(motion, Frozen):
         return tables | {"motion": {"kind": "frozen"}}
-    given = {"energy": float(motion.energy), "axis": _direction(motion.axis), "ramp": float(motion.ramp)}
+    given = {"energy": float(motion.energy), "axis": motion.axis.tolist(), "ramp": float(motion.ramp)}
     return tables | {"motion": {"kind": "precession", **given}}
 
 
@@ -123,19 +123,10 @@ def _term(path: str, term: Any) -> dict[str, Any]:
     for name in (f.name for f in fields(term)):
         value = getattr(term, name)
         if name in ("axis", "direction", "polarization"):
-            table[name] = _direction(value) if value.ndim == 1 else [_direction(row) for row in value]
+            table[name] = value.tolist()
         elif value is not None:
             table[name] = _driven(f"{path}.{name}", value)
     return table
-
-
-def _direction(unit: np.ndarray) -> list[float]:
-    """A multiple of a unit vector that is normalised to the very same bits: dividing twice can move the last."""
-    for k in range(1000):
-        multiple = unit * (1 + k / 64)
-        if np.array_equal(multiple / np.linalg.norm(multiple), unit):
-            return multiple.tolist()
-    return unit.tolist()
 
 
 def _pairs(pairs: Any) -> list[list[Any]]:

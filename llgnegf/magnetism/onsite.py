@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 import numpy as np
 from scipy import sparse
 
-from llgnegf._checks import Problems
+from llgnegf._checks import Problems, normalised
 from llgnegf.magnetism.terms import Drive, EnergyTerm
 from llgnegf.units import MU_B
 
@@ -56,11 +56,8 @@ class UniaxialAnisotropy(EnergyTerm):
         else:
             allowed = "non-zero vectors of shape (n_sites, 3)"
             axis = problems.array("axis", self.axis, (None, 3), allowed)
-            if axis is not None:
-                length = np.linalg.norm(axis, axis=1, keepdims=True)
-                if problems.check(bool(np.all(length > 0)), "axis", self.axis, allowed):
-                    axis = axis / length
-                    axis.flags.writeable = False
+            if axis is not None and problems.check(bool(np.all(np.any(axis, axis=1))), "axis", self.axis, allowed):
+                axis = normalised(axis)
         problems.raise_all()
         object.__setattr__(self, "K", constant)
         object.__setattr__(self, "axis", axis)
