@@ -1,5 +1,4 @@
 from .config import ConfigError, RunConfig
-from .decomposition import CurrentDecomposition, Decomposition
 from .drives import Pulse, Ramp, Sine, Table
 from .dynamics.integrate import IntegrationStopped
 from .electrons import Electrons, chain
@@ -20,14 +19,15 @@ from .observables import (
     torque,
 )
 from .poles.channels import with_pole_leads
-from .quadrature import QuadratureError
 from .relax import relax
 from .result import Result
 from .rotating_frame import RotatingFrame, rotate_spins
 from .simulate import simulate
 from .simulation import Simulation
 from .slow import ResponseTensors, SlowSimulation, langevin_ensemble
-from .steady_state import LeadCurrents
+from .stationary.decomposition import CurrentDecomposition, Decomposition
+from .stationary.quadrature import QuadratureError
+from .stationary.steady_state import LeadCurrents
 from .sweep import run_sweep
 from .system import OpenSystem
 from .textures import bloch_wall, cone, neel_wall, uniform

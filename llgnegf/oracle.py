@@ -13,8 +13,8 @@ from llgnegf.config import ConfigError, RunConfig
 from llgnegf.config.moment_tables import PrecessionTable
 from llgnegf.magnetism.motion import Precession
 from llgnegf.observables import field_like_damping_like, spin_density, torque
-from llgnegf.quadrature import QuadratureError
 from llgnegf.rotating_frame import RotatingFrame
+from llgnegf.stationary.quadrature import QuadratureError
 
 if TYPE_CHECKING:
     import xarray

@@ -13,12 +13,12 @@ from typing import Any
 import numpy as np
 
 from llgnegf._checks import Problems
-from llgnegf.decomposition import CurrentDecomposition, Decomposition, LinearResponse
 from llgnegf.electrons import PAULI
-from llgnegf.green import StaticChannel, StaticDevice
-from llgnegf.local import LocalDecomposition, LocalDensityMatrix, LocalResponse, LocalState, WindowTooNarrow
-from llgnegf.recursion import is_chain
-from llgnegf.steady_state import LeadCurrents, SteadyState
+from llgnegf.stationary.decomposition import CurrentDecomposition, Decomposition, LinearResponse
+from llgnegf.stationary.green import StaticChannel, StaticDevice
+from llgnegf.stationary.local import LocalDecomposition, LocalDensityMatrix, LocalResponse, LocalState, WindowTooNarrow
+from llgnegf.stationary.recursion import is_chain
+from llgnegf.stationary.steady_state import LeadCurrents, SteadyState
 from llgnegf.system import OpenSystem
 from llgnegf.units import HBAR
 

@@ -10,12 +10,12 @@ from hypothesis import strategies as st
 
 import llgnegf as ln
 from llgnegf import rotating_frame
-from llgnegf.equilibrium import contour_integral
-from llgnegf.green import StaticChannel, StaticDevice
-from llgnegf.local import LocalDensityMatrix, LocalState, WindowTooNarrow
-from llgnegf.recursion import ChainGreen, is_chain
 from llgnegf.spectra import ChainSpectrum, WideBandSpectrum
-from llgnegf.window import chain_window
+from llgnegf.stationary.equilibrium import contour_integral
+from llgnegf.stationary.green import StaticChannel, StaticDevice
+from llgnegf.stationary.local import LocalDensityMatrix, LocalState, WindowTooNarrow
+from llgnegf.stationary.recursion import ChainGreen, is_chain
+from llgnegf.stationary.window import chain_window
 
 PARTS = ("adiabatic", "geometric", "sea", "surface")
 

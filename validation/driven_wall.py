@@ -113,7 +113,7 @@ def figure(bias: dict[str, Run], field: dict[str, Run]) -> None:
         for k, (name, wall) in enumerate(walls.items()):
             axes.plot(wall.time, wall.position - wall.position[0], label=name, **line(k))
         axes.set(xlabel="time (fs)", title=title)
-        axes.margins(y=0.45)
+        axes.margins(y=0.6)
         axes.legend(loc="upper left")
     left.set_ylabel("way of the wall (sites)")
     wall = bias["+V"]

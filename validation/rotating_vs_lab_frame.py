@@ -59,6 +59,7 @@ def one_coupling(report: Report, j_sd: float, period: float = PERIOD) -> dict[st
         for k, part in enumerate(("field-like", "damping-like")):
             error = np.abs(got[late][..., k] - exact[:, k]).max() / largest
             report.check(f"{name}: {part} torque, all sites, {duration}, against {leads}, relative", error, 0.01)
+    assert result.density_matrix is not None
     occupations = np.linalg.eigvalsh(result.density_matrix)
     report.check(f"{name}: occupations outside [0, 1]", max(-occupations[0], occupations[-1] - 1), 1e-8)
     per_time = result.statistics["right_hand_sides"] / times[-1]

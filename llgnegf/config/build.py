@@ -30,7 +30,15 @@ from llgnegf.config.system_tables import MatrixTable
 from llgnegf.config.terms import energy_term, lead_of, matrix_of, torque_of
 from llgnegf.electrons import Electrons, chain
 from llgnegf.magnetism.motion import Frozen, Precession
-from llgnegf.run_options import check_accuracy, check_density_matrix, check_kind, check_method, check_start, check_times
+from llgnegf.run_options import (
+    check_accuracy,
+    check_density_matrix,
+    check_kind,
+    check_method,
+    check_start,
+    check_times,
+    is_slow,
+)
 from llgnegf.system import OpenSystem
 from llgnegf.textures import bloch_wall, cone, neel_wall, uniform
 
@@ -94,6 +102,8 @@ class Builder:
         texture = self._texture()
         motion = self._motion(texture)
         options = self._options(system)
+        if is_slow(self._has("electrons"), options) and "run" not in self.lost:
+            self._check_slow(system, motion, options)
         if self.lines or self.lost or motion is None:
             return None
         return Problem(system, motion, options)
@@ -290,16 +300,31 @@ class Builder:
         check_times(problems, options)
         check_accuracy(problems, system, options)
         check_method(problems, options)
-        if system is not None or not self._has("electrons"):
+        slow = is_slow(self._has("electrons"), options)
+        if not slow and (system is not None or not self._has("electrons")):
             check_start(problems, system, options)
             check_density_matrix(problems, system, options)
-        if run.temperature > 0 or run.seed is None:
+        if (run.temperature > 0 or run.seed is None) and not (slow and not self._has("electrons") and run.electrons):
             check_kind(problems, self._has("electrons"), options)
         # kT is a key of [system], and a start that does not fit leads with a mistake may fit them without it
         lines = [line.removeprefix("run.") if line.startswith("run.system.") else line for line in problems.lines]
         doubtful = bool(self.lost & {"electrons", "lead", "system"})
         self.lines += [line for line in lines if not (doubtful and line.startswith("run.start"))]
         return options
+
+
+    def _check_slow(self, system: OpenSystem | None, motion: Any, options: Mapping[str, Any]) -> None:
+        """What runs of slow moments demand beside the rules of all runs: static leads, a magnet, a seed for noise."""
+        if self._has("motion") and not self._has("magnet"):
+            self.refuse("motion", "given with run.electrons = 'adiabatic'", "[magnet], whose moments are free to answer")
+        if motion is None or self._has("motion") or (system is None and self._has("electrons")):
+            return
+        from llgnegf.slow.simulation import check_slow_run  # loads the compiler
+
+        before, places = len(self.lines), {line.split(": ")[0] for line in self.lines}
+        self.attempt("run", lambda: check_slow_run(system, motion, {"copies": 1, **options}))
+        found = [line.replace("run.system.leads", "lead", 1) for line in self.lines[before:]]
+        self.lines[before:] = [line for line in found if line.split(": ")[0] not in places]
 
 
 def _texture(table: Any, count: int) -> np.ndarray:

@@ -29,18 +29,18 @@ from typing import Any
 import numpy as np
 
 from llgnegf._checks import Problems
-from llgnegf.equilibrium import FERMI_RANGE, contour_integral, fermi_derivative
-from llgnegf.green import StaticChannel, StaticDevice
 from llgnegf.magnetism.llg import torque_prefactor
 from llgnegf.observables import spin_density
-from llgnegf.quadrature import Integral, integrate
 from llgnegf.rotating_frame import RotatingFrame
 from llgnegf.slow.tensors import LevelTensors, check_equilibrium
 from llgnegf.slow.traces import adjoint_components, pair_traces, site_components
-from llgnegf.steady_state import spectral_scale
+from llgnegf.stationary.equilibrium import FERMI_RANGE, contour_integral, fermi_derivative
+from llgnegf.stationary.green import StaticChannel, StaticDevice
+from llgnegf.stationary.quadrature import Integral, integrate
+from llgnegf.stationary.steady_state import spectral_scale
+from llgnegf.stationary.window import window_panels
 from llgnegf.system import OpenSystem
 from llgnegf.units import HBAR
-from llgnegf.window import window_panels
 
 
 @dataclass(frozen=True, eq=False)

@@ -21,11 +21,11 @@ import numpy as np
 from llgnegf._checks import Problems
 from llgnegf.dynamics.start import FrozenDevice
 from llgnegf.electrons import PAULI
-from llgnegf.equilibrium import FERMI_RANGE, fermi
 from llgnegf.poles.channels import PoleSystem
-from llgnegf.quadrature import QuadratureError
 from llgnegf.slow.kernel import fermi_sums, surface_sums
 from llgnegf.slow.traces import site_traces
+from llgnegf.stationary.equilibrium import FERMI_RANGE, fermi
+from llgnegf.stationary.quadrature import QuadratureError
 from llgnegf.system import OpenSystem
 from llgnegf.units import HBAR
 

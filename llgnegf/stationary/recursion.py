@@ -22,7 +22,7 @@ from functools import cached_property
 
 import numpy as np
 
-from llgnegf.green import StaticDevice
+from llgnegf.stationary.green import StaticDevice
 
 TINY = 1e-30j
 """Keeps blocks invertible; below round-off of anything that is not exactly zero."""

@@ -20,11 +20,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from llgnegf.electrons import PAULI
-from llgnegf.equilibrium import FERMI_RANGE, contour_integral, fermi, fermi_derivative, occupy_levels
-from llgnegf.green import StaticDevice
-from llgnegf.quadrature import Integral, integrate
+from llgnegf.stationary.equilibrium import FERMI_RANGE, contour_integral, fermi, fermi_derivative, occupy_levels
+from llgnegf.stationary.green import StaticDevice
+from llgnegf.stationary.quadrature import Integral, integrate
+from llgnegf.stationary.window import Window, window_panels
 from llgnegf.units import HBAR
-from llgnegf.window import Window, window_panels
 
 THERMAL_CUTS = np.array([-FERMI_RANGE, -17.0, -9.0, -4.0, 0.0, 4.0, 9.0, 17.0, FERMI_RANGE])
 """Where a Fermi function is cut, in kT from its chemical potential."""

@@ -10,8 +10,8 @@ from functools import cached_property
 
 import numpy as np
 
-from llgnegf.green import StaticDevice
-from llgnegf.recursion import ChainGreen
+from llgnegf.stationary.green import StaticDevice
+from llgnegf.stationary.recursion import ChainGreen
 
 NARROW = 0.05
 """Resonances narrower than this part of the window get panels of their own; bisection finds the others."""

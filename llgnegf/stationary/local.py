@@ -15,14 +15,14 @@ import numpy as np
 
 from llgnegf import observables
 from llgnegf._checks import Problems
-from llgnegf.decomposition import LinearResponse
 from llgnegf.electrons import Electrons
-from llgnegf.equilibrium import FERMI_RANGE, adjoint, contour_integral
-from llgnegf.green import StaticDevice
-from llgnegf.quadrature import Integral, integrate
-from llgnegf.recursion import ChainGreen, adjoint_blocks, is_chain
-from llgnegf.steady_state import LeadEnds, Occupation, SteadyState, rates_of_columns, spin_operators
-from llgnegf.window import Window, chain_window
+from llgnegf.stationary.decomposition import LinearResponse
+from llgnegf.stationary.equilibrium import FERMI_RANGE, adjoint, contour_integral
+from llgnegf.stationary.green import StaticDevice
+from llgnegf.stationary.quadrature import Integral, integrate
+from llgnegf.stationary.recursion import ChainGreen, adjoint_blocks, is_chain
+from llgnegf.stationary.steady_state import LeadEnds, Occupation, SteadyState, rates_of_columns, spin_operators
+from llgnegf.stationary.window import Window, chain_window
 
 BLOCK_ENTRIES = 12
 """Complex numbers per site and energy by which a batch is sized."""

@@ -16,10 +16,10 @@ from functools import cached_property
 
 import numpy as np
 
-from llgnegf.equilibrium import FERMI_RANGE, contour_integral, occupation_response, occupy_levels
-from llgnegf.green import StaticDevice
-from llgnegf.quadrature import Integral
-from llgnegf.steady_state import (
+from llgnegf.stationary.equilibrium import FERMI_RANGE, contour_integral, occupation_response, occupy_levels
+from llgnegf.stationary.green import StaticDevice
+from llgnegf.stationary.quadrature import Integral
+from llgnegf.stationary.steady_state import (
     LeadCurrents,
     LeadEnds,
     Occupation,
@@ -32,7 +32,7 @@ from llgnegf.steady_state import (
     window_density,
     window_rates,
 )
-from llgnegf.window import Window, window_panels
+from llgnegf.stationary.window import Window, window_panels
 
 
 @dataclass(frozen=True, eq=False)

@@ -21,7 +21,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from llgnegf.quadrature import Integral, integrate
+from llgnegf.stationary.quadrature import Integral, integrate
 
 POLES_BELOW_PATH = 2
 """n of the contour: y_0 = 4 pi kT keeps the path well away from the poles of f and from the real axis."""

@@ -1,0 +1,206 @@
+"""Every example runs as a reader would run it, and gives the physics that it claims.
+
+Input files go through the command line without their pictures, which have tests of their own; scripts through runpy.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import runpy
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import xarray
+
+import llgnegf as ln
+from llgnegf.cli import main
+from llgnegf.config import RunConfig
+from llgnegf.plots import PlotReport
+from llgnegf.units import GYROMAGNETIC_RATIO, HBAR
+
+EXAMPLES = Path(__file__).parents[1] / "examples"
+SPIN_BOUND = 2 * np.sqrt(3)
+"""Error of a vector <sigma> for an error 1 in the elements of rho: each component is made of two elements."""
+BALANCE = 1e-9
+"""hbar. Runge-Kutta methods keep linear invariants at any step, so only round-off is left; far above that."""
+
+
+@pytest.fixture(autouse=True)
+def in_an_empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("llgnegf.commands.draw_plots", lambda folder: PlotReport((), {}))
+    return tmp_path
+
+
+def script(name: str) -> dict[str, Any]:
+    """The names of an example's script, not run yet."""
+    return runpy.run_path(str(EXAMPLES / f"{name}.py"))
+
+
+def from_command_line(name: str) -> xarray.Dataset:
+    """Result of `llgnegf run NAME.toml`."""
+    assert main(["run", str(EXAMPLES / f"{name}.toml"), "-q"]) == 0
+    return xarray.load_dataset(f"runs/{name}/result.nc")
+
+
+def assert_twins(stored: xarray.Dataset, result: ln.Result) -> None:
+    """The input file and the script describe the same problem: the same bits."""
+    assert set(stored.data_vars) == set(result.dataset.data_vars)
+    for name, variable in result.dataset.data_vars.items():
+        assert np.array_equal(stored[name].values, variable.values), name
+
+
+def defect_of_angular_momentum(data: xarray.Dataset) -> float:
+    """Largest change of S_z of moments, electrons on the device and what left through the leads, in hbar."""
+    total = (data.angular_momentum + data.lead_spin_out.sum("lead")).sel(component="z")
+    return float(abs(total - total.isel(time=0)).max())
+
+
+def test_first_run_settles_on_the_rotating_frame(capsys: pytest.CaptureFixture[str]) -> None:
+    example = script("first_run")
+    result, frame = example["main"]()
+    assert "of the rotating frame" in capsys.readouterr().out and Path("first_run.png").stat().st_size > 10_000
+    assert_twins(from_command_line("bloch_wall"), result)
+    last, j_sd, rtol = result.dataset.isel(time=-1), example["J_SD"], 1e-6
+    exact = frame.density_matrix() - frame.decompose().adiabatic
+    nonadiabatic = ln.torque(exact, frame.texture, j_sd)
+    run = example["turned_back"](last.torque_nonadiabatic.values, last.moments.values)
+    bound = 2 * SPIN_BOUND * j_sd * rtol  # twice: the adiabatic part has the error of the poles as well
+    assert bound < 0.01 * np.abs(nonadiabatic).max()
+    assert np.abs(run - nonadiabatic).max() < bound
+    # Steady state: what the moments give to the electrons' spin along the axis goes into the leads.
+    given, taken = last.torque.values[:, 2].sum(), last.lead_spin_current.values[:, 2].sum()
+    assert abs(given - taken) < 7 * bound
+    assert abs(taken - frame.lead_currents().spin[:, 2].sum()) < 7 * bound < 0.05 * taken
+
+
+def test_read_results_accounts_for_the_spin(capsys: pytest.CaptureFixture[str]) -> None:
+    example = script("read_results")
+    with pytest.raises(SystemExit, match="first: llgnegf run examples/bloch_wall.toml"):
+        example["main"]()
+    from_command_line("bloch_wall")
+    data = example["main"]()
+    out = capsys.readouterr().out
+    assert re.search(r"^torque +eV +time, site, component$", out, re.M) and "largest torque: 4" in out
+    torque = data.torque.sel(component="z").sum("site")
+    # Error of the trapezoidal rule: at most h^2/12 int |T''| dt; T'' by differences of the rows, h = 1 fs.
+    bound = float(abs(torque.diff("time").diff("time")).sum()) / 12
+    passed = HBAR * float(data.lead_spin_out.sel(component="z").sum("lead")[-1])
+    assert example["balance"](data) < bound < 0.02 * passed
+    assert Path("last_row.csv").read_text().startswith("site,component,torque")  # one line for each label
+    frame = script("first_run")
+    exact = ln.RotatingFrame(frame["SYSTEM"], frame["WALL"], frame["ENERGY"]).lead_currents().spin[:, 2].sum()
+    printed = float(re.search(r"after 50 fs: (\S+) eV", out)[1])  # type: ignore[index]
+    # Sum over sites of the torque's error, see above.
+    assert abs(printed - exact) < 7 * SPIN_BOUND * 0.1 * 1e-6 < 0.02 * exact
+
+
+def test_a_field_moves_a_wall_by_the_spin_of_its_electrons() -> None:
+    example = script("driven_wall")
+    runs, position = example["main"](), example["position"]
+    assert_twins(from_command_line("driven_wall"), runs["with electrons"])
+    n_sites, rtol = example["N_SITES"], 1e-5
+    way = position(runs["with electrons"].dataset)
+    assert way[-1] > 0.1  # the domain along the field grows; far above what rtol lets through
+    assert defect_of_angular_momentum(runs["with electrons"].dataset) < BALANCE
+    # Every moment is right to rtol and the position is half the sum over them, for the two runs together N rtol.
+    assert abs(position(runs["without"].dataset)).max() < n_sites * rtol / 2
+    mirrored = example["run"](field=-example["FIELD"]).dataset  # sites reversed and turned by pi about y
+    assert abs(position(mirrored) + way).max() < n_sites * rtol
+    there, back = runs["with electrons"].dataset.moments.values, mirrored.moments.values[:, ::-1] * [-1, 1, -1]
+    assert np.abs(there - back).max() < 2 * rtol
+
+
+def test_a_current_moves_a_wall_against_its_flow() -> None:
+    example = script("bias_driven_wall")
+    runs, position = example["main"](), example["position"]
+    assert_twins(from_command_line("bias_driven_wall"), runs["+"])
+    for sign, result in ((1, runs["+"]), (-1, runs["-"])):
+        charge = result.dataset.lead_charge_out.isel(time=-1).values
+        assert sign * (charge[1] - charge[0]) > 0  # electrons flow from the raised lead
+        assert sign * position(result.dataset)[-1] < -0.1
+        assert defect_of_angular_momentum(result.dataset) < BALANCE
+    both = position(runs["+"].dataset) + position(runs["-"].dataset)
+    assert np.abs(both).max() < example["N_SITES"] * 1e-5
+
+
+def test_one_moment_turns_with_the_renormalised_larmor_frequency() -> None:
+    example = script("anomalous_precession")
+    result = example["main"]()
+    assert_twins(from_command_line("anomalous_precession"), result)
+    assert defect_of_angular_momentum(result.dataset) < BALANCE
+    field = example["FIELD"]
+    ratio = [example["measured"](r) / (GYROMAGNETIC_RATIO * b) for r, b in ((result, field),
+             (example["run"](field / 2), field / 2))]  # fmt: skip
+    first_order = example["predicted"](field) / (GYROMAGNETIC_RATIO * field)
+    # The remainder begins with hbar w/(2 J); a line through two fields leaves its square.
+    small = HBAR * example["measured"](result) / (2 * example["J_SD"])
+    assert abs(ratio[0] - first_order) < small
+    assert abs(2 * ratio[1] - ratio[0] - first_order) < small**2 < 0.1 * (first_order - 1)
+    # The same two numbers close the cone: d ln tan(theta/2)/dt = -alpha w, alpha > 0 since spin only leaves.
+    m_z = result.dataset.moments.isel(site=0, component=2)
+    assert (m_z.diff("time").sel(time=slice(50, None)) > 0).all()
+
+
+def test_sweep_gives_the_pumped_spin_of_each_point() -> None:
+    assert main(["sweep", str(EXAMPLES / "sweep.toml"), "-o", "scan", "-q", "-j", "1"]) == 0
+    example = script("sweep")
+    with ThreadPoolExecutor(1) as executor:
+        data = example["main"](executor, "again")
+    xarray.testing.assert_identical(xarray.load_dataset("scan/sweep.nc"), data.load())
+    pumped = example["pumped"](data)
+    assert pumped.dims == ("electrons.j_sd", "lead.0.coupling") and pumped.shape == (2, 2)
+    for j_sd in (0.1, 0.5):
+        for coupling in (0.5, 1.0):
+            leads = [ln.ChainLead(0, coupling=coupling), ln.ChainLead(-1)]
+            system = ln.OpenSystem(ln.chain(5, j_sd=j_sd), leads, kT=0.025)
+            frame = ln.RotatingFrame(system, ln.neel_wall(5, center=3, width=0.9), energy=0.01)
+            exact = frame.lead_currents().spin[:, 2].sum()
+            run = pumped.sel({"electrons.j_sd": j_sd, "lead.0.coupling": coupling}).item()
+            bound = 5 * SPIN_BOUND * j_sd * 1e-6  # the total torque, whose z component leaves through the leads
+            assert abs(run - exact) < bound < 0.05 * exact
+
+
+def test_notebook_holds_what_it_says(monkeypatch: pytest.MonkeyPatch) -> None:
+    matplotlib = pytest.importorskip("matplotlib")
+    matplotlib.use("Agg")
+    import matplotlib.pyplot as plt
+
+    shown: list[int] = []
+    monkeypatch.setattr(plt, "show", lambda: (shown.extend(plt.get_fignums()), plt.close("all")))
+    notebook = json.loads((EXAMPLES / "paper.ipynb").read_text())
+    assert (notebook["nbformat"], notebook["nbformat_minor"]) == (4, 5)
+    names: dict[str, Any] = {}
+    for cell in notebook["cells"]:
+        assert cell["id"] and set(cell) >= {"cell_type", "metadata", "source"}
+        if cell["cell_type"] == "code":
+            assert cell["outputs"] == [] and cell["execution_count"] is None
+            exec(compile("".join(cell["source"]), f"paper.ipynb {cell['id']}", "exec"), names)
+    assert len(shown) == 5
+    assert abs(names["order"] - 2) < 10 * max(names["slow"])  # the next order is relative, hbar w over eV
+    tolerance = 1e-9  # of the rotating frame, in elements of the density matrix
+    assert names["eq4_defect"] < SPIN_BOUND * 0.1 * tolerance / min(names["formula"])
+    assert names["closed_rest"] == 0
+    assert names["total"].max() > 1e-4 and names["sum_rule_defect"] < 1e-8
+    assert np.abs(names["smf"]["Bloch"] - names["smf"]["Neel"]).max() < 1e-12 * np.abs(names["smf"]["Neel"]).max()
+    lab_bound = SPIN_BOUND * names["J"] * 1e-6 / np.abs(names["exact"]).max()
+    assert names["lab_defect"] < lab_bound < 1e-3
+    assert names["balance"] < BALANCE
+    assert names["moved"][-1] > 0.1
+    assert abs(names["moved_alone"]).max() < names["N"] * 1e-5 / 2
+
+
+def test_readme_of_the_examples_names_each_of_them() -> None:
+    named = re.findall(r"`(\w+\.(?:toml|py|ipynb))`", (EXAMPLES / "README.md").read_text())
+    files = [p.name for p in EXAMPLES.iterdir() if p.suffix in (".toml", ".py", ".ipynb")]
+    assert sorted(named) == sorted(files)
+
+
+@pytest.mark.parametrize("path", sorted(EXAMPLES.glob("*.toml")), ids=lambda path: path.stem)
+def test_input_files_say_how_they_are_run(path: Path) -> None:
+    command = "sweep" if RunConfig.load(path).sweep is not None else "run"
+    assert f"llgnegf {command} {path.name}" in path.read_text()
