@@ -36,7 +36,7 @@ def predicted(field: float) -> float:
 def run(field: float = FIELD) -> ln.Result:
     switched_on = ln.Ramp([0.0, 0.0, 0.0], [0.0, 0.0, field], start=0.0, duration=RAMP)
     magnet = ln.Magnet(CONE, magnetic_moment=N_MU, energies=[ln.Zeeman(switched_on)])
-    return ln.simulate(SYSTEM, magnet, t_end=250.0, save_every=1.0, rtol=1e-6)
+    return ln.simulate(SYSTEM, magnet, t_end=250.0, save_every=1.0, rtol=1e-5)
 
 
 def measured(result: ln.Result) -> float:

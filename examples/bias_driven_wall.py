@@ -11,8 +11,8 @@ import xarray
 
 import llgnegf as ln
 
-N_SITES, WIDTH, K, BIAS = 16, 1.6, 0.05, 0.4
-"""Sites; lattice constants; eV; eV."""
+N_SITES, WIDTH, K, EXCHANGE, BIAS = 16, 1.6, 0.05, 0.256, 0.4
+"""Sites; lattice constants; eV; eV, 2 K WIDTH^2; eV."""
 
 
 def wire(bias: float) -> ln.OpenSystem:
@@ -24,7 +24,7 @@ def wire(bias: float) -> ln.OpenSystem:
 
 def run(bias: float = BIAS) -> ln.Result:
     texture = ln.neel_wall(N_SITES, center=(N_SITES + 1) / 2, width=WIDTH)
-    energies = [ln.Exchange(2 * K * WIDTH**2), ln.UniaxialAnisotropy(K, "z")]
+    energies = [ln.Exchange(EXCHANGE), ln.UniaxialAnisotropy(K, "z")]
     magnet = ln.Magnet(texture, magnetic_moment=1.0, energies=energies)
     return ln.simulate(wire(bias), magnet, t_end=30.0, save_every=0.5, rtol=1e-5)
 

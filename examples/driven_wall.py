@@ -12,8 +12,8 @@ import xarray
 
 import llgnegf as ln
 
-N_SITES, WIDTH, K = 16, 1.6, 0.05
-"""Sites; lattice constants; eV."""
+N_SITES, WIDTH, K, EXCHANGE = 16, 1.6, 0.05, 0.256
+"""Sites; lattice constants; eV; eV, 2 K WIDTH^2."""
 FIELD = 150.0
 """Tesla, so that something happens within femtoseconds."""
 
@@ -27,7 +27,7 @@ def wall(field: float) -> ln.Magnet:
     """A Neel wall, +z on its left, whose width is the one of its exchange and anisotropy."""
     texture = ln.neel_wall(N_SITES, center=(N_SITES + 1) / 2, width=WIDTH)
     switched_on = ln.Ramp([0.0, 0.0, 0.0], [0.0, 0.0, field], start=0.0, duration=10.0)
-    energies = [ln.Exchange(2 * K * WIDTH**2), ln.UniaxialAnisotropy(K, "z"), ln.Zeeman(switched_on)]
+    energies = [ln.Exchange(EXCHANGE), ln.UniaxialAnisotropy(K, "z"), ln.Zeeman(switched_on)]
     return ln.Magnet(texture, magnetic_moment=1.0, energies=energies)
 
 

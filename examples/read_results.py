@@ -36,7 +36,7 @@ def main(folder: str = "runs/bloch_wall") -> xarray.Dataset:
     current = data.lead_spin_current.sel(component="z").sum("lead")
     print("mean spin z current into the leads after 50 fs:", float(current.sel(time=slice(50, None)).mean()), "eV")
     print("spin that is not accounted for:", balance(data), "eV fs (from the trapezoidal rule over the rows)")
-    data[["torque", "lead_spin_current"]].isel(time=-1).to_dataframe().to_csv("last_row.csv")
+    late.torque.drop_vars("time").to_pandas().to_csv("torque.csv")  # a table for other programs
     return data
 
 

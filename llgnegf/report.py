@@ -62,7 +62,7 @@ def error_lines(errors: Mapping[str, Any]) -> list[str]:
 
 def _progress(folder: RunFolder, status: Any) -> str:
     if status.total_rows is None:
-        return "not started"
+        return "unknown, no checkpoint is whole" if status.damage else "not started"
     far = f"{status.rows} of {status.total_rows} rows, {status.time:g} of {status.t_end:g} fs"
     if status.finished:
         return f"{far}, finished: {folder.result_path}"
@@ -86,4 +86,6 @@ def _provenance(provenance: Mapping[str, Any]) -> list[str]:
 def _next(folder: RunFolder, status: Any) -> str:
     if status.finished:
         return f'llgnegf plot {folder.path}, or xarray.open_dataset("{folder.result_path}")'
+    if status.damage and status.total_rows is None:
+        return f"llgnegf run {folder.path}/input.toml -o ANOTHER_DIR"
     return f"llgnegf show {folder.path} again" if status.running else f"llgnegf resume {folder.path}"

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from llgnegf.config import ConfigError, RunConfig
-from llgnegf.config.messages import nearest, shown
+from llgnegf.config.messages import dotted, nearest, shown
 
 if TYPE_CHECKING:
     import xarray
@@ -226,9 +226,10 @@ def _one_thread_each() -> Iterator[None]:
 def _unknown_path(base: dict[str, Any], path: str) -> list[str]:
     """A line if the table that `path` points into is not in the file; its last key is checked with the points."""
     *steps, last = path.split(".")
+    name = f"sweep.parameters.{dotted([path])}"
     value: Any = base
     for k, step in enumerate(steps):
-        here, known = ".".join(steps[: k + 1]), list(value) if isinstance(value, dict) else []
+        here, known = dotted(steps[: k + 1]), list(value) if isinstance(value, dict) else []
         if isinstance(value, list) and step.isdigit() and int(step) < len(value):
             value = value[int(step)]
         elif isinstance(value, dict) and isinstance(value.get(step), dict | list):
@@ -236,9 +237,9 @@ def _unknown_path(base: dict[str, Any], path: str) -> list[str]:
         else:
             near = nearest(step, known)
             hint = f", nearest known name is '{near}'" if near else ""
-            return [f"sweep.parameters.{path}: no table {here}{hint}; allowed: a key of a table in this file"]
+            return [f"{name}: no table {here}{hint}; allowed: a key of a table in this file"]
     if not steps or (isinstance(value, list) and not (last.isdigit() and int(last) < len(value))):
-        return [f"sweep.parameters.{path}: {shown(path)}; allowed: a path such as electrons.j_sd or lead.0.coupling"]
+        return [f"{name}: {shown(path)}; allowed: a path such as electrons.j_sd or lead.0.coupling"]
     return []
 
 

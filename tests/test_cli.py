@@ -18,6 +18,7 @@ import llgnegf as ln
 from llgnegf.cli import build_parser, main
 from llgnegf.config import RunConfig
 from llgnegf.plots import PlotReport
+from llgnegf.store import RunFolder
 
 COMMANDS = ("run", "resume", "rerun", "show", "plot", "oracle", "figure", "sweep")
 
@@ -286,6 +287,8 @@ def test_the_signature_that_the_figure_command_relies_on(tmp_path: Path, wrong: 
     ("error", "code", "line"),
     [
         (OSError(28, "No space left on device", "run/x"), 1, "run/x: No space left on device (errno 28)"),
+        (OSError(28, "write failed:\nNo space left"), 1, "write failed: No space left (errno 28)"),
+        (OSError("Unable to open\nthe file"), 1, "Unable to open the file"),
         (RuntimeError("stopped\nat t = 3 fs"), 1, "stopped at t = 3 fs"),
         (MemoryError("8 GB"), 1, "not enough memory: 8 GB"),
         (KeyError("x"), 1, "KeyError: 'x' (LLGNEGF_DEBUG=1 shows where)"),
@@ -300,3 +303,37 @@ def test_failures_are_one_line(
 
     monkeypatch.setitem(__import__("llgnegf.commands", fromlist=["x"]).COMMANDS, "show", fail)
     assert called(capsys, "show", "x") == (code, [], [line])
+
+
+def test_plot_says_which_plots_were_not_drawn_and_why(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(
+        "llgnegf.commands.draw_plots", lambda folder: PlotReport((Path("a.png"),), {"torque": "the run has no torque"})
+    )
+    monkeypatch.setattr("llgnegf.store.RunFolder.open", lambda path: path)
+    assert called(capsys, "plot", "x") == (0, ["a.png", "not drawn: torque (the run has no torque)"], [])
+
+
+def test_oracle_on_a_full_disk_names_the_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """HDF5 words it in two lines and has no file name in its error."""
+
+    def full(*arguments: object, **options: object) -> None:
+        raise OSError(28, "Unable to create file\n(errno = 28)")
+
+    monkeypatch.setattr(xarray.Dataset, "to_netcdf", full)
+    (tmp_path / "small.toml").write_text(SMALL)
+    code, _, err = called(capsys, "oracle", tmp_path / "small.toml")
+    target = tmp_path / "small_oracle.nc"
+    assert code == 1 and err == [f"{target}: cannot write: No space left on device (errno 28, ENOSPC)"]
+
+
+def test_show_of_a_folder_without_a_whole_checkpoint(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = RunFolder.create(tmp_path / "run", SMALL, [])
+    assert "progress: not started" in called(capsys, "show", folder.path)[1]
+    (folder.path / "checkpoint-a.bin").write_bytes(b"half")
+    code, out, err = called(capsys, "show", folder.path)
+    assert code == 0 and err == [] and out[1] == "progress: unknown, no checkpoint is whole"
+    assert out[-1].startswith("next: llgnegf run ") and "resume" not in out[-1]

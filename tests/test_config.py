@@ -122,6 +122,7 @@ ONE_MISTAKE: list[tuple[dict[str, Any], dict[str, Any], str]] = [
         "leads: unknown key, nearest known name is 'lead'",
     ),
     (BASE, {"run.qwxz": 1}, "run.qwxz: unknown key; allowed: t_end"),
+    (BASE, {"run.a\nb": 1}, "run.'a\\nb': unknown key; allowed: t_end"),
     (BASE, {"lead.0.kind": "chian"}, "lead.0.kind: 'chian', nearest known name is 'chain'"),
     (BASE, {"lead.0.kind": 7}, "lead.0.kind: 7; allowed: 'chain'"),
     (BASE, {"lead.0.broadening": 1.0}, "lead.0.broadening: unknown key"),
@@ -284,6 +285,50 @@ def test_mistakes_are_named_all_at_once(chosen: list[int]) -> None:
     alone = [line for k in chosen for line in mistakes(edited(BASE, INDEPENDENT[k]))]
     assert len(alone) == len(chosen)
     assert sorted(mistakes(edited(BASE, together))) == sorted(alone)
+
+
+SLOW = edited(
+    MAGNET,
+    {
+        "run.electrons": "adiabatic",
+        "electrons": {"n_sites": 2, "j_sd": 0.2},
+        "lead": [{"kind": "chain", "site": 0}],
+        "system": {"kT": 0.05},
+        "magnet.damping": 0.01,
+        "torque": DELETE,
+    },
+)
+NOISE = edited(SLOW, {"run.temperature": 0.05, "run.seed": 3, "run.step": 0.1})
+ALONE = edited(MAGNET, {"run.temperature": 0.05, "run.seed": 3, "run.step": 0.1, "magnet.damping": 0.01})
+SLOW_MISTAKES: list[tuple[dict[str, Any], dict[str, Any], str]] = [
+    (NOISE, {"run.seed": DELETE}, "run.seed: None; allowed: an integer >= 0 with a temperature"),
+    (NOISE, {"run.seed": 2**70}, "run.seed: 1180591620717411303424; allowed: an integer >= 0"),
+    (NOISE, {"run.step": DELETE}, "run.step: None; allowed: a number > 0, in fs, with a temperature"),
+    (NOISE, {"run.step": -0.1}, "run.step: -0.1"),
+    (NOISE, {"run.rtol": 0.5}, "run.rtol: 0.5"),
+    (NOISE, {"run.temperature": 0.06}, "run.temperature: 0.06; allowed: system.kT = 0.05"),
+    (SLOW, {"lead.+": {"kind": "chain", "site": 1, "voltage": 0.1}}, "lead: biased"),
+    (SLOW, {"lead.0.voltage": RAMP}, "lead.0.voltage: a function of time"),
+    (SLOW, {"magnet": DELETE, "energy": DELETE, "motion": {"kind": "frozen"}}, "motion: given with run.electrons"),
+    (SLOW, {"run.start": "steady"}, "run.start: 'steady'; allowed: 'thermal' with slow electrons"),
+    (ALONE, {"magnet.damping": 0.0}, "run.temperature: 0.05; allowed: 0 without damping"),
+    (ALONE, {"run.step": DELETE}, "run.step: None"),
+    (ALONE, {"run.electrons": "adiabatic"}, "run.electrons: 'adiabatic' without [electrons]"),
+]
+
+
+@pytest.mark.parametrize(("base", "edits", "line"), SLOW_MISTAKES, ids=[case[2][:40] for case in SLOW_MISTAKES])
+def test_mistakes_of_slow_runs_are_named_before_the_run_begins(
+    base: dict[str, Any], edits: dict[str, Any], line: str
+) -> None:
+    assert mistakes(SLOW) == mistakes(NOISE) == mistakes(ALONE) == []
+    lines = mistakes(edited(base, edits))
+    assert len(lines) == 1 and lines[0].startswith(line), lines
+
+
+def test_slow_electrons_may_be_at_zero_temperature() -> None:
+    """As in Python: the response is then integrated, not expanded in poles of the Fermi function."""
+    assert mistakes(edited(SLOW, {"system.kT": 0.0})) == []
 
 
 def test_a_mistake_in_one_lead_leaves_the_numbers_of_the_others() -> None:

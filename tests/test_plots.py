@@ -215,3 +215,22 @@ def test_no_global_state_of_pyplot() -> None:
     program = "import sys, llgnegf.plots as p, test_plots as t; p.plot_moments(t.precession());"
     program += "assert 'matplotlib.pyplot' not in sys.modules"
     subprocess.run([sys.executable, "-c", program], check=True, cwd=Path(__file__).parent)
+
+
+@pytest.mark.parametrize("name", ["moments.png", "texture.gif"])
+def test_a_full_disk_names_the_file_and_leaves_no_half_picture(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    def full(self: Any, path: Path, *arguments: Any, **options: Any) -> None:
+        Path(path).write_bytes(b"half")
+        raise OSError(28, "No space left on device")
+
+    writer = "PIL.Image.Image.save" if name.endswith("gif") else "matplotlib.figure.Figure.savefig"
+    monkeypatch.setattr(writer, full)
+    with pytest.raises(OSError, match="No space left") as caught:
+        if name.endswith("gif"):
+            animate_texture(precession(), tmp_path / name)
+        else:
+            plot_run(precession(), tmp_path)
+    assert caught.value.errno == 28 and caught.value.filename == str(tmp_path / name)
+    assert not (tmp_path / name).exists()

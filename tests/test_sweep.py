@@ -11,6 +11,7 @@ import pytest
 import xarray
 
 from llgnegf.config import ConfigError, RunConfig
+from llgnegf.store import StorageError
 from llgnegf.sweep import points, run_sweep
 
 TEXT = """
@@ -145,6 +146,7 @@ WRONG = [
         '"textur.angle"',
         "sweep.parameters.textur.angle: no table textur, nearest known name is 'texture'",
     ),
+    ({}, '"texture.angle"', '"tex\\nture.angle"', "sweep.parameters.'tex\\nture.angle': no table 'tex\\nture'"),
     ({}, '"texture.angle"', '"angle"', "sweep.parameters.angle: 'angle'; allowed: a path such as"),
     ({}, '"texture.angle"', '"texture.angel"', "sweep: texture.angel: unknown key, nearest known name is 'angle'"),
     ({}, "[0.2, 0.5, 1.0]", '[0.2, "wide", 1.0]', "sweep: texture.angle: 'wide'; allowed: a finite number, in rad"),
@@ -158,6 +160,23 @@ def test_wrong_sweeps_are_one_line(options: dict[str, str], old: str, new: str, 
     with pytest.raises(ConfigError) as error:
         points(config)
     assert len(error.value.lines) == 1 and error.value.lines[0].startswith(line), error.value.lines
+
+
+def test_a_full_disk_at_the_end_names_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(dataset: Any, path: Path, **options: Any) -> None:
+        Path(path).write_bytes(b"half")
+        raise OSError(28, "No space\nleft")
+
+    config = RunConfig.loads(TEXT.format(mode="list").replace("[0.2, 0.5, 1.0]", "[0.2, 1.0]"))
+    run_sweep(config, tmp_path, Inline())
+    (tmp_path / "sweep.nc").unlink()
+    cause = r"sweep.nc: cannot write: No space left .*28"
+    with monkeypatch.context() as patch:
+        patch.setattr(xarray.Dataset, "to_netcdf", full)
+        with pytest.raises(StorageError, match=cause):
+            run_sweep(config, tmp_path, Inline())
+    assert not list(tmp_path.glob("sweep.nc*"))
+    assert run_sweep(config, tmp_path, Inline()).sizes["run"] == 2
 
 
 def test_workers_beside_an_executor_are_refused(tmp_path: Path) -> None:

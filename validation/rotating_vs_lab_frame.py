@@ -73,7 +73,7 @@ def one_coupling(report: Report, j_sd: float, period: float = PERIOD) -> dict[st
 @styled
 def figure(series: dict[float, dict[str, np.ndarray]]) -> None:
     """Torque components of each site against time, one panel for each J_sd and component."""
-    fig = new_figure(5.2)
+    fig = new_figure(5.2, width=max(7.0, 3.3 * len(series)))
     panels = fig.subplots(2, len(series), squeeze=False, sharex="col")
     for column, (j_sd, s) in enumerate(series.items()):
         for k, part in enumerate(("field-like", "damping-like")):

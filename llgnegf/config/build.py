@@ -319,7 +319,7 @@ class Builder:
             self.refuse("motion", "given with run.electrons = 'adiabatic'", "[magnet], whose moments are free to answer")
         if motion is None or self._has("motion") or (system is None and self._has("electrons")):
             return
-        from llgnegf.slow.simulation import check_slow_run  # loads the compiler
+        from llgnegf.slow.simulation import _check as check_slow_run  # loads the compiler
 
         before, places = len(self.lines), {line.split(": ")[0] for line in self.lines}
         self.attempt("run", lambda: check_slow_run(system, motion, {"copies": 1, **options}))

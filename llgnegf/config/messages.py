@@ -28,8 +28,8 @@ def path_of(location: Iterable[str | int]) -> Path:
 
 
 def dotted(path: Iterable[str | int]) -> str:
-    """`lead.0.coupling`, as in the keys of a sweep."""
-    return ".".join(str(step) for step in path)
+    """`lead.0.coupling`, as in the keys of a sweep; a key with line breaks and the like is escaped."""
+    return ".".join(text if text.isprintable() else repr(text) for text in map(str, path))
 
 
 def shown(value: Any) -> str:
