@@ -227,10 +227,10 @@ def test_a_full_disk_names_the_file_and_leaves_no_half_picture(
 
     writer = "PIL.Image.Image.save" if name.endswith("gif") else "matplotlib.figure.Figure.savefig"
     monkeypatch.setattr(writer, full)
+    draw = (lambda: animate_texture(precession(), tmp_path / name)) if name.endswith("gif") else (
+        lambda: plot_run(precession(), tmp_path)
+    )
     with pytest.raises(OSError, match="No space left") as caught:
-        if name.endswith("gif"):
-            animate_texture(precession(), tmp_path / name)
-        else:
-            plot_run(precession(), tmp_path)
+        draw()
     assert caught.value.errno == 28 and caught.value.filename == str(tmp_path / name)
     assert not (tmp_path / name).exists()

@@ -129,19 +129,16 @@ def one_run(folder: RunFolder, moments: random.Random, ends: Counter[str], durat
 
 @styled
 def figure(histories: list[list[tuple[str, int]]]) -> None:
-    """Rows on disk after each kill, one column of kills after the other."""
+    """Rows on disk after each kill."""
     fig = new_figure(3.2)
     axes = fig.subplots()
-    kills = [(*entry, number) for number, history in enumerate(histories, start=1) for entry in history]
+    kills = [entry for history in histories for entry in history]
     names = {"outside": "killed from outside", "inside": "killed inside a change of the disk", "finished": "ended"}
     for k, (end, name) in enumerate(names.items()):
-        chosen = [(j, rows) for j, (how, rows, _) in enumerate(kills, start=1) if how == end]
+        chosen = [(j, rows) for j, (how, rows) in enumerate(kills, start=1) if how == end]
         if chosen:
             axes.plot(*zip(*chosen, strict=True), label=name, **points(k, linestyle="none"))
-    for j, ((_, _, number), (_, _, following)) in enumerate(zip(kills, kills[1:], strict=False), start=1):
-        if following != number:
-            axes.axvline(j + 0.5, color="0.8", linewidth=0.8)
-    axes.set(xlabel="process", ylabel="rows on disk at its end", title="grey lines: a run is complete, the next begins")
+    axes.set(xlabel="process", ylabel="rows on disk at its end", title=f"{len(histories)} runs in turn")
     axes.set_ylim(-5, 160)
     axes.legend(loc="upper center", ncols=3)
     whole_numbers(axes)

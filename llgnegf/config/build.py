@@ -316,7 +316,7 @@ class Builder:
     def _check_slow(self, system: OpenSystem | None, motion: Any, options: Mapping[str, Any]) -> None:
         """What runs of slow moments demand beside the rules of all runs: static leads, a magnet, a seed for noise."""
         if self._has("motion") and not self._has("magnet"):
-            self.refuse("motion", "given with run.electrons = 'adiabatic'", "[magnet], whose moments are free to answer")
+            self.refuse("motion", "given with run.electrons = 'adiabatic'", "[magnet], whose moments answer")
         if motion is None or self._has("motion") or (system is None and self._has("electrons")):
             return
         from llgnegf.slow.simulation import _check as check_slow_run  # loads the compiler
