@@ -1,6 +1,7 @@
 """Run the validation scripts and write REPORT.md: `python -m validation [NAME ...] [--list] [--output DIR]`.
 
-Each script runs in a process of its own, two at a time; those that measure seconds run alone, at the end.
+Each script runs in a process of its own, two at a time; those that measure seconds run alone, at the end. The speed
+comparisons `integrators` and `benchmark` run when they are named.
 Exit code 0 if every claim holds, 1 if one fails or a script crashes, 2 for a name that does not exist.
 """
 
@@ -18,7 +19,7 @@ from validation._scripts import HERE, SCRIPTS, Outcome, Script, run
 
 def options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m validation", description=__doc__.splitlines()[0])
-    parser.add_argument("names", nargs="*", metavar="NAME", help="scripts to run (default: all)")
+    parser.add_argument("names", nargs="*", metavar="NAME", help="scripts to run (default: all but the speed comparisons)")
     parser.add_argument("--list", action="store_true", help="list the scripts and end")
     parser.add_argument("--output", type=Path, default=HERE / "output", help="folder of REPORT.md and the figures")
     parser.add_argument("--processes", type=int, default=2, help="scripts at a time (default: 2)")
@@ -55,7 +56,8 @@ def run_all(scripts: list[Script], output: Path, processes: int) -> list[Outcome
 
 def main() -> int:
     chosen = options()
-    scripts = [s for s in SCRIPTS if not chosen.names or s.name in chosen.names]
+    everything = not chosen.names
+    scripts = [s for s in SCRIPTS if s.name in chosen.names or (everything and (chosen.list or not s.by_name))]
     if chosen.list:
         print("\n".join(f"{s.name:24} {s.claim}" for s in scripts))
         return 0

@@ -32,12 +32,14 @@ class Script:
         claim: What it shows, for lists.
         arguments: Command line.
         alone: It measures seconds: nothing else runs meanwhile.
+        by_name: Runs only when it is named: it compares speed with goals that depend on the machine.
     """
 
     name: str
     claim: str
     arguments: tuple[str, ...] = ()
     alone: bool = False
+    by_name: bool = False
 
 
 SCRIPTS = (
@@ -56,9 +58,9 @@ SCRIPTS = (
     Script("sum_rules", "angular momentum of the parts, and the spectral identity"),
     Script("semicircle_table", "error bounds of the lead poles, certified again", ("--check",)),
     Script("slow_textures", "friction and geometric tensors against the full propagator", alone=True),
-    Script("integrators", "the default integrator against five others", alone=True),
+    Script("integrators", "the default integrator against five others", alone=True, by_name=True),
     Script("oracle_timing", "seconds of the rotating frame", alone=True),
-    Script("benchmark", "seconds and memory of the propagator", ("--quick",), alone=True),
+    Script("benchmark", "seconds and memory of the propagator", ("--quick",), alone=True, by_name=True),
 )  # fmt: skip
 """Long ones first, those that measure seconds last."""
 
@@ -127,7 +129,7 @@ def run(script: Script, output: Path) -> Outcome:
 def _start(script: Script, record: Path, output: Path, stream: int) -> subprocess.Popen[bytes]:
     environment = os.environ | dict.fromkeys(THREADS, "1")
     # HERE: some scripts can be started by their path too and import `_report` without the package.
-    paths = [str(HERE.parent), str(HERE), os.environ.get("PYTHONPATH", "")]
+    paths = [str(HERE.parent), os.environ.get("PYTHONPATH", "")]
     environment |= {
         RECORD: str(record), "LLGNEGF_VALIDATION_OUTPUT": str(output.resolve()), "MPLBACKEND": "Agg",
         "PYTHONPATH": os.pathsep.join(p for p in paths if p),

@@ -25,7 +25,7 @@ from time import perf_counter, process_time
 from typing import Any
 
 import numpy as np
-from _report import OUTPUT, Report, run_as_script
+from validation._report import OUTPUT, Report, run_as_script
 
 import llgnegf as ln
 from llgnegf.dynamics.coupled import CoupledEquation

@@ -20,7 +20,7 @@ from time import process_time
 
 import numpy as np
 import scipy.linalg
-from _report import Report, run_as_script
+from validation._report import Report, run_as_script
 from scipy.integrate import RK45
 
 import llgnegf as ln
