@@ -187,7 +187,10 @@ def _complete(folder: RunFolder, config: RunConfig, quiet: bool, report: bool = 
     from llgnegf.store import run_in_folder
 
     if folder.finished:
-        _say(quiet, f"{folder.path}: is finished already; nothing to do", f"next: llgnegf show {folder.path}")
+        if report and not (folder.path / "plots").exists():  # killed between the last row and the plots
+            _say(quiet, *summary_lines(folder, config, draw_plots(folder).written))
+        else:
+            _say(quiet, f"{folder.path}: is finished already; nothing to do", f"next: llgnegf show {folder.path}")
         return EXIT_OK
     simulation = config.simulation()
     with _progress_bar(float(simulation.times[-1]), quiet) as progress:

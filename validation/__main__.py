@@ -19,7 +19,7 @@ from validation._scripts import HERE, SCRIPTS, Outcome, Script, run
 
 def options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m validation", description=__doc__.splitlines()[0])
-    parser.add_argument("names", nargs="*", metavar="NAME", help="scripts to run (default: all but the speed comparisons)")
+    parser.add_argument("names", nargs="*", metavar="NAME", help="scripts to run (default: all claims)")
     parser.add_argument("--list", action="store_true", help="list the scripts and end")
     parser.add_argument("--output", type=Path, default=HERE / "output", help="folder of REPORT.md and the figures")
     parser.add_argument("--processes", type=int, default=2, help="scripts at a time (default: 2)")

@@ -25,7 +25,6 @@ from time import perf_counter, process_time
 from typing import Any
 
 import numpy as np
-from validation._report import OUTPUT, Report, run_as_script
 
 import llgnegf as ln
 from llgnegf.dynamics.coupled import CoupledEquation
@@ -34,6 +33,7 @@ from llgnegf.magnetism.motion import Precession
 from llgnegf.poles.channels import expand
 from llgnegf.simulation import Simulation, _initial_state
 from llgnegf.units import HBAR
+from validation._report import OUTPUT, Report, run_as_script
 
 SITES, COUPLINGS = (1, 7, 21, 101, 301), (0.1, 1.0, 20.0)
 RTOL = 1e-6

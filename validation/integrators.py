@@ -20,7 +20,6 @@ from time import process_time
 
 import numpy as np
 import scipy.linalg
-from validation._report import Report, run_as_script
 from scipy.integrate import RK45
 
 import llgnegf as ln
@@ -32,6 +31,7 @@ from llgnegf.magnetism.motion import Precession
 from llgnegf.poles.channels import expand
 from llgnegf.simulation import _initial_state, _sections
 from llgnegf.units import HBAR
+from validation._report import Report, run_as_script
 
 DP5_A = np.zeros((7, 7))
 DP5_A[:6, :5], DP5_A[6, :6] = RK45.A, RK45.B
