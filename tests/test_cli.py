@@ -176,6 +176,9 @@ def test_a_folder_is_used_again_for_the_same_input_only(
     source = tmp_path / "moment.toml"
     source.write_text(CLASSICAL.format(t_end=2.0))
     assert called(capsys, "run", source, "-q") == (0, [], [])
+    code, out, _ = called(capsys, "run", source)  # finished, but without plots, as after a kill while they are drawn
+    assert code == 0 and not any("nothing to do" in line for line in out)
+    (tmp_path / "runs" / "moment" / "plots").mkdir()
     code, out, _ = called(capsys, "run", source)
     assert code == 0 and out[0].endswith("is finished already; nothing to do")
     source.write_text(CLASSICAL.format(t_end=1.0))  # would end before the checkpoint of the run that is there
