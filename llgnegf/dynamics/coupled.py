@@ -88,7 +88,7 @@ class ClassicalEquation:
 
     def __init__(self, magnet: Magnet) -> None:
         self.magnet = magnet
-        self.layout = Layout(0, 0, 0, magnet.n_sites, 0)
+        self.layout = Layout(0, (), 0, magnet.n_sites, 0)
         self._llg = _Moments(magnet)
         self._torque = np.zeros((magnet.n_sites, 3))
         self.evaluations = 0

@@ -46,7 +46,7 @@ def csr_planes(matrix: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndar
 class ElectronArrays:
     """The constants of the electronic equation in the form that the compiled kernel takes."""
 
-    def __init__(self, poles: PoleSystem) -> None:
+    def __init__(self, poles: PoleSystem, n_moments: int = 0) -> None:
         system = poles.system
         channels = poles.channels
         self.n = 2 * system.n_sites
@@ -60,7 +60,6 @@ class ElectronArrays:
         offset = np.cumsum([0] + [c.energies.size for c in channels])
         self.chi, self.kappa, self.s, self.offset = chi, kappa, s, offset
         self.mode_channel = np.repeat(np.arange(len(channels)), np.diff(offset))
-        modes = (offset, *_planes(chi), *_planes(kappa), s)
         mu = system.chemical_potentials() - system.voltages()
         z, c, f, first = [], [], [], [0]
         for channel in channels:
@@ -72,13 +71,21 @@ class ElectronArrays:
             first.append(first[-1] + zq.size)
         self.z, self.c, self.first = _joined(z), _joined(c), np.array(first)
         self.vector_channel = np.repeat(np.arange(len(channels)), np.diff(self.first))
-        fermi = (self.first, *_planes(self.z), *_planes(self.c))
         self.d = (b * _joined(f) / s).conj()
         self.wide = np.array([channel.wide_band for channel in channels], dtype=float)
         self.lead = np.array([channel.lead for channel in channels], dtype=np.int64)
+        levels = np.concatenate([[*_planes(chi), *_planes(kappa), s, *_planes(self.d)], self._vector_levels()], axis=1)
+        bounds = (offset, chi.size + self.first)
+        self.layout = Layout(self.n, tuple(np.diff(offset).tolist()), self.z.size, n_moments, self.n_leads)
         self.integers, self.numbers = pack_constants(
-            ham, vectors, modes, fermi, self.wide, _planes(self.d), self.lead
-        )
+            ham, vectors, bounds, levels, self.wide, self.lead, system.electrons.j_sd, self.layout.n_complex,
+            self.n_leads,
+        )  # fmt: skip
+
+    def _vector_levels(self) -> np.ndarray:
+        """The Fermi vectors as levels of the kernel: energy z, kappa = 0, s = 1, source c, (7, K)."""
+        zero, one = np.zeros(self.z.size), np.ones(self.z.size)
+        return np.array([*_planes(self.z), zero, zero, one, *_planes(self.c)])
 
 
 class Equation:
@@ -95,12 +102,12 @@ class Equation:
         self.poles = poles
         self.system = poles.system
         self.motion = motion
-        self.arrays = ElectronArrays(poles)
-        a = self.arrays
-        self.layout = Layout(a.n, a.chi.size, a.z.size, n_moments, a.n_leads)
-        self._n_complex, self._outflow_start = self.layout.n_complex, self.layout.size - 5 * a.n_leads
-        self._scratch = np.zeros(a.chi.size + a.z.size + 4 * a.lead.size * self.layout.columns)
-        self._minus_j = -np.asarray(self.system.electrons.j_sd, dtype=float)[:, None]
+        self.arrays = a = ElectronArrays(poles, n_moments)
+        self.layout = a.layout
+        self._scratch = np.zeros(
+            3 * (a.chi.size + a.z.size) + 4 * a.lead.size * self.layout.columns + 3 * self.system.n_sites
+        )
+        self._moments = np.zeros((self.system.n_sites, 3))
         self._time_dependent = any(callable(lead.voltage) for lead in self.system.leads)
         self._voltage = self.system.voltages(0.0)[a.lead]
         self.evaluations = 0
@@ -122,12 +129,10 @@ class Equation:
         """The electronic part of the derivative, and the outflow into the leads."""
         self.evaluations += 1
         a = self.arrays
-        size, end = self._n_complex, self._outflow_start
+        self._moments[:] = moments  # one type of array for the compiled function, whatever the motion hands over
         electronic_rhs(
-            a.integers, a.numbers, self._minus_j * moments, self.channel_voltages(tau), self._scratch,
-            state[:size], state[size : 2 * size], derivative[:size], derivative[size : 2 * size],
-            derivative[end:].reshape(a.n_leads, 5),
-        )  # fmt: skip
+            a.integers, a.numbers, self._moments, self.channel_voltages(tau), self._scratch, state, derivative
+        )
 
     def fastest_rate(self) -> float:
         """Bound on |rate| of everything in the state, in eV: what an explicit step must follow.
@@ -146,8 +151,8 @@ class Equation:
         for plane in layout.electrons(rates):
             device = plane[: a.n * layout.columns].reshape(a.n, layout.columns)
             device[:, a.n + a.chi.size :] = -a.z.imag
-            modes = plane[layout.n_complex - a.chi.size * a.z.size :].reshape(a.chi.size, a.z.size)
-            modes[:] = -a.z.imag
+            for (_, here), count in zip(layout.blocks, layout.modes, strict=True):
+                plane[here] = np.repeat(-a.z.imag, count)
         return rates
 
     def lead_operators(self, state: np.ndarray) -> np.ndarray:

@@ -3,10 +3,13 @@
 Called by `equation` only; `layout` says what B, W and Y are, `equation` derives what is computed here. Cost
 O(nnz(H) (n + M + K) + M^2 + M K); nothing is allocated.
 
-How it is written for speed: real and imaginary parts in separate planes; innermost loops run over whole contiguous
-slices from 0 to their length, with one output each and at most eight inputs, because that is what the compiler turns
-into vector instructions (it must prove at run time that arrays do not overlap, and gives up at more pairs than that).
-A factor -i in front of a product goes into the coefficients: -i (a + i b) = b - i a.
+The M coupling modes and the K Fermi vectors are handled as one list of levels, modes first: a Fermi vector is a level
+of energy z with kappa = 0 (nothing flows into it) and s = 1.
+
+How it is written for speed: real and imaginary parts in separate planes; innermost loops run from 0 over whole
+contiguous slices, because that is what the compiler turns into vector instructions. An index that might be negative
+(a sum of two variables) keeps it from doing so, and a call with many arrays costs a quarter of a microsecond for each,
+hence slices and few calls. A factor -i goes into the coefficients: -i (a + i b) = b - i a.
 """
 
 from __future__ import annotations
@@ -19,64 +22,50 @@ ARITHMETIC = {"reassoc", "contract"}
 
 
 @nb.njit(cache=True, fastmath=ARITHMETIC)
-def _axpy(ar: float, ai: float, xr: np.ndarray, xi: np.ndarray, yr: np.ndarray, yi: np.ndarray) -> None:
-    """y += a x for split complex rows."""
-    for c in range(xr.size):
-        yr[c] += ar * xr[c] - ai * xi[c]
-    for c in range(xr.size):
-        yi[c] += ar * xi[c] + ai * xr[c]
+def _axpy(ar, ai, xr, xi, dr, di):  # type: ignore[no-untyped-def]
+    """d += a x for split complex rows."""
+    for c in range(dr.size):
+        x_r, x_i = xr[c], xi[c]
+        dr[c] += ar * x_r - ai * x_i
+        di[c] += ar * x_i + ai * x_r
 
 
 @nb.njit(cache=True, fastmath=ARITHMETIC)
-def _scale_add(s: float, x: np.ndarray, y: np.ndarray) -> None:
-    """y += s x for real rows."""
-    for c in range(x.size):
-        y[c] += s * x[c]
+def _axpy_pair(ar, ai, xr, xi, br, bi, yr, yi, dr, di):  # type: ignore[no-untyped-def]
+    """d += a x + b y for split complex rows: one pass over d for two products."""
+    for c in range(dr.size):
+        x_r, x_i, y_r, y_i = xr[c], xi[c], yr[c], yi[c]
+        dr[c] += ar * x_r - ai * x_i + br * y_r - bi * y_i
+        di[c] += ar * x_i + ai * x_r + br * y_i + bi * y_r
 
 
 @nb.njit(cache=True, fastmath=ARITHMETIC)
-def _dot(x: np.ndarray, y: np.ndarray) -> float:
+def _spin_and_hops(z, x, y, h, k, own, other, p, q, d):  # type: ignore[no-untyped-def]
+    """d = -i [z own + (x - i y) other + h p + k q] for pairs of split rows and real numbers h, k: one pass for most."""
+    own_r, own_i, other_r, other_i, dr, di = own[0], own[1], other[0], other[1], d[0], d[1]
+    pr, pi, qr, qi = p[0], p[1], q[0], q[1]
+    for c in range(dr.size):
+        a_r, a_i, b_r, b_i, p_r, p_i, q_r, q_i = own_r[c], own_i[c], other_r[c], other_i[c], pr[c], pi[c], qr[c], qi[c]
+        dr[c] = z * a_i + x * b_i - y * b_r + h * p_i + k * q_i
+        di[c] = -z * a_r - x * b_r - y * b_i - h * p_r - k * q_r
+
+
+@nb.njit(cache=True, fastmath=ARITHMETIC)
+def _right_action(er, ei, kr, ki, gr, gi, xr, xi, dr, di):  # type: ignore[no-untyped-def]
+    """d += i [e^* x + (k g)^*] for split complex rows."""
+    for j in range(xr.size):
+        x_r, x_i, k_r, k_i, g_r, g_i = xr[j], xi[j], kr[j], ki[j], gr[j], gi[j]
+        dr[j] += ei[j] * x_r - er[j] * x_i + k_i * g_r + k_r * g_i
+        di[j] += er[j] * x_r + ei[j] * x_i + k_r * g_r - k_i * g_i
+
+
+@nb.njit(cache=True, fastmath=ARITHMETIC)
+def _dot(x, y):  # type: ignore[no-untyped-def]
     """sum x y."""
     total = 0.0
     for c in range(x.size):
         total += x[c] * y[c]
     return total
-
-
-@nb.njit(cache=True, fastmath=ARITHMETIC)
-def _sum(x: np.ndarray) -> float:
-    """sum x."""
-    total = 0.0
-    for c in range(x.size):
-        total += x[c]
-    return total
-
-
-@nb.njit(cache=True, fastmath=ARITHMETIC)
-def _row(er, ei, cr, ci, xr, xi, gr, gi, ar, ai, dr, di):  # type: ignore[no-untyped-def]
-    """d = -i [(e - c^*) x + g a] for split complex rows c, x, a and numbers e, g."""
-    for j in range(xr.size):
-        dr[j] = (er - cr[j]) * xi[j] + (ei + ci[j]) * xr[j] + gr * ai[j] + gi * ar[j]
-    for j in range(xr.size):
-        di[j] = (ei + ci[j]) * xi[j] - (er - cr[j]) * xr[j] - gr * ar[j] + gi * ai[j]
-
-
-@nb.njit(cache=True, fastmath=ARITHMETIC)
-def _damp_right(cr: np.ndarray, ci: np.ndarray, xr: np.ndarray, xi: np.ndarray, dr: np.ndarray, di: np.ndarray) -> None:
-    """d += i c^* x."""
-    for j in range(xr.size):
-        dr[j] += ci[j] * xr[j] - cr[j] * xi[j]
-    for j in range(xr.size):
-        di[j] += cr[j] * xr[j] + ci[j] * xi[j]
-
-
-@nb.njit(cache=True, fastmath=ARITHMETIC)
-def _conjugate_add(gr: float, gi: float, kr: np.ndarray, ki: np.ndarray, dr: np.ndarray, di: np.ndarray) -> None:
-    """d += i k^* g, g a number."""
-    for j in range(kr.size):
-        dr[j] += ki[j] * gr - kr[j] * gi
-    for j in range(kr.size):
-        di[j] += kr[j] * gr + ki[j] * gi
 
 
 @nb.njit(cache=True, fastmath=ARITHMETIC)
@@ -91,73 +80,24 @@ def _project(vectors, br, bi, ar, ai):  # type: ignore[no-untyped-def]
 
 
 @nb.njit(cache=True, fastmath=ARITHMETIC)
-def _mode_rows(modes, shifted, n, ar, ai, wr, wi, tr, ti, dwr, dwi):  # type: ignore[no-untyped-def]
-    """dW, and what W adds to T_q on the mode columns; `shifted` is Re chi + V of every mode.
-
-    dW_ij = -i [(chi_i - chi_j^*) W_ij + kappa_i a_q(i),j - kappa_j^* a_q(j),i^*],    T_q,j += sum_{y in q} s_y W_yj
-    """
-    offset, _, chii, kr, ki, s = modes
-    row = 0
-    for q in range(offset.size - 1):
-        for i in range(offset[q], offset[q + 1]):
-            w_r, w_i = wr[row : row + i + 1], wi[row : row + i + 1]
-            d_r, d_i = dwr[row : row + i + 1], dwi[row : row + i + 1]
-            a_r, a_i = ar[q, n : n + i + 1], ai[q, n : n + i + 1]
-            _row(shifted[i], chii[i], shifted[: i + 1], chii[: i + 1], w_r, w_i, kr[i], ki[i], a_r, a_i, d_r, d_i)
-            _scale_add(s[i], w_r, tr[q, n : n + i + 1])
-            _scale_add(s[i], w_i, ti[q, n : n + i + 1])
-            for p in range(q + 1):
-                first, last = offset[p], min(offset[p + 1], i + 1)
-                here = slice(first, last)
-                _conjugate_add(ar[p, n + i], -ai[p, n + i], kr[here], ki[here], d_r[here], d_i[here])
-                below = slice(first, min(last, i))
-                tr[p, n + i] += _dot(s[below], w_r[below])
-                ti[p, n + i] -= _dot(s[below], w_i[below])
-            row += i + 1
-
-
-@nb.njit(cache=True, fastmath=ARITHMETIC)
-def _vector_rows(modes, fermi, shifted, levels, n, ar, ai, yr, yi, tr, ti, dyr, dyi):  # type: ignore[no-untyped-def]
-    """dY, and what Y adds to T_q: on the vector columns the left action of h, on the mode columns S_q^*.
-
-    dY_yk = -i [kappa_y a_q(y),k + (chi_y - z_k^*) Y_yk]
-    T_q,k += sum_{y in q} s_y Y_yk,   T_q,j += sum_{k in q} Y_jk^*;   `levels` is Re z + V of every vector
-    """
-    offset, _, chii, kr, ki, s = modes
-    first, _, zi, _, _ = fermi
-    column = n + chii.size
-    for q in range(offset.size - 1):
-        for y in range(offset[q], offset[q + 1]):
-            a_r, a_i = ar[q, column:], ai[q, column:]
-            _row(shifted[y], chii[y], levels, zi, yr[y], yi[y], kr[y], ki[y], a_r, a_i, dyr[y], dyi[y])
-            _scale_add(s[y], yr[y], tr[q, column:])
-            _scale_add(s[y], yi[y], ti[q, column:])
-            for p in range(first.size - 1):
-                own = slice(first[p], first[p + 1])
-                tr[p, n + y] += _sum(yr[y, own])
-                ti[p, n + y] -= _sum(yi[y, own])
-
-
-@nb.njit(cache=True, fastmath=ARITHMETIC)
-def _sources(vectors, modes, fermi, wide, source, n, br, bi, ar, ai, tr, ti):  # type: ignore[no-untyped-def]
+def _sources(vectors, bounds, levels, wide, n, br, bi, ar, ai, tr, ti):  # type: ignore[no-untyped-def]
     """Starts T_q: P_q^* on the density-matrix columns, the inhomogeneous terms D and c_k, wide-band self-energies."""
     indptr, index, ur, ui = vectors
-    offset, _, _, _, _, s = modes
-    first, _, _, cr, ci = fermi
-    dr, di = source
-    column = n + s.size
+    offset, first = bounds
+    s, dr, di = levels[4], levels[5], levels[6]
     for q in range(indptr.size - 1):
         tr[q, :] = 0.0
         ti[q, :] = 0.0
         y, k = slice(offset[q], offset[q + 1]), slice(first[q], first[q + 1])
-        on_y, on_k = slice(n + offset[q], n + offset[q + 1]), slice(column + first[q], column + first[q + 1])
+        on_y, on_k = slice(n + offset[q], n + offset[q + 1]), slice(n + first[q], n + first[q + 1])
+        s_y, s_k = s[y], s[k]
         for r in range(n):
-            tr[q, r] += _dot(s[y], br[r, on_y]) + _sum(br[r, on_k])
-            ti[q, r] -= _dot(s[y], bi[r, on_y]) + _sum(bi[r, on_k])
+            tr[q, r] += _dot(s_y, br[r, on_y]) + _dot(s_k, br[r, on_k])
+            ti[q, r] -= _dot(s_y, bi[r, on_y]) + _dot(s_k, bi[r, on_k])
         tr[q, on_y] += dr[y]
         ti[q, on_y] += di[y]
-        tr[q, on_k] += cr[k]
-        ti[q, on_k] += ci[k]
+        tr[q, on_k] += dr[k]
+        ti[q, on_k] += di[k]
         if wide[q] != 0.0:
             _axpy(0.0, -0.5 * wide[q], ar[q], ai[q], tr[q], ti[q])
             for p in range(indptr[q], indptr[q + 1]):
@@ -166,40 +106,125 @@ def _sources(vectors, modes, fermi, wide, source, n, br, bi, ar, ai, tr, ti):  #
 
 
 @nb.njit(cache=True, fastmath=ARITHMETIC)
-def _device_rows(ham, sd, vectors, modes, fermi, shifted, levels, n, br, bi, ar, ai, tr, ti, dbr, dbi):  # type: ignore[no-untyped-def]
-    """dB: left action -i (H B + sum_q u_q T_q) on all columns, right action on the mode and vector columns."""
+def _block(first, p, own, columns, left, right, a, g, x, d, t, u):  # type: ignore[no-untyped-def]
+    """d = -i [(e_i - e_j^*) x_ij + k_i a_q(i),j - (k_j g_i)^*], and what x adds to T.
+
+        t_q,j += sum_{i in q} s_i x_ij,    u_i += sum_j s_j x_ij^*
+
+    Args:
+        first: Bounds of the channels q among the rows' levels.
+        p, own: The first channel of the rows; the channel whose rows leave u alone.
+        columns: Where the columns are in a and t.
+        left, right: (Re e, Im e, Re k, Im k, s) of the rows and of the columns.
+        a, t: (Q, columns), a pair (real, imag); g, u: on the rows, pairs.
+        x, d: Pairs of matrices; d is written, t and u are added to.
+    """
+    cr, ci, kr, ki, s = right
+    for q in range(p, first.size - 1):
+        rows = slice(first[q] - first[p], first[q + 1] - first[p])
+        er, ei, lr, li, weight = left[0][rows], left[1][rows], left[2][rows], left[3][rows], left[4][rows]
+        gr, gi, ur, ui = g[0][rows], g[1][rows], u[0][rows], u[1][rows]
+        ar, ai, tr, ti = a[0][q, columns], a[1][q, columns], t[0][q, columns], t[1][q, columns]
+        xr, xi, dr, di = x[0][rows], x[1][rows], d[0][rows], d[1][rows]
+        for i in range(xr.shape[0]):
+            e_r, e_i, l_r, l_i, g_r, g_i = er[i], ei[i], lr[i], li[i], gr[i], gi[i]
+            sum_r, sum_i = 0.0, 0.0
+            for j in range(xr.shape[1]):
+                x_r, x_i, gap, decay = xr[i, j], xi[i, j], e_r - cr[j], e_i + ci[j]
+                sum_r += s[j] * x_r
+                sum_i += s[j] * x_i
+                dr[i, j] = gap * x_i + decay * x_r + l_r * ai[j] + l_i * ar[j] + ki[j] * g_r + kr[j] * g_i
+                di[i, j] = decay * x_i - gap * x_r - l_r * ar[j] + l_i * ai[j] + kr[j] * g_r - ki[j] * g_i
+            w = weight[i]
+            for j in range(xr.shape[1]):
+                tr[j] += w * xr[i, j]
+                ti[j] += w * xi[i, j]
+            if q != own:
+                ur[i] += sum_r
+                ui[i] -= sum_i
+
+
+@nb.njit(cache=True, fastmath=ARITHMETIC)
+def _matrices(real, imag, first, rows, columns):  # type: ignore[no-untyped-def]
+    """A block of a packed plane as two matrices."""
+    last = first + rows * columns
+    return real[first:last].reshape(rows, columns), imag[first:last].reshape(rows, columns)
+
+
+@nb.njit(cache=True, fastmath=ARITHMETIC)
+def _level_blocks(bounds, levels, energy, n, a, real, imag, t, d_real, d_imag):  # type: ignore[no-untyped-def]
+    """dW and dY, and what W and Y add to T on the mode and vector columns.
+
+        dW_ij = -i [(chi_i - chi_j^*) W_ij + kappa_i a_q(i),j - kappa_j^* a_q(j),i^*],  T_q,j += sum_{y in q} s_y W_yj
+        dY_yk = -i [(chi_y - z_k^*) Y_yk + kappa_y a_q(y),k],      T_q,k += sum_{y in q} s_y Y_yk
+                                                                   T_q,j += sum_{k in q} Y_jk^*
+
+    Y^dag obeys the equation of W, its rows being the levels k. `energy` is Re chi + V and Re z + V.
+    """
+    offset, first = bounds
+    m, here = offset[-1], 0
+    count = energy.size - m
+    for p in range(offset.size - 1):
+        own, on = slice(offset[p], offset[p + 1]), slice(n + offset[p], n + offset[p + 1])
+        width, height = offset[p + 1] - offset[p], m - offset[p]
+        right = (energy[own], levels[1, own], levels[2, own], levels[3, own], levels[4, own])
+        rows, on_rows = slice(offset[p], m), slice(n + offset[p], n + m)
+        left = (energy[rows], levels[1, rows], levels[2, rows], levels[3, rows], levels[4, rows])
+        _block(
+            offset, p, p, on, left, right, a, (a[0][p, on_rows], a[1][p, on_rows]),
+            _matrices(real, imag, here, height, width), _matrices(d_real, d_imag, here, height, width),
+            t, (t[0][p, on_rows], t[1][p, on_rows]),
+        )  # fmt: skip
+        here += height * width
+        rows, on_rows = slice(m, m + count), slice(n + m, n + m + count)
+        left = (energy[rows], levels[1, rows], levels[2, rows], levels[3, rows], levels[4, rows])
+        _block(
+            first, 0, -1, on, left, right, a, (a[0][p, on_rows], a[1][p, on_rows]),
+            _matrices(real, imag, here, count, width), _matrices(d_real, d_imag, here, count, width),
+            t, (t[0][p, on_rows], t[1][p, on_rows]),
+        )  # fmt: skip
+        here += count * width
+
+
+@nb.njit(cache=True, fastmath=ARITHMETIC)
+def _device_rows(ham, sd, vectors, bounds, levels, energy, flow, n, br, bi, ar, ai, tr, ti, dbr, dbi):  # type: ignore[no-untyped-def]
+    """dB: left action -i (H B + sum_q u_q T_q) on all columns, right action on the levels' columns."""
     hptr, hcol, hr, hi = ham
     indptr, index, ur, ui = vectors
-    offset, _, chii, kr, ki, _ = modes
-    _, _, zi, _, _ = fermi
-    m, columns = n + chii.size, br.shape[1]
-    dbr[:] = 0.0
-    dbi[:] = 0.0
+    offset, _ = bounds
+    gr, gi = flow[0], flow[1]
     for r in range(n):
-        for p in range(hptr[r], hptr[r + 1]):
-            _axpy(hi[p], -hr[p], br[hcol[p]], bi[hcol[p]], dbr[r], dbi[r])
+        for q in range(offset.size - 1):  # (rho u_q)_r = (u_q^dag rho)_r^*
+            gr[offset[q] : offset[q + 1]] = ar[q, r]
+            gi[offset[q] : offset[q + 1]] = ai[q, r]
+        start, last = hptr[r], hptr[r + 1]
+        two = last - start >= 2 and hi[start] == 0.0 and hi[start + 1] == 0.0
+        j, k, h_j, h_k = (hcol[start], hcol[start + 1], hr[start], hr[start + 1]) if two else (r, r, 0.0, 0.0)
+        sign, other = (1.0, r + 1) if r % 2 == 0 else (-1.0, r - 1)
         x, y, z = sd[r // 2, 0], sd[r // 2, 1], sd[r // 2, 2]
-        if r % 2 == 0:  # -i (z B_up + (x - i y) B_down)
-            _axpy(0.0, -z, br[r], bi[r], dbr[r], dbi[r])
-            _axpy(-y, -x, br[r + 1], bi[r + 1], dbr[r], dbi[r])
-        else:  # -i ((x + i y) B_up - z B_down)
-            _axpy(y, -x, br[r - 1], bi[r - 1], dbr[r], dbi[r])
-            _axpy(0.0, z, br[r], bi[r], dbr[r], dbi[r])
+        _spin_and_hops(
+            sign * z, x, sign * y, h_j, h_k, (br[r], bi[r]), (br[other], bi[other]), (br[j], bi[j]), (br[k], bi[k]),
+            (dbr[r], dbi[r]),
+        )  # fmt: skip
+        if two:
+            start += 2
+        for p in range(start, last - 1, 2):
+            j, k = hcol[p], hcol[p + 1]
+            _axpy_pair(hi[p], -hr[p], br[j], bi[j], hi[p + 1], -hr[p + 1], br[k], bi[k], dbr[r], dbi[r])
+        if (last - start) % 2:
+            _axpy(hi[last - 1], -hr[last - 1], br[hcol[last - 1]], bi[hcol[last - 1]], dbr[r], dbi[r])
+        _right_action(
+            energy, levels[1], levels[2], levels[3], gr, gi, br[r, n:], bi[r, n:], dbr[r, n:], dbi[r, n:]
+        )
     for q in range(indptr.size - 1):
         for p in range(indptr[q], indptr[q + 1]):
             _axpy(ui[p], -ur[p], tr[q], ti[q], dbr[index[p]], dbi[index[p]])
-    for r in range(n):
-        _damp_right(shifted, chii, br[r, n:m], bi[r, n:m], dbr[r, n:m], dbi[r, n:m])
-        _damp_right(levels, zi, br[r, m:columns], bi[r, m:columns], dbr[r, m:columns], dbi[r, m:columns])
-        for q in range(offset.size - 1):  # (rho u_q)_r = (u_q^dag rho)_r^*
-            own, on = slice(offset[q], offset[q + 1]), slice(n + offset[q], n + offset[q + 1])
-            _conjugate_add(ar[q, r], -ai[q, r], kr[own], ki[own], dbr[r, on], dbi[r, on])
 
 
 @nb.njit(cache=True, fastmath=ARITHMETIC)
 def _commutator(n, dbr, dbi):  # type: ignore[no-untyped-def]
     """d rho = E + E^dag from E = -i (H rho + sum_q u_q P_q^dag), in place, Hermitian to the last bit."""
-    block = 32
+    block = 64
     for r0 in range(0, n, block):
         for c0 in range(0, r0 + 1, block):
             for r in range(r0, min(r0 + block, n)):
@@ -249,7 +274,7 @@ def _outflow(ham, sd, vectors, lead, n, tr, ti, out):  # type: ignore[no-untyped
             out[lead[q], 4] += 2 * (ur[p] * ei - ui[p] * er)
 
 
-def pack_constants(ham, vectors, modes, fermi, wide, source, lead):  # type: ignore[no-untyped-def]
+def pack_constants(ham, vectors, bounds, levels, wide, lead, j_sd, n_complex, n_leads):  # type: ignore[no-untyped-def]
     """All constants of the equation in one integer and one float array, as `electronic_rhs` takes them.
 
     A compiled function spends a quarter of a microsecond on every array that it is handed.
@@ -257,23 +282,25 @@ def pack_constants(ham, vectors, modes, fermi, wide, source, lead):  # type: ign
     Args:
         ham: (indptr, column, real, imag), H_0 in CSR.
         vectors: (indptr, index, real, imag), the channels' device vectors u_q.
-        modes: (offset (Q+1), Re chi, Im chi, Re kappa, Im kappa, s), sorted by channel.
-        fermi: (first (Q+1), Re z, Im z, Re c, Im c) of the Fermi vectors, sorted by channel.
+        bounds: (offset, first), (Q+1) each: each channel's modes and its Fermi vectors in the list of levels.
+        levels: (7, M + K): Re e, Im e, Re kappa, Im kappa, s, Re d, Im d; e = chi and d = (b_y f(chi_y)/s_y)^* for a
+            mode; e = z, kappa = 0, s = 1 and d = c_k for a Fermi vector.
         wide: (Q,) wide-band Gamma_q, 0 for the others.
-        source: (real, imag) of (b_y f(chi_y)/s_y)^*, (M,).
         lead: (Q,) the lead that each channel belongs to.
+        j_sd: (N,) in eV.
+        n_complex, n_leads: Size of a plane of the state, number of leads.
     """
-    integers = (ham[0], ham[1], vectors[0], vectors[1], modes[0], fermi[0], lead)
-    numbers = (*ham[2:], *vectors[2:], *modes[1:], *fermi[1:], *source, wide)
-    sizes = np.array([ham[0].size, ham[1].size, vectors[1].size, lead.size, modes[1].size, fermi[1].size])
-    return np.concatenate([sizes, *integers]).astype(np.int64), np.concatenate(numbers).astype(float)
+    sizes = [ham[0].size, ham[1].size, vectors[1].size, lead.size, levels.shape[1], n_complex, n_leads]
+    integers = np.concatenate([sizes, ham[0], ham[1], vectors[0], vectors[1], *bounds, lead])
+    numbers = np.concatenate([*ham[2:], *vectors[2:], levels.ravel(), wide, j_sd])
+    return integers.astype(np.int64), numbers.astype(float)
 
 
 @nb.njit(cache=True, fastmath=ARITHMETIC)
 def _unpack(integers, numbers):  # type: ignore[no-untyped-def]
     """What `pack_constants` was given, as views."""
-    rows, nnz, entries, channels, m, k = integers[0], integers[1], integers[2], integers[3], integers[4], integers[5]
-    i1 = 6 + rows
+    rows, nnz, entries, channels, count = integers[0], integers[1], integers[2], integers[3], integers[4]
+    i1 = 7 + rows
     i2 = i1 + nnz
     i3 = i2 + channels + 1
     i4 = i3 + entries
@@ -281,59 +308,50 @@ def _unpack(integers, numbers):  # type: ignore[no-untyped-def]
     i6 = i5 + channels + 1
     x1 = 2 * nnz
     x2 = x1 + 2 * entries
-    x3 = x2 + 5 * m
-    x4 = x3 + 4 * k
-    x5 = x4 + 2 * m
-    ham = (integers[6:i1], integers[i1:i2], numbers[:nnz], numbers[nnz:x1])
+    x3 = x2 + 7 * count
+    x4 = x3 + channels
+    ham = (integers[7:i1], integers[i1:i2], numbers[:nnz], numbers[nnz:x1])
     vectors = (integers[i2:i3], integers[i3:i4], numbers[x1 : x1 + entries], numbers[x1 + entries : x2])
-    modes = (
-        integers[i4:i5], numbers[x2 : x2 + m], numbers[x2 + m : x2 + 2 * m], numbers[x2 + 2 * m : x2 + 3 * m],
-        numbers[x2 + 3 * m : x2 + 4 * m], numbers[x2 + 4 * m : x3],
-    )  # fmt: skip
-    fermi = (
-        integers[i5:i6], numbers[x3 : x3 + k], numbers[x3 + k : x3 + 2 * k], numbers[x3 + 2 * k : x3 + 3 * k],
-        numbers[x3 + 3 * k : x4],
-    )  # fmt: skip
-    source = (numbers[x4 : x4 + m], numbers[x4 + m : x5])
-    return ham, vectors, modes, fermi, numbers[x5:], source, integers[i6:]
+    bounds = (integers[i4:i5], integers[i5:i6])
+    return ham, vectors, bounds, numbers[x2:x3].reshape(7, count), numbers[x3:x4], integers[i6:], numbers[x4:]
 
 
 @nb.njit(cache=True, fastmath=ARITHMETIC)
-def electronic_rhs(integers, numbers, sd, voltage, scratch, real, imag, d_real, d_imag, out):  # type: ignore[no-untyped-def]
-    """d(electrons)/d(t/hbar) into (d_real, d_imag) and the flow into the leads into `out` (n_leads, 5).
+def electronic_rhs(integers, numbers, moments, voltage, scratch, state, derivative):  # type: ignore[no-untyped-def]
+    """d(electrons)/d(t/hbar), and the flow into the leads, into `derivative`; the moments' part is left alone.
 
     Args:
         integers, numbers: The constants, from `pack_constants`.
-        sd: (N, 3), -J_i M_i.
+        moments: (N, 3).
         voltage: (Q,) V_q(t) in eV.
-        scratch: M + K + 4 Q (n + M + K) floats.
-        real, imag, d_real, d_imag: The electronic planes of state and derivative.
-        out: (n_leads, 5).
+        scratch: 3 (M + K) + 4 Q (n + M + K) + 3 N floats, zero at first.
+        state, derivative: Vectors in the order of `layout`.
     """
-    ham, vectors, modes, fermi, wide, source, lead = _unpack(integers, numbers)
-    n, m, k = 2 * sd.shape[0], modes[1].size, fermi[1].size
-    columns = n + m + k
-    device = n * columns
-    packed = device + m * (m + 1) // 2
+    ham, vectors, bounds, levels, wide, lead, j_sd = _unpack(integers, numbers)
+    n, count = 2 * moments.shape[0], levels.shape[1]
+    columns, device, n_complex, n_leads = n + count, n * (n + count), integers[5], integers[6]
+    real, imag = state[:n_complex], state[n_complex : 2 * n_complex]
+    d_real, d_imag = derivative[:n_complex], derivative[n_complex : 2 * n_complex]
     br, bi = real[:device].reshape(n, columns), imag[:device].reshape(n, columns)
     dbr, dbi = d_real[:device].reshape(n, columns), d_imag[:device].reshape(n, columns)
-    yr, yi = real[packed:].reshape(m, k), imag[packed:].reshape(m, k)
-    dyr, dyi = d_real[packed:].reshape(m, k), d_imag[packed:].reshape(m, k)
-    shifted, levels = scratch[:m], scratch[m : m + k]
-    work = scratch[m + k :].reshape(4, lead.size, columns)
+    out = derivative[derivative.size - 5 * n_leads :].reshape(n_leads, 5)
+    energy, flow = scratch[:count], scratch[count : 3 * count].reshape(2, count)
+    sd = scratch[3 * count : 3 * count + 3 * moments.shape[0]].reshape(moments.shape[0], 3)
+    work = scratch[3 * count + 3 * moments.shape[0] :].reshape(4, lead.size, columns)
     ar, ai, tr, ti = work[0], work[1], work[2], work[3]
-    for q in range(lead.size):
-        y, v = slice(modes[0][q], modes[0][q + 1]), slice(fermi[0][q], fermi[0][q + 1])
-        shifted[y] = modes[1][y] + voltage[q]
-        levels[v] = fermi[1][v] + voltage[q]
+    for i in range(moments.shape[0]):
+        for c in range(3):
+            sd[i, c] = -j_sd[i] * moments[i, c]
+    for bound in bounds:
+        for q in range(lead.size):
+            own = slice(bound[q], bound[q + 1])
+            energy[own] = levels[0, own] + voltage[q]
     _project(vectors, br, bi, ar, ai)
-    _sources(vectors, modes, fermi, wide, source, n, br, bi, ar, ai, tr, ti)
-    _mode_rows(
-        modes, shifted, n, ar, ai, real[device:packed], imag[device:packed], tr, ti,
-        d_real[device:packed], d_imag[device:packed],
-    )  # fmt: skip
-    _vector_rows(modes, fermi, shifted, levels, n, ar, ai, yr, yi, tr, ti, dyr, dyi)
-    _device_rows(ham, sd, vectors, modes, fermi, shifted, levels, n, br, bi, ar, ai, tr, ti, dbr, dbi)
+    _sources(vectors, bounds, levels, wide, n, br, bi, ar, ai, tr, ti)
+    _level_blocks(
+        bounds, levels, energy, n, (ar, ai), real[device:], imag[device:], (tr, ti), d_real[device:], d_imag[device:]
+    )
+    _device_rows(ham, sd, vectors, bounds, levels, energy, flow, n, br, bi, ar, ai, tr, ti, dbr, dbi)
     _commutator(n, dbr, dbi)
     _outflow(ham, sd, vectors, lead, n, tr, ti, out)
 

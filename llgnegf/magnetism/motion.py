@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from math import cos, sin
 from typing import Any
 
 import numpy as np
@@ -76,7 +77,8 @@ class Precession:
         object.__setattr__(self, "axis", axis)
         along = np.outer(texture @ axis, axis)
         # Rodrigues: R M = M_parallel + cos(phase) M_perp + sin(phase) axis x M
-        object.__setattr__(self, "_parts", (along, texture - along, np.cross(axis, texture)))
+        parts = np.array([along, texture - along, np.cross(axis, texture)]).reshape(3, -1)
+        object.__setattr__(self, "_parts", parts)
 
     @property
     def n_sites(self) -> int:
@@ -98,8 +100,7 @@ class Precession:
     def moments(self, time: float) -> np.ndarray:
         """M(t), (N, 3), at `time` in fs."""
         phase = self.phase(time)
-        along, across, turned = self._parts  # type: ignore[attr-defined]
-        return along + np.cos(phase) * across + np.sin(phase) * turned
+        return (np.array([1.0, cos(phase), sin(phase)]) @ self._parts).reshape(-1, 3)  # type: ignore[attr-defined]
 
     def velocity(self, time: float) -> np.ndarray:
         """dM/dt in 1/fs, (N, 3)."""
