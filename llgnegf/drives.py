@@ -24,6 +24,11 @@ class Drive:
 
     kind: ClassVar[str]
 
+    @property
+    def longest_step(self) -> float:
+        """A time step (fs) that cannot miss it; infinite where that is not known."""
+        return np.inf
+
     def __call__(self, time: float) -> Any:
         """The value at `time` (fs): a float, or an array of the shape of the values given."""
         raise NotImplementedError
@@ -65,6 +70,10 @@ class Ramp(Drive):
         _freeze(self, initial=initial, final=final)
         _cache(self, initial, np.subtract(final, initial))
 
+    @property
+    def longest_step(self) -> float:
+        return self.duration
+
     def __call__(self, time: float) -> Any:
         start, change = self._arrays  # type: ignore[attr-defined]
         s = min(max((time - self.start) / self.duration, 0.0), 1.0)
@@ -105,6 +114,10 @@ class Sine(Drive):
         _freeze(self, amplitude=amplitude, phase=phase, offset=offset)
         _cache(self, amplitude, phase, offset)
 
+    @property
+    def longest_step(self) -> float:
+        return 0.25 * self.period
+
     def __call__(self, time: float) -> Any:
         amplitude, phase, offset = self._arrays  # type: ignore[attr-defined]
         return offset + amplitude * np.sin(2 * np.pi * time / self.period + phase)
@@ -144,6 +157,10 @@ class Pulse(Drive):
         _freeze(self, amplitude=amplitude, offset=offset)
         _cache(self, amplitude, offset)
 
+    @property
+    def longest_step(self) -> float:
+        return self.width
+
     def __call__(self, time: float) -> Any:
         amplitude, offset = self._arrays  # type: ignore[attr-defined]
         return offset + amplitude * np.exp(-0.5 * ((time - self.center) / self.width) ** 2)
@@ -158,6 +175,7 @@ class Pulse(Drive):
 class Table(Drive):
     """Values at given times, linear between them and constant before the first and after the last.
 
+    What lies between two rows of a run (`save_every`) may be stepped over.
     The corners cost an adaptive integrator a few rejected steps each; a finely sampled smooth curve costs nothing.
 
     Args:

@@ -75,6 +75,15 @@ class Electrons:
         return np.unique(pairs, axis=0).astype(int).reshape(-1, 2)
 
     @cached_property
+    def onsite_blocks(self) -> np.ndarray:
+        """H_ii in eV of every site, shape (N, 2, 2)."""
+        entries = self.hamiltonian.tocoo()
+        own = entries.row // 2 == entries.col // 2
+        blocks = np.zeros((self.n_sites, 2, 2), dtype=complex)
+        blocks[entries.row[own] // 2, entries.row[own] % 2, entries.col[own] % 2] = entries.data[own]
+        return blocks
+
+    @cached_property
     def hopping_blocks(self) -> np.ndarray:
         """H_ji in eV of every bond (i, j), shape (n_bonds, 2, 2)."""
         entries, bonds, n_sites = self.hamiltonian.tocoo(), self.bonds, self.n_sites

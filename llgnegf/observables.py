@@ -37,12 +37,12 @@ class TorqueComponents:
 
 def spin_density(rho: Any) -> np.ndarray:
     """<s_i>^a = Tr[rho_ii sigma_a], (..., N, 3), dimensionless."""
-    return np.einsum("...st,ats->...a", _site_blocks(rho, "spin_density"), PAULI).real
+    return spin_of_sites(_site_blocks(rho, "spin_density"))
 
 
 def charge_density(rho: Any) -> np.ndarray:
     """<n_i> = Tr rho_ii, electrons on each site, (..., N)."""
-    return np.einsum("...ss->...", _site_blocks(rho, "charge_density")).real
+    return charge_of_sites(_site_blocks(rho, "charge_density"))
 
 
 def torque(rho: Any, moments: Any, j_sd: Any) -> np.ndarray:
@@ -100,8 +100,7 @@ def bond_charge_current(rho: Any, electrons: Electrons) -> np.ndarray:
 
     From d rho/dt = -(i/hbar) [H, rho]: I_{i->j} = (2/hbar) Im Tr[H_ji rho_ij].
     """
-    hopping, coherence = _bond_blocks(rho, electrons, "bond_charge_current")
-    return 2 / HBAR * np.einsum("bst,...bts->...b", hopping, coherence).imag
+    return charge_through_bonds(*_bond_blocks(rho, electrons, "bond_charge_current"))
 
 
 def bond_spin_current(rho: Any, electrons: Electrons) -> np.ndarray:
@@ -111,8 +110,7 @@ def bond_spin_current(rho: Any, electrons: Electrons) -> np.ndarray:
     and what arrives at j. Spin-dependent hopping turns spins on the way: the mean of the two is returned.
     """
     hopping, coherence = _bond_blocks(rho, electrons, "bond_spin_current")
-    carried = 0.5 * (np.einsum("ast,btu->basu", PAULI, hopping) + np.einsum("bst,atu->basu", hopping, PAULI))
-    return np.einsum("bast,...bts->...ba", carried, coherence).imag
+    return spin_through_bonds(carried_spin(hopping), coherence)
 
 
 def electron_energy(rho: Any, hamiltonian: Any) -> np.ndarray:
@@ -158,6 +156,34 @@ def spin_motive_force_current(moments: Any, velocity: Any, conductance: float) -
     assert m is not None and v is not None
     middle = 0.5 * (v[..., 1:, :] + v[..., :-1, :])
     return HBAR * g / (8 * np.pi) * np.cross(middle, np.diff(m, axis=-2))
+
+
+def spin_of_sites(blocks: np.ndarray) -> np.ndarray:
+    """`spin_density` from rho_ii, (..., N, 2, 2)."""
+    flip = blocks[..., 1, 0] + blocks[..., 0, 1].conj()
+    spin = np.empty((*flip.shape, 3))
+    spin[..., 0], spin[..., 1], spin[..., 2] = flip.real, flip.imag, (blocks[..., 0, 0] - blocks[..., 1, 1]).real
+    return spin
+
+
+def charge_of_sites(blocks: np.ndarray) -> np.ndarray:
+    """`charge_density` from rho_ii, (..., N, 2, 2)."""
+    return (blocks[..., 0, 0] + blocks[..., 1, 1]).real
+
+
+def charge_through_bonds(hopping: np.ndarray, coherence: np.ndarray) -> np.ndarray:
+    """`bond_charge_current` from H_ji (n_bonds, 2, 2) and rho_ij (..., n_bonds, 2, 2)."""
+    return 2 / HBAR * np.einsum("bst,...bts->...b", hopping, coherence).imag
+
+
+def carried_spin(hopping: np.ndarray) -> np.ndarray:
+    """(1/2) {sigma_a, H_ji}, (n_bonds, 3, 2, 2)."""
+    return 0.5 * (np.einsum("ast,btu->basu", PAULI, hopping) + np.einsum("bst,atu->basu", hopping, PAULI))
+
+
+def spin_through_bonds(carried: np.ndarray, coherence: np.ndarray) -> np.ndarray:
+    """`bond_spin_current` from `carried_spin` and rho_ij (..., n_bonds, 2, 2)."""
+    return np.einsum("bast,...bts->...ba", carried, coherence).imag
 
 
 def _site_blocks(rho: Any, owner: str) -> np.ndarray:

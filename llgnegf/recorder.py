@@ -8,9 +8,17 @@ from typing import Any
 import numpy as np
 
 from llgnegf.dynamics.equation import Equation
+from llgnegf.dynamics.sample import Sample, Sampler
 from llgnegf.dynamics.start import adiabatic_density_matrix
 from llgnegf.magnetism.magnet import Magnet
-from llgnegf.observables import bond_charge_current, bond_spin_current, charge_density, electron_energy, spin_density
+from llgnegf.observables import (
+    carried_spin,
+    charge_of_sites,
+    charge_through_bonds,
+    spin_density,
+    spin_of_sites,
+    spin_through_bonds,
+)
 from llgnegf.result import Variable
 from llgnegf.units import G_E, HBAR
 
@@ -18,7 +26,7 @@ Columns = dict[str, np.ndarray]
 
 
 class Recorder:
-    """Turns states into rows.
+    """Turns samples of states into rows.
 
     Args:
         equation: The right-hand side of the run (its layout, leads and moments).
@@ -32,7 +40,12 @@ class Recorder:
         self.electrons = isinstance(equation, Equation)
         self.magnet = motion if isinstance(motion, Magnet) else None
         self._classical = self.magnet.compile() if self.magnet is not None else None
-        self._derivative = np.zeros(equation.layout.size)
+        self.sampler = Sampler(equation)
+        if self.electrons:
+            electrons = equation.system.electrons
+            self._j_sd = electrons.j_sd[:, None]
+            self._carried = carried_spin(electrons.hopping_blocks)
+            self._reverse = electrons.hopping_blocks.conj().swapaxes(1, 2).copy()
         self.n_sites = motion.n_sites
         self.n_leads = len(equation.system.leads) if self.electrons else 0
         self.variables = self._variables()
@@ -47,47 +60,45 @@ class Recorder:
             labels["bond"] = [f"{i}-{j}" for i, j in self.equation.system.electrons.bonds]
         return labels
 
-    def row(self, tau: float, state: np.ndarray) -> Columns:
-        """The columns of the state at t/hbar = tau."""
-        moments = np.array(self.equation.moments_at(tau, state))
+    def row(self, tau: float, vector: np.ndarray) -> Columns:
+        """The columns of a sample (see `dynamics.sample`) at t/hbar = tau."""
+        sample = self.sampler.split(vector)
+        moments = np.array(self.equation.moments_at(tau, sample.moments))
         columns: Columns = {"moments": moments}
         if self._classical is not None:
             columns["energy_classical"] = np.array(self._classical.energy.energy(moments, tau * HBAR))
         if self.electrons:
-            self._electronic(columns, tau, state, moments)
+            self._electronic(columns, tau, sample, moments)
         if self.magnet is not None:
             columns["angular_momentum"] = self._angular_momentum(columns, moments)
-        # Copies: the state behind a view goes on changing after the row was handed out.
-        return {name: np.array(columns[name], dtype=float) for name in self.variables}
+        return {name: np.asarray(columns[name], dtype=float) for name in self.variables}
 
-    def _electronic(self, columns: Columns, tau: float, state: np.ndarray, moments: np.ndarray) -> None:
+    def _electronic(self, columns: Columns, tau: float, sample: Sample, moments: np.ndarray) -> None:
         electrons = self.equation.system.electrons
-        rho = self.equation.layout.density_matrix(state)
-        spin = spin_density(rho)
-        columns["spin_density"] = spin
-        columns["charge_density"] = charge_density(rho)
-        columns["torque"] = electrons.j_sd[:, None] * np.cross(spin, moments)
+        spin = columns["spin_density"] = spin_of_sites(sample.sites)
+        columns["charge_density"] = charge_of_sites(sample.sites)
+        coupled = self._j_sd * spin
+        columns["torque"] = _cross(coupled, moments)
         if len(electrons.bonds):
-            columns["bond_current"] = bond_charge_current(rho, electrons)
-            columns["bond_spin_current"] = bond_spin_current(rho, electrons)
-        columns["energy_sd"] = -np.sum(electrons.j_sd[:, None] * spin * moments)
-        columns["energy_electronic"] = electron_energy(rho, electrons.hamiltonian_at(moments)) - columns["energy_sd"]
+            columns["bond_current"] = charge_through_bonds(electrons.hopping_blocks, sample.bonds)
+            columns["bond_spin_current"] = spin_through_bonds(self._carried, sample.bonds)
+        columns["energy_sd"] = -np.vdot(coupled, moments)
+        # Tr[rho H_0]: every bond (i, j) counts twice, as (j, i) too.
+        on_sites = np.vdot(electrons.onsite_blocks, sample.sites).real
+        on_bonds = np.vdot(self._reverse, sample.bonds).real
+        columns["energy_electronic"] = on_sites + 2 * on_bonds
         if self.n_leads:
-            self._leads(columns, tau, state, moments)
+            self._leads(columns, sample, moments)
         if "adiabatic" in self.extra:
             adiabatic = adiabatic_density_matrix(self.equation.poles, moments, tau * HBAR)
             columns["spin_density_adiabatic"] = spin_density(adiabatic)
-            torque = electrons.j_sd[:, None] * np.cross(columns["spin_density_adiabatic"], moments)
+            torque = _cross(self._j_sd * columns["spin_density_adiabatic"], moments)
             columns["torque_adiabatic"] = torque
             columns["torque_nonadiabatic"] = columns["torque"] - torque
 
-    def _leads(self, columns: Columns, tau: float, state: np.ndarray, moments: np.ndarray) -> None:
-        """Currents are the derivative of the outflow, so that current and accumulated flow agree to the last bit."""
-        evaluations = self.equation.evaluations
-        self.equation.electrons(tau, state, moments, self._derivative)
-        self.equation.evaluations = evaluations
-        rate = self.equation.layout.outflow(self._derivative)
-        total = self.equation.layout.outflow(state)
+    def _leads(self, columns: Columns, sample: Sample, moments: np.ndarray) -> None:
+        """Currents are the derivative of the outflow, so that current and accumulated flow agree."""
+        rate, total = self.sampler.lead_flow(sample, moments), sample.outflow
         columns["lead_current"] = rate[:, 0] / HBAR
         columns["lead_spin_current"] = 0.5 * rate[:, 1:4]
         columns["lead_energy_current"] = rate[:, 4] / HBAR
@@ -154,3 +165,11 @@ class Recorder:
             "bond_current": Variable(("bond",), (count,), "electrons/fs", "particle current from i to j"),
             "bond_spin_current": Variable(("bond", "component"), (count, 3), "eV", "spin current from i to j"),
         }
+
+
+def _cross(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """a x b for (N, 3); np.cross takes several times as long for a few vectors."""
+    (ax, ay, az), (bx, by, bz) = a.T, b.T
+    product = np.empty_like(a)
+    product[:, 0], product[:, 1], product[:, 2] = ay * bz - az * by, az * bx - ax * bz, ax * by - ay * bx
+    return product

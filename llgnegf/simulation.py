@@ -12,8 +12,10 @@ from typing import Any
 import numpy as np
 
 from llgnegf._checks import Problems
+from llgnegf.drives import Drive
 from llgnegf.dynamics import start as starts
 from llgnegf.dynamics.coupled import ClassicalEquation, CoupledEquation
+from llgnegf.dynamics.dense import DenseRows
 from llgnegf.dynamics.equation import Equation
 from llgnegf.dynamics.integrate import ImexRungeKutta, RungeKutta
 from llgnegf.dynamics.tableaus import ARK5, DOP853, RK4
@@ -37,6 +39,9 @@ COUPLING_SHARE, FERMI_SHARE, STEP_SHARE = 1.0, 0.01, 0.1
 
 The Fermi function's is small because its error shows at once, as occupations outside 0 to 1, and costs few poles.
 """
+ROW_SHARE, COUPLED_ROW_SHARE = 0.1, 1e-4
+"""Shares of rtol that the interpolation of a row may have; small for moments that answer, so that the rows keep the
+total energy, which is not linear in the state, as well as the steps do."""
 
 Motion = Frozen | Precession | Prescribed | Magnet
 
@@ -48,7 +53,9 @@ class Simulation:
         system: The open system; None for moments alone.
         motion: How the moments move: `Frozen`, `Precession`, `Prescribed`, or a `Magnet` that answers.
         t_end: End of the run in fs.
-        save_every: Time between rows in fs.
+        save_every: Time between rows in fs. Where a function of time drives the run (a voltage, a field, a torque,
+            moments that follow a function) no step is longer, nor longer than a `Drive` can be seen with, so that a
+            pulse is not stepped over; otherwise the rows are interpolated between steps that do not depend on them.
         rtol: Accuracy asked for: largest error in elements of the density matrix (whose scale is 1) and of the
             moments. It sets the tolerances of lead poles, Fermi poles and time step together.
         start: "thermal" (equilibrium with the leads attached, equal chemical potentials), "steady" (stationary state
@@ -91,8 +98,12 @@ class Simulation:
         self.poles = None if system is None else _expanded(system, rtol, t_end)
         self.equation = _equation(self.poles, motion)
         state = _initial_state(self.equation, self.poles, motion, start, rho)
-        self._integration = _integration(self.equation, state, integrator, rtol, step)
         self._recorder = Recorder(self.equation, motion, tuple(observables))
+        integration = _integration(self.equation, state, integrator, rtol, step)
+        integration.largest_step = min(integration.largest_step, _longest_step(system, motion, save_every) / HBAR)
+        share = COUPLED_ROW_SHARE if isinstance(motion, Magnet) else ROW_SHARE
+        sampler = self._recorder.sampler
+        self._dense = DenseRows(integration, sampler, share * rtol, sampler.project)
 
     @property
     def variables(self) -> dict[str, Variable]:
@@ -106,8 +117,11 @@ class Simulation:
 
     @property
     def state(self) -> np.ndarray:
-        """The state vector at the last row (see `dynamics.layout`)."""
-        return self._integration.state
+        """The state vector at the last row (see `dynamics.layout`), a copy."""
+        evaluations = self.equation.evaluations
+        state = self._dense.state_at(float(self.times[max(self.row - 1, 0)]) / HBAR)
+        self.equation.evaluations = evaluations  # looking at a run is no part of it
+        return state.copy()
 
     @property
     def density_matrix(self) -> np.ndarray | None:
@@ -117,7 +131,7 @@ class Simulation:
     @property
     def statistics(self) -> dict[str, float]:
         """Right-hand sides and steps so far, sizes of the pole expansions."""
-        progress, layout = self._integration.progress, self.equation.layout
+        progress, layout = self._dense.integration.progress, self.equation.layout
         fermi = self.poles.fermi if self.poles is not None else None
         return {
             "right_hand_sides": self.equation.evaluations, "accepted_steps": progress.accepted,
@@ -133,15 +147,13 @@ class Simulation:
         """
         while self.row < self.times.size:
             tau = float(self.times[self.row]) / HBAR
-            if tau > self._integration.time:
-                self._integration.advance(tau)
-            columns = self._recorder.row(tau, self._integration.state)
+            columns = self._recorder.row(tau, self._dense.at(tau))
             self.row += 1
             yield self.row - 1, columns
 
     def checkpoint(self) -> dict[str, Any]:
         """Everything that a later `restore` needs to go on with the same bits, as arrays and numbers."""
-        return {"row": self.row, "evaluations": self.equation.evaluations, **self._integration.checkpoint()}
+        return {"row": self.row, "evaluations": self.equation.evaluations, **self._dense.checkpoint()}
 
     def restore(self, checkpoint: Mapping[str, Any]) -> None:
         """Continue from what `checkpoint` gave in a run of the same problem.
@@ -149,12 +161,12 @@ class Simulation:
         Raises:
             ValueError: If the checkpoint is of another problem (its state has another size).
         """
-        size = np.size(checkpoint["state"])
-        if size != self.state.size:
-            raise ValueError(f"checkpoint.state: {size} numbers; allowed: {self.state.size} as in this problem")
+        size, own = np.size(checkpoint["state"]), self._dense.integration.state.size
+        if size != own:
+            raise ValueError(f"checkpoint.state: {size} numbers; allowed: {own} as in this problem")
         self.row = int(checkpoint["row"])
+        self._dense.restore(checkpoint)
         self.equation.evaluations = int(checkpoint["evaluations"])
-        self._integration.restore(dict(checkpoint))
 
     @cached_property
     def _expansion_errors(self) -> dict[str, ErrorEstimate]:
@@ -162,9 +174,9 @@ class Simulation:
 
     def error_budget(self) -> dict[str, ErrorEstimate]:
         """Coupling poles, Fermi poles and time step, each a number with what it bounds."""
-        adaptive = self._integration.tolerance is not None
+        adaptive = self._dense.integration.tolerance is not None
         step = ErrorEstimate(
-            self._integration.progress.error_sum if adaptive else float("nan"),
+            self._dense.integration.progress.error_sum if adaptive else float("nan"),
             "sum of the local error estimates of all steps: error of any density-matrix element or moment component, "
             "as long as deviations do not grow"
             if adaptive
@@ -237,6 +249,18 @@ def _integration(equation: Any, state: np.ndarray, name: str, rtol: float, step:
     fastest = equation.fastest_rate() if electrons else 0.0
     largest = STABLE * method.stability / fastest if fastest > 0 else np.inf
     return RungeKutta(*arguments, largest_step=largest)
+
+
+def _longest_step(system: OpenSystem | None, motion: Motion, save_every: float) -> float:
+    """Longest step (fs) that does not pass over what drives the run; infinite when nothing does."""
+    parts: list[Any] = [*(system.leads if system is not None else ()), motion]
+    if isinstance(motion, Magnet):
+        parts += [*motion.energies, *motion.torques]
+    functions = [value for part in parts for value in vars(part).values() if callable(value)]
+    if isinstance(motion, Magnet) and motion.prescribed is not None:
+        functions.append(motion.prescribed[1])
+    known = [f.longest_step for f in functions if isinstance(f, Drive)]
+    return min([save_every, *known]) if functions else np.inf
 
 
 def _is_stiff(equation: Equation) -> bool:

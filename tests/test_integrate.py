@@ -171,8 +171,8 @@ def test_nan_in_the_motion_stops_the_run_at_once(method):
 
 @pytest.mark.parametrize("method", [{}, {"step": 0.05}, {"integrator": "rk4", "step": 0.02}], ids=str)
 def test_nan_in_a_voltage_stops_the_run_at_once(method):
-    """Too short to be met by the look at the voltages before the run."""
-    system = open_system(voltage=lambda t: np.nan if 0.5 < t < 0.55 else 0.0)
+    """The look at the voltages before the run passes over NaN; a step meets it."""
+    system = open_system(voltage=lambda t: np.nan if 0.5 < t < 2.0 else 0.0)
     with pytest.raises((IntegrationStopped, ValueError)) as stopped:
         for _ in Simulation(system, MOTIONS["frozen"](), t_end=50.0, save_every=0.1, rtol=1e-3, **method).rows():
             pass

@@ -112,8 +112,8 @@ class Equation:
         self._voltage = self.system.voltages(0.0)[a.lead]
         self.evaluations = 0
 
-    def moments_at(self, tau: float, state: np.ndarray) -> np.ndarray:
-        """M at t/hbar = tau, (N, 3)."""
+    def moments_at(self, tau: float, free: np.ndarray) -> np.ndarray:
+        """M at t/hbar = tau, (N, 3); `free` are the moments that are part of the state (none here)."""
         assert self.motion is not None
         return self.motion.moments(tau * HBAR)
 
@@ -123,7 +123,7 @@ class Equation:
 
     def __call__(self, tau: float, state: np.ndarray, derivative: np.ndarray) -> None:
         """Write d(state)/d(t/hbar) at t/hbar = tau into `derivative`."""
-        self.electrons(tau, state, self.moments_at(tau, state), derivative)
+        self.electrons(tau, state, self.moments_at(tau, state[:0]), derivative)
 
     def electrons(self, tau: float, state: np.ndarray, moments: np.ndarray, derivative: np.ndarray) -> None:
         """The electronic part of the derivative, and the outflow into the leads."""

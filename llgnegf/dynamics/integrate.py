@@ -5,7 +5,7 @@ Knows nothing of physics: it takes a right-hand side, and a norm of the error th
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -34,40 +34,59 @@ class Progress:
     error_sum: float = 0.0
 
 
-@nb.njit(cache=True)
+BLOCK = 1024
+"""Numbers of a state that are combined at a time, so that they stay in the nearest cache."""
+
+
+@nb.njit(cache=True, fastmath={"contract"})
 def _add(w, x, y):  # type: ignore[no-untyped-def]
     """y += w x."""
-    for i in range(x.size):
+    for i in range(y.size):
         y[i] += w * x[i]
+
+
+@nb.njit(cache=True, fastmath={"contract"})
+def _add_four(a, u, b, v, c, w, d, x, y):  # type: ignore[no-untyped-def]
+    """y += a u + b v + c w + d x: y is loaded and stored once for four stages."""
+    for i in range(y.size):
+        y[i] += a * u[i] + b * v[i] + c * w[i] + d * x[i]
+
+
+@nb.njit(cache=True)
+def _add_stages(stages, used, weights, step, start, part):  # type: ignore[no-untyped-def]
+    """part += step * sum_j weights_j stages_j over the `used` stages, for a part of the state that begins at start."""
+    here = slice(start, start + part.size)
+    fours = used.size // 4 * 4
+    for j in range(0, fours, 4):
+        a, b, c, d = used[j], used[j + 1], used[j + 2], used[j + 3]
+        _add_four(
+            step * weights[a], stages[a, here], step * weights[b], stages[b, here],
+            step * weights[c], stages[c, here], step * weights[d], stages[d, here], part,
+        )  # fmt: skip
+    for j in range(fours, used.size):
+        _add(step * weights[used[j]], stages[used[j], here], part)
 
 
 @nb.njit(cache=True)
 def _combine(y, stages, weights, step, out):  # type: ignore[no-untyped-def]
-    """out = y + step * sum_j weights_j stages_j, block by block so that each block stays in cache."""
-    size = y.size
-    block = 2048
-    for start in range(0, size, block):
-        here = slice(start, min(start + block, size))
-        part = out[here]
-        part[:] = y[here]
-        for j in range(weights.size):
-            if weights[j] != 0.0:
-                _add(step * weights[j], stages[j, here], part)
+    """out = y + step * sum_j weights_j stages_j."""
+    used = np.flatnonzero(weights)
+    for start in range(0, y.size, BLOCK):
+        part = out[start : min(start + BLOCK, y.size)]
+        part[:] = y[start : start + part.size]
+        _add_stages(stages, used, weights, step, start, part)
 
 
 @nb.njit(cache=True)
 def _largest(stages, weights, low, high):  # type: ignore[no-untyped-def]
     """max_i |sum_j weights_j stages_ji| over low <= i < high; NaN if any entry is."""
     largest = 0.0
-    block = 2048
-    buffer = np.empty(block)
-    for start in range(low, high, block):
-        stop = min(start + block, high)
-        part = buffer[: stop - start]
+    used = np.flatnonzero(weights)
+    buffer = np.empty(BLOCK)
+    for start in range(low, high, BLOCK):
+        part = buffer[: min(BLOCK, high - start)]
         part[:] = 0.0
-        for j in range(weights.size):
-            if weights[j] != 0.0:
-                _add(weights[j], stages[j, start:stop], part)
+        _add_stages(stages, used, weights, 1.0, start, part)
         for i in range(part.size):
             value = abs(part[i])
             if not value <= largest:
@@ -120,15 +139,23 @@ class RungeKutta:
         self._stages = np.zeros((tableau.b.size, self.state.size))
         self._trial = np.zeros_like(self.state)
         self._fresh = False
+        self._before, self._time_before = self.state.copy(), self.time
 
     def advance(self, target: float) -> None:
         """Integrate to `target` exactly; raises IntegrationStopped on NaN or a step below round-off."""
         while self.time < target:
+            self.step_towards(target)
+
+    def step_towards(self, target: float) -> None:
+        """One accepted step that does not pass `target` (which may be infinite); raises as `advance` does."""
+        start = self.time
+        while self.time == start:
             self._check_round_off(self.step)
             remaining = target - self.time
-            count = max(1, int(np.ceil(remaining / self.step * (1 - 1e-12))))
             # The last steps before a target are made equal, so that no sliver is left over.
-            step = remaining / count if count <= 4 or self.tolerance is None else self.step
+            near = self.tolerance is None or remaining <= 4 * self.step
+            count = max(1, int(np.ceil(remaining / self.step * (1 - 1e-12)))) if near else 0
+            step = remaining / count if near else self.step
             error = self._try(step)
             if np.isnan(error):
                 self._close_in_on_nan(step)
@@ -139,28 +166,49 @@ class RungeKutta:
                 self.progress.rejected += 1
             self._control(step, error, limited=step < self.step)
 
+    def derivative(self) -> np.ndarray:
+        """dy/dt of the present state; evaluated once, the next step uses it too."""
+        if not self._fresh:
+            self.function(self.time, self.state, self._stages[0])
+            self._fresh = True
+        return self._stages[0]
+
+    def step_aside(self, time: float) -> np.ndarray:
+        """The state at a time within the last step, by one step from that step's start; the integration stays."""
+        now, step = (self.time, self.state), time - self._time_before
+        self.time, self.state, self._fresh = self._time_before, self._before, False
+        self._try(step)
+        aside = self._trial.copy()
+        if self.after_step is not None:
+            self.after_step(aside)
+        self.time, self.state = now
+        self._fresh = False
+        return aside
+
     def checkpoint(self) -> dict[str, Any]:
         """All that a later `restore` needs to go on with the same bits."""
         return {
-            "time": self.time, "step": self.step, "state": self.state.copy(),
-            "accepted": self.progress.accepted, "rejected": self.progress.rejected,
-            "error_sum": self.progress.error_sum,
+            "time": self.time, "step": self.step, "state": self.state.copy(), "time_before": self._time_before,
+            "state_before": self._before.copy(), "fresh": self._fresh, "accepted": self.progress.accepted,
+            "rejected": self.progress.rejected, "error_sum": self.progress.error_sum,
         }  # fmt: skip
 
-    def restore(self, checkpoint: dict[str, Any]) -> None:
+    def restore(self, checkpoint: Mapping[str, Any]) -> None:
         """Continue from what `checkpoint` gave."""
         self.time, self.step = float(checkpoint["time"]), float(checkpoint["step"])
         self.state[:] = checkpoint["state"]
+        self._time_before = float(checkpoint["time_before"])
+        self._before[:] = checkpoint["state_before"]
         accepted, rejected = int(checkpoint["accepted"]), int(checkpoint["rejected"])
         self.progress = Progress(accepted, rejected, float(checkpoint["error_sum"]))
         self._fresh = False
+        if checkpoint["fresh"]:
+            self.derivative()
 
     def _try(self, step: float) -> float:
         """Fill the stages and the trial state for one step; the local error in units of the tolerance."""
         t = self.tableau
-        if not self._fresh:
-            self.function(self.time, self.state, self._stages[0])
-            self._fresh = True
+        self.derivative()
         for i in range(1, t.b.size):
             _combine(self.state, self._stages, t.a[i, :i], step, self._trial)
             self.function(self.time + t.c[i] * step, self._trial, self._stages[i])
@@ -184,8 +232,8 @@ class RungeKutta:
         return step * worst / (self.tolerance * _share(step))
 
     def _accept(self, time: float, step: float, error: float) -> None:
-        self.time = time
-        self.state, self._trial = self._trial, self.state
+        self._time_before, self.time = self.time, time
+        self._before, self.state, self._trial = self.state, self._trial, self._before
         if self.after_step is not None:
             self.after_step(self.state)
         self.progress.accepted += 1
@@ -253,9 +301,7 @@ class ImexRungeKutta(RungeKutta):
     def _try(self, step: float) -> float:
         t = self.tableau
         assert isinstance(t, ImexTableau)
-        if not self._fresh:
-            self.function(self.time, self.state, self._stages[0])
-            self._fresh = True
+        self.derivative()
         self._damped[0] = self._rates * self.state[self._stiff]
         for i in range(1, t.b.size):
             _combine(self.state, self._stages, t.a[i, :i], step, self._trial)

@@ -60,15 +60,6 @@ def _right_action(er, ei, kr, ki, gr, gi, xr, xi, dr, di):  # type: ignore[no-un
 
 
 @nb.njit(cache=True, fastmath=ARITHMETIC)
-def _dot(x, y):  # type: ignore[no-untyped-def]
-    """sum x y."""
-    total = 0.0
-    for c in range(x.size):
-        total += x[c] * y[c]
-    return total
-
-
-@nb.njit(cache=True, fastmath=ARITHMETIC)
 def _project(vectors, br, bi, ar, ai):  # type: ignore[no-untyped-def]
     """a_q = u_q^dag B for every channel; `vectors` = (indptr, index, real, imag) holds the u_q sparsely."""
     indptr, index, ur, ui = vectors
@@ -80,24 +71,33 @@ def _project(vectors, br, bi, ar, ai):  # type: ignore[no-untyped-def]
 
 
 @nb.njit(cache=True, fastmath=ARITHMETIC)
+def _lead_sums(bounds, s, q, n, br, bi, tr, ti):  # type: ignore[no-untyped-def]
+    """t_r += sum_y s_y C_ry^* + sum_k v_rk^* over the levels of channel q: P_q^* without its wide-band part."""
+    for bound in bounds:
+        own, on = slice(bound[q], bound[q + 1]), slice(n + bound[q], n + bound[q + 1])
+        weight = s[own]
+        for r in range(n):
+            xr, xi = br[r, on], bi[r, on]
+            sum_r, sum_i = 0.0, 0.0
+            for j in range(weight.size):
+                sum_r += weight[j] * xr[j]
+                sum_i += weight[j] * xi[j]
+            tr[r] += sum_r
+            ti[r] -= sum_i
+
+
+@nb.njit(cache=True, fastmath=ARITHMETIC)
 def _sources(vectors, bounds, levels, wide, n, br, bi, ar, ai, tr, ti):  # type: ignore[no-untyped-def]
     """Starts T_q: P_q^* on the density-matrix columns, the inhomogeneous terms D and c_k, wide-band self-energies."""
     indptr, index, ur, ui = vectors
-    offset, first = bounds
-    s, dr, di = levels[4], levels[5], levels[6]
     for q in range(indptr.size - 1):
         tr[q, :] = 0.0
         ti[q, :] = 0.0
-        y, k = slice(offset[q], offset[q + 1]), slice(first[q], first[q + 1])
-        on_y, on_k = slice(n + offset[q], n + offset[q + 1]), slice(n + first[q], n + first[q + 1])
-        s_y, s_k = s[y], s[k]
-        for r in range(n):
-            tr[q, r] += _dot(s_y, br[r, on_y]) + _dot(s_k, br[r, on_k])
-            ti[q, r] -= _dot(s_y, bi[r, on_y]) + _dot(s_k, bi[r, on_k])
-        tr[q, on_y] += dr[y]
-        ti[q, on_y] += di[y]
-        tr[q, on_k] += dr[k]
-        ti[q, on_k] += di[k]
+        _lead_sums(bounds, levels[4], q, n, br, bi, tr[q], ti[q])
+        for bound in bounds:
+            own, on = slice(bound[q], bound[q + 1]), slice(n + bound[q], n + bound[q + 1])
+            tr[q, on] += levels[5, own]
+            ti[q, on] += levels[6, own]
         if wide[q] != 0.0:
             _axpy(0.0, -0.5 * wide[q], ar[q], ai[q], tr[q], ti[q])
             for p in range(indptr[q], indptr[q + 1]):
@@ -357,8 +357,46 @@ def electronic_rhs(integers, numbers, moments, voltage, scratch, state, derivati
 
 
 @nb.njit(cache=True, fastmath=ARITHMETIC)
+def sample_electrons(integers, numbers, n, places, state, out):  # type: ignore[no-untyped-def]
+    """What rows need of the electrons, linear in the state: rho at `places` of a plane, then the lead sums.
+
+    Real parts before imaginary ones: out = [Re rho, Im rho, Re T (Q, n), Im T (Q, n)], where T_q = P_q^* without the
+    constant of wide-band channels.
+    """
+    _, vectors, bounds, levels, wide, lead, _ = _unpack(integers, numbers)
+    indptr, index, ur, ui = vectors
+    columns, n_complex = n + levels.shape[1], integers[5]
+    real, imag = state[:n_complex], state[n_complex : 2 * n_complex]
+    for i in range(places.size):
+        out[i] = real[places[i]]
+        out[places.size + i] = imag[places[i]]
+    br, bi = real[: n * columns].reshape(n, columns), imag[: n * columns].reshape(n, columns)
+    sums = out[2 * places.size :].reshape(2, lead.size, n)
+    sums[:] = 0.0
+    for q in range(lead.size):
+        _lead_sums(bounds, levels[4], q, n, br, bi, sums[0, q], sums[1, q])
+        if wide[q] != 0.0:
+            for p in range(indptr[q], indptr[q + 1]):
+                half = -0.5 * wide[q]  # -(i Gamma/2) u_q^dag rho
+                _axpy(half * ui[p], half * ur[p], br[index[p], :n], bi[index[p], :n], sums[0, q], sums[1, q])
+
+
+@nb.njit(cache=True, fastmath=ARITHMETIC)
+def lead_flow(integers, numbers, moments, sums, out):  # type: ignore[no-untyped-def]
+    """The flow into the leads, (n_leads, 5), from the lead sums (2, Q, n) of `sample_electrons`."""
+    ham, vectors, _, _, wide, lead, j_sd = _unpack(integers, numbers)
+    indptr, index, ur, ui = vectors
+    for q in range(lead.size):
+        for p in range(indptr[q], indptr[q + 1]):
+            sums[0, q, index[p]] += 0.25 * wide[q] * ui[p]
+            sums[1, q, index[p]] += 0.25 * wide[q] * ur[p]
+    sd = -j_sd.reshape(j_sd.size, 1) * moments
+    _outflow(ham, sd, vectors, lead, sums.shape[2], sums[0], sums[1], out)
+
+
+@nb.njit(cache=True, fastmath=ARITHMETIC)
 def sd_torque(n, columns, real, imag, j_sd, moments, out):  # type: ignore[no-untyped-def]
-    """T_i = J_i <s_i> x M_i in eV from the density-matrix columns of B, into `out` (N, 3)."""
+    """Adds T_i = J_i <s_i> x M_i in eV, from the density-matrix columns of B, to `out` (N, 3)."""
     for i in range(n // 2):
         up, down = 2 * i, 2 * i + 1
         # <sigma_x> = 2 Re rho_du, <sigma_y> = 2 Im rho_du, <sigma_z> = rho_uu - rho_dd
@@ -366,6 +404,6 @@ def sd_torque(n, columns, real, imag, j_sd, moments, out):  # type: ignore[no-un
         sy = 2 * j_sd[i] * imag[down * columns + up]
         sz = j_sd[i] * (real[up * columns + up] - real[down * columns + down])
         x, y, z = moments[i, 0], moments[i, 1], moments[i, 2]
-        out[i, 0] = sy * z - sz * y
-        out[i, 1] = sz * x - sx * z
-        out[i, 2] = sx * y - sy * x
+        out[i, 0] += sy * z - sz * y
+        out[i, 1] += sz * x - sx * z
+        out[i, 2] += sx * y - sy * x

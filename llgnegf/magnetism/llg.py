@@ -1,19 +1,13 @@
-"""The Landau-Lifshitz-Gilbert equation as a compiled, allocation-free right-hand side.
+"""The Landau-Lifshitz-Gilbert equation and its spin-transfer torques, compiled and allocation-free.
 
-Works on plain arrays; `magnet.py` makes them from a `Magnet`, the integrators call it.
+Works on plain arrays; `magnet.py` makes them from a `Magnet`, the integrators call it. Imported where it is called:
+it loads the compiler, which problem objects and their checks do without.
 """
 
 from __future__ import annotations
 
 import numpy as np
 from numba import njit
-
-from llgnegf.units import G_E, HBAR
-
-
-def torque_prefactor(magnetic_moment: np.ndarray) -> np.ndarray:
-    """g/mu_M = g_e/(hbar n), 1/(eV fs), for moments of n Bohr magnetons: dM/dt = prefactor * torque (eV)."""
-    return G_E / (HBAR * np.asarray(magnetic_moment, dtype=float))
 
 
 @njit(cache=True)
@@ -86,3 +80,51 @@ def llg_kernel(
         out[i, 0] = scale * (ax + lam * (y * az - z * ay))
         out[i, 1] = scale * (ay + lam * (z * ax - x * az))
         out[i, 2] = scale * (az + lam * (x * ay - y * ax))
+
+
+@njit(cache=True)
+def spin_transfer_kernel(
+    M: np.ndarray,
+    damping_like: np.ndarray,
+    field_like: np.ndarray,
+    drift: np.ndarray,
+    nonadiabatic: np.ndarray,
+    prefactor: np.ndarray,
+    out: np.ndarray,
+) -> None:
+    """Add the spin-transfer torques (eV) of `Amplitudes` to `out` (n_sites, 3); allocates nothing.
+
+    T_i = M x (P x M) + F x M + (-u D + beta u M x D)/prefactor with P = damping_like, F = field_like and
+    D = dM/dx without its part along M. Each part is normal to M for any |M|.
+
+    Args:
+        M: Moments (n_sites, 3).
+        damping_like, field_like, drift, nonadiabatic: The arrays of `Amplitudes`.
+        prefactor: g/mu_M, 1/(eV fs), (n_sites,).
+        out: Torque (eV), (n_sites, 3), added to; must not overlap the inputs.
+    """
+    n_sites = M.shape[0]
+    for i in range(n_sites):
+        x, y, z = M[i, 0], M[i, 1], M[i, 2]
+        square = x * x + y * y + z * z
+        px, py, pz = damping_like[i, 0], damping_like[i, 1], damping_like[i, 2]
+        fx, fy, fz = field_like[i, 0], field_like[i, 1], field_like[i, 2]
+        along = x * px + y * py + z * pz
+        tx = px * square - along * x + fy * z - fz * y
+        ty = py * square - along * y + fz * x - fx * z
+        tz = pz * square - along * z + fx * y - fy * x
+        if drift[i] != 0.0 or nonadiabatic[i] != 0.0:
+            left, right = max(i - 1, 0), min(i + 1, n_sites - 1)
+            step = 1.0 / (right - left)
+            dx = step * (M[right, 0] - M[left, 0])
+            dy = step * (M[right, 1] - M[left, 1])
+            dz = step * (M[right, 2] - M[left, 2])
+            along = (x * dx + y * dy + z * dz) / square
+            dx, dy, dz = dx - along * x, dy - along * y, dz - along * z
+            u, v = -drift[i] / prefactor[i], nonadiabatic[i] / prefactor[i]
+            tx += u * dx + v * (y * dz - z * dy)
+            ty += u * dy + v * (z * dx - x * dz)
+            tz += u * dz + v * (x * dy - y * dx)
+        out[i, 0] += tx
+        out[i, 1] += ty
+        out[i, 2] += tz

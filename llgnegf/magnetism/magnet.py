@@ -12,12 +12,17 @@ from typing import Any
 import numpy as np
 
 from llgnegf._checks import UNIT_TOLERANCE, Problems
-from llgnegf.magnetism.llg import llg_kernel, torque_prefactor
 from llgnegf.magnetism.motion import Frozen, Precession, Prescribed
 from llgnegf.magnetism.terms import ClassicalEnergy, EnergyTerm, as_terms
-from llgnegf.magnetism.torques import Amplitudes, SpinTransferTorque, spin_transfer_kernel
+from llgnegf.magnetism.torques import Amplitudes, SpinTransferTorque
+from llgnegf.units import G_E, HBAR
 
 PRESCRIBED = "(sites, motion): a function of t (fs) that returns unit vectors (len(sites), 3), or e.g. a Precession"
+
+
+def torque_prefactor(magnetic_moment: np.ndarray) -> np.ndarray:
+    """g/mu_M = g_e/(hbar n), 1/(eV fs), for moments of n Bohr magnetons: dM/dt = prefactor * torque (eV)."""
+    return G_E / (HBAR * np.asarray(magnetic_moment, dtype=float))
 
 
 @dataclass(frozen=True, eq=False)
@@ -160,6 +165,8 @@ class CompiledMagnet:
         """T_ext (eV) of the spin-transfer torques, shape (n_sites, 3)."""
         torque = np.zeros((self.n_sites, 3))
         if self.torques:
+            from llgnegf.magnetism.llg import spin_transfer_kernel
+
             moments = np.array(moments, dtype=float)
             a = self.amplitudes(t)
             spin_transfer_kernel(
@@ -175,6 +182,8 @@ class CompiledMagnet:
             t: Time (fs).
             electron_torque: T = J_sd <s> x M (eV), shape (n_sites, 3); None without electrons.
         """
+        from llgnegf.magnetism.llg import llg_kernel
+
         moments = np.array(moments, dtype=float)  # writeable: a read-only array is another type to the compiler
         torque = self.external_torque(moments, t)
         if electron_torque is not None:

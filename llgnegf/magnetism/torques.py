@@ -1,6 +1,6 @@
 """Spin-transfer torques of an external current, the T_ext of the LLG equation.
 
-They are no part of an energy; `magnet.py` adds them up and the kernel of `llg.py` receives the sum in eV.
+They are no part of an energy; `magnet.py` adds them up, `spin_transfer_kernel` of `llg.py` turns the sums into eV.
 """
 
 from __future__ import annotations
@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
-from numba import njit
 
 from llgnegf._checks import Problems
 from llgnegf.magnetism.onsite import length_problem, number_or_array
@@ -169,54 +168,6 @@ class ZhangLiTorque(SpinTransferTorque):
         drift = _at("ZhangLiTorque.velocity", self.velocity, t, n_sites) / (self.spacing or 1.0)
         amplitudes.drift[:] += drift
         amplitudes.nonadiabatic[:] += drift * self.nonadiabaticity
-
-
-@njit(cache=True)
-def spin_transfer_kernel(
-    M: np.ndarray,
-    damping_like: np.ndarray,
-    field_like: np.ndarray,
-    drift: np.ndarray,
-    nonadiabatic: np.ndarray,
-    prefactor: np.ndarray,
-    out: np.ndarray,
-) -> None:
-    """Add the spin-transfer torques (eV) of `Amplitudes` to `out` (n_sites, 3); allocates nothing.
-
-    T_i = M x (P x M) + F x M + (-u D + beta u M x D)/prefactor with P = damping_like, F = field_like and
-    D = dM/dx without its part along M. Each part is normal to M for any |M|.
-
-    Args:
-        M: Moments (n_sites, 3).
-        damping_like, field_like, drift, nonadiabatic: The arrays of `Amplitudes`.
-        prefactor: g/mu_M, 1/(eV fs), (n_sites,).
-        out: Torque (eV), (n_sites, 3), added to; must not overlap the inputs.
-    """
-    n_sites = M.shape[0]
-    for i in range(n_sites):
-        x, y, z = M[i, 0], M[i, 1], M[i, 2]
-        square = x * x + y * y + z * z
-        px, py, pz = damping_like[i, 0], damping_like[i, 1], damping_like[i, 2]
-        fx, fy, fz = field_like[i, 0], field_like[i, 1], field_like[i, 2]
-        along = x * px + y * py + z * pz
-        tx = px * square - along * x + fy * z - fz * y
-        ty = py * square - along * y + fz * x - fx * z
-        tz = pz * square - along * z + fx * y - fy * x
-        if drift[i] != 0.0 or nonadiabatic[i] != 0.0:
-            left, right = max(i - 1, 0), min(i + 1, n_sites - 1)
-            step = 1.0 / (right - left)
-            dx = step * (M[right, 0] - M[left, 0])
-            dy = step * (M[right, 1] - M[left, 1])
-            dz = step * (M[right, 2] - M[left, 2])
-            along = (x * dx + y * dy + z * dz) / square
-            dx, dy, dz = dx - along * x, dy - along * y, dz - along * z
-            u, v = -drift[i] / prefactor[i], nonadiabatic[i] / prefactor[i]
-            tx += u * dx + v * (y * dz - z * dy)
-            ty += u * dy + v * (z * dx - x * dz)
-            tz += u * dz + v * (x * dy - y * dx)
-        out[i, 0] += tx
-        out[i, 1] += ty
-        out[i, 2] += tz
 
 
 def _amplitude(problems: Problems, field: str, value: Any, unit: str) -> Any:

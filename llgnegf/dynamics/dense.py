@@ -1,0 +1,127 @@
+"""Rows at any time: a linear map of the state, interpolated between the steps of an integration.
+
+The steps do not know of the rows, so saving costs no steps and changes no result. At every node t_i, an end of a step,
+the mapped state y_i and its derivative f_i are kept; the polynomial through the last four of both is
+
+    y(t) = sum_i l_i(t)^2 { [1 - 2 l_i'(t_i) (t - t_i)] y_i + (t - t_i) f_i },    l_i(t) = prod_j (t - t_j)/(t_i - t_j)
+
+(Hermite; J. Stoer, R. Bulirsch, Introduction to Numerical Analysis, section 2.1.5), of order 8 in the step. It keeps
+every linear invariant (charge and spin with what has flowed out) to round-off. Its error is estimated by the distance
+from the polynomial through the last three nodes. Where that is too large, as it is while fast transients ring, a step
+of the integrator from the node before gives the row.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numba as nb
+import numpy as np
+
+from llgnegf.dynamics.integrate import RungeKutta
+
+NODES = 4
+FEWEST = 3
+"""Nodes of the interpolant, and the fewest with which it is tried."""
+
+
+class DenseRows:
+    """Drives an integration and gives a linear map of its state at rising times.
+
+    Args:
+        integration: The integration; with a fixed step its steps end on the times asked for.
+        sample: The linear map, state -> vector; its result is copied.
+        tolerance: Largest estimated error of an interpolated vector.
+        project: Restores, in place, what interpolation keeps only to its own error (the length of a moment).
+    """
+
+    def __init__(
+        self,
+        integration: RungeKutta,
+        sample: Callable[[np.ndarray], np.ndarray],
+        tolerance: float,
+        project: Callable[[np.ndarray], None] | None = None,
+    ) -> None:
+        self.integration, self.sample, self.tolerance, self.project = integration, sample, tolerance, project
+        size = sample(integration.state).size
+        self._times = np.zeros(0)
+        self._values = np.zeros((0, 2, size))
+        self._aside: tuple[float, np.ndarray] | None = None
+
+    def at(self, time: float) -> np.ndarray:
+        """The sample at `time`, not before the last node but one; raises IntegrationStopped as the integration does."""
+        if self.integration.tolerance is None:
+            self.integration.advance(time)
+            return np.array(self.sample(self.integration.state))
+        while self.integration.time < time:
+            if self._times.size == 0:
+                self._add_node()
+            self.integration.step_towards(np.inf)
+            self._add_node()
+        if time == self.integration.time:
+            return np.array(self.sample(self.integration.state))
+        value = self._interpolated(time)
+        return np.array(self.sample(self.state_at(time))) if value is None else value
+
+    def state_at(self, time: float) -> np.ndarray:
+        """The whole state at the time last asked for, by a step aside from the node before it."""
+        if time == self.integration.time:
+            return self.integration.state
+        if self._aside is None or self._aside[0] != time:
+            self._aside = time, self.integration.step_aside(time)
+        return self._aside[1]
+
+    def checkpoint(self) -> dict[str, Any]:
+        """All that a later `restore` needs to go on with the same bits."""
+        return {
+            **self.integration.checkpoint(), "node_times": self._times.copy(), "node_values": self._values.copy()
+        }
+
+    def restore(self, checkpoint: Mapping[str, Any]) -> None:
+        """Continue from what `checkpoint` gave."""
+        self.integration.restore(checkpoint)
+        self._times = np.array(checkpoint["node_times"])
+        self._values = np.array(checkpoint["node_values"])
+        self._aside = None
+
+    def _add_node(self) -> None:
+        rate = self.sample(self.integration.derivative())
+        node = np.array([self.sample(self.integration.state), rate])[None]
+        self._times = np.append(self._times[1 - NODES :], self.integration.time)
+        self._values = np.concatenate([self._values[1 - NODES :], node])
+
+    def _interpolated(self, time: float) -> np.ndarray | None:
+        """The interpolant at `time`; None if its error is not known to be small."""
+        if self._times.size < FEWEST:
+            return None
+        best = self._polynomial(time, 0)
+        if not np.abs(best - self._polynomial(time, 1)).max() <= self.tolerance:
+            return None
+        if self.project is not None:
+            self.project(best)
+        return best
+
+    def _polynomial(self, time: float, first: int) -> np.ndarray:
+        """The Hermite polynomial through the nodes from the one numbered `first`, at `time`."""
+        value = self._values[-1, 0].copy()
+        _hermite(self._times[first:], self._values[first:], time, value)
+        return value
+
+
+@nb.njit(cache=True)
+def _hermite(nodes, values, time, out):  # type: ignore[no-untyped-def]
+    """The polynomial through values[i, 0] with the derivatives values[i, 1] at nodes[i], at `time`.
+
+    `out` holds the last value: the differences from it are interpolated, so that what is constant stays so bit by bit.
+    """
+    for i in range(nodes.size):
+        basis, slope = 1.0, 0.0
+        for j in range(nodes.size):
+            if j != i:
+                basis *= (time - nodes[j]) / (nodes[i] - nodes[j])
+                slope += 1 / (nodes[i] - nodes[j])
+        of_value = basis**2 * (1 - 2 * slope * (time - nodes[i]))
+        of_rate = basis**2 * (time - nodes[i])
+        for k in range(out.size):
+            out[k] += of_value * (values[i, 0, k] - values[-1, 0, k]) + of_rate * values[i, 1, k]

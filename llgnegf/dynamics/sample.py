@@ -1,0 +1,85 @@
+"""What a row needs of a state: a short vector, linear in the state, so that it can be interpolated in its place."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from llgnegf.dynamics.equation import Equation
+from llgnegf.dynamics.kernel import lead_flow, sample_electrons
+
+
+@dataclass(frozen=True, eq=False)
+class Sample:
+    """The parts of a sample; those of electrons are empty for moments alone.
+
+    Attributes:
+        sites: rho_ii, (N, 2, 2).
+        bonds: rho_ij on the bonds (i, j) of H_0, (n_bonds, 2, 2).
+        lead_sums: Re and Im of P_q^* without the constant of wide-band channels, (2, Q, n).
+        moments: The moments that are part of the state, (n_moments, 3).
+        outflow: What has left through each lead, (n_leads, 5), see `Layout.outflow`.
+    """
+
+    sites: np.ndarray
+    bonds: np.ndarray
+    lead_sums: np.ndarray
+    moments: np.ndarray
+    outflow: np.ndarray
+
+
+class Sampler:
+    """Takes samples of the states of an equation.
+
+    Args:
+        equation: `Equation`, `CoupledEquation` or `ClassicalEquation`.
+    """
+
+    def __init__(self, equation: Any) -> None:
+        self.equation, self.layout = equation, equation.layout
+        self._places, self._channels, self._n = np.zeros(0, dtype=np.int64), 0, self.layout.n_states
+        if isinstance(equation, Equation):
+            self._places, self._channels = self._where_rho(), equation.arrays.lead.size
+        self._electronic = 2 * (self._places.size + self._channels * self._n)
+        self._tail = 2 * self.layout.n_complex
+
+    def __call__(self, state: np.ndarray) -> np.ndarray:
+        """The sample of a state or of its derivative, a new vector."""
+        vector = np.empty(self._electronic + state.size - self._tail)
+        if self._electronic:
+            a = self.equation.arrays
+            sample_electrons(a.integers, a.numbers, self._n, self._places, state, vector[: self._electronic])
+        vector[self._electronic :] = state[self._tail :]
+        return vector
+
+    def project(self, vector: np.ndarray) -> None:
+        """Restore |M| = 1 of the free moments in a sample, in place."""
+        if self.layout.n_moments:
+            moments = vector[self._electronic : self._electronic + 3 * self.layout.n_moments]
+            self.equation.normalise(moments.reshape(-1, 3))
+
+    def split(self, vector: np.ndarray) -> Sample:
+        """The parts of a sample."""
+        count, rest = self._places.size, vector[self._electronic :]
+        blocks = (vector[:count] + 1j * vector[count : 2 * count]).reshape(-1, 2, 2)
+        sums = vector[2 * count : self._electronic].reshape(2, self._channels, self._n)
+        n_sites, moments = self._n // 2, 3 * self.layout.n_moments
+        return Sample(
+            blocks[:n_sites], blocks[n_sites:], sums, rest[:moments].reshape(-1, 3), rest[moments:].reshape(-1, 5)
+        )
+
+    def lead_flow(self, sample: Sample, moments: np.ndarray) -> np.ndarray:
+        """d(outflow)/d(t/hbar) of a sample, (n_leads, 5), as the equation of motion has it."""
+        a, out = self.equation.arrays, np.zeros((self.layout.n_leads, 5))
+        lead_flow(a.integers, a.numbers, np.array(moments), sample.lead_sums.copy(), out)
+        return out
+
+    def _where_rho(self) -> np.ndarray:
+        """Places of the site blocks and of the bond blocks of rho in a plane, in the order of `split`."""
+        sites = np.arange(self._n // 2)
+        pairs = np.concatenate([np.stack([sites, sites], axis=1), self.equation.system.electrons.bonds])
+        rows = 2 * pairs[:, 0, None, None] + np.array([[0], [1]])
+        columns = 2 * pairs[:, 1, None, None] + np.array([[0, 1]])
+        return (rows * self.layout.columns + columns).ravel().astype(np.int64)

@@ -1,0 +1,105 @@
+"""Rows between the steps: exact order of the interpolant, invariants, steps that do not know of the rows."""
+
+import numpy as np
+import pytest
+from propagation import run, unit_vectors
+
+from llgnegf import ChainLead, OpenSystem, WideBandLead, chain
+from llgnegf.dynamics.dense import DenseRows
+from llgnegf.dynamics.integrate import RungeKutta
+from llgnegf.dynamics.tableaus import DOP853
+from llgnegf.magnetism.energies import Exchange, Zeeman
+from llgnegf.magnetism.magnet import Magnet
+from llgnegf.magnetism.motion import Precession
+from llgnegf.simulation import ROW_SHARE, Simulation
+from llgnegf.units import HBAR
+
+
+def oscillator(w: float) -> RungeKutta:
+    """y = (cos w t, sin w t, 1) in steps of 1/4, whose own error is far below that of the interpolation."""
+
+    def rate(t: float, y: np.ndarray, out: np.ndarray) -> None:
+        out[:] = -w * y[1], w * y[0], 0.0
+
+    return RungeKutta(rate, 0.0, np.array([1.0, 0.0, 1.0]), DOP853, 1e-6, 0.25, [("y", 0, 3)], largest_step=0.25)
+
+
+def rows(w: float, times: np.ndarray, tolerance: float) -> np.ndarray:
+    dense = DenseRows(oscillator(w), lambda y: y.copy(), tolerance)
+    return np.array([dense.at(t) for t in times])
+
+
+def test_the_interpolant_has_order_eight():
+    """|error| <= (w h)^8 max |prod (t - t_i)^2|/8!; half of w divides it by 2^8."""
+    times = np.arange(2.0, 4.0, 0.0173)
+
+    def error(w: float) -> float:
+        got = rows(w, times, np.inf)
+        return float(np.abs(got[:, :2] - np.stack([np.cos(w * times), np.sin(w * times)], axis=1)).max())
+
+    coarse, fine = error(2.0), error(1.0)
+    # The largest |(t - t_1)(t - t_2)(t - t_3)(t - t_4)| is 1 in units of the step to the fourth.
+    assert 0.2 < fine / (0.25**8 / 40320) < 1.2
+    assert abs(np.log2(coarse / fine) - 8) < 0.15
+
+
+def test_a_constant_stays_constant_bit_by_bit():
+    assert np.array_equal(rows(2.0, np.arange(0.0, 3.0, 0.0317), np.inf)[:, 2], np.ones(95))
+
+
+@pytest.mark.parametrize("tolerance", [1e-6, 1e-9, 0.0])
+def test_the_error_asked_for_is_kept(tolerance):
+    """At tolerance 0 every row is a step aside, as exact as the steps."""
+    times = np.arange(0.0, 4.0, 0.0631)
+    got = rows(1.0, times, tolerance)
+    exact = np.stack([np.cos(times), np.sin(times)], axis=1)
+    assert np.abs(got[:, :2] - exact).max() < max(tolerance, 1e-11)
+
+
+def wire() -> OpenSystem:
+    return OpenSystem(chain(3, 1.0, 0.5), [ChainLead(site=0), WideBandLead(site=-1, broadening=0.3)], 0.1, 0.2)
+
+
+def motions() -> dict[str, Precession | Magnet]:
+    start = unit_vectors(np.random.default_rng(5), 3)
+    energies = [Exchange(0.05), Zeeman([0, 0, 100.0])]
+    return {"precession": Precession(start, 0.02), "magnet": Magnet(start, magnetic_moment=2.0, energies=energies)}
+
+
+@pytest.mark.parametrize("integrator", ["dop853", "ark5"])
+@pytest.mark.parametrize("motion", list(motions()))
+def test_rows_change_nothing(motion, integrator):
+    """Saving twenty times as often leaves the common rows within their tolerance, and every step as it was."""
+    options = {"t_end": 8.0, "rtol": 1e-5, "integrator": integrator}
+    few = Simulation(wire(), motions()[motion], save_every=4.0, **options)
+    many = Simulation(wire(), motions()[motion], save_every=0.2, **options)
+    rare, often = dict(few.rows()), dict(many.rows())
+    assert few.statistics["accepted_steps"] == many.statistics["accepted_steps"]
+    for index in (0, 1, 2):
+        for name, value in rare[index].items():
+            np.testing.assert_array_equal(value, often[20 * index][name], err_msg=name)
+    np.testing.assert_array_equal(few.state, many.state)
+
+
+@pytest.mark.parametrize("motion", list(motions()))
+def test_rows_are_the_observables_of_the_state_within_their_tolerance(motion):
+    rtol = 1e-6
+    got = run(wire(), motions()[motion], t_end=60.0, save_every=1.3, rtol=rtol)
+    exact = np.array([np.trace(r) for r in got.density_matrices]).real
+    assert np.abs(got["charge_density"].sum(axis=1) - exact).max() < 6 * ROW_SHARE * rtol
+    total = got["charge_density"].sum(axis=1) + got["lead_charge_out"].sum(axis=1)
+    assert np.ptp(total) < 1e-11
+    lengths = np.linalg.norm(got["moments"], axis=-1)
+    assert np.abs(lengths - 1).max() < 1e-14
+
+
+def test_the_current_is_the_derivative_of_what_has_left():
+    """Central differences of the accumulated charge over a tenth of a femtosecond; the error is of second order."""
+    simulation = Simulation(wire(), motions()["precession"], t_end=30.0, save_every=0.05, rtol=1e-8)
+    rows = dict(simulation.rows())
+    left = np.array([rows[i]["lead_charge_out"] for i in range(len(rows))])
+    current = np.array([rows[i]["lead_current"] for i in range(len(rows))])
+    slope = (left[2:] - left[:-2]) / 0.1
+    late = slice(400, None)
+    assert np.abs(slope[late] - current[1:-1][late]).max() < 0.01 * np.abs(current[late]).max()
+    assert np.abs(current[late]).max() > 1e-7 / HBAR
