@@ -5,12 +5,13 @@ Imports nothing that takes long: a wrong input file is answered before the propa
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from llgnegf._checks import Problems
+from llgnegf.magnetism.magnet import Magnet
 from llgnegf.system import OpenSystem
 
 STARTS = ("thermal", "steady", "partitioned")
@@ -118,6 +119,68 @@ def check_kind(problems: Problems, has_electrons: bool, options: Mapping[str, An
     kinds = ("auto", "dop853") if options["step"] is None else ("auto",)
     method = "slow moments: dop853 if adaptive; with a fixed step order 4, or Heun's rotation with noise"
     problems.check(integrator in kinds, "integrator", integrator, f"{' or '.join(map(repr, kinds))} ({method})")
+
+
+def check_slow_run(system: Any, magnet: Any, options: Mapping[str, Any]) -> None:
+    """All options of a run of slow moments, with its system and magnet.
+
+    Raises:
+        ValueError: One line for each that is not allowed.
+    """
+    problems = Problems("simulate")
+    problems.check(system is None or isinstance(system, OpenSystem), "system", system, "an OpenSystem, or None")
+    known = problems.check(isinstance(magnet, Magnet), "motion", magnet, "a Magnet: slow electrons answer free moments")
+    if known and isinstance(system, OpenSystem):
+        sites = f"{system.n_sites}, one for each site of the electrons"
+        problems.check(magnet.n_sites == system.n_sites, "motion", f"{magnet.n_sites} moments", sites)
+    if isinstance(system, OpenSystem):
+        check_equilibrium(problems, system)
+    check_times(problems, options)
+    check_accuracy(problems, system if isinstance(system, OpenSystem) else None, options)
+    if options["step"] is not None:
+        problems.number("step", options["step"], "None (adaptive) or a number > 0, in fs", lambda h: h > 0)
+    response = options["response"]
+    names = isinstance(response, Sequence) and not isinstance(response, str) and set(response) <= set(RESPONSES)
+    problems.check(names, "response", response, "any of 'geometric' and 'friction' in a tuple; () for none")
+    unknown = set(options["observables"]) - ({"adiabatic"} if isinstance(system, OpenSystem) else set())
+    problems.check(not unknown, "observables", sorted(unknown), "'adiabatic', with electrons")
+    problems.integer("copies", options["copies"], "an integer >= 1", lambda n: n >= 1)
+    if names:
+        check_noise(problems, system, magnet, options)
+    problems.raise_all()
+
+
+def check_equilibrium(problems: Problems, system: OpenSystem) -> None:
+    """Note what keeps the leads of `system` from being in a common, static equilibrium."""
+    for p, lead in enumerate(system.leads):
+        if callable(lead.voltage):
+            problems.add(
+                f"system.leads[{p}].voltage", "a function of time", "a number: the response is that of static leads"
+            )
+            return
+    coupled = [p for p, channels in enumerate(system.lead_channels) if channels]
+    mu = system.chemical_potentials()[coupled]
+    if mu.size and np.ptp(mu) > 1e-12 * max(1.0, float(np.abs(mu).max())):
+        problems.add("system.leads", f"biased, chemical potentials {mu.tolist()} eV", "one chemical potential for all "
+                     "leads: friction and its noise are derived for leads in equilibrium")  # fmt: skip
+
+
+def check_noise(problems: Problems, system: Any, magnet: Any, options: Mapping[str, Any]) -> None:
+    """Note what is wrong with temperature, seed and step of a Langevin run."""
+    temperature, seed = options["temperature"], options["seed"]
+    kT = problems.number("temperature", temperature, "0, or a number > 0 in eV", lambda x: x >= 0)
+    if not kT > 0:
+        problems.check(seed is None, "seed", seed, "None without a temperature: nothing is random")
+        return
+    problems.integer("seed", seed, "an integer >= 0 with a temperature", lambda s: 0 <= s < 2**64)
+    if options["step"] is None:
+        problems.add("step", None, "a number > 0, in fs, with a temperature: noise has no step control")
+    if isinstance(system, OpenSystem):
+        same = abs(system.kT - kT) <= 1e-12 * kT
+        problems.check(same, "temperature", kT, f"system.kT = {system.kT}: friction and its noise have one temperature")
+    damped = isinstance(magnet, Magnet) and bool(np.any(np.asarray(magnet.damping)[magnet.moving] > 0))
+    friction = isinstance(system, OpenSystem) and not system.is_closed and "friction" in options["response"]
+    problems.check(damped or friction, "temperature", kT, "0 without damping or friction, which noise comes from")
 
 
 def save_times(t_end: float, save_every: float) -> np.ndarray:

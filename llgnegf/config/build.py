@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -29,21 +29,20 @@ from llgnegf.config.schema import NEVER, Document
 from llgnegf.config.system_tables import MatrixTable
 from llgnegf.config.terms import energy_term, lead_of, matrix_of, torque_of
 from llgnegf.electrons import Electrons, chain
+from llgnegf.magnetism.magnet import Magnet
 from llgnegf.magnetism.motion import Frozen, Precession
 from llgnegf.run_options import (
     check_accuracy,
     check_density_matrix,
     check_kind,
     check_method,
+    check_slow_run,
     check_start,
     check_times,
     is_slow,
 )
 from llgnegf.system import OpenSystem
 from llgnegf.textures import bloch_wall, cone, neel_wall, uniform
-
-if TYPE_CHECKING:
-    from llgnegf.magnetism.magnet import Magnet
 
 T = TypeVar("T")
 
@@ -263,8 +262,6 @@ class Builder:
         return not wrong
 
     def _magnet(self, texture: np.ndarray, energies: list[Any], torques: list[Any]) -> Magnet | None:
-        from llgnegf.magnetism.magnet import Magnet  # loads the compiler
-
         table = self.document.magnet
         if table is None or (self.n_sites is None and "magnet" not in self.lost and self._per_site(table)):
             return None
@@ -312,15 +309,12 @@ class Builder:
         self.lines += [line for line in lines if not (doubtful and line.startswith("run.start"))]
         return options
 
-
     def _check_slow(self, system: OpenSystem | None, motion: Any, options: Mapping[str, Any]) -> None:
         """What runs of slow moments demand beside the rules of all runs: static leads, a magnet, a seed for noise."""
         if self._has("motion") and not self._has("magnet"):
             self.refuse("motion", "given with run.electrons = 'adiabatic'", "[magnet], whose moments answer")
         if motion is None or self._has("motion") or (system is None and self._has("electrons")):
             return
-        from llgnegf.slow.simulation import _check as check_slow_run  # loads the compiler
-
         before, places = len(self.lines), {line.split(": ")[0] for line in self.lines}
         self.attempt("run", lambda: check_slow_run(system, motion, {"copies": 1, **options}))
         found = [line.replace("run.system.leads", "lead", 1) for line in self.lines[before:]]

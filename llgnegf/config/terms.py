@@ -5,7 +5,7 @@ Called by `build`, which gives the errors their place in the file.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import scipy.sparse as sp
@@ -26,10 +26,8 @@ from llgnegf.magnetism.energies import (
     UniaxialAnisotropy,
     Zeeman,
 )
+from llgnegf.magnetism.torques import SlonczewskiTorque, SpinTransferTorque, ZhangLiTorque
 from llgnegf.spectra import ChainSpectrum, TabulatedSpectrum, WideBandSpectrum
-
-if TYPE_CHECKING:
-    from llgnegf.magnetism.torques import SpinTransferTorque
 
 
 def matrix_of(n_sites: int, entries: Any, name: str) -> sp.csr_array:
@@ -114,8 +112,6 @@ def energy_term(table: Any, field: Any = None) -> EnergyTerm:
 
 def torque_of(table: Any, values: dict[str, Any]) -> SpinTransferTorque:
     """The torque of one [[torque]]; `values` are the amplitudes that may depend on time."""
-    from llgnegf.magnetism.torques import SlonczewskiTorque, ZhangLiTorque  # loads the compiler
-
     if isinstance(table, SlonczewskiTable):
         return SlonczewskiTorque(polarization=plain(table.polarization), **values)
     return ZhangLiTorque(nonadiabaticity=plain(table.nonadiabaticity), spacing=table.spacing, **values)

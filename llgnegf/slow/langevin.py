@@ -26,11 +26,9 @@ depend on where a run was interrupted.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
-from llgnegf._checks import Problems
 from llgnegf.magnetism.magnet import Magnet
 from llgnegf.run_options import RESPONSES
 from llgnegf.slow.adiabatic import Instant, SlowEquation, cross
@@ -152,21 +150,3 @@ def langevin_ensemble(
     )  # fmt: skip
     moments = np.stack([run.advance_to(k) for k in range(run.times.size)])
     return Ensemble(run.times, moments)
-
-
-def check_noise(problems: Problems, system: Any, magnet: Any, options: dict[str, Any]) -> None:
-    """Note what is wrong with temperature, seed and step of a Langevin run."""
-    temperature, seed = options["temperature"], options["seed"]
-    kT = problems.number("temperature", temperature, "0, or a number > 0 in eV", lambda x: x >= 0)
-    if not kT > 0:
-        problems.check(seed is None, "seed", seed, "None without a temperature: nothing is random")
-        return
-    problems.integer("seed", seed, "an integer >= 0 with a temperature", lambda s: 0 <= s < 2**64)
-    if options["step"] is None:
-        problems.add("step", None, "a number > 0, in fs, with a temperature: noise has no step control")
-    if isinstance(system, OpenSystem):
-        same = abs(system.kT - kT) <= 1e-12 * kT
-        problems.check(same, "temperature", kT, f"system.kT = {system.kT}: friction and its noise have one temperature")
-    damped = isinstance(magnet, Magnet) and bool(np.any(np.asarray(magnet.damping)[magnet.moving] > 0))
-    friction = isinstance(system, OpenSystem) and not system.is_closed and "friction" in options["response"]
-    problems.check(damped or friction, "temperature", kT, "0 without damping or friction, which noise comes from")

@@ -29,10 +29,11 @@ from typing import Any
 import numpy as np
 
 from llgnegf._checks import Problems
-from llgnegf.magnetism.llg import torque_prefactor
+from llgnegf.magnetism.magnet import torque_prefactor
 from llgnegf.observables import spin_density
 from llgnegf.rotating_frame import RotatingFrame
-from llgnegf.slow.tensors import LevelTensors, check_equilibrium
+from llgnegf.run_options import check_equilibrium
+from llgnegf.slow.tensors import LevelTensors
 from llgnegf.slow.traces import adjoint_components, pair_traces, site_components
 from llgnegf.stationary.equilibrium import FERMI_RANGE, contour_integral, fermi_derivative
 from llgnegf.stationary.green import StaticChannel, StaticDevice

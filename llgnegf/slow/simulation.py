@@ -11,17 +11,16 @@ from typing import Any
 
 import numpy as np
 
-from llgnegf._checks import Problems
 from llgnegf.error_budget import estimate_errors
 from llgnegf.magnetism.magnet import Magnet
 from llgnegf.poles.channels import PoleSystem, expand
 from llgnegf.result import ErrorEstimate, Variable
-from llgnegf.run_options import RESPONSES, check_accuracy, check_times, save_times
+from llgnegf.run_options import RESPONSES, check_slow_run, save_times
 from llgnegf.slow.adiabatic import SlowEquation
 from llgnegf.slow.integration import Adaptive, FixedStep
-from llgnegf.slow.langevin import Langevin, check_noise
+from llgnegf.slow.langevin import Langevin
 from llgnegf.slow.recorder import SlowRecorder
-from llgnegf.slow.tensors import ContourTensors, LevelTensors, PoleTensors, SlowElectrons, check_equilibrium
+from llgnegf.slow.tensors import ContourTensors, LevelTensors, PoleTensors, SlowElectrons
 from llgnegf.system import OpenSystem
 
 COUPLING_SHARE, FERMI_SHARE, STEP_SHARE, SURFACE_SHARE = 1.0, 0.01, 0.1, 0.1
@@ -68,7 +67,7 @@ class SlowSimulation:
             "t_end": t_end, "save_every": save_every, "rtol": rtol, "step": step, "response": response,
             "temperature": temperature, "seed": seed, "observables": observables, "copies": copies,
         }  # fmt: skip
-        _check(system, magnet, options)
+        check_slow_run(system, magnet, options)
         self.system, self.motion, self.rtol = system, magnet, rtol
         self.times = save_times(t_end, save_every)
         self.row = 0
@@ -173,27 +172,3 @@ class SlowSimulation:
         )
         budget["time_step"] = self._integration.error()
         return budget
-
-
-def _check(system: Any, magnet: Any, options: dict[str, Any]) -> None:
-    problems = Problems("simulate")
-    problems.check(system is None or isinstance(system, OpenSystem), "system", system, "an OpenSystem, or None")
-    known = problems.check(isinstance(magnet, Magnet), "motion", magnet, "a Magnet: slow electrons answer free moments")
-    if known and isinstance(system, OpenSystem):
-        sites = f"{system.n_sites}, one for each site of the electrons"
-        problems.check(magnet.n_sites == system.n_sites, "motion", f"{magnet.n_sites} moments", sites)
-    if isinstance(system, OpenSystem):
-        check_equilibrium(problems, system)
-    check_times(problems, options)
-    check_accuracy(problems, system if isinstance(system, OpenSystem) else None, options)
-    if options["step"] is not None:
-        problems.number("step", options["step"], "None (adaptive) or a number > 0, in fs", lambda h: h > 0)
-    response = options["response"]
-    names = isinstance(response, Sequence) and not isinstance(response, str) and set(response) <= set(RESPONSES)
-    problems.check(names, "response", response, "any of 'geometric' and 'friction' in a tuple; () for none")
-    unknown = set(options["observables"]) - ({"adiabatic"} if isinstance(system, OpenSystem) else set())
-    problems.check(not unknown, "observables", sorted(unknown), "'adiabatic', with electrons")
-    problems.integer("copies", options["copies"], "an integer >= 1", lambda n: n >= 1)
-    if names:
-        check_noise(problems, system, magnet, options)
-    problems.raise_all()

@@ -18,7 +18,6 @@ from typing import Protocol
 
 import numpy as np
 
-from llgnegf._checks import Problems
 from llgnegf.dynamics.start import FrozenDevice
 from llgnegf.electrons import PAULI
 from llgnegf.poles.channels import PoleSystem
@@ -65,21 +64,6 @@ class SlowElectrons(Protocol):
 
     def grand_potential(self, moments: np.ndarray) -> float:
         """Electronic grand potential (eV) of one configuration (N, 3), up to a constant."""
-
-
-def check_equilibrium(problems: Problems, system: OpenSystem) -> None:
-    """Note what keeps the leads of `system` from being in a common, static equilibrium."""
-    for p, lead in enumerate(system.leads):
-        if callable(lead.voltage):
-            problems.add(
-                f"system.leads[{p}].voltage", "a function of time", "a number: the response is that of static leads"
-            )
-            return
-    coupled = [p for p, channels in enumerate(system.lead_channels) if channels]
-    mu = system.chemical_potentials()[coupled]
-    if mu.size and np.ptp(mu) > 1e-12 * max(1.0, float(np.abs(mu).max())):
-        problems.add("system.leads", f"biased, chemical potentials {mu.tolist()} eV", "one chemical potential for all "
-                     "leads: friction and its noise are derived for leads in equilibrium")  # fmt: skip
 
 
 @dataclass(frozen=True, eq=False)
