@@ -7,16 +7,18 @@ no option is ignored by any of them.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from llgnegf._checks import Problems
-from llgnegf.result import Result, build_dataset
+from llgnegf.result import Result, Rows
 from llgnegf.run_options import RESPONSES, check_kind, is_slow
 from llgnegf.simulation import Motion, Simulation
-from llgnegf.slow.simulation import SlowSimulation
 from llgnegf.system import OpenSystem
+
+if TYPE_CHECKING:
+    from llgnegf.slow.simulation import SlowSimulation
 
 
 def simulate(
@@ -68,8 +70,8 @@ def simulate(
     for index, row in _with_progress(simulation, progress):
         for name, value in row.items():
             columns[name][index] = value
-    dataset = build_dataset(simulation.times, columns, simulation.variables, simulation.coordinates)
-    return Result(dataset, simulation.error_budget(), simulation.density_matrix, simulation.statistics)
+    rows = Rows(simulation.times, columns, simulation.variables, simulation.coordinates)
+    return Result(rows, simulation.error_budget(), simulation.density_matrix, simulation.statistics)
 
 
 def _with_progress(simulation: Any, show: bool) -> Iterator[tuple[int, dict[str, np.ndarray]]]:
@@ -110,6 +112,8 @@ def new_simulation(
     check_kind(problems, system is not None, options)
     problems.raise_all()
     if is_slow(system is not None, options):
+        from llgnegf.slow.simulation import SlowSimulation
+
         return SlowSimulation(
             system, motion, t_end=t_end, save_every=save_every, rtol=rtol, step=step, response=response,
             temperature=temperature, seed=seed, observables=observables,

@@ -129,12 +129,20 @@ def _block(first, p, own, columns, left, right, a, g, x, d, t, u):  # type: igno
         for i in range(xr.shape[0]):
             e_r, e_i, l_r, l_i, g_r, g_i = er[i], ei[i], lr[i], li[i], gr[i], gi[i]
             sum_r, sum_i = 0.0, 0.0
-            for j in range(xr.shape[1]):
-                x_r, x_i, gap, decay = xr[i, j], xi[i, j], e_r - cr[j], e_i + ci[j]
-                sum_r += s[j] * x_r
-                sum_i += s[j] * x_i
-                dr[i, j] = gap * x_i + decay * x_r + l_r * ai[j] + l_i * ar[j] + ki[j] * g_r + kr[j] * g_i
-                di[i, j] = decay * x_i - gap * x_r - l_r * ar[j] + l_i * ai[j] + kr[j] * g_r - ki[j] * g_i
+            if l_r == 0.0 and l_i == 0.0:  # a Fermi vector
+                for j in range(xr.shape[1]):
+                    x_r, x_i, gap, decay = xr[i, j], xi[i, j], e_r - cr[j], e_i + ci[j]
+                    sum_r += s[j] * x_r
+                    sum_i += s[j] * x_i
+                    dr[i, j] = gap * x_i + decay * x_r + ki[j] * g_r + kr[j] * g_i
+                    di[i, j] = decay * x_i - gap * x_r + kr[j] * g_r - ki[j] * g_i
+            else:
+                for j in range(xr.shape[1]):
+                    x_r, x_i, gap, decay = xr[i, j], xi[i, j], e_r - cr[j], e_i + ci[j]
+                    sum_r += s[j] * x_r
+                    sum_i += s[j] * x_i
+                    dr[i, j] = gap * x_i + decay * x_r + l_r * ai[j] + l_i * ar[j] + ki[j] * g_r + kr[j] * g_i
+                    di[i, j] = decay * x_i - gap * x_r - l_r * ar[j] + l_i * ai[j] + kr[j] * g_r - ki[j] * g_i
             w = weight[i]
             for j in range(xr.shape[1]):
                 tr[j] += w * xr[i, j]

@@ -14,6 +14,7 @@ to sign. A few repetitions bring beta to zero, where round-off no longer matters
 from __future__ import annotations
 
 import math
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -118,16 +119,24 @@ def _points(x_max: float, fraction: Floats, soft: float = 4.5) -> Floats:
     return x_max * np.sin(np.interp(fraction * integral[-1], integral, angle))
 
 
-def _pole_number(x_max: float, spacing: float) -> tuple[Floats, Floats]:
-    """(eta, number of poles below eta): density 1/(2 pi), then 1/(2 spacing) per log eta, cut at x_max."""
+@lru_cache(maxsize=4)
+def _pole_grid(x_max: float) -> tuple[Floats, Floats, Floats, Floats]:
+    """Grid of eta, its steps and middles, and the cut at x_max there: what does not depend on the spacing."""
     eta = np.sinh(np.linspace(0.0, math.asinh(1e3 * max(x_max, 10.0)), 2000))
     middle = (eta[1:] + eta[:-1]) / 2
-    density = 1.0 / (2.0 * np.hypot(math.pi, spacing * middle) * np.hypot(1.0, middle / x_max))
-    return eta, np.r_[0.0, np.cumsum(density * np.diff(eta))]
+    return eta, np.diff(eta), middle, np.hypot(1.0, middle / x_max)
 
 
+def _pole_number(x_max: float, spacing: float) -> tuple[Floats, Floats]:
+    """(eta, number of poles below eta): density 1/(2 pi), then 1/(2 spacing) per log eta, cut at x_max."""
+    eta, steps, middle, cut = _pole_grid(x_max)
+    density = 1.0 / (2.0 * np.hypot(math.pi, spacing * middle) * cut)
+    return eta, np.r_[0.0, np.cumsum(density * steps)]
+
+
+@lru_cache(maxsize=64)
 def _expected_poles(x_max: float, count: int) -> tuple[float, Floats]:
-    """Half the logarithmic pole spacing at which `count` poles fit in, and their places."""
+    """Half the logarithmic pole spacing at which `count` poles fit in, and their places (not to be written to)."""
     low, high = 1e-3, 1e3
     if _pole_number(x_max, low)[1][-1] < count:
         return low, math.pi * np.arange(1, 2 * count, 2, dtype=np.float64)

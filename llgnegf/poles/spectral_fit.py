@@ -20,7 +20,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import eigvals, svd
-from scipy.optimize import least_squares
 
 Real = NDArray[Any]
 """An array of float64."""
@@ -130,6 +129,8 @@ def esprit(samples: Complex, step: float, n_modes: int) -> tuple[Complex, Comple
 def _least_squares(
     residual: Callable[[Real], Real], jacobian: Callable[[Real], Real], start: Real, n_steps: int
 ) -> Real:
+    from scipy.optimize import least_squares  # 20 MB, which runs with chain leads do without: theirs are tabulated
+
     with np.errstate(all="ignore"):  # a rejected trial step may overflow; the accepted ones cannot
         result = least_squares(
             residual, start, jacobian, method="lm", max_nfev=n_steps, xtol=1e-12, ftol=1e-6, gtol=1e-15

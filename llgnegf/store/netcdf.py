@@ -1,12 +1,13 @@
 """The committed rows as an xarray.Dataset, and the one NetCDF-4 file a run leaves.
 
-The file is written once, at the end, block by block: the memory needed does not grow with the number of rows.
+The file is written once, at the end, block by block: the memory needed does not grow with the number of rows. Writing
+does without xarray, whose import would take more memory than the whole run.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -80,14 +81,14 @@ def _write_file(
 ) -> None:
     import h5netcdf
 
-    labels = build_dataset(np.empty(0), {}, {}, layout.coordinates, attributes).drop_vars("time")
-    labels.to_netcdf(path, engine="h5netcdf")
     columns = {"time": Variable((), (), "fs", "time"), **layout.variables}
     chunk_rows = min(_block_rows(layout), n_rows)
-    with h5netcdf.File(path, "a") as file:
+    with h5netcdf.File(path, "w") as file:
+        file.attrs.update(attributes)
         for name, length in _dimensions(layout, n_rows).items():
-            if name not in file.dimensions:
-                file.dimensions[name] = length
+            file.dimensions[name] = length
+        for name, labels in layout.coordinates.items():
+            _write_labels(file, name, labels)
         for name, column in columns.items():
             chunks = (chunk_rows, *column.shape) if chunk_rows and 0 not in column.shape else None
             variable = file.create_variable(name, ("time", *column.dims), "f8", chunks=chunks)
@@ -98,8 +99,19 @@ def _write_file(
                     file.variables[name][start : start + len(block[name])] = block[name]
 
 
+def _write_labels(file: Any, name: str, labels: Sequence[Any]) -> None:
+    """The coordinate of the dim `name`: whole numbers, or text as strings of variable length, as xarray writes them."""
+    import h5py
+
+    values = np.asarray(labels)
+    text = values.dtype.kind == "U"
+    variable = file.create_variable(name, (name,), h5py.string_dtype() if text else values.dtype)
+    if values.size:
+        variable[...] = values.astype(object) if text else values
+
+
 def _dimensions(layout: Layout, n_rows: int) -> dict[str, int]:
-    lengths = {"time": n_rows}
+    lengths = {name: len(labels) for name, labels in layout.coordinates.items()} | {"time": n_rows}
     for column in layout.variables.values():
         lengths |= dict(zip(column.dims, column.shape, strict=True))
     return lengths
