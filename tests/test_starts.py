@@ -7,7 +7,7 @@ from propagation import assert_physical, random_hermitian, run, unit_vectors
 from scipy.integrate import quad
 from scipy.special import expit, j0, j1
 
-from llgnegf import ChainLead, Electrons, Lead, OpenSystem, RotatingFrame, WideBandLead, chain, cone
+from llgnegf import ChainLead, Electrons, Lead, OpenSystem, RotatingFrame, WideBandLead, bloch_wall, chain, cone
 from llgnegf.dynamics import start as starts
 from llgnegf.dynamics.equation import Equation
 from llgnegf.magnetism.motion import Frozen, Precession
@@ -129,6 +129,18 @@ def test_steady_start_with_a_bound_state_is_stationary_and_physical():
     assert np.abs(derivative(poles, texture, blocks)).max() < 1e-9
     exact = RotatingFrame(poles.with_pole_leads(), texture, 0.0, tolerance=1e-10).density_matrix()
     assert np.abs(blocks.density_matrix - exact).max() < 1e-6
+
+
+def test_steady_start_with_bound_states_does_not_depend_on_their_tiny_widths():
+    """The finest lead modes leave the wall's bound states a width of 2e-12 eV; coarser ones 1e-9 eV and more."""
+    leads = [ChainLead(site=0, voltage=0.3), ChainLead(site=-1, voltage=-0.3)]
+    system, wall = OpenSystem(chain(7, 1.0, 0.5), leads, kT=0.01), bloch_wall(7, 4, 0.9)
+    fine, coarse = (
+        starts.steady(expand(system, tolerance, 1e-10, largest_voltage=0.3), wall).density_matrix
+        for tolerance in (1e-9, 1e-8)
+    )
+    # Round-off of 1e-17 eV in the source, divided by the width.
+    np.testing.assert_allclose(fine, coarse, rtol=0, atol=1e-5)
 
 
 def test_steady_start_without_bias_is_the_thermal_one():

@@ -14,6 +14,10 @@ import scipy.linalg
 from llgnegf.dynamics.equation import ElectronArrays
 from llgnegf.poles.channels import PoleSystem
 
+UNDAMPED = 1e-13
+"""Width (eV) below which a state counts as undamped. Above it the occupation is that of source over width: both fall
+with the tails of the lead modes, so the quotient stays right, to 1e-17 eV (round-off of the source) over the width."""
+
 
 @dataclass(frozen=True, eq=False)
 class Blocks:
@@ -217,16 +221,21 @@ def _extended(frozen: FrozenDevice) -> np.ndarray:
     return h
 
 
+def _is_damped(energy: complex) -> bool:
+    return energy.imag <= -UNDAMPED
+
+
 def _sylvester(h: np.ndarray, source: np.ndarray) -> np.ndarray:
-    """X with -i (h X - X h^dag) + source = 0, zero on pairs of undamped states; Schur form of h."""
-    t, q = scipy.linalg.schur(h, output="complex")
-    energy = np.diag(t)
-    undamped = energy.imag > -1e-11
+    """X with -i (h X - X h^dag) + source = 0, zero on pairs of undamped states; Schur form h = Q T Q^dag.
+
+    The undamped states come last in T: the last columns of Q are then left eigenvectors of h, whose own X obeys an
+    equation of its own, and nothing but their part of the source is divided by their widths.
+    """
+    t, q, damped = scipy.linalg.schur(h, output="complex", sort=_is_damped)
     right = -1j * (q.conj().T @ source @ q)
-    if undamped.any():
-        # A bound state drifts at a rate source/width = 0/0; moving it off the axis leaves it where it was.
-        t = t - 1j * np.diag(np.where(undamped, 1e-6, 0.0))
-        right[np.ix_(undamped, undamped)] = 0
+    # A bound state drifts at a rate source/width = 0/0; moving it off the axis leaves it where it was.
+    t[np.arange(damped, len(t)), np.arange(damped, len(t))] -= 1e-9j
+    right[damped:, damped:] = 0
     solution, scale, info = scipy.linalg.lapack.ztrsyl(t, t, right, trana="N", tranb="C", isgn=-1)
     if info != 0:
         raise ValueError("start: 'steady' has a mode that no lead damps; allowed: 'thermal' or 'partitioned'")
