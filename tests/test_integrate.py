@@ -6,7 +6,7 @@ from propagation import run, unit_vectors
 
 from llgnegf import ChainLead, OpenSystem, WideBandLead, chain, cone
 from llgnegf.dynamics.integrate import IntegrationStopped, RungeKutta
-from llgnegf.dynamics.tableaus import DOP853, RK4
+from llgnegf.dynamics.tableaus import DOP853, RK4, Tableau
 from llgnegf.magnetism.energies import Exchange, Zeeman
 from llgnegf.magnetism.magnet import Magnet
 from llgnegf.magnetism.motion import Frozen, Precession, Prescribed
@@ -198,6 +198,38 @@ def test_nan_names_time_quantity_and_cause(tolerance):
     assert np.isfinite(method.state[:2]).all()
 
 
+def stability_limit(tableau: Tableau, angles: np.ndarray) -> float:
+    """Smallest r at which |1 + z b.(1 - z a)^-1 1| exceeds 1 on the way from 0 along z = r exp(i angle)."""
+    radii = np.linspace(0.0, 8.0, 4001)
+    z = radii * np.exp(1j * angles[:, None])
+    stages: list[np.ndarray] = []
+    for row in tableau.a:
+        stages.append(1 + z * sum((a * k for a, k in zip(row, stages, strict=False)), np.zeros_like(z)))
+    growth = np.abs(1 + z * sum(b * k for b, k in zip(tableau.b, stages, strict=True)))
+    return float(radii[np.argmax(growth > 1 + 1e-9, axis=1)].min())
+
+
+def test_stability_limits_are_those_of_the_stability_function():
+    # The damped part begins where -Re z = |Im z|/4.
+    angles = np.radians(np.arange(90.0, 181.0))
+    damped = angles[np.tan(angles - np.pi / 2) > 0.25]
+    limits = stability_limit(DOP853, angles), stability_limit(DOP853, damped)
+    assert 0.99 * limits[0] < DOP853.stability < limits[0]
+    assert 0.99 * limits[1] < DOP853.damped_stability < limits[1]
+
+
+def test_vanishing_numbers_become_zero_and_others_keep_their_bits():
+    """Without coupling between them: numbers that fell below 1e-200 would go on to the slow denormal ones."""
+    method = RungeKutta(
+        lambda t, y, out: np.multiply(y, -0.5, out=out), 0.0, np.array([1e-150, 1e-199, -1e-250]), DOP853, 1e-6, 1.0,
+        [("y", 0, 3)], largest_step=1.0,
+    )  # fmt: skip
+    assert method.state.tolist() == [1e-150, 1e-199, 0.0]
+    method.advance(10.0)
+    assert method.state[0] == pytest.approx(1e-150 * np.exp(-5.0), rel=1e-12)
+    assert method.state[1] == method.state[2] == 0.0
+
+
 def test_step_below_round_off_names_time_quantity_and_cause():
     """y' = y^2 from y(0) = 1 is infinite at t = 1: no step is small enough."""
     method = RungeKutta(lambda t, y, out: np.square(y, out=out), 0.0, np.ones(1), DOP853, 1e-9, 0.1, [("y", 0, 1)])
@@ -238,10 +270,18 @@ def test_random_save_times_are_met_exactly_and_do_not_change_the_answer():
     assert np.abs(often.density_matrices[-1] - once.density_matrices[-1]).max() < 1e-6
 
 
-def test_implicit_far_poles_and_explicit_ones_agree():
-    """A wide band, where the default is the implicit-explicit method, against the explicit one."""
-    system = OpenSystem(chain(1, onsite=0.2), [WideBandLead(site=0, broadening=0.5, voltage=wave)], 0.1, 0.2)
+def wide_band_runs(rtol: float, **lead) -> list:  # type: ignore[no-untyped-def, type-arg]
+    """The default, which is the implicit-explicit method for a wide band, and the explicit one."""
+    system = OpenSystem(chain(1, onsite=0.2), [WideBandLead(site=0, broadening=0.5, **lead)], 0.1, 0.2)
     motion = Precession(cone(1, 0.7), 0.3)
-    runs = [run(system, motion, t_end=5, save_every=1, rtol=1e-4, integrator=i) for i in ("auto", "dop853")]
-    assert np.abs(runs[0].density_matrices - runs[1].density_matrices).max() < 1e-4
-    assert runs[0].statistics["right_hand_sides"] < runs[1].statistics["right_hand_sides"]
+    return [run(system, motion, t_end=5, save_every=1, rtol=rtol, integrator=i) for i in ("auto", "dop853")]
+
+
+def test_implicit_far_poles_and_explicit_ones_agree():
+    default, explicit = wide_band_runs(1e-4, voltage=wave)
+    assert np.abs(default.density_matrices - explicit.density_matrices).max() < 1e-4
+
+
+def test_implicit_far_poles_cost_no_small_steps():
+    default, explicit = wide_band_runs(1e-6)
+    assert default.statistics["right_hand_sides"] < 0.2 * explicit.statistics["right_hand_sides"]

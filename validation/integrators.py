@@ -38,7 +38,7 @@ from llgnegf.dynamics.start import FrozenDevice, _extended
 from llgnegf.dynamics.tableaus import ARK5, DOP853, RK4, Tableau
 from llgnegf.magnetism.motion import Precession
 from llgnegf.poles.channels import expand
-from llgnegf.simulation import STABLE, _initial_state, _sections
+from llgnegf.simulation import _initial_state, _largest_stable_step, _sections
 from llgnegf.units import HBAR
 from validation._report import Report, run_as_script
 
@@ -96,7 +96,7 @@ class Problem:
                 self.equation, 0.0, self.start, method, tolerance, step, sections, rates=rates
             )
         else:
-            longest = STABLE * DOP853.stability / self.equation.fastest_rate() if method is DOP853 else np.inf
+            longest = _largest_stable_step(self.equation, method) if method is DOP853 else np.inf
             integration = RungeKutta(
                 self.equation, 0.0, self.start, method, tolerance, step, sections, largest_step=longest
             )
@@ -170,7 +170,7 @@ def constant_part(equation: Equation, moments: np.ndarray) -> np.ndarray:
 
 def attempts(problem: Problem, name: str) -> Iterator[Callable[[], np.ndarray]]:
     """Runs of one method from coarse to fine."""
-    rate = problem.equation.fastest_rate()
+    rate = max(problem.equation.fastest_rates())
     for k in range(22):
         if name in ADAPTIVE:
             yield lambda k=k: problem.solve(ADAPTIVE[name], 1e-4 * 10 ** (-0.25 * k), 0.01)  # type: ignore[misc]
@@ -244,12 +244,12 @@ def stable_step(method: Tableau, rates: np.ndarray) -> float:
 
 def stability(report: Report, problem: Problem) -> None:
     """Right-hand sides per hbar/gamma at the limit of stability, from the exact spectrum and from its bound."""
-    rates = spectrum(problem)
+    rates, bounds = spectrum(problem), problem.equation.fastest_rates()
     at_limit = {m.name: (m.b.size - (m is DP5)) / stable_step(m, rates) for m in (DOP853, DP5, RK4)}
     cells = ", ".join(f"{name} {value:.1f}" for name, value in at_limit.items())
     report.note(
-        f"    stability limit: {cells}; |rate| <= {np.abs(rates).max():.1f}, |Im| {np.abs(rates.imag).max():.1f}, "
-        f"|Re| {np.abs(rates.real).max():.1f} (`Equation.fastest_rate`: {problem.equation.fastest_rate():.1f})"
+        f"    stability limit: {cells}; |rate| <= {np.abs(rates).max():.1f}, |Im| {np.abs(rates.imag).max():.1f}, |Re| "
+        f"{np.abs(rates.real).max():.1f} (`Equation.fastest_rates`: {bounds[0]:.1f} turning, {bounds[1]:.1f} damped)"
     )
 
 

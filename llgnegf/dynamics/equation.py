@@ -134,15 +134,16 @@ class Equation:
             a.integers, a.numbers, self._moments, self.channel_voltages(tau), self._scratch, state, derivative
         )
 
-    def fastest_rate(self) -> float:
-        """Bound on |rate| of everything in the state, in eV: what an explicit step must follow.
+    def fastest_rates(self) -> tuple[float, float]:
+        """Bounds (eV) on |rate| of all that turns and of all that is damped: what an explicit step must follow.
 
-        Matrix elements of C turn with differences of levels within the spectrum, Fermi vectors with h - z_k^*.
+        Matrix elements of C turn with differences of levels within the spectrum. Fermi vectors obey h - z_k^*; the
+        levels of h are in the spectrum or close to the modes chi, whose own damping adds to that of the pole.
         """
         low, high = spectral_bounds(self.system, self.poles.largest_voltage)
-        z = self.arrays.z
-        far = np.hypot(self.poles.spectral_range, np.abs(z.imag).max()) if z.size else 0.0
-        return float(max(high - low, far))
+        a = self.arrays
+        far = np.hypot(self.poles.spectral_range, np.abs(a.z.imag)).max(initial=0.0)
+        return float(high - low), float(max(far, np.abs(a.chi[:, None] - a.z.conj()).max(initial=0.0)))
 
     def stiff_rates(self) -> np.ndarray:
         """Decay rates Im z_k^* of the Fermi vectors, on their components of the state, (layout.size,)."""

@@ -36,6 +36,8 @@ class Progress:
 
 BLOCK = 1024
 """Numbers of a state that are combined at a time, so that they stay in the nearest cache."""
+SMALLEST = 1e-200
+"""Numbers of a state below this are as good as 0: a step adds at least 1e-50 of them to their neighbours."""
 
 
 @nb.njit(cache=True, fastmath={"contract"})
@@ -77,21 +79,78 @@ def _combine(y, stages, weights, step, out):  # type: ignore[no-untyped-def]
         _add_stages(stages, used, weights, step, start, part)
 
 
+@nb.njit(cache=True, fastmath={"contract"})
+def _add_four_thrice(u, v, w, x, b, e, f, y, first, second):  # type: ignore[no-untyped-def]
+    """Four stages into the new state and into both error estimates: each is loaded once."""
+    b_u, b_v, b_w, b_x = b
+    e_u, e_v, e_w, e_x = e
+    f_u, f_v, f_w, f_x = f
+    for i in range(y.size):
+        y[i] += b_u * u[i] + b_v * v[i] + b_w * w[i] + b_x * x[i]
+        first[i] += e_u * u[i] + e_v * v[i] + e_w * w[i] + e_x * x[i]
+        second[i] += f_u * u[i] + f_v * v[i] + f_w * w[i] + f_x * x[i]
+
+
 @nb.njit(cache=True)
-def _largest(stages, weights, low, high):  # type: ignore[no-untyped-def]
-    """max_i |sum_j weights_j stages_ji| over low <= i < high; NaN if any entry is."""
-    largest = 0.0
-    used = np.flatnonzero(weights)
-    buffer = np.empty(BLOCK)
-    for start in range(low, high, BLOCK):
-        part = buffer[: min(BLOCK, high - start)]
-        part[:] = 0.0
-        _add_stages(stages, used, weights, 1.0, start, part)
-        for i in range(part.size):
-            value = abs(part[i])
-            if not value <= largest:
-                largest = value
-    return largest
+def _finish(y, stages, used, weights, step, bounds, out, largest):  # type: ignore[no-untyped-def]
+    """out = y + step * sum_j weights_0j stages_j, and the largest |sum_j weights_ej stages_j| of the error estimates.
+
+    Args:
+        used: The stages with any weight.
+        weights: (3, s): the method's, then those of two error estimates (0 for one that it does not have).
+        bounds: (n, 2), the sections of the state all of it, over which each maximum is taken.
+        largest: (n, 2) is written; NaN where an entry is NaN.
+    """
+    sums, sizes = np.empty((2, BLOCK)), np.empty((2, BLOCK))
+    fours = used.size // 4 * 4
+    for n in range(bounds.shape[0]):
+        sizes[:] = 0.0
+        for start in range(bounds[n, 0], bounds[n, 1], BLOCK):
+            here = slice(start, min(start + BLOCK, bounds[n, 1]))
+            part, first, second = out[here], sums[0, : here.stop - start], sums[1, : here.stop - start]
+            part[:] = y[here]
+            first[:] = 0.0
+            second[:] = 0.0
+            for k in range(0, fours, 4):
+                i, j, p, q = used[k], used[k + 1], used[k + 2], used[k + 3]
+                b, e, f = step * weights[0], weights[1], weights[2]
+                _add_four_thrice(
+                    stages[i, here], stages[j, here], stages[p, here], stages[q, here],
+                    (b[i], b[j], b[p], b[q]), (e[i], e[j], e[p], e[q]), (f[i], f[j], f[p], f[q]), part, first, second,
+                )  # fmt: skip
+            for k in range(fours, used.size):
+                j = used[k]
+                _add(step * weights[0, j], stages[j, here], part)
+                _add(weights[1, j], stages[j, here], first)
+                _add(weights[2, j], stages[j, here], second)
+            for e in range(2):
+                _keep_larger(sums[e, : part.size], sizes[e])
+        for e in range(2):
+            largest[n, e] = sizes[e].max()
+
+
+@nb.njit(cache=True)
+def _keep_larger(x, sizes):  # type: ignore[no-untyped-def]
+    """sizes_i = max(sizes_i, |x_i|) one by one, which the compiler can vectorise; NaN where x_i is not finite."""
+    for i in range(x.size):
+        size = abs(x[i])
+        sizes[i] = (size if size > sizes[i] else sizes[i]) + 0.0 * size
+
+
+@nb.njit(cache=True)
+def _settle(state):  # type: ignore[no-untyped-def]
+    """Whether all numbers are finite; those below SMALLEST become 0.
+
+    Deep in a gap the density matrix falls off exponentially, over long chains down to denormal numbers, with which
+    processors calculate many times slower.
+    """
+    finite = True
+    for i in range(state.size):
+        size = abs(state[i])
+        finite &= size < np.inf
+        if size < SMALLEST:
+            state[i] = 0.0
+    return finite
 
 
 class RungeKutta:
@@ -106,8 +165,7 @@ class RungeKutta:
         step: The fixed step, or the first step of an adaptive run.
         largest_step: Bound on an adaptive step, e.g. the stability limit of the method: a controller that finds the
             limit by itself does so by letting errors grow up to the tolerance.
-        sections: (name, start, stop) of the state's parts whose errors count (others are carried along), by which a
-            failure is reported.
+        sections: (name, start, stop) of the state's parts, all of it one after another, by which a failure is reported.
         after_step: Called with the new state after each accepted step (projection onto a constraint).
 
     Raises:
@@ -136,9 +194,14 @@ class RungeKutta:
         self.after_step = after_step
         self.largest_step = largest_step
         self.progress = Progress()
+        self._bounds = np.array([section[1:] for section in sections], dtype=np.int64).reshape(-1, 2)
+        self._largest = np.zeros((len(sections), 2))
+        self._weights = _finishing_weights(tableau)
+        self._used = np.flatnonzero(self._weights.any(axis=0))
         self._stages = np.zeros((tableau.b.size, self.state.size))
         self._trial = np.zeros_like(self.state)
         self._fresh = False
+        _settle(self.state)
         self._before, self._time_before = self.state.copy(), self.time
 
     def advance(self, target: float) -> None:
@@ -212,21 +275,22 @@ class RungeKutta:
         for i in range(1, t.b.size):
             _combine(self.state, self._stages, t.a[i, :i], step, self._trial)
             self.function(self.time + t.c[i] * step, self._trial, self._stages[i])
-        _combine(self.state, self._stages, t.b, step, self._trial)
-        return 0.0 if self.tolerance is None else self._error(step)
+        return self._finished(step)
 
-    def _error(self, step: float) -> float:
-        """Largest local error over all sections, in units of what the step may have.
+    def _finished(self, step: float) -> float:
+        """Write the trial state; the largest local error over all sections, in units of what the step may have.
 
         For two estimates it is the combination of DOP853.
         """
-        assert self.tolerance is not None
+        if self.tolerance is None:
+            _combine(self.state, self._stages, self.tableau.b, step, self._trial)
+            return 0.0
+        _finish(
+            self.state, self._stages, self._used, self._weights, step, self._bounds, self._trial, self._largest
+        )
         worst = 0.0
-        for _, start, stop in self.sections:
-            size = [_largest(self._stages, row, start, stop) for row in self.tableau.errors]
-            error = size[0]
-            if len(size) == 2 and size[0] > 0:
-                error = size[0] * (size[0] / np.hypot(size[0], 0.1 * size[1]))
+        for first, second in self._largest:
+            error = first * (first / np.hypot(first, 0.1 * second)) if second > 0 and first > 0 else first
             if not error <= worst:
                 worst = error
         return step * worst / (self.tolerance * _share(step))
@@ -239,7 +303,7 @@ class RungeKutta:
         self.progress.accepted += 1
         self.progress.error_sum += error * _share(step) * (self.tolerance or 0.0)
         self._fresh = False
-        if not np.isfinite(self.state).all():
+        if not _settle(self.state):
             self._stop("is not finite")
 
     def _control(self, step: float, error: float, limited: bool) -> None:
@@ -266,6 +330,15 @@ class RungeKutta:
         names = [name for name, a, b in self.sections if not np.isfinite(state[a:b]).all()]
         quantity = ", ".join(names) or "the state"
         raise IntegrationStopped(f"stopped at t/hbar = {self.time:.6g} 1/eV: {quantity} {cause}")
+
+
+def _finishing_weights(tableau: Tableau) -> np.ndarray:
+    """(3, s): the method's weights and those of two error estimates, 0 for one that it does not have."""
+    weights = np.zeros((3, tableau.b.size))
+    weights[0] = tableau.b
+    for row, error in zip(weights[1:], tableau.errors, strict=False):
+        row[:] = error
+    return weights
 
 
 def _share(step: float) -> float:
@@ -310,5 +383,4 @@ class ImexRungeKutta(RungeKutta):
             self._trial[self._stiff] = rest / (1 + step * t.implicit[i, i] * self._rates)
             self._damped[i] = self._rates * self._trial[self._stiff]
             self.function(self.time + t.c[i] * step, self._trial, self._stages[i])
-        _combine(self.state, self._stages, t.b, step, self._trial)
-        return 0.0 if self.tolerance is None else self._error(step)
+        return self._finished(step)

@@ -26,6 +26,7 @@ class Tableau:
         error_order: Order of the local error estimate's power of the step.
         stability: Radius of the half disk |h rate| < stability, Re rate <= 0, on which the method damps; found by
             evaluating its stability function 1 + z b.(1 - z a)^-1 1 along rays (tests/test_integrate.py).
+        damped_stability: The same for the part of the half disk with -Re rate > |Im rate|/4, which is larger.
     """
 
     name: str
@@ -36,6 +37,7 @@ class Tableau:
     errors: np.ndarray
     error_order: int
     stability: float = np.inf
+    damped_stability: float = np.inf
 
 
 def _rows(*rows: tuple[float, ...]) -> np.ndarray:
@@ -200,7 +202,7 @@ _DOP853_E5 = np.array(
     ]
 )
 
-DOP853 = Tableau("dop853", 8, _DOP853_A, _DOP853_B, _DOP853_C, np.stack([_DOP853_E5, _DOP853_E3]), 8, 5.9)
+DOP853 = Tableau("dop853", 8, _DOP853_A, _DOP853_B, _DOP853_C, np.stack([_DOP853_E5, _DOP853_E3]), 8, 5.96, 6.38)
 
 RK4 = Tableau(
     "rk4",

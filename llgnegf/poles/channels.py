@@ -18,7 +18,7 @@ from llgnegf.poles.fermi import FermiPoles, check_temperature, fermi_poles
 from llgnegf.spectra import ChainSpectrum, Spectrum, WideBandSpectrum
 from llgnegf.system import OpenSystem
 
-FARTHEST_POLE = (2.0, 2.5, 3.0, None)
+FARTHEST_POLE = (1.75, 2.0, 2.5, 3.0, None)
 """Caps on the farthest Fermi pole in units of the spectral range, tried in this order: the pole sets the stiffness of
 an explicit step, but the tighter the cap, the larger the error that no number of poles removes."""
 

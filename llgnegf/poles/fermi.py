@@ -37,7 +37,7 @@ LARGEST_RATIO = 1e7  # spectral range over kT accepted for leads with a finite b
 _SMALLEST_FIT = 1.0  # a smaller x_max is covered by the fit on |x| <= 1, which needs one or two poles
 _MOST_POLES = 80
 _SPREAD_AT_CAP = (0.0, 0.3, 0.2, 0.2, 0.2, 0.15)  # spacing of 1, 2, ... poles at the cap, relative to the cap
-_EXTRA_FOR_CAP = 3
+_EXTRA_FOR_CAP = 5
 _LARGEST_CANCELLATION = 30.0  # sum |R| over sum R: multiplies propagation errors of the pole vectors
 
 
@@ -167,21 +167,37 @@ def _fewest_capped(x_max: float, tolerance: float, farthest: float) -> FermiPole
     free = _fewest(x_max, tolerance)
     if free.eta[-1] <= farthest * x_max:
         return free
-    reached = math.inf
+    reached, fewest_at_cap = math.inf, 1
     for count in range(len(free.eta), len(free.eta) + _EXTRA_FOR_CAP + 1):
-        numbers_at_cap = range(1, min(len(_SPREAD_AT_CAP), count) + 1)
-        solutions = [_solution(x_max, count, farthest, at_cap) for at_cap in numbers_at_cap]
-        found = [poles for poles in solutions if poles is not None]
-        good = [poles for poles in found if poles.error <= tolerance]
+        found = _with_some_at_cap(x_max, count, tolerance, farthest, fewest_at_cap)
+        good = [poles for poles in found.values() if poles.error <= tolerance]
         if good:
             return min(good, key=lambda poles: float(np.abs(poles.residues).sum()))
-        reached = min([reached, *(poles.error for poles in found)])
+        reached = min([reached, *(poles.error for poles in found.values())])
+        fewest_at_cap = min(found, default=fewest_at_cap)
     best = "no solution" if math.isinf(reached) else f"an error of {reached:.2g}"
     raise ValueError(
         f"farthest: {farthest:g} allows {best} at x_max = {x_max:g} with up to "
         f"{len(free.eta) + _EXTRA_FOR_CAP} poles, asked: tolerance {tolerance:g}; allowed: a larger farthest "
         f"(the free solution has {free.eta[-1] / x_max:.3g}) or None"
     )
+
+
+def _with_some_at_cap(
+    x_max: float, count: int, tolerance: float, farthest: float, fewest: int
+) -> dict[int, FermiPoles]:
+    """Solutions by the number of poles at the cap, `fewest` and more, up to the first that misses the tolerance.
+
+    A solution needs at least as many at the cap as one with fewer poles does, and every further one costs accuracy.
+    """
+    found: dict[int, FermiPoles] = {}
+    for at_cap in range(fewest, min(len(_SPREAD_AT_CAP), count) + 1):
+        poles = _solution(x_max, count, farthest, at_cap)
+        if poles is not None:
+            found[at_cap] = poles
+            if poles.error > tolerance:
+                break
+    return found
 
 
 @lru_cache(maxsize=1024)
