@@ -8,17 +8,10 @@ from typing import Any
 import numpy as np
 
 from llgnegf.dynamics.equation import Equation
-from llgnegf.dynamics.sample import Sample, Sampler
+from llgnegf.dynamics.sample import Sample, Sampler, bond_observables, site_observables
 from llgnegf.dynamics.start import adiabatic_density_matrix
 from llgnegf.magnetism.magnet import Magnet
-from llgnegf.observables import (
-    carried_spin,
-    charge_of_sites,
-    charge_through_bonds,
-    spin_density,
-    spin_of_sites,
-    spin_through_bonds,
-)
+from llgnegf.observables import carried_spin, spin_density
 from llgnegf.result import Variable
 from llgnegf.units import G_E, HBAR
 
@@ -43,9 +36,13 @@ class Recorder:
         self.sampler = Sampler(equation)
         if self.electrons:
             electrons = equation.system.electrons
-            self._j_sd = electrons.j_sd[:, None]
-            self._carried = carried_spin(electrons.hopping_blocks)
-            self._reverse = electrons.hopping_blocks.conj().swapaxes(1, 2).copy()
+            self._j_sd = np.array(electrons.j_sd, dtype=float)
+            self._onsite = np.ascontiguousarray(electrons.onsite_blocks, dtype=complex)
+            self._hopping = np.ascontiguousarray(electrons.hopping_blocks, dtype=complex)
+            self._carried = np.ascontiguousarray(carried_spin(self._hopping))
+        if self.magnet is not None:
+            # mu/(g hbar) = n/g_e for n Bohr magnetons
+            self._spin_of_moments = np.array(self.magnet.magnetic_moment, dtype=float) / G_E
         self.n_sites = motion.n_sites
         self.n_leads = len(equation.system.leads) if self.electrons else 0
         self.variables = self._variables()
@@ -74,27 +71,19 @@ class Recorder:
         return {name: np.asarray(columns[name], dtype=float) for name in self.variables}
 
     def _electronic(self, columns: Columns, tau: float, sample: Sample, moments: np.ndarray) -> None:
-        electrons = self.equation.system.electrons
-        spin = columns["spin_density"] = spin_of_sites(sample.sites)
-        columns["charge_density"] = charge_of_sites(sample.sites)
-        coupled = self._j_sd * spin
-        columns["torque"] = _cross(coupled, moments)
-        if len(electrons.bonds):
-            columns["bond_current"] = charge_through_bonds(electrons.hopping_blocks, sample.bonds)
-            columns["bond_spin_current"] = spin_through_bonds(self._carried, sample.bonds)
-        columns["energy_sd"] = -np.vdot(coupled, moments)
-        # Tr[rho H_0]: every bond (i, j) counts twice, as (j, i) too.
-        on_sites = np.vdot(electrons.onsite_blocks, sample.sites).real
-        on_bonds = np.vdot(self._reverse, sample.bonds).real
-        columns["energy_electronic"] = on_sites + 2 * on_bonds
+        spin, charge, torque, on_sites, coupled = site_observables(sample.sites, moments, self._j_sd, self._onsite)
+        columns["spin_density"], columns["charge_density"], columns["torque"] = spin, charge, torque
+        current, spin_current, on_bonds = bond_observables(sample.bonds, self._hopping, self._carried)
+        columns["bond_current"], columns["bond_spin_current"] = current, spin_current
+        columns["energy_sd"], columns["energy_electronic"] = np.array(coupled), np.array(on_sites + on_bonds)
         if self.n_leads:
             self._leads(columns, sample, moments)
         if "adiabatic" in self.extra:
             adiabatic = adiabatic_density_matrix(self.equation.poles, moments, tau * HBAR)
             columns["spin_density_adiabatic"] = spin_density(adiabatic)
-            torque = _cross(self._j_sd * columns["spin_density_adiabatic"], moments)
-            columns["torque_adiabatic"] = torque
-            columns["torque_nonadiabatic"] = columns["torque"] - torque
+            without_motion = self._j_sd[:, None] * np.cross(columns["spin_density_adiabatic"], moments)
+            columns["torque_adiabatic"] = without_motion
+            columns["torque_nonadiabatic"] = torque - without_motion
 
     def _leads(self, columns: Columns, sample: Sample, moments: np.ndarray) -> None:
         """Currents are the derivative of the outflow, so that current and accumulated flow agree."""
@@ -107,11 +96,10 @@ class Recorder:
         columns["lead_energy_out"] = total[:, 4]
 
     def _angular_momentum(self, columns: Columns, moments: np.ndarray) -> np.ndarray:
-        """1/2 sum <sigma_i> - sum (mu_i/g hbar) M_i in units of hbar; mu/(g hbar) = n/g_e for n Bohr magnetons."""
-        assert self.magnet is not None
-        total = -np.sum(np.asarray(self.magnet.magnetic_moment)[:, None] / G_E * moments, axis=0)
+        """1/2 sum <sigma_i> - sum (mu_i/g hbar) M_i in units of hbar."""
+        total = -self._spin_of_moments @ moments
         if self.electrons:
-            total = total + 0.5 * columns["spin_density"].sum(axis=0)
+            total += 0.5 * columns["spin_density"].sum(axis=0)
         return total
 
     def _variables(self) -> dict[str, Variable]:
@@ -166,10 +154,3 @@ class Recorder:
             "bond_spin_current": Variable(("bond", "component"), (count, 3), "eV", "spin current from i to j"),
         }
 
-
-def _cross(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """a x b for (N, 3); np.cross takes several times as long for a few vectors."""
-    (ax, ay, az), (bx, by, bz) = a.T, b.T
-    product = np.empty_like(a)
-    product[:, 0], product[:, 1], product[:, 2] = ay * bz - az * by, az * bx - ax * bz, ax * by - ay * bx
-    return product

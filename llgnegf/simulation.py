@@ -40,9 +40,8 @@ COUPLING_SHARE, FERMI_SHARE, STEP_SHARE = 1.0, 0.1, 0.03
 With them each of the three takes less than rtol of the density matrix: the kernels' error reaches it diminished (by 50
 where no band edge is at the Fermi energy), the Fermi function's nearly whole, and those of many steps add up.
 """
-ROW_SHARE, COUPLED_ROW_SHARE = 0.1, 1e-4
-"""Shares of rtol that the interpolation of a row may have; small for moments that answer, so that the rows keep the
-total energy, which is not linear in the state, as well as the steps do."""
+ROW_SHARE = 0.5
+"""Share of rtol that the interpolation of a row may have."""
 
 Motion = Frozen | Precession | Prescribed | Magnet
 
@@ -102,9 +101,8 @@ class Simulation:
         self._recorder = Recorder(self.equation, motion, tuple(observables))
         integration = _integration(self.equation, state, integrator, rtol, step)
         integration.largest_step = min(integration.largest_step, _longest_step(system, motion, save_every) / HBAR)
-        share = COUPLED_ROW_SHARE if isinstance(motion, Magnet) else ROW_SHARE
         sampler = self._recorder.sampler
-        self._dense = DenseRows(integration, sampler, share * rtol, sampler.project)
+        self._dense = DenseRows(integration, sampler, ROW_SHARE * rtol, sampler.project)
 
     @property
     def variables(self) -> dict[str, Variable]:
@@ -122,7 +120,7 @@ class Simulation:
         evaluations = self.equation.evaluations
         state = self._dense.state_at(float(self.times[max(self.row - 1, 0)]) / HBAR)
         self.equation.evaluations = evaluations  # looking at a run is no part of it
-        return state.copy()
+        return state
 
     @property
     def density_matrix(self) -> np.ndarray | None:

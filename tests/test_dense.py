@@ -47,13 +47,38 @@ def test_a_constant_stays_constant_bit_by_bit():
     assert np.array_equal(rows(2.0, np.arange(0.0, 3.0, 0.0317), np.inf)[:, 2], np.ones(95))
 
 
-@pytest.mark.parametrize("tolerance", [1e-6, 1e-9, 0.0])
+def rotation_error(w: float, times: np.ndarray, tolerance: float) -> float:
+    exact = np.stack([np.cos(w * times), np.sin(w * times)], axis=1)
+    return float(np.abs(rows(w, times, tolerance)[:, :2] - exact).max())
+
+
+@pytest.mark.parametrize("tolerance", [1e-6, 1e-9])
 def test_the_error_asked_for_is_kept(tolerance):
-    """At tolerance 0 every row is a step aside, as exact as the steps."""
+    assert rotation_error(1.0, np.arange(0.0, 4.0, 0.0631), tolerance) < tolerance
+
+
+def test_inside_a_step_the_error_is_of_the_order_of_the_method():
+    """At tolerance 0 every row comes from inside a step: degree 7, so half of w divides the error by 2^8."""
     times = np.arange(0.0, 4.0, 0.0631)
-    got = rows(1.0, times, tolerance)
-    exact = np.stack([np.cos(times), np.sin(times)], axis=1)
-    assert np.abs(got[:, :2] - exact).max() < max(tolerance, 1e-11)
+    coarse, fine = rotation_error(2.0, times, 0.0), rotation_error(1.0, times, 0.0)
+    assert fine > 1e-12
+    assert abs(np.log2(coarse / fine) - 8) < 0.3
+
+
+@pytest.mark.parametrize("integrator", ["dop853", "ark5"])
+def test_looking_at_the_state_between_steps_changes_nothing(integrator):
+    def last(look: bool) -> tuple[np.ndarray, dict[str, float]]:
+        options = {"t_end": 3.0, "save_every": 0.1, "rtol": 1e-5, "integrator": integrator}
+        simulation = Simulation(wire(), motions()["magnet"], **options)
+        for _, row in simulation.rows():
+            if look:
+                trace = np.trace(simulation.density_matrix).real
+                assert abs(trace - row["charge_density"].sum()) < 1e-5
+        return simulation.state, simulation.statistics
+
+    (quiet, plain), (looked, counted) = last(False), last(True)
+    np.testing.assert_array_equal(looked, quiet)
+    assert counted == plain
 
 
 def wire() -> OpenSystem:

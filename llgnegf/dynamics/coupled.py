@@ -58,6 +58,16 @@ def coupled_rhs(  # type: ignore[no-untyped-def]
     moment_rate(magnet_integers, magnet_numbers, moments, linear, torque, out)
 
 
+@nb.njit(cache=True)
+def normalise_free(moments, free):  # type: ignore[no-untyped-def]
+    """|M_i| = 1 in place where free_i."""
+    for i in range(free.size):
+        if free[i]:
+            length = np.sqrt(moments[i, 0] ** 2 + moments[i, 1] ** 2 + moments[i, 2] ** 2)
+            for k in range(3):
+                moments[i, k] /= length
+
+
 class _Moments:
     """The LLG part of a right-hand side: what it needs besides moments and the electrons' torque."""
 
@@ -89,7 +99,7 @@ class _Moments:
 
     def normalise(self, moments: np.ndarray) -> None:
         """|M| = 1 of free moments: an error in the length, of the order of a step's local error, is removed."""
-        moments[self.free] /= np.linalg.norm(moments[self.free], axis=1, keepdims=True)
+        normalise_free(moments, self.free)
 
 
 class CoupledEquation(Equation):

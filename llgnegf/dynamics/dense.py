@@ -7,8 +7,8 @@ the mapped state y_i and its derivative f_i are kept; the polynomial through the
 
 (Hermite; J. Stoer, R. Bulirsch, Introduction to Numerical Analysis, section 2.1.5), of order 8 in the step. It keeps
 every linear invariant (charge and spin with what has flowed out) to round-off. Its error is estimated by the distance
-from the polynomial through the last three nodes. Where that is too large, as it is while fast transients ring, a step
-of the integrator from the node before gives the row.
+from the polynomial through the last three nodes. Where that is too large, as it is while fast transients ring, the row
+is that of the integrator inside its last step (`RungeKutta.inside`), at the cost of a few more right-hand sides.
 """
 
 from __future__ import annotations
@@ -45,9 +45,9 @@ class DenseRows:
     ) -> None:
         self.integration, self.sample, self.tolerance, self.project = integration, sample, tolerance, project
         size = sample(integration.state).size
-        self._times = np.zeros(0)
-        self._values = np.zeros((0, 2, size))
-        self._aside: tuple[float, np.ndarray] | None = None
+        self._times = np.full(NODES, np.nan)
+        self._values = np.zeros((NODES, 2, size))
+        self._count = 0
 
     def at(self, time: float) -> np.ndarray:
         """The sample at `time`, not before the last node but one; raises IntegrationStopped as the integration does."""
@@ -55,51 +55,56 @@ class DenseRows:
             self.integration.advance(time)
             return np.array(self.sample(self.integration.state))
         while self.integration.time < time:
-            if self._times.size == 0:
+            if self._count == 0:
                 self._add_node()
             self.integration.step_towards(np.inf)
             self._add_node()
         if time == self.integration.time:
             return np.array(self.sample(self.integration.state))
         value = self._interpolated(time)
-        return np.array(self.sample(self.state_at(time))) if value is None else value
+        if value is None:
+            value = self.integration.inside(time, self.sample)
+        if self.project is not None:
+            self.project(value)
+        return value
 
     def state_at(self, time: float) -> np.ndarray:
-        """The whole state at the time last asked for, by a step aside from the node before it."""
+        """The whole state at the time last asked for (a copy)."""
         if time == self.integration.time:
-            return self.integration.state
-        if self._aside is None or self._aside[0] != time:
-            self._aside = time, self.integration.step_aside(time)
-        return self._aside[1]
+            return self.integration.state.copy()
+        state = self.integration.inside(time, np.copy, keep=False)
+        if self.integration.after_step is not None:
+            self.integration.after_step(state)
+        return state
 
     def checkpoint(self) -> dict[str, Any]:
         """All that a later `restore` needs to go on with the same bits."""
         return {
-            **self.integration.checkpoint(), "node_times": self._times.copy(), "node_values": self._values.copy()
-        }
+            **self.integration.checkpoint(), "node_times": self._times.copy(), "node_values": self._values.copy(),
+            "node_count": self._count,
+        }  # fmt: skip
 
     def restore(self, checkpoint: Mapping[str, Any]) -> None:
         """Continue from what `checkpoint` gave."""
         self.integration.restore(checkpoint)
         self._times = np.array(checkpoint["node_times"])
         self._values = np.array(checkpoint["node_values"])
-        self._aside = None
+        self._count = int(checkpoint["node_count"])
 
     def _add_node(self) -> None:
-        rate = self.sample(self.integration.derivative())
-        node = np.array([self.sample(self.integration.state), rate])[None]
-        self._times = np.append(self._times[1 - NODES :], self.integration.time)
-        self._values = np.concatenate([self._values[1 - NODES :], node])
+        self._times[:-1], self._values[:-1] = self._times[1:], self._values[1:].copy()
+        self._times[-1] = self.integration.time
+        self._values[-1] = self.sample(self.integration.state), self.sample(self.integration.derivative())
+        self._count = min(self._count + 1, NODES)
 
     def _interpolated(self, time: float) -> np.ndarray | None:
         """The interpolant at `time`; None if its error is not known to be small."""
-        if self._times.size < FEWEST:
+        if self._count < FEWEST:
             return None
-        best = self._polynomial(time, 0)
-        if not np.abs(best - self._polynomial(time, 1)).max() <= self.tolerance:
+        first = NODES - self._count
+        best = self._polynomial(time, first)
+        if not np.abs(best - self._polynomial(time, first + 1)).max() <= self.tolerance:
             return None
-        if self.project is not None:
-            self.project(best)
         return best
 
     def _polynomial(self, time: float, first: int) -> np.ndarray:

@@ -12,7 +12,7 @@ from typing import Any
 import numba as nb
 import numpy as np
 
-from llgnegf.dynamics.tableaus import ImexTableau, Tableau
+from llgnegf.dynamics.tableaus import ImexTableau, Interpolant, Tableau
 
 RightHandSide = Callable[[float, np.ndarray, np.ndarray], None]
 """f(t, y, out): writes dy/dt into out."""
@@ -194,15 +194,18 @@ class RungeKutta:
         self.after_step = after_step
         self.largest_step = largest_step
         self.progress = Progress()
+        extra = 0 if tableau.interpolant is None else tableau.interpolant.c.size
         self._bounds = np.array([section[1:] for section in sections], dtype=np.int64).reshape(-1, 2)
         self._largest = np.zeros((len(sections), 2))
         self._weights = _finishing_weights(tableau)
         self._used = np.flatnonzero(self._weights.any(axis=0))
-        self._stages = np.zeros((tableau.b.size, self.state.size))
+        # The stages, the rate at the end of a step, and the interpolant's extra stages.
+        self._stages = np.zeros((tableau.b.size + 1 + extra, self.state.size))
         self._trial = np.zeros_like(self.state)
         self._fresh = False
         _settle(self.state)
-        self._before, self._time_before = self.state.copy(), self.time
+        self._before, self._time_before, self._last_step = self.state.copy(), self.time, 0.0
+        self._has_extra = False
 
     def advance(self, target: float) -> None:
         """Integrate to `target` exactly; raises IntegrationStopped on NaN or a step below round-off."""
@@ -231,28 +234,63 @@ class RungeKutta:
 
     def derivative(self) -> np.ndarray:
         """dy/dt of the present state; evaluated once, the next step uses it too."""
+        rate = self._stages[self.tableau.b.size]
         if not self._fresh:
-            self.function(self.time, self.state, self._stages[0])
+            self.function(self.time, self.state, rate)
             self._fresh = True
-        return self._stages[0]
+        return rate
 
-    def step_aside(self, time: float) -> np.ndarray:
-        """The state at a time within the last step, by one step from that step's start; the integration stays."""
-        now, step = (self.time, self.state), time - self._time_before
+    def inside(self, time: float, sample: Callable[[np.ndarray], np.ndarray], keep: bool = True) -> np.ndarray:
+        """`sample`, a linear map, of the state at a time within the last step; the integration stays as it is.
+
+        By the method's interpolant, or by one step from the start of the last one for methods without. The extra stages
+        of the interpolant serve all calls until the next step, unless `keep` is False.
+        """
+        if self.tableau.interpolant is None:
+            return sample(self._step_aside(time))
+        had = self._has_extra
+        polynomial = self._polynomial(self.tableau.interpolant, sample)
+        self._has_extra = keep or had
+        x = (time - self._time_before) / self._last_step
+        value = np.zeros_like(polynomial[0])
+        for k, row in enumerate(polynomial[::-1]):
+            value = (value + row) * (x if k % 2 == 0 else 1 - x)
+        return value + sample(self._before)
+
+    def _polynomial(self, interpolant: Interpolant, sample: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
+        """F_0 ... F_6 of `Interpolant` for samples."""
+        self.derivative()
+        last, h = self.tableau.b.size, self._last_step
+        if not self._has_extra:
+            for i, (row, c) in enumerate(zip(interpolant.a, interpolant.c, strict=True), last + 1):
+                _combine(self._before, self._stages, row, h, self._trial)
+                self.function(self._time_before + c * h, self._trial, self._stages[i])
+        used = np.flatnonzero(interpolant.weights.any(axis=0))
+        rates = np.array([sample(self._stages[j]) for j in used])
+        change = sample(self.state) - sample(self._before)
+        first, end = h * sample(self._stages[0]), h * sample(self._stages[last])
+        return np.concatenate(
+            [[change, first - change, 2 * change - end - first], h * interpolant.weights[:, used] @ rates]
+        )
+
+    def _step_aside(self, time: float) -> np.ndarray:
+        """The state at a time within the last step, by one step from that step's start."""
+        step, rate = time - self._time_before, self._stages[self.tableau.b.size]
+        now, kept = (self.time, self.state, self._fresh), rate.copy()
         self.time, self.state, self._fresh = self._time_before, self._before, False
         self._try(step)
         aside = self._trial.copy()
         if self.after_step is not None:
             self.after_step(aside)
-        self.time, self.state = now
-        self._fresh = False
+        (self.time, self.state, self._fresh), rate[:] = now, kept
         return aside
 
     def checkpoint(self) -> dict[str, Any]:
         """All that a later `restore` needs to go on with the same bits."""
         return {
             "time": self.time, "step": self.step, "state": self.state.copy(), "time_before": self._time_before,
-            "state_before": self._before.copy(), "fresh": self._fresh, "accepted": self.progress.accepted,
+            "state_before": self._before.copy(), "fresh": self._fresh, "last_step": self._last_step,
+            "has_extra": self._has_extra, "accepted": self.progress.accepted,
             "rejected": self.progress.rejected, "error_sum": self.progress.error_sum,
         }  # fmt: skip
 
@@ -264,14 +302,26 @@ class RungeKutta:
         self._before[:] = checkpoint["state_before"]
         accepted, rejected = int(checkpoint["accepted"]), int(checkpoint["rejected"])
         self.progress = Progress(accepted, rejected, float(checkpoint["error_sum"]))
+        self._last_step, self._has_extra = float(checkpoint["last_step"]), False
+        if self.tableau.interpolant is not None and self._last_step > 0:
+            self._redo_last_step()
         self._fresh = False
         if checkpoint["fresh"]:
             self.derivative()
+        if checkpoint["has_extra"]:
+            self.inside(self.time, lambda state: state[:0])
+
+    def _redo_last_step(self) -> None:
+        """Fill the stages of the last step again, for its interpolant."""
+        now = self.time, self.state
+        self.time, self.state, self._fresh = self._time_before, self._before, False
+        self._try(self._last_step)
+        self.time, self.state = now
 
     def _try(self, step: float) -> float:
         """Fill the stages and the trial state for one step; the local error in units of the tolerance."""
         t = self.tableau
-        self.derivative()
+        self._stages[0] = self.derivative()
         for i in range(1, t.b.size):
             _combine(self.state, self._stages, t.a[i, :i], step, self._trial)
             self.function(self.time + t.c[i] * step, self._trial, self._stages[i])
@@ -296,13 +346,13 @@ class RungeKutta:
         return step * worst / (self.tolerance * _share(step))
 
     def _accept(self, time: float, step: float, error: float) -> None:
-        self._time_before, self.time = self.time, time
+        self._time_before, self.time, self._last_step = self.time, time, step
         self._before, self.state, self._trial = self.state, self._trial, self._before
         if self.after_step is not None:
             self.after_step(self.state)
         self.progress.accepted += 1
         self.progress.error_sum += error * _share(step) * (self.tolerance or 0.0)
-        self._fresh = False
+        self._fresh = self._has_extra = False
         if not _settle(self.state):
             self._stop("is not finite")
 
@@ -374,7 +424,7 @@ class ImexRungeKutta(RungeKutta):
     def _try(self, step: float) -> float:
         t = self.tableau
         assert isinstance(t, ImexTableau)
-        self.derivative()
+        self._stages[0] = self.derivative()
         self._damped[0] = self._rates * self.state[self._stiff]
         for i in range(1, t.b.size):
             _combine(self.state, self._stages, t.a[i, :i], step, self._trial)

@@ -13,6 +13,23 @@ import numpy as np
 
 
 @dataclass(frozen=True, eq=False)
+class Interpolant:
+    """A polynomial of degree 7 inside a step, from s stages, the rate k_s at its end and three extra stages.
+
+        y(t_0 + x h) = y_0 + F_0 x + F_1 x (1 - x) + F_2 x^2 (1 - x) + F_3 x^2 (1 - x)^2 + ... + F_6 x^4 (1 - x)^3,
+        F_0 = y_1 - y_0,  F_1 = h k_0 - F_0,  F_2 = 2 F_0 - h (k_s + k_0),  F_{3+i} = h sum_j weights_ij k_j
+
+    Attributes:
+        a: The extra stages (3, s + 4) and c: their nodes (3,).
+        weights: (4, s + 4).
+    """
+
+    a: np.ndarray
+    c: np.ndarray
+    weights: np.ndarray
+
+
+@dataclass(frozen=True, eq=False)
 class Tableau:
     """An explicit Runge-Kutta method.
 
@@ -27,6 +44,7 @@ class Tableau:
         stability: Radius of the half disk |h rate| < stability, Re rate <= 0, on which the method damps; found by
             evaluating its stability function 1 + z b.(1 - z a)^-1 1 along rays (tests/test_integrate.py).
         damped_stability: The same for the part of the half disk with -Re rate > |Im rate|/4, which is larger.
+        interpolant: The solution inside a step, where the method has one.
     """
 
     name: str
@@ -38,6 +56,7 @@ class Tableau:
     error_order: int
     stability: float = np.inf
     damped_stability: float = np.inf
+    interpolant: Interpolant | None = None
 
 
 def _rows(*rows: tuple[float, ...]) -> np.ndarray:
@@ -202,7 +221,34 @@ _DOP853_E5 = np.array(
     ]
 )
 
-DOP853 = Tableau("dop853", 8, _DOP853_A, _DOP853_B, _DOP853_C, np.stack([_DOP853_E5, _DOP853_E3]), 8, 5.96, 6.38)
+_DOP853_EXTRA = np.array([
+    [0.056167502283047954, 0.0, 0.0, 0.0, 0.0, 0.0, 0.25350021021662483, -0.2462390374708025, -0.12419142326381637,
+     0.15329179827876568, 0.00820105229563469, 0.007567897660545699, -0.008298, 0.0, 0.0, 0.0],
+    [0.03183464816350214, 0.0, 0.0, 0.0, 0.0, 0.028300909672366776, 0.053541988307438566, -0.05492374857139099,
+     0.0, 0.0, -0.00010834732869724932, 0.0003825710908356584, -0.00034046500868740456, 0.1413124436746325, 0.0,
+     0.0],
+    [-0.42889630158379194, 0.0, 0.0, 0.0, 0.0, -4.697621415361164, 7.683421196062599, 4.06898981839711,
+     0.3567271874552811, 0.0, 0.0, 0.0, -0.0013990241651590145, 2.9475147891527724, -9.15095847217987, 0.0],
+])  # fmt: skip
+_DOP853_DENSE = np.array([
+    [-8.428938276109013, 0.0, 0.0, 0.0, 0.0, 0.5667149535193777, -3.0689499459498917, 2.38466765651207,
+     2.117034582445028, -0.871391583777973, 2.2404374302607883, 0.6315787787694688, -0.08899033645133331,
+     18.148505520854727, -9.194632392478356, -4.436036387594894],
+    [10.427508642579134, 0.0, 0.0, 0.0, 0.0, 242.28349177525817, 165.20045171727028, -374.5467547226902,
+     -22.113666853125306, 7.733432668472264, -30.674084731089398, -9.332130526430229, 15.697238121770845,
+     -31.139403219565178, -9.35292435884448, 35.81684148639408],
+    [19.985053242002433, 0.0, 0.0, 0.0, 0.0, -387.0373087493518, -189.17813819516758, 527.8081592054236,
+     -11.57390253995963, 6.8812326946963, -1.0006050966910838, 0.7777137798053443, -2.778205752353508,
+     -60.19669523126412, 84.32040550667716, 11.99229113618279],
+    [-25.69393346270375, 0.0, 0.0, 0.0, 0.0, -154.18974869023643, -231.5293791760455, 357.6391179106141,
+     93.40532418362432, -37.45832313645163, 104.0996495089623, 29.8402934266605, -43.53345659001114,
+     96.32455395918828, -39.17726167561544, -149.72683625798564],
+])  # fmt: skip
+
+DOP853 = Tableau(
+    "dop853", 8, _DOP853_A, _DOP853_B, _DOP853_C, np.stack([_DOP853_E5, _DOP853_E3]), 8, 5.96, 6.38,
+    Interpolant(_DOP853_EXTRA, np.array([0.1, 0.2, 7 / 9]), _DOP853_DENSE),
+)  # fmt: skip
 
 RK4 = Tableau(
     "rk4",

@@ -164,10 +164,11 @@ class _Parts:
 
     def energy(self, moments: np.ndarray, t: float) -> float:
         flat = moments.reshape(-1)
-        square = np.einsum("cab,ib->cia", self.cubic_axes, moments) ** 2
-        pairs = np.sum(square * np.roll(square, -1, axis=-1), axis=-1)
-        quadratic = 0.5 * flat @ (self.matrix @ flat)
-        return float(quadratic - np.sum(self.b(t) * moments) + np.sum(self.cubic_constants * pairs))
+        energy = 0.5 * flat @ (self.matrix @ flat) - self.b(t).reshape(-1) @ flat
+        if self.cubic_constants.size:
+            square = np.einsum("cab,ib->cia", self.cubic_axes, moments) ** 2
+            energy += np.sum(self.cubic_constants * np.sum(square * np.roll(square, -1, axis=-1), axis=-1))
+        return float(energy)
 
     def gradient(self, moments: np.ndarray, t: float) -> np.ndarray:
         gradient = (self.matrix @ moments.reshape(-1)).reshape(-1, 3) - self.b(t)
