@@ -163,8 +163,8 @@ class FixedStep:
     def _runge_kutta(self, time: float, h: float) -> np.ndarray:
         """Classical fourth-order step, normalised (M is a constant of the exact motion's length)."""
         m = self._own
-        k1 = self.equation.instant(time, m).velocity()
-        k2 = self.equation.instant(time + h / 2, m + h / 2 * k1).velocity()
-        k3 = self.equation.instant(time + h / 2, m + h / 2 * k2).velocity()
-        k4 = self.equation.instant(time + h, m + h * k3).velocity()
+        k1 = self.equation.instant(time, m).velocity
+        k2 = self.equation.instant(time + h / 2, m + h / 2 * k1).velocity
+        k3 = self.equation.instant(time + h / 2, m + h / 2 * k2).velocity
+        k4 = self.equation.instant(time + h, m + h * k3).velocity
         return self.equation.place(time + h, m + h / 6 * (k1 + 2 * k2 + 2 * k3 + k4))

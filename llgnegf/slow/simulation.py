@@ -72,7 +72,7 @@ class SlowSimulation:
         self.times = save_times(t_end, save_every)
         self.row = 0
         self.poles: PoleSystem | None = None
-        self.equation = SlowEquation(magnet, self._electrons(), tuple(response))
+        self.equation = SlowEquation(magnet, self._electrons(), tuple(response), noisy=temperature > 0)
         self._recorder = SlowRecorder(self.equation, system, tuple(observables))
         start = np.array(magnet.moments, dtype=float)
         self._integration: Adaptive | FixedStep
@@ -168,7 +168,9 @@ class SlowSimulation:
         budget = dict(self._expansion_errors)
         tolerance = getattr(self.equation.electrons, "tolerance", 0.0)
         budget["fermi_surface"] = ErrorEstimate(
-            tolerance, "error allowed in the Fermi-surface part of delta<s>/(hbar J dM/dt), in 1/eV^2"
+            tolerance,
+            "error allowed in the Fermi-surface part of delta<s>; with noise in that of the tensors over "
+            "hbar J_i J_j, in 1/eV^2",
         )
         budget["time_step"] = self._integration.error()
         return budget

@@ -35,10 +35,3 @@ def pair_traces(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     """
     products = a.swapaxes(1, 2)[..., :, None] * b.swapaxes(1, 2)[..., None, :]
     return (products.reshape(-1, 16) @ TRACES.reshape(9, 16).T).reshape(*products.shape[:2], 3, 3)
-
-
-def site_traces(products: np.ndarray) -> np.ndarray:
-    """Tr[sigma_s A_ij sigma_t B_ji], (..., 3N, 3N) with row 3 i + s, from a^m_ij b^n_ji (..., N, N, 4, 4)."""
-    batch, n = products.shape[:-4], products.shape[-3]
-    traces = (products.reshape(-1, 16) @ TRACES.reshape(9, 16).T).reshape(-1, n, n, 3, 3)
-    return traces.transpose(0, 1, 3, 2, 4).reshape(*batch, 3 * n, 3 * n)
