@@ -21,7 +21,15 @@ import numpy as np
 
 from llgnegf.magnetism.magnet import CompiledMagnet, Magnet
 from llgnegf.run_options import RESPONSES
-from llgnegf.slow.equation_kernel import energy_gradients, place_on_spheres, precession_rates, solve, velocity_matrices
+from llgnegf.slow.equation_kernel import (
+    add_spin_fields,
+    energy_fields,
+    largest,
+    place_on_spheres,
+    precession_rates,
+    solve,
+    velocity_matrices,
+)
 from llgnegf.slow.tensors import Adiabatic, SlowElectrons, Tensors
 from llgnegf.units import HBAR
 
@@ -97,18 +105,32 @@ class SlowEquation:
         """The linear equation at `time` (fs) for moments (B, N, 3)."""
         self.evaluations += 1
         m = self.place(time, moments)
-        field, torques = -self._gradient(m, time), self._external(m, time)
-        if self.electrons is None:
-            force = self._force(m, field, torques, time)
+        field, rest = self._field(m, time)
+        force = self._force(m, field, time)
+        if rest is None:
             return Instant(m, force, self.precession, self.compiled.damping, None, None, None)
-        rest = self.electrons.adiabatic(m, self.geometric)
-        force = self._force(m, field + self.j_sd[:, None] * rest.spin, torques, time)
         if self.noisy:
             return self._instant(rest, force, None)
-        speed = SPEED_MARGIN * float(np.abs(force).max())
+        speed = SPEED_MARGIN * largest(force)
         instant = self._instant(rest, force, speed)
-        fastest = float(np.abs(instant.velocity).max())
+        fastest = largest(instant.velocity)
         return instant if fastest <= speed else self._instant(rest, force, fastest)
+
+    def frequency(self, time: float, moments: np.ndarray) -> float:
+        """Largest p |h| (rad/fs) of moments (B, N, 3) at rest: what they precess with when they leave equilibrium."""
+        field, _ = self._field(self.place(time, moments), time)
+        return float((self.precession * np.sqrt(np.sum(field**2, axis=-1))).max())
+
+    def _field(self, m: np.ndarray, time: float) -> tuple[np.ndarray, Adiabatic | None]:
+        """-dH/dM + J <s>_ad (eV), (B, N, 3), and the electrons behind it."""
+        energy = self.compiled.energy
+        linear, cubic = energy.linear(time), (energy.cubic_constants, energy.cubic_axes)
+        field = energy_fields(m, *self.compiled.arrays, linear, *cubic)
+        if self.electrons is None:
+            return field, None
+        rest = self.electrons.adiabatic(m, self.geometric)
+        add_spin_fields(field, self.j_sd, rest.spin)
+        return field, rest
 
     def _instant(self, rest: Adiabatic, force: np.ndarray, speed: float | None) -> Instant:
         assert self.electrons is not None
@@ -133,12 +155,6 @@ class SlowEquation:
                 self.compiled.place(time, one)
         return m
 
-    def _gradient(self, m: np.ndarray, time: float) -> np.ndarray:
-        """dH/dM (eV), (B, N, 3)."""
-        energy = self.compiled.energy
-        linear, cubic = energy.linear(time), (energy.cubic_constants, energy.cubic_axes)
-        return energy_gradients(m, *self.compiled.arrays, linear, *cubic)
-
     def _external(self, m: np.ndarray, time: float) -> np.ndarray | None:
         """External torques without their part along M (eV), (B, N, 3)."""
         if not self.compiled.torques:
@@ -146,9 +162,10 @@ class SlowEquation:
         external = np.stack([self.compiled.external_torque(x, time) for x in m])
         return external - np.sum(external * m, axis=-1, keepdims=True) * m
 
-    def _force(self, m: np.ndarray, field: np.ndarray, torques: np.ndarray | None, time: float) -> np.ndarray:
-        """a of the module's docstring for the field h without friction and geometric tensor."""
+    def _force(self, m: np.ndarray, field: np.ndarray, time: float) -> np.ndarray:
+        """a of the module's docstring, and given velocities, (B, N, 3)."""
         force = precession_rates(m, field, self.precession)
+        torques = self._external(m, time)
         if torques is not None:
             force += self.precession[:, None] * torques
         self._add_given_velocity(force, time)

@@ -23,16 +23,16 @@ def place_on_spheres(moments):
 
 
 @njit(cache=True)
-def energy_gradients(m, A_data, A_indices, A_indptr, linear, cubic_constants, cubic_axes):
-    """dH/dM (eV), (B, N, 3), of H = M.A.M/2 - linear.M + cubic anisotropies; arguments as for `llg_kernel`."""
+def energy_fields(m, A_data, A_indices, A_indptr, linear, cubic_constants, cubic_axes):
+    """-dH/dM (eV), (B, N, 3), of H = M.A.M/2 - linear.M + cubic anisotropies; arguments as for `llg_kernel`."""
     out = np.empty_like(m)
     for b in range(m.shape[0]):
-        flat, gradient = m[b].reshape(-1), out[b].reshape(-1)
+        flat, field = m[b].reshape(-1), out[b].reshape(-1)
         for row in range(flat.size):
-            total = -linear[row // 3, row % 3]
+            total = linear[row // 3, row % 3]
             for k in range(A_indptr[row], A_indptr[row + 1]):
-                total += A_data[k] * flat[A_indices[k]]
-            gradient[row] = total
+                total -= A_data[k] * flat[A_indices[k]]
+            field[row] = total
         for c in range(cubic_constants.shape[0]):
             axes = cubic_axes[c]
             for i in range(m.shape[1]):
@@ -44,8 +44,28 @@ def energy_gradients(m, A_data, A_indices, A_indptr, linear, cubic_constants, cu
                 k = 2 * cubic_constants[c, i]
                 du, dv, dw = k * u * (v * v + w * w), k * v * (w * w + u * u), k * w * (u * u + v * v)
                 for a in range(3):
-                    out[b, i, a] += axes[0, a] * du + axes[1, a] * dv + axes[2, a] * dw
+                    out[b, i, a] -= axes[0, a] * du + axes[1, a] * dv + axes[2, a] * dw
     return out
+
+
+@njit(cache=True)
+def add_spin_fields(field, j_sd, spin):
+    """field += J <s> (eV), (B, N, 3)."""
+    for b in range(field.shape[0]):
+        for i in range(field.shape[1]):
+            for a in range(3):
+                field[b, i, a] += j_sd[i] * spin[b, i, a]
+
+
+@njit(cache=True)
+def largest(values):
+    """max |values| of an array (B, N, 3)."""
+    result = 0.0
+    for x in values.reshape(-1):
+        # Written so that NaN stays.
+        if not abs(x) <= result:
+            result = abs(x)
+    return result
 
 
 @njit(cache=True)

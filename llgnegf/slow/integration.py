@@ -16,8 +16,8 @@ from llgnegf.result import ErrorEstimate
 from llgnegf.slow.adiabatic import SlowEquation
 from llgnegf.slow.langevin import Langevin
 
-FIRST_ANGLE = 0.02
-"""Angle (rad) that the fastest moment turns in the first step tried."""
+FIRST_ANGLE = 1.0
+"""Angle (rad) by which the first step tried lets the fastest moment precess, were it out of its equilibrium."""
 
 
 class Adaptive:
@@ -86,7 +86,11 @@ class Adaptive:
 
     def _new_solver(self, time: float, state: np.ndarray, step: float | None) -> DOP853:
         if step is None:
-            fastest = float(np.abs(self.equation.rate(time, state)).max())
+            # Not from dM/dt: at rest, before a field rises, that says nothing of the steps that the motion will need.
+            fastest = max(
+                self.equation.frequency(time, state.reshape(1, -1, 3)),
+                float(np.abs(self.equation.rate(time, state)).max()),
+            )
             step = FIRST_ANGLE / fastest if fastest > 1e-12 else 1.0
         return DOP853(self.equation.rate, time, state, np.inf, first_step=step, rtol=1e-13, atol=self.tolerance)
 

@@ -9,7 +9,6 @@ the symmetric d_a g_b + d_b g_a as xx, yy, zz, xy, xz, yz, and the vector behind
 # mypy: disallow_untyped_defs = False
 from __future__ import annotations
 
-import numpy as np
 from numba import njit
 
 NUMBERS = 10
@@ -89,14 +88,19 @@ def subtract_transpose(tensor):
             tensor[m, k] = -value
 
 
-@njit(cache=True, error_model="numpy", fastmath={"contract"})
-def rule_distances(sums):
-    """max |sums[r + 1] - sums[r]| of sums (rules, 2, B, 3N, 3N), (rules - 1,)."""
-    distances = np.zeros(sums.shape[0] - 1)
-    for r in range(distances.size):
+@njit(cache=True, error_model="numpy")
+def gauss_error(sums):
+    """Error of the last of several Gauss sums (rules, 2, B, 3N, 3N) from their distances.
+
+    Two sums: their distance. Three: distances d_1 > d_2 of sums that converge geometrically leave an error of
+    d_2^2/d_1, here with ten times that for safety, and never less than a hundredth of d_2.
+    """
+    before, last = 0.0, 0.0
+    for r in range(sums.shape[0] - 1):
         first, second = sums[r].reshape(-1), sums[r + 1].reshape(-1)
-        largest = 0.0
+        before, last = last, 0.0
         for k in range(first.size):
-            largest = max(largest, abs(second[k] - first[k]))
-        distances[r] = largest
-    return distances
+            # Written so that NaN stays.
+            if not abs(second[k] - first[k]) <= last:
+                last = abs(second[k] - first[k])
+    return last * min(1.0, max(10 * last / before, 0.01)) if before > 0.0 else last

@@ -22,7 +22,7 @@ from llgnegf.dynamics.start import FrozenDevice
 from llgnegf.electrons import PAULI
 from llgnegf.poles.channels import PoleSystem
 from llgnegf.slow.kernel import fermi_sums, surface_sums
-from llgnegf.slow.pair_kernel import rule_distances
+from llgnegf.slow.pair_kernel import gauss_error
 from llgnegf.stationary.equilibrium import FERMI_RANGE, fermi
 from llgnegf.stationary.green import StaticChannel, StaticDevice
 from llgnegf.stationary.quadrature import QuadratureError
@@ -34,7 +34,7 @@ FIRST_STEP = 2.0
 """Coarsest step in x of the Fermi-surface sum; half of it is the coarsest that is used."""
 MOST_HALVINGS = 12
 GAUSS_NODES = (1, 2, 3)
-"""Gauss rules tried first. The error falls by a constant factor or faster from rule to rule: see `_gauss_error`."""
+"""Gauss rules tried first. The error falls by a constant factor or faster from rule to rule: see `gauss_error`."""
 MORE_GAUSS_NODES = (5, 9)
 """Gauss rules tried next: accepted where they agree."""
 LOOSEST = 1e-3
@@ -194,7 +194,7 @@ class PoleTensors:
             return np.zeros((2, len(moments), 3 * self.n_sites, 3 * self.n_sites))
         for nodes in self._gauss:
             sums = self._partial_sums(nodes, moments, friction, geometric)
-            if _gauss_error(sums) <= tolerance:
+            if gauss_error(sums) <= tolerance:
                 self.surface_nodes = nodes.weights.shape[1]
                 return sums[-1]
         return self._trapezoidal(moments, friction, geometric, tolerance)
@@ -253,18 +253,6 @@ def _trapezoidal_error(value: np.ndarray, previous: np.ndarray) -> float:
     distance = float(np.abs(value - previous).max())
     scale = max(float(np.abs(value).max()), 1e-300)
     return min(distance, 100 * distance**2 / scale)
-
-
-def _gauss_error(sums: np.ndarray) -> float:
-    """Error of the last of several Gauss sums (rules, ...) from their distances.
-
-    Two sums: their distance. Three: distances d_1 > d_2 of sums that converge geometrically leave an error of
-    d_2^2/d_1, here with ten times that for safety, and never less than a hundredth of d_2.
-    """
-    *before, last = rule_distances(sums)
-    if before and before[-1] > 0.0:
-        last *= min(1.0, max(10 * last / before[-1], 0.01))
-    return float(last)
 
 
 @dataclass(frozen=True, eq=False)
