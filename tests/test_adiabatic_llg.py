@@ -180,6 +180,22 @@ def test_fixed_and_adaptive_steps_agree_and_prescribed_moments_drag_the_others()
     np.testing.assert_allclose(adaptive[-1, 0], [np.cos(0.6), np.sin(0.6), 0.0], atol=1e-12)
 
 
+@pytest.mark.parametrize("step", [None, 0.7])
+def test_drives_are_not_asked_for_times_after_the_end(step: float | None) -> None:
+    asked = []
+
+    def field(t: float) -> list[float]:
+        asked.append(t)
+        return [0.0, 0.0, 20.0]
+
+    system = OpenSystem(chain(1, j_sd=0.5), [ChainLead(0)], kT=0.05)
+    magnet = Magnet([[1.0, 0, 0]], 2.0, energies=Zeeman(field))
+    run = SlowSimulation(system, magnet, t_end=30.5, save_every=4.0, step=step)
+    assert moments_of(run).shape == (9, 1, 3)
+    assert max(asked) <= 30.5
+    assert run.times[-1] == 30.5
+
+
 def test_zero_temperature_is_the_limit_of_low_temperature() -> None:
     start = [[np.sin(0.5), 0.0, np.cos(0.5)]]
     runs = []

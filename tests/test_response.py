@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 import llgnegf.analytic as analytic
 from llgnegf import (
     ChainLead,
+    Lead,
     OpenSystem,
     RotatingFrame,
     WideBandLead,
@@ -18,7 +19,10 @@ from llgnegf import (
     cone,
     spin_density,
 )
+from llgnegf.leads import AnyLead
 from llgnegf.slow import ResponseTensors
+from llgnegf.spectra import ChainSpectrum, WideBandSpectrum
+from llgnegf.stationary.equilibrium import divided_difference
 from llgnegf.units import G_E, HBAR
 
 
@@ -27,10 +31,25 @@ def random_moments(rng: np.random.Generator, n: int) -> np.ndarray:
     return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
 
 
+def random_leads(rng: np.random.Generator, n: int, mu: float) -> list[AnyLead]:
+    """Chains at the ends; two leads on one site; wide band; two channels over all sites; levels shifted, mu equal."""
+    weak, strong, shift = rng.uniform(0.4, 1.1), rng.uniform(0.4, 1.1), rng.uniform(-0.3, 0.3)
+    channels = [(rng.normal(size=n), ChainSpectrum(strong, 1.0, 0.1)), (rng.normal(size=n), WideBandSpectrum(weak))]
+    kinds: list[list[AnyLead]] = [
+        [ChainLead(0, coupling=weak), ChainLead(-1, coupling=strong)],
+        [ChainLead(0, coupling=weak), ChainLead(0, coupling=strong)],
+        [WideBandLead(0, weak), WideBandLead(-1, strong)],
+        [WideBandLead(0, weak), ChainLead(0, coupling=strong), ChainLead(-1)],
+        [Lead(channels), ChainLead(-1, coupling=weak)],
+        [ChainLead(0, voltage=shift, chemical_potential=mu - shift), ChainLead(-1, coupling=weak)],
+    ]
+    return kinds[rng.integers(len(kinds))]
+
+
 def random_system(rng: np.random.Generator, n: int, kT: float) -> OpenSystem:
     electrons = chain(n, rng.uniform(0.6, 1.2, n - 1), rng.uniform(0.1, 3.0, n), rng.uniform(-0.4, 0.4, n))
-    leads = [ChainLead(0, coupling=rng.uniform(0.4, 1.1)), ChainLead(-1, coupling=rng.uniform(0.4, 1.1))]
-    return OpenSystem(electrons, leads, fermi_energy=rng.uniform(-0.6, 0.6), kT=kT)
+    mu = rng.uniform(-0.6, 0.6)
+    return OpenSystem(electrons, random_leads(rng, n, mu), fermi_energy=mu, kT=kT)
 
 
 def matrix(tensor: np.ndarray) -> np.ndarray:
@@ -38,7 +57,7 @@ def matrix(tensor: np.ndarray) -> np.ndarray:
     return tensor.reshape(3 * n, 3 * n)
 
 
-@settings(max_examples=20, deadline=None, derandomize=True)
+@settings(max_examples=40, deadline=None, derandomize=True)
 @given(seed=st.integers(0, 10**6), n=st.integers(1, 6), kT=st.sampled_from([0.0, 0.003, 0.01, 0.03]))
 def test_precession_equals_geometric_plus_sea_plus_surface(seed: int, n: int, kT: float) -> None:
     rng = np.random.default_rng(seed)
@@ -58,6 +77,25 @@ def test_closed_precession_equals_the_geometric_part(seed: int) -> None:
     assert compared.difference < 1e-12
 
 
+@pytest.mark.parametrize("kT", [0.1, 0.3])
+def test_warm_closed_system_keeps_its_populations_and_the_oracle_does_not(kT: float) -> None:
+    """Slow motion keeps the occupation f(e_n) of every level. The rotating frame's equilibrium fills the levels of
+    H - hbar w sigma/2 instead: the two differ by sum_n f'(e_n) <n|X|n> |n><n| with X = -hbar w sigma_axis/2.
+    """
+    rng = np.random.default_rng(11)
+    system = OpenSystem(chain(3, 1.0, rng.uniform(0.3, 2.0, 3)), fermi_energy=0.05, kT=kT)
+    moments, energy = random_moments(rng, 3), 0.1
+    compared = ResponseTensors(system, moments).compare_precession(energy, "x")
+    energies, states = np.linalg.eigh(system.electrons.hamiltonian_at(moments))
+    spin_x = np.kron(np.eye(3), [[0, 1], [1, 0]])
+    shifts = -0.5 * energy * np.einsum("ia,ij,ja->a", states.conj(), spin_x, states).real
+    slopes = np.diag(divided_difference(energies - 0.05, kT))
+    refilled = spin_density((states * (slopes * shifts)) @ states.conj().T)
+    parts = compared.geometric + compared.sea + compared.surface
+    assert np.abs(refilled).max() > 1e-6
+    np.testing.assert_allclose(parts - compared.response, refilled, atol=1e-14)
+
+
 @pytest.mark.parametrize("kT", [0.0, 0.02])
 def test_remainder_of_the_exact_solution_is_of_second_order(kT: float) -> None:
     system = OpenSystem(chain(5, 1.0, 0.8), [ChainLead(0), ChainLead(-1)], fermi_energy=0.2, kT=kT)
@@ -73,7 +111,7 @@ def test_remainder_of_the_exact_solution_is_of_second_order(kT: float) -> None:
     assert slope == pytest.approx(2.0, abs=0.02)
 
 
-@settings(max_examples=15, deadline=None, derandomize=True)
+@settings(max_examples=30, deadline=None, derandomize=True)
 @given(seed=st.integers(0, 10**6), n=st.integers(1, 6), kT=st.sampled_from([0.0, 0.01, 0.1]))
 def test_friction_is_symmetric_and_positive_and_the_rest_antisymmetric(seed: int, n: int, kT: float) -> None:
     rng = np.random.default_rng(seed)
@@ -207,6 +245,7 @@ def test_spin_motive_force_friction_is_its_current_squared() -> None:
         ({"leads": [ChainLead(0, voltage=0.1), ChainLead(-1)]}, "system.leads: biased"),
         ({"leads": [ChainLead(0, chemical_potential=0.1), ChainLead(-1)]}, "system.leads: biased"),
         ({"leads": [ChainLead(0, voltage=lambda t: 0.0), ChainLead(-1)]}, "voltage"),
+        ({"leads": [ChainLead(0, voltage=0.1), ChainLead(-1, chemical_potential=-0.1)]}, "system.leads: biased"),
     ],
 )
 def test_leads_out_of_equilibrium_are_refused(change: dict, message: str) -> None:
@@ -222,5 +261,10 @@ def test_bad_arguments_are_named() -> None:
         ResponseTensors(system, [[0, 0, 1.0]], tolerance=0)
     with pytest.raises(ValueError, match=r"max_distance: -1"):
         ResponseTensors(system, [[0, 0, 1.0]], max_distance=-1)
-    with pytest.raises(ValueError, match=r"moments"):
-        ResponseTensors(system, [[0, 0, 2.0]])
+    for moments in ([[0, 0, 2.0]], [[0, 0, np.nan]], [[0, 0, 1.0], [0, 0, 1.0]]):
+        with pytest.raises(ValueError, match=r"moments"):
+            ResponseTensors(system, moments)
+    with pytest.raises(ValueError, match=r"tolerance: nan"):
+        ResponseTensors(system, [[0, 0, 1.0]], tolerance=np.nan)
+    with pytest.raises(ValueError, match=r"velocity"):
+        ResponseTensors(system, [[0, 0, 1.0]]).torque([[0, np.nan, 1.0]])

@@ -59,12 +59,12 @@ def add_spin_fields(field, j_sd, spin):
 
 @njit(cache=True)
 def largest(values):
-    """max |values| of an array (B, N, 3)."""
+    """max |values| of an array (B, N, 3); NaN if there is one."""
     result = 0.0
     for x in values.reshape(-1):
-        # Written so that NaN stays.
-        if not abs(x) <= result:
-            result = abs(x)
+        if np.isnan(x):
+            return np.nan
+        result = max(result, abs(x))
     return result
 
 

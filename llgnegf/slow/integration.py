@@ -29,10 +29,11 @@ class Adaptive:
         equation: The equation of motion.
         moments: Start, (N, 3).
         tolerance: Root mean square local error of the components in one step.
+        t_end: End of the run in fs; drives are asked for no later time.
     """
 
-    def __init__(self, equation: SlowEquation, moments: np.ndarray, tolerance: float) -> None:
-        self.equation, self.tolerance = equation, tolerance
+    def __init__(self, equation: SlowEquation, moments: np.ndarray, tolerance: float, t_end: float) -> None:
+        self.equation, self.tolerance, self.t_end = equation, tolerance, t_end
         self.accepted, self.rejected = 0, 0
         self._started = 0
         self._solver = self._new_solver(0.0, moments.ravel(), None)
@@ -92,7 +93,9 @@ class Adaptive:
                 float(np.abs(self.equation.rate(time, state)).max()),
             )
             step = FIRST_ANGLE / fastest if fastest > 1e-12 else 1.0
-        return DOP853(self.equation.rate, time, state, np.inf, first_step=step, rtol=1e-13, atol=self.tolerance)
+        # A first step beyond the end would be refused.
+        step = min(step, self.t_end - time) if time < self.t_end else None
+        return DOP853(self.equation.rate, time, state, self.t_end, first_step=step, rtol=1e-13, atol=self.tolerance)
 
     def _advance(self, target: float) -> None:
         self._from, self._begin = float(self._solver.t), self._solver.y.copy()

@@ -9,6 +9,7 @@ the symmetric d_a g_b + d_b g_a as xx, yy, zz, xy, xz, yz, and the vector behind
 # mypy: disallow_untyped_defs = False
 from __future__ import annotations
 
+import numpy as np
 from numba import njit
 
 NUMBERS = 10
@@ -100,7 +101,8 @@ def gauss_error(sums):
         first, second = sums[r].reshape(-1), sums[r + 1].reshape(-1)
         before, last = last, 0.0
         for k in range(first.size):
-            # Written so that NaN stays.
-            if not abs(second[k] - first[k]) <= last:
-                last = abs(second[k] - first[k])
+            distance = abs(second[k] - first[k])
+            if np.isnan(distance):
+                return np.nan
+            last = max(last, distance)
     return last * min(1.0, max(10 * last / before, 0.01)) if before > 0.0 else last

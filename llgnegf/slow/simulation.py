@@ -77,7 +77,7 @@ class SlowSimulation:
         start = np.array(magnet.moments, dtype=float)
         self._integration: Adaptive | FixedStep
         if step is None:
-            self._integration = Adaptive(self.equation, start, STEP_SHARE * rtol)
+            self._integration = Adaptive(self.equation, start, STEP_SHARE * rtol, float(self.times[-1]))
         else:
             noise = None
             if temperature > 0:
@@ -93,7 +93,8 @@ class SlowSimulation:
             return LevelTensors(system)
         if system.kT == 0:
             return ContourTensors(system, SURFACE_SHARE * rtol)
-        self.poles = expand(system, COUPLING_SHARE * rtol, FERMI_SHARE * rtol, tail_tolerance=rtol)
+        largest = float(np.abs(system.voltages()).max(initial=0.0))
+        self.poles = expand(system, COUPLING_SHARE * rtol, FERMI_SHARE * rtol, largest, rtol)
         return PoleTensors(self.poles, SURFACE_SHARE * rtol)
 
     @property

@@ -231,10 +231,11 @@ class PoleTensors:
 
     def _nodes(self, rules: list[tuple[np.ndarray, np.ndarray]]) -> Nodes:
         """The nodes x of several rules, those they share once, with a row of weights for each rule."""
-        x = np.unique(np.concatenate([nodes for nodes, _ in rules]).round(13))
-        weights = np.zeros((len(rules), x.size))
+        x, place = np.unique(np.concatenate([nodes for nodes, _ in rules]).round(13), return_inverse=True)
+        weights, first = np.zeros((len(rules), x.size)), 0
         for row, (nodes, w) in zip(weights, rules, strict=True):
-            row[np.abs(x[:, None] - nodes).argmin(axis=0)] = w
+            row[place[first : first + nodes.size]] = w
+            first += nodes.size
         return Nodes(self._frozen.inverse_green((self.mu + self.kT * x).astype(complex)), weights)
 
     def _partial_sums(self, nodes: Nodes, moments: np.ndarray, friction: bool, geometric: bool) -> np.ndarray:
