@@ -1,4 +1,4 @@
-"""The fast tensors of the slow dynamics against the adaptive ones: chains and other devices, levels that get in the way."""
+"""The fast tensors of the slow dynamics against the adaptive ones: any device, and levels that get in the way."""
 
 from __future__ import annotations
 
@@ -33,8 +33,9 @@ def spin_orbit_chain() -> Electrons:
     return Electrons(h + h.conj().T, j_sd=[0.4, 0.8, 0.6])
 
 
-MAGNETIC = Lead([([1.0, 0, 0.5j, 0, 0, 0], ChainSpectrum(0.7, 1.0, 0.1)), ([0, 1.0, 0, 0, 0, 0], WideBandSpectrum(0.4))])
-TWO_CHANNELS = Lead([([0.5, 0, 1.0], ChainSpectrum(0.7, 1.0, 0.1)), ([0, 1.0, 0], WideBandSpectrum(0.4))])
+BAND, FLAT = ChainSpectrum(0.7, 1.0, 0.1), WideBandSpectrum(0.4)
+MAGNETIC = Lead([([1.0, 0, 0.5j, 0, 0, 0], BAND), ([0, 1.0, 0, 0, 0, 0], FLAT)])
+TWO_CHANNELS = Lead([([0.5, 0, 1.0], BAND), ([0, 1.0, 0], FLAT)])
 SYSTEMS = {
     "chain": (chain(3, 1.0, [0.7, 0.0, -0.4]), [ChainLead(0), ChainLead(-1, coupling=0.6)]),
     "spin-orbit": (spin_orbit_chain(), [ChainLead(0), ChainLead(-1, coupling=0.6)]),
