@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -21,6 +23,7 @@ from llgnegf import (
 )
 from llgnegf.leads import AnyLead
 from llgnegf.slow import ResponseTensors
+from llgnegf.slow.pairs import ChainPairs
 from llgnegf.spectra import ChainSpectrum, WideBandSpectrum
 from llgnegf.stationary.equilibrium import divided_difference
 from llgnegf.units import G_E, HBAR
@@ -204,13 +207,51 @@ def test_friction_power_is_the_pumped_spin_times_the_frequency() -> None:
     assert power == pytest.approx(energy / HBAR * pumped, rel=1e-10)
 
 
-def test_local_pairs_are_those_of_the_full_tensor() -> None:
-    rng = np.random.default_rng(3)
-    system, moments = random_system(rng, 6, 0.02), random_moments(rng, 6)
-    full, near = ResponseTensors(system, moments, 1e-11), ResponseTensors(system, moments, 1e-11, max_distance=2)
-    distance = np.abs(np.arange(6)[:, None] - np.arange(6))
-    inside = (distance <= 2)[:, None, :, None]
-    np.testing.assert_allclose(near.response, np.where(inside, full.response, 0.0), atol=1e-10)
+def near_pairs(n: int, distance: int) -> np.ndarray:
+    return (np.abs(np.arange(n)[:, None] - np.arange(n)) <= distance)[:, None, :, None]
+
+
+@pytest.mark.parametrize("kT", [0.0, 0.02])
+@pytest.mark.parametrize(("n", "distance"), [(1, 2), (2, 0), (7, 2), (12, 3), (5, 9)])
+def test_local_pairs_by_recursion_are_those_of_the_full_tensor(kT: float, n: int, distance: int) -> None:
+    rng = np.random.default_rng(n)
+    electrons = chain(n, rng.uniform(0.6, 1.2, n - 1), rng.uniform(0.1, 2.0, n), rng.uniform(-0.4, 0.4, n))
+    system = OpenSystem(electrons, [ChainLead(0, coupling=0.7), WideBandLead(-1, 0.4)], fermi_energy=0.1, kT=kT)
+    moments = random_moments(rng, n)
+    full, near = ResponseTensors(system, moments, 1e-13), ResponseTensors(system, moments, 1e-13, distance)
+    assert isinstance(near._green, ChainPairs) and not isinstance(full._green, ChainPairs)
+    for name in ("response", "friction_dimensionless", "geometric_dimensionless"):
+        expected = np.where(near_pairs(n, distance), getattr(full, name), 0.0)
+        np.testing.assert_allclose(getattr(near, name), expected, rtol=0, atol=1e-12)
+    np.testing.assert_allclose(near.spin_density_adiabatic, full.spin_density_adiabatic, rtol=0, atol=1e-12)
+
+
+def test_local_pairs_next_to_a_level_of_an_end_and_of_other_devices() -> None:
+    """The level J - onsite of the first site at the Fermi energy: the recursion would divide by round-off."""
+    rng = np.random.default_rng(9)
+    end = OpenSystem(chain(5, 1.0, 0.5, [0.6, 0, 0, 0, 0]), [ChainLead(-1)], fermi_energy=0.1)
+    wide = OpenSystem(chain(5, 1.0, 0.5), [Lead([(np.ones(5), ChainSpectrum(0.4, 1.0))])], fermi_energy=0.1)
+    for system in (end, wide, OpenSystem(chain(5, 1.0, 0.5), fermi_energy=0.1)):
+        moments = random_moments(rng, 5)
+        full, near = ResponseTensors(system, moments, 1e-13), ResponseTensors(system, moments, 1e-13, 1)
+        expected = np.where(near_pairs(5, 1), full.response, 0.0)
+        np.testing.assert_allclose(near.response, expected, rtol=0, atol=1e-12)
+
+
+def test_long_chains_are_affordable() -> None:
+    """Where nothing reflects electrons the middle of a long chain is that of a short one."""
+    turn = 2 * np.pi * np.arange(300) / 12.0
+    spiral = np.stack([np.cos(turn), np.sin(turn), np.zeros(300)], axis=1)
+    system = OpenSystem(chain(300, 1.0, 0.02), [ChainLead(0), ChainLead(-1)], fermi_energy=0.3)
+    near = ResponseTensors(system, spiral, 1e-8, max_distance=2)
+    began = time.process_time()
+    friction = near.friction_dimensionless[150, :, 151]
+    assert time.process_time() - began < 10.0
+    short = OpenSystem(chain(60, 1.0, 0.02), [ChainLead(0), ChainLead(-1)], fermi_energy=0.3)
+    expected = ResponseTensors(short, spiral[120:180], 1e-8).friction_dimensionless[30, :, 31]
+    # J = 0.02 eV against a bandwidth of 4 eV: electrons are reflected and turned by (J/v)^2 a turn of the spiral.
+    assert np.abs(expected).max() > 1e-6
+    np.testing.assert_allclose(friction, expected, atol=0.02 * np.abs(expected).max())
 
 
 def test_range_and_damping_of_local_and_nonlocal_friction() -> None:

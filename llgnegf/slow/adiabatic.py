@@ -31,7 +31,6 @@ from llgnegf.slow.equation_kernel import (
     velocity_matrices,
 )
 from llgnegf.slow.tensors import Adiabatic, SlowElectrons, Tensors
-from llgnegf.units import HBAR
 
 VELOCITY_STEP = 1e-4
 """Time step (fs) of the central difference that gives the velocity of prescribed moments."""
@@ -142,10 +141,6 @@ class SlowEquation:
     def rate(self, time: float, state: np.ndarray) -> np.ndarray:
         """dM/dt (3N,) in 1/fs of one configuration (3N,), as ODE solvers ask for it."""
         return self.instant(time, state.reshape(1, -1, 3)).velocity.ravel()
-
-    def in_hbar(self, tau: float, state: np.ndarray, derivative: np.ndarray) -> None:
-        """dM/d(t/hbar) into `derivative`, as `dynamics.integrate` asks for it."""
-        derivative[:] = HBAR * self.rate(tau * HBAR, state)
 
     def place(self, time: float, moments: np.ndarray) -> np.ndarray:
         """Unit vectors (B, N, 3), those that are prescribed in the place of `time` (fs)."""

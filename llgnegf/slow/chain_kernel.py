@@ -15,7 +15,7 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-SINGULAR = 1e-8
+SINGULAR = 1e-6
 """|det| over the square of the entries below which a block is too close to a level of a part of the chain: what is
 folded into it would be lost in round-off. There the dense inverse with pivoting takes over."""
 

@@ -21,9 +21,10 @@ def site_components(green: np.ndarray) -> np.ndarray:
     return 0.5 * np.stack([uu + dd, ud + du, 1j * (ud - du), uu - dd], axis=-3)
 
 
-def adjoint_components(components: np.ndarray) -> np.ndarray:
-    """The components of G^dag: (G^dag)_ij = (G_ji)^dag."""
-    return components.conj().swapaxes(-1, -2)
+def block_components(blocks: np.ndarray) -> np.ndarray:
+    """The same of single blocks with the energies last, (P, 2, 2, n), as (n, 4, P)."""
+    uu, ud, du, dd = blocks[:, 0, 0], blocks[:, 0, 1], blocks[:, 1, 0], blocks[:, 1, 1]
+    return 0.5 * np.stack([uu + dd, ud + du, 1j * (ud - du), uu - dd]).transpose(2, 0, 1)
 
 
 def pair_traces(a: np.ndarray, b: np.ndarray) -> np.ndarray:
