@@ -13,6 +13,7 @@ from llgnegf import (
     Exchange,
     Magnet,
     OpenSystem,
+    Precession,
     Simulation,
     UniaxialAnisotropy,
     WideBandLead,
@@ -84,6 +85,30 @@ def test_wide_band_moment_relaxes_with_its_own_damping() -> None:
     rate = damping * bare / (turned**2 + damping**2)
     times = np.linspace(0, 300.0, 13)
     np.testing.assert_allclose(np.arccos(m[:, 2]), 2 * np.arctan(np.tan(0.5) * np.exp(-rate * times)), atol=1e-5)
+
+
+def test_remainder_of_the_propagator_is_of_second_order() -> None:
+    """A wall set turning smoothly, the same motion in the slow time w t: what the propagated spin density leaves to
+    adiabatic + K dM/dt falls as w^2. K and the adiabatic part have the propagator's own poles, so that no expansion error is left between them.
+    """
+    system = OpenSystem(chain(5, 1.0, 0.8), [ChainLead(0), ChainLead(-1)], fermi_energy=0.2, kT=0.02)
+    rest_wall, energies, remainders = bloch_wall(5, 3.0, 0.9), np.array([0.02, 0.01, 0.005]), []
+    for energy in energies:
+        motion = Precession(rest_wall, energy=energy, axis="y", ramp=3.0 / energy)
+        t_end = 3.6 / energy
+        run = Simulation(system, motion, t_end=t_end, save_every=t_end, rtol=1e-7, observables=("adiabatic",))
+        row = [row for _, row in run.rows()][-1]
+        moments, velocity = row["moments"], energy / HBAR * np.cross([0.0, 1.0, 0.0], row["moments"])
+        assert run.poles is not None
+        electrons = PoleTensors(run.poles, 1e-11)
+        rest = electrons.adiabatic(moments[None], True)
+        tensors = electrons.tensors(rest, True, True)
+        first_order = -((tensors.friction + tensors.geometric)[0] @ velocity.ravel()).reshape(-1, 3) / 0.8
+        np.testing.assert_allclose(rest.spin[0], row["spin_density_adiabatic"], atol=1e-12)
+        remainders.append(np.abs(row["spin_density"] - rest.spin[0] - first_order).max())
+        assert remainders[-1] < 0.1 * np.abs(first_order).max()
+    slopes = np.diff(np.log(remainders)) / np.diff(np.log(energies))
+    np.testing.assert_allclose(slopes, 2.0, atol=0.05)
 
 
 def wall_system(field: float, n_sites: int = 7, kT: float = 0.01) -> tuple[OpenSystem, Magnet]:

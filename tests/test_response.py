@@ -278,6 +278,16 @@ def test_spin_motive_force_friction_is_its_current_squared() -> None:
     force = np.einsum("ia,ia->i", wall, np.cross(velocity, gradient))
     power = np.einsum("ia,iab,ib->", velocity, friction, velocity)
     assert power == pytest.approx(HBAR / (4 * np.pi) * np.sum(force**2), rel=1e-12)
+    compared = tensors.compare_spin_motive_force(velocity)
+    assert compared.motive_force_power == pytest.approx(power, rel=1e-12)
+    assert compared.power == pytest.approx(tensors.power(velocity), rel=1e-12)
+    assert compared.share == pytest.approx(power / tensors.power(velocity), rel=1e-12)
+    # What friction and formula take from the moments is the work of their torques, T.(M x dM/dt).
+    turning = np.cross(wall, velocity)
+    assert np.sum(compared.torque * turning) == pytest.approx(compared.power, rel=1e-10)
+    assert np.sum(compared.motive_force_torque * turning) == pytest.approx(power, rel=1e-10)
+    # The torque of all of K, J <s> x M, contains the friction's: geometric parts do no work.
+    assert np.sum(tensors.torque(velocity) * turning) == pytest.approx(compared.power, rel=1e-9)
 
 
 @pytest.mark.parametrize(

@@ -62,6 +62,27 @@ class PrecessionComparison:
 
 
 @dataclass(frozen=True, eq=False)
+class MotiveForceComparison:
+    """The friction's part of the LLG equation against the damping tensor of the spin-motive force, M x D.dM/dt.
+
+    Attributes:
+        torque: Torque of the friction tensor, M x friction.dM/dt in eV, (N, 3).
+        motive_force_torque: M x D.dM/dt in eV, (N, 3).
+        power, motive_force_power: dM/dt.friction.dM/dt and dM/dt.D.dM/dt in eV/fs.
+    """
+
+    torque: np.ndarray
+    motive_force_torque: np.ndarray
+    power: float
+    motive_force_power: float
+
+    @property
+    def share(self) -> float:
+        """Part of the dissipated power that the spin-motive force accounts for; NaN if nothing is dissipated."""
+        return self.motive_force_power / self.power if self.power > 0 else float("nan")
+
+
+@dataclass(frozen=True, eq=False)
 class ResponseTensors:
     """Linear response of the electrons' spins to the velocities of the moments (equations in the module's docstring).
 
@@ -207,8 +228,21 @@ class ResponseTensors:
         chirality = np.cross(self.moments, np.gradient(self.moments, axis=0))
         return HBAR * conductance / (8 * np.pi) * chirality[:, :, None] * chirality[:, None, :]
 
+    def compare_spin_motive_force(self, velocity: Any, conductance: float = 2.0) -> MotiveForceComparison:
+        """The friction tensor against `spin_motive_force_friction` for dM/dt (N, 3) in 1/fs."""
+        v, local = self._velocity(velocity), self.spin_motive_force_friction(conductance)
+        field, local_field = np.einsum("iajb,jb->ia", self.friction, v), np.einsum("iab,ib->ia", local, v)
+        return MotiveForceComparison(
+            np.cross(self.moments, field), np.cross(self.moments, local_field),
+            float(np.sum(v * field)), float(np.sum(v * local_field)),
+        )  # fmt: skip
+
     def compare_precession(self, energy: float, axis: Any = "z") -> PrecessionComparison:
         """K contracted with the velocity of steady precession against the parts of `RotatingFrame.decompose`.
+
+        They agree where leads set the occupation of every level at the Fermi energy. Levels without width keep
+        their occupation in slow motion, but not in the rotating frame's equilibrium: in a closed system the parts
+        hold sum_n f'(e_n) <n|X|n> |n><n| in addition, X = -hbar w sigma_axis/2, which no motion brings about.
 
         Args:
             energy: hbar w in eV.
