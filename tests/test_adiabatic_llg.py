@@ -89,7 +89,8 @@ def test_wide_band_moment_relaxes_with_its_own_damping() -> None:
 
 def test_remainder_of_the_propagator_is_of_second_order() -> None:
     """A wall set turning smoothly, the same motion in the slow time w t: what the propagated spin density leaves to
-    adiabatic + K dM/dt falls as w^2. K and the adiabatic part have the propagator's own poles, so that no expansion error is left between them.
+    adiabatic + K dM/dt falls as w^2. K and the adiabatic part have the propagator's own poles: no error of the
+    expansions is left between them.
     """
     system = OpenSystem(chain(5, 1.0, 0.8), [ChainLead(0), ChainLead(-1)], fermi_energy=0.2, kT=0.02)
     rest_wall, energies, remainders = bloch_wall(5, 3.0, 0.9), np.array([0.02, 0.01, 0.005]), []

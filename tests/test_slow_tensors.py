@@ -6,9 +6,12 @@ import numpy as np
 import pytest
 
 from llgnegf import ChainLead, Electrons, Lead, Magnet, OpenSystem, WideBandLead, Zeeman, chain
+from llgnegf.electrons import PAULI
 from llgnegf.poles.channels import expand
 from llgnegf.slow import ResponseTensors, SlowSimulation
 from llgnegf.slow.adiabatic import SlowEquation
+from llgnegf.slow.components import block_components
+from llgnegf.slow.pair_kernel import pair_traces
 from llgnegf.slow.tensors import PoleTensors
 from llgnegf.spectra import ChainSpectrum, WideBandSpectrum
 from llgnegf.stationary.quadrature import QuadratureError
@@ -48,6 +51,16 @@ SYSTEMS = {
     "level of an end": (chain(3, 1.0, [0.1, 0.7, 0.3], [0.0, 0.1, 0.0]), [ChainLead(-1)]),
     "end without moment": (chain(3, 1.0, [0.0, 0.7, 0.3], [0.1, 0.0, 0.0]), [ChainLead(-1)]),
 }
+
+
+def test_traces_are_those_of_the_matrices() -> None:
+    rng = np.random.default_rng(0)
+    d, g = rng.normal(size=(2, 3, 4, 5)) + 1j * rng.normal(size=(2, 3, 4, 5))
+    blocks = [np.einsum("nmp,mij->npij", x, np.concatenate([np.eye(2)[None], PAULI])) for x in (d, g)]
+    expected = np.einsum("aij,npjk,bkl,npli->npab", PAULI, blocks[0], PAULI, blocks[1])
+    np.testing.assert_allclose(pair_traces(d, g), expected, atol=1e-13)
+    stored = blocks[0].transpose(1, 2, 3, 0)
+    np.testing.assert_allclose(block_components(stored), d, atol=1e-15)
 
 
 @pytest.mark.parametrize("name", SYSTEMS)

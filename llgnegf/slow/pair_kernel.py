@@ -89,6 +89,31 @@ def subtract_transpose(tensor):
             tensor[m, k] = -value
 
 
+@njit(cache=True, error_model="numpy", fastmath={"contract"})
+def pair_traces(d, g):
+    """Tr[sigma_a D_ij sigma_b G_ji] at each energy for pairs p = (i, j), (n, P, 3, 3) complex.
+
+    Args:
+        d, g: Components of D_ij and of G_ji, (n, 4, P).
+    """
+    out = np.empty((d.shape[0], d.shape[2], 3, 3), dtype=np.complex128)
+    for e in range(d.shape[0]):
+        for p in range(d.shape[2]):
+            d0, dx, dy, dz = d[e, 0, p], d[e, 1, p], d[e, 2, p], d[e, 3, p]
+            g0, gx, gy, gz = g[e, 0, p], g[e, 1, p], g[e, 2, p], g[e, 3, p]
+            t = out[e, p]
+            x, y, z = 2 * dx * gx, 2 * dy * gy, 2 * dz * gz
+            t[0, 0], t[1, 1], t[2, 2] = x - y - z, y - x - z, z - x - y
+            for a in range(3):
+                t[a, a] += 2 * d0 * g0
+            xy, xz, yz = 2 * (dx * gy + dy * gx), 2 * (dx * gz + dz * gx), 2 * (dy * gz + dz * gy)
+            cx, cy, cz = 2j * (d0 * gx - dx * g0), 2j * (d0 * gy - dy * g0), 2j * (d0 * gz - dz * g0)
+            t[0, 1], t[1, 0] = xy + cz, xy - cz
+            t[0, 2], t[2, 0] = xz - cy, xz + cy
+            t[1, 2], t[2, 1] = yz + cx, yz - cx
+    return out
+
+
 @njit(cache=True, error_model="numpy")
 def gauss_error(sums):
     """Error of the last of several Gauss sums (rules, 2, B, 3N, 3N) from their distances.

@@ -1,6 +1,6 @@
 """Blocks of Green functions between pairs of sites, for `response`: from dense inverses, or by recursion along a chain.
 
-Both give, for the pairs (i, j) of the tensors and energies (n,), the components (n, 4, P) of 2 x 2 blocks (`traces`).
+Both give, for the pairs (i, j) of the tensors and energies (n,), the `components` (n, 4, P) of 2 x 2 blocks.
 """
 
 from __future__ import annotations
@@ -11,7 +11,8 @@ from typing import Protocol
 
 import numpy as np
 
-from llgnegf.slow.traces import block_components, pair_traces, site_components
+from llgnegf.slow.components import block_components, site_components
+from llgnegf.slow.pair_kernel import pair_traces
 from llgnegf.stationary.green import StaticDevice
 from llgnegf.stationary.recursion import ChainGreen, adjoint_blocks, is_chain
 from llgnegf.stationary.window import Window, chain_window, window_panels
@@ -108,7 +109,7 @@ class ChainPairs:
 
     @property
     def entries(self) -> int:
-        return 60 * self.i.size
+        return 24 * self.i.size
 
     def green_and_slope(self, energy: np.ndarray) -> tuple[Both, Both]:
         weights = np.eye(2)[..., None] - self.chain.on_lead_sites(self.device.self_energy_derivatives(energy))

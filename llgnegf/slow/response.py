@@ -157,6 +157,11 @@ class ResponseTensors:
         """Estimated quadrature error of the largest entry of K/(hbar J_j), in 1/eV^2."""
         return self._sea.error + self._surface.error
 
+    @property
+    def evaluations(self) -> int:
+        """Number of energies at which Green functions were computed for the tensors."""
+        return self._sea.evaluations + self._surface.evaluations
+
     @cached_property
     def spin_density_adiabatic(self) -> np.ndarray:
         """<s_i> of the equilibrium with these moments at rest, (N, 3)."""
