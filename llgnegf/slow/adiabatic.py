@@ -16,6 +16,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 
@@ -30,7 +31,8 @@ from llgnegf.slow.equation_kernel import (
     solve,
     velocity_matrices,
 )
-from llgnegf.slow.tensors import Adiabatic, SlowElectrons, Tensors
+from llgnegf.slow.step_kernel import pole_stages
+from llgnegf.slow.tensors import Adiabatic, PoleTensors, SlowElectrons, Tensors
 
 VELOCITY_STEP = 1e-4
 """Time step (fs) of the central difference that gives the velocity of prescribed moments."""
@@ -99,6 +101,7 @@ class SlowEquation:
         self.precession = np.where(self.moving, self.compiled.prefactor, 0.0)
         self.j_sd = np.zeros(magnet.n_sites) if electrons is None else np.asarray(electrons.j_sd, dtype=float)
         self.evaluations = 0
+        self._compiled = self._compiled_arguments()
 
     def instant(self, time: float, moments: np.ndarray) -> Instant:
         """The linear equation at `time` (fs) for moments (B, N, 3)."""
@@ -141,6 +144,32 @@ class SlowEquation:
     def rate(self, time: float, state: np.ndarray) -> np.ndarray:
         """dM/dt (3N,) in 1/fs of one configuration (3N,), as ODE solvers ask for it."""
         return self.instant(time, state.reshape(1, -1, 3)).velocity.ravel()
+
+    def stages(
+        self, start: np.ndarray, length: float, weights: np.ndarray, times: np.ndarray, slopes: np.ndarray, first: int
+    ) -> None:
+        """As `dop853.Stages` asks: in one compiled call where there is one, stage by stage where that gives up."""
+        done, linear = 0, None
+        if self._compiled is not None:
+            linear = np.stack([self.compiled.energy.linear(t) for t in times])
+        while done < times.size:
+            if linear is not None:
+                begin = done
+                done = pole_stages(start, length, weights, linear, slopes, first, begin, *self._compiled)
+                self.evaluations += done - begin
+            if done < times.size:
+                weight = weights[done, : first + done]
+                slopes[first + done] = self.rate(times[done], start + length * (weight @ slopes[: first + done]))
+                done += 1
+
+    def _compiled_arguments(self) -> Any:
+        """The last arguments of `pole_stages`; None if only `instant` knows how."""
+        c = self.compiled
+        if not isinstance(self.electrons, PoleTensors) or c.torques or c.prescribed is not None or self.noisy:
+            return None
+        electrons, surface, accuracy = self.electrons.compiled(SPEED_MARGIN)
+        magnet = (*c.arrays, c.energy.cubic_constants, c.energy.cubic_axes, self.precession, c.damping)
+        return magnet, electrons, surface, (self.friction, self.geometric), accuracy
 
     def place(self, time: float, moments: np.ndarray) -> np.ndarray:
         """Unit vectors (B, N, 3), those that are prescribed in the place of `time` (fs)."""

@@ -143,6 +143,16 @@ class PoleTensors:
         j = np.repeat(self.j_sd, 3)
         self._scale = HBAR * j[:, None] * j
 
+    def compiled(self, margin: float) -> tuple[tuple, tuple, tuple]:
+        """Arguments `electrons`, `surface` and `accuracy` of `step_kernel.pole_stages`; `margin` as SPEED_MARGIN."""
+        electrons = (
+            self._is_chain, self._fermi_base, self._residues, self._frozen.u, self._slopes, self._site_weights,
+            self.j_sd,
+        )  # fmt: skip
+        per_speed = HBAR * float(np.abs(self.j_sd).max(initial=0.0))
+        surface = tuple((nodes.base, nodes.weights) for nodes in self._gauss)
+        return electrons, surface, (per_speed, LOOSEST, self.tolerance, margin, self._scale)
+
     def adiabatic(self, moments: np.ndarray, geometric: bool) -> Adiabatic:
         moments = np.ascontiguousarray(moments)
         batch, n = len(moments), self.n_sites
