@@ -290,6 +290,21 @@ def test_spin_motive_force_friction_is_its_current_squared() -> None:
     assert np.sum(tensors.torque(velocity) * turning) == pytest.approx(compared.power, rel=1e-9)
 
 
+@pytest.mark.parametrize("width", [6.0, 10.0])
+def test_friction_of_a_wide_wall_is_the_whole_spin_motive_force_through_the_wire(width: float) -> None:
+    """Strong J_sd, one open band, a wide wall: electrons follow M, see the voltage U = (hbar/2e) sum_i F_i with
+    F_i = M.(dM/dt x dM/dz), and dissipate G_0 U^2 with G_0 = e^2/h, i.e. (hbar/8 pi) (sum_i F_i)^2. Corrections are of
+    the order of 1/width^2.
+    """
+    n, j_sd = 2 * int(4 * width) + 1, 20.0
+    system = OpenSystem(chain(n, 1.0, j_sd, onsite=j_sd), [ChainLead(0), ChainLead(-1)])
+    wall = bloch_wall(n, 0.5 * (n + 1), width)
+    velocity = 1e-3 * np.cross([0.0, 0.0, 1.0], wall)
+    force = np.einsum("ia,ia->i", wall, np.cross(velocity, np.gradient(wall, axis=0)))
+    expected = HBAR / (8 * np.pi) * np.sum(force) ** 2
+    assert ResponseTensors(system, wall).power(velocity) == pytest.approx(expected, rel=1 / width**2)
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [

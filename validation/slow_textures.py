@@ -223,6 +223,8 @@ def plot_errors(plt: Any, tables: dict[float, list[Drive]], left: np.ndarray) ->
     axes[2].loglog(TURNING, left[-1] * (TURNING / TURNING[-1]) ** 2, "k:", label="slope 2")
     axes[2].set(xlabel=r"$\hbar\omega$ (eV)", ylabel=r"largest $|\langle s\rangle - \langle s\rangle_{ad} - K\,dM/dt|$")
     axes[2].set_title("wall set turning, J_sd = 1 eV")
+    axes[2].set_xticks(TURNING, [f"{energy:g}" for energy in TURNING])
+    axes[2].minorticks_off()
     axes[2].legend(fontsize=7)
     figure.tight_layout()
     figure.savefig(OUTPUT / "slow_textures_errors.png", dpi=110)
