@@ -241,6 +241,10 @@ def test_zero_temperature_is_the_limit_of_low_temperature() -> None:
         (None, {"seed": 3}, "seed: 3; allowed: None without a temperature"),
         (None, {"step": -1.0}, "step"),
         (None, {"observables": ["adiabatic"]}, "observables"),
+        (None, {"observables": None}, "observables: None"),
+        (None, {"response": None}, "response: None"),
+        (None, {"copies": 2}, "copies: 2; allowed: 1 without a temperature"),
+        (None, {"step": np.nan}, "step: nan"),
         (OpenSystem(chain(2), kT=0.1), {}, "motion: 1 moments"),
     ],
 )
@@ -277,6 +281,9 @@ def test_simulate_takes_slow_electrons_and_writes_the_same_variables() -> None:
         ({"response": ("friction",)}, "response"),
         ({"temperature": 0.1, "seed": 1}, "temperature"),
         ({"electrons": "adiabatic", "start": "partitioned"}, "start"),
+        ({"electrons": "adiabatic", "response": None}, "response: None"),
+        ({"electrons": "adiabatic", "response": "friction"}, "response: 'friction'"),
+        ({"electrons": "adiabatic", "temperature": np.nan, "seed": 1, "step": 0.1}, "temperature: nan"),
         ({"electrons": "adiabatic", "integrator": "rk4", "step": 1.0}, "integrator"),
     ],
 )

@@ -89,6 +89,8 @@ def test_fast_tensors_of_any_device_equal_the_adaptive_ones(name: str) -> None:
     # f' is the derivative of the rational f: its error is that of f, 1e-10, times 1/kT.
     np.testing.assert_allclose(found.geometric[0], exact.geometric.reshape(size, size), atol=5e-8)
     np.testing.assert_allclose(rest.spin[0], exact.spin_density_adiabatic, atol=1e-9)
+    assert np.linalg.eigvalsh(found.friction[0] / HBAR)[0] > -1e-12
+    np.testing.assert_allclose(found.geometric[0], -found.geometric[0].T, atol=1e-14)
 
 
 def test_recursion_and_dense_inverse_are_one() -> None:
