@@ -93,6 +93,34 @@ def test_fast_tensors_of_any_device_equal_the_adaptive_ones(name: str) -> None:
     np.testing.assert_allclose(found.geometric[0], -found.geometric[0].T, atol=1e-14)
 
 
+@pytest.mark.parametrize("tolerance", [1e-3, 1e-7])
+def test_narrow_resonances_do_not_hide_from_the_fermi_surface_sums(tolerance: float) -> None:
+    """Weak leads, cold and warm: the friction is as accurate as asked for, or a level is too narrow and it is refused.
+
+    Rules that look at the tensors alone pass over levels of 1e-3 eV between their nodes: errors of 1e3 tolerances.
+    """
+    rng = np.random.default_rng(12)
+    judged = 0
+    for _ in range(40):
+        n, kT, weak = rng.integers(1, 4), rng.choice([0.005, 0.02, 0.05, 0.1]), rng.choice([0.1, 0.3, 1.0])
+        electrons = chain(n, rng.uniform(0.3, 1.2, n - 1), rng.uniform(0.0, 2.0, n), rng.uniform(-1.0, 1.0, n))
+        leads = [ChainLead(0, coupling=weak), WideBandLead(-1, weak**2 * rng.uniform(0.2, 1.0))]
+        poles = expand(OpenSystem(electrons, leads, rng.uniform(-1.0, 1.0), kT), 1e-5, 1e-7, tail_tolerance=1e-4)
+        moments = random_moments(int(rng.integers(1000)), n)
+        tensors = PoleTensors(poles, tolerance)
+        rest = tensors.adiabatic(moments, False)
+        try:
+            found = tensors.tensors(rest, True, False).friction[0]
+        except QuadratureError:
+            assert weak < 1.0
+            continue
+        exact = ResponseTensors(poles.with_pole_leads(), moments[0], 0.1 * tolerance).friction.reshape(3 * n, 3 * n)
+        j = np.repeat(tensors.j_sd, 3)
+        assert np.abs(found - exact).max() <= 1.1 * tolerance * HBAR * (j[:, None] * j).max()
+        judged += 1
+    assert judged > 30
+
+
 def test_recursion_and_dense_inverse_are_one() -> None:
     """The first site's level J - onsite = mu sits on a node of every sum: only pivoting gets past it."""
     for electrons, kT in ((chain(5, 1.0, 0.5), 0.02), (chain(5, 1.0, 0.5, [0.6, 0.0, 0.0, 0.0, 0.0]), 0.02)):

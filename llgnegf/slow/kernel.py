@@ -172,7 +172,9 @@ def fermi_sums(chain, base, residues, u, slopes, weights, j_sd, moments, curvatu
 
 
 @njit(cache=True, error_model="numpy", fastmath={"contract"})
-def surface_sums(chain, base, rules, u, slopes, weights, j_sd, moments, with_friction, with_geometric, tensors):
+def surface_sums(
+    chain, base, rules, u, slopes, weights, j_sd, moments, with_friction, with_geometric, tensors, sizes
+):  # fmt: skip
     """Sums over real energies for moments (B, N, 3): symmetric and antisymmetric part of -S of `response`.
 
     Args:
@@ -181,6 +183,8 @@ def surface_sums(chain, base, rules, u, slopes, weights, j_sd, moments, with_fri
         with_friction, with_geometric: What is wanted.
         tensors: Get (1/4 pi) sum_e w_e Tr sigma_a a_ij sigma_b a_ji with a = i (G - G^dag), and (1/4 pi) sum_e w_e
             (Tr sigma_a G_ij sigma_b G^dag_ji - transpose), (R, 2, B, 3N, 3N).
+        sizes: Get (1/4 pi) sum_e w_e Tr G G^dag, (R, B). A level without much width next to no node hides from the
+            tensors, where the width stands in the numerator, but not from this sum.
     """
     n = j_sd.size
     planes, swapped = np.empty((4, 2 * n, 2 * n)), np.empty(2 * n, dtype=np.int64)
@@ -200,8 +204,12 @@ def surface_sums(chain, base, rules, u, slopes, weights, j_sd, moments, with_fri
                 for j in range(n):
                     for k in range(4):
                         spectral[i, j, k] = 1j * (g[i, j, k] - np.conj(g[j, i, k]))
+            size = 0.0
+            for x in g.reshape(-1):
+                size += 2 * (x.real * x.real + x.imag * x.imag)
             for rule in range(rules.shape[0]):
                 weight = rules[rule, e] / (4 * np.pi)
+                sizes[rule, copy] += weight * size
                 if weight != 0.0 and with_friction:
                     add_squared(spectral, weight, total[rule, 0])
                 if weight != 0.0 and with_geometric:

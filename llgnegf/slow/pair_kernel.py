@@ -116,10 +116,10 @@ def pair_traces(d, g):
 
 @njit(cache=True, error_model="numpy")
 def gauss_error(sums):
-    """Error of the last of several Gauss sums (rules, 2, B, 3N, 3N) from their distances.
+    """Error of the last of several Gauss sums (rules, ...) from their distances; NaN if there is a NaN.
 
-    Two sums: their distance. Three: distances d_1 > d_2 of sums that converge geometrically leave an error of
-    d_2^2/d_1, here with ten times that for safety, and never less than a hundredth of d_2.
+    Two sums: ten times their distance, which may be small by chance. Three: distances d_1 > d_2 of sums that converge
+    geometrically leave an error of d_2^2/d_1; a hundred times that, but from a tenth to ten times d_2.
     """
     before, last = 0.0, 0.0
     for r in range(sums.shape[0] - 1):
@@ -130,4 +130,4 @@ def gauss_error(sums):
             if np.isnan(distance):
                 return np.nan
             last = max(last, distance)
-    return last * min(1.0, max(10 * last / before, 0.01)) if before > 0.0 else last
+    return last * min(10.0, max(100 * last / before, 0.1)) if before > 0.0 else 10 * last

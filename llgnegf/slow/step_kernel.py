@@ -45,8 +45,9 @@ def _velocity(state, linear, magnet, electrons, surface, acting, accuracy, out):
         agreed = False
         for energies, rules in surface:
             sums = np.zeros((rules.shape[0], 2, 1, 3 * n, 3 * n))
-            surface_sums(chain, energies, rules, u, slopes, weights, j_sd, m, friction, geometric, sums)
-            agreed = gauss_error(sums) <= allowed
+            sizes = np.zeros((rules.shape[0], 1))
+            surface_sums(chain, energies, rules, u, slopes, weights, j_sd, m, friction, geometric, sums, sizes)
+            agreed = gauss_error(sums) <= allowed and gauss_error(sizes) <= allowed
             if agreed:
                 first, second = sums[-1, 0], sums[-1, 1]
                 break

@@ -33,6 +33,8 @@ from llgnegf.units import HBAR
 FIRST_STEP = 2.0
 """Coarsest step in x of the Fermi-surface sum; half of it is the coarsest that is used."""
 MOST_HALVINGS = 12
+ROUND_OFF = 1e-12
+"""Error of a sum over its largest terms below which halving the step cannot bring it."""
 GAUSS_NODES = (1, 2, 3)
 """Gauss rules tried first. The error falls by a constant factor or faster from rule to rule: see `gauss_error`."""
 MORE_GAUSS_NODES = (5, 9)
@@ -203,25 +205,28 @@ class PoleTensors:
         if not (friction or geometric):
             return np.zeros((2, len(moments), 3 * self.n_sites, 3 * self.n_sites))
         for nodes in self._gauss:
-            sums = self._partial_sums(nodes, moments, friction, geometric)
-            if gauss_error(sums) <= tolerance:
+            sums, sizes = self._partial_sums(nodes, moments, friction, geometric)
+            if gauss_error(sums) <= tolerance and gauss_error(sizes) <= tolerance:
                 self.surface_nodes = nodes.weights.shape[1]
                 return sums[-1]
         return self._trapezoidal(moments, friction, geometric, tolerance)
 
     def _trapezoidal(self, moments: np.ndarray, friction: bool, geometric: bool, tolerance: float) -> np.ndarray:
         size = 3 * self.n_sites
-        total = np.zeros((2, len(moments), size, size))
-        weight, previous = 0.0, None
+        total, total_size = np.zeros((2, len(moments), size, size)), np.zeros(len(moments))
+        weight, before = 0.0, None
         for level in range(MOST_HALVINGS):
             nodes = self._level(level)
-            total = total + self._partial_sums(nodes, moments, friction, geometric)[0]
+            (sums,), (sizes,) = self._partial_sums(nodes, moments, friction, geometric)
+            total, total_size = total + sums, total_size + sizes
             weight += float(nodes.weights.sum())
-            value = total / weight
-            if previous is not None and _trapezoidal_error(value, previous) <= tolerance:
+            value, magnitude = total / weight, total_size / weight
+            allowed = max(tolerance, ROUND_OFF * float(magnitude.max()))
+            # Ten times the distance: two sums may agree by chance.
+            if before and 10 * max(_distance(value, before[0]), _distance(magnitude, before[1])) <= allowed:
                 self.surface_nodes = sum(nodes.weights.shape[1] for nodes in self._levels[: level + 1])
                 return value
-            previous = value
+            before = value, magnitude
         raise QuadratureError(
             f"Fermi-surface sum: a resonance narrower than {FIRST_STEP * self.kT / 2**MOST_HALVINGS:.2g} eV lies in "
             f"the thermal window; asked for {tolerance:.2g} 1/eV^2"
@@ -248,22 +253,22 @@ class PoleTensors:
             first += nodes.size
         return Nodes(self._frozen.inverse_green((self.mu + self.kT * x).astype(complex)), weights)
 
-    def _partial_sums(self, nodes: Nodes, moments: np.ndarray, friction: bool, geometric: bool) -> np.ndarray:
-        """sum_x w_x of the two parts for each rule, (rules, 2, B, 3N, 3N)."""
+    def _partial_sums(
+        self, nodes: Nodes, moments: np.ndarray, friction: bool, geometric: bool
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """sum_x w_x of the two parts for each rule, (rules, 2, B, 3N, 3N), and of Tr G G^dag/4 pi, (rules, B)."""
         size = 3 * self.n_sites
         sums = np.zeros((len(nodes.weights), 2, len(moments), size, size))
+        sizes = np.zeros((len(nodes.weights), len(moments)))
         surface_sums(
             self._is_chain, nodes.base, nodes.weights, self._frozen.u, self._slopes, self._site_weights, self.j_sd,
-            moments, friction, geometric, sums,
+            moments, friction, geometric, sums, sizes,
         )  # fmt: skip
-        return sums
+        return sums, sizes
 
 
-def _trapezoidal_error(value: np.ndarray, previous: np.ndarray) -> float:
-    """Error of a sum from its distance to that of twice the step: exponential convergence squares it."""
-    distance = float(np.abs(value - previous).max())
-    scale = max(float(np.abs(value).max()), 1e-300)
-    return min(distance, 100 * distance**2 / scale)
+def _distance(a: np.ndarray, b: np.ndarray) -> float:
+    return float(np.abs(a - b).max())
 
 
 @dataclass(frozen=True, eq=False)
