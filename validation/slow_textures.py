@@ -162,10 +162,10 @@ def judge_runs(report: Report, j_sd: float, drives: list[Drive]) -> None:
     report.check(f"{at}error with both tensors over that without", both[0] / alone[0], 0.01)
     what = f"J_sd = {j_sd} eV: processor time of the full run over the slow one, {ROWS} rows"
     report.note(f"{what}: {slowest.full.cost / slowest.best.cost:.0f}")
-    ends = [float(ENERGIES[above][0]) if (above := both > part * alone).any() else np.inf for part in (0.1, 1.0)]
-    report.note(
-        f"J_sd = {j_sd} eV: with tensors over 10 % of the error without from {ends[0]:g} eV, all from {ends[1]:g} eV"
-    )
+    for part in (0.1, 1.0):
+        above = ENERGIES[both > part * alone]
+        since = f"from {above[0]:g} eV on" if above.size else "at none of these rates"
+        report.note(f"J_sd = {j_sd} eV: with both tensors more than {part:.0%} of the error without them {since}")
 
 
 def judge_cost(report: Report, j_sd: float, exchange: float) -> None:
