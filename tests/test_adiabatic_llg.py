@@ -222,6 +222,17 @@ def test_drives_are_not_asked_for_times_after_the_end(step: float | None) -> Non
     assert run.times[-1] == 30.5
 
 
+def test_every_end_is_reached_whatever_its_digits() -> None:
+    rng = np.random.default_rng(3)
+    magnet = Magnet([[1.0, 0, 0]], 2.0, 0.1, Zeeman([0, 0, 20.0]))
+    rate = 2.0 * MU_B * 20.0 * G_E / (2.0 * HBAR) / (1 + 0.1**2)
+    for t_end in np.concatenate([rng.uniform(0.01, 3000.0, 60), 10.0 ** -np.arange(8)]):
+        run = SlowSimulation(None, magnet, t_end=t_end, save_every=t_end / rng.integers(1, 5), rtol=1e-8)
+        m = moments_of(run)[-1, 0]
+        exact = [np.cos(rate * t_end), np.sin(rate * t_end), np.sinh(0.1 * rate * t_end)]
+        np.testing.assert_allclose(m, np.array(exact) / np.cosh(0.1 * rate * t_end), atol=1e-6)
+
+
 def test_zero_temperature_is_the_limit_of_low_temperature() -> None:
     start = [[np.sin(0.5), 0.0, np.cos(0.5)]]
     runs = []

@@ -59,13 +59,16 @@ class Dop853:
         rejected, k = 0, self._slopes
         k[0] = self.slope
         while True:
-            length = min(self.step, self.end - self.time)
+            remaining = self.end - self.time
+            # The last step is stretched a little rather than leaving a rest of the size of round-off.
+            last = remaining < 1.01 * self.step
+            length = remaining if last else self.step
             if length < 10 * np.spacing(max(self.time, 1e-3)):
                 raise IntegrationStopped(f"stopped at t = {self.time:.6g} fs: moments: the step fell below round-off")
             times = self.time + TABLES.C[1:] * length
             self.equation.stages(self.state, length, TABLES.A[1:STAGES], times, k, 1)
             state = self.state + length * (TABLES.B @ k[:STAGES])
-            end = self.time + length
+            end = self.end if last else self.time + length
             self.equation.stages(self.state, length, TABLES.B[None], np.array([end]), k, STAGES)
             error = self._error(length)
             if not np.isfinite(error):
