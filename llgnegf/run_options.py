@@ -99,7 +99,8 @@ def is_slow(has_electrons: bool, options: Mapping[str, Any]) -> bool:
 
 def check_kind(problems: Problems, has_electrons: bool, options: Mapping[str, Any]) -> None:
     """electrons, response, temperature and seed, and what the other options may be in the kind of run they choose."""
-    electrons, response = options["electrons"], tuple(options["response"])
+    electrons, response = options["electrons"], options["response"]
+    response = tuple(response) if isinstance(response, list | tuple) else response
     problems.check(electrons in ELECTRONS, "electrons", electrons, ", ".join(map(repr, ELECTRONS)))
     if not has_electrons:
         problems.check(electrons == "full", "electrons", electrons, "the default without electrons")
@@ -142,9 +143,12 @@ def check_slow_run(system: Any, magnet: Any, options: Mapping[str, Any]) -> None
     response = options["response"]
     names = isinstance(response, Sequence) and not isinstance(response, str) and set(response) <= set(RESPONSES)
     problems.check(names, "response", response, "any of 'geometric' and 'friction' in a tuple; () for none")
-    unknown = set(options["observables"]) - ({"adiabatic"} if isinstance(system, OpenSystem) else set())
-    problems.check(not unknown, "observables", sorted(unknown), "'adiabatic', with electrons")
-    problems.integer("copies", options["copies"], "an integer >= 1", lambda n: n >= 1)
+    extra, has_electrons = options["observables"], isinstance(system, OpenSystem)
+    known = isinstance(extra, list | tuple) and all(name == "adiabatic" and has_electrons for name in extra)
+    problems.check(known, "observables", extra, "a list of names; known: 'adiabatic', with electrons")
+    noisy = options["temperature"] != 0
+    many = "an integer >= 1" if noisy else "1 without a temperature: all copies would be the same"
+    problems.integer("copies", options["copies"], many, lambda n: n == 1 or (noisy and n > 1))
     if names:
         check_noise(problems, system, magnet, options)
     problems.raise_all()

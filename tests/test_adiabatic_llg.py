@@ -13,6 +13,7 @@ from llgnegf import (
     Exchange,
     Magnet,
     OpenSystem,
+    Precession,
     Simulation,
     UniaxialAnisotropy,
     WideBandLead,
@@ -41,13 +42,15 @@ def test_fast_tensors_equal_the_adaptive_ones_with_the_same_leads(kT: float, wea
     electrons = chain(4, 1.0, [0.4, 0.8, 1.0, 0.3], [0.1, -0.1, 0.0, 0.2])
     system = OpenSystem(electrons, [ChainLead(0, coupling=weak), ChainLead(-1, coupling=weak)], 0.1, kT)
     poles = expand(system, 1e-6, 1e-9, tail_tolerance=1e-6)
-    fast = PoleTensors(poles, 1e-8)(moments, True, True)
+    electrons = PoleTensors(poles, 1e-8)
+    rest = electrons.adiabatic(moments, True)
+    fast = electrons.tensors(rest, True, True)
     for k in range(2):
         exact = ResponseTensors(poles.with_pole_leads(), moments[k], 1e-10)
         np.testing.assert_allclose(fast.friction[k], exact.friction.reshape(12, 12), atol=2e-8)
         # f' is the derivative of the rational f: its error is that of f, 1e-9, times 1/kT.
         np.testing.assert_allclose(fast.geometric[k], exact.geometric.reshape(12, 12), atol=1e-6)
-        np.testing.assert_allclose(fast.spin[k], exact.spin_density_adiabatic, atol=1e-8)
+        np.testing.assert_allclose(rest.spin[k], exact.spin_density_adiabatic, atol=1e-8)
 
 
 def test_closed_moment_precesses_with_the_angular_momentum_of_moment_and_electron() -> None:
@@ -82,6 +85,31 @@ def test_wide_band_moment_relaxes_with_its_own_damping() -> None:
     rate = damping * bare / (turned**2 + damping**2)
     times = np.linspace(0, 300.0, 13)
     np.testing.assert_allclose(np.arccos(m[:, 2]), 2 * np.arctan(np.tan(0.5) * np.exp(-rate * times)), atol=1e-5)
+
+
+def test_remainder_of_the_propagator_is_of_second_order() -> None:
+    """A wall set turning smoothly, the same motion in the slow time w t: what the propagated spin density leaves to
+    adiabatic + K dM/dt falls as w^2. K and the adiabatic part have the propagator's own poles: no error of the
+    expansions is left between them.
+    """
+    system = OpenSystem(chain(5, 1.0, 0.8), [ChainLead(0), ChainLead(-1)], fermi_energy=0.2, kT=0.02)
+    rest_wall, energies, remainders = bloch_wall(5, 3.0, 0.9), np.array([0.02, 0.01, 0.005]), []
+    for energy in energies:
+        motion = Precession(rest_wall, energy=energy, axis="y", ramp=3.0 / energy)
+        t_end = 3.6 / energy
+        run = Simulation(system, motion, t_end=t_end, save_every=t_end, rtol=1e-7, observables=("adiabatic",))
+        row = [row for _, row in run.rows()][-1]
+        moments, velocity = row["moments"], energy / HBAR * np.cross([0.0, 1.0, 0.0], row["moments"])
+        assert run.poles is not None
+        electrons = PoleTensors(run.poles, 1e-11)
+        rest = electrons.adiabatic(moments[None], True)
+        tensors = electrons.tensors(rest, True, True)
+        first_order = -((tensors.friction + tensors.geometric)[0] @ velocity.ravel()).reshape(-1, 3) / 0.8
+        np.testing.assert_allclose(rest.spin[0], row["spin_density_adiabatic"], atol=1e-12)
+        remainders.append(np.abs(row["spin_density"] - rest.spin[0] - first_order).max())
+        assert remainders[-1] < 0.1 * np.abs(first_order).max()
+    slopes = np.diff(np.log(remainders)) / np.diff(np.log(energies))
+    np.testing.assert_allclose(slopes, 2.0, atol=0.05)
 
 
 def wall_system(field: float, n_sites: int = 7, kT: float = 0.01) -> tuple[OpenSystem, Magnet]:
@@ -178,6 +206,33 @@ def test_fixed_and_adaptive_steps_agree_and_prescribed_moments_drag_the_others()
     np.testing.assert_allclose(adaptive[-1, 0], [np.cos(0.6), np.sin(0.6), 0.0], atol=1e-12)
 
 
+@pytest.mark.parametrize("step", [None, 0.7])
+def test_drives_are_not_asked_for_times_after_the_end(step: float | None) -> None:
+    asked = []
+
+    def field(t: float) -> list[float]:
+        asked.append(t)
+        return [0.0, 0.0, 20.0]
+
+    system = OpenSystem(chain(1, j_sd=0.5), [ChainLead(0)], kT=0.05)
+    magnet = Magnet([[1.0, 0, 0]], 2.0, energies=Zeeman(field))
+    run = SlowSimulation(system, magnet, t_end=30.5, save_every=4.0, step=step)
+    assert moments_of(run).shape == (9, 1, 3)
+    assert max(asked) <= 30.5
+    assert run.times[-1] == 30.5
+
+
+def test_every_end_is_reached_whatever_its_digits() -> None:
+    rng = np.random.default_rng(3)
+    magnet = Magnet([[1.0, 0, 0]], 2.0, 0.1, Zeeman([0, 0, 20.0]))
+    rate = 2.0 * MU_B * 20.0 * G_E / (2.0 * HBAR) / (1 + 0.1**2)
+    for t_end in np.concatenate([rng.uniform(0.01, 3000.0, 60), 10.0 ** -np.arange(8)]):
+        run = SlowSimulation(None, magnet, t_end=t_end, save_every=t_end / rng.integers(1, 5), rtol=1e-8)
+        m = moments_of(run)[-1, 0]
+        exact = [np.cos(rate * t_end), np.sin(rate * t_end), np.sinh(0.1 * rate * t_end)]
+        np.testing.assert_allclose(m, np.array(exact) / np.cosh(0.1 * rate * t_end), atol=1e-6)
+
+
 def test_zero_temperature_is_the_limit_of_low_temperature() -> None:
     start = [[np.sin(0.5), 0.0, np.cos(0.5)]]
     runs = []
@@ -197,6 +252,10 @@ def test_zero_temperature_is_the_limit_of_low_temperature() -> None:
         (None, {"seed": 3}, "seed: 3; allowed: None without a temperature"),
         (None, {"step": -1.0}, "step"),
         (None, {"observables": ["adiabatic"]}, "observables"),
+        (None, {"observables": None}, "observables: None"),
+        (None, {"response": None}, "response: None"),
+        (None, {"copies": 2}, "copies: 2; allowed: 1 without a temperature"),
+        (None, {"step": np.nan}, "step: nan"),
         (OpenSystem(chain(2), kT=0.1), {}, "motion: 1 moments"),
     ],
 )
@@ -233,6 +292,9 @@ def test_simulate_takes_slow_electrons_and_writes_the_same_variables() -> None:
         ({"response": ("friction",)}, "response"),
         ({"temperature": 0.1, "seed": 1}, "temperature"),
         ({"electrons": "adiabatic", "start": "partitioned"}, "start"),
+        ({"electrons": "adiabatic", "response": None}, "response: None"),
+        ({"electrons": "adiabatic", "response": "friction"}, "response: 'friction'"),
+        ({"electrons": "adiabatic", "temperature": np.nan, "seed": 1, "step": 0.1}, "temperature: nan"),
         ({"electrons": "adiabatic", "integrator": "rk4", "step": 1.0}, "integrator"),
     ],
 )

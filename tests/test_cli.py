@@ -221,6 +221,51 @@ def test_sigterm_saves_the_rows_and_says_how_to_go_on(tmp_path: Path) -> None:
     assert 0 < rows < 400001 and "stopped" in shown.stdout and "next: llgnegf resume run" in shown.stdout
 
 
+SLOW = """
+schema_version = 1
+[run]
+t_end = 6.0
+electrons = "adiabatic"
+observables = ["adiabatic"]
+{noise}
+[electrons]
+n_sites = 2
+j_sd = 0.5
+[[lead]]
+kind = "chain"
+site = 0
+[system]
+kT = 0.05
+[texture]
+kind = "cone"
+angle = 0.5
+[magnet]
+magnetic_moment = 2.0
+[[energy]]
+kind = "zeeman"
+B = [0.0, 0.0, 20.0]
+"""
+
+
+@pytest.mark.parametrize("noise", ["", "temperature = 0.05\nseed = 7\nstep = 0.5"])
+def test_slow_runs_go_through_the_same_commands(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], noise: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "slow.toml").write_text(SLOW.format(noise=noise))
+    code, out, err = called(capsys, "run", "slow.toml", "-o", "a")
+    assert code == 0 and err == [], err
+    with xarray.open_dataset("a/result.nc") as saved:
+        assert saved.moments.shape == (7, 2, 3)
+        assert {"spin_density", "torque", "torque_nonadiabatic", "energy_sd", "friction_power"} <= set(saved.variables)
+        assert np.all(saved.friction_power.values > 0)
+    assert {"moments.png", "torque.png", "energies.png"} <= {path.name for path in Path("a/plots").iterdir()}
+    code, out, err = called(capsys, "rerun", "a")
+    assert code == 0 and out[-1] == "a-rerun: every array is bit for bit that of a"
+    code, out, err = called(capsys, "show", "a")
+    assert code == 0 and any("fermi_surface" in line for line in out)
+
+
 def test_the_oracle_table_is_printed_and_saved(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

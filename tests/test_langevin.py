@@ -79,7 +79,7 @@ class Pair:
         system = OpenSystem(chain(2, 1.0, 1.0), [ChainLead(0), ChainLead(-1)], kT=self.kT)
         self.electrons = PoleTensors(expand(system, 1e-6, 1e-8, tail_tolerance=1e-6), 1e-10)
         self.magnet = Magnet([[0, 0, 1.0], [1.0, 0, 0]], [1.0, 2.0])
-        self.equation = SlowEquation(self.magnet, self.electrons)
+        self.equation = SlowEquation(self.magnet, self.electrons, noisy=True)
 
     def at(self, cosine: float) -> np.ndarray:
         return np.array([[0, 0, 1.0], [np.sqrt(1 - cosine**2), 0, cosine]])
@@ -98,7 +98,7 @@ class Pair:
         """L c for c = M_1.M_2: Ito drift times gradient plus kT R_s : Hessian along geodesics."""
         basis = self.tangents(moments)
         start = self.equation.instant(0.0, moments[None])
-        drift = start.velocity()[0]
+        drift = start.velocity[0]
         if spurious:
             stepper = Langevin(self.equation, moments[None], self.kT, 0)
             # The estimate is bilinear in W: its mean over normal W is the sum over an orthonormal basis.
@@ -141,8 +141,8 @@ def test_noise_has_the_friction_as_its_covariance() -> None:
     stepper = Langevin(pair.equation, moments, pair.kT, 0)
     normal = np.random.default_rng(0).standard_normal(moments.shape)
     noise = stepper._correlated(one, normal).reshape(-1, 6)
-    assert one.electrons is not None
-    expected = one.electrons.friction[0]
+    assert one.tensors is not None
+    expected = one.tensors.friction[0]
     spread = np.sqrt(np.outer(np.diag(expected), np.diag(expected)) + expected**2) / np.sqrt(20000)
     assert np.all(np.abs(noise.T @ noise / 20000 - expected) < 4.5 * spread)
 

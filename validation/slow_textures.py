@@ -1,31 +1,34 @@
 """Slow textures, full propagator against friction and geometric tensors: `python -m validation.slow_textures`.
 
 1. A wall between pinned ends under a field along z that rises smoothly over the run, hbar w = g mu_B B at its end from
-   the paper's 0.001 eV to 0.064 eV: difference to the full run after the same Larmor angle, for each choice of
-   tensors. The first order is left with an error that is linear in the rate.
-2. Damping of a precessing wall at kT = 0: power of the exact friction tensor against the spin-motive-force formula
+   the paper's 0.001 eV to 1 eV: difference to the full run after the same Larmor angle, for each choice of tensors.
+   The first order is left with an error that is linear in the rate.
+2. A wall set turning smoothly: the propagated spin density minus adiabatic part minus K dM/dt is of second order.
+3. Damping of a precessing wall at kT = 0: power of the exact friction tensor against the spin-motive-force formula
    D = (hbar^2 G_0/4e^2) (M x dM/dz)(M x dM/dz)^T, G_0 = 2 e^2/h, for widths and couplings. At J_sd = 20 eV the
    minority band is out of reach: the majority band is put at the Fermi energy by an on-site energy, G_0 = e^2/h.
    The formula is local and knows nothing of J_sd.
-3. Range of the friction between sites.
-4. Two moments with electronic friction and noise sample <M_1.M_2> under exp(-F/kT).
+4. Range of the friction between sites; near pairs of long chains.
+5. Two moments with electronic friction and noise sample <M_1.M_2> under exp(-F/kT).
+
+The figures of docs/slow_textures.md: `LLGNEGF_VALIDATION_OUTPUT=docs python -m validation.slow_textures`.
 """
 
 from __future__ import annotations
 
 import time
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import matplotlib
 import numpy as np
-from numpy.polynomial.legendre import leggauss
 
 from llgnegf import (
     ChainLead,
     Exchange,
     Magnet,
     OpenSystem,
+    Precession,
     Simulation,
     UniaxialAnisotropy,
     Zeeman,
@@ -33,18 +36,30 @@ from llgnegf import (
     chain,
     relax,
 )
-from llgnegf.slow import ResponseTensors, SlowSimulation, langevin_ensemble
+from llgnegf.slow import SlowSimulation
+from llgnegf.slow.tensors import PoleTensors
 from llgnegf.units import G_E, HBAR, MU_B
 from validation._report import OUTPUT, Report, run_as_script
+from validation._slow_friction import (
+    friction_range,
+    long_chain_is_exact,
+    long_chains,
+    spin_motive_force,
+    thermal_pair,
+)
 
-ENERGIES = np.array([0.001, 0.004, 0.016, 0.064])
+ENERGIES = 0.001 * 4.0 ** np.arange(6)
+LINEAR = ENERGIES < 0.1
+"""Rates at which the second order is small against the first."""
 CHOICES: tuple[tuple[str, ...], ...] = ((), ("geometric",), ("friction",), ("geometric", "friction"))
 ANGLE = 1.0
 """Larmor angle (rad) after which the runs are compared."""
 WALLS = ((0.1, 0.004), (1.0, 0.2))
 """(J_sd, exchange) in eV. The exchange outweighs the electrons' own coupling between moments, or the wall would break
 up and its inner motion, not the drive, would be what the electrons have to follow."""
-WIDTHS = np.array([0.6, 0.9, 1.5, 2.5, 4.0, 6.0])
+ROWS = 40
+TURNING = np.array([0.04, 0.02, 0.01, 0.005, 0.0025])
+"""hbar w in eV of the walls set turning."""
 
 
 def name(choice: tuple[str, ...]) -> str:
@@ -66,128 +81,173 @@ def driven(rest: Magnet, terms: list[Any], energy: float, t_end: float) -> Magne
     return replace(rest, energies=[*terms, Zeeman(lambda t: [0, 0, top * 0.5 * (1 - np.cos(np.pi * t / t_end))])])
 
 
-def last_row(simulation: Simulation | SlowSimulation) -> tuple[np.ndarray, float]:
-    """Moments at the end and the processor time of the run in s."""
+@dataclass(frozen=True, eq=False)
+class Run:
+    """Moments (ROWS + 1, N, 3) of a run and its processor time in s, rows included."""
+
+    moments: np.ndarray
+    cost: float
+
+    @property
+    def angle(self) -> np.ndarray:
+        """Angle of the middle moment about z, (rows,); it starts along y."""
+        middle = self.moments.shape[1] // 2
+        return np.unwrap(np.arctan2(self.moments[:, middle, 0], self.moments[:, middle, 1]))
+
+    @property
+    def shift(self) -> np.ndarray:
+        """Shift of the wall in sites, (rows,): a wall from +z to -z adds 2 to sum M_z for each site."""
+        return 0.5 * np.sum(self.moments[:, :, 2] - self.moments[0, :, 2], axis=1)
+
+    def error(self, exact: Run) -> float:
+        """Largest |M - M_exact| at the end."""
+        return float(np.abs(self.moments[-1] - exact.moments[-1]).max())
+
+
+def recorded(simulation: Simulation | SlowSimulation) -> Run:
     began = time.process_time()
     rows = [row["moments"] for _, row in simulation.rows()]
-    return rows[-1], time.process_time() - began
+    return Run(np.array(rows), time.process_time() - began)
 
 
-def turned(moments: np.ndarray) -> float:
-    """Angle of the middle moment about z; it starts along y."""
-    return float(np.arctan2(moments[3, 0], moments[3, 1]))
+@dataclass(frozen=True, eq=False)
+class Drive:
+    """All runs at one rate: the full one and the slow ones by choice of tensors."""
+
+    energy: float
+    full: Run
+    slow: dict[str, Run]
+
+    @property
+    def best(self) -> Run:
+        """With both tensors."""
+        return self.slow[name(CHOICES[-1])]
+
+    def errors(self) -> list[float]:
+        """Error of each choice."""
+        return [run.error(self.full) for run in self.slow.values()]
 
 
-def moved(moments: np.ndarray, magnet: Magnet) -> float:
-    """Shift of the wall in sites: a wall from +z to -z adds 2 to sum M_z for each site."""
-    return 0.5 * float(np.sum(moments[:, 2] - magnet.moments[:, 2]))
-
-
-def compare_runs(report: Report, j_sd: float, exchange: float) -> dict[str, np.ndarray]:
-    """For each energy the largest |M_slow - M_full| by choice of tensors, errors of angle and shift, ratio of costs."""
+def compare_runs(report: Report, j_sd: float, exchange: float) -> list[Drive]:
+    """The full run and each choice of tensors at each rate."""
     system, rest, terms = wall(j_sd, exchange)
-    rows = []
+    drives = []
     report.note(f"J_sd = {j_sd} eV: hbar w, turned, shift, then |dM| for " + ", ".join(map(name, CHOICES)))
     for energy in ENERGIES:
         t_end = 2 * ANGLE * HBAR / energy
-        magnet = driven(rest, terms, energy, t_end)
-        full, full_cost = last_row(Simulation(system, magnet, t_end=t_end, save_every=t_end))
-        errors = {}
-        for choice in CHOICES:
-            run = SlowSimulation(system, magnet, t_end=t_end, save_every=t_end, response=choice)
-            slow, slow_cost = last_row(run)
-            errors[name(choice)] = float(np.abs(slow - full).max())
-        angle, shift = turned(full), moved(full, magnet)
-        relative = {"angle": abs(turned(slow) / angle - 1), "shift": abs(moved(slow, magnet) / shift - 1)}
-        rows.append({**errors, **relative, "cost": slow_cost / full_cost})
-        text = "  ".join(f"{e:.1e}" for e in errors.values())
-        report.note(f"{energy:6.3f} eV {angle:8.4f} rad {shift:9.5f} sites  {text}")
-    return {key: np.array([row[key] for row in rows]) for key in rows[0]}
+        magnet, times = driven(rest, terms, energy, t_end), {"t_end": t_end, "save_every": t_end / ROWS}
+        full = recorded(Simulation(system, magnet, **times))
+        slow = {name(c): recorded(SlowSimulation(system, magnet, response=c, **times)) for c in CHOICES}
+        drives.append(Drive(float(energy), full, slow))
+        text = "  ".join(f"{e:.1e}" for e in drives[-1].errors())
+        report.note(f"{energy:6.3f} eV {full.angle[-1]:8.4f} rad {full.shift[-1]:9.5f} sites  {text}")
+    return drives
 
 
-def judge_runs(report: Report, table: dict[str, np.ndarray]) -> None:
-    both = table[name(CHOICES[-1])]
-    slopes = np.diff(np.log(both)) / np.diff(np.log(ENERGIES))
-    report.check("J_sd = 0.1 eV: distance from slope 1 of the difference against hbar w", abs(slopes - 1).max(), 0.15)
-    report.check("hbar w = 0.001 eV: relative error of the precession angle", table["angle"][0], 1e-2)
-    report.check("hbar w = 0.001 eV: relative error of the wall's shift", table["shift"][0], 1e-2)
-    report.check("hbar w = 0.001 eV: processor time of the slow run over the full one", table["cost"][0], 0.02)
-    alone = table[name(CHOICES[0])]
-    report.check("hbar w = 0.001 eV: error with both tensors over that without", both[0] / alone[0], 0.01)
+def judge_runs(report: Report, j_sd: float, drives: list[Drive]) -> None:
+    table = np.array([drive.errors() for drive in drives])
+    both, alone, slowest = table[:, -1], table[:, 0], drives[0]
+    if j_sd == WALLS[0][0]:
+        slopes = np.diff(np.log(both[LINEAR])) / np.diff(np.log(ENERGIES[LINEAR]))
+        what = f"J_sd = {j_sd} eV, hbar w < 0.1 eV: distance from slope 1 of the difference against hbar w"
+        report.check(what, abs(slopes - 1).max(), 0.15)
+    at = f"J_sd = {j_sd} eV, hbar w = {slowest.energy:g} eV, whole run: "
+    for what, quantity in (("position", "shift"), ("angle", "angle")):
+        exact, slow = getattr(slowest.full, quantity), getattr(slowest.best, quantity)
+        report.check(
+            f"{at}error of the wall's {what} over its largest", abs(slow - exact).max() / abs(exact).max(), 1e-2
+        )
+    exact, slow = np.gradient(slowest.full.angle), np.gradient(slowest.best.angle)
+    report.check(f"{at}error of the precession frequency", abs(slow - exact).max() / abs(exact).max(), 1e-2)
+    report.check(f"{at}error with both tensors over that without", both[0] / alone[0], 0.01)
+    what = f"J_sd = {j_sd} eV: processor time of the full run over the slow one, {ROWS} rows"
+    report.note(f"{what}: {slowest.full.cost / slowest.best.cost:.0f}")
+    for part in (0.1, 1.0):
+        above = ENERGIES[both > part * alone]
+        since = f"from {above[0]:g} eV on" if above.size else "at none of these rates"
+        report.note(f"J_sd = {j_sd} eV: with both tensors more than {part:.0%} of the error without them {since}")
 
 
-def plot_runs(plt: Any, tables: dict[float, dict[str, np.ndarray]]) -> None:
-    figure, axes = plt.subplots(1, len(tables), figsize=(5 * len(tables), 4), squeeze=False)
-    for axis, (j_sd, table) in zip(axes[0], tables.items(), strict=True):
-        for choice in CHOICES:
-            axis.loglog(ENERGIES, table[name(choice)], "o-", label=name(choice))
-        axis.loglog(ENERGIES, table[name(CHOICES[-1])][-1] * ENERGIES / ENERGIES[-1], "k:", label="slope 1")
-        axis.set(xlabel="hbar w (eV)", ylabel="largest |M_slow - M_full|", title=f"J_sd = {j_sd} eV")
-        axis.legend(fontsize=8)
-    figure.tight_layout()
-    figure.savefig(OUTPUT / "slow_textures_runs.png", dpi=150)
-
-
-def motive_share(j_sd: float, width: float) -> float:
-    """Spin-motive-force power over friction power for rigid precession about z of a Bloch wall."""
-    n = max(7, 2 * int(np.ceil(4 * width)) + 1)
-    half_metal = j_sd > 2.0
-    electrons = chain(n, 1.0, j_sd, onsite=j_sd if half_metal else 0.0)
-    texture = bloch_wall(n, 0.5 * (n + 1), width)
-    tensors = ResponseTensors(OpenSystem(electrons, [ChainLead(0), ChainLead(-1)]), texture)
-    velocity = 1e-3 * np.cross([0.0, 0.0, 1.0], texture)
-    local = tensors.spin_motive_force_friction(1.0 if half_metal else 2.0)
-    return float(np.einsum("ia,iab,ib->", velocity, local, velocity) / tensors.power(velocity))
-
-
-def spin_motive_force(report: Report, plt: Any) -> None:
-    figure, axis = plt.subplots(figsize=(5, 4))
-    report.note("spin-motive-force power / friction power, wall precessing about z, kT = 0, widths " + str(WIDTHS))
-    for j_sd in (0.1, 0.5, 1.0, 20.0):
-        shares = [motive_share(j_sd, width) for width in WIDTHS]
-        report.note(f"J_sd = {j_sd:4g} eV: " + "  ".join(f"{share:.3g}" for share in shares))
-        axis.loglog(WIDTHS, shares, "o-", label=f"J_sd = {j_sd:g} eV")
-    axis.axhline(1.0, color="k", lw=0.5)
-    axis.set(xlabel="wall width (sites)", ylabel="spin-motive-force power / friction power")
-    axis.legend()
-    figure.tight_layout()
-    figure.savefig(OUTPUT / "slow_textures_spin_motive_force.png", dpi=150)
-
-
-def friction_range(report: Report, plt: Any) -> None:
-    figure, axis = plt.subplots(figsize=(5, 4))
-    report.note("mean distance of the friction in sites, weighted with the squared norm of its blocks, 21 sites")
-    for j_sd in (0.1, 1.0, 3.0):
-        for kT in (0.0, 0.05):
-            system = OpenSystem(chain(21, 1.0, j_sd), [ChainLead(0), ChainLead(-1)], fermi_energy=0.3, kT=kT)
-            tensors = ResponseTensors(system, bloch_wall(21, 11.0, 2.0), 1e-8)
-            report.note(f"J_sd = {j_sd:4g} eV, kT = {kT:4g} eV: {tensors.friction_range:6.2f}")
-            profile = tensors.friction_by_distance() / HBAR
-            axis.semilogy(profile, "-" if kT == 0 else "--", label=f"J_sd = {j_sd:g}, kT = {kT:g} eV")
-    axis.set(xlabel="|i - j| (sites)", ylabel="norm of the friction block (hbar)")
-    axis.legend(fontsize=8)
-    figure.tight_layout()
-    figure.savefig(OUTPUT / "slow_textures_range.png", dpi=150)
-
-
-def thermal_pair(report: Report) -> None:
-    kT = 0.05
-    system = OpenSystem(chain(2, 1.0, 1.0), [ChainLead(0), ChainLead(-1)], kT=kT)
-    magnet = Magnet([[1.0, 0, 0], [0, 1.0, 0]], 2.0)
-    electrons = SlowSimulation(system, magnet, t_end=1.0, rtol=1e-4).equation.electrons
-    assert electrons is not None
-    u, w = leggauss(40)
-    pairs = [np.array([[0, 0, 1.0], [np.sqrt(1 - x * x), 0, x]]) for x in u]
-    energies = np.array([electrons.grand_potential(pair) for pair in pairs])
-    weight = w * np.exp(-(energies - energies.min()) / kT)
-    exact = float(np.sum(weight * u) / weight.sum())
-    run = langevin_ensemble(
-        system, magnet, temperature=kT, t_end=600.0, step=1.0, save_every=8.0, copies=64, seed=1, rtol=1e-3
+def judge_cost(report: Report, j_sd: float, exchange: float) -> None:
+    """Seconds of both runs without rows between start and end."""
+    system, rest, terms = wall(j_sd, exchange)
+    t_end = 2 * ANGLE * HBAR / ENERGIES[0]
+    magnet, times = driven(rest, terms, ENERGIES[0], t_end), {"t_end": t_end, "save_every": t_end}
+    full = recorded(Simulation(system, magnet, **times)).cost
+    slow = min(recorded(SlowSimulation(system, magnet, **times)).cost for _ in range(3))
+    report.note(
+        f"J_sd = {j_sd} eV, hbar w = 0.001 eV, {t_end / 1000:.2f} ps: {full:.2f} s in full, {1000 * slow:.1f} ms slow, "
+        f"{full / slow:.0f} times faster"
     )
-    cosine = np.einsum("tba,tba->tb", run.moments[12:, :, 0], run.moments[12:, :, 1]).mean(axis=0)
-    error = cosine.std(ddof=1) / np.sqrt(cosine.size)
-    report.note(f"two moments with noise: <M_1.M_2> = {cosine.mean():.4f} +- {error:.4f}, exactly {exact:.4f}")
-    report.check("distance from the exact mean in standard errors", abs(cosine.mean() - exact) / error, 3.0)
+    if j_sd == WALLS[0][0]:
+        # The other wall's exchange is stiff: spin waves, not the drive, set the steps of the slow run.
+        what = f"J_sd = {j_sd} eV, hbar w = 0.001 eV: time of the slow run over that of the full one"
+        report.check(what, slow / full, 0.02)
+
+
+def remainder(report: Report) -> np.ndarray:
+    """max |<s> - <s>_ad - K dM/dt| of walls set turning, (energies,), the same motion in the slow time w t."""
+    system = OpenSystem(chain(7, 1.0, 1.0), [ChainLead(0), ChainLead(-1)], kT=0.01)
+    left = []
+    for energy in TURNING:
+        motion, t_end = Precession(bloch_wall(7, 4.0, 0.9), energy, "z", ramp=3.0 / energy), 3.6 / energy
+        run = Simulation(system, motion, t_end=t_end, save_every=t_end, rtol=1e-7, observables=("adiabatic",))
+        row = [row for _, row in run.rows()][-1]
+        assert run.poles is not None
+        electrons = PoleTensors(run.poles, 1e-11)
+        rest = electrons.adiabatic(row["moments"][None], True)
+        tensors = electrons.tensors(rest, True, True)
+        velocity = energy / HBAR * np.cross([0.0, 0.0, 1.0], row["moments"]).ravel()
+        change = -((tensors.friction + tensors.geometric)[0] @ velocity).reshape(-1, 3)
+        left.append(np.abs(row["spin_density"] - row["spin_density_adiabatic"] - change).max())
+        report.note(
+            f"wall set turning, hbar w = {energy:6g} eV: K dM/dt {np.abs(change).max():.2e}, rest {left[-1]:.2e}"
+        )
+    slopes = np.diff(np.log(left)) / np.diff(np.log(TURNING))
+    report.check("remainder of the propagator: distance from slope 2", abs(slopes - 2).max(), 0.05)
+    return np.array(left)
+
+
+def plot_errors(plt: Any, tables: dict[float, list[Drive]], left: np.ndarray) -> None:
+    figure, axes = plt.subplots(1, 3, figsize=(12, 3.8))
+    for axis, (j_sd, drives) in zip(axes, tables.items(), strict=False):
+        table = np.array([drive.errors() for drive in drives])
+        for choice, errors in zip(CHOICES, table.T, strict=True):
+            axis.loglog(ENERGIES, errors, "o-", ms=4, label=name(choice))
+        axis.loglog(ENERGIES, table[2, -1] * ENERGIES / ENERGIES[2], "k:", label="slope 1")
+        axis.set(
+            xlabel=r"$\hbar\omega$ (eV)", ylabel=r"largest $|M - M_{full}|$", title=f"driven wall, J_sd = {j_sd:g} eV"
+        )
+        axis.legend(fontsize=7)
+    axes[2].loglog(TURNING, left, "o", ms=4)
+    axes[2].loglog(TURNING, left[-1] * (TURNING / TURNING[-1]) ** 2, "k:", label="slope 2")
+    axes[2].set(xlabel=r"$\hbar\omega$ (eV)", ylabel=r"largest $|\langle s\rangle - \langle s\rangle_{ad} - K\,dM/dt|$")
+    axes[2].set_title("wall set turning, J_sd = 1 eV")
+    axes[2].set_xticks(TURNING, [f"{energy:g}" for energy in TURNING])
+    axes[2].minorticks_off()
+    axes[2].legend(fontsize=7)
+    figure.tight_layout()
+    figure.savefig(OUTPUT / "slow_textures_errors.png", dpi=110)
+
+
+def plot_motion(plt: Any, j_sd: float, drives: list[Drive]) -> None:
+    """Angle and shift of the wall against the Larmor angle of a constant field, from slow to fast."""
+    chosen = [drives[0], drives[3], drives[-1]]
+    figure, axes = plt.subplots(2, len(chosen), figsize=(12, 6), sharex=True)
+    x = 2 * ANGLE * np.linspace(0, 1, ROWS + 1)
+    for column, drive in zip(axes.T, chosen, strict=True):
+        for axis, quantity in zip(column, ("angle", "shift"), strict=True):
+            axis.plot(x, getattr(drive.full, quantity), "k", lw=3, alpha=0.35, label="full propagator")
+            for choice, run in drive.slow.items():
+                axis.plot(x, getattr(run, quantity), "-" if "+" in choice else "--", lw=1.2, label=choice)
+        column[0].set_title(rf"$\hbar\omega$ = {drive.energy:g} eV")
+        column[1].set_xlabel(r"$\omega t$ (rad)")
+    axes[0, 0].set_ylabel("angle of the middle moment (rad)")
+    axes[1, 0].set_ylabel("shift of the wall (sites)")
+    axes[0, 0].legend(fontsize=7)
+    figure.suptitle(f"wall driven by a field that rises over the run, J_sd = {j_sd:g} eV")
+    figure.tight_layout()
+    figure.savefig(OUTPUT / "slow_textures_motion.png", dpi=110)
 
 
 def main() -> bool:
@@ -197,10 +257,15 @@ def main() -> bool:
     OUTPUT.mkdir(exist_ok=True)
     report = Report("Slow textures: tensors against the full propagator")
     tables = {j_sd: compare_runs(report, j_sd, exchange) for j_sd, exchange in WALLS}
-    judge_runs(report, tables[0.1])
-    plot_runs(plt, tables)
+    for j_sd, exchange in WALLS:
+        judge_runs(report, j_sd, tables[j_sd])
+        judge_cost(report, j_sd, exchange)
+    plot_errors(plt, tables, remainder(report))
+    plot_motion(plt, 1.0, tables[1.0])
     spin_motive_force(report, plt)
     friction_range(report, plt)
+    long_chain_is_exact(report)
+    long_chains(report)
     thermal_pair(report)
     return report.all_hold()
 

@@ -182,9 +182,9 @@ RATE_STEP = 0.01
 
 
 def _evaluate(field: str, function: Callable[[float], Any], t: float, n_sites: int) -> np.ndarray:
-    """function(t) as finite vectors, shape (n_sites, 3)."""
+    """function(t) as finite vectors, shape (n_sites, 3), or (3,) for all sites."""
     value = np.asarray(function(t), dtype=float)
     if value.shape not in ((3,), (n_sites, 3)) or not np.isfinite(value).all():
         wrong = f"shape {value.shape}" if np.isfinite(value).all() else "NaN or inf"
         raise ValueError(f"Zeeman.{field}: {wrong} at t = {t:g} fs; allowed: finite, shape (3,) or ({n_sites}, 3)")
-    return np.broadcast_to(value, (n_sites, 3))
+    return value

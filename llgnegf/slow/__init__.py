@@ -4,11 +4,12 @@ Stands on the static Green functions and on `magnetism`; nothing of the propagat
 """
 
 from llgnegf.slow.langevin import Ensemble, langevin_ensemble
-from llgnegf.slow.response import PrecessionComparison, ResponseTensors
+from llgnegf.slow.response import MotiveForceComparison, PrecessionComparison, ResponseTensors
 from llgnegf.slow.simulation import SlowSimulation
 
 __all__ = [
     "Ensemble",
+    "MotiveForceComparison",
     "PrecessionComparison",
     "ResponseTensors",
     "SlowSimulation",

@@ -9,19 +9,19 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-from scipy.integrate import DOP853
 
 from llgnegf.dynamics.integrate import IntegrationStopped
 from llgnegf.result import ErrorEstimate
 from llgnegf.slow.adiabatic import SlowEquation
+from llgnegf.slow.dop853 import Dop853, interpolate
 from llgnegf.slow.langevin import Langevin
 
-FIRST_ANGLE = 0.02
-"""Angle (rad) that the fastest moment turns in the first step tried."""
+FIRST_ANGLE = 1.0
+"""Angle (rad) by which the first step tried lets the fastest moment precess, were it out of its equilibrium."""
 
 
 class Adaptive:
-    """DOP853 (E. Hairer, S. P. Norsett, G. Wanner) in the moments' own time scale, with its interpolant of order 7.
+    """DOP853 in the moments' own time scale, with its interpolant of order 7.
 
     Rows cost no steps: a step is as long as the error allows, and rows inside it are interpolated.
 
@@ -29,13 +29,14 @@ class Adaptive:
         equation: The equation of motion.
         moments: Start, (N, 3).
         tolerance: Root mean square local error of the components in one step.
+        t_end: End of the run in fs; drives are asked for no later time.
     """
 
-    def __init__(self, equation: SlowEquation, moments: np.ndarray, tolerance: float) -> None:
-        self.equation, self.tolerance = equation, tolerance
+    def __init__(self, equation: SlowEquation, moments: np.ndarray, tolerance: float, t_end: float) -> None:
+        self.equation, self.tolerance, self.t_end = equation, tolerance, t_end
         self.accepted, self.rejected = 0, 0
-        self._started = 0
-        self._solver = self._new_solver(0.0, moments.ravel(), None)
+        slope = equation.rate(0.0, moments.ravel())
+        self._steps = self._new_steps(0.0, moments.ravel().copy(), slope, self._first_step(moments, slope))
         self._from, self._begin = 0.0, moments.ravel().copy()
         self._polynomial = np.zeros((7, moments.size))
         self._now = moments[None].copy()
@@ -47,31 +48,27 @@ class Adaptive:
 
     def moments_at(self, time: float) -> np.ndarray:
         """M at `time` (fs), not before the last one asked for, (1, N, 3)."""
-        while self._solver.t < time:
+        while self._steps.time < time:
             self._advance(time)
-        length = self._solver.t - self._from
+        length = self._steps.time - self._from
         x = (time - self._from) / length if length > 0 else 0.0
-        state = np.zeros_like(self._begin)
-        for k, row in enumerate(self._polynomial[::-1]):
-            state = (state + row) * (x if k % 2 == 0 else 1 - x)
-        self._now = self.equation.place(time, (state + self._begin).reshape(1, -1, 3))
+        state = interpolate(self._begin, self._polynomial, x)
+        self._now = self.equation.place(time, state.reshape(1, -1, 3))
         return self._now
 
     def checkpoint(self) -> dict[str, Any]:
         """All that `restore` needs."""
-        s = self._solver
+        s = self._steps
         return {
-            "state": self._now.ravel().copy(), "time": float(s.t), "end": s.y.copy(), "slope": s.f.copy(),
-            "step": float(s.h_abs), "from": self._from, "begin": self._begin.copy(),
+            "state": self._now.ravel().copy(), "time": s.time, "end": s.state.copy(), "slope": s.slope.copy(),
+            "step": s.step, "from": self._from, "begin": self._begin.copy(),
             "polynomial": self._polynomial.copy(), "accepted": self.accepted, "rejected": self.rejected,
         }  # fmt: skip
 
     def restore(self, checkpoint: Mapping[str, Any]) -> None:
         """Continue from what `checkpoint` gave."""
-        evaluations = self.equation.evaluations
-        self._solver = self._new_solver(float(checkpoint["time"]), np.array(checkpoint["end"]), 1.0)
-        self._solver.f, self._solver.h_abs = np.array(checkpoint["slope"]), float(checkpoint["step"])
-        self.equation.evaluations = evaluations
+        end, slope = np.array(checkpoint["end"]), np.array(checkpoint["slope"])
+        self._steps = self._new_steps(float(checkpoint["time"]), end, slope, float(checkpoint["step"]))
         self._from, self._begin = float(checkpoint["from"]), np.array(checkpoint["begin"])
         self._polynomial = np.array(checkpoint["polynomial"])
         self._now = np.array(checkpoint["state"]).reshape(1, -1, 3)
@@ -84,23 +81,22 @@ class Adaptive:
             "as deviations do not grow",
         )  # fmt: skip
 
-    def _new_solver(self, time: float, state: np.ndarray, step: float | None) -> DOP853:
-        if step is None:
-            fastest = float(np.abs(self.equation.rate(time, state)).max())
-            step = FIRST_ANGLE / fastest if fastest > 1e-12 else 1.0
-        return DOP853(self.equation.rate, time, state, np.inf, first_step=step, rtol=1e-13, atol=self.tolerance)
+    def _new_steps(self, time: float, state: np.ndarray, slope: np.ndarray, step: float) -> Dop853:
+        return Dop853(self.equation, time, self.t_end, state, slope, step, self.tolerance)
+
+    def _first_step(self, moments: np.ndarray, slope: np.ndarray) -> float:
+        # Not from dM/dt: at rest, before a field rises, that says nothing of the steps that the motion will need.
+        fastest = max(self.equation.frequency(0.0, moments[None]), float(np.abs(slope).max()))
+        return FIRST_ANGLE / fastest if fastest > 1e-12 else 1.0
 
     def _advance(self, target: float) -> None:
-        self._from, self._begin = float(self._solver.t), self._solver.y.copy()
-        before = self.equation.evaluations
-        message = self._solver.step()
-        if self._solver.status == "failed" or not np.isfinite(self._solver.y).all():
-            raise IntegrationStopped(f"stopped at t = {self._solver.t:.6g} fs: moments: {message or 'not finite'}")
+        steps = self._steps
+        self.rejected += steps.advance()
         self.accepted += 1
-        self.rejected += (self.equation.evaluations - before) // 12 - 1
+        self._from, self._begin = steps.before, steps.start
         # The interpolant costs three evaluations: only in steps with a row.
-        if target <= self._solver.t:
-            self._polynomial = np.array(self._solver.dense_output().F)
+        if target <= steps.time:
+            self._polynomial = steps.polynomial()
 
 
 class FixedStep:
@@ -163,8 +159,8 @@ class FixedStep:
     def _runge_kutta(self, time: float, h: float) -> np.ndarray:
         """Classical fourth-order step, normalised (M is a constant of the exact motion's length)."""
         m = self._own
-        k1 = self.equation.instant(time, m).velocity()
-        k2 = self.equation.instant(time + h / 2, m + h / 2 * k1).velocity()
-        k3 = self.equation.instant(time + h / 2, m + h / 2 * k2).velocity()
-        k4 = self.equation.instant(time + h, m + h * k3).velocity()
+        k1 = self.equation.instant(time, m).velocity
+        k2 = self.equation.instant(time + h / 2, m + h / 2 * k1).velocity
+        k3 = self.equation.instant(time + h / 2, m + h / 2 * k2).velocity
+        k4 = self.equation.instant(time + h, m + h * k3).velocity
         return self.equation.place(time + h, m + h / 6 * (k1 + 2 * k2 + 2 * k3 + k4))

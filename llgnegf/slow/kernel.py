@@ -1,6 +1,8 @@
 """Compiled sums over energies of products of Green functions, one configuration of the moments after the other.
 
 Works on plain arrays; `tensors` makes them. Matrices are small (2N), so calls cost more than arithmetic elsewhere.
+Chains go through the recursion of `chain_kernel`, other devices and energies too close to a level of a part of the
+chain through dense inverses.
 """
 
 # mypy: disallow_untyped_defs = False
@@ -9,8 +11,11 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
+from llgnegf.slow.chain_kernel import chain_green
+from llgnegf.slow.pair_kernel import NUMBERS, add_crossed, add_squared, add_tensor, subtract_transpose
 
-@njit(cache=True)
+
+@njit(cache=True, error_model="numpy", fastmath={"contract"})
 def _invert(re, im, swapped):
     """Inverse of re + i im in place: Gauss-Jordan with partial pivoting, real and imaginary plane apart."""
     n = re.shape[0]
@@ -47,11 +52,11 @@ def _invert(re, im, swapped):
                 im[i, k], im[i, p] = im[i, p], im[i, k]
 
 
-@njit(cache=True)
-def _green(base_re, base_im, j_sd, moments, re, im, swapped):
+@njit(cache=True, error_model="numpy", fastmath={"contract"})
+def _green(base, j_sd, moments, re, im, swapped):
     """[base + J sigma.M]^-1 into re + i im."""
-    re[:] = base_re
-    im[:] = base_im
+    re[:] = base.real
+    im[:] = base.imag
     for i in range(j_sd.size):
         x, y, z = j_sd[i] * moments[i, 0], j_sd[i] * moments[i, 1], j_sd[i] * moments[i, 2]
         re[2 * i, 2 * i] += z
@@ -63,7 +68,7 @@ def _green(base_re, base_im, j_sd, moments, re, im, swapped):
     _invert(re, im, swapped)
 
 
-@njit(cache=True)
+@njit(cache=True, error_model="numpy", fastmath={"contract"})
 def _components(re, im, out):
     """g^m_ij with G_ij = sum_m g^m_ij sigma_m, (N, N, 4)."""
     for i in range(out.shape[0]):
@@ -78,7 +83,7 @@ def _components(re, im, out):
             out[i, j, 3] = 0.5 * (a - d)
 
 
-@njit(cache=True)
+@njit(cache=True, error_model="numpy", fastmath={"contract"})
 def _product(re, im, out_re, out_im):
     """G G."""
     n = re.shape[0]
@@ -92,7 +97,7 @@ def _product(re, im, out_re, out_im):
                 out_im[i, j] += x * im[k, j] + y * re[k, j]
 
 
-@njit(cache=True)
+@njit(cache=True, error_model="numpy", fastmath={"contract"})
 def _subtract_leads(re, im, u, slope, out_re, out_im):
     """out -= sum_q slope_q (G u_q)(u_q^dag G)."""
     n = re.shape[0]
@@ -115,67 +120,101 @@ def _subtract_leads(re, im, u, slope, out_re, out_im):
                 out_im[i, j] -= value.imag
 
 
-@njit(cache=True)
-def _add_products(a, b, weight, total):
-    """total[i, j, m, n] += weight a^m_ij b^n_ji."""
-    for i in range(a.shape[0]):
-        for j in range(a.shape[1]):
-            for m in range(4):
-                x = weight * a[i, j, m]
-                for n in range(4):
-                    total[i, j, m, n] += x * b[j, i, n]
+@njit(cache=True, error_model="numpy", fastmath={"contract"})
+def _dense_green(base, u, slopes, j_sd, moments, slope, planes, swapped, g, d):
+    """What `chain_green` gives, for any device."""
+    re, im, d_re, d_im = planes[0], planes[1], planes[2], planes[3]
+    _green(base, j_sd, moments, re, im, swapped)
+    _components(re, im, g)
+    if slope:
+        _product(re, im, d_re, d_im)
+        _subtract_leads(re, im, u, slopes, d_re, d_im)
+        _components(d_re, d_im, d)
 
 
-@njit(cache=True)
-def fermi_sums(base_re, base_im, residues, u, slopes, j_sd, moments, curvature, occupied, forward):
+@njit(cache=True, error_model="numpy", fastmath={"contract"})
+def fermi_sums(chain, base, residues, u, slopes, weights, j_sd, moments, curvature, spin, charge, geometric):
     """Sums over the Fermi poles for moments (B, N, 3).
 
-    occupied (B, N, 4) gets Re sum_m r_m g_ii(z_m^*); forward (B, N, N, 4, 4), if `curvature`, gets
-    sum_m r_m d_ij g_ji with D = G (1 - dSigma/dE) G and dSigma/dE = sum_q slopes_mq u_q u_q^dag.
+    Args:
+        chain: Whether H connects neighbours only and every channel couples to one site.
+        base, residues: E - H_0 - Sigma at the poles z_m^*, (M, 2N, 2N), and r_m, (M,).
+        u, slopes, weights: Lead vectors (2N, Q), dSigma_q/dE (M, Q), and for a chain 1 - dSigma/dE on each site,
+            (M, N, 4).
+        j_sd, moments: (N,), (B, N, 3).
+        curvature: Whether `geometric` is wanted.
+        spin, charge: Get 4 Re sum_m r_m g_ii(z_m^*), (B, N, 3), and 1 + the same of g^0, (B, N).
+        geometric: Gets A of `response`, the antisymmetric Im sum_m r_m (Tr sigma_a D_ij sigma_b G_ji - transpose).
     """
-    n = 2 * j_sd.size
-    re, im = np.empty((n, n)), np.empty((n, n))
-    d_re, d_im = np.empty((n, n)), np.empty((n, n))
-    swapped = np.empty(n, dtype=np.int64)
-    g = np.empty((j_sd.size, j_sd.size, 4), dtype=np.complex128)
-    d = np.empty_like(g)
+    n = j_sd.size
+    planes, swapped = np.empty((4, 2 * n, 2 * n)), np.empty(2 * n, dtype=np.int64)
+    ends, dots = np.empty((2, n, 4), dtype=np.complex128), np.empty((2, n, 4), dtype=np.complex128)
+    blocks = np.empty((n, 2, 4), dtype=np.complex128)
+    g, d = np.empty((n, n, 4), dtype=np.complex128), np.empty((n, n, 4), dtype=np.complex128)
+    total = np.empty((n, n, NUMBERS))
     for copy in range(moments.shape[0]):
-        for m in range(residues.size):
-            _green(base_re[m], base_im[m], j_sd, moments[copy], re, im, swapped)
-            _components(re, im, g)
-            for i in range(j_sd.size):
-                for k in range(4):
-                    occupied[copy, i, k] += residues[m] * g[i, i, k].real
+        m, total[:], spin[copy], charge[copy] = moments[copy], 0.0, 0.0, 1.0
+        for e in range(residues.size):
+            sound = chain and chain_green(
+                base[e], weights[e], j_sd, m, curvature, curvature, ends, dots, blocks, g, d
+            )  # fmt: skip
+            if not sound:
+                _dense_green(base[e], u, slopes[e], j_sd, m, curvature, planes, swapped, g, d)
+            for i in range(n):
+                charge[copy, i] += 4 * residues[e] * g[i, i, 0].real
+                for a in range(3):
+                    spin[copy, i, a] += 4 * residues[e] * g[i, i, a + 1].real
             if curvature:
-                _product(re, im, d_re, d_im)
-                _subtract_leads(re, im, u, slopes[m], d_re, d_im)
-                _components(d_re, d_im, d)
-                _add_products(d, g, complex(residues[m]), forward[copy])
+                add_crossed(d, g, residues[e], total)
+        if curvature:
+            add_tensor(total, 1.0, geometric[copy])
+            subtract_transpose(geometric[copy])
 
 
-@njit(cache=True)
-def surface_sums(base_re, base_im, weights, j_sd, moments, with_friction, with_geometric, friction, forward):
-    """Sums over real energies for moments (B, N, 3): sum_e w_e a_ij a_ji with a = i (g - g^dag), and w_e g_ij g^dag_ji.
+@njit(cache=True, error_model="numpy", fastmath={"contract"})
+def surface_sums(
+    chain, base, rules, u, slopes, weights, j_sd, moments, with_friction, with_geometric, tensors, sizes
+):  # fmt: skip
+    """Sums over real energies for moments (B, N, 3): symmetric and antisymmetric part of -S of `response`.
 
-    Both are (rules, B, N, N, 4, 4), for weights (rules, E); a weight 0 costs nothing.
+    Args:
+        chain, base, u, slopes, weights, j_sd, moments: As for `fermi_sums`.
+        rules: Weights of the energies in several rules, (R, E); a weight 0 costs nothing.
+        with_friction, with_geometric: What is wanted.
+        tensors: Get (1/4 pi) sum_e w_e Tr sigma_a a_ij sigma_b a_ji with a = i (G - G^dag), and (1/4 pi) sum_e w_e
+            (Tr sigma_a G_ij sigma_b G^dag_ji - transpose), (R, 2, B, 3N, 3N).
+        sizes: Get (1/4 pi) sum_e w_e Tr G G^dag, (R, B). A level without much width next to no node hides from the
+            tensors, where the width stands in the numerator, but not from this sum.
     """
-    n = 2 * j_sd.size
-    re, im = np.empty((n, n)), np.empty((n, n))
-    swapped = np.empty(n, dtype=np.int64)
-    g = np.empty((j_sd.size, j_sd.size, 4), dtype=np.complex128)
-    adjoint, spectral = np.empty_like(g), np.empty_like(g)
+    n = j_sd.size
+    planes, swapped = np.empty((4, 2 * n, 2 * n)), np.empty(2 * n, dtype=np.int64)
+    ends, dots = np.empty((2, n, 4), dtype=np.complex128), np.empty((2, n, 4), dtype=np.complex128)
+    blocks = np.empty((n, 2, 4), dtype=np.complex128)
+    g, spectral = np.empty((n, n, 4), dtype=np.complex128), np.empty((n, n, 4), dtype=np.complex128)
+    total = np.empty((rules.shape[0], 2, n, n, NUMBERS))
     for copy in range(moments.shape[0]):
-        for e in range(weights.shape[1]):
-            _green(base_re[e], base_im[e], j_sd, moments[copy], re, im, swapped)
-            _components(re, im, g)
-            for i in range(j_sd.size):
-                for j in range(j_sd.size):
+        m, total[:] = moments[copy], 0.0
+        for e in range(rules.shape[1]):
+            sound = chain and chain_green(
+                base[e], weights[0], j_sd, m, False, True, ends, dots, blocks, g, spectral
+            )  # fmt: skip
+            if not sound:
+                _dense_green(base[e], u, slopes[0], j_sd, m, False, planes, swapped, g, spectral)
+            for i in range(n):
+                for j in range(n):
                     for k in range(4):
-                        adjoint[i, j, k] = np.conj(g[j, i, k])
                         spectral[i, j, k] = 1j * (g[i, j, k] - np.conj(g[j, i, k]))
-            for rule in range(weights.shape[0]):
-                weight = complex(weights[rule, e])
+            size = 0.0
+            for x in g.reshape(-1):
+                size += 2 * (x.real * x.real + x.imag * x.imag)
+            for rule in range(rules.shape[0]):
+                weight = rules[rule, e] / (4 * np.pi)
+                sizes[rule, copy] += weight * size
                 if weight != 0.0 and with_friction:
-                    _add_products(spectral, spectral, weight, friction[rule, copy])
+                    add_squared(spectral, weight, total[rule, 0])
                 if weight != 0.0 and with_geometric:
-                    _add_products(g, adjoint, weight, forward[rule, copy])
+                    add_squared(g, weight, total[rule, 1])
+        for rule in range(rules.shape[0]):
+            add_tensor(total[rule, 0], 1.0, tensors[rule, 0, copy])
+            add_tensor(total[rule, 1], 1.0, tensors[rule, 1, copy])
+            subtract_transpose(tensors[rule, 1, copy])

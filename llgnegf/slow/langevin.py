@@ -78,19 +78,19 @@ class Langevin:
         if self._spurious:
             noise = noise + length * self._spurious_drift(time, start, random.standard_normal(m.shape))
         kick = cross(m, noise)
-        first = cross(m, start.velocity())
+        first = cross(m, start.velocity)
         predicted = rotate(length * first + kick, m)
         end = self.equation.instant(time + length, predicted)
-        second = cross(end.moments, end.velocity())
+        second = cross(end.moments, end.velocity)
         self.moments = self.equation.place(time + length, rotate(0.5 * length * (first + second) + kick, m))
         self.steps += 1
 
     def _correlated(self, start: Instant, normal: np.ndarray) -> np.ndarray:
         """sqrt(Gamma) W for standard normal W, (B, N, 3), in sqrt(eV fs)."""
-        if start.electrons is None or not self.equation.friction:
+        if start.tensors is None or not self.equation.friction:
             return np.sqrt(self._gilbert)[:, None] * normal
         n = normal.shape[1]
-        total = start.electrons.friction + np.diag(np.repeat(self._gilbert, 3))
+        total = start.tensors.friction + np.diag(np.repeat(self._gilbert, 3))
         values, vectors = np.linalg.eigh(total)
         flat = normal.reshape(len(normal), 3 * n, 1)
         # Round-off makes zero eigenvalues slightly negative.

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from llgnegf.result import Variable
-from llgnegf.slow.adiabatic import SlowEquation
+from llgnegf.slow.adiabatic import SlowEquation, cross
 from llgnegf.system import OpenSystem
 from llgnegf.units import G_E
 
@@ -54,22 +54,22 @@ class SlowRecorder:
         evaluations = self.equation.evaluations
         instant = self.equation.instant(time, moments[None])
         self.equation.evaluations = evaluations
-        slow = instant.electrons
-        assert slow is not None and self.equation.electrons is not None
-        velocity = instant.velocity()[0].ravel()
+        rest, tensors = instant.electrons, instant.tensors
+        assert rest is not None and tensors is not None and self.equation.electrons is not None
+        velocity = instant.velocity[0].ravel()
         j = np.where(self._j == 0, 1.0, self._j)
-        change = -((slow.friction[0] + slow.geometric[0]) @ velocity).reshape(-1, 3) / j
-        spin = slow.spin[0] + change
-        columns["spin_density"], columns["charge_density"] = spin, slow.charge[0]
-        columns["torque"] = self._j * np.cross(spin, moments)
+        change = -((tensors.friction[0] + tensors.geometric[0]) @ velocity).reshape(-1, 3) / j
+        spin = rest.spin[0] + change
+        columns["spin_density"], columns["charge_density"] = spin, rest.charge[0]
+        columns["torque"] = self._j * cross(spin, moments)
         columns["energy_sd"] = np.array(-np.sum(self._j * spin * moments))
-        columns["friction_power"] = np.array(velocity @ slow.friction[0] @ velocity)
+        columns["friction_power"] = np.array(velocity @ tensors.friction[0] @ velocity)
         if self._has_potential:
             potential = self.equation.electrons.grand_potential(moments)
             columns["free_energy"] = columns["energy_classical"] + potential
-        columns["spin_density_adiabatic"] = slow.spin[0]
-        columns["torque_adiabatic"] = self._j * np.cross(slow.spin[0], moments)
-        columns["torque_nonadiabatic"] = self._j * np.cross(change, moments)
+        columns["spin_density_adiabatic"] = rest.spin[0]
+        columns["torque_adiabatic"] = self._j * cross(rest.spin[0], moments)
+        columns["torque_nonadiabatic"] = self._j * cross(change, moments)
         return spin
 
     def _variables(self) -> dict[str, Variable]:

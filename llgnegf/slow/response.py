@@ -33,13 +33,13 @@ from llgnegf.magnetism.magnet import torque_prefactor
 from llgnegf.observables import spin_density
 from llgnegf.rotating_frame import RotatingFrame
 from llgnegf.run_options import check_equilibrium
+from llgnegf.slow.pairs import PairGreen, pair_green, sea_density, surface_density
 from llgnegf.slow.tensors import LevelTensors
-from llgnegf.slow.traces import adjoint_components, pair_traces, site_components
 from llgnegf.stationary.equilibrium import FERMI_RANGE, contour_integral, fermi_derivative
 from llgnegf.stationary.green import StaticChannel, StaticDevice
 from llgnegf.stationary.quadrature import Integral, integrate
+from llgnegf.stationary.recursion import is_chain
 from llgnegf.stationary.steady_state import spectral_scale
-from llgnegf.stationary.window import window_panels
 from llgnegf.system import OpenSystem
 from llgnegf.units import HBAR
 
@@ -62,6 +62,27 @@ class PrecessionComparison:
 
 
 @dataclass(frozen=True, eq=False)
+class MotiveForceComparison:
+    """The friction's part of the LLG equation against the damping tensor of the spin-motive force, M x D.dM/dt.
+
+    Attributes:
+        torque: Torque of the friction tensor, M x friction.dM/dt in eV, (N, 3).
+        motive_force_torque: M x D.dM/dt in eV, (N, 3).
+        power, motive_force_power: dM/dt.friction.dM/dt and dM/dt.D.dM/dt in eV/fs.
+    """
+
+    torque: np.ndarray
+    motive_force_torque: np.ndarray
+    power: float
+    motive_force_power: float
+
+    @property
+    def share(self) -> float:
+        """Part of the dissipated power that the spin-motive force accounts for; NaN if nothing is dissipated."""
+        return self.motive_force_power / self.power if self.power > 0 else float("nan")
+
+
+@dataclass(frozen=True, eq=False)
 class ResponseTensors:
     """Linear response of the electrons' spins to the velocities of the moments (equations in the module's docstring).
 
@@ -69,8 +90,8 @@ class ResponseTensors:
         system: Electrons and leads in a common equilibrium; kT >= 0, open or closed.
         moments: M, unit vectors (N, 3).
         tolerance: Absolute error allowed in the largest entry of K/(hbar J_j), in 1/eV^2.
-        max_distance: Only pairs |i - j| <= max_distance are computed, all others are 0; None is all pairs. A cut
-            friction tensor need not be positive.
+        max_distance: Only pairs |i - j| <= max_distance are computed, all others are 0; None is all pairs. Chains
+            then cost O(N) for each energy. A cut friction tensor need not be positive.
 
     Raises:
         ValueError: One line for each argument that is not of this kind; for leads at different chemical potentials
@@ -136,10 +157,17 @@ class ResponseTensors:
         """Estimated quadrature error of the largest entry of K/(hbar J_j), in 1/eV^2."""
         return self._sea.error + self._surface.error
 
+    @property
+    def evaluations(self) -> int:
+        """Number of energies at which Green functions were computed for the tensors."""
+        return self._sea.evaluations + self._surface.evaluations
+
     @cached_property
     def spin_density_adiabatic(self) -> np.ndarray:
         """<s_i> of the equilibrium with these moments at rest, (N, 3)."""
         frame = RotatingFrame(self.system, self.moments, energy=0.0, tolerance=self.tolerance)
+        if self.max_distance is not None and not self.system.is_closed and is_chain(self._device):
+            return frame.local_density_matrix().spin_density()
         return spin_density(frame.density_matrix())
 
     def spin_density_change(self, velocity: Any) -> np.ndarray:
@@ -205,8 +233,21 @@ class ResponseTensors:
         chirality = np.cross(self.moments, np.gradient(self.moments, axis=0))
         return HBAR * conductance / (8 * np.pi) * chirality[:, :, None] * chirality[:, None, :]
 
+    def compare_spin_motive_force(self, velocity: Any, conductance: float = 2.0) -> MotiveForceComparison:
+        """The friction tensor against `spin_motive_force_friction` for dM/dt (N, 3) in 1/fs."""
+        v, local = self._velocity(velocity), self.spin_motive_force_friction(conductance)
+        field, local_field = np.einsum("iajb,jb->ia", self.friction, v), np.einsum("iab,ib->ia", local, v)
+        return MotiveForceComparison(
+            np.cross(self.moments, field), np.cross(self.moments, local_field),
+            float(np.sum(v * field)), float(np.sum(v * local_field)),
+        )  # fmt: skip
+
     def compare_precession(self, energy: float, axis: Any = "z") -> PrecessionComparison:
         """K contracted with the velocity of steady precession against the parts of `RotatingFrame.decompose`.
+
+        They agree where leads set the occupation of every level at the Fermi energy. Levels without width keep
+        their occupation in slow motion, but not in the rotating frame's equilibrium: in a closed system the parts
+        hold sum_n f'(e_n) <n|X|n> |n><n| in addition, X = -hbar w sigma_axis/2, which no motion brings about.
 
         Args:
             energy: hbar w in eV.
@@ -270,9 +311,9 @@ class ResponseTensors:
         channels = self._device.channels
         return channels[0].chemical_potential if channels else self.system.fermi_energy
 
-    @property
-    def _entries(self) -> int:
-        return 3 * self._device.size**2 + 32 * self._pairs[0].size
+    @cached_property
+    def _green(self) -> PairGreen:
+        return pair_green(self._device, self._pairs, self.max_distance)
 
     @cached_property
     def _sea(self) -> Integral:
@@ -281,23 +322,16 @@ class ResponseTensors:
             levels = LevelTensors(self.system).berry_curvature(self.moments[None])[0]
             n = self.system.n_sites
             return Integral(levels.reshape(n, 3, n, 3).transpose(0, 2, 1, 3)[self._pairs], 0.0, 0)
-        device = self._device
+        green = self._green
 
         def integrand(z: np.ndarray) -> np.ndarray:
-            green = device.retarded(z)
-            columns, rows = green @ device.vectors, device.vectors.conj().T @ green
-            weights = device.self_energy_derivatives(z)
-            slope = green @ green - (columns * weights[:, None, :]) @ rows
-            g, d = site_components(green), site_components(slope)
-            forward = pair_traces(self._at(d), self._at(g, turned=True))
-            backward = pair_traces(self._at(g), self._at(d, turned=True))
-            return (0.5j * (forward - backward)).reshape(z.size, -1, 1, 1)
+            return sea_density(green, z).reshape(z.size, -1, 1, 1)
 
-        scale = spectral_scale(device.hamiltonian, self._mu)
+        scale = spectral_scale(self._device.hamiltonian, self._mu)
+        what = "ResponseTensors, contour"
         result = contour_integral(
-            integrand, 0.0, self._mu, self.system.kT, scale, 0.5 * self.tolerance, self._entries,
-            "ResponseTensors, contour",
-        )  # fmt: skip
+            integrand, 0.0, self._mu, self.system.kT, scale, 0.5 * self.tolerance, green.entries, what
+        )
         return Integral(result.value.real.reshape(-1, 3, 3), result.error, result.evaluations)
 
     @cached_property
@@ -305,34 +339,15 @@ class ResponseTensors:
         """(symmetric, antisymmetric) part of -S, (2, P, 3, 3) in 1/eV^2."""
         if self.system.is_closed:
             return Integral(np.zeros((2, self._pairs[0].size, 3, 3)), 0.0, 0)
-        mu, kT = self._mu, self.system.kT
+        mu, kT, green = self._mu, self.system.kT, self._green
         if kT == 0:
-            return Integral(self._surface_at(np.array([mu]))[0], 0.0, 1)
-        window = window_panels(self._device, mu - FERMI_RANGE * kT, mu + FERMI_RANGE * kT, np.array([mu]))
+            return Integral(surface_density(green, np.array([mu]))[0], 0.0, 1)
+        window = green.window(mu - FERMI_RANGE * kT, mu + FERMI_RANGE * kT, np.array([mu]))
 
         def integrand(panel: np.ndarray, u: np.ndarray) -> np.ndarray:
             origin, offset, jacobian = window.energies(panel, u)
             weight = -fermi_derivative((origin - mu) + offset, kT) * jacobian
-            return self._surface_at(origin + offset) * weight[:, None, None, None, None]
+            return surface_density(green, origin + offset) * weight[:, None, None, None, None]
 
         what = "ResponseTensors, Fermi surface"
-        return integrate(integrand, window.segments, 0.5 * self.tolerance, self._entries, what)
-
-    def _surface_at(self, energy: np.ndarray) -> np.ndarray:
-        """The two parts of -S per energy at real energies (n,), (n, 2, P, 3, 3) in 1/eV^2."""
-        device = self._device
-        green = device.retarded(energy.astype(complex))
-        columns = green @ device.vectors
-        width = device.broadenings(energy)[:, None, :]
-        spectral = site_components((columns * width) @ columns.conj().swapaxes(-1, -2))
-        g = site_components(green)
-        g_dagger = adjoint_components(g)
-        friction = pair_traces(self._at(spectral), self._at(spectral, turned=True)).real / (4 * np.pi)
-        forward = pair_traces(self._at(g), self._at(g_dagger, turned=True))
-        backward = pair_traces(self._at(g_dagger), self._at(g, turned=True))
-        return np.stack([friction, (forward - backward).real / (4 * np.pi)], axis=1)
-
-    def _at(self, components: np.ndarray, turned: bool = False) -> np.ndarray:
-        """Components (n, 4, P) of the blocks ij of all pairs, or of ji."""
-        i, j = self._pairs
-        return components[:, :, j, i] if turned else components[:, :, i, j]
+        return integrate(integrand, window.segments, 0.5 * self.tolerance, green.entries, what)

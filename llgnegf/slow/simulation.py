@@ -72,12 +72,12 @@ class SlowSimulation:
         self.times = save_times(t_end, save_every)
         self.row = 0
         self.poles: PoleSystem | None = None
-        self.equation = SlowEquation(magnet, self._electrons(), tuple(response))
+        self.equation = SlowEquation(magnet, self._electrons(), tuple(response), noisy=temperature > 0)
         self._recorder = SlowRecorder(self.equation, system, tuple(observables))
         start = np.array(magnet.moments, dtype=float)
         self._integration: Adaptive | FixedStep
         if step is None:
-            self._integration = Adaptive(self.equation, start, STEP_SHARE * rtol)
+            self._integration = Adaptive(self.equation, start, STEP_SHARE * rtol, float(self.times[-1]))
         else:
             noise = None
             if temperature > 0:
@@ -93,7 +93,8 @@ class SlowSimulation:
             return LevelTensors(system)
         if system.kT == 0:
             return ContourTensors(system, SURFACE_SHARE * rtol)
-        self.poles = expand(system, COUPLING_SHARE * rtol, FERMI_SHARE * rtol, tail_tolerance=rtol)
+        largest = float(np.abs(system.voltages()).max(initial=0.0))
+        self.poles = expand(system, COUPLING_SHARE * rtol, FERMI_SHARE * rtol, largest, rtol)
         return PoleTensors(self.poles, SURFACE_SHARE * rtol)
 
     @property
@@ -168,7 +169,9 @@ class SlowSimulation:
         budget = dict(self._expansion_errors)
         tolerance = getattr(self.equation.electrons, "tolerance", 0.0)
         budget["fermi_surface"] = ErrorEstimate(
-            tolerance, "error allowed in the Fermi-surface part of delta<s>/(hbar J dM/dt), in 1/eV^2"
+            tolerance,
+            "error allowed in the Fermi-surface part of delta<s>; with noise in that of the tensors over "
+            "hbar J_i J_j, in 1/eV^2",
         )
         budget["time_step"] = self._integration.error()
         return budget

@@ -5,10 +5,10 @@ errors of a slow and of a full run are the same and cancel in their difference.
 
 With the rational f = 1/2 - sum_m r_m [1/(E - z_m) + 1/(E - z_m^*)] contour integrals close around the Fermi poles,
     I[F] = sum_m r_m F(z_m^*) + h.c.      (plus 1/2 for F = G),
-and the Fermi-surface integral is a sum with weights > 0, so the friction stays positive: Gauss's for the weight -f' if
-sums of 5 and 9 nodes agree (G smooth on the scale of kT), else trapezoidal in x = (E - mu)/kT, exponentially
-convergent, its step halved until two sums agree. The Gauss nodes are those of the polynomials orthogonal under
-1/(4 cosh^2(x/2)), the continuous Hahn polynomials, beta_n = pi^2 n^4/(4 n^2 - 1).
+and the Fermi-surface integral is a sum with weights > 0, so the friction stays positive: Gauss's for the weight -f'
+where G is smooth on the scale of kT, of 3 or 9 nodes, as sums of fewer nodes show; else trapezoidal in x = (E - mu)/kT,
+exponentially convergent, its step halved until two sums agree. The Gauss nodes are those of the polynomials orthogonal
+under 1/(4 cosh^2(x/2)), the continuous Hahn polynomials, beta_n = pi^2 n^4/(4 n^2 - 1).
 """
 
 from __future__ import annotations
@@ -22,34 +22,60 @@ from llgnegf.dynamics.start import FrozenDevice
 from llgnegf.electrons import PAULI
 from llgnegf.poles.channels import PoleSystem
 from llgnegf.slow.kernel import fermi_sums, surface_sums
-from llgnegf.slow.traces import site_traces
+from llgnegf.slow.pair_kernel import gauss_error
 from llgnegf.stationary.equilibrium import FERMI_RANGE, fermi
+from llgnegf.stationary.green import StaticChannel, StaticDevice
 from llgnegf.stationary.quadrature import QuadratureError
+from llgnegf.stationary.recursion import is_chain
 from llgnegf.system import OpenSystem
 from llgnegf.units import HBAR
 
 FIRST_STEP = 2.0
 """Coarsest step in x of the Fermi-surface sum; half of it is the coarsest that is used."""
 MOST_HALVINGS = 12
-GAUSS_NODES = (5, 9)
+ROUND_OFF = 1e-12
+"""Error of a sum over its largest terms below which halving the step cannot bring it."""
+GAUSS_NODES = (1, 2, 3)
+"""Gauss rules tried first. The error falls by a constant factor or faster from rule to rule: see `gauss_error`."""
+MORE_GAUSS_NODES = (5, 9)
+"""Gauss rules tried next: accepted where they agree."""
+LOOSEST = 1e-3
+"""Largest error (1/eV^2) ever allowed in K/(hbar J), however slowly the moments move."""
 DEGENERATE = 1e-9
 """Levels of a closed system closer than this (eV) count as one: equally filled, no motion mixes their filling."""
 
 
 @dataclass(frozen=True, eq=False)
-class Slow:
-    """The electrons' part for B configurations.
+class Adiabatic:
+    """Electrons in equilibrium with B configurations of moments at rest.
 
     Attributes:
-        spin: Adiabatic spin density, (B, N, 3).
-        charge: Adiabatic electrons on each site, (B, N).
-        friction, geometric: Tensors in eV fs, (B, 3N, 3N), row 3 i + a; zero where not asked for.
+        moments: (B, N, 3).
+        spin: Spin density, (B, N, 3).
+        charge: Electrons on each site, (B, N).
+        curvature: A of `response` where it comes with the spin density and was asked for, (B, 3N, 3N); else None.
     """
 
+    moments: np.ndarray
     spin: np.ndarray
     charge: np.ndarray
+    curvature: np.ndarray | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Tensors:
+    """friction and geometric tensor in eV fs, (B, 3N, 3N), row 3 i + a; zero where not asked for."""
+
     friction: np.ndarray
     geometric: np.ndarray
+
+
+def tensor_tolerance(tolerance: float, j_sd: np.ndarray, speed: float | None) -> float:
+    """Error allowed in K/(hbar J_j), 1/eV^2: `tolerance` itself, or what makes it the error of K dM/dt at `speed`."""
+    if speed is None:
+        return tolerance
+    per_unit = HBAR * float(np.abs(j_sd).max(initial=0.0)) * speed
+    return LOOSEST if per_unit * LOOSEST <= tolerance else tolerance / per_unit
 
 
 class SlowElectrons(Protocol):
@@ -59,8 +85,15 @@ class SlowElectrons(Protocol):
     def j_sd(self) -> np.ndarray:
         """sd coupling in eV, (N,)."""
 
-    def __call__(self, moments: np.ndarray, friction: bool, geometric: bool) -> Slow:
-        """Everything for the moments (B, N, 3)."""
+    def adiabatic(self, moments: np.ndarray, geometric: bool) -> Adiabatic:
+        """The equilibrium of the moments (B, N, 3) at rest; `geometric`: the geometric tensor will be asked for."""
+
+    def tensors(self, rest: Adiabatic, friction: bool, geometric: bool, speed: float | None = None) -> Tensors:
+        """The tensors of what `adiabatic` gave.
+
+        `speed` bounds |dM/dt| (1/fs): then the tensors have the accuracy that the spin density of moments of that
+        speed needs, and not more.
+        """
 
     def grand_potential(self, moments: np.ndarray) -> float:
         """Electronic grand potential (eV) of one configuration (N, 3), up to a constant."""
@@ -68,10 +101,9 @@ class SlowElectrons(Protocol):
 
 @dataclass(frozen=True, eq=False)
 class Nodes:
-    """Energies of a sum over the Fermi surface: real and imaginary part of E - H_0 - Sigma(E), (n, 2N, 2N),
-    and weights (rules, n)."""
+    """Energies of a sum over the Fermi surface: E - H_0 - Sigma(E), (n, 2N, 2N), and weights (rules, n)."""
 
-    base: tuple[np.ndarray, np.ndarray]
+    base: np.ndarray
     weights: np.ndarray
 
 
@@ -88,7 +120,8 @@ class PoleTensors:
 
     Args:
         poles: The expanded system, its leads in a common equilibrium.
-        tolerance: Error allowed in the Fermi-surface part of K/(hbar J_j), in 1/eV^2.
+        tolerance: Error allowed in the Fermi-surface part of delta<s> for moments of a given speed, else of
+            K/(hbar J_j) in 1/eV^2.
     """
 
     def __init__(self, poles: PoleSystem, tolerance: float) -> None:
@@ -101,32 +134,49 @@ class PoleTensors:
         self._frozen = FrozenDevice(poles, np.zeros((self.n_sites, 3)))
         self.mu = float(self._frozen.mu[poles.channels[0].lead])
         z, self._residues = poles.fermi.poles(self.mu, self.kT)
-        self._fermi_base = _planes(self._frozen.inverse_green(z.conj()))
+        self._fermi_base = self._frozen.inverse_green(z.conj())
         self._slopes = self._slopes_at(z.conj())
+        channels = tuple(StaticChannel(c.vector, c.spectrum, 0.0, self.mu, c.lead) for c in poles.channels)
+        self._is_chain = is_chain(StaticDevice(self._frozen.hamiltonian, channels))
+        self._site_weights = self._site_weights_of(self._slopes)
         self._levels: list[Nodes] = []
-        self._gauss = self._nodes([_gauss_rule(count) for count in GAUSS_NODES])
+        self._gauss = [self._nodes([_gauss_rule(n) for n in counts]) for counts in (GAUSS_NODES, MORE_GAUSS_NODES)]
         self.surface_nodes = 0
         j = np.repeat(self.j_sd, 3)
         self._scale = HBAR * j[:, None] * j
 
-    def __call__(self, moments: np.ndarray, friction: bool, geometric: bool) -> Slow:
+    def compiled(self, margin: float) -> tuple[tuple, tuple, tuple]:
+        """Arguments `electrons`, `surface` and `accuracy` of `step_kernel.pole_stages`; `margin` as SPEED_MARGIN."""
+        electrons = (
+            self._is_chain, self._fermi_base, self._residues, self._frozen.u, self._slopes, self._site_weights,
+            self.j_sd,
+        )  # fmt: skip
+        per_speed = HBAR * float(np.abs(self.j_sd).max(initial=0.0))
+        surface = tuple((nodes.base, nodes.weights) for nodes in self._gauss)
+        return electrons, surface, (per_speed, LOOSEST, self.tolerance, margin, self._scale)
+
+    def adiabatic(self, moments: np.ndarray, geometric: bool) -> Adiabatic:
         moments = np.ascontiguousarray(moments)
         batch, n = len(moments), self.n_sites
-        occupied = np.zeros((batch, n, 4))
-        forward = np.zeros((batch, n, n, 4, 4) if geometric else (batch, 0, 0, 4, 4), dtype=complex)
+        spin, charge = np.empty((batch, n, 3)), np.empty((batch, n))
+        sea = np.zeros((batch, 3 * n, 3 * n) if geometric else (batch, 0, 0))
         fermi_sums(
-            *self._fermi_base, self._residues, self._frozen.u, self._slopes, self.j_sd, moments, geometric, occupied,
-            forward,
+            self._is_chain, self._fermi_base, self._residues, self._frozen.u, self._slopes, self._site_weights,
+            self.j_sd, moments, geometric, spin, charge, sea,
         )  # fmt: skip
-        first, second = self._surface(moments, friction, geometric)
+        return Adiabatic(moments, spin, charge, sea if geometric else None)
+
+    def tensors(self, rest: Adiabatic, friction: bool, geometric: bool, speed: float | None = None) -> Tensors:
+        tolerance = tensor_tolerance(self.tolerance, self.j_sd, speed)
+        first, second = self._surface(rest.moments, friction, geometric, tolerance)
         if geometric:
-            sea = site_traces(forward).imag
-            second = second + sea - sea.swapaxes(-1, -2)
-        return Slow(4 * occupied[..., 1:], 1 + 4 * occupied[..., 0], self._scale * first, self._scale * second)
+            assert rest.curvature is not None
+            second = second + rest.curvature
+        return Tensors(self._scale * first, self._scale * second)
 
     def grand_potential(self, moments: np.ndarray) -> float:
         # As FrozenDevice.grand_potential, without Tr H/2, which does not depend on the moments.
-        matrix = self._fermi_base[0] + 1j * self._fermi_base[1]
+        matrix = self._fermi_base.copy()
         view = matrix.reshape(len(matrix), self.n_sites, 2, self.n_sites, 2)
         sites = np.arange(self.n_sites)
         view[:, sites, :, sites, :] += np.einsum("i,ia,ast->ist", self.j_sd, moments, PAULI)[:, None]
@@ -142,39 +192,45 @@ class PoleTensors:
             slopes[:, q] = -terms[:, a.offset[q] : a.offset[q + 1]].sum(axis=1)
         return slopes
 
-    def _surface(self, moments: np.ndarray, friction: bool, geometric: bool) -> np.ndarray:
+    def _site_weights_of(self, slopes: np.ndarray) -> np.ndarray:
+        """1 - dSigma/dE on each site, (n, N, 4), where every channel couples to a single one."""
+        n = self.n_sites
+        derivative = np.einsum("iq,nq,jq->nij", self._frozen.u, slopes, self._frozen.u.conj())
+        sites = np.arange(n)
+        blocks = derivative.reshape(-1, n, 2, n, 2)[:, sites, :, sites, :].swapaxes(0, 1)
+        return np.ascontiguousarray((np.eye(2) - blocks).reshape(-1, n, 4))
+
+    def _surface(self, moments: np.ndarray, friction: bool, geometric: bool, tolerance: float) -> np.ndarray:
         """Symmetric and antisymmetric part of -S (`response`), (2, B, 3N, 3N) in 1/eV^2."""
         if not (friction or geometric):
             return np.zeros((2, len(moments), 3 * self.n_sites, 3 * self.n_sites))
-        coarse, fine = self._partial_sums(self._gauss, moments, friction, geometric)
-        if float(np.abs(fine - coarse).max()) <= self.tolerance:
-            self.surface_nodes = sum(GAUSS_NODES)
-            return fine
-        return self._trapezoidal(moments, friction, geometric)
+        for nodes in self._gauss:
+            sums, sizes = self._partial_sums(nodes, moments, friction, geometric)
+            if gauss_error(sums) <= tolerance and gauss_error(sizes) <= tolerance:
+                self.surface_nodes = nodes.weights.shape[1]
+                return sums[-1]
+        return self._trapezoidal(moments, friction, geometric, tolerance)
 
-    def _trapezoidal(self, moments: np.ndarray, friction: bool, geometric: bool) -> np.ndarray:
+    def _trapezoidal(self, moments: np.ndarray, friction: bool, geometric: bool, tolerance: float) -> np.ndarray:
         size = 3 * self.n_sites
-        total = np.zeros((2, len(moments), size, size))
-        weight, previous = 0.0, None
+        total, total_size = np.zeros((2, len(moments), size, size)), np.zeros(len(moments))
+        weight, before = 0.0, None
         for level in range(MOST_HALVINGS):
             nodes = self._level(level)
-            total = total + self._partial_sums(nodes, moments, friction, geometric)[0]
+            (sums,), (sizes,) = self._partial_sums(nodes, moments, friction, geometric)
+            total, total_size = total + sums, total_size + sizes
             weight += float(nodes.weights.sum())
-            value = total / weight
-            if previous is not None and self._converged(value, previous):
-                self.surface_nodes = sum(nodes.weights.size for nodes in self._levels[: level + 1])
+            value, magnitude = total / weight, total_size / weight
+            allowed = max(tolerance, ROUND_OFF * float(magnitude.max()))
+            # Ten times the distance: two sums may agree by chance.
+            if before and 10 * max(_distance(value, before[0]), _distance(magnitude, before[1])) <= allowed:
+                self.surface_nodes = sum(nodes.weights.shape[1] for nodes in self._levels[: level + 1])
                 return value
-            previous = value
+            before = value, magnitude
         raise QuadratureError(
             f"Fermi-surface sum: a resonance narrower than {FIRST_STEP * self.kT / 2**MOST_HALVINGS:.2g} eV lies in "
-            f"the thermal window; asked for {self.tolerance:.2g} 1/eV^2"
+            f"the thermal window; asked for {tolerance:.2g} 1/eV^2"
         )
-
-    def _converged(self, value: np.ndarray, previous: np.ndarray) -> bool:
-        """Error of a sum from its distance to that of twice the step: exponential convergence squares it."""
-        distance = float(np.abs(value - previous).max())
-        scale = max(float(np.abs(value).max()), 1e-300)
-        return distance <= self.tolerance or 100 * distance**2 / scale <= self.tolerance
 
     def _level(self, level: int) -> Nodes:
         """The nodes that the halving number `level` adds."""
@@ -189,30 +245,30 @@ class PoleTensors:
         return self._levels[level]
 
     def _nodes(self, rules: list[tuple[np.ndarray, np.ndarray]]) -> Nodes:
-        """The nodes x of several rules, one after the other, with a row of weights for each rule."""
-        weights = np.zeros((len(rules), sum(x.size for x, _ in rules)))
-        first = 0
-        for row, (x, w) in zip(weights, rules, strict=True):
-            row[first : first + x.size] = w
-            first += x.size
-        energies = self.mu + self.kT * np.concatenate([x for x, _ in rules])
-        return Nodes(_planes(self._frozen.inverse_green(energies.astype(complex))), weights)
+        """The nodes x of several rules, those they share once, with a row of weights for each rule."""
+        x, place = np.unique(np.concatenate([nodes for nodes, _ in rules]).round(13), return_inverse=True)
+        weights, first = np.zeros((len(rules), x.size)), 0
+        for row, (nodes, w) in zip(weights, rules, strict=True):
+            row[place[first : first + nodes.size]] = w
+            first += nodes.size
+        return Nodes(self._frozen.inverse_green((self.mu + self.kT * x).astype(complex)), weights)
 
-    def _partial_sums(self, nodes: Nodes, moments: np.ndarray, friction: bool, geometric: bool) -> np.ndarray:
-        """sum_x w_x of the two parts for each rule, (rules, 2, B, 3N, 3N)."""
-        rules, batch, n = len(nodes.weights), len(moments), self.n_sites
-        shape, empty = (2, rules, batch, n, n, 4, 4), (rules, batch, 0, 0, 4, 4)
-        sums = np.zeros(shape, dtype=complex)
-        squares = sums[0] if friction else np.zeros(empty, dtype=complex)
-        forward = sums[1] if geometric else np.zeros(empty, dtype=complex)
-        surface_sums(*nodes.base, nodes.weights, self.j_sd, moments, friction, geometric, squares, forward)
-        traces = site_traces(sums).real / (4 * np.pi)
-        traces[1] -= traces[1].swapaxes(-1, -2).copy()
-        return traces.swapaxes(0, 1)
+    def _partial_sums(
+        self, nodes: Nodes, moments: np.ndarray, friction: bool, geometric: bool
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """sum_x w_x of the two parts for each rule, (rules, 2, B, 3N, 3N), and of Tr G G^dag/4 pi, (rules, B)."""
+        size = 3 * self.n_sites
+        sums = np.zeros((len(nodes.weights), 2, len(moments), size, size))
+        sizes = np.zeros((len(nodes.weights), len(moments)))
+        surface_sums(
+            self._is_chain, nodes.base, nodes.weights, self._frozen.u, self._slopes, self._site_weights, self.j_sd,
+            moments, friction, geometric, sums, sizes,
+        )  # fmt: skip
+        return sums, sizes
 
 
-def _planes(matrices: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    return np.ascontiguousarray(matrices.real), np.ascontiguousarray(matrices.imag)
+def _distance(a: np.ndarray, b: np.ndarray) -> float:
+    return float(np.abs(a - b).max())
 
 
 @dataclass(frozen=True, eq=False)
@@ -228,17 +284,22 @@ class LevelTensors:
     def j_sd(self) -> np.ndarray:
         return np.asarray(self.system.electrons.j_sd, dtype=float)
 
-    def __call__(self, moments: np.ndarray, friction: bool, geometric: bool) -> Slow:
+    def adiabatic(self, moments: np.ndarray, geometric: bool) -> Adiabatic:
         energies, states = self._levels(moments)
         filling = self._filling(energies)
         n = self.system.n_sites
         spinors = states.reshape(len(moments), n, 2, 2 * n)
         spin = np.einsum("bisk,ast,bitk,bk->bia", spinors.conj(), PAULI, spinors, filling).real
         charge = np.einsum("bisk,bk->bi", np.abs(spinors) ** 2, filling)
-        zero = np.zeros((len(moments), 3 * n, 3 * n))
+        return Adiabatic(moments, spin, charge, self._curvature(energies, states) if geometric else None)
+
+    def tensors(self, rest: Adiabatic, friction: bool, geometric: bool, speed: float | None = None) -> Tensors:
+        zero = np.zeros((len(rest.moments), 3 * self.system.n_sites, 3 * self.system.n_sites))
+        if not geometric:
+            return Tensors(zero, zero)
+        assert rest.curvature is not None
         j = np.repeat(self.j_sd, 3)
-        curvature = -HBAR * j[:, None] * j * self.berry_curvature(moments) if geometric else zero
-        return Slow(spin, charge, zero, curvature)
+        return Tensors(zero, -HBAR * j[:, None] * j * rest.curvature)
 
     def grand_potential(self, moments: np.ndarray) -> float:
         measured = self._levels(moments[None])[0][0] - self.system.fermi_energy
@@ -248,15 +309,17 @@ class LevelTensors:
 
     def berry_curvature(self, moments: np.ndarray) -> np.ndarray:
         """K_{ia,jb}/(hbar J_j) = -i sum_nm (f_n - f_m)/(e_n - e_m)^2 <m|sigma_ia|n><n|sigma_jb|m>, (B, 3N, 3N)."""
-        energies, states = self._levels(moments)
+        return self._curvature(*self._levels(moments))
+
+    def _curvature(self, energies: np.ndarray, states: np.ndarray) -> np.ndarray:
         filling = self._filling(energies)
         gap = energies[:, :, None] - energies[:, None, :]
         same = np.abs(gap) < DEGENERATE
         weight = np.where(same, 0.0, (filling[:, :, None] - filling[:, None, :]) / np.where(same, 1.0, gap) ** 2)
         n = self.system.n_sites
-        spinors = states.reshape(len(moments), n, 2, 2 * n)
-        spins = np.einsum("bisn,ast,bitm->bianm", spinors.conj(), PAULI, spinors).reshape(len(moments), 3 * n, -1)
-        weighted = spins * weight.reshape(len(moments), 1, -1)
+        spinors = states.reshape(len(states), n, 2, 2 * n)
+        spins = np.einsum("bisn,ast,bitm->bianm", spinors.conj(), PAULI, spinors).reshape(len(states), 3 * n, -1)
+        weighted = spins * weight.reshape(len(states), 1, -1)
         # <m|sigma|n> is the conjugate of <n|sigma|m>: sum_nm w_nm conj(s_ia,nm) s_jb,nm
         return (-1j * spins.conj() @ weighted.swapaxes(-1, -2)).real
 
@@ -280,24 +343,25 @@ class ContourTensors:
         self.system, self.tolerance = system, tolerance
         self.j_sd = np.asarray(system.electrons.j_sd, dtype=float)
 
-    def __call__(self, moments: np.ndarray, friction: bool, geometric: bool) -> Slow:
+    def adiabatic(self, moments: np.ndarray, geometric: bool) -> Adiabatic:
         from llgnegf.observables import charge_density, spin_density
         from llgnegf.rotating_frame import RotatingFrame
+
+        rhos = [RotatingFrame(self.system, m, 0.0, tolerance=self.tolerance).density_matrix() for m in moments]
+        spin, charge = (np.stack([density(rho) for rho in rhos]) for density in (spin_density, charge_density))
+        return Adiabatic(moments, spin, charge)
+
+    def tensors(self, rest: Adiabatic, friction: bool, geometric: bool, speed: float | None = None) -> Tensors:
         from llgnegf.slow.response import ResponseTensors
 
         size = 3 * self.system.n_sites
         zero = np.zeros((size, size))
-        found = []
-        for m in moments:
-            unit = m / np.linalg.norm(m, axis=1, keepdims=True)
-            rho = RotatingFrame(self.system, unit, 0.0, tolerance=self.tolerance).density_matrix()
-            tensors = ResponseTensors(self.system, unit, self.tolerance)
-            found.append((
-                spin_density(rho), charge_density(rho),
-                tensors.friction.reshape(size, size) if friction else zero,
-                tensors.geometric.reshape(size, size) if geometric else zero,
-            ))  # fmt: skip
-        return Slow(*(np.stack(x) for x in zip(*found, strict=True)))
+        tolerance = tensor_tolerance(self.tolerance, self.j_sd, speed)
+        each = [ResponseTensors(self.system, m, tolerance) for m in rest.moments]
+        return Tensors(
+            np.stack([t.friction.reshape(size, size) if friction else zero for t in each]),
+            np.stack([t.geometric.reshape(size, size) if geometric else zero for t in each]),
+        )
 
     def grand_potential(self, moments: np.ndarray) -> float:
         return float("nan")

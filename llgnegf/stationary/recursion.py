@@ -1,6 +1,6 @@
 """Green functions of nearest-neighbour chains by block-tridiagonal recursion: O(N) for each energy.
 
-Called by `local` (densities on sites and bonds) and `window`; `green` is the general, dense counterpart.
+Called by `local` (densities on sites and bonds), `window` and `slow.pairs`; `green` is the general, dense counterpart.
 
 E - H - Sigma(E) has 2 x 2 blocks A_i on the diagonal and -H_{i,i+1} beside it when H connects only neighbours and each
 lead couples to one site. With the ends to the left and right of a site folded into it (F. Guinea et al., Phys. Rev. B
@@ -26,6 +26,9 @@ from llgnegf.stationary.green import StaticDevice
 
 TINY = 1e-30j
 """Keeps blocks invertible; below round-off of anything that is not exactly zero."""
+LARGE_END = 100.0
+"""|g| max |H_{i,i+1}| of a part of the chain up to which round-off, multiplied by its square in G X G, does not count;
+its square for G alone."""
 PART = 16
 """Sites that are treated at a time where sites do not depend on one another."""
 
@@ -105,23 +108,11 @@ class ChainGreen:
         """
         x = self._none if perturbations is None else perturbations
         inverse = self._inverse(energy)
-        left, left_change, right, right_change = self._ends(inverse, x)
+        left, left_change, right, right_change = ends = self._ends(inverse, x)
         hop, back, n = self._hopping, adjoint_blocks(self._hopping), self.n_sites
         out = np.empty((1 + x.shape[0], 3 * n - 2, 2, 2, energy.size), dtype=complex)
         site, change = out[0, :n], out[1:, :n]
-        site[:], change[:] = inverse, x
-        # A part of the chain at a time: the temporaries stay in cache.
-        for low in range(0, n - 1, PART):
-            i = slice(low, min(low + PART, n - 1))
-            j = slice(i.start + 1, i.stop + 1)
-            site[j] -= product(back[i], left[i], hop[i])
-            site[i] -= product(hop[i], right[j], back[i])
-            change[:, j] += product(back[i], left_change[:, i], hop[i])
-            change[:, i] += product(hop[i], right_change[:, j], back[i])
-        for low in range(0, n, PART):
-            i = slice(low, low + PART)
-            site[i] = inverse_blocks(site[i])
-            change[:, i] = product(site[i], change[:, i], site[i])
+        self._fill_sites(site, change, inverse, x, ends)
         upper, lower = out[:, n : 2 * n - 1], out[:, 2 * n - 1 :]
         for low in range(0, n - 1, PART):
             i = slice(low, min(low + PART, n - 1))
@@ -131,6 +122,39 @@ class ChainGreen:
             upper[1:, i] = product(left_change[:, i], hop[i], site[j]) + product(before, change[:, j])
             lower[1:, i] = product(change[:, j], after) + product(site[j], back[i], left_change[:, i])
         return out.transpose(4, 0, 1, 2, 3)
+
+    def band_blocks(
+        self, energy: np.ndarray, distance: int, perturbation: np.ndarray | None = None
+    ) -> tuple[list[np.ndarray], list[np.ndarray], np.ndarray]:
+        """Blocks of G(E) and G X G up to `distance` sites off the diagonal, for energies (n,) with Im E >= 0.
+
+            G_{i,i+d} = g^L_i H_{i,i+1} G_{i+1,i+d},    G_{i+d,i} = g^R_{i+d} H_{i+d,i+d-1} G_{i+d-1,i},
+        and for G X G the same lines differentiated: O(N) for each distance and energy.
+
+        Args:
+            perturbation: X as blocks (N, 2, 2, n or 1); None for G alone.
+
+        Returns:
+            Upper blocks F_{i,i+d} and lower ones F_{i+d,i}, F = G and G X G, each (1 or 2, N - d, 2, 2, n) for
+            d = 0 ... distance; and where they can be trusted, (n,): not next to a level of a part of the chain, whose
+            Green function then swallows everything else in round-off (see `LARGE_END`).
+        """
+        x = self._none if perturbation is None else perturbation[None]
+        inverse = self._inverse(energy)
+        left, left_change, right, right_change = ends = self._ends(inverse, x)
+        hop, back, n = self._hopping, adjoint_blocks(self._hopping), self.n_sites
+        site = np.empty((1 + len(x), n, 2, 2, energy.size), dtype=complex)
+        self._fill_sites(site[0], site[1:], inverse, x, ends)
+        up, down = product(left[:-1], hop), product(right[1:], back)
+        up_change, down_change = product(left_change[:, :-1], hop), product(right_change[:, 1:], back)
+        upper, lower = [site], [site]
+        for d in range(1, min(distance, n - 1) + 1):
+            to_left, to_right = slice(0, n - d), slice(d - 1, None)
+            upper.append(_moved(up[to_left], up_change[:, to_left], upper[-1][:, 1:]))
+            lower.append(_moved(down[to_right], down_change[:, to_right], lower[-1][:, :-1]))
+        size = np.maximum(np.abs(left).max(axis=(0, 1, 2)), np.abs(right).max(axis=(0, 1, 2)))
+        limit = LARGE_END**2 if perturbation is None else LARGE_END
+        return upper, lower, size * float(np.abs(hop).max(initial=0.0)) < limit
 
     def columns(self, energy: np.ndarray) -> np.ndarray:
         """G(E) u_q on every site, (N, 2, n_channels, n), for energies (n,) with Im E >= 0."""
@@ -175,6 +199,26 @@ class ChainGreen:
         # A real energy that is a level of a half chain to the last bit: its g would be 1/0, it only has to be huge.
         return (energy + TINY) * np.eye(2)[..., None] - self._diagonal - sigma
 
+    def _fill_sites(
+        self, site: np.ndarray, change: np.ndarray, inverse: np.ndarray, x: np.ndarray, ends: tuple[np.ndarray, ...]
+    ) -> None:
+        """G_ii into `site` (N, 2, 2, n) and (G X_p G)_ii into `change` (P, N, 2, 2, n), from `_ends`."""
+        left, left_change, right, right_change = ends
+        hop, back, n = self._hopping, adjoint_blocks(self._hopping), self.n_sites
+        site[:], change[:] = inverse, x
+        # A part of the chain at a time: the temporaries stay in cache.
+        for low in range(0, n - 1, PART):
+            i = slice(low, min(low + PART, n - 1))
+            j = slice(i.start + 1, i.stop + 1)
+            site[j] -= product(back[i], left[i], hop[i])
+            site[i] -= product(hop[i], right[j], back[i])
+            change[:, j] += product(back[i], left_change[:, i], hop[i])
+            change[:, i] += product(hop[i], right_change[:, j], back[i])
+        for low in range(0, n, PART):
+            i = slice(low, low + PART)
+            site[i] = inverse_blocks(site[i])
+            change[:, i] = product(site[i], change[:, i], site[i])
+
     def _ends(self, inverse: np.ndarray, x: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
         """g^L, its changes, g^R, its changes: (N, 2, 2, n) and (P, N, 2, 2, n). Both sweeps run in one loop."""
         n, energies = self.n_sites, inverse.shape[-1]
@@ -195,6 +239,13 @@ class ChainGreen:
                 change[i] = product(g[i], moved, g[i])
         forward, backward = change[:, :, 0].swapaxes(0, 1), change[::-1, :, 1].swapaxes(0, 1)
         return g[:, 0], forward, g[::-1, 1], backward
+
+
+def _moved(step: np.ndarray, step_change: np.ndarray, blocks: np.ndarray) -> np.ndarray:
+    """p F and its change: p G for G in blocks[0], pdot G + p F for F = G X G in blocks[1:]."""
+    moved = product(step, blocks)
+    moved[1:] += product(step_change, blocks[0])
+    return moved
 
 
 def product(first: np.ndarray, *others: np.ndarray) -> np.ndarray:

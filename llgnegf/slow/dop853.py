@@ -1,0 +1,108 @@
+"""One step of DOP853 for slow moments and its interpolant; the coefficients are those that scipy tabulates.
+
+E. Hairer, S. P. Norsett, G. Wanner, Solving Ordinary Differential Equations I, II.5 and II.6. All stages of a step are
+asked for at once, so that `adiabatic` can compute them in one compiled call. Called by `integration`.
+"""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+import numpy as np
+from scipy.integrate import DOP853 as TABLES
+
+from llgnegf.dynamics.integrate import IntegrationStopped
+
+STAGES = TABLES.n_stages
+SAFETY, SMALLEST_FACTOR, LARGEST_FACTOR = 0.9, 0.2, 10.0
+ORDER = 8
+
+
+class Stages(Protocol):
+    """dM/dt at the stages of a step."""
+
+    def stages(
+        self, start: np.ndarray, length: float, weights: np.ndarray, times: np.ndarray, slopes: np.ndarray, first: int
+    ) -> None:
+        """slopes[first + k] = dM/dt at times[k] (fs) for start + length sum_j weights[k, j] slopes[j], j < first + k.
+
+        Shapes: start (n,), weights (S, J), times (S,), slopes (J', n).
+        """
+
+
+class Dop853:
+    """Adaptive steps from `time` (fs) to `end`.
+
+    Args:
+        equation: The equation of motion.
+        time, end: Where it starts and ends.
+        state, slope: M and dM/dt there, (n,).
+        step: Length of the first step tried.
+        tolerance: Root mean square error of a step.
+    """
+
+    def __init__(
+        self, equation: Stages, time: float, end: float, state: np.ndarray, slope: np.ndarray, step: float,
+        tolerance: float,
+    ) -> None:  # fmt: skip
+        self.equation, self.time, self.end = equation, time, end
+        self.state, self.slope, self.step, self.tolerance = state, slope, step, tolerance
+        self.before, self.start = time, state
+        self._slopes = np.zeros((STAGES + 4, state.size))
+
+    def advance(self) -> int:
+        """One accepted step; the number of rejected ones.
+
+        Raises:
+            IntegrationStopped: If the step falls below round-off, or a state is not finite.
+        """
+        rejected, k = 0, self._slopes
+        k[0] = self.slope
+        while True:
+            remaining = self.end - self.time
+            # The last step is stretched a little rather than leaving a rest of the size of round-off.
+            last = remaining < 1.01 * self.step
+            length = remaining if last else self.step
+            if length < 10 * np.spacing(max(self.time, 1e-3)):
+                raise IntegrationStopped(f"stopped at t = {self.time:.6g} fs: moments: the step fell below round-off")
+            times = self.time + TABLES.C[1:] * length
+            self.equation.stages(self.state, length, TABLES.A[1:STAGES], times, k, 1)
+            state = self.state + length * (TABLES.B @ k[:STAGES])
+            end = self.end if last else self.time + length
+            self.equation.stages(self.state, length, TABLES.B[None], np.array([end]), k, STAGES)
+            error = self._error(length)
+            if not np.isfinite(error):
+                raise IntegrationStopped(f"stopped at t = {self.time:.6g} fs: moments: not finite")
+            factor = SAFETY * max(error, 1e-30) ** (-1 / ORDER)
+            if error < 1:
+                break
+            self.step = length * max(SMALLEST_FACTOR, factor)
+            rejected += 1
+        self.step = length * min(LARGEST_FACTOR if rejected == 0 else 1.0, factor)
+        self.before, self.start, self.time = self.time, self.state, end
+        self.state, self.slope = state, k[STAGES].copy()
+        return rejected
+
+    def polynomial(self) -> np.ndarray:
+        """The interpolant of the last step, (7, n), as `interpolate` takes it; three more evaluations."""
+        k, length = self._slopes, self.time - self.before
+        times = self.before + TABLES.C_EXTRA * length
+        self.equation.stages(self.start, length, TABLES.A_EXTRA, times, k, STAGES + 1)
+        change = self.state - self.start
+        rows = [change, length * k[0] - change, 2 * change - length * (self.slope + k[0])]
+        return np.concatenate([np.array(rows), length * (TABLES.D @ k)])
+
+    def _error(self, length: float) -> float:
+        k = self._slopes[: STAGES + 1]
+        fifth, third = (np.sum(np.square(weights @ k / self.tolerance)) for weights in (TABLES.E5, TABLES.E3))
+        if fifth == 0:
+            return 0.0
+        return float(length * fifth / np.sqrt((fifth + 0.01 * third) * k.shape[1]))
+
+
+def interpolate(start: np.ndarray, polynomial: np.ndarray, x: float) -> np.ndarray:
+    """State at the fraction x of a step."""
+    state = np.zeros_like(start)
+    for k, row in enumerate(polynomial[::-1]):
+        state = (state + row) * (x if k % 2 == 0 else 1 - x)
+    return state + start
