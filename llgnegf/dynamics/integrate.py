@@ -252,10 +252,7 @@ class RungeKutta:
         polynomial = self._polynomial(self.tableau.interpolant, sample)
         self._has_extra = keep or had
         x = (time - self._time_before) / self._last_step
-        value = np.zeros_like(polynomial[0])
-        for k, row in enumerate(polynomial[::-1]):
-            value = (value + row) * (x if k % 2 == 0 else 1 - x)
-        return value + sample(self._before)
+        return sample(self._before) + inside_step(polynomial, x)
 
     def _polynomial(self, interpolant: Interpolant, sample: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
         """F_0 ... F_6 of `Interpolant` for samples."""
@@ -380,6 +377,14 @@ class RungeKutta:
         names = [name for name, a, b in self.sections if not np.isfinite(state[a:b]).all()]
         quantity = ", ".join(names) or "the state"
         raise IntegrationStopped(f"stopped at t/hbar = {self.time:.6g} 1/eV: {quantity} {cause}")
+
+
+def inside_step(polynomial: np.ndarray, x: float) -> np.ndarray:
+    """y - y_0 at the fraction x of a step, from F_0 ... F_6 of `tableaus.Interpolant`, (7, n)."""
+    change = np.zeros_like(polynomial[0])
+    for k, row in enumerate(polynomial[::-1]):
+        change = (change + row) * (x if k % 2 == 0 else 1 - x)
+    return change
 
 
 def _finishing_weights(tableau: Tableau) -> np.ndarray:

@@ -1,7 +1,7 @@
-"""One step of DOP853 for slow moments and its interpolant; the coefficients are those that scipy tabulates.
+"""Steps of DOP853 for slow moments, with its interpolant: coefficients from `dynamics.tableaus`.
 
-E. Hairer, S. P. Norsett, G. Wanner, Solving Ordinary Differential Equations I, II.5 and II.6. All stages of a step are
-asked for at once, so that `adiabatic` can compute them in one compiled call. Called by `integration`.
+All stages of a step are asked for at once, so that `adiabatic` can compute them in one compiled call, and the error is
+a root mean square: both unlike `dynamics.integrate`, whose states are large. Called by `integration`.
 """
 
 from __future__ import annotations
@@ -9,11 +9,11 @@ from __future__ import annotations
 from typing import Protocol
 
 import numpy as np
-from scipy.integrate import DOP853 as TABLES
 
 from llgnegf.dynamics.integrate import IntegrationStopped
+from llgnegf.dynamics.tableaus import DOP853 as TABLES
 
-STAGES = TABLES.n_stages
+STAGES = TABLES.b.size
 SAFETY, SMALLEST_FACTOR, LARGEST_FACTOR = 0.9, 0.2, 10.0
 ORDER = 8
 
@@ -65,11 +65,11 @@ class Dop853:
             length = remaining if last else self.step
             if length < 10 * np.spacing(max(self.time, 1e-3)):
                 raise IntegrationStopped(f"stopped at t = {self.time:.6g} fs: moments: the step fell below round-off")
-            times = self.time + TABLES.C[1:] * length
-            self.equation.stages(self.state, length, TABLES.A[1:STAGES], times, k, 1)
-            state = self.state + length * (TABLES.B @ k[:STAGES])
+            times = self.time + TABLES.c[1:] * length
+            self.equation.stages(self.state, length, TABLES.a[1:], times, k, 1)
+            state = self.state + length * (TABLES.b @ k[:STAGES])
             end = self.end if last else self.time + length
-            self.equation.stages(self.state, length, TABLES.B[None], np.array([end]), k, STAGES)
+            self.equation.stages(self.state, length, TABLES.b[None], np.array([end]), k, STAGES)
             error = self._error(length)
             if not np.isfinite(error):
                 raise IntegrationStopped(f"stopped at t = {self.time:.6g} fs: moments: not finite")
@@ -84,25 +84,18 @@ class Dop853:
         return rejected
 
     def polynomial(self) -> np.ndarray:
-        """The interpolant of the last step, (7, n), as `interpolate` takes it; three more evaluations."""
+        """The interpolant of the last step, (7, n), as `inside_step` takes it; three more evaluations."""
+        assert TABLES.interpolant is not None
         k, length = self._slopes, self.time - self.before
-        times = self.before + TABLES.C_EXTRA * length
-        self.equation.stages(self.start, length, TABLES.A_EXTRA, times, k, STAGES + 1)
+        times = self.before + TABLES.interpolant.c * length
+        self.equation.stages(self.start, length, TABLES.interpolant.a, times, k, STAGES + 1)
         change = self.state - self.start
         rows = [change, length * k[0] - change, 2 * change - length * (self.slope + k[0])]
-        return np.concatenate([np.array(rows), length * (TABLES.D @ k)])
+        return np.concatenate([np.array(rows), length * (TABLES.interpolant.weights @ k)])
 
     def _error(self, length: float) -> float:
-        k = self._slopes[: STAGES + 1]
-        fifth, third = (np.sum(np.square(weights @ k / self.tolerance)) for weights in (TABLES.E5, TABLES.E3))
+        k = self._slopes[:STAGES]
+        fifth, third = (np.sum(np.square(weights @ k / self.tolerance)) for weights in TABLES.errors)
         if fifth == 0:
             return 0.0
         return float(length * fifth / np.sqrt((fifth + 0.01 * third) * k.shape[1]))
-
-
-def interpolate(start: np.ndarray, polynomial: np.ndarray, x: float) -> np.ndarray:
-    """State at the fraction x of a step."""
-    state = np.zeros_like(start)
-    for k, row in enumerate(polynomial[::-1]):
-        state = (state + row) * (x if k % 2 == 0 else 1 - x)
-    return state + start

@@ -10,10 +10,10 @@ from typing import Any
 
 import numpy as np
 
-from llgnegf.dynamics.integrate import IntegrationStopped
+from llgnegf.dynamics.integrate import IntegrationStopped, inside_step
 from llgnegf.result import ErrorEstimate
 from llgnegf.slow.adiabatic import SlowEquation
-from llgnegf.slow.dop853 import Dop853, interpolate
+from llgnegf.slow.dop853 import Dop853
 from llgnegf.slow.langevin import Langevin
 
 FIRST_ANGLE = 1.0
@@ -52,7 +52,7 @@ class Adaptive:
             self._advance(time)
         length = self._steps.time - self._from
         x = (time - self._from) / length if length > 0 else 0.0
-        state = interpolate(self._begin, self._polynomial, x)
+        state = self._begin + inside_step(self._polynomial, x)
         self._now = self.equation.place(time, state.reshape(1, -1, 3))
         return self._now
 
