@@ -128,6 +128,12 @@ def run(
     return process_time() - began, simulation, last
 
 
+def last_interval(simulation: Simulation) -> tuple[float, int]:
+    """CPU seconds and right-hand sides from the last row but one of a run to its last."""
+    marks = [(process_time(), int(simulation.statistics["right_hand_sides"])) for _ in simulation.rows()]
+    return marks[-1][0] - marks[-2][0], marks[-1][1] - marks[-2][1]
+
+
 def advance_time(simulation: Simulation, clock: Callable[[], float] = process_time) -> float:
     """Seconds from the first row of a run to its last: without the set-up."""
     rows = simulation.rows()

@@ -97,9 +97,9 @@ def _sources(vectors, bounds, levels, wide, n, br, bi, ar, ai, tr, ti):  # type:
         ti[q, :] = 0.0
         _lead_sums(bounds, levels[4], q, n, br, bi, tr[q], ti[q])
         for bound in bounds:
-            own, on = slice(bound[q], bound[q + 1]), slice(n + bound[q], n + bound[q + 1])
-            tr[q, on] += levels[5, own]
-            ti[q, on] += levels[6, own]
+            for j in range(bound[q], bound[q + 1]):
+                tr[q, n + j] += levels[5, j]
+                ti[q, n + j] += levels[6, j]
         if wide[q] != 0.0:
             _axpy(0.0, -0.5 * wide[q], ar[q], ai[q], tr[q], ti[q])
             for p in range(indptr[q], indptr[q + 1]):
@@ -375,8 +375,8 @@ def electronic_rhs(integers, numbers, moments, voltage, scratch, state, derivati
             sd[i, c] = -j_sd[i] * moments[i, c]
     for bound in bounds:
         for q in range(lead.size):
-            own = slice(bound[q], bound[q + 1])
-            energy[own] = levels[0, own] + voltage[q]
+            for j in range(bound[q], bound[q + 1]):
+                energy[j] = levels[0, j] + voltage[q]
     _project(vectors, br, bi, ar, ai)
     _sources(vectors, bounds, levels, wide, n, br, bi, ar, ai, tr, ti)
     _level_blocks(
@@ -420,7 +420,10 @@ def lead_flow(integers, numbers, moments, sums, out):  # type: ignore[no-untyped
         for p in range(indptr[q], indptr[q + 1]):
             sums[0, q, index[p]] += 0.25 * wide[q] * ui[p]
             sums[1, q, index[p]] += 0.25 * wide[q] * ur[p]
-    sd = -j_sd.reshape(j_sd.size, 1) * moments
+    sd = np.empty_like(moments)
+    for i in range(j_sd.size):
+        for c in range(3):
+            sd[i, c] = -j_sd[i] * moments[i, c]
     _outflow(ham, sd, vectors, lead, sums.shape[2], sums[0], sums[1], out)
 
 
