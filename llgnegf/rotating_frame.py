@@ -229,9 +229,10 @@ class RotatingFrame:
         the channels of a lead that commutes with sigma.axis.
         """
         if self.energy == 0:
-            spins = {0: np.eye(2 * self.system.n_sites)}
+            spins = {0: np.eye(2, dtype=complex)}
         else:
-            spins = {s: 0.5 * (np.eye(2 * self.system.n_sites) + s * self._spin_along_axis) for s in (1, -1)}
+            spin_along_axis = np.einsum("a,ast->st", self.axis, PAULI)
+            spins = {s: 0.5 * (np.eye(2) + s * spin_along_axis) for s in (1, -1)}
         levels, voltages = self.system.chemical_potentials(), self.system.voltages()
         result = []
         for lead, channels in enumerate(self.system.lead_channels):
@@ -260,8 +261,7 @@ class RotatingFrame:
 
 def _refuse_dark_levels(device: StaticDevice, mu: float, method: str) -> None:
     """Refuse a level at mu that no lead couples to: at kT = 0 its occupation responds without bound."""
-    energies, states = device.levels
-    here = states[:, np.abs(energies - mu) <= 1e-12 * max(1.0, float(np.abs(energies).max()))]
+    here = device.states_near(mu, 1e-12)
     if np.linalg.matrix_rank(device.vectors.conj().T @ here, tol=1e-12) < here.shape[1]:
         raise ValueError(
             f"RotatingFrame.{method}: kT = 0 with a level at the Fermi energy {mu:g} eV that no lead couples to; "
@@ -302,15 +302,17 @@ def _probe(channels: Any, n_sites: int) -> list[np.ndarray]:
 
 
 def _merged(channels: Any, projector: np.ndarray) -> list[tuple[list[np.ndarray], Any]]:
-    """Channels P u, those of one spectrum merged: sum_q P u_q u_q^dag P as few vectors as its rank."""
+    """Channels P u, those of one spectrum merged: sum_q P u_q u_q^dag P as few vectors as its rank; P (2, 2) acts on the
+    spin of every site."""
     groups: list[tuple[Any, list[np.ndarray]]] = []
     for c in channels:
+        projected = (c.vector.reshape(-1, 2) @ projector.T).ravel()
         for spectrum, vectors in groups:
             if spectrum is c.spectrum or spectrum == c.spectrum:
-                vectors.append(projector @ c.vector)
+                vectors.append(projected)
                 break
         else:
-            groups.append((c.spectrum, [projector @ c.vector]))
+            groups.append((c.spectrum, [projected]))
     merged = []
     for spectrum, vectors in groups:
         left, singular, _ = np.linalg.svd(np.stack(vectors, axis=1), full_matrices=False)

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
+import scipy.linalg
 
 from llgnegf.spectra import Spectrum
 
@@ -73,6 +74,29 @@ class StaticDevice:
         """Eigenvalues (2N,) and eigenvectors (2N, 2N, columns) of the Hamiltonian without leads."""
         energies, states = np.linalg.eigh(self.hamiltonian)
         return energies, states
+
+    @cached_property
+    def entries(self) -> tuple[np.ndarray, np.ndarray]:
+        """Rows and columns of the nonzero entries of the Hamiltonian."""
+        row, column = np.nonzero(self.hamiltonian)
+        return row, column
+
+    def states_near(self, energy: float, relative: float) -> np.ndarray:
+        """Eigenvectors (2N, n) of the levels within `relative` of `energy` in units of the largest |level| or 1 eV.
+
+        Most often there is none, which the eigenvalues of a band matrix tell at a cost of O(N^2 x bandwidth).
+        """
+        row, column = self.entries
+        width = int(np.abs(row - column).max(initial=0))
+        if 4 * width < self.size:
+            reach = relative * max(1.0, float(np.abs(self.hamiltonian).sum(axis=1).max()))
+            band = np.array([np.pad(np.diagonal(self.hamiltonian, -d), (0, d)) for d in range(width + 1)])
+            window = (energy - 2 * reach, energy + 2 * reach)
+            found = scipy.linalg.eig_banded(band, lower=True, eigvals_only=True, select="v", select_range=window)
+            if found.size == 0:
+                return np.zeros((self.size, 0), dtype=complex)
+        energies, states = self.levels
+        return states[:, np.abs(energies - energy) <= relative * max(1.0, float(np.abs(energies).max()))]
 
     def self_energies(self, energy: np.ndarray) -> np.ndarray:
         """Sigma_q(E - shift_q) in eV, (n, n_channels), for energies (n,) with Im E >= 0."""

@@ -36,7 +36,7 @@ PART = 16
 def is_chain(device: StaticDevice) -> bool:
     """True when H connects only neighbouring sites and every channel couples to a single site."""
     n_sites = device.size // 2
-    rows, columns = np.nonzero(device.hamiltonian)
+    rows, columns = device.entries
     if rows.size and np.abs(rows // 2 - columns // 2).max() > 1:
         return False
     weight = np.abs(device.vectors).reshape(n_sites, 2, -1).max(axis=1, initial=0.0)

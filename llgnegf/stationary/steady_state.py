@@ -129,8 +129,9 @@ class SteadyState:
 
 def spectral_scale(hamiltonian: np.ndarray, mu: float) -> float:
     """Typical distance of the levels from mu in eV (root mean square), kept away from 0."""
-    size = hamiltonian.shape[0]
-    norm = np.linalg.norm(hamiltonian - mu * np.eye(size)) / np.sqrt(size)
+    # |H - mu|^2 = |H|^2 - 2 mu Tr H + mu^2 dim without a copy of H
+    squared = np.vdot(hamiltonian, hamiltonian).real / len(hamiltonian)
+    norm = np.sqrt(max(squared - 2 * mu * np.diagonal(hamiltonian).real.mean() + mu**2, 0.0))
     return float(max(norm, 0.01 * np.abs(hamiltonian).max(), 1e-3))
 
 
