@@ -302,8 +302,10 @@ def _probe(channels: Any, n_sites: int) -> list[np.ndarray]:
 
 
 def _merged(channels: Any, projector: np.ndarray) -> list[tuple[list[np.ndarray], Any]]:
-    """Channels P u, those of one spectrum merged: sum_q P u_q u_q^dag P as few vectors as its rank; P (2, 2) acts on the
-    spin of every site."""
+    """Channels P u, those of one spectrum merged: sum_q P u_q u_q^dag P as few vectors as its rank.
+
+    P (2, 2) acts on the spin of every site.
+    """
     groups: list[tuple[Any, list[np.ndarray]]] = []
     for c in channels:
         projected = (c.vector.reshape(-1, 2) @ projector.T).ravel()
