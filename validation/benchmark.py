@@ -116,7 +116,7 @@ def check_rooflines(report: Report, cases: dict[tuple[int, float], Case]) -> Non
 def check_growth(report: Report, cases: dict[tuple[int, float], Case]) -> None:
     """Power of N and of the state's size in the time per simulated time, from 21 sites on.
 
-    Between the two longest chains it is larger than over all: there the 16 vectors of a step leave the caches.
+    Between the two longest chains it is larger than over all: there the vectors of a step leave the caches.
     """
     sizes = sorted({n for n, _ in cases if n >= 21})
     floats = [cases[n, 0.1].floats for n in sizes]
