@@ -209,6 +209,21 @@ def stability_limit(tableau: Tableau, angles: np.ndarray) -> float:
     return float(radii[np.argmax(growth > 1 + 1e-9, axis=1)].min())
 
 
+@pytest.mark.parametrize("where", [0, 2])
+def test_nan_is_located_in_whatever_section_it_arises(where):
+    """A step with NaN is cut until it is short: the run stops within 1e-6 of t = 0.5, not a whole step after it."""
+
+    def function(t: float, y: np.ndarray, out: np.ndarray) -> None:
+        out[:] = -y
+        if t > 0.5:
+            out[where] = np.nan
+
+    integration = RungeKutta(function, 0.0, np.ones(3), DOP853, 1e-6, 0.1, [("first", 0, 1), ("rest", 1, 3)])
+    with pytest.raises(IntegrationStopped, match="first" if where == 0 else "rest"):
+        integration.advance(1.0)
+    assert 0 <= 0.5 - integration.time < 2e-6
+
+
 def test_stability_limits_are_those_of_the_stability_function():
     # The damped part begins where -Re z = |Im z|/4.
     angles = np.radians(np.arange(90.0, 181.0))

@@ -338,8 +338,9 @@ class RungeKutta:
         worst = 0.0
         for first, second in self._largest:
             error = first * (first / np.hypot(first, 0.1 * second)) if second > 0 and first > 0 else first
-            if not error <= worst:
-                worst = error
+            if np.isnan(error):
+                return float("nan")
+            worst = max(worst, error)
         return step * worst / (self.tolerance * _share(step))
 
     def _accept(self, time: float, step: float, error: float) -> None:
