@@ -101,8 +101,12 @@ class Simulation:
         self._recorder = Recorder(self.equation, motion, tuple(observables))
         integration = _integration(self.equation, state, integrator, rtol, step)
         integration.largest_step = min(integration.largest_step, _longest_step(system, motion, save_every) / HBAR)
+        if step is None:
+            integration.step = min(integration.step, integration.largest_step)
         sampler = self._recorder.sampler
-        self._dense = DenseRows(integration, sampler, ROW_SHARE * rtol, sampler.project)
+        self._dense = DenseRows(
+            integration, sampler, ROW_SHARE * rtol, sampler.project, end=float(self.times[-1]) / HBAR
+        )
 
     @property
     def variables(self) -> dict[str, Variable]:

@@ -34,6 +34,7 @@ class DenseRows:
         sample: The linear map, state -> vector; its result is copied.
         tolerance: Largest estimated error of an interpolated vector.
         project: Restores, in place, what interpolation keeps only to its own error (the length of a moment).
+        end: The last time that will be asked for: the integration ends there, and asks for no drive beyond.
     """
 
     def __init__(
@@ -42,8 +43,10 @@ class DenseRows:
         sample: Callable[[np.ndarray], np.ndarray],
         tolerance: float,
         project: Callable[[np.ndarray], None] | None = None,
+        end: float = np.inf,
     ) -> None:
         self.integration, self.sample, self.tolerance, self.project = integration, sample, tolerance, project
+        self.end = end
         size = sample(integration.state).size
         self._times = np.full(NODES, np.nan)
         self._values = np.zeros((NODES, 2, size))
@@ -57,7 +60,7 @@ class DenseRows:
         while self.integration.time < time:
             if self._count == 0:
                 self._add_node()
-            self.integration.step_towards(np.inf)
+            self.integration.step_towards(self.end)
             self._add_node()
         if time == self.integration.time:
             return np.array(self.sample(self.integration.state))
