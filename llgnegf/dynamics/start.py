@@ -167,8 +167,10 @@ def steady(poles: PoleSystem, moments: np.ndarray) -> Blocks:
     """Stationary state of the system frozen at t = 0, each lead with its own voltage and chemical potential.
 
     The equilibrium state at the mean chemical potential plus the difference X, which is linear in the differences of
-    the sources and solves the Sylvester equation -i (h X - X h^dag) + source = 0. A state that no lead damps (a bound
-    state, where h has a real eigenvalue) keeps its equilibrium occupation at that mean: no lead determines it.
+    the sources and solves the Sylvester equation -i (h X - X h^dag) + source = 0. A state that no lead reaches (where
+    h has a real eigenvalue) keeps its equilibrium occupation at that mean. A bound state outside the bands would keep
+    its own with the exact leads; the tails of the lead modes fill it in the ratio of their widths there, somewhere
+    between the leads' fillings at its level, which `RotatingFrame` with these modes does too.
 
     Raises:
         ValueError: For a closed system, which has no leads to settle with.
