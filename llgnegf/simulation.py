@@ -25,7 +25,15 @@ from llgnegf.magnetism.motion import Frozen, Precession, Prescribed
 from llgnegf.poles.channels import PoleSystem, expand, spectral_bounds
 from llgnegf.recorder import Recorder
 from llgnegf.result import ErrorEstimate, Variable
-from llgnegf.run_options import check_accuracy, check_density_matrix, check_method, check_start, check_times, save_times
+from llgnegf.run_options import (
+    FINEST_LEADS,
+    check_accuracy,
+    check_density_matrix,
+    check_method,
+    check_start,
+    check_times,
+    save_times,
+)
 from llgnegf.system import OpenSystem
 from llgnegf.units import HBAR
 
@@ -40,6 +48,9 @@ COUPLING_SHARE, FERMI_SHARE, STEP_SHARE = 1.0, 0.1, 0.03
 With them each of the three takes less than rtol of the density matrix: the kernels' error reaches it diminished (by 50
 where no band edge is at the Fermi energy), the Fermi function's nearly whole, and those of many steps add up.
 """
+COUPLING_SHARE_FAR = 0.1
+"""The kernels' share for starts that are no equilibrium: their error reaches rho almost whole then, and up to nine
+times with the Fermi energy at a band edge."""
 ROW_SHARE = 0.5
 """Share of rtol that the interpolation of a row may have."""
 
@@ -95,7 +106,7 @@ class Simulation:
         self.system, self.motion, self.rtol, self.start = system, motion, rtol, start
         self.times = save_times(t_end, save_every)
         self.row = 0
-        self.poles = None if system is None else _expanded(system, rtol, t_end)
+        self.poles = None if system is None else _expanded(system, rtol, t_end, start)
         self.equation = _equation(self.poles, motion)
         state = _initial_state(self.equation, self.poles, motion, start, rho)
         self._recorder = Recorder(self.equation, motion, tuple(observables))
@@ -208,11 +219,12 @@ def _check(system: Any, motion: Any, options: dict[str, Any]) -> None:
     problems.raise_all()
 
 
-def _expanded(system: OpenSystem, rtol: float, t_end: float) -> PoleSystem:
+def _expanded(system: OpenSystem, rtol: float, t_end: float, start: str) -> PoleSystem:
     """The system in poles at the tolerances that rtol stands for."""
     instants = np.linspace(0.0, t_end, 1025) if any(callable(p.voltage) for p in system.leads) else [0.0]
     largest = max((float(np.nanmax(np.abs(system.voltages(t)))) for t in instants if system.leads), default=0.0)
-    return expand(system, COUPLING_SHARE * rtol, FERMI_SHARE * rtol, largest, rtol)
+    share = COUPLING_SHARE if start == "thermal" else COUPLING_SHARE_FAR
+    return expand(system, max(share * rtol, FINEST_LEADS), FERMI_SHARE * rtol, largest, rtol)
 
 
 def _equation(poles: PoleSystem | None, motion: Motion) -> Equation | ClassicalEquation:

@@ -180,6 +180,19 @@ def test_current_settles_to_that_of_a_perfect_wire_after_contact():
     assert np.all(error < 2 * ringing / got.times[1:])
 
 
+def test_joining_leads_at_a_band_edge_stays_within_the_accuracy_asked_for():
+    """The Fermi energy at the edge, where the leads' modes are least exact; the finite chain has no modes at all."""
+    leads = [ChainLead(site=0, coupling=0.9), ChainLead(site=0, coupling=0.5)]
+    system = OpenSystem(chain(1, j_sd=1.3), leads, 1.95, 0.1)
+    texture = cone(1, 0.4)
+    exact = FiniteChain(system, 60)
+    before = exact.partitioned(texture)
+    got = run(system, Frozen(texture), t_end=18, save_every=3, rtol=1e-5, start="partitioned")
+    for t, rho in zip(got.times, got.density_matrices, strict=True):
+        snapshot = exact.at(t * HBAR, before, lambda t: texture)
+        assert np.abs(rho - snapshot.density_matrix).max() < 1e-5
+
+
 def test_domain_wall_melting():
     """Left half full, right half empty, joined at t = 0: I(t) = 2t [J_0(2t)^2 + J_1(2t)^2] per spin.
 
