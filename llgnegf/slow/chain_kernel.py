@@ -39,11 +39,6 @@ def _sub(a, b):
 
 
 @njit(cache=True, error_model="numpy", fastmath={"contract"})
-def _dagger(a):
-    return np.conj(a[0]), np.conj(a[2]), np.conj(a[1]), np.conj(a[3])
-
-
-@njit(cache=True, error_model="numpy", fastmath={"contract"})
 def _inverse(a):
     """1/a, and whether it can be trusted."""
     det = a[0] * a[3] - a[1] * a[2]
