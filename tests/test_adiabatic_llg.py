@@ -194,6 +194,21 @@ def test_restart_gives_the_same_bits(step: float | None) -> None:
     np.testing.assert_array_equal(moments_of(second), whole[7:])
 
 
+def test_a_run_restored_at_its_end_has_the_same_statistics() -> None:
+    """The first sum over the Fermi surface, whose number of energies a new run shows, needs more than the last one."""
+    leads = [ChainLead(0, coupling=0.9), ChainLead(-1, coupling=0.7)]
+    system = OpenSystem(chain(3, [1.0, 0.8], [0.6, 0.3, 0.5], [0.1, 0.0, -0.2]), leads, fermi_energy=0.1, kT=0.05)
+    start = np.random.default_rng(5).normal(size=(3, 3))
+    start /= np.linalg.norm(start, axis=1)[:, None]
+    magnet = Magnet(start, 2.0, energies=Zeeman(lambda t: [20.0 * np.sin(0.4 * t), 0.0, 0.0]))
+    first, second = (SlowSimulation(system, magnet, t_end=30.0, save_every=10.0) for _ in range(2))
+    new = dict(second.statistics)
+    moments_of(first)
+    assert first.statistics["fermi_surface_nodes"] != new["fermi_surface_nodes"]
+    second.restore(first.checkpoint())
+    assert second.statistics == first.statistics
+
+
 def test_fixed_and_adaptive_steps_agree_and_prescribed_moments_drag_the_others() -> None:
     system = OpenSystem(chain(3, 1.0, 0.5), [ChainLead(0), ChainLead(-1)], kT=0.02)
     w = 0.01

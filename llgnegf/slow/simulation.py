@@ -121,12 +121,16 @@ class SlowSimulation:
     def statistics(self) -> dict[str, float]:
         """Configurations evaluated and steps so far, sizes of the sums."""
         fermi = None if self.poles is None else self.poles.fermi
-        nodes = getattr(self.equation.electrons, "surface_nodes", 0)
         return {
             "right_hand_sides": self.equation.evaluations, "accepted_steps": self._integration.accepted,
             "rejected_steps": self._integration.rejected, "fermi_poles": 0 if fermi is None else fermi.eta.size,
-            "fermi_surface_nodes": nodes,
+            "fermi_surface_nodes": self._surface_nodes,
         }  # fmt: skip
+
+    @property
+    def _surface_nodes(self) -> int:
+        """Energies in the last Fermi-surface sum that a row asked for."""
+        return self.equation.electrons.surface_nodes if isinstance(self.equation.electrons, PoleTensors) else 0
 
     def advance_to(self, row: int) -> np.ndarray:
         """Advance to the save time number `row`; the moments there, (copies, N, 3)."""
@@ -142,7 +146,10 @@ class SlowSimulation:
 
     def checkpoint(self) -> dict[str, Any]:
         """Everything that a later `restore` needs to go on with the same bits, as arrays and numbers."""
-        return {"row": self.row, "evaluations": self.equation.evaluations, **self._integration.checkpoint()}
+        return {
+            "row": self.row, "evaluations": self.equation.evaluations, "surface_nodes": self._surface_nodes,
+            **self._integration.checkpoint(),
+        }  # fmt: skip
 
     def restore(self, checkpoint: Mapping[str, Any]) -> None:
         """Continue from what `checkpoint` gave in a run of the same problem.
@@ -155,6 +162,8 @@ class SlowSimulation:
             raise ValueError(f"checkpoint.state: {size} numbers; allowed: {self.state.size} as in this problem")
         self.row = int(checkpoint["row"])
         self.equation.evaluations = int(checkpoint["evaluations"])
+        if isinstance(self.equation.electrons, PoleTensors):
+            self.equation.electrons.surface_nodes = int(checkpoint["surface_nodes"])
         self._integration.restore(checkpoint)
 
     @cached_property
