@@ -235,7 +235,7 @@ def _sylvester(h: np.ndarray, source: np.ndarray) -> np.ndarray:
     """
     t, q, damped = scipy.linalg.schur(h, output="complex", sort=_is_damped)
     right = -1j * (q.conj().T @ source @ q)
-    # A bound state drifts at a rate source/width = 0/0; moving it off the axis leaves it where it was.
+    # A state that no lead reaches drifts at a rate source/width = 0/0; off the axis, without source, it stays.
     t[np.arange(damped, len(t)), np.arange(damped, len(t))] -= 1e-9j
     right[damped:, damped:] = 0
     solution, scale, info = scipy.linalg.lapack.ztrsyl(t, t, right, trana="N", tranb="C", isgn=-1)
