@@ -114,10 +114,8 @@ class Simulation:
         integration.largest_step = min(integration.largest_step, _longest_step(system, motion, save_every) / HBAR)
         if step is None:
             integration.step = min(integration.step, integration.largest_step)
-        sampler = self._recorder.sampler
-        self._dense = DenseRows(
-            integration, sampler, ROW_SHARE * rtol, sampler.project, end=float(self.times[-1]) / HBAR
-        )
+        end = float(self.times[-1]) / HBAR
+        self._dense = DenseRows(integration, self._recorder.sampler, ROW_SHARE * rtol, end)
 
     @property
     def variables(self) -> dict[str, Variable]:

@@ -60,10 +60,10 @@ def coupled_rhs(  # type: ignore[no-untyped-def]
 
 @nb.njit(cache=True)
 def normalise_free(moments, free):  # type: ignore[no-untyped-def]
-    """|M_i| = 1 in place where free_i."""
+    """|M_i| = 1 in place where free_i; a length that is 1 to round-off keeps its bits."""
     for i in range(free.size):
-        if free[i]:
-            length = np.sqrt(moments[i, 0] ** 2 + moments[i, 1] ** 2 + moments[i, 2] ** 2)
+        length = np.sqrt(moments[i, 0] ** 2 + moments[i, 1] ** 2 + moments[i, 2] ** 2)
+        if free[i] and abs(length - 1.0) > 4e-16:
             for k in range(3):
                 moments[i, k] /= length
 

@@ -33,7 +33,6 @@ class DenseRows:
         integration: The integration; with a fixed step its steps end on the times asked for.
         sample: The linear map, state -> vector; its result is copied.
         tolerance: Largest estimated error of an interpolated vector.
-        project: Restores, in place, what interpolation keeps only to its own error (the length of a moment).
         end: The last time that will be asked for: the integration ends there, and asks for no drive beyond.
     """
 
@@ -42,10 +41,9 @@ class DenseRows:
         integration: RungeKutta,
         sample: Callable[[np.ndarray], np.ndarray],
         tolerance: float,
-        project: Callable[[np.ndarray], None] | None = None,
         end: float = np.inf,
     ) -> None:
-        self.integration, self.sample, self.tolerance, self.project = integration, sample, tolerance, project
+        self.integration, self.sample, self.tolerance = integration, sample, tolerance
         self.end = end
         size = sample(integration.state).size
         self._times = np.full(NODES, np.nan)
@@ -65,11 +63,7 @@ class DenseRows:
         if time == self.integration.time:
             return np.array(self.sample(self.integration.state))
         value = self._interpolated(time)
-        if value is None:
-            value = self.integration.inside(time, self.sample)
-        if self.project is not None:
-            self.project(value)
-        return value
+        return self.integration.inside(time, self.sample) if value is None else value
 
     def state_at(self, time: float) -> np.ndarray:
         """The whole state at the time last asked for (a copy)."""

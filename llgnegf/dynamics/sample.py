@@ -21,7 +21,7 @@ class Sample:
         sites: rho_ii, (N, 2, 2).
         bonds: rho_ij on the bonds (i, j) of H_0, (n_bonds, 2, 2).
         lead_sums: Re and Im of P_q^* without the constant of wide-band channels, (2, Q, n).
-        moments: The moments that are part of the state, (n_moments, 3).
+        moments: The moments that are part of the state, (n_moments, 3); their length is 1 up to the interpolation.
         outflow: What has left through each lead, (n_leads, 5), see `Layout.outflow`.
     """
 
@@ -100,12 +100,6 @@ class Sampler:
             sample_electrons(a.integers, a.numbers, self._n, self._places, state, vector[: self._electronic])
         vector[self._electronic :] = state[self._tail :]
         return vector
-
-    def project(self, vector: np.ndarray) -> None:
-        """Restore |M| = 1 of the free moments in a sample, in place."""
-        if self.layout.n_moments:
-            moments = vector[self._electronic : self._electronic + 3 * self.layout.n_moments]
-            self.equation.normalise(moments.reshape(-1, 3))
 
     def split(self, vector: np.ndarray) -> Sample:
         """The parts of a sample."""
