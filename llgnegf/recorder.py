@@ -60,8 +60,7 @@ class Recorder:
     def row(self, tau: float, vector: np.ndarray) -> Columns:
         """The columns of a sample (see `dynamics.sample`) at t/hbar = tau."""
         sample = self.sampler.split(vector)
-        interpolated = np.array(self.equation.moments_at(tau, sample.moments))
-        moments = interpolated.copy()
+        moments = np.array(self.equation.moments_at(tau, sample.moments))
         if self.magnet is not None:
             self.equation.normalise(moments)
         columns: Columns = {"moments": moments}
@@ -70,8 +69,7 @@ class Recorder:
         if self.electrons:
             self._electronic(columns, tau, sample, moments)
         if self.magnet is not None:
-            # Interpolation keeps this linear invariant, restoring the lengths would not.
-            columns["angular_momentum"] = self._angular_momentum(columns, interpolated)
+            columns["angular_momentum"] = self._angular_momentum(columns, moments)
         return {name: np.asarray(columns[name], dtype=float) for name in self.variables}
 
     def _electronic(self, columns: Columns, tau: float, sample: Sample, moments: np.ndarray) -> None:

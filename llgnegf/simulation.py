@@ -51,8 +51,9 @@ where no band edge is at the Fermi energy), the Fermi function's nearly whole, a
 COUPLING_SHARE_FAR = 0.1
 """The kernels' share for starts that are no equilibrium: their error reaches rho almost whole then, and up to nine
 times with the Fermi energy at a band edge."""
-ROW_SHARE = 0.5
-"""Share of rtol that the interpolation of a row may have."""
+ROW_SHARE, MOMENT_ROW_SHARE = 0.5, 0.03
+"""Shares of rtol that the interpolation of a row may have, for electrons and for moments: the lengths of the moments
+are restored afterwards, which the balance of angular momentum must not notice."""
 
 Motion = Frozen | Precession | Prescribed | Magnet
 
@@ -115,7 +116,9 @@ class Simulation:
         if step is None:
             integration.step = min(integration.step, integration.largest_step)
         end = float(self.times[-1]) / HBAR
-        self._dense = DenseRows(integration, self._recorder.sampler, ROW_SHARE * rtol, end)
+        sampler = self._recorder.sampler
+        tolerance = sampler.row_tolerance(ROW_SHARE * rtol, MOMENT_ROW_SHARE * rtol)
+        self._dense = DenseRows(integration, sampler, tolerance, end)
 
     @property
     def variables(self) -> dict[str, Variable]:

@@ -32,7 +32,7 @@ class DenseRows:
     Args:
         integration: The integration; with a fixed step its steps end on the times asked for.
         sample: The linear map, state -> vector; its result is copied.
-        tolerance: Largest estimated error of an interpolated vector.
+        tolerance: Largest estimated error of an interpolated vector, (size,) or one for all its numbers.
         end: The last time that will be asked for: the integration ends there, and asks for no drive beyond.
     """
 
@@ -40,7 +40,7 @@ class DenseRows:
         self,
         integration: RungeKutta,
         sample: Callable[[np.ndarray], np.ndarray],
-        tolerance: float,
+        tolerance: float | np.ndarray,
         end: float = np.inf,
     ) -> None:
         self.integration, self.sample, self.tolerance = integration, sample, tolerance
@@ -100,9 +100,8 @@ class DenseRows:
             return None
         first = NODES - self._count
         best = self._polynomial(time, first)
-        if not np.abs(best - self._polynomial(time, first + 1)).max() <= self.tolerance:
-            return None
-        return best
+        good = np.abs(best - self._polynomial(time, first + 1)) <= self.tolerance
+        return best if good.all() else None
 
     def _polynomial(self, time: float, first: int) -> np.ndarray:
         """The Hermite polynomial through the nodes from the one numbered `first`, at `time`."""

@@ -262,13 +262,15 @@ class RungeKutta:
             for i, (row, c) in enumerate(zip(interpolant.a, interpolant.c, strict=True), last + 1):
                 _combine(self._before, self._stages, row, h, self._trial)
                 self.function(self._time_before + c * h, self._trial, self._stages[i])
-        used = np.flatnonzero(interpolant.weights.any(axis=0))
-        rates = np.array([sample(self._stages[j]) for j in used])
+        used = np.flatnonzero(interpolant.weights.any(axis=0))  # the first and the last stage among them
+        many = getattr(sample, "many", None)  # one call instead of many
+        rates = np.array([sample(self._stages[j]) for j in used]) if many is None else many(self._stages, used)
         change = sample(self.state) - sample(self._before)
-        first, end = h * sample(self._stages[0]), h * sample(self._stages[last])
-        return np.concatenate(
-            [[change, first - change, 2 * change - end - first], h * interpolant.weights[:, used] @ rates]
-        )
+        first, end = h * rates[0], h * rates[np.searchsorted(used, last)]
+        polynomial = np.empty((7, change.size))
+        polynomial[0], polynomial[1], polynomial[2] = change, first - change, 2 * change - end - first
+        np.matmul(h * interpolant.weights[:, used], rates, out=polynomial[3:])
+        return polynomial
 
     def _step_aside(self, time: float) -> np.ndarray:
         """The state at a time within the last step, by one step from that step's start."""

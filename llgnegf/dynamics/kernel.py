@@ -411,6 +411,13 @@ def sample_electrons(integers, numbers, n, places, state, out):  # type: ignore[
                 _axpy(half * ui[p], half * ur[p], br[index[p], :n], bi[index[p], :n], sums[0, q], sums[1, q])
 
 
+@nb.njit(cache=True)
+def sample_many(integers, numbers, n, places, states, chosen, out):  # type: ignore[no-untyped-def]
+    """`sample_electrons` of several rows of `states`."""
+    for k in range(chosen.size):
+        sample_electrons(integers, numbers, n, places, states[chosen[k]], out[k])
+
+
 @nb.njit(cache=True, fastmath=ARITHMETIC)
 def lead_flow(integers, numbers, moments, sums, out):  # type: ignore[no-untyped-def]
     """The flow into the leads, (n_leads, 5), from the lead sums (2, Q, n) of `sample_electrons`."""

@@ -9,7 +9,7 @@ import numba as nb
 import numpy as np
 
 from llgnegf.dynamics.equation import Equation
-from llgnegf.dynamics.kernel import lead_flow, sample_electrons
+from llgnegf.dynamics.kernel import lead_flow, sample_electrons, sample_many
 from llgnegf.units import HBAR
 
 
@@ -100,6 +100,22 @@ class Sampler:
             sample_electrons(a.integers, a.numbers, self._n, self._places, state, vector[: self._electronic])
         vector[self._electronic :] = state[self._tail :]
         return vector
+
+    def many(self, states: np.ndarray, chosen: np.ndarray) -> np.ndarray:
+        """The samples of the rows `chosen` of `states`, (n, size), in one call."""
+        vectors = np.empty((chosen.size, self._electronic + states.shape[1] - self._tail))
+        if self._electronic:
+            a, electronic = self.equation.arrays, np.empty((chosen.size, self._electronic))
+            sample_many(a.integers, a.numbers, self._n, self._places, states, chosen, electronic)
+            vectors[:, : self._electronic] = electronic
+        vectors[:, self._electronic :] = states[chosen, self._tail :]
+        return vectors
+
+    def row_tolerance(self, share: float, share_of_moments: float) -> np.ndarray:
+        """`share_of_moments` for the numbers of a sample that are moments, `share` for all others."""
+        tolerance = np.full(self._electronic + 3 * self.layout.n_moments + 5 * self.layout.n_leads, share)
+        tolerance[self._electronic : self._electronic + 3 * self.layout.n_moments] = share_of_moments
+        return tolerance
 
     def split(self, vector: np.ndarray) -> Sample:
         """The parts of a sample."""
