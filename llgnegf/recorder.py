@@ -60,7 +60,8 @@ class Recorder:
     def row(self, tau: float, vector: np.ndarray) -> Columns:
         """The columns of a sample (see `dynamics.sample`) at t/hbar = tau."""
         sample = self.sampler.split(vector)
-        moments = np.array(self.equation.moments_at(tau, sample.moments))
+        interpolated = np.array(self.equation.moments_at(tau, sample.moments))
+        moments = interpolated.copy()
         if self.magnet is not None:
             self.equation.normalise(moments)
         columns: Columns = {"moments": moments}
@@ -69,7 +70,8 @@ class Recorder:
         if self.electrons:
             self._electronic(columns, tau, sample, moments)
         if self.magnet is not None:
-            columns["angular_momentum"] = self._angular_momentum(columns, moments)
+            # Interpolation keeps this linear invariant to round-off, moments of restored length to their error.
+            columns["angular_momentum"] = self._angular_momentum(columns, interpolated)
         return {name: np.asarray(columns[name], dtype=float) for name in self.variables}
 
     def _electronic(self, columns: Columns, tau: float, sample: Sample, moments: np.ndarray) -> None:

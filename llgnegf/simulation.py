@@ -51,7 +51,7 @@ where no band edge is at the Fermi energy), the Fermi function's nearly whole, a
 COUPLING_SHARE_FAR = 0.1
 """The kernels' share for starts that are no equilibrium: their error reaches rho almost whole then, and up to nine
 times with the Fermi energy at a band edge."""
-ROW_SHARE, MOMENT_ROW_SHARE = 0.5, 0.03
+ROW_SHARE, MOMENT_ROW_SHARE = 0.5, 0.01
 """Shares of rtol that the interpolation of a row may have, for electrons and for moments: the lengths of the moments
 are restored afterwards, which the balance of angular momentum must not notice."""
 
