@@ -266,7 +266,7 @@ def saving(report: Report) -> None:
     for name, motion in motions.items():
         runs = [timing.start(timing.wire(7, 0.1), motion, 300.0 / HBAR, rows, rtol=RTOL) for rows in (1, 300)]
         begin, seconds = [r.checkpoint() for r in runs], []
-        for _ in range(5):  # in turn, so that a slow spell of the machine meets both
+        for _ in range(12):  # in turn, so that a slow spell of the machine meets both
             for r, b in zip(runs, begin, strict=True):
                 r.restore(b)
             seconds.append([timing.advance_time(r) for r in runs])
