@@ -42,11 +42,12 @@ STABLE = 0.95
 """Largest explicit step in units of the stability limit."""
 STIFF = 10.0
 """A farthest Fermi pole beyond this many times the device's and the leads' spectral range is stiff."""
-COUPLING_SHARE, FERMI_SHARE, STEP_SHARE = 1.0, 0.1, 0.03
+COUPLING_SHARE, FERMI_SHARE, STEP_SHARE = 1.0, 0.01, 0.03
 """Shares of rtol: tolerance of the lead kernels, of the Fermi function, and of one step's local error.
 
 With them each of the three takes less than rtol of the density matrix: the kernels' error reaches it diminished (by 50
-where no band edge is at the Fermi energy), the Fermi function's nearly whole, and those of many steps add up.
+where no band edge is at the Fermi energy) and those of many steps add up. The Fermi function's share is small because
+its error shows at once, as occupations outside 0 to 1, and costs few poles.
 """
 COUPLING_SHARE_FAR = 0.1
 """The kernels' share for starts that are no equilibrium: their error reaches rho almost whole then, and up to nine

@@ -23,7 +23,7 @@ from llgnegf.slow.recorder import SlowRecorder
 from llgnegf.slow.tensors import ContourTensors, LevelTensors, PoleTensors, SlowElectrons
 from llgnegf.system import OpenSystem
 
-COUPLING_SHARE, FERMI_SHARE, STEP_SHARE, SURFACE_SHARE = 1.0, 0.1, 0.1, 0.1
+COUPLING_SHARE, FERMI_SHARE, STEP_SHARE, SURFACE_SHARE = 1.0, 0.01, 0.1, 0.1
 """Shares of rtol, as in a full run: lead kernels, Fermi function, one step's error; and the Fermi-surface sums."""
 
 
