@@ -54,7 +54,7 @@ COUPLING_SHARE_FAR = 0.1
 times with the Fermi energy at a band edge."""
 ROW_SHARE, MOMENT_ROW_SHARE = 0.5, 0.01
 """Shares of rtol that the interpolation of a row may have, for electrons and for moments: the lengths of the moments
-are restored afterwards, which the balance of angular momentum must not notice."""
+are restored afterwards, which should change them little."""
 
 Motion = Frozen | Precession | Prescribed | Magnet
 

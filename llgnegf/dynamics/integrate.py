@@ -37,7 +37,7 @@ class Progress:
 BLOCK = 1024
 """Numbers of a state that are combined at a time, so that they stay in the nearest cache."""
 SMALLEST = 1e-200
-"""Numbers of a state below this are as good as 0: a step adds at least 1e-50 of them to their neighbours."""
+"""Numbers of a state below this are as good as 0; a step multiplies by far more than 1e-100, so none gets denormal."""
 
 
 @nb.njit(cache=True, fastmath={"contract"})
@@ -98,7 +98,7 @@ def _finish(y, stages, used, weights, step, bounds, out, largest):  # type: igno
     Args:
         used: The stages with any weight.
         weights: (3, s): the method's, then those of two error estimates (0 for one that it does not have).
-        bounds: (n, 2), the sections of the state all of it, over which each maximum is taken.
+        bounds: (n, 2), the sections over which each maximum is taken; together they are the whole state.
         largest: (n, 2) is written; NaN where an entry is NaN.
     """
     sums, sizes = np.empty((2, BLOCK)), np.empty((2, BLOCK))
