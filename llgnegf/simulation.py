@@ -19,14 +19,13 @@ from llgnegf.dynamics.dense import DenseRows
 from llgnegf.dynamics.equation import Equation
 from llgnegf.dynamics.integrate import ImexRungeKutta, RungeKutta
 from llgnegf.dynamics.tableaus import ARK5, DOP853, RK4, Tableau
-from llgnegf.error_budget import estimate_errors
+from llgnegf.error_budget import STEP_SHARE, estimate_errors, expand_for_run, moments_of
 from llgnegf.magnetism.magnet import Magnet
 from llgnegf.magnetism.motion import Frozen, Precession, Prescribed
-from llgnegf.poles.channels import PoleSystem, expand, spectral_bounds
+from llgnegf.poles.channels import PoleSystem, spectral_bounds
 from llgnegf.recorder import Recorder
 from llgnegf.result import ErrorEstimate, Variable
 from llgnegf.run_options import (
-    FINEST_LEADS,
     check_accuracy,
     check_density_matrix,
     check_method,
@@ -42,16 +41,6 @@ STABLE = 0.95
 """Largest explicit step in units of the stability limit."""
 STIFF = 10.0
 """A farthest Fermi pole beyond this many times the device's and the leads' spectral range is stiff."""
-COUPLING_SHARE, FERMI_SHARE, STEP_SHARE = 1.0, 0.01, 0.03
-"""Shares of rtol: tolerance of the lead kernels, of the Fermi function, and of one step's local error.
-
-With them each of the three takes less than rtol of the density matrix: the kernels' error reaches it diminished (by 50
-where no band edge is at the Fermi energy) and those of many steps add up. The Fermi function's share is small because
-its error shows at once, as occupations outside 0 to 1, and costs few poles.
-"""
-COUPLING_SHARE_FAR = 0.1
-"""The kernels' share for starts that are no equilibrium: their error reaches rho almost whole then, and up to nine
-times with the Fermi energy at a band edge."""
 ROW_SHARE, MOMENT_ROW_SHARE = 0.5, 0.01
 """Shares of rtol that the interpolation of a row may have, for electrons and for moments: the lengths of the moments
 are restored afterwards, which should change them little."""
@@ -108,7 +97,7 @@ class Simulation:
         self.system, self.motion, self.rtol, self.start = system, motion, rtol, start
         self.times = save_times(t_end, save_every)
         self.row = 0
-        self.poles = None if system is None else _expanded(system, rtol, t_end, start)
+        self.poles = None if system is None else expand_for_run(system, motion, start, t_end, rtol)
         self.equation = _equation(self.poles, motion)
         state = _initial_state(self.equation, self.poles, motion, start, rho)
         self._recorder = Recorder(self.equation, motion, tuple(observables))
@@ -186,7 +175,7 @@ class Simulation:
 
     @cached_property
     def _expansion_errors(self) -> dict[str, ErrorEstimate]:
-        return estimate_errors(self.poles, _first_moments(self.motion))
+        return estimate_errors(self.poles, self.motion, self.start, float(self.times[-1]))
 
     def error_budget(self) -> dict[str, ErrorEstimate]:
         """Coupling poles, Fermi poles and time step, each a number with what it bounds."""
@@ -221,14 +210,6 @@ def _check(system: Any, motion: Any, options: dict[str, Any]) -> None:
     problems.raise_all()
 
 
-def _expanded(system: OpenSystem, rtol: float, t_end: float, start: str) -> PoleSystem:
-    """The system in poles at the tolerances that rtol stands for."""
-    instants = np.linspace(0.0, t_end, 1025) if any(callable(p.voltage) for p in system.leads) else [0.0]
-    largest = max((float(np.nanmax(np.abs(system.voltages(t)))) for t in instants if system.leads), default=0.0)
-    share = COUPLING_SHARE if start == "thermal" else COUPLING_SHARE_FAR
-    return expand(system, max(share * rtol, FINEST_LEADS), FERMI_SHARE * rtol, largest, rtol)
-
-
 def _equation(poles: PoleSystem | None, motion: Motion) -> Equation | ClassicalEquation:
     if poles is None:
         assert isinstance(motion, Magnet)
@@ -239,7 +220,7 @@ def _equation(poles: PoleSystem | None, motion: Motion) -> Equation | ClassicalE
 def _initial_state(
     equation: Any, poles: PoleSystem | None, motion: Motion, start: str, rho: np.ndarray | None
 ) -> np.ndarray:
-    moments = _first_moments(motion)
+    moments = moments_of(motion, 0.0)
     if poles is None:
         return moments.ravel()
     if start == "partitioned":
@@ -292,11 +273,6 @@ def _is_stiff(equation: Equation) -> bool:
         return False
     low, high = spectral_bounds(equation.system)
     return float(-z.imag.min()) > STIFF * max(abs(low), abs(high))
-
-
-def _first_moments(motion: Motion) -> np.ndarray:
-    """M(0), (N, 3)."""
-    return np.array(motion.moments if isinstance(motion, Magnet) else motion.moments(0.0), dtype=float)
 
 
 def _sections(equation: Any) -> list[tuple[str, int, int]]:

@@ -140,10 +140,14 @@ class Equation:
         Matrix elements of C turn with differences of levels within the spectrum. Fermi vectors obey h - z_k^*; the
         levels of h are in the spectrum or close to the modes chi, whose own damping adds to that of the pole.
         """
-        low, high = spectral_bounds(self.system, self.poles.largest_voltage)
-        a = self.arrays
+        a, shifts = self.arrays, self.poles.voltages
+        low, high = spectral_bounds(self.system, shifts)
         far = np.hypot(self.poles.spectral_range, np.abs(a.z.imag)).max(initial=0.0)
-        return float(high - low), float(max(far, np.abs(a.chi[:, None] - a.z.conj()).max(initial=0.0)))
+        lead_x, lead_z = a.lead[a.mode_channel], a.lead[a.vector_channel]
+        apart = a.chi[:, None] - a.z.conj()
+        other = lead_x[:, None] != lead_z  # levels of one lead move together
+        across = [other * (shifts[lead_x, i][:, None] - shifts[lead_z, 1 - i]) for i in (0, 1)] if a.z.size else [0.0]
+        return float(high - low), float(max([far, *(np.abs(apart + v).max(initial=0.0) for v in across)]))
 
     def stiff_rates(self) -> np.ndarray:
         """Decay rates Im z_k^* of the Fermi vectors, on their components of the state, (layout.size,)."""

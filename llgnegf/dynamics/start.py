@@ -15,8 +15,10 @@ from llgnegf.dynamics.equation import ElectronArrays
 from llgnegf.poles.channels import PoleSystem
 
 UNDAMPED = 1e-13
-"""Width (eV) below which a state counts as undamped. Above it the occupation is that of source over width: both fall
-with the tails of the lead modes, so the quotient stays right, to 1e-17 eV (round-off of the source) over the width."""
+"""Width (eV) below which a state counts as undamped."""
+BOUND = 0.05
+"""A state outside every band is bound if its width is below this many times its distance from the nearest band; that
+width is an artefact of the lead modes, whose tails reach there."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,9 +39,9 @@ class FrozenDevice:
         self.poles = poles
         self.arrays = a = ElectronArrays(poles)
         self.hamiltonian = system.electrons.hamiltonian_at(moments)
-        voltage = system.voltages(time)[a.lead] if a.lead.size else np.zeros(0)
-        self.chi = a.chi + voltage[a.mode_channel]
-        self.z = a.z + voltage[a.vector_channel]
+        self.voltages = system.voltages(time)[a.lead] if a.lead.size else np.zeros(0)
+        self.chi = a.chi + self.voltages[a.mode_channel]
+        self.z = a.z + self.voltages[a.vector_channel]
         self.u = np.array([c.vector for c in poles.channels]).reshape(-1, a.n).T
         self.mu = system.chemical_potentials(time)
 
@@ -167,10 +169,9 @@ def steady(poles: PoleSystem, moments: np.ndarray) -> Blocks:
     """Stationary state of the system frozen at t = 0, each lead with its own voltage and chemical potential.
 
     The equilibrium state at the mean chemical potential plus the difference X, which is linear in the differences of
-    the sources and solves the Sylvester equation -i (h X - X h^dag) + source = 0. A state that no lead reaches (where
-    h has a real eigenvalue) keeps its equilibrium occupation at that mean. A bound state outside the bands would keep
-    its own with the exact leads; the tails of the lead modes fill it in the ratio of their widths there, somewhere
-    between the leads' fillings at its level, which `RotatingFrame` with these modes does too.
+    the sources and solves the Sylvester equation -i (h X - X h^dag) + source = 0. What no lead reaches, a dark state or
+    a bound state outside every band, keeps its equilibrium occupation at that mean, as in `RotatingFrame`: nothing
+    stationary determines it. (The tails of the lead modes would fill it in the ratio of their tiny widths there.)
 
     Raises:
         ValueError: For a closed system, which has no leads to settle with.
@@ -184,7 +185,7 @@ def steady(poles: PoleSystem, moments: np.ndarray) -> Blocks:
     reference = _equilibrium(frozen, mean, vectors)
     if np.ptp(frozen.mu[a.lead]) == 0:
         return reference
-    h = _extended(frozen)
+    h = extended_hamiltonian(frozen)
     u = np.concatenate([frozen.u, np.zeros((a.chi.size, a.lead.size))])
     drive = np.zeros_like(h)
     for q in range(a.lead.size):
@@ -193,7 +194,7 @@ def steady(poles: PoleSystem, moments: np.ndarray) -> Blocks:
     difference = frozen.sources(frozen.mu) - frozen.sources(np.full_like(frozen.mu, mean))
     drive[: a.n, a.n :] -= frozen.u[:, a.mode_channel] * difference
     source = 1j * (drive - drive.conj().T)
-    change = _sylvester(h, source)
+    change = _sylvester(h, source, _bands(frozen))
     rho = reference.density_matrix + change[: a.n, : a.n]
     device_mode = reference.device_mode + change[: a.n, a.n :]
     return Blocks(rho, device_mode, reference.mode_block + change[a.n :, a.n :], vectors)
@@ -204,16 +205,15 @@ def _vectors_at(frozen: FrozenDevice, q: int, mu: float) -> np.ndarray:
     a = frozen.arrays
     assert frozen.poles.fermi is not None
     z, r = frozen.poles.fermi.poles(mu, frozen.poles.system.kT)
-    voltage = frozen.poles.system.voltages(0.0)[a.lead[q]]
-    c = (1j * r * frozen.poles.channels[q].broadening(z - voltage)).conj()
+    c = (1j * r * frozen.poles.channels[q].broadening(z - frozen.voltages[q])).conj()
     device = np.einsum("k,kab,b->ak", c, frozen.resolvent(z.conj()), frozen.u[:, q])
     projected = frozen.u.conj().T[a.mode_channel] @ device
     modes = a.kappa[:, None] * projected / (z.conj() - frozen.chi[:, None])
     return np.concatenate([device, modes]).sum(axis=1)
 
 
-def _extended(frozen: FrozenDevice) -> np.ndarray:
-    """h as a dense (n + M, n + M) matrix; used once, for the start."""
+def extended_hamiltonian(frozen: FrozenDevice) -> np.ndarray:
+    """h as a dense (n + M, n + M) matrix; used at the start, never in a step."""
     a = frozen.arrays
     u = frozen.u[:, a.mode_channel]
     h = np.diag(np.concatenate([np.zeros(a.n), frozen.chi])).astype(complex)
@@ -223,17 +223,26 @@ def _extended(frozen: FrozenDevice) -> np.ndarray:
     return h
 
 
-def _is_damped(energy: complex) -> bool:
-    return energy.imag <= -UNDAMPED
+def _bands(frozen: FrozenDevice) -> np.ndarray:
+    """Lower and upper edge of the band of every channel at its voltage, (n_channels, 2), in eV."""
+    edges = np.array([channel.exact.support for channel in frozen.poles.channels])
+    return edges + frozen.voltages[:, None]
 
 
-def _sylvester(h: np.ndarray, source: np.ndarray) -> np.ndarray:
+def is_bound(energies: np.ndarray, bands: np.ndarray) -> np.ndarray:
+    """Whether levels of h, (n,) complex, are undamped with the exact leads: no width, or outside every band."""
+    below, above = bands[:, 0] - energies.real[:, None], energies.real[:, None] - bands[:, 1]
+    distance = np.maximum(below, above).min(axis=1)  # from the nearest band, negative inside one
+    return (energies.imag > -UNDAMPED) | (-energies.imag < BOUND * distance)
+
+
+def _sylvester(h: np.ndarray, source: np.ndarray, bands: np.ndarray) -> np.ndarray:
     """X with -i (h X - X h^dag) + source = 0, zero on pairs of undamped states; Schur form h = Q T Q^dag.
 
     The undamped states come last in T: the last columns of Q are then left eigenvectors of h, whose own X obeys an
     equation of its own, and nothing but their part of the source is divided by their widths.
     """
-    t, q, damped = scipy.linalg.schur(h, output="complex", sort=_is_damped)
+    t, q, damped = scipy.linalg.schur(h, output="complex", sort=lambda e: not is_bound(np.array([e]), bands)[0])
     right = -1j * (q.conj().T @ source @ q)
     # A state that no lead reaches drifts at a rate source/width = 0/0; off the axis, without source, it stays.
     t[np.arange(damped, len(t)), np.arange(damped, len(t))] -= 1e-9j

@@ -93,8 +93,7 @@ class SlowSimulation:
             return LevelTensors(system)
         if system.kT == 0:
             return ContourTensors(system, SURFACE_SHARE * rtol)
-        largest = float(np.abs(system.voltages()).max(initial=0.0))
-        self.poles = expand(system, COUPLING_SHARE * rtol, FERMI_SHARE * rtol, largest, rtol)
+        self.poles = expand(system, COUPLING_SHARE * rtol, FERMI_SHARE * rtol, tail_tolerance=rtol)
         return PoleTensors(self.poles, SURFACE_SHARE * rtol)
 
     @property
