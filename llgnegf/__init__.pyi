@@ -2,6 +2,7 @@ from .config import ConfigError, RunConfig
 from .drives import Pulse, Ramp, Sine, Table
 from .dynamics.integrate import IntegrationStopped
 from .electrons import Electrons, chain
+from .error_budget import AccuracyWarning
 from .leads import ChainLead, Lead, TabulatedLead, WideBandLead
 from .magnetism.energies import DMI, CubicAnisotropy, Dipolar, Exchange, PairExchange, UniaxialAnisotropy, Zeeman
 from .magnetism.magnet import Magnet
@@ -35,7 +36,7 @@ from .textures import bloch_wall, cone, neel_wall, uniform
 __version__: str
 
 __all__ = [
-    "ChainLead", "ConfigError", "CubicAnisotropy", "CurrentDecomposition", "DMI", "Decomposition", "Dipolar",
+    "AccuracyWarning", "ChainLead", "ConfigError", "CubicAnisotropy", "CurrentDecomposition", "DMI", "Decomposition", "Dipolar",
     "Electrons", "Exchange", "Frozen", "IntegrationStopped", "Lead", "LeadCurrents", "Magnet", "OpenSystem",
     "PairExchange", "Precession", "Prescribed", "Pulse", "QuadratureError", "Ramp", "ResponseTensors", "Result",
     "RotatingFrame", "RunConfig", "Simulation", "Sine", "SlonczewskiTorque", "SlowSimulation", "Table",

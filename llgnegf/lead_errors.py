@@ -6,13 +6,14 @@ order, with h the extended Hamiltonian of frozen moments, h R_k = lambda_k R_k a
 Levels. Level k moves by  d lambda_k = sum_q (L_k u_q) dSigma_q(E_k) (u_q^dag R_k).  What is in it, or between it and
 another level, is off in proportion to the time, until the level's own width Gamma_k = -2 Im lambda_k forgets:
 
-    |d rho| <= 2 |d lambda_k| min(T, 1/Gamma_k) |R_k L_k|,     the largest element of R_k L_k on the device
+    |d rho_ii| <= sum_k 2 |d lambda_k| min(T, 1/Gamma_k) |R_ik L_ki|
 
 An undamped level (outside every band) never forgets. One that a weak lead feeds compares that lead's broadening with
 the tails of all others.
 
-Band. An electron that passes through sees the relative error of the broadening, kappa = max |dSigma_q|/Gamma_q, on the
-inner 95 % of the band; the last piece next to the edges counts with Gamma at its border, as it has little weight.
+Band. An electron that passes through sees the relative error |dSigma_q|/Gamma_q of the broadening, on the average over
+the band, or at its largest in the window of energies at which the run departs from equilibrium where that is known.
+Where Gamma_q is small, next to the edges, little weight lies: the quotient is taken of at least a tenth of its maximum.
 
 Both act on what departs from equilibrium, at most 1 (`departure`): in equilibrium h and the sources agree on every
 filling. There the error is that of rho = 1/2 + sum_m r_m [G(z_m^*) + h.c.] with the one and the other Sigma.
@@ -22,16 +23,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from llgnegf.dynamics.start import FrozenDevice, extended_hamiltonian
 from llgnegf.poles.channels import PoleChannel, PoleSystem
 
-INNER = 0.475
-"""Half of the inner part of a band, in units of its width."""
 FLOOR = 0.1
 """Smallest Gamma that a relative error is taken of, in units of its maximum in the band."""
+EVERYWHERE = (-np.inf, np.inf)
+"""The window of a run that may disturb every energy."""
 DENSE = 300
 """Device states up to which levels are those of device and modes together; beyond, of the device alone."""
 
@@ -44,7 +46,7 @@ class Levels:
         energies: Re lambda_k in eV, (n,).
         widths: Gamma_k in eV with the exact leads, (n,).
         overlaps: |L_k u_q| |u_q^dag R_k|, (n, n_channels).
-        weights: Largest |R_k L_k| on the device, (n,).
+        weights: |R_ik L_ki| on the device, (n, 2N).
         voltages: V of each channel, (n_channels,), in eV.
     """
 
@@ -66,8 +68,8 @@ def find_levels(frozen: FrozenDevice) -> Levels:
     else:
         energies, right = np.linalg.eigh(frozen.hamiltonian)
         left = right.conj().T
-    weights = np.abs(right).max(axis=0) * np.abs(left).max(axis=1)
-    seen = weights > 1e-6
+    weights = np.abs(right.T * left)
+    seen = weights.max(axis=1) > 1e-6
     energies, weights = energies[seen], weights[seen]
     amplitudes = (left[seen] @ frozen.u) * (frozen.u.conj().T @ right[:, seen]).T
     overlaps = np.abs(amplitudes)
@@ -83,13 +85,16 @@ def self_energy_errors(channel: PoleChannel, energies: np.ndarray) -> np.ndarray
 
 
 def level_errors(channels: Sequence[PoleChannel], levels: Levels, duration: float) -> np.ndarray:
-    """2 |d lambda_k| min(T, 1/Gamma_k) |R_k L_k| of each level for T = `duration` (1/eV), (n,)."""
+    """2 |d lambda_k| min(T, 1/Gamma_k) of each level for T = `duration` (1/eV), (n,)."""
     shift = np.zeros(levels.energies.size)
+    known: dict[Any, np.ndarray] = {}
     for q, channel in enumerate(channels):
-        energies = levels.energies - levels.voltages[q]
-        shift += levels.overlaps[:, q] * self_energy_errors(channel, _around(channel, energies)).max(axis=1)
-    forgets = np.minimum(duration, 1 / np.maximum(levels.widths, 1e-300))
-    return 2 * shift * forgets * levels.weights
+        key = channel.exact, levels.voltages[q]
+        if key not in known:
+            energies = _around(channel, levels.energies - levels.voltages[q])
+            known[key] = self_energy_errors(channel, energies).max(axis=1)
+        shift += levels.overlaps[:, q] * known[key]
+    return 2 * shift * np.minimum(duration, 1 / np.maximum(levels.widths, 1e-300))
 
 
 def _around(channel: PoleChannel, energies: np.ndarray) -> np.ndarray:
@@ -100,14 +105,19 @@ def _around(channel: PoleChannel, energies: np.ndarray) -> np.ndarray:
     return energies[:, None] + distance[:, None] * np.array([-0.4, -0.2, 0.0, 0.2, 0.4])
 
 
-def band_error(channel: PoleChannel) -> float:
-    """kappa, the largest relative error of the broadening in the band."""
+def band_error(channel: PoleChannel, window: tuple[float, float] = EVERYWHERE) -> float:
+    """|dSigma|/Gamma: its mean over the band, or its largest in a window (eV, measured from the lead's levels)."""
     low, high = channel.exact.support
     if not (np.isfinite(low) and channel.energies.size):
         return 0.0
-    energies = 0.5 * (low + high) + (high - low) * np.linspace(-INNER, INNER, 401)
-    gamma = channel.exact.broadening(energies)
-    return float((self_energy_errors(channel, energies) / np.maximum(gamma, FLOOR * gamma.max())).max())
+    # Equal steps of an angle: dense where the band ends.
+    grid = 0.5 * (low + high) - 0.5 * (high - low) * np.cos(np.linspace(0, np.pi, 402)[1:-1])
+    gamma = channel.exact.broadening(grid)
+    relative = self_energy_errors(channel, grid) / np.maximum(gamma, FLOOR * gamma.max())
+    if window == EVERYWHERE:
+        return float(np.trapezoid(relative, grid) / (high - low))
+    inside = np.clip(np.linspace(*window, 65), low, high)
+    return float(np.interp(inside, grid, relative).max())
 
 
 def equilibrium_error(frozen: FrozenDevice, mu: float) -> float:
@@ -128,9 +138,23 @@ def equilibrium_error(frozen: FrozenDevice, mu: float) -> float:
     return float(np.abs(half + half.conj().T).max())
 
 
-def lead_error(poles: PoleSystem, levels: Sequence[Levels], duration: float, departure: float) -> float:
-    """Error of rho from the modes where the state departs from equilibrium by `departure`; `duration` in 1/eV."""
-    if departure == 0 or not poles.channels:
-        return 0.0
-    band = max(band_error(c) for c in poles.channels)
-    return departure * (band + max((level_errors(poles.channels, at, duration).sum() for at in levels), default=0.0))
+def lead_error(
+    poles: PoleSystem, levels: Sequence[Levels], duration: float, window: tuple[float, float] = EVERYWHERE
+) -> float:
+    """Error of rho from the modes where rho departs from equilibrium by 1.
+
+    Args:
+        poles: The expansion.
+        levels: The levels at some instants; the worst instant counts.
+        duration: T in 1/eV.
+        window: Energies (eV) at which rho departs.
+    """
+    worst = 0.0
+    for at in levels:
+        low, high = window
+        bands = {(c.exact, v): c for c, v in zip(poles.channels, at.voltages.tolist(), strict=True)}
+        band = max((band_error(c, (low - v, high - v)) for (_, v), c in bands.items()), default=0.0)
+        inside = (at.energies > low) & (at.energies < high)
+        errors = level_errors(poles.channels, at, duration)[inside]
+        worst = max(worst, band + float((errors @ at.weights[inside]).max(initial=0.0)))
+    return worst

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from llgnegf._checks import Problems
+from llgnegf.error_budget import warn_if_exceeded
 from llgnegf.result import Result, Rows
 from llgnegf.run_options import RESPONSES, check_kind, is_slow
 from llgnegf.simulation import Motion, Simulation
@@ -71,7 +72,9 @@ def simulate(
         for name, value in row.items():
             columns[name][index] = value
     rows = Rows(simulation.times, columns, simulation.variables, simulation.coordinates)
-    return Result(rows, simulation.error_budget(), simulation.density_matrix, simulation.statistics)
+    budget = simulation.error_budget()
+    warn_if_exceeded(budget, rtol)
+    return Result(rows, budget, simulation.density_matrix, simulation.statistics)
 
 
 def _with_progress(simulation: Any, show: bool) -> Iterator[tuple[int, dict[str, np.ndarray]]]:

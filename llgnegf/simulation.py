@@ -6,7 +6,6 @@ It can be stopped, stored and continued with identical bits. `simulate` runs it 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -19,7 +18,7 @@ from llgnegf.dynamics.dense import DenseRows
 from llgnegf.dynamics.equation import Equation
 from llgnegf.dynamics.integrate import ImexRungeKutta, RungeKutta
 from llgnegf.dynamics.tableaus import ARK5, DOP853, RK4, Tableau
-from llgnegf.error_budget import STEP_SHARE, estimate_errors, expand_for_run, moments_of
+from llgnegf.error_budget import NOTHING_EXPANDED, expand_for_run, fermi_estimate, moments_of, step_tolerance
 from llgnegf.magnetism.magnet import Magnet
 from llgnegf.magnetism.motion import Frozen, Precession, Prescribed
 from llgnegf.poles.channels import PoleSystem, spectral_bounds
@@ -97,11 +96,14 @@ class Simulation:
         self.system, self.motion, self.rtol, self.start = system, motion, rtol, start
         self.times = save_times(t_end, save_every)
         self.row = 0
-        self.poles = None if system is None else expand_for_run(system, motion, start, t_end, rtol)
+        self.poles: PoleSystem | None = None
+        self._lead_error = NOTHING_EXPANDED
+        if system is not None:
+            self.poles, self._lead_error = expand_for_run(system, motion, start, t_end, rtol)
         self.equation = _equation(self.poles, motion)
         state = _initial_state(self.equation, self.poles, motion, start, rho)
         self._recorder = Recorder(self.equation, motion, tuple(observables))
-        integration = _integration(self.equation, state, integrator, rtol, step)
+        integration = _integration(self.equation, state, integrator, step_tolerance(rtol, t_end), step)
         integration.largest_step = min(integration.largest_step, _longest_step(system, motion, save_every) / HBAR)
         if step is None:
             integration.step = min(integration.step, integration.largest_step)
@@ -173,10 +175,6 @@ class Simulation:
         self._dense.restore(checkpoint)
         self.equation.evaluations = int(checkpoint["evaluations"])
 
-    @cached_property
-    def _expansion_errors(self) -> dict[str, ErrorEstimate]:
-        return estimate_errors(self.poles, self.motion, self.start, float(self.times[-1]))
-
     def error_budget(self) -> dict[str, ErrorEstimate]:
         """Coupling poles, Fermi poles and time step, each a number with what it bounds."""
         adaptive = self._dense.integration.tolerance is not None
@@ -187,7 +185,7 @@ class Simulation:
             if adaptive
             else "not estimated with a fixed step; repeat with half the step",
         )
-        return {**self._expansion_errors, "time_step": step}
+        return {"coupling_poles": self._lead_error, "fermi_poles": fermi_estimate(self.poles), "time_step": step}
 
 
 def _check(system: Any, motion: Any, options: dict[str, Any]) -> None:
@@ -231,12 +229,12 @@ def _initial_state(
     return equation.layout.pack(blocks.density_matrix, blocks.device_mode, blocks.mode_block, blocks.vectors, in_state)
 
 
-def _integration(equation: Any, state: np.ndarray, name: str, rtol: float, step: float | None) -> RungeKutta:
-    """The integrator called `name`, ready at t = 0."""
+def _integration(equation: Any, state: np.ndarray, name: str, local: float, step: float | None) -> RungeKutta:
+    """The integrator called `name`, ready at t = 0; `local` is what a step may err per hbar/eV."""
     electrons = isinstance(equation, Equation)
     if name == "auto":
         name = "ark5" if electrons and _is_stiff(equation) else "dop853"
-    tolerance = STEP_SHARE * rtol if step is None else None
+    tolerance = local if step is None else None
     first_step = (0.01 if step is None else step) / HBAR
     project = getattr(equation, "project", None)
     method = METHODS[name]

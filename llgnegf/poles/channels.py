@@ -161,7 +161,7 @@ class PoleChannel:
         modes = 1j * self.weights / (e - self.energies) - 1j * self.weights.conj() / (e - self.energies.conj())
         return modes.sum(axis=-1) + self.wide_band
 
-    @property
+    @cached_property
     def spectrum(self) -> Spectrum:
         """The self-energy of this channel as any solver takes it."""
         if self.energies.size == 0:
@@ -179,6 +179,7 @@ class PoleSystem:
         fermi: The Fermi poles in units of kT; None for a closed system.
         spectral_range: E_max in eV that the Fermi poles cover on both sides of every chemical potential.
         voltages: Lowest and highest V_p(t) of the run in eV, (n_leads, 2).
+        tail_error: Error of rho from the part of wide-band spectra beyond the range of the Fermi poles.
     """
 
     system: OpenSystem
@@ -186,6 +187,7 @@ class PoleSystem:
     fermi: FermiPoles | None
     spectral_range: float
     voltages: np.ndarray
+    tail_error: float = 0.0
 
     def with_pole_leads(self) -> OpenSystem:
         """The system with these poles for leads, as the rotating-frame oracle takes it."""
@@ -231,10 +233,12 @@ def expand(
     low, high = spectral_bounds(system, shifts)
     mu = (system.chemical_potentials() - system.voltages())[:, None] + shifts
     reach = float(np.max(np.abs([low - mu, high - mu])))
-    reach = max([reach] + [_wide_band_cutoff(c.wide_band, reach, tail_tolerance) for c in channels if c.wide_band])
+    scale, wide = reach, [c.wide_band for c in channels if c.wide_band]
+    reach = max([reach] + [_wide_band_cutoff(gamma, scale, tail_tolerance) for gamma in wide])
     check_temperature(system.kT, reach)
     poles = _capped_fermi_poles(reach / system.kT, fermi_tolerance)
-    return PoleSystem(system, channels, poles, reach, shifts)
+    tail = max(wide, default=0.0) * scale / (2 * np.pi * reach**2)
+    return PoleSystem(system, channels, poles, reach, shifts, tail)
 
 
 def expand_channels(system: OpenSystem, tolerance: float) -> tuple[PoleChannel, ...]:

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from llgnegf.error_budget import estimate_errors
+from llgnegf.error_budget import equilibrium_estimate, fermi_estimate
 from llgnegf.magnetism.magnet import Magnet
 from llgnegf.poles.channels import PoleSystem, expand
 from llgnegf.result import ErrorEstimate, Variable
@@ -170,7 +170,8 @@ class SlowSimulation:
         if self.system is not None and self.system.kT == 0 and not self.system.is_closed:
             exact = ErrorEstimate(0.0, "kT = 0: exact leads and Fermi function on a contour")
             return {"coupling_poles": exact, "fermi_poles": exact}
-        return estimate_errors(self.poles, np.array(self.motion.moments, dtype=float))
+        coupling = equilibrium_estimate(self.poles, np.array(self.motion.moments, dtype=float))
+        return {"coupling_poles": coupling, "fermi_poles": fermi_estimate(self.poles)}
 
     def error_budget(self) -> dict[str, ErrorEstimate]:
         """Coupling poles, Fermi poles, Fermi-surface sums and time step, each a number with what it bounds."""
