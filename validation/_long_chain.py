@@ -3,7 +3,8 @@
 rho_dd(t) = A^dag rho(0) A with A = U(0, t) P_d: only the 2N device states travel, so that thousands of lead sites and
 thousands of hbar/gamma are cheap. A channel is a chain (coefficients a_n, b_n) that starts with its device vector: the
 semi-infinite chain itself, or the Lanczos chain of any other broadening. Nothing of the package's poles, self-energies
-or integrators is used. Exact until the echo of the chain's end comes back, t = 4 length/(band width).
+or integrators is used. Exact until the fastest electrons, v = half the band width a site, reach the chain's end (thermal starts:
+until their echo is back).
 
 A lead's voltage shifts all its levels: in the gauge of that lead it is a phase of its coupling. hbar = 1, times in 1/eV.
 """
@@ -43,12 +44,18 @@ class ExplicitChannel:
     def is_uniform(self) -> bool:
         return bool(np.ptp(self.onsite) == 0 and np.ptp(self.hopping) == 0)
 
-    def filled(self, vectors: np.ndarray, occupation: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
-        """f(h) v for columns v (length, k) of the isolated chain."""
+    def filled(self, vectors: np.ndarray, occupation: Callable[[np.ndarray], np.ndarray], kT: float) -> np.ndarray:
+        """f(h) v for columns v (length, k) of the isolated lead.
+
+        A uniform chain is made longer by 40/kT for it, so that the thermal correlations, exp(-pi kT distance/v), end
+        before its end.
+        """
         if self.is_uniform:
-            n = self.onsite.size
+            n = scipy.fft.next_fast_len(2 * (self.onsite.size + int(40 / kT))) // 2
+            vectors = np.pad(vectors, ((0, n - len(vectors)), (0, 0)))
             levels = self.onsite[0] - 2 * self.hopping[0] * np.cos(np.pi * np.arange(1, n + 1) / (n + 1))
-            return scipy.fft.idst(occupation(levels)[:, None] * scipy.fft.dst(vectors, 1, axis=0), 1, axis=0)
+            waves = occupation(levels)[:, None] * scipy.fft.dst(vectors, 1, axis=0)
+            return scipy.fft.idst(waves, 1, axis=0)[: self.onsite.size]
         levels, states = scipy.linalg.eigh_tridiagonal(self.onsite, -self.hopping)
         return states @ (occupation(levels)[:, None] * (states.T @ vectors))
 
@@ -112,7 +119,7 @@ class LongChain:
         return np.array([-c.coupling * c.vector * phases[c.lead] for c in self.channels]).T
 
     def density_matrix(self, time: float, rho: np.ndarray | None, rtol: float = 1e-10) -> np.ndarray:
-        """rho of the device at `time` (fs): from `rho` with the leads attached at t = 0, or None for a thermal start."""
+        """rho of the device at `time` (fs), from `rho` with the leads attached at t = 0 or, for None, from equilibrium."""
         states = self._backwards(time, rtol)
         if rho is None:
             return self._thermal(states)
@@ -121,7 +128,8 @@ class LongChain:
         rest = self._chemical_potentials()
         for q, c in enumerate(self.channels):
             part = lead[q * self.length : (q + 1) * self.length]
-            filled = c.filled(part, lambda e, mu=rest[c.lead]: expit(-(e - mu) / self.system.kT))
+            kT = self.system.kT
+            filled = c.filled(part, lambda e, mu=rest[c.lead], kT=kT: expit(-(e - mu) / kT), kT)
             result = result + part.conj().T @ filled
         return result
 

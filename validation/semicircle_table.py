@@ -11,9 +11,9 @@ What is minimised is the sum of two squares.  In time, K_fit - K on t <= 100 (bo
 and, beyond, on the slow envelope of exp(-2it), log-spaced out to where K itself is below the error; its weight
 (dt/t)^(1/2) (1 + t)^(1/8) lets every decade of time count alike, late ones a little more.  In energy, outside
 the band, 2.01 < E < 62, Gamma_fit and the real part of Sigma_fit - Sigma: they damp and shift levels that are truly
-undamped there, errors that grow with time, so that they have to be much smaller than that of K. With the weights eps^2/(4 tail)
-of Gamma_fit and eps/(2 tail) of Re(Sigma_fit - Sigma), for an error eps of K, both come to about tail =
-eps^(3/2).
+undamped there, errors that grow with time, so that they have to be much smaller than that of K. With the weights
+eps^2/(4 tail) of Gamma_fit and eps/(2 tail) of Re(Sigma_fit - Sigma), for an error eps of K, both come to about
+tail = eps^(3/2).
 
 Starts.  (1) An explicit rational fit.  x = (E - 2)/(E + 2) maps the upper half plane onto itself, the band onto x < 0,
 infinity onto 1, and Sigma = [E - (E + 2) sqrt(x)]/2.  With s = sqrt(x) and nodes t_j in the first quadrant
