@@ -157,7 +157,7 @@ def check_slow_run(system: Any, magnet: Any, options: Mapping[str, Any]) -> None
 def check_equilibrium(problems: Problems, system: OpenSystem) -> None:
     """Note what keeps the leads of `system` from being in a common, static equilibrium."""
     for p, lead in enumerate(system.leads):
-        if callable(lead.voltage):
+        if lead.drives():
             problems.add(
                 f"system.leads[{p}].voltage", "a function of time", "a number: the response is that of static leads"
             )

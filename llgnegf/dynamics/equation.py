@@ -108,7 +108,7 @@ class Equation:
             3 * (a.chi.size + a.z.size) + 4 * a.lead.size * self.layout.columns + 3 * self.system.n_sites
         )
         self._moments = np.zeros((self.system.n_sites, 3))
-        self._time_dependent = any(callable(lead.voltage) for lead in self.system.leads)
+        self._time_dependent = any(lead.drives() for lead in self.system.leads)
         self._voltage = self.system.voltages(0.0)[a.lead]
         self.evaluations = 0
 

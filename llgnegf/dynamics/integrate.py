@@ -12,6 +12,7 @@ from typing import Any
 import numba as nb
 import numpy as np
 
+from llgnegf.dynamics.schedule import FREE, Schedule, count_of_steps
 from llgnegf.dynamics.tableaus import ImexTableau, Interpolant, Tableau
 
 RightHandSide = Callable[[float, np.ndarray, np.ndarray], None]
@@ -167,6 +168,7 @@ class RungeKutta:
             limit by itself does so by letting errors grow up to the tolerance.
         sections: (name, start, stop) of the state's parts, all of it one after another, by which a failure is reported.
         after_step: Called with the new state after each accepted step (projection onto a constraint).
+        schedule: Where steps have to end, a fixed step too, and how long they may be: a fixed step is shortened there.
 
     Raises:
         ValueError: For a fixed step that is not positive, or an adaptive run with a method without error estimate.
@@ -183,6 +185,7 @@ class RungeKutta:
         sections: list[tuple[str, int, int]],
         after_step: Callable[[np.ndarray], None] | None = None,
         largest_step: float = np.inf,
+        schedule: Schedule = FREE,
     ) -> None:
         if not step > 0:
             raise ValueError(f"step: {step}; allowed: a number > 0")
@@ -192,7 +195,7 @@ class RungeKutta:
         self.time, self.state, self.step = float(time), np.array(state, dtype=float), float(step)
         self.sections = sections
         self.after_step = after_step
-        self.largest_step = largest_step
+        self.largest_step, self.schedule = largest_step, schedule
         self.progress = Progress()
         extra = 0 if tableau.interpolant is None else tableau.interpolant.c.size
         self._bounds = np.array([section[1:] for section in sections], dtype=np.int64).reshape(-1, 2)
@@ -214,14 +217,17 @@ class RungeKutta:
 
     def step_towards(self, target: float) -> None:
         """One accepted step that does not pass `target` (which may be infinite); raises as `advance` does."""
+        self.cross()
         start = self.time
+        target, allowed = min(target, self.schedule.stop_after(start)), self.schedule.longest_step(start)
         while self.time == start:
-            self._check_round_off(self.step)
-            remaining = target - self.time
+            longest = min(self.step, allowed)
+            self._check_round_off(longest)
+            remaining = target - start
             # The last steps before a target are made equal, so that no sliver is left over.
-            near = self.tolerance is None or remaining <= 4 * self.step
-            count = max(1, int(np.ceil(remaining / self.step * (1 - 1e-12)))) if near else 0
-            step = remaining / count if near else self.step
+            near = self.tolerance is None or remaining <= 4 * longest
+            count = count_of_steps(remaining, longest) if near else 0
+            step = remaining / count if near else longest
             error = self._try(step)
             if np.isnan(error):
                 self._close_in_on_nan(step)
@@ -232,11 +238,21 @@ class RungeKutta:
                 self.progress.rejected += 1
             self._control(step, error, limited=step < self.step)
 
+    def cross(self) -> bool:
+        """At a discontinuity go on to its other side, where the derivative is another one; whether that was so."""
+        if self.time == self._time_before or not self.schedule.is_stop(self.time):
+            return False
+        self._time_before, self._last_step = self.time, 0.0
+        self._before[:] = self.state
+        self._fresh = self._has_extra = False
+        return True
+
     def derivative(self) -> np.ndarray:
-        """dy/dt of the present state; evaluated once, the next step uses it too."""
+        """dy/dt of the present state, of the near side until a discontinuity is crossed; the next step uses it too."""
         rate = self._stages[self.tableau.b.size]
         if not self._fresh:
-            self.function(self.time, self.state, rate)
+            first, last = self.schedule.limits(self._time_before)
+            self.function(min(max(self.time, first), last), self.state, rate)
             self._fresh = True
         return rate
 
@@ -320,10 +336,11 @@ class RungeKutta:
     def _try(self, step: float) -> float:
         """Fill the stages and the trial state for one step; the local error in units of the tolerance."""
         t = self.tableau
+        first, last = self.schedule.limits(self.time)
         self._stages[0] = self.derivative()
         for i in range(1, t.b.size):
             _combine(self.state, self._stages, t.a[i, :i], step, self._trial)
-            self.function(self.time + t.c[i] * step, self._trial, self._stages[i])
+            self.function(min(max(self.time + t.c[i] * step, first), last), self._trial, self._stages[i])
         return self._finished(step)
 
     def _finished(self, step: float) -> float:
@@ -432,6 +449,7 @@ class ImexRungeKutta(RungeKutta):
     def _try(self, step: float) -> float:
         t = self.tableau
         assert isinstance(t, ImexTableau)
+        first, last = self.schedule.limits(self.time)
         self._stages[0] = self.derivative()
         self._damped[0] = self._rates * self.state[self._stiff]
         for i in range(1, t.b.size):
@@ -440,5 +458,5 @@ class ImexRungeKutta(RungeKutta):
             rest = self._trial[self._stiff] + step * ((t.a[i, :i] - t.implicit[i, :i]) @ self._damped[:i])
             self._trial[self._stiff] = rest / (1 + step * t.implicit[i, i] * self._rates)
             self._damped[i] = self._rates * self._trial[self._stiff]
-            self.function(self.time + t.c[i] * step, self._trial, self._stages[i])
+            self.function(min(max(self.time + t.c[i] * step, first), last), self._trial, self._stages[i])
         return self._finished(step)
