@@ -226,7 +226,8 @@ def _check(system: Any, motion: Any, options: dict[str, Any]) -> None:
 
 def _expanded(system: OpenSystem, rtol: float, t_end: float, start: str) -> PoleSystem:
     """The system in poles at the tolerances that rtol stands for."""
-    instants = np.linspace(0.0, t_end, 1025) if any(callable(p.voltage) for p in system.leads) else [0.0]
+    drives = system.drives()
+    instants = Schedule(drives).times_to_look(t_end) if drives else [0.0]
     largest = max((float(np.nanmax(np.abs(system.voltages(t)))) for t in instants if system.leads), default=0.0)
     share = COUPLING_SHARE if start == "thermal" else COUPLING_SHARE_FAR
     return expand(system, max(share * rtol, FINEST_LEADS), FERMI_SHARE * rtol, largest, rtol)

@@ -350,3 +350,13 @@ def test_tables_in_files_are_met() -> None:
     rows = [row["moments"][0] for _, row in simulation.rows()]
     angle = G_E * MU_B / HBAR * 0.5 * FIELD
     np.testing.assert_allclose(rows[-1], [math.sin(angle), 0, math.cos(angle)], rtol=0, atol=1e-6 * angle)
+
+
+@pytest.mark.parametrize("shape", ["pulse", "spike", "own", "jumps"])
+def test_the_leads_are_expanded_for_the_largest_voltage_however_short(shape: str) -> None:
+    """Neither lies on one of 1025 equal times: 10000/1024 = 9.8 fs apart, and 5000 among them."""
+    voltage = pulses(1.5, CENTER + 4.9)[shape][0]
+    system = ln.OpenSystem(ln.chain(1, j_sd=0.5), [ln.ChainLead(0, voltage=voltage)], 0.1, 0.2)
+    simulation = Simulation(system, ln.Frozen([[0, 0, 1.0]]), t_end=END, save_every=END, rtol=1e-3)
+    assert simulation.poles is not None
+    assert simulation.poles.largest_voltage == pytest.approx(1.5, rel=0.05)
