@@ -100,8 +100,8 @@ def _later_pulses(system: OpenSystem) -> str:
         if isinstance(drive, Pulse) and drive.discontinuities[0] < 0
     }  # fmt: skip
     return "".join(
-        f"; or system.leads[{p}].voltage.center >= {np.ceil(100 * REACH * pulse.width) / 100:g} fs, {REACH:.2f} widths: "
-        "closer to its center a Pulse is not exactly its offset"
+        f"; or system.leads[{p}].voltage.center >= {np.ceil(100 * REACH * pulse.width) / 100:g} fs: a Pulse is exactly "
+        f"its offset {REACH:.2f} widths from its center"
         for p, pulse in begun.items()
     )
 
