@@ -40,6 +40,10 @@ from llgnegf.units import HBAR
 METHODS = {"dop853": DOP853, "ark5": ARK5, "rk4": RK4}
 STABLE = 0.95
 """Largest explicit step in units of the stability limit."""
+FAST = 5.0
+"""Drives that have to be seen with steps shorter than this (fs) through most of a run make ark5 dearer than dop853."""
+FINE = 1e-6
+"""With a smaller rtol ark5 is the cheaper one with every drive: the Fermi poles reach so far."""
 STIFF = 10.0
 """A farthest Fermi pole beyond this many times the device's and the leads' spectral range is stiff."""
 COUPLING_SHARE, FERMI_SHARE, STEP_SHARE = 1.0, 0.01, 0.03
@@ -76,7 +80,8 @@ class Simulation:
             of the system frozen at t = 0) or "partitioned" (leads attached at t = 0).
         integrator: "dop853" (explicit, order 8), "ark5" (order 5, far Fermi poles implicit), both adaptive unless
             `step` is given, or "rk4" (explicit, order 4, fixed `step`). "auto" is ark5 for wide-band leads, whose
-            Fermi poles reach far beyond the spectrum of the device, and dop853 otherwise.
+            Fermi poles reach far beyond the spectrum of the device, unless rtol >= 1e-6 and drives move fast through
+            most of the run (voltages with a period below 20 fs), and dop853 otherwise.
         step: Fixed time step in fs; None for an adaptive one. It is shortened where it has to end on a row or on a
             discontinuity of a drive, or would be longer than a drive can be seen with (within a `Pulse` its width).
         observables: Extra columns: "adiabatic" adds the adiabatic spin density and torque of each instant and the
@@ -116,6 +121,8 @@ class Simulation:
         self._recorder = Recorder(self.equation, motion, tuple(observables))
         drives = (*(() if system is None else system.drives()), *motion.drives())
         schedule = Schedule(drives, save_every, HBAR)
+        if integrator == "auto":
+            integrator = "ark5" if _implicit_pays(self.equation, rtol, t_end) else "dop853"
         integration = _integration(self.equation, state, integrator, rtol, step, schedule)
         if step is None:
             integration.step = min(integration.step, integration.largest_step)
@@ -259,8 +266,6 @@ def _integration(
 ) -> RungeKutta:
     """The integrator called `name`, ready at t = 0."""
     electrons = isinstance(equation, Equation)
-    if name == "auto":
-        name = "ark5" if electrons and _is_stiff(equation) else "dop853"
     tolerance = STEP_SHARE * rtol if step is None else None
     first_step = (0.01 if step is None else step) / HBAR
     project = getattr(equation, "project", None)
@@ -278,6 +283,25 @@ def _largest_stable_step(equation: Equation, method: Tableau) -> float:
     turning, damped = equation.fastest_rates()
     rate = max(turning / method.stability, damped / method.damped_stability)
     return STABLE / rate if rate > 0 else np.inf
+
+
+def _implicit_pays(equation: Equation | ClassicalEquation, rtol: float, t_end: float) -> bool:
+    """Whether ark5 costs less than dop853: with stiff Fermi poles, unless voltages or given motions are mostly fast.
+
+    Far Fermi vectors follow what moves. Measured (docs/performance.md), ark5 takes about sqrt(FAST/L) times as long as
+    dop853, at most twice, where the drives have to be seen with steps of L, and much less where nothing moves.
+    Bare functions count as slow: taken for fast they may cost ten times too much, the other way round twice.
+    """
+    if not isinstance(equation, Equation) or not _is_stiff(equation):
+        return False
+    if rtol < FINE:
+        return True
+    seen = equation.motion is not None and np.any(equation.system.electrons.j_sd)
+    schedule = Schedule((*equation.system.drives(), *(equation.motion.drives() if seen and equation.motion else ())))
+    work = 0.0
+    for start, stop in schedule.segments(t_end):
+        work += (stop - start) * min(2.0, np.sqrt(FAST / schedule.longest_step(start)))
+    return work < t_end
 
 
 def _is_stiff(equation: Equation) -> bool:

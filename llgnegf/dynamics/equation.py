@@ -20,6 +20,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from llgnegf.drives import Drive
 from llgnegf.dynamics.kernel import electronic_rhs, pack_constants
 from llgnegf.dynamics.layout import Layout
 from llgnegf.poles.channels import PoleSystem, spectral_bounds
@@ -31,6 +32,9 @@ class MovingMoments(Protocol):
 
     def moments(self, time: float) -> np.ndarray:
         """M(t), shape (N, 3), at `time` in fs."""
+
+    def drives(self) -> tuple[Drive, ...]:
+        """What changes in time."""
 
 
 def csr_planes(matrix: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:

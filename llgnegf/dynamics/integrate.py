@@ -19,6 +19,9 @@ RightHandSide = Callable[[float, np.ndarray, np.ndarray], None]
 """f(t, y, out): writes dy/dt into out."""
 
 SAFETY = 0.9
+LASTING = 0.1
+"""Time (hbar/eV) for which an error must last to count whole. What a decaying error leaves in the density matrix is its
+integral, its part of the lead currents is there at once: with this time both stay below the tolerance."""
 SMALLEST_FACTOR, LARGEST_FACTOR = 0.2, 5.0
 
 
@@ -93,13 +96,14 @@ def _add_four_thrice(u, v, w, x, b, e, f, y, first, second):  # type: ignore[no-
 
 
 @nb.njit(cache=True)
-def _finish(y, stages, used, weights, step, bounds, out, largest):  # type: ignore[no-untyped-def]
+def _finish(y, stages, used, weights, step, bounds, scale, out, largest):  # type: ignore[no-untyped-def]
     """out = y + step * sum_j weights_0j stages_j, and the largest |sum_j weights_ej stages_j| of the error estimates.
 
     Args:
         used: The stages with any weight.
         weights: (3, s): the method's, then those of two error estimates (0 for one that it does not have).
         bounds: (n, 2), the sections over which each maximum is taken; together they are the whole state.
+        scale: What the error of each number of the state counts, or empty: all count whole.
         largest: (n, 2) is written; NaN where an entry is NaN.
     """
     sums, sizes = np.empty((2, BLOCK)), np.empty((2, BLOCK))
@@ -125,6 +129,8 @@ def _finish(y, stages, used, weights, step, bounds, out, largest):  # type: igno
                 _add(weights[1, j], stages[j, here], first)
                 _add(weights[2, j], stages[j, here], second)
             for e in range(2):
+                if scale.size > 0:
+                    sums[e, : part.size] *= scale[here]
                 _keep_larger(sums[e, : part.size], sizes[e])
         for e in range(2):
             largest[n, e] = sizes[e].max()
@@ -199,7 +205,7 @@ class RungeKutta:
         self.progress = Progress()
         extra = 0 if tableau.interpolant is None else tableau.interpolant.c.size
         self._bounds = np.array([section[1:] for section in sections], dtype=np.int64).reshape(-1, 2)
-        self._largest = np.zeros((len(sections), 2))
+        self._largest, self._scale = np.zeros((len(sections), 2)), np.zeros(0)
         self._weights = _finishing_weights(tableau)
         self._used = np.flatnonzero(self._weights.any(axis=0))
         # The stages, the rate at the end of a step, and the interpolant's extra stages.
@@ -352,8 +358,9 @@ class RungeKutta:
             _combine(self.state, self._stages, self.tableau.b, step, self._trial)
             return 0.0
         _finish(
-            self.state, self._stages, self._used, self._weights, step, self._bounds, self._trial, self._largest
-        )
+            self.state, self._stages, self._used, self._weights, step, self._bounds, self._scale, self._trial,
+            self._largest,
+        )  # fmt: skip
         worst = 0.0
         for first, second in self._largest:
             error = first * (first / np.hypot(first, 0.1 * second)) if second > 0 and first > 0 else first
@@ -432,7 +439,7 @@ class ImexRungeKutta(RungeKutta):
 
     Stage i solves Y_i = y + h sum_{j<i} (a_ij (f_j + rates Y_j) - ai_ij rates Y_j) - h ai_ii rates Y_i, a division.
     Fermi vectors whose poles lie far from the real axis decay fast and follow their source: implicit, they cost no
-    smaller step.
+    smaller step. An error of theirs decays as fast: it counts 1/(1 + LASTING rate) in the step control.
 
     Args:
         rates: The stiff decay rates, one for each component of the state (0 where there is none); others as for
@@ -444,6 +451,7 @@ class ImexRungeKutta(RungeKutta):
         assert isinstance(self.tableau, ImexTableau)
         self._stiff = np.flatnonzero(rates)
         self._rates = rates[self._stiff]
+        self._scale = 1 / (1 + LASTING * rates)
         self._damped = np.zeros((self.tableau.b.size, self._stiff.size))
 
     def _try(self, step: float) -> float:

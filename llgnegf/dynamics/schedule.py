@@ -69,12 +69,17 @@ class Schedule:
                 raise ValueError(f"{drive!r}: a longest step of {length} from t = {time:g} fs; allowed: > 0, in fs")
         return min(self.save_every if length is None else length for length in lengths) / self.unit
 
+    def segments(self, end: float) -> list[tuple[float, float]]:
+        """From 0 to `end` the times between two discontinuities."""
+        stops = [t for t in self._stops if 0 < t < end]
+        return list(zip([0.0, *stops], [*stops, end], strict=True))
+
     def times_to_look(self, end: float) -> np.ndarray:
         """Rising times from 0 to `end` between which no drive does anything unseen; for bare functions 1025 of them."""
-        stops = [t for t in self._stops if 0 < t < end]
-        least = min(16, max(1, 65536 // (len(stops) + 1)))  # of a long table the corners are enough
+        segments = self.segments(end)
+        least = min(16, max(1, 65536 // len(segments)))  # of a long table the corners are enough
         looks = [np.linspace(0.0, end, 1025)]
-        for start, stop in zip([0.0, *stops], [*stops, end], strict=True):
+        for start, stop in segments:
             first, last = self.limits(start)
             count = int(min(np.ceil(4 * (stop - start) / self.longest_step(start)), 4096))
             looks.append(np.linspace(max(start, first), min(stop, last), max(count, least) + 1))
