@@ -342,11 +342,11 @@ class RungeKutta:
     def _try(self, step: float) -> float:
         """Fill the stages and the trial state for one step; the local error in units of the tolerance."""
         t = self.tableau
-        first, last = self.schedule.limits(self.time)
+        times = self.schedule.within(self.time, self.time + t.c * step)
         self._stages[0] = self.derivative()
         for i in range(1, t.b.size):
             _combine(self.state, self._stages, t.a[i, :i], step, self._trial)
-            self.function(min(max(self.time + t.c[i] * step, first), last), self._trial, self._stages[i])
+            self.function(times[i], self._trial, self._stages[i])
         return self._finished(step)
 
     def _finished(self, step: float) -> float:
@@ -457,7 +457,7 @@ class ImexRungeKutta(RungeKutta):
     def _try(self, step: float) -> float:
         t = self.tableau
         assert isinstance(t, ImexTableau)
-        first, last = self.schedule.limits(self.time)
+        times = self.schedule.within(self.time, self.time + t.c * step)
         self._stages[0] = self.derivative()
         self._damped[0] = self._rates * self.state[self._stiff]
         for i in range(1, t.b.size):
@@ -466,5 +466,5 @@ class ImexRungeKutta(RungeKutta):
             rest = self._trial[self._stiff] + step * ((t.a[i, :i] - t.implicit[i, :i]) @ self._damped[:i])
             self._trial[self._stiff] = rest / (1 + step * t.implicit[i, i] * self._rates)
             self._damped[i] = self._rates * self._trial[self._stiff]
-            self.function(min(max(self.time + t.c[i] * step, first), last), self._trial, self._stages[i])
+            self.function(times[i], self._trial, self._stages[i])
         return self._finished(step)

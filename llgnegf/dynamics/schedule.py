@@ -44,6 +44,13 @@ class Schedule:
         k = bisect_right(self._stops, start)
         return self._begins[k], self._ends[k]
 
+    def within(self, start: float, times: np.ndarray) -> list[float]:
+        """Times of a step that begins at `start`, moved within its limits."""
+        if not self._stops:
+            return times.tolist()
+        first, last = self.limits(start)
+        return [min(max(time, first), last) for time in times.tolist()]
+
     def is_stop(self, time: float) -> bool:
         """Whether there is a discontinuity at `time`: what comes next is on another side than what was before."""
         k = bisect_right(self._stops, time)

@@ -92,12 +92,11 @@ class Dop853:
 
     def _try(self, length: float) -> tuple[np.ndarray, float]:
         """M at the end of a step and the error in units of the tolerance; the stages are kept."""
-        k, limits = self._slopes, self.schedule.limits(self.time)
+        k = self._slopes
         k[0] = self.slope
-        times = np.clip(self.time + TABLES.c[1:] * length, *limits)
-        self.equation.stages(self.state, length, TABLES.a[1:], times, k, 1)
-        end = np.clip([self.time + length], *limits)
-        self.equation.stages(self.state, length, TABLES.b[None], end, k, STAGES)
+        times = np.array(self.schedule.within(self.time, self.time + np.append(TABLES.c[1:], 1.0) * length))
+        self.equation.stages(self.state, length, TABLES.a[1:], times[:-1], k, 1)
+        self.equation.stages(self.state, length, TABLES.b[None], times[-1:], k, STAGES)
         error = self._error(length)
         if not np.isfinite(error):
             raise IntegrationStopped(f"stopped at t = {self.time:.6g} fs: moments: not finite")
