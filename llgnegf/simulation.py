@@ -80,8 +80,8 @@ class Simulation:
             of the system frozen at t = 0) or "partitioned" (leads attached at t = 0).
         integrator: "dop853" (explicit, order 8), "ark5" (order 5, far Fermi poles implicit), both adaptive unless
             `step` is given, or "rk4" (explicit, order 4, fixed `step`). "auto" is ark5 for wide-band leads, whose
-            Fermi poles reach far beyond the spectrum of the device, unless rtol >= 1e-6 and drives move fast through
-            most of the run (voltages with a period below 20 fs), and dop853 otherwise.
+            Fermi poles reach far beyond the spectrum of the device, and dop853 otherwise; also in adaptive runs at
+            rtol >= 1e-6 whose drives move fast most of the time (voltages with a period below 20 fs).
         step: Fixed time step in fs; None for an adaptive one. It is shortened where it has to end on a row or on a
             discontinuity of a drive, or would be longer than a drive can be seen with (within a `Pulse` its width).
         observables: Extra columns: "adiabatic" adds the adiabatic spin density and torque of each instant and the
@@ -122,7 +122,7 @@ class Simulation:
         drives = (*(() if system is None else system.drives()), *motion.drives())
         schedule = Schedule(drives, save_every, HBAR)
         if integrator == "auto":
-            integrator = "ark5" if _implicit_pays(self.equation, rtol, t_end) else "dop853"
+            integrator = "ark5" if _implicit_pays(self.equation, rtol, step, t_end) else "dop853"
         integration = _integration(self.equation, state, integrator, rtol, step, schedule)
         if step is None:
             integration.step = min(integration.step, integration.largest_step)
@@ -285,7 +285,9 @@ def _largest_stable_step(equation: Equation, method: Tableau) -> float:
     return STABLE / rate if rate > 0 else np.inf
 
 
-def _implicit_pays(equation: Equation | ClassicalEquation, rtol: float, t_end: float) -> bool:
+def _implicit_pays(
+    equation: Equation | ClassicalEquation, rtol: float, step: float | None, t_end: float
+) -> bool:
     """Whether ark5 costs less than dop853: with stiff Fermi poles, unless voltages or given motions are mostly fast.
 
     Far Fermi vectors follow what moves. Measured (docs/performance.md), ark5 takes about sqrt(FAST/L) times as long as
@@ -294,7 +296,7 @@ def _implicit_pays(equation: Equation | ClassicalEquation, rtol: float, t_end: f
     """
     if not isinstance(equation, Equation) or not _is_stiff(equation):
         return False
-    if rtol < FINE:
+    if rtol < FINE or step is not None:  # a fixed step is the user's: far poles must not make it unstable
         return True
     seen = equation.motion is not None and np.any(equation.system.electrons.j_sd)
     schedule = Schedule((*equation.system.drives(), *(equation.motion.drives() if seen and equation.motion else ())))
