@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from llgnegf.dynamics.schedule import Schedule
 from llgnegf.dynamics.start import FrozenDevice
 from llgnegf.lead_errors import EVERYWHERE, Levels, equilibrium_error, find_levels, lead_error
 from llgnegf.magnetism.magnet import Magnet
@@ -70,8 +71,7 @@ class RunErrors:
         """The description of a run from its arguments."""
         coupled = np.array([bool(channels) for channels in system.lead_channels], dtype=bool)
         mu = system.chemical_potentials()[coupled]
-        driven = any(callable(lead.voltage) for lead in system.leads)
-        settled = start != "partitioned" and not driven and np.ptp(mu) <= 1e-12
+        settled = start != "partitioned" and not system.drives() and np.ptp(mu) <= 1e-12
         times = set(_extreme_times(system, t_end))
         if not isinstance(motion, Magnet):
             times |= set(np.linspace(0.0, t_end, INSTANTS).tolist())
@@ -129,7 +129,8 @@ def moments_of(motion: Any, time: float) -> np.ndarray:
 
 def _turning_rate(motion: Any, t_end: float) -> float:
     """A rate (1/fs) at which the moments of a run may turn; infinite where they jump."""
-    times = np.linspace(0.0, t_end, 65)
+    drives = motion.drives()
+    times = Schedule(drives).times_to_look(t_end)[:: 1 if drives else 16]
     if isinstance(motion, Magnet):
         compiled, moments = motion.compile(), moments_of(motion, 0.0)
         fields = compiled.prefactor[:, None] * compiled.energy.gradient(moments)
@@ -138,7 +139,7 @@ def _turning_rate(motion: Any, t_end: float) -> float:
         return turning + 0.1 * float(np.abs(fields).max())
     rates = max(float(np.abs(motion.velocity(t)).max()) for t in times)
     path = np.array([motion.moments(t) for t in times])
-    jumps = float(np.abs(np.diff(path, axis=0)).max()) > 2 * rates * times[1] + 1e-9
+    jumps = bool((np.abs(np.diff(path, axis=0)).max(axis=(1, 2)) > 2 * rates * np.diff(times) + 1e-9).any())
     return np.inf if jumps else rates
 
 
@@ -152,9 +153,10 @@ def _change(frozen: FrozenDevice, moments: np.ndarray, later: np.ndarray) -> flo
 
 def _extreme_times(system: OpenSystem, t_end: float) -> list[float]:
     """t = 0 and the instants (fs) at which a lead's voltage is lowest and highest."""
-    if not any(callable(lead.voltage) for lead in system.leads):
+    drives = system.drives()
+    if not drives:
         return [0.0]
-    times = np.linspace(0.0, t_end, 1025)
+    times = Schedule(drives).times_to_look(t_end)
     values = np.array([system.voltages(t) for t in times])
     return [0.0, *times[np.nanargmin(values, axis=0)], *times[np.nanargmax(values, axis=0)]]
 

@@ -75,9 +75,9 @@ class RotatingFrame:
 
     def _check_system(self, problems: Problems, axis: np.ndarray | None) -> None:
         for p, lead in enumerate(self.system.leads):
-            if callable(lead.voltage):
+            if lead.drives():
                 problems.add(f"system.leads[{p}].voltage", lead.voltage, "a number (the rotating frame is stationary)")
-        if axis is None or any(callable(lead.voltage) for lead in self.system.leads):
+        if axis is None or self.system.drives():
             return
         spin = np.einsum("a,ast->st", axis, PAULI)
         matrix = self.system.electrons.hamiltonian.toarray()

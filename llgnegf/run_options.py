@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from llgnegf._checks import Problems
+from llgnegf.drives import REACH, Pulse
 from llgnegf.magnetism.magnet import Magnet
 from llgnegf.system import OpenSystem
 
@@ -88,7 +89,21 @@ def check_start(problems: Problems, system: OpenSystem | None, options: Mapping[
     mu = system.chemical_potentials()
     coupled = [p for p, channels in enumerate(system.lead_channels) if channels]
     if start == "thermal" and np.ptp(mu[coupled] if coupled else [0.0]) > 1e-12:
-        problems.add("start", start, f"'steady' or 'partitioned' when the leads differ at t = 0: {mu.tolist()} eV")
+        differ = f"'steady' or 'partitioned' when the leads differ at t = 0: {mu.tolist()} eV"
+        problems.add("start", start, differ + _later_pulses(system))
+
+
+def _later_pulses(system: OpenSystem) -> str:
+    """The remedy where a pulse has begun before t = 0: its least center."""
+    begun = {
+        p: drive for p, lead in enumerate(system.leads) for drive in lead.drives()
+        if isinstance(drive, Pulse) and drive.discontinuities[0] < 0
+    }  # fmt: skip
+    return "".join(
+        f"; or system.leads[{p}].voltage.center >= {np.ceil(100 * REACH * pulse.width) / 100:g} fs: a Pulse is exactly "
+        f"its offset {REACH:.2f} widths from its center"
+        for p, pulse in begun.items()
+    )
 
 
 def is_slow(has_electrons: bool, options: Mapping[str, Any]) -> bool:
@@ -157,7 +172,7 @@ def check_slow_run(system: Any, magnet: Any, options: Mapping[str, Any]) -> None
 def check_equilibrium(problems: Problems, system: OpenSystem) -> None:
     """Note what keeps the leads of `system` from being in a common, static equilibrium."""
     for p, lead in enumerate(system.leads):
-        if callable(lead.voltage):
+        if lead.drives():
             problems.add(
                 f"system.leads[{p}].voltage", "a function of time", "a number: the response is that of static leads"
             )

@@ -12,7 +12,7 @@ import numpy as np
 import scipy.sparse as sp
 
 from llgnegf.config.messages import ConfigError, shown
-from llgnegf.drives import Drive
+from llgnegf.drives import Pulse, Ramp, Sine, Table
 from llgnegf.electrons import Electrons
 from llgnegf.leads import ChainLead, Lead, TabulatedLead, WideBandLead
 from llgnegf.magnetism.energies import (
@@ -137,7 +137,7 @@ def _pairs(pairs: Any) -> list[list[Any]]:
 
 
 def _driven(path: str, value: Any) -> Any:
-    if isinstance(value, Drive):
+    if isinstance(value, Ramp | Sine | Pulse | Table):
         return _drive(value)
     if callable(value):
         allowed = "a constant, or Ramp, Sine, Pulse or Table of llgnegf.drives"

@@ -20,6 +20,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from llgnegf.drives import Drive
 from llgnegf.dynamics.kernel import electronic_rhs, pack_constants
 from llgnegf.dynamics.layout import Layout
 from llgnegf.poles.channels import PoleSystem, spectral_bounds
@@ -31,6 +32,9 @@ class MovingMoments(Protocol):
 
     def moments(self, time: float) -> np.ndarray:
         """M(t), shape (N, 3), at `time` in fs."""
+
+    def drives(self) -> tuple[Drive, ...]:
+        """What changes in time."""
 
 
 def csr_planes(matrix: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
@@ -108,7 +112,7 @@ class Equation:
             3 * (a.chi.size + a.z.size) + 4 * a.lead.size * self.layout.columns + 3 * self.system.n_sites
         )
         self._moments = np.zeros((self.system.n_sites, 3))
-        self._time_dependent = any(callable(lead.voltage) for lead in self.system.leads)
+        self._time_dependent = any(lead.drives() for lead in self.system.leads)
         self._voltage = self.system.voltages(0.0)[a.lead]
         self.evaluations = 0
 

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from llgnegf._checks import UNIT_TOLERANCE, Problems
+from llgnegf.drives import Drive, TimeFunction, drives_of
 from llgnegf.units import HBAR
 
 
@@ -32,6 +33,10 @@ class Frozen:
     def n_sites(self) -> int:
         """Number of moments N."""
         return len(self.texture)
+
+    def drives(self) -> tuple[Drive, ...]:
+        """Nothing changes in time."""
+        return ()
 
     def moments(self, time: float) -> np.ndarray:
         """M(t), (N, 3), at `time` in fs."""
@@ -85,6 +90,12 @@ class Precession:
         """Number of moments N."""
         return len(self.texture)
 
+    def drives(self) -> tuple[Drive, ...]:
+        """The moments: seen with steps of a quarter of a period; the curvature of the phase jumps after the ramp."""
+        quarter = 0.5 * np.pi * HBAR / abs(self.energy) if self.energy else np.inf
+        kinks = (self.ramp,) if self.ramp > 0 else ()
+        return (TimeFunction(self.moments, quarter, kinks, self.velocity),)
+
     def phase(self, time: float) -> float:
         """Angle turned since t = 0, in rad, at `time` in fs."""
         w = self.energy / HBAR
@@ -112,7 +123,8 @@ class Prescribed:
     """Moments that follow any function of time.
 
     Args:
-        function: t in fs -> (n_sites, 3) unit vectors; called at any t >= 0, must depend on t alone.
+        function: t in fs -> (n_sites, 3) unit vectors; called at any t >= 0, must depend on t alone. A `TimeFunction`
+            where something is known of it: steps are no longer than `save_every` otherwise.
 
     Raises:
         ValueError: If `function` is not callable or gives no unit vectors at t = 0.
@@ -131,6 +143,10 @@ class Prescribed:
         """Number of moments N."""
         return len(self.function(0.0))
 
+    def drives(self) -> tuple[Drive, ...]:
+        """The function."""
+        return drives_of(self.function)
+
     def moments(self, time: float) -> np.ndarray:
         """M(t), (N, 3), at `time` in fs; raises ValueError where the function gives no unit vectors."""
         moments = np.asarray(self.function(time), dtype=float)
@@ -140,7 +156,6 @@ class Prescribed:
         return moments
 
     def velocity(self, time: float) -> np.ndarray:
-        """dM/dt in 1/fs by central differences (one-sided at t = 0), (N, 3); error about 1e-10 of the rates."""
-        step = 1e-4
-        before = max(time - step, 0.0)
-        return (self.moments(time + step) - self.moments(before)) / (time + step - before)
+        """dM/dt in 1/fs, (N, 3): what the function says of itself, or from differences (see `Drive.rate`)."""
+        (drive,) = self.drives()
+        return np.asarray(drive.rate(time), dtype=float)

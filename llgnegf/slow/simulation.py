@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from llgnegf.dynamics.schedule import Schedule
 from llgnegf.error_budget import equilibrium_estimate, fermi_estimate
 from llgnegf.magnetism.magnet import Magnet
 from llgnegf.poles.channels import PoleSystem, expand
@@ -33,10 +34,12 @@ class SlowSimulation:
     Args:
         system: The open system, its leads in a common static equilibrium; None for moments alone.
         magnet: The moments.
-        t_end, save_every: End of the run and time between rows in fs.
+        t_end, save_every: End of the run and time between rows in fs; what a row has to do with steps is as for
+            `llgnegf.Simulation`.
         rtol: Accuracy asked for, shared out as in a full run.
-        step: Fixed time step in fs (rows are reached in equal steps no longer than it); None is adaptive with
-            interpolation between the steps (DOP853 and its interpolant of order 7).
+        step: Fixed time step in fs, with noise too (rows and discontinuities of drives are reached in equal steps no
+            longer than it, nor than a drive can be seen with); None is adaptive with interpolation between the steps
+            (DOP853 and its interpolant of order 7).
         response: Which tensors act: any of "geometric", "friction"; () is the adiabatic torque alone.
         temperature: kT of the thermal noise in eV (equal to system.kT with electrons); 0 is without noise.
         seed: Key of the random stream, an integer >= 0; None without noise.
@@ -75,15 +78,16 @@ class SlowSimulation:
         self.equation = SlowEquation(magnet, self._electrons(), tuple(response), noisy=temperature > 0)
         self._recorder = SlowRecorder(self.equation, system, tuple(observables))
         start = np.array(magnet.moments, dtype=float)
+        schedule = Schedule(magnet.drives(), save_every)
         self._integration: Adaptive | FixedStep
         if step is None:
-            self._integration = Adaptive(self.equation, start, STEP_SHARE * rtol, float(self.times[-1]))
+            self._integration = Adaptive(self.equation, start, STEP_SHARE * rtol, float(self.times[-1]), schedule)
         else:
             noise = None
             if temperature > 0:
                 assert seed is not None
                 noise = Langevin(self.equation, np.repeat(start[None], copies, axis=0), temperature, seed)
-            self._integration = FixedStep(self.equation, start, step, noise)
+            self._integration = FixedStep(self.equation, start, step, noise, schedule)
 
     def _electrons(self) -> SlowElectrons | None:
         system, rtol = self.system, self.rtol
