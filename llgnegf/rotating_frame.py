@@ -38,8 +38,9 @@ class RotatingFrame:
     shifted by Q_s hbar w, Q_up = -1/2, Q_down = +1/2, levels and filling alike:
         G = [E - H_RF - sum_{p,s} Sigma^s_p(E - Q_s hbar w)]^-1,
         rho_RF = (1/2 pi) sum_{p,s} int dE G Gamma^s_p(E - Q_s hbar w) G^dag f(E - mu_p - Q_s hbar w).
-    Leads may have static voltages. Bound states, which this integral leaves open, are filled with the mean chemical
-    potential of the coupled leads. A closed system has rho_RF = f(H_RF).
+    Leads may have static voltages. What this integral leaves open is filled with the mean chemical potential of the
+    coupled leads: bound states outside all bands, and dark states, which no lead reaches (an isolated site, or of equal
+    levels the combinations whose couplings cancel, to round-off). A closed system has rho_RF = f(H_RF).
 
     Args:
         system: Electrons and leads. For energy != 0, H_0 and every lead's Sigma must commute with sigma.axis: no
@@ -51,7 +52,8 @@ class RotatingFrame:
 
     Raises:
         ValueError: One line for each argument that is not of this kind, a voltage that depends on time included.
-        QuadratureError: By the methods, when the tolerance cannot be reached.
+        QuadratureError: By the methods, when the tolerance cannot be reached, and under bias or precession for nearly
+            equal levels with a combination that is almost dark: too narrow to be resolved.
     """
 
     system: OpenSystem
