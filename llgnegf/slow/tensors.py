@@ -5,10 +5,9 @@ errors of a slow and of a full run are the same and cancel in their difference.
 
 With the rational f = 1/2 - sum_m r_m [1/(E - z_m) + 1/(E - z_m^*)] contour integrals close around the Fermi poles,
     I[F] = sum_m r_m F(z_m^*) + h.c.      (plus 1/2 for F = G),
-and the Fermi-surface integral is a sum with weights > 0, so the friction stays positive: Gauss's for the weight -f'
-where G is smooth on the scale of kT, of 3 or 9 nodes, as sums of fewer nodes show; else trapezoidal in x = (E - mu)/kT,
-exponentially convergent, its step halved until two sums agree. The Gauss nodes are those of the polynomials orthogonal
-under 1/(4 cosh^2(x/2)), the continuous Hahn polynomials, beta_n = pi^2 n^4/(4 n^2 - 1).
+and the Fermi-surface integral is a sum with weights > 0, so the friction stays positive: a rule of few nodes, as sums
+of fewer nodes show; else one whose step is halved until two sums agree (`surface_rules`). It runs over the bands of the
+leads: bound states outside are filled as at rest, see `response`.
 """
 
 from __future__ import annotations
@@ -23,22 +22,17 @@ from llgnegf.electrons import PAULI
 from llgnegf.poles.channels import PoleSystem
 from llgnegf.slow.kernel import fermi_sums, surface_sums
 from llgnegf.slow.pair_kernel import gauss_error
-from llgnegf.stationary.equilibrium import FERMI_RANGE, fermi
+from llgnegf.slow.surface_rules import FIRST_STEP, Rule, bands_in_reach, first_rules, halving
+from llgnegf.stationary.equilibrium import fermi
 from llgnegf.stationary.green import StaticChannel, StaticDevice
 from llgnegf.stationary.quadrature import QuadratureError
 from llgnegf.stationary.recursion import is_chain
 from llgnegf.system import OpenSystem
 from llgnegf.units import HBAR
 
-FIRST_STEP = 2.0
-"""Coarsest step in x of the Fermi-surface sum; half of it is the coarsest that is used."""
 MOST_HALVINGS = 12
 ROUND_OFF = 1e-12
 """Error of a sum over its largest terms below which halving the step cannot bring it."""
-GAUSS_NODES = (1, 2, 3)
-"""Gauss rules tried first. The error falls by a constant factor or faster from rule to rule: see `gauss_error`."""
-MORE_GAUSS_NODES = (5, 9)
-"""Gauss rules tried next: accepted where they agree."""
 LOOSEST = 1e-3
 """Largest error (1/eV^2) ever allowed in K/(hbar J), however slowly the moments move."""
 DEGENERATE = 1e-9
@@ -107,14 +101,6 @@ class Nodes:
     weights: np.ndarray
 
 
-def _gauss_rule(count: int) -> tuple[np.ndarray, np.ndarray]:
-    """Nodes and weights (count,) for the weight 1/(4 cosh^2(x/2)), by the eigenvalues of the Jacobi matrix."""
-    n = np.arange(1, count)
-    beta = np.pi**2 * n**4 / (4 * n**2 - 1)
-    nodes, vectors = np.linalg.eigh(np.diag(np.sqrt(beta), 1) + np.diag(np.sqrt(beta), -1))
-    return nodes, vectors[0] ** 2
-
-
 class PoleTensors:
     """Open system with kT > 0, leads and Fermi function in poles.
 
@@ -139,8 +125,9 @@ class PoleTensors:
         channels = tuple(StaticChannel(c.vector, c.spectrum, 0.0, self.mu, c.lead) for c in poles.channels)
         self._is_chain = is_chain(StaticDevice(self._frozen.hamiltonian, channels))
         self._site_weights = self._site_weights_of(self._slopes)
-        self._levels: list[Nodes] = []
-        self._gauss = [self._nodes([_gauss_rule(n) for n in counts]) for counts in (GAUSS_NODES, MORE_GAUSS_NODES)]
+        self._bands = self._bands_in_reach()
+        self._levels: list[tuple[Nodes, float]] = []
+        self._first = [self._nodes(rules) for rules in first_rules(self._bands)]
         self.surface_nodes = 0
         j = np.repeat(self.j_sd, 3)
         self._scale = HBAR * j[:, None] * j
@@ -152,7 +139,7 @@ class PoleTensors:
             self.j_sd,
         )  # fmt: skip
         per_speed = HBAR * float(np.abs(self.j_sd).max(initial=0.0))
-        surface = tuple((nodes.base, nodes.weights) for nodes in self._gauss)
+        surface = tuple((nodes.base, nodes.weights) for nodes in self._first)
         return electrons, surface, (per_speed, LOOSEST, self.tolerance, margin, self._scale)
 
     def adiabatic(self, moments: np.ndarray, geometric: bool) -> Adiabatic:
@@ -204,7 +191,7 @@ class PoleTensors:
         """Symmetric and antisymmetric part of -S (`response`), (2, B, 3N, 3N) in 1/eV^2."""
         if not (friction or geometric):
             return np.zeros((2, len(moments), 3 * self.n_sites, 3 * self.n_sites))
-        for nodes in self._gauss:
+        for nodes in self._first:
             sums, sizes = self._partial_sums(nodes, moments, friction, geometric)
             if gauss_error(sums) <= tolerance and gauss_error(sizes) <= tolerance:
                 self.surface_nodes = nodes.weights.shape[1]
@@ -214,37 +201,41 @@ class PoleTensors:
     def _trapezoidal(self, moments: np.ndarray, friction: bool, geometric: bool, tolerance: float) -> np.ndarray:
         size = 3 * self.n_sites
         total, total_size = np.zeros((2, len(moments), size, size)), np.zeros(len(moments))
-        weight, before = 0.0, None
-        for level in range(MOST_HALVINGS):
-            nodes = self._level(level)
+        before = None
+        for number in range(MOST_HALVINGS):
+            nodes, step = self._level(number)
             (sums,), (sizes,) = self._partial_sums(nodes, moments, friction, geometric)
             total, total_size = total + sums, total_size + sizes
-            weight += float(nodes.weights.sum())
-            value, magnitude = total / weight, total_size / weight
+            value, magnitude = step * total, step * total_size
             allowed = max(tolerance, ROUND_OFF * float(magnitude.max()))
             # Ten times the distance: two sums may agree by chance.
             if before and 10 * max(_distance(value, before[0]), _distance(magnitude, before[1])) <= allowed:
-                self.surface_nodes = sum(nodes.weights.shape[1] for nodes in self._levels[: level + 1])
+                self.surface_nodes = sum(nodes.weights.shape[1] for nodes, _ in self._levels[: number + 1])
                 return value
             before = value, magnitude
         raise QuadratureError(
-            f"Fermi-surface sum: a resonance narrower than {FIRST_STEP * self.kT / 2**MOST_HALVINGS:.2g} eV lies in "
-            f"the thermal window; asked for {tolerance:.2g} 1/eV^2"
+            f"Fermi-surface sum: a resonance narrower than about {FIRST_STEP * self.kT / 2**MOST_HALVINGS:.2g} eV, or a "
+            f"level that no lead reaches, lies in the thermal window; asked for {tolerance:.2g} 1/eV^2"
         )
 
-    def _level(self, level: int) -> Nodes:
-        """The nodes that the halving number `level` adds."""
-        while len(self._levels) <= level:
-            number = len(self._levels)
-            step = FIRST_STEP / 2**number
-            count = int(np.ceil(FERMI_RANGE / step))
-            x = step * np.arange(-count, count + 1)
-            if number:
-                x = x[(np.arange(-count, count + 1) % 2) != 0]
-            self._levels.append(self._nodes([(x, 0.25 / np.cosh(0.5 * x) ** 2)]))
-        return self._levels[level]
+    def _level(self, number: int) -> tuple[Nodes, float]:
+        """The nodes that the halving `number` adds, and the step."""
+        while len(self._levels) <= number:
+            rule, step = halving(self._bands, len(self._levels))
+            self._levels.append((self._nodes([rule]), step))
+        return self._levels[number]
 
-    def _nodes(self, rules: list[tuple[np.ndarray, np.ndarray]]) -> Nodes:
+    def _bands_in_reach(self) -> list[tuple[float, float]]:
+        """The bands of the leads themselves: their poles have tails beyond."""
+        system = self.poles.system
+        spans = [
+            (np.array(c.spectrum.support) + voltage - self.mu) / self.kT
+            for channels, voltage in zip(system.lead_channels, system.voltages(), strict=True)
+            for c in channels
+        ]
+        return bands_in_reach([(float(low), float(high)) for low, high in spans])
+
+    def _nodes(self, rules: list[Rule]) -> Nodes:
         """The nodes x of several rules, those they share once, with a row of weights for each rule."""
         x, place = np.unique(np.concatenate([nodes for nodes, _ in rules]).round(13), return_inverse=True)
         weights, first = np.zeros((len(rules), x.size)), 0
