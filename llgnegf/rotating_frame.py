@@ -257,16 +257,16 @@ class RotatingFrame:
             )
         device = StaticDevice(self.system.electrons.hamiltonian_at(self.texture), self._channels(0.0))
         if self.system.kT == 0 and device.channels:
-            _refuse_dark_levels(device, self.reference_level, method)
+            refuse_dark_levels(device, self.reference_level, f"RotatingFrame.{method}")
         return LinearResponse(self._filled(device), self.energy, self._spin_along_axis)
 
 
-def _refuse_dark_levels(device: StaticDevice, mu: float, method: str) -> None:
+def refuse_dark_levels(device: StaticDevice, mu: float, owner: str) -> None:
     """Refuse a level at mu that no lead couples to: at kT = 0 its occupation responds without bound."""
     here = device.states_near(mu, 1e-12)
     if np.linalg.matrix_rank(device.vectors.conj().T @ here, tol=1e-12) < here.shape[1]:
         raise ValueError(
-            f"RotatingFrame.{method}: kT = 0 with a level at the Fermi energy {mu:g} eV that no lead couples to; "
+            f"{owner}: kT = 0 with a level at the Fermi energy {mu:g} eV that no lead couples to; "
             "allowed: kT > 0, or another Fermi energy"
         )
 

@@ -131,3 +131,65 @@ def test_nearly_equal_levels_are_refused(apart: float) -> None:
     """Narrower than round-off of E - H - Sigma: neither a filling by the leads nor one by convention can be had."""
     with pytest.raises(QuadratureError, match="levels at 0.02 eV, 1e-.* eV apart, combine to a resonance of width"):
         two_levels(apart)[0].density_matrix()
+
+
+# --- first order in the velocities ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kT", [0.02, 0.05])
+@pytest.mark.parametrize("level", [-0.6, 0.0, 0.6])
+def test_tensors_of_an_isolated_moment_are_those_of_a_closed_system(level: float, kT: float) -> None:
+    """A site that nothing touches beside one with a lead, its levels at J_sd = 0.5 eV on both sides of E_F or on it."""
+    moments = np.random.default_rng(3).normal(size=(2, 3))
+    moments /= np.linalg.norm(moments, axis=1, keepdims=True)
+    both = ln.chain(2, hopping=0.0, j_sd=0.5, onsite=[0.0, level])
+    whole = ln.ResponseTensors(ln.OpenSystem(both, [ln.ChainLead(0)], fermi_energy=0.1, kT=kT), moments)
+    parts = [
+        ln.ResponseTensors(ln.OpenSystem(ln.chain(1, j_sd=0.5, onsite=e), leads, fermi_energy=0.1, kT=kT), moments[[k]])
+        for k, (e, leads) in enumerate([(0.0, [ln.ChainLead(0)]), (level, [])])
+    ]
+    for name in ("friction", "geometric"):
+        found, expected = getattr(whole, name), [getattr(part, name)[0, :, 0] for part in parts]
+        assert max(np.abs(found[k, :, k] - expected[k]).max() for k in (0, 1)) < 1e-9
+        assert not found[0, :, 1].any() and not found[1, :, 0].any()
+    assert np.abs(parts[1].geometric).max() > 1e-6
+
+
+def test_dark_combination_with_moments_in_the_thermal_window_is_refused() -> None:
+    """Two sites alike on one lead: motion of a moment mixes the odd level with the damped even one."""
+    even = ln.Lead([(np.array([1.0, 1.0]), ln.WideBandLead(0, 0.2)._spectrum())])
+    for kT, far in ((0.01, False), (0.002, True)):
+        system = ln.OpenSystem(ln.chain(2, hopping=0.0, j_sd=0.5), [even], fermi_energy=0.2, kT=kT)
+        tensors = ln.ResponseTensors(system, np.tile(UP, (2, 1)))
+        if far:  # the levels at -0.5 and 0.5 eV are 150 kT away or more
+            assert np.isfinite(tensors.friction).all()
+        else:
+            with pytest.raises(QuadratureError, match="a level at 0.5 eV that no lead reaches, within 40 kT"):
+                assert tensors.friction.any()
+
+
+def test_a_dark_level_at_the_fermi_energy_is_refused_at_zero_temperature() -> None:
+    """The isolated site's lower level, 0.6 - 0.5 eV, at E_F."""
+    system = ln.OpenSystem(ln.chain(2, 0.0, 0.5, [0.0, 0.6]), [ln.ChainLead(0)], fermi_energy=0.1)
+    with pytest.raises(ValueError, match="ResponseTensors: kT = 0 with a level at the Fermi energy 0.1 eV"):
+        assert ln.ResponseTensors(system, np.tile(UP, (2, 1))).geometric.any()
+
+
+def test_bound_states_keep_their_filling_in_slow_motion() -> None:
+    """A moment in a perfect chain, its bound state sqrt(4 + J^2) = 2.24 eV only 2.5 kT above the Fermi energy.
+
+    The propagator with its memory, hbar w = 0.02 and 0.01 eV: delta<s>/w, extrapolated to w = 0, is K of first order.
+    Filled with f of its energy in motion, the bound state would add a third to the component along the axis.
+    """
+    leads = [ln.ChainLead(0), ln.ChainLead(0)]
+    system = ln.OpenSystem(ln.chain(1, j_sd=1.0), leads, fermi_energy=1.5, kT=0.3)
+    moment = np.array([[np.sin(0.9), 0.0, np.cos(0.9)]])
+    measured = []
+    for energy in (0.02, 0.01):
+        motion = ln.Precession(moment, energy, "z", ramp=100.0)
+        data = ln.simulate(system, motion, t_end=250.0, rtol=1e-6, observables=["adiabatic"]).dataset.isel(site=0)
+        change = (data.spin_density - data.spin_density_adiabatic).sel(component="z", time=slice(220, None))
+        measured.append(float(change.mean()) / energy)
+    response = ln.ResponseTensors(system, moment).spin_density_change(np.cross(UP, moment))[0, 2] / HBAR
+    extrapolated = 2 * measured[1] - measured[0]
+    assert abs(extrapolated - response) < 0.1 * abs(measured[1] - measured[0]) < 1e-3 * abs(response)

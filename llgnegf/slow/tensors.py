@@ -22,11 +22,13 @@ from llgnegf.electrons import PAULI
 from llgnegf.poles.channels import PoleSystem
 from llgnegf.slow.kernel import fermi_sums, surface_sums
 from llgnegf.slow.pair_kernel import gauss_error
-from llgnegf.slow.surface_rules import FIRST_STEP, Rule, bands_in_reach, first_rules, halving
-from llgnegf.stationary.equilibrium import fermi
+from llgnegf.slow.pairs import undamped_density
+from llgnegf.slow.surface_rules import EDGE_RANGE, FIRST_STEP, Rule, bands_in_reach, first_rules, halving
+from llgnegf.stationary.equilibrium import fermi, fermi_derivative
 from llgnegf.stationary.green import StaticChannel, StaticDevice
 from llgnegf.stationary.quadrature import QuadratureError
 from llgnegf.stationary.recursion import is_chain
+from llgnegf.stationary.undamped import bound_states, gaps
 from llgnegf.system import OpenSystem
 from llgnegf.units import HBAR
 
@@ -122,15 +124,28 @@ class PoleTensors:
         z, self._residues = poles.fermi.poles(self.mu, self.kT)
         self._fermi_base = self._frozen.inverse_green(z.conj())
         self._slopes = self._slopes_at(z.conj())
-        channels = tuple(StaticChannel(c.vector, c.spectrum, 0.0, self.mu, c.lead) for c in poles.channels)
-        self._is_chain = is_chain(StaticDevice(self._frozen.hamiltonian, channels))
+        self._leads = tuple(
+            StaticChannel(c.vector, c.spectrum, float(voltage), self.mu, p)
+            for p, (channels, voltage) in enumerate(zip(system.lead_channels, system.voltages(), strict=True))
+            for c in channels
+        )
+        self._is_chain = is_chain(StaticDevice(self._frozen.hamiltonian, self._leads))
         self._site_weights = self._site_weights_of(self._slopes)
         self._bands = self._bands_in_reach()
+        # Bound states beyond count for less than the tolerance, -f' being below exp(-|x|)/kT.
+        reach = self.kT * float(np.clip(-np.log(self.kT * tolerance), 1.0, EDGE_RANGE))
+        free = gaps(StaticDevice(self._frozen.hamiltonian, self._leads), self.mu - reach, self.mu + reach)
+        self._gap = (self.mu - reach, self.mu + reach) if free else None
         self._levels: list[tuple[Nodes, float]] = []
         self._first = [self._nodes(rules) for rules in first_rules(self._bands)]
         self.surface_nodes = 0
         j = np.repeat(self.j_sd, 3)
         self._scale = HBAR * j[:, None] * j
+
+    @property
+    def compilable(self) -> bool:
+        """Whether the compiled stages know all of it: bound states near the Fermi energy they do not."""
+        return self._gap is None
 
     def compiled(self, margin: float) -> tuple[tuple, tuple, tuple]:
         """Arguments `electrons`, `surface` and `accuracy` of `step_kernel.pole_stages`; `margin` as SPEED_MARGIN."""
@@ -158,7 +173,7 @@ class PoleTensors:
         first, second = self._surface(rest.moments, friction, geometric, tolerance)
         if geometric:
             assert rest.curvature is not None
-            second = second + rest.curvature
+            second = second + rest.curvature + self._undamped(rest.moments)
         return Tensors(self._scale * first, self._scale * second)
 
     def grand_potential(self, moments: np.ndarray) -> float:
@@ -198,6 +213,20 @@ class PoleTensors:
                 return sums[-1]
         return self._trapezoidal(moments, friction, geometric, tolerance)
 
+    def _undamped(self, moments: np.ndarray) -> np.ndarray | float:
+        """What the bound states near the Fermi energy add to the antisymmetric part of -S, (B, 3N, 3N)."""
+        if self._gap is None:
+            return 0.0
+        n = self.n_sites
+        i, j = np.indices((n, n)).reshape(2, -1)
+        total = np.zeros((len(moments), 3 * n, 3 * n))
+        for one, m in zip(total, moments, strict=True):
+            device = StaticDevice(self.poles.system.electrons.hamiltonian_at(m), self._leads)
+            for level in bound_states(device, *self._gap):
+                pairs = undamped_density(level, i, j).reshape(n, n, 3, 3).transpose(0, 2, 1, 3)
+                one -= fermi_derivative(np.array(level.energy - self.mu), self.kT) * pairs.reshape(3 * n, 3 * n)
+        return total
+
     def _trapezoidal(self, moments: np.ndarray, friction: bool, geometric: bool, tolerance: float) -> np.ndarray:
         size = 3 * self.n_sites
         total, total_size = np.zeros((2, len(moments), size, size)), np.zeros(len(moments))
@@ -213,9 +242,10 @@ class PoleTensors:
                 self.surface_nodes = sum(nodes.weights.shape[1] for nodes, _ in self._levels[: number + 1])
                 return value
             before = value, magnitude
+        finest = FIRST_STEP * self.kT / 2**MOST_HALVINGS
         raise QuadratureError(
-            f"Fermi-surface sum: a resonance narrower than about {FIRST_STEP * self.kT / 2**MOST_HALVINGS:.2g} eV, or a "
-            f"level that no lead reaches, lies in the thermal window; asked for {tolerance:.2g} 1/eV^2"
+            f"Fermi-surface sum: a resonance narrower than about {finest:.2g} eV, or a level that no lead reaches, "
+            f"lies in the thermal window; asked for {tolerance:.2g} 1/eV^2"
         )
 
     def _level(self, number: int) -> tuple[Nodes, float]:
@@ -227,13 +257,8 @@ class PoleTensors:
 
     def _bands_in_reach(self) -> list[tuple[float, float]]:
         """The bands of the leads themselves: their poles have tails beyond."""
-        system = self.poles.system
-        spans = [
-            (np.array(c.spectrum.support) + voltage - self.mu) / self.kT
-            for channels, voltage in zip(system.lead_channels, system.voltages(), strict=True)
-            for c in channels
-        ]
-        return bands_in_reach([(float(low), float(high)) for low, high in spans])
+        ends = [np.array(c.spectrum.support) + c.shift - self.mu for c in self._leads]
+        return bands_in_reach([(float(low), float(high)) for low, high in np.array(ends) / self.kT])
 
     def _nodes(self, rules: list[Rule]) -> Nodes:
         """The nodes x of several rules, those they share once, with a row of weights for each rule."""

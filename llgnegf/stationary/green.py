@@ -122,6 +122,10 @@ class StaticDevice:
         """Gamma_q(E - shift_q) in eV, (n, n_channels), for real energies (n,)."""
         return self._stack([c.spectrum.broadening(energy - c.shift) for c in self.channels], energy).real
 
+    def is_open(self, energy: np.ndarray) -> np.ndarray:
+        """Whether any channel has states at the real energies (n,)."""
+        return np.asarray((self.broadenings(energy) > 0).any(axis=1))
+
     def on_device(self, weights: np.ndarray) -> np.ndarray:
         """sum_q w_q u_q u_q^dag, (n, 2N, 2N), for weights (n, n_channels)."""
         return (self.vectors * weights[:, None, :]) @ self.vectors.conj().T
@@ -132,6 +136,16 @@ class StaticDevice:
         diagonal = np.arange(self.size)
         inverse[:, diagonal, diagonal] += energy[:, None]
         return np.linalg.inv(inverse)
+
+    def reached_green(self, energy: np.ndarray) -> np.ndarray:
+        """G(E) in 1/eV, (n, 2N, 2N), at real energies (n,), without the levels that no lead reaches."""
+        energies, states, vectors = self._levels
+        reached = vectors.any(axis=1)
+        if reached.all():
+            return self.retarded(energy.astype(complex))
+        distances = energy[:, None] - energies[reached]
+        inverse = _level_inverse(distances, vectors[reached], self.self_energies(energy.astype(complex)))
+        return states[:, reached] @ np.linalg.inv(inverse) @ states[:, reached].conj().T
 
     @property
     def level_vectors(self) -> np.ndarray:

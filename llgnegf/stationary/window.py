@@ -5,6 +5,7 @@ Each panel has an origin: energies are origin + offset, so that a resonance narr
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -53,6 +54,11 @@ class Window:
         """(n_panels, 3) for `quadrature.integrate`."""
         count = len(self.panels)
         return np.stack([np.arange(count), np.zeros(count), np.ones(count)], axis=1)
+
+    def where(self, condition: Callable[[np.ndarray], np.ndarray]) -> Window:
+        """The panels for whose middle (n,) the condition holds."""
+        middles = np.array([p.origin + 0.5 * (p.lower + p.upper) for p in self.panels])
+        return Window(tuple(p for p, keep in zip(self.panels, condition(middles), strict=True) if keep))
 
     @cached_property
     def _table(self) -> tuple[np.ndarray, ...]:
