@@ -8,12 +8,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.optimize import brentq
 
 from llgnegf.stationary.green import StaticDevice
 
 SAME = 1e-9
 """Undamped levels closer than this (eV) are one pole."""
+ACCURACY = 1e-14
+"""Error of their energies, in units of the largest or of 1 eV."""
+MOST_STEPS = 100
 CIRCLE = 16
 """Points on the circle around a pole that average it away, exactly up to the power (radius/distance)^16."""
 
@@ -52,11 +54,8 @@ def bound_states(device: StaticDevice, lower: float, upper: float) -> list[Undam
     for low, high in gaps(device, lower, upper):
         margin = 1e-13 * max(1.0, abs(low), abs(high))
         low, high = low + margin, high - margin
-        first, last = (int((_levels(device, e) < e).sum()) for e in (low, high))
-        energies = np.array([
-            brentq(lambda e, k=k: e - _levels(device, e)[k], low, high, xtol=1e-14, rtol=1e-14)
-            for k in range(first, last)
-        ])  # fmt: skip
+        first, last = (int((_levels(device, np.array([e]))[0][0] < e).sum()) for e in (low, high))
+        energies = _crossings(device, low, high, np.arange(first, last))
         distinct = energies[np.diff(energies, prepend=-np.inf) > SAME]
         for energy in distinct:
             others = np.abs(np.concatenate([distinct[distinct != energy], [low, high]]) - energy)
@@ -81,9 +80,27 @@ def dark_states(device: StaticDevice, lower: float, upper: float) -> list[Undamp
     return found
 
 
-def _levels(device: StaticDevice, energy: float) -> np.ndarray:
-    sigma = device.on_device(device.self_energies(np.array([energy], dtype=complex)).real)[0]
-    return np.linalg.eigvalsh(device.hamiltonian + sigma)
+def _levels(device: StaticDevice, energies: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Eigenvalues (n, 2N) and eigenvectors (n, 2N, 2N) of H + Sigma(E) at energies (n,) outside all bands."""
+    values, states = np.linalg.eigh(device.hamiltonian + device.on_device(device.self_energies(energies + 0j).real))
+    return values, states
+
+
+def _crossings(device: StaticDevice, low: float, high: float, numbers: np.ndarray) -> np.ndarray:
+    """Where E = lambda_k(E) between `low` and `high`, for each k in `numbers`: Newton's steps, bisection outside."""
+    below, above = np.full(numbers.size, low), np.full(numbers.size, high)
+    energies, rows = 0.5 * (below + above), np.arange(numbers.size)
+    for _ in range(MOST_STEPS if numbers.size else 0):
+        values, states = _levels(device, energies)
+        excess = energies - values[rows, numbers]
+        below, above = np.where(excess < 0, energies, below), np.where(excess < 0, above, energies)
+        weight = np.abs(states[rows, :, numbers].conj() @ device.vectors) ** 2
+        slope = 1 - (weight * device.self_energy_derivatives(energies + 0j).real).sum(axis=1)
+        step = energies - excess / slope
+        before, energies = energies, np.where((below <= step) & (step <= above), step, 0.5 * (below + above))
+        if np.abs(energies - before).max() <= ACCURACY * max(1.0, float(np.abs(energies).max())):
+            break
+    return energies
 
 
 def _level_at(device: StaticDevice, energy: float, radius: float) -> UndampedLevel:
