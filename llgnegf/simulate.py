@@ -47,8 +47,10 @@ def simulate(
     Args:
         system, motion, t_end, save_every, rtol, start, integrator, step, observables, initial_density_matrix:
             As for `Simulation`.
-        electrons: "full", or "adiabatic": electrons that follow a `Magnet` at first order in its velocities.
-        response: Which tensors act with electrons = "adiabatic": any of "geometric" and "friction".
+        electrons: "full", or "adiabatic": electrons integrated out one order beyond the adiabatic one, in equilibrium
+            with a `Magnet` at rest plus a first order in its velocities.
+        response: Which tensors of that first order act with electrons = "adiabatic": any of "geometric" and
+            "friction"; () leaves the adiabatic torque alone.
         temperature, seed: kT (eV) and random key of the moments' thermal noise, with electrons = "adiabatic" or for
             moments alone (see `llgnegf.slow.SlowSimulation`).
         progress: Show a progress bar with simulated time and rate.

@@ -165,6 +165,8 @@ class SlowEquation:
         c = self.compiled
         if not isinstance(self.electrons, PoleTensors) or c.torques or c.prescribed is not None or self.noisy:
             return None
+        if not self.electrons.compilable:
+            return None
         electrons, surface, accuracy = self.electrons.compiled(SPEED_MARGIN)
         magnet = (*c.arrays, c.energy.cubic_constants, c.energy.cubic_axes, self.precession, c.damping)
         return magnet, electrons, surface, (self.friction, self.geometric), accuracy

@@ -31,6 +31,8 @@ COUPLING_SHARE, FERMI_SHARE, STEP_SHARE, SURFACE_SHARE = 1.0, 0.01, 0.1, 0.1
 class SlowSimulation:
     """Moments with electrons that follow at first order in the velocities, with or without thermal noise.
 
+    This is electrons = "adiabatic" of `simulate`: by the default `response` one order beyond the adiabatic torque.
+
     Args:
         system: The open system, its leads in a common static equilibrium; None for moments alone.
         magnet: The moments.
