@@ -73,7 +73,8 @@ def find_levels(frozen: FrozenDevice) -> Levels:
     energies, weights = energies[seen], weights[seen]
     amplitudes = (left[seen] @ frozen.u) * (frozen.u.conj().T @ right[:, seen]).T
     overlaps = np.abs(amplitudes)
-    exact = np.array([c.exact.broadening(energies.real - v) for c, v in zip(frozen.poles.channels, voltages, strict=True)])
+    channels = zip(frozen.poles.channels, voltages, strict=True)
+    exact = np.array([c.exact.broadening(energies.real - v) for c, v in channels])
     return Levels(energies.real, (overlaps * exact.T).sum(axis=1), overlaps, weights, voltages)
 
 
@@ -128,7 +129,7 @@ def equilibrium_error(frozen: FrozenDevice, mu: float) -> float:
     energies = z.conj()
     correction = np.array(
         [
-            c.exact.self_energy(energies - v) - c.spectrum.self_energy(energies - v) if c.energies.size else 0 * energies
+            c.exact.self_energy(energies - v) - c.spectrum.self_energy(energies - v)
             for c, v in zip(poles.channels, frozen.voltages, strict=True)
         ]
     )

@@ -3,10 +3,11 @@
 rho_dd(t) = A^dag rho(0) A with A = U(0, t) P_d: only the 2N device states travel, so that thousands of lead sites and
 thousands of hbar/gamma are cheap. A channel is a chain (coefficients a_n, b_n) that starts with its device vector: the
 semi-infinite chain itself, or the Lanczos chain of any other broadening. Nothing of the package's poles, self-energies
-or integrators is used. Exact until the fastest electrons, v = half the band width a site, reach the chain's end (thermal starts:
-until their echo is back).
+or integrators is used. Exact until the fastest electrons, v = half the band width a site, reach the chain's end (for
+thermal starts: until their echo is back).
 
-A lead's voltage shifts all its levels: in the gauge of that lead it is a phase of its coupling. hbar = 1, times in 1/eV.
+A lead's voltage shifts all its levels: in the gauge of that lead it is a phase of its coupling. hbar = 1, times in
+1/eV.
 """
 
 from __future__ import annotations
@@ -119,7 +120,7 @@ class LongChain:
         return np.array([-c.coupling * c.vector * phases[c.lead] for c in self.channels]).T
 
     def density_matrix(self, time: float, rho: np.ndarray | None, rtol: float = 1e-10) -> np.ndarray:
-        """rho of the device at `time` (fs), from `rho` with the leads attached at t = 0 or, for None, from equilibrium."""
+        """rho of the device at `time` (fs), from `rho` with the leads attached at t = 0; None is equilibrium."""
         states = self._backwards(time, rtol)
         if rho is None:
             return self._thermal(states)

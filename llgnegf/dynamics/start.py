@@ -271,8 +271,8 @@ def _stationary_change(frozen: FrozenDevice, h: np.ndarray, source: np.ndarray, 
 def _bound_change(frozen: FrozenDevice, t: np.ndarray, basis: np.ndarray, mean: float) -> np.ndarray:
     """X on undamped states, T_bound and their orthonormal left vectors given: the limit of tails that vanish.
 
-    Between left eigenvectors L_k and L_k' the equation says X_kk' = sum_q a_k a_k'^* [P(x) - Q(y)]/(x - y), x = lambda_k,
-    y = lambda_k'^*, a = L u_q, with
+    Between left eigenvectors L_k and L_k' the equation says, with x = lambda_k, y = lambda_k'^* and a = L u_q,
+        X_kk' = sum_q a_k a_k'^* [P(x) - Q(y)]/(x - y),
         P(x) = sum_m c_m/(z_m^* - x) + sum_y b_y df(chi_y)/(x - chi_y),      i [P(x) - Q(x)] = Gamma_q(x) df_q(x),
     c and df taken as differences from their values at the mean chemical potential. Outside the bands Gamma_q = 0, so
     that Q = P: a divided difference of P, each of its terms known in closed form and none divided by a width. What is

@@ -146,7 +146,8 @@ def semicircle_ladder() -> tuple[CouplingPoles, ...]:
     ladder = []
     for entry in json.loads(files("llgnegf.poles").joinpath("semicircle.json").read_text())["ladder"]:
         right = np.array(entry["real"]) - 1j * np.array(entry["width"])
-        ladder.append(CouplingPoles(*semicircle_modes(right, np.array(entry["zeros"]), entry["log_gain"]), entry["error"]))
+        modes = semicircle_modes(right, np.array(entry["zeros"]), entry["log_gain"])
+        ladder.append(CouplingPoles(*modes, entry["error"]))
     return tuple(ladder)
 
 
