@@ -119,7 +119,7 @@ class LongChain:
         """Device times first sites of the channels, (n, Q), with the phase of each lead's voltage."""
         return np.array([-c.coupling * c.vector * phases[c.lead] for c in self.channels]).T
 
-    def density_matrix(self, time: float, rho: np.ndarray | None, rtol: float = 1e-10) -> np.ndarray:
+    def density_matrix(self, time: float, rho: np.ndarray | None, rtol: float = 1e-12) -> np.ndarray:
         """rho of the device at `time` (fs), from `rho` with the leads attached at t = 0; None is equilibrium."""
         states = self._backwards(time, rtol)
         if rho is None:
