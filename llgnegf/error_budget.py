@@ -32,6 +32,8 @@ COARSE = 3e-4
 """Tolerance of the modes with which levels are found, relative to K(0)."""
 FINEST = 1.2e-10
 """The finest tolerance of kernels that is tried, relative to K(0)."""
+STALLED = 0.9
+"""Kernels that keep more than this part of their error are not refined further: a table has its limits."""
 INSTANTS = 3
 """Instants of a run at which levels and the departure from equilibrium are looked at."""
 NEAR_FERMI, QUANTA = 20.0, 5.0
@@ -55,6 +57,7 @@ class RunErrors:
     Attributes:
         system, motion: The run's.
         duration: t_end in fs.
+        stationary: Whether the run starts in its stationary state.
         settled: Whether the run starts in equilibrium with leads that stay as they are: only moments disturb it.
         window: Energies (eV) at which electrons leave equilibrium.
         instants: (time in fs, moments (N, 3)) at which levels are looked for.
@@ -63,6 +66,7 @@ class RunErrors:
     system: OpenSystem
     motion: Any
     duration: float
+    stationary: bool
     settled: bool
     window: tuple[float, float]
     instants: tuple[tuple[float, np.ndarray], ...]
@@ -80,7 +84,8 @@ class RunErrors:
         if settled and mu.size:
             reach = NEAR_FERMI * system.kT + QUANTA * HBAR * _turning_rate(motion, t_end)
             window = (float(mu[0]) - reach, float(mu[0]) + reach)
-        return cls(system, motion, t_end, settled, window, tuple(_known_instants(motion, sorted(times))))
+        instants = tuple(_known_instants(motion, sorted(times)))
+        return cls(system, motion, t_end, start == "steady", settled, window, instants)
 
     def levels(self, poles: PoleSystem) -> list[Levels]:
         """The levels of device and leads at each instant."""
@@ -192,7 +197,7 @@ def expand_for_run(
 
     Kernels are refined until the estimate holds, or until there are no finer ones.
     """
-    coarse = expand(system, COARSE, FERMI_SHARE * rtol, voltage_range(system, t_end), TAIL_SHARE * rtol)
+    coarse = expand(system, COARSE, FERMI_SHARE * rtol, voltage_range(system, t_end), TAIL_SHARE * rtol, strict=False)
     if system.is_closed:
         return coarse, NOTHING_EXPANDED
     if not any(c.energies.size for c in coarse.channels):
@@ -201,11 +206,14 @@ def expand_for_run(
     levels = run.levels(coarse)
     departure = run.departure(coarse, levels)
     tolerance, target = min(1e-2, 300 * rtol), LEAD_SHARE * rtol
+    best: tuple[PoleSystem, ErrorEstimate] | None = None
     while True:
-        poles = replace(coarse, channels=expand_channels(system, tolerance))
+        poles = replace(coarse, channels=expand_channels(system, tolerance, strict=False))
         estimate = estimate_leads(run, poles, levels, departure)
-        if estimate.value <= target or tolerance <= FINEST:
-            return poles, estimate
+        stalled = best is not None and poles.coupling_error > STALLED * best[0].coupling_error
+        best = (poles, estimate) if best is None or estimate.value < best[1].value else best
+        if best[1].value <= target or tolerance <= FINEST or stalled:
+            return best
         tolerance = max(FINEST, tolerance * min(0.5, max(1e-3, target / estimate.value)))
 
 
@@ -214,7 +222,7 @@ def estimate_leads(run: RunErrors, poles: PoleSystem, levels: list[Levels], depa
     frozen = FrozenDevice(poles, run.instants[0][1])
     at = [frozen.at(moments, time) for time, moments in run.instants]
     equilibrium = SAFETY * max(equilibrium_error(f, float(f.mu[f.arrays.lead].mean())) for f in at)
-    driven = departure * lead_error(poles, levels, run.duration / HBAR, run.window)
+    driven = departure * lead_error(poles, levels, run.duration / HBAR, run.window, run.stationary)
     return ErrorEstimate(
         equilibrium + driven,
         "error of a density-matrix element by the lead modes, to first order in those of the self-energies: "

@@ -188,7 +188,7 @@ class LongChain:
     def _stepped(self, start: np.ndarray, time: float, rtol: float) -> np.ndarray:
         """The same by an adaptive method, the voltages as phases of the couplings."""
         leads, first = self._leads(), self.length * np.arange(len(self.channels))
-        grid = np.linspace(0.0, time, max(2001, int(40 * time / HBAR)))
+        grid = np.linspace(0.0, time, max(4001, int(250 * time / HBAR)))
         shape = start.shape
         phase = []
         for p in range(len(self.system.leads)):
