@@ -1,0 +1,170 @@
+"""rtol and the error budget out of equilibrium: bias, levels outside every band, voltages that jump, shifted energies.
+
+Where errors hid behind tests of quiet systems. Expected values: integrals over exact self-energies, closed forms and
+chains of explicit lead sites, none of which knows of modes or poles.
+"""
+
+import warnings
+
+import numpy as np
+import pytest
+from scipy.integrate import quad
+
+from llgnegf import (
+    AccuracyWarning,
+    ChainLead,
+    Electrons,
+    Frozen,
+    Lead,
+    OpenSystem,
+    Precession,
+    Ramp,
+    RotatingFrame,
+    Simulation,
+    WideBandLead,
+    chain,
+    simulate,
+)
+from llgnegf.spectra import ChainSpectrum
+from llgnegf.units import HBAR
+from validation._long_chain import LongChain
+
+UP = np.array([[0.0, 0.0, 1.0]])
+every_rtol = pytest.mark.parametrize("rtol", [1e-3, 1e-6, 1e-9])
+
+
+def self_energy(e: complex, coupling: float, hopping: float) -> complex:
+    return 2 * coupling**2 / (e + np.sqrt(e - 2 * hopping + 0j) * np.sqrt(e + 2 * hopping + 0j))
+
+
+def finish(system, motion, rtol, t_end, **options):  # type: ignore[no-untyped-def]
+    """rho at the end, the sum of the budget, and whether there was a warning."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        result = simulate(system, motion, t_end=t_end, save_every=t_end, rtol=rtol, **options)
+    warned = any(issubclass(w.category, AccuracyWarning) for w in caught)
+    return result.density_matrix, sum(e.value for e in result.errors.values()), warned
+
+
+def check(error: float, rtol: float, budget: float, warned: bool) -> None:
+    """rtol is met, and the budget bounds the error; where it says that rtol is out of reach there is a warning."""
+    assert error <= budget
+    assert budget <= rtol or warned
+    assert error <= rtol
+
+
+@every_rtol
+def test_narrow_resonance_fed_by_a_weak_lead_beside_the_tails_of_a_strong_one(rtol):
+    leads = [
+        ChainLead(0, coupling=0.5, chemical_potential=-1),
+        ChainLead(0, coupling=0.01, hopping=3, chemical_potential=4),
+    ]
+    system = OpenSystem(chain(1, onsite=2.5), leads, kT=0.05)
+
+    # n = int dE/2pi (Gamma_1 f_1 + Gamma_2 f_2)/|E - e - Sigma|^2; outside the first band the level is 4e-5 eV wide.
+    def density(e: float) -> float:
+        sigmas = self_energy(e, 0.5, 1.0), self_energy(e, 0.01, 3.0)
+        filled = [-2 * s.imag / (1 + np.exp((e - mu) / 0.05)) for s, mu in zip(sigmas, (-1, 4), strict=True)]
+        return sum(filled) / abs(e - 2.5 - sum(sigmas)) ** 2 / (2 * np.pi)
+
+    level = 2.5
+    for _ in range(60):
+        level = 2.5 + sum(self_energy(level, *lead).real for lead in ((0.5, 1.0), (0.01, 3.0)))
+    steps = np.geomspace(1e-6, 0.3, 40)
+    cuts = np.sort(np.concatenate([[-2, -1.2, -1, -0.8, 2, level], level - steps, level + steps, [3.5, 6]]))
+    pieces = zip(cuts, cuts[1:], strict=False)
+    exact = sum(quad(density, a, b, epsabs=1e-14, epsrel=1e-12, limit=200)[0] for a, b in pieces)
+    assert exact == pytest.approx(0.9390977, abs=1e-7)
+    rho, budget, warned = finish(system, Frozen(UP), rtol, 10.0, start="steady")
+    check(abs(rho[0, 0].real - exact), rtol, budget, warned)
+
+
+@every_rtol
+def test_level_outside_the_band_keeps_its_electron(rtol):
+    spectrum = ChainSpectrum(1.0, 1.0, 0.0)
+    system = OpenSystem(Electrons(np.diag([2.5, -9.0]), 0), [Lead([(np.array([1.0, 0.0]), spectrum)])], kT=0.05)
+    full = np.diag([1.0, 0.0])
+    t_end = 1000.0
+    exact = LongChain(system, lambda t: UP, 3300).density_matrix(t_end, full)
+    assert exact[0, 0].real == pytest.approx(0.78679, abs=1e-5)
+    rho, budget, warned = finish(
+        system, Frozen(UP), rtol, t_end, start="partitioned", initial_density_matrix=full
+    )
+    check(np.abs(rho - exact).max(), rtol, budget, warned)
+
+
+@every_rtol
+def test_beating_of_two_bound_states_lasts(rtol):
+    # Two sites at 3 eV, gamma = 1, each with a chain: E = 3 -+ 1 + Sigma(E). E(E - 3 +- 1) - 1 ... is solved by
+    # E - 3 + s = Sigma(E) with Sigma = (E - sqrt(E^2 - 4))/2: E = 4.25 for s = -1, 2.5 for s = 1 (Sigma = 1/4, 1/2).
+    # Weights 1/(1 - dSigma/dE), dSigma/dE = -Sigma/sqrt(E^2 - 4): 15/16 and 3/4; beating 15/16 x 3/4 cos(1.75 t).
+    system = OpenSystem(chain(2, onsite=3.0), [ChainLead(0), ChainLead(-1)], kT=0.05)
+    start = np.diag([1.0, 1.0, 0.0, 0.0])
+    t_end = 3000.0
+    rho, budget, warned = finish(
+        system, Frozen(np.repeat(UP, 2, axis=0)), rtol, t_end, start="partitioned", initial_density_matrix=start
+    )
+    beating = 0.703125 * np.cos(1.75 * t_end / HBAR)
+    check(abs(rho[0, 0].real - rho[2, 2].real - beating), rtol, budget, warned)
+
+
+@every_rtol
+@pytest.mark.parametrize(
+    ("fermi_energy", "height", "t_end"), [(2.0, -1.7, 12.0), (2.0, -1.7, 100.0), (0.0, -3.0, 100.0)]
+)
+def test_voltage_that_jumps_after_a_thermal_start(rtol, fermi_energy, height, t_end):
+    lead = ChainLead(0, voltage=lambda t: height if t > 0 else 0.0)
+    system = OpenSystem(chain(1, onsite=0.5), [lead], fermi_energy, kT=0.02)
+    length = int(1.05 * t_end / HBAR + 25 / (np.pi * system.kT)) + 40
+    exact = LongChain(system, lambda t: UP, length).density_matrix(t_end, None)
+    rho, budget, warned = finish(system, Frozen(UP), rtol, t_end)
+    check(np.abs(rho - exact).max(), rtol, budget, warned)
+
+
+@pytest.mark.parametrize("j_sd", [2.0, 20.0])
+def test_bound_states_under_bias_are_filled_as_in_the_static_solver_for_every_rtol(j_sd):
+    """At the leads' mean chemical potential, whatever the tails of the modes say."""
+    leads = [ChainLead(0, coupling=0.3, chemical_potential=3.0), ChainLead(-1, coupling=0.8, voltage=-0.6)]
+    system = OpenSystem(chain(3, 0.7, j_sd), leads, kT=0.05)
+    texture = np.array([[0.6, 0.0, 0.8], [0.0, 1.0, 0.0], [0.0, 0.6, -0.8]])
+    exact = RotatingFrame(system, texture, 0.0, tolerance=1e-11).density_matrix()
+    for rtol in (1e-3, 1e-6, 1e-9):
+        rho, budget, warned = finish(system, Frozen(texture), rtol, 20.0, start="steady")
+        check(np.abs(rho - exact).max(), rtol, budget, warned)
+
+
+def test_quiet_run_gets_few_modes_and_one_out_of_equilibrium_as_many_as_it_needs():
+    def modes(start, voltage, motion):  # type: ignore[no-untyped-def]
+        leads = [ChainLead(0, voltage=voltage), ChainLead(-1)]
+        system = OpenSystem(chain(2, onsite=[0.0, 2.6]), leads, kT=0.02)
+        return Simulation(system, motion, t_end=500.0, start=start).poles.channels[0].energies.size
+
+    still = Frozen(np.repeat(UP, 2, axis=0))
+    quiet = modes("thermal", 0.0, still)
+    assert quiet <= 22
+    assert quiet < modes("thermal", Ramp(0.0, 0.5, 0.0, 10.0), still)
+    assert quiet < modes("partitioned", 0.0, still)
+    assert quiet <= modes("thermal", 0.0, Precession(still.texture, 0.01, "x")) <= modes("partitioned", 0.0, still)
+
+
+def test_a_budget_beyond_rtol_is_warned_of_with_the_remedy():
+    """A level 1e-5 eV wide, filled by a wide band, next to the edge of a strong lead's band: 1e-9 is out of reach."""
+    leads = [WideBandLead(0, 1e-5, chemical_potential=3.0), ChainLead(0, coupling=0.3, chemical_potential=-1.0)]
+    system = OpenSystem(chain(1, onsite=2.0), leads, kT=0.05)
+    with pytest.warns(AccuracyWarning, match="rtol: 1e-09 .* budget comes to .*coupling_poles.*larger rtol"):
+        simulate(system, Frozen(UP), t_end=1.0, rtol=1e-9, start="steady")
+
+
+@pytest.mark.parametrize("shift", [1000.0, -1000.0])
+def test_absolute_energies_cost_nothing(shift):
+    """Device and lead shifted together, the lead by its voltage or by its on-site energy: the same run."""
+
+    def run(onsite: float, **lead: float):  # type: ignore[no-untyped-def]
+        system = OpenSystem(chain(1, onsite=onsite), [ChainLead(0, **lead)], kT=0.05)
+        full = {"start": "partitioned", "initial_density_matrix": np.eye(2)}
+        return simulate(system, Frozen(UP), t_end=10.0, rtol=1e-5, **full)
+
+    here = run(0.3)
+    for moved in (run(0.3 + shift, voltage=shift), run(0.3 + shift, onsite=shift, chemical_potential=shift)):
+        assert moved.statistics["right_hand_sides"] <= 1.1 * here.statistics["right_hand_sides"]
+        assert np.abs(moved.density_matrix - here.density_matrix).max() < 1e-5
