@@ -19,7 +19,11 @@ if TYPE_CHECKING:
     import xarray
 
     from llgnegf.plots import PlotReport
+    from llgnegf.simulation import Simulation
+    from llgnegf.slow import SlowSimulation
     from llgnegf.store import RunFolder
+
+    AnySimulation = Simulation | SlowSimulation
 
 
 def run(given: argparse.Namespace) -> int:
@@ -27,8 +31,10 @@ def run(given: argparse.Namespace) -> int:
     config = RunConfig.load(given.file)
     if config.sweep is not None:
         raise ConfigError([f"sweep: given; allowed: a file without [sweep], or: llgnegf sweep {given.file}"])
-    folder = _open_or_create(Path(given.output or default_folder(given.file)), config.to_toml())
-    return _complete(folder, config, given.quiet)
+    path = Path(given.output or default_folder(given.file))
+    simulation = None if (path / "input.toml").exists() else config.simulation()  # an input refused makes no folder
+    folder = _open_or_create(path, config.to_toml())
+    return _complete(folder, config, given.quiet, simulation=simulation)
 
 
 def resume(given: argparse.Namespace) -> int:
@@ -181,8 +187,10 @@ def _open_or_create(path: Path, text: str) -> RunFolder:
     return folder
 
 
-def _complete(folder: RunFolder, config: RunConfig, quiet: bool, report: bool = True) -> int:
-    """Run to the end and, if asked to report, draw the plots and say what came out."""
+def _complete(
+    folder: RunFolder, config: RunConfig, quiet: bool, report: bool = True, simulation: AnySimulation | None = None
+) -> int:
+    """Run to the end (`simulation` at t = 0, if there is one) and, if asked to report, draw the plots and sum up."""
     from llgnegf.report import summary_lines
     from llgnegf.store import run_in_folder
 
@@ -192,7 +200,7 @@ def _complete(folder: RunFolder, config: RunConfig, quiet: bool, report: bool = 
         else:
             _say(quiet, f"{folder.path}: is finished already; nothing to do", f"next: llgnegf show {folder.path}")
         return EXIT_OK
-    simulation = config.simulation()
+    simulation = simulation or config.simulation()
     with _progress_bar(float(simulation.times[-1]), quiet) as progress:
         finished = run_in_folder(
             folder, simulation, progress=progress, commit_every_s=config.run.checkpoint_every

@@ -11,12 +11,14 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from llgnegf._checks import Problems
+from llgnegf._checks import LARGEST, Problems
 
 Value = Any
 """A number, or nested tuples of numbers: one for each component, or one row for each site."""
 
-VALUE = "finite: a number or an array of numbers"
+VALUE = f"finite: a number or an array of numbers, of magnitude up to {LARGEST:g}"
+SHORTEST = 1e-6
+"""fs: what happens faster is a jump for every device, and steps that resolve it come to no end."""
 
 
 class Drive:
@@ -65,7 +67,7 @@ class Ramp(Drive):
         problems = Problems("Ramp")
         initial, final = _values(problems, self, "initial", "final")
         problems.number("start", self.start, "a finite number >= 0, in fs", lambda t: t >= 0)
-        problems.number("duration", self.duration, "a finite number > 0, in fs", lambda t: t > 0)
+        problems.number("duration", self.duration, f"a finite number >= {SHORTEST:g}, in fs", lambda t: t >= SHORTEST)
         problems.raise_all()
         _freeze(self, initial=initial, final=final)
         _cache(self, initial, np.subtract(final, initial))
@@ -109,7 +111,7 @@ class Sine(Drive):
     def __post_init__(self) -> None:
         problems = Problems("Sine")
         amplitude, phase, offset = _values(problems, self, "amplitude", "phase", "offset")
-        problems.number("period", self.period, "a finite number > 0, in fs", lambda t: t > 0)
+        problems.number("period", self.period, f"a finite number >= {SHORTEST:g}, in fs", lambda t: t >= SHORTEST)
         problems.raise_all()
         _freeze(self, amplitude=amplitude, phase=phase, offset=offset)
         _cache(self, amplitude, phase, offset)
@@ -152,7 +154,7 @@ class Pulse(Drive):
         problems = Problems("Pulse")
         amplitude, offset = _values(problems, self, "amplitude", "offset")
         problems.number("center", self.center, "a finite number, in fs")
-        problems.number("width", self.width, "a finite number > 0, in fs", lambda t: t > 0)
+        problems.number("width", self.width, f"a finite number >= {SHORTEST:g}, in fs", lambda t: t >= SHORTEST)
         problems.raise_all()
         _freeze(self, amplitude=amplitude, offset=offset)
         _cache(self, amplitude, offset)
@@ -192,10 +194,10 @@ class Table(Drive):
 
     def __post_init__(self) -> None:
         problems = Problems("Table")
-        allowed = "at least 2 increasing finite times, in fs"
+        allowed = f"at least 2 increasing finite times, {SHORTEST:g} fs apart or more"
         times = problems.array("times", self.times, (None,), allowed)
         if times is not None:
-            increasing = times.size >= 2 and bool(np.all(np.diff(times) > 0))
+            increasing = times.size >= 2 and bool(np.all(np.diff(times) >= SHORTEST))
             problems.check(increasing, "times", self.times, allowed)
         values = _array(problems, "values", self.values)
         if times is not None and values is not None:
@@ -232,7 +234,8 @@ def _array(problems: Problems, field: str, value: Any) -> np.ndarray | None:
     except (TypeError, ValueError):
         problems.add(field, value, VALUE)
         return None
-    return array if problems.check(bool(np.isfinite(array).all()), field, value, VALUE) else None
+    inside = np.isfinite(array).all() and np.abs(array).max(initial=0.0) <= LARGEST
+    return array if problems.check(bool(inside), field, value, VALUE) else None
 
 
 def _values(problems: Problems, drive: Drive, *fields: str) -> list[Any]:

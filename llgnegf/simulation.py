@@ -22,6 +22,7 @@ from llgnegf.dynamics.tableaus import ARK5, DOP853, RK4, Tableau
 from llgnegf.error_budget import estimate_errors
 from llgnegf.magnetism.magnet import Magnet
 from llgnegf.magnetism.motion import Frozen, Precession, Prescribed
+from llgnegf.plausibility import doubts_of_options, doubts_together, silent, warn
 from llgnegf.poles.channels import PoleSystem, expand, spectral_bounds
 from llgnegf.recorder import Recorder
 from llgnegf.result import ErrorEstimate, Variable
@@ -29,8 +30,10 @@ from llgnegf.run_options import (
     FINEST_LEADS,
     check_accuracy,
     check_density_matrix,
+    check_memory,
     check_method,
     check_start,
+    check_steps,
     check_times,
     save_times,
 )
@@ -104,6 +107,7 @@ class Simulation:
             "step": step, "observables": observables, "initial_density_matrix": initial_density_matrix,
         }  # fmt: skip
         _check(system, motion, options)
+        warn(doubts_together(system, motion) + doubts_of_options(options))
         rho = None if initial_density_matrix is None else np.array(initial_density_matrix, dtype=complex)
         self.system, self.motion, self.rtol, self.start = system, motion, rtol, start
         self.times = save_times(t_end, save_every)
@@ -186,7 +190,8 @@ class Simulation:
 
     @cached_property
     def _expansion_errors(self) -> dict[str, ErrorEstimate]:
-        return estimate_errors(self.poles, _first_moments(self.motion))
+        with silent():  # the same system with other leads
+            return estimate_errors(self.poles, _first_moments(self.motion))
 
     def error_budget(self) -> dict[str, ErrorEstimate]:
         """Coupling poles, Fermi poles and time step, each a number with what it bounds."""
@@ -212,12 +217,14 @@ def _check(system: Any, motion: Any, options: dict[str, Any]) -> None:
     if isinstance(system, OpenSystem) and known:
         sites = f"{system.n_sites}, one for each site of the electrons"
         problems.check(motion.n_sites == system.n_sites, "motion", f"{motion.n_sites} moments", sites)
+        check_memory(problems, system.n_sites)
     electrons = system if isinstance(system, OpenSystem) else None
     check_times(problems, options)
     check_accuracy(problems, electrons, options)
     check_method(problems, options)
     check_start(problems, electrons, options)
     check_density_matrix(problems, electrons, options)
+    check_steps(problems, system, motion, options)
     problems.raise_all()
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import copy
 import itertools
+import math
 import multiprocessing
 import os
 from collections.abc import Callable, Iterator, Mapping
@@ -20,11 +21,13 @@ from typing import TYPE_CHECKING, Any
 
 from llgnegf.config import ConfigError, RunConfig
 from llgnegf.config.messages import dotted, nearest, shown
+from llgnegf.plausibility import silent
 
 if TYPE_CHECKING:
     import xarray
 
 RESULT = "sweep.nc"
+MOST_POINTS = 100_000
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
 
 
@@ -54,8 +57,11 @@ def points(config: RunConfig) -> list[Point]:
     parameters = config.sweep.parameters
     base = config.to_dict()
     del base["sweep"]
-    lines = [line for path in parameters for line in _unknown_path(base, path)]
+    lines = [line for path in parameters for line in _unknown_path(base, path)] + _same_twice(list(parameters))
     lengths = {path: len(values) for path, values in parameters.items()}
+    count = math.prod(lengths.values()) if config.sweep.mode == "grid" else max(lengths.values())
+    if count > MOST_POINTS:
+        lines.append(f"sweep.parameters: {count} points; allowed: at most {MOST_POINTS}")
     if config.sweep.mode == "list" and len(set(lengths.values())) > 1:
         lines.append(f"sweep.parameters: lists of {lengths} values; allowed: equal lengths with mode = 'list'")
     if lines:
@@ -196,14 +202,17 @@ def run_point(text: str, path: str) -> None:
     """
     from llgnegf.store import RunFolder, run_in_folder
 
-    config = RunConfig.loads(text)
+    with silent():  # whoever started the sweep was warned
+        config = RunConfig.loads(text)
     if (Path(path) / "input.toml").exists():
         folder = RunFolder.open(path)
         folder.check_same_input(text)
+        simulation = None if folder.finished else config.simulation()
     else:
+        simulation = config.simulation()  # a point that is refused makes no folder
         folder = RunFolder.create(path, text, ["llgnegf", "sweep"])
-    if not folder.finished and not run_in_folder(
-        folder, config.simulation(), commit_every_s=config.run.checkpoint_every
+    if simulation is not None and not run_in_folder(
+        folder, simulation, commit_every_s=config.run.checkpoint_every
     ):
         raise RuntimeError("stopped; run the sweep again to go on")
 
@@ -230,7 +239,7 @@ def _unknown_path(base: dict[str, Any], path: str) -> list[str]:
     value: Any = base
     for k, step in enumerate(steps):
         here, known = dotted(steps[: k + 1]), list(value) if isinstance(value, dict) else []
-        if isinstance(value, list) and step.isdigit() and int(step) < len(value):
+        if isinstance(value, list) and _is_index(step, value):
             value = value[int(step)]
         elif isinstance(value, dict) and isinstance(value.get(step), dict | list):
             value = value[step]
@@ -238,9 +247,22 @@ def _unknown_path(base: dict[str, Any], path: str) -> list[str]:
             near = nearest(step, known)
             hint = f", nearest known name is '{near}'" if near else ""
             return [f"{name}: no table {here}{hint}; allowed: a key of a table in this file"]
-    if not steps or (isinstance(value, list) and not (last.isdigit() and int(last) < len(value))):
+    if not steps or (isinstance(value, list) and not _is_index(last, value)):
         return [f"{name}: {shown(path)}; allowed: a path such as electrons.j_sd or lead.0.coupling"]
     return []
+
+
+def _is_index(step: str, entries: list[Any]) -> bool:
+    """Whether `step` is the number of an entry as it is written: no zeros in front, no digits of other scripts."""
+    return step in map(str, range(len(entries)))
+
+
+def _same_twice(paths: list[str]) -> list[str]:
+    """A line for each path that leads into a table that another one replaces."""
+    return [
+        f"sweep.parameters.{dotted([inner])}: lies in {outer}, which is swept too; allowed: one of the two"
+        for inner in paths for outer in paths if inner.startswith(f"{outer}.")
+    ]  # fmt: skip
 
 
 def _set(data: dict[str, Any], path: str, value: Any) -> None:

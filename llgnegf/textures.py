@@ -95,7 +95,8 @@ def _wall_profile(owner: str, n_sites: int, center: float, width: float) -> tupl
     problems = Problems(owner)
     count = problems.integer("n_sites", n_sites, "an integer >= 1", lambda n: n >= 1)
     middle = problems.number("center", center, "a finite number, in lattice constants")
-    scale = problems.number("width", width, "a finite number > 0, in lattice constants", lambda w: w > 0)
+    allowed = "a finite number > 0, in lattice constants"
+    scale = problems.number("width", width, allowed, lambda w: w > 0, smallest=0.0)
     problems.raise_all()
     assert count is not None
     with np.errstate(over="ignore"):  # infinite u is the limit of a narrow wall

@@ -15,6 +15,7 @@ from llgnegf._checks import UNIT_TOLERANCE, Problems
 from llgnegf.magnetism.motion import Frozen, Precession, Prescribed
 from llgnegf.magnetism.terms import ClassicalEnergy, EnergyTerm, as_terms
 from llgnegf.magnetism.torques import Amplitudes, SpinTransferTorque
+from llgnegf.plausibility import doubts_of_magnet, warn
 from llgnegf.units import G_E, HBAR
 
 PRESCRIBED = "(sites, motion): a function of t (fs) that returns unit vectors (len(sites), 3), or e.g. a Precession"
@@ -79,6 +80,7 @@ class Magnet:
         problems.raise_all()
         for name, value in values.items():
             object.__setattr__(self, name, value)
+        warn(doubts_of_magnet(self))
 
     @property
     def n_sites(self) -> int:

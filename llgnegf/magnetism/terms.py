@@ -49,6 +49,14 @@ class EnergyTerm:
         """K (eV), shape (n_sites,), and the crystal axes as the rows of R, shape (3, 3); None if there is none."""
         return None
 
+    def steepest(self, n_sites: int, magnetic_moment: np.ndarray) -> float:
+        """A bound (eV) of |dH/dM_i| for all directions of the moments, at t = 0."""
+        parts = _Parts.of(self, n_sites, magnetic_moment)
+        rows = np.asarray(abs(parts.matrix).sum(axis=1)).reshape(n_sites, 3)
+        fields = np.linalg.norm(parts.b(0.0), axis=1)
+        cubic = 2 * np.abs(parts.cubic_constants).sum(axis=0)
+        return float((np.linalg.norm(rows, axis=1) + fields + cubic).max())
+
     def energy(self, moments: Any, magnetic_moment: Any, t: float = 0.0) -> float:
         """The energy (eV) of `moments` (n_sites, 3) with `magnetic_moment` (mu_B; a number or one a site)."""
         moments = np.asarray(moments, dtype=float)

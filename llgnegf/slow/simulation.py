@@ -13,6 +13,7 @@ import numpy as np
 
 from llgnegf.error_budget import estimate_errors
 from llgnegf.magnetism.magnet import Magnet
+from llgnegf.plausibility import doubts_of_options, doubts_together, silent, warn
 from llgnegf.poles.channels import PoleSystem, expand
 from llgnegf.result import ErrorEstimate, Variable
 from llgnegf.run_options import RESPONSES, check_slow_run, save_times
@@ -68,6 +69,7 @@ class SlowSimulation:
             "temperature": temperature, "seed": seed, "observables": observables, "copies": copies,
         }  # fmt: skip
         check_slow_run(system, magnet, options)
+        warn(doubts_together(system, magnet) + doubts_of_options(options))
         self.system, self.motion, self.rtol = system, magnet, rtol
         self.times = save_times(t_end, save_every)
         self.row = 0
@@ -171,7 +173,8 @@ class SlowSimulation:
         if self.system is not None and self.system.kT == 0 and not self.system.is_closed:
             exact = ErrorEstimate(0.0, "kT = 0: exact leads and Fermi function on a contour")
             return {"coupling_poles": exact, "fermi_poles": exact}
-        return estimate_errors(self.poles, np.array(self.motion.moments, dtype=float))
+        with silent():  # the same system with other leads
+            return estimate_errors(self.poles, np.array(self.motion.moments, dtype=float))
 
     def error_budget(self) -> dict[str, ErrorEstimate]:
         """Coupling poles, Fermi poles, Fermi-surface sums and time step, each a number with what it bounds."""
