@@ -102,7 +102,7 @@ class Problems:
     ) -> np.ndarray | None:
         """A number for all sites, or one for each, as a read-only (n_sites,) array; None when it is neither."""
         allowed = f"{allowed}: a number, or {n_sites} of them"
-        if not isinstance(value, Sequence) and np.ndim(value) == 0:
+        if not isinstance(value, Sequence) and dimensions(value) == 0:
             number = self.number(field, value, allowed, lambda x: ok is None or bool(np.all(ok(np.array(x)))))
             array = np.full(n_sites, number)
             array.flags.writeable = False
@@ -186,6 +186,14 @@ def as_numbers(value: Any, dtype: Any) -> np.ndarray | None:
         return np.array(given, dtype=dtype)
     except (TypeError, ValueError, OverflowError):
         return None
+
+
+def dimensions(value: Any) -> int:
+    """Number of axes of `value` as an array; of rows of unequal length, which numpy refuses, those of the rows."""
+    try:
+        return np.ndim(value)
+    except ValueError:
+        return 1
 
 
 def _short(value: object) -> str:

@@ -84,7 +84,7 @@ def build_parser() -> argparse.ArgumentParser:
         "llgnegf oracle examples/bloch_wall.toml",
     )
     oracle.add_argument("file", metavar="FILE.toml", help="input file with [motion] kind = \"precession\"")
-    _output(oracle, "folder for the two files (default: that of FILE.toml)")
+    _output(oracle, "folder for the two files (default: the current one)")
     figure = add("figure", "Draw a figure of Phys. Rev. Lett. 125, 187202.", "llgnegf figure fig2 -o figures")
     figure.add_argument("name", metavar="NAME", nargs="?", help="name of the figure, or all")
     figure.add_argument("--list", action="store_true", help="list the names")

@@ -93,7 +93,7 @@ def oracle(given: argparse.Namespace) -> int:
     dataset = table.oracle(RunConfig.load(given.file))
     print(*table.table_lines(dataset), sep="\n")
     source = Path(given.file)
-    folder = Path(given.output) if given.output else source.parent
+    folder = Path(given.output or ".")
     netcdf, csv = folder / f"{source.stem}_oracle.nc", folder / f"{source.stem}_oracle.csv"
     with storage_errors(netcdf, "write"):
         folder.mkdir(parents=True, exist_ok=True)

@@ -117,8 +117,8 @@ def doubts_of_system(system: OpenSystem) -> list[Doubt]:
         found.append(Doubt("OpenSystem.kT", kT, beside, f"K ({BOLTZMANN * kT:.3g} eV) or meV ({kT / 1e3:.3g} eV)"))
     found += _joule("OpenSystem.kT", kT)
     j_sd, hopping = _largest(system.electrons.j_sd), _largest_hopping(system)
-    if j_sd >= STRONG_SD * max(hopping, NARROW):
-        beside = f"{STRONG_SD:g} times the largest hopping, {hopping:.3g} eV, or more"
+    if j_sd >= STRONG_SD * max(hopping or 1.0, NARROW):
+        beside = f"{STRONG_SD:g} times the largest hopping, {hopping or 1.0:.3g} eV, or more"
         found.append(_milli("OpenSystem.electrons.j_sd", j_sd, beside))
     found += _joule("OpenSystem.electrons.j_sd", j_sd) + _hoppings(system) + _levels(system, low, high)
     return found

@@ -69,7 +69,7 @@ class RotatingFrame:
         texture = problems.moments("texture", self.texture, self.system.n_sites if is_system else None)
         energy = problems.number("energy", self.energy, "a finite number, in eV")
         axis = problems.axis("axis", self.axis)
-        problems.number("tolerance", self.tolerance, "a finite number > 0", lambda x: x > 0)
+        problems.number("tolerance", self.tolerance, "a finite number > 0", lambda x: x > 0, smallest=0.0)
         if is_system and problems.memory("system", self.system.n_sites, DENSE_ARRAYS, "fewer sites"):
             self._check_system(problems, None if energy == 0 else axis)
         problems.raise_all()

@@ -12,7 +12,7 @@ import numpy as np
 
 from llgnegf._checks import Problems
 from llgnegf.magnetism.magnet import Magnet, torque_prefactor
-from llgnegf.magnetism.motion import Precession
+from llgnegf.magnetism.motion import Precession, Prescribed
 from llgnegf.magnetism.torques import Amplitudes
 from llgnegf.plausibility import largest_energy
 from llgnegf.system import OpenSystem
@@ -66,6 +66,16 @@ def check_steps(problems: Problems, system: Any, motion: Any, options: Mapping[s
     if rate * options["t_end"] > MOST_STEPS:
         scale = f"{MOST_STEPS:g} times its time scale of {1 / rate:.3g} fs"
         problems.add("t_end", options["t_end"], f"at most {MOST_STEPS / rate:.3g} with {place}, {scale}")
+
+
+def check_motion(problems: Problems, motion: Any, options: Mapping[str, Any]) -> None:
+    """Moments that follow a function: unit vectors all along the run, as far as instants tell; after no mistake."""
+    if problems.lines:
+        return
+    if isinstance(motion, Prescribed):
+        problems.lines += motion.check(options["t_end"])
+    if isinstance(motion, Magnet) and motion.prescribed is not None:
+        problems.lines += motion.check_prescribed(options["t_end"])
 
 
 def _moment_rates(system: Any, magnet: Magnet) -> dict[str, float]:
@@ -207,6 +217,7 @@ def check_slow_run(system: Any, magnet: Any, options: Mapping[str, Any]) -> None
     if names:
         check_noise(problems, system, magnet, options)
     check_steps(problems, system, magnet, {**options, "electrons": "adiabatic"})
+    check_motion(problems, magnet, options)
     problems.raise_all()
 
 

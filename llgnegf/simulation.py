@@ -32,6 +32,7 @@ from llgnegf.run_options import (
     check_density_matrix,
     check_memory,
     check_method,
+    check_motion,
     check_start,
     check_steps,
     check_times,
@@ -225,6 +226,7 @@ def _check(system: Any, motion: Any, options: dict[str, Any]) -> None:
     check_start(problems, electrons, options)
     check_density_matrix(problems, electrons, options)
     check_steps(problems, system, motion, options)
+    check_motion(problems, motion, options)
     problems.raise_all()
 
 

@@ -49,6 +49,8 @@ from llgnegf.textures import bloch_wall, cone, neel_wall, uniform
 
 T = TypeVar("T")
 
+DRIVEN = {"zhang_li": ("velocity",), "slonczewski": ("damping_like", "field_like")}
+"""Amplitudes of torques that may be functions of time."""
 OPTIONS = (
     "t_end", "save_every", "rtol", "integrator", "step", "observables", "start", "response", "temperature", "seed",
 )  # fmt: skip
@@ -261,7 +263,7 @@ class Builder:
             if self._usable(path, term):
                 energies.append(term)
         for path, table in self._numbered("torque"):
-            driven = ("velocity",) if table.kind == "zhang_li" else ("damping_like", "field_like")
+            driven = DRIVEN.get(table.kind, ())
             values = {name: self._driven(f"{path}.{name}", getattr(table, name)) for name in driven}
             if any(value is None for value in values.values()):
                 continue

@@ -21,6 +21,7 @@ from llgnegf.config.fields import (
     Integers,
     ListOf,
     Numbers,
+    OwnTable,
     PerBondElectronvolt,
     PerSiteElectronvolt,
     Radian,
@@ -192,8 +193,11 @@ EnergyTable = Annotated[
     | Annotated[CubicAnisotropyTable, Tag("<cubic_anisotropy>")]
     | Annotated[DMITable, Tag("<dmi>")]
     | Annotated[DipolarTable, Tag("<dipolar>")]
-    | Annotated[ZeemanTable, Tag("<zeeman>")],
-    by_kind(("exchange", "pair_exchange", "uniaxial_anisotropy", "cubic_anisotropy", "dmi", "dipolar", "zeeman")),
+    | Annotated[ZeemanTable, Tag("<zeeman>")]
+    | Annotated[OwnTable, Tag("<own>")],
+    by_kind(
+        ("exchange", "pair_exchange", "uniaxial_anisotropy", "cubic_anisotropy", "dmi", "dipolar", "zeeman"), own=True
+    ),
 ]
 
 
@@ -219,6 +223,8 @@ class ZhangLiTable(Table):
 
 
 TorqueTable = Annotated[
-    Annotated[SlonczewskiTable, Tag("<slonczewski>")] | Annotated[ZhangLiTable, Tag("<zhang_li>")],
-    by_kind(("slonczewski", "zhang_li")),
+    Annotated[SlonczewskiTable, Tag("<slonczewski>")]
+    | Annotated[ZhangLiTable, Tag("<zhang_li>")]
+    | Annotated[OwnTable, Tag("<own>")],
+    by_kind(("slonczewski", "zhang_li"), own=True),
 ]

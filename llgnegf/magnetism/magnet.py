@@ -11,8 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from llgnegf._checks import UNIT_TOLERANCE, Problems
-from llgnegf.magnetism.motion import Frozen, Precession, Prescribed
+from llgnegf._checks import UNIT_TOLERANCE, Problems, as_numbers
+from llgnegf.magnetism.motion import INSTANTS, Frozen, Precession, Prescribed
 from llgnegf.magnetism.terms import ClassicalEnergy, EnergyTerm, as_terms
 from llgnegf.magnetism.torques import Amplitudes, SpinTransferTorque
 from llgnegf.plausibility import doubts_of_magnet, warn
@@ -94,6 +94,17 @@ class Magnet:
         moving = np.ones(self.n_sites, dtype=bool)
         moving[held] = False
         return moving
+
+    def check_prescribed(self, t_end: float) -> list[str]:
+        """A line if the prescribed moments are no unit vectors somewhere from 0 to `t_end` (fs)."""
+        assert self.prescribed is not None
+        sites, function = self.prescribed
+        for time in t_end * INSTANTS:
+            try:
+                _unit_vectors("prescribed", function(float(time)), len(sites), float(time))
+            except ValueError as error:
+                return [str(error)]
+        return []
 
     def compile(self) -> CompiledMagnet:
         """The numbers of the equation of motion."""
@@ -230,7 +241,10 @@ def _torques(problems: Problems, value: Any, n_sites: int) -> tuple[SpinTransfer
 def _sites(problems: Problems, name: str, value: Any, n_sites: int) -> tuple[int, ...]:
     """Site numbers 0 .. n_sites - 1 in ascending order of mention, from numbers or a mask."""
     allowed = f"different sites from {-n_sites} to {n_sites - 1}, or a mask of {n_sites} booleans"
-    entries = np.asarray(value)
+    try:
+        entries = np.asarray(value)
+    except ValueError:  # rows of unequal length
+        entries = np.zeros(1)
     if entries.size == 0:
         return ()
     if entries.dtype == bool and entries.shape == (n_sites,):
@@ -269,12 +283,13 @@ def _prescribed(
 
 
 def _unit_vectors(name: str, value: Any, count: int, t: float) -> np.ndarray:
-    vectors = np.asarray(value, dtype=float)
-    if vectors.shape != (count, 3) or not np.all(np.abs(np.linalg.norm(vectors, axis=1) - 1) <= UNIT_TOLERANCE):
-        raise ValueError(
-            f"Magnet.{name}: {vectors.tolist()} at t = {t:g} fs; allowed: unit vectors of shape ({count}, 3)"
-        )
-    return vectors
+    vectors = as_numbers(value, float)
+    shaped = vectors is not None and vectors.shape == (count, 3)
+    if shaped and np.all(np.abs(np.linalg.norm(vectors, axis=1) - 1) <= UNIT_TOLERANCE):  # type: ignore[arg-type]
+        return vectors  # type: ignore[return-value]
+    problems = Problems("Magnet")
+    problems.moments(name, value, count)
+    raise ValueError("\n".join(line.replace(": ", f": at t = {t:g} fs ", 1) for line in problems.lines))
 
 
 def _check_moving(problems: Problems, pinned: Any, prescribed: Any, n_sites: int) -> None:

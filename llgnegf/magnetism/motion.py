@@ -15,6 +15,9 @@ import numpy as np
 from llgnegf._checks import UNIT_TOLERANCE, Problems
 from llgnegf.units import HBAR
 
+INSTANTS = np.concatenate([[0.0], np.geomspace(1e-6, 1.0, 25), np.linspace(0.0, 1.0, 24)[1:-1]])
+"""Parts of a run at which a function of time is looked at before it begins."""
+
 
 @dataclass(frozen=True, eq=False)
 class Frozen:
@@ -136,8 +139,19 @@ class Prescribed:
         moments = np.asarray(self.function(time), dtype=float)
         length = np.sqrt(np.einsum("ia,ia->i", moments, moments))
         if not np.all(np.abs(length - 1) <= UNIT_TOLERANCE):
-            raise ValueError(f"Prescribed.function({time}): moments of length {length}; allowed: unit vectors")
+            problems = Problems("Prescribed")
+            problems.moments(f"function({time:g})", moments)
+            problems.raise_all()
         return moments
+
+    def check(self, t_end: float) -> list[str]:
+        """A line if the function gives no unit vectors somewhere; it is called at instants from 0 to `t_end` (fs)."""
+        for time in t_end * INSTANTS:
+            problems = Problems("Prescribed")
+            problems.moments(f"function({time:g})", self.function(float(time)), self.n_sites)
+            if problems.lines:
+                return problems.lines
+        return []
 
     def velocity(self, time: float) -> np.ndarray:
         """dM/dt in 1/fs by central differences (one-sided at t = 0), (N, 3); error about 1e-10 of the rates."""

@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 import numpy as np
 from scipy import sparse
 
-from llgnegf._checks import Problems, memory_of_machine
+from llgnegf._checks import Problems, dimensions, memory_of_machine
 from llgnegf.magnetism.onsite import length_problem, number_or_array
 from llgnegf.magnetism.terms import EnergyTerm
 from llgnegf.units import MU_B
@@ -156,8 +156,8 @@ class DMI(EnergyTerm):
         vector: np.ndarray | None = None
         axis = None
         if self.axis is None:
-            allowed = "a vector of 3 numbers in eV, one for each bond, or a strength with axis="
-            vector = problems.array("D", self.D, (3,) if np.ndim(self.D) < 2 else (None, 3), allowed)
+            allowed = "a vector of 3 numbers in eV, a list of them, one for each bond, or a strength with axis="
+            vector = problems.array("D", self.D, (3,) if dimensions(self.D) < 2 else (None, 3), allowed)
         else:
             strength = number_or_array(problems, "D", self.D, "in eV, with axis=")
             axis = problems.axis("axis", self.axis)

@@ -11,8 +11,8 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from llgnegf._checks import Problems
-from llgnegf.magnetism.onsite import length_problem, number_or_array
+from llgnegf._checks import Problems, as_numbers, dimensions
+from llgnegf.magnetism.onsite import length_problem, number_or_array, wrong_array
 
 AMPLITUDE = "a number, one for each site, or a function of time (fs) that returns either"
 
@@ -174,7 +174,7 @@ def _amplitude(problems: Problems, field: str, value: Any, unit: str) -> Any:
     """A function of time as it is, anything else as a float or a read-only array."""
     if callable(value):
         return value
-    if np.ndim(value) == 0:
+    if dimensions(value) == 0:
         return problems.number(field, value, f"{AMPLITUDE}, in {unit}")
     return problems.array(field, value, (None,), f"{AMPLITUDE}, in {unit}")
 
@@ -193,8 +193,9 @@ def _at(field: str, value: float | np.ndarray | Callable[[float], Any], t: float
     """An amplitude at time `t` for each site, (n_sites,)."""
     if not callable(value):
         return np.broadcast_to(value, n_sites)
-    result = np.asarray(value(t), dtype=float)
-    if result.shape not in ((), (n_sites,)) or not np.isfinite(result).all():
-        wrong = f"shape {result.shape}" if np.isfinite(result).all() else "NaN or inf"
+    given = value(t)
+    result = as_numbers(given, float)
+    if result is None or result.shape not in ((), (n_sites,)) or not np.isfinite(result).all():
+        wrong = wrong_array(given, result)
         raise ValueError(f"{field}: {wrong} at t = {t:g} fs; allowed: a finite number, or {n_sites} of them")
     return np.broadcast_to(result, n_sites)
