@@ -20,7 +20,8 @@ def bloch_wall(n_sites: int, center: float, width: float) -> np.ndarray:
 
     Args:
         n_sites: Number of moments.
-        center: Position of the wall in lattice constants; the first site is at 1.
+        center: Position of the wall in lattice constants; the first site is at 1, as in the paper, so that site i of
+            arguments and results, which count from 0, is at i + 1.
         width: Width of the wall in lattice constants, positive.
 
     Returns:
