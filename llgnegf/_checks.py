@@ -19,6 +19,7 @@ AXES: dict[str, tuple[float, float, float]] = {
 LARGEST, SMALLEST = 1e15, 1e-30
 """Magnitudes of numbers, and of those that must be positive: far beyond physics in every unit of the package, and
 squares and ratios of them stay within the range of a float."""
+MOST_SITES = 100_000
 UNIT_TOLERANCE = 1e-10
 """How far |M| may be from 1: ten thousand round-offs, far below any physical effect."""
 
@@ -72,6 +73,10 @@ class Problems:
         if not self.check(is_integer and ok(int(value)), field, value, allowed):
             return None
         return int(value)
+
+    def sites(self, field: str, value: Any) -> int | None:
+        """`value` as a number of sites; None stands in when it is not."""
+        return self.integer(field, value, f"an integer >= 1 and <= {MOST_SITES}", lambda n: 1 <= n <= MOST_SITES)
 
     def array(
         self, field: str, value: Any, shape: tuple[int | None, ...], allowed: str, dtype: Any = float,

@@ -31,9 +31,7 @@ def run(given: argparse.Namespace) -> int:
     config = RunConfig.load(given.file)
     if config.sweep is not None:
         raise ConfigError([f"sweep: given; allowed: a file without [sweep], or: llgnegf sweep {given.file}"])
-    path = Path(given.output or default_folder(given.file))
-    simulation = None if (path / "input.toml").exists() else config.simulation()  # an input refused makes no folder
-    folder = _open_or_create(path, config.to_toml())
+    folder, simulation = _started(Path(given.output or default_folder(given.file)), config)
     return _complete(folder, config, given.quiet, simulation=simulation)
 
 
@@ -54,8 +52,8 @@ def rerun(given: argparse.Namespace) -> int:
     if not first.finished:
         raise ConfigError([f"{given.folder}: is not finished; allowed: a finished run (llgnegf resume {given.folder})"])
     config = RunConfig.loads(first.config_text)
-    second = _open_or_create(Path(given.output or f"{Path(given.folder)}-rerun"), config.to_toml())
-    code = _complete(second, config, given.quiet, report=False)
+    second, simulation = _started(Path(given.output or f"{Path(given.folder)}-rerun"), config)
+    code = _complete(second, config, given.quiet, report=False, simulation=simulation)
     if code != EXIT_OK:
         return code
     with first.dataset() as old, second.dataset() as new:
@@ -170,6 +168,12 @@ def draw_plots(folder: RunFolder) -> PlotReport:
     exact = oracle_or_none(RunConfig.loads(folder.config_text))
     with folder.dataset() as dataset:
         return plot_run(dataset, folder.path / "plots", exact)
+
+
+def _started(path: Path, config: RunConfig) -> tuple[RunFolder, AnySimulation | None]:
+    """The run folder, and the simulation at t = 0 if the folder is new: an input that is refused makes none."""
+    simulation = None if (path / "input.toml").exists() else config.simulation()
+    return _open_or_create(path, config.to_toml()), simulation
 
 
 def _open_or_create(path: Path, text: str) -> RunFolder:

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from llgnegf._checks import Problems
+from llgnegf._checks import Problems, memory_of_machine
 from llgnegf.magnetism.magnet import Magnet, torque_prefactor
 from llgnegf.magnetism.motion import Precession, Prescribed
 from llgnegf.magnetism.torques import Amplitudes
@@ -33,6 +33,8 @@ MOST_ROWS, MOST_STEPS = 10**7, 10**9
 """Rows and fixed steps of one run: beyond them it would not end, or fill the disk."""
 LONGEST_RUN = 1e12
 """fs: a millisecond, beyond any integrator of electrons or of moments that turn."""
+COPY_BYTES = 240
+"""Memory of a moment of a copy: ten vectors."""
 STATE_VECTORS = 20
 """Vectors of the size of the density matrix that a run of the full electrons holds: those of the integrator."""
 
@@ -196,8 +198,9 @@ def check_slow_run(system: Any, magnet: Any, options: Mapping[str, Any]) -> None
     """
     problems = Problems("simulate")
     problems.check(system is None or isinstance(system, OpenSystem), "system", system, "an OpenSystem, or None")
-    known = problems.check(isinstance(magnet, Magnet), "motion", magnet, "a Magnet: slow electrons answer free moments")
-    if known and isinstance(system, OpenSystem):
+    wanted = "a Magnet: slow electrons answer free moments"
+    known_magnet = problems.check(isinstance(magnet, Magnet), "motion", magnet, wanted)
+    if known_magnet and isinstance(system, OpenSystem):
         sites = f"{system.n_sites}, one for each site of the electrons"
         problems.check(magnet.n_sites == system.n_sites, "motion", f"{magnet.n_sites} moments", sites)
     if isinstance(system, OpenSystem):
@@ -213,7 +216,12 @@ def check_slow_run(system: Any, magnet: Any, options: Mapping[str, Any]) -> None
     problems.check(known, "observables", extra, "a list of names; known: 'adiabatic', with electrons")
     noisy = options["temperature"] != 0
     many = "an integer >= 1" if noisy else "1 without a temperature: all copies would be the same"
-    problems.integer("copies", options["copies"], many, lambda n: n == 1 or (noisy and n > 1))
+    copies = problems.integer("copies", options["copies"], many, lambda n: n == 1 or (noisy and n > 1))
+    if known_magnet and copies is not None:
+        needed, there = COPY_BYTES * copies * magnet.n_sites, memory_of_machine()
+        value = f"{copies}, which need {needed / 2**30:.3g} GiB"
+        allowed = f"copies that fit into the {there / 2**30:.3g} GiB of this machine"
+        problems.check(needed <= there, "copies", value, allowed)
     if names:
         check_noise(problems, system, magnet, options)
     check_steps(problems, system, magnet, {**options, "electrons": "adiabatic"})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import re
 import time
@@ -142,6 +143,9 @@ EDITS = [
     ("schema_version = 1", "", "schema_version: missing; allowed: 1"),
     ("schema_version = 1", "schema_version = 1\n" + "a." * 1000 + "b = 1", "bad.toml: line 3 has a key of 1001 levels"),
     ("[run]", "[" + "a." * 1000 + "b]\n[run]", "bad.toml: line 3 has a key of 1001 levels; "),
+    ("[run]", '"a".' * 100_000 + "b = 1\n[run]", "bad.toml: line 3 has a key of 100001 levels"),
+    ("[run]", "x = { " + "a. " * 100_000 + "b = 1 }\n[run]", "bad.toml: line 3 has a key of 100001 levels"),
+    ("[run]", '"' + '\\"' * 100_000 + "." * 50 + "\n[run]", "bad.toml: "),
     ("[run]", f"a = {NESTED}\n[run]", "bad.toml: lists or tables without end; allowed: "),
     ("[run]", "a = " + "{b = " * 1000 + "1" + "}" * 1000 + "\n[run]", "bad.toml: lists or tables without end; "),
     ("[run]", "a = " + "[" * 200 + "]" * 200 + "\n[run]", "a: nested over 30 levels deep; allowed: "),
@@ -265,6 +269,9 @@ def test_the_corrected_file_is_accepted_where_the_wrong_one_was_refused(
 def test_in_python_too() -> None:
     """The same limits without a file; each call says what is wrong before it takes memory or time."""
     magnet = ln.Magnet(ln.uniform(2), magnetic_moment=1.0, energies=[ln.Zeeman([0, 0, 1.0])])
+    damped = dataclasses.replace(magnet, damping=0.1)
+    noise = {"temperature": 0.01, "seed": 1, "t_end": 1.0, "step": 0.1, "save_every": 1.0}
+    big = ln.Magnet(ln.uniform(20_000), magnetic_moment=1.0)
     for call, said in {
         lambda: ln.simulate(None, magnet, t_end=1e300): "simulate.t_end: 1e+300; allowed: ",
         lambda: ln.simulate(None, magnet, t_end=1.0, save_every=1e-9): "simulate.save_every: 1e-09; allowed: ",
@@ -275,6 +282,11 @@ def test_in_python_too() -> None:
         lambda: ln.Magnet(ln.uniform(100_000), 1.0, energies=[ln.Dipolar(2.5, "x")]): "Dipolar: 100000 sites, ",
         lambda: ln.Simulation(ln.OpenSystem(ln.chain(100_000)), ln.Frozen(ln.uniform(100_000)), t_end=1.0):
             "simulate.system: 100000 sites, ",
+        lambda: ln.chain(10**12): "chain.n_sites: 1000000000000; allowed: an integer >= 1 and <= 100000",
+        lambda: ln.uniform(10**12): "uniform.n_sites: 1000000000000; allowed: ",
+        lambda: ln.simulate(None, big, t_end=1e7): "simulate.save_every: 10000001 rows of ",
+        lambda: ln.langevin_ensemble(None, damped, copies=10**12, **noise):
+            "simulate.copies: 1000000000000, which need ",
     }.items():  # fmt: skip
         began = time.process_time()
         with pytest.raises(ValueError, match=f"^{re.escape(said)}[^\n]*$"):

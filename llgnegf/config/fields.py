@@ -21,6 +21,8 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError, core_schema
 
+from llgnegf._checks import MOST_SITES
+
 
 @dataclass(frozen=True)
 class Allowed:
@@ -128,4 +130,4 @@ Text = Annotated[str, Allowed("a text")]
 Axis = Annotated[str | Vector, Allowed("'x', 'y', 'z' or a non-zero vector of 3 finite numbers")]
 PerSiteElectronvolt = Annotated[float | Numbers, Allowed(PER_SITE, "eV")]
 PerBondElectronvolt = Annotated[float | Numbers, Allowed("a finite number, or a list with one for each bond", "eV")]
-NumberOfSites = Annotated[int, Field(ge=1, le=100_000), Allowed("an integer from 1 to 100000")]
+NumberOfSites = Annotated[int, Field(ge=1, le=MOST_SITES), Allowed(f"an integer from 1 to {MOST_SITES}")]

@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field as Range
 from pydantic import Tag
 
+from llgnegf._checks import MOST_SITES
 from llgnegf.config.drive_tables import Driven
 from llgnegf.config.fields import (
     NUMBER,
@@ -36,8 +37,8 @@ class BuiltTextureTable(Table):
     """Textures made for a number of sites, which is that of the electrons when left out."""
 
     n_sites: Annotated[
-        Annotated[int, Range(ge=1, le=100_000)] | None,
-        Allowed("an integer from 1 to 100000 (left out: that of the electrons)"),
+        Annotated[int, Range(ge=1, le=MOST_SITES)] | None,
+        Allowed(f"an integer from 1 to {MOST_SITES} (left out: that of the electrons)"),
     ] = None
 
 

@@ -40,7 +40,7 @@ def parsed(text: str, name: str) -> dict[str, Any]:
         ConfigError: For text that is no TOML, nested without end, or with a number of thousands of digits.
     """
     for number, line in enumerate(text.splitlines(), 1):
-        if len(line) > DEEPEST and (levels := _dots(line)) > DEEPEST:
+        if line.count(".") >= DEEPEST and (levels := _dots(line)) > DEEPEST:
             raise ConfigError([f"{name}: line {number} has a key of {levels} levels; allowed: at most {DEEPEST}"])
     try:
         return tomllib.loads(text)
@@ -55,14 +55,14 @@ def parsed(text: str, name: str) -> dict[str, Any]:
         ) from None
 
 
-_KEY = re.compile(r"\s*\[{0,2}\s*((?:[\w-]+\s*\.\s*)+)")
 _LONG = re.compile(rf"\d[\d_]{{{LONGEST_INTEGER},}}")
+_STRING = re.compile(r"""\"(?:[^"\\]++|\\.)*+(?:"|$)|'[^']*+(?:'|$)""")
 
 
 def _dots(line: str) -> int:
-    """Levels of the dotted key or header that the line begins with."""
-    match = _KEY.match(line)
-    return match[1].count(".") + 1 if match else 0
+    """Levels of the longest dotted key in a line, in time that grows with its length alone."""
+    bare = _STRING.sub("k", line).partition("#")[0]
+    return 1 + max(part.count(".") for part in re.split(r"[^\w\s.-]", bare))
 
 
 def too_deep(data: dict[str, Any]) -> str | None:
