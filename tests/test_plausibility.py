@@ -150,6 +150,10 @@ def test_an_input_file_is_warned_of_by_its_own_paths(tmp_path: Path, capsys: pyt
     assert main(["oracle", str(path)]) == 2  # no precession: the doubt comes beside the mistake
     lines = capsys.readouterr().err.splitlines()
     assert lines[0].startswith("warning: system.kT: 5000; above the width of all bands, 4 eV") and len(lines) == 2
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # as PYTHONWARNINGS=ignore::UserWarning does
+        assert main(["oracle", str(path)]) == 2
+    assert capsys.readouterr().err.splitlines() == lines[1:]
 
 
 def test_an_input_from_objects_is_warned_of_once() -> None:

@@ -115,7 +115,8 @@ class Prescribed:
     """Moments that follow any function of time.
 
     Args:
-        function: t in fs -> (n_sites, 3) unit vectors; called at any t >= 0, must depend on t alone.
+        function: t in fs -> (n_sites, 3) unit vectors; called at any t >= 0, must depend on t alone. A run looks at it
+            at some fifty instants before it begins.
 
     Raises:
         ValueError: If `function` is not callable or gives no unit vectors at t = 0.
