@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from llgnegf._checks import UNIT_TOLERANCE, Problems, as_numbers
-from llgnegf.magnetism.motion import INSTANTS, Frozen, Precession, Prescribed
+from llgnegf.magnetism.motion import INSTANTS, Frozen, Precession, Prescribed, holds_nan
 from llgnegf.magnetism.terms import ClassicalEnergy, EnergyTerm, as_terms
 from llgnegf.magnetism.torques import Amplitudes, SpinTransferTorque
 from llgnegf.plausibility import doubts_of_magnet, warn
@@ -96,14 +96,16 @@ class Magnet:
         return moving
 
     def check_prescribed(self, t_end: float) -> list[str]:
-        """A line if the prescribed moments are no unit vectors somewhere from 0 to `t_end` (fs)."""
+        """A line if prescribed moments are no unit vectors somewhere from 0 to `t_end` (fs); NaN as in `Prescribed`."""
         assert self.prescribed is not None
         sites, function = self.prescribed
         for time in t_end * INSTANTS:
+            value = function(float(time))
             try:
-                _unit_vectors("prescribed", function(float(time)), len(sites), float(time))
+                _unit_vectors("prescribed", value, len(sites), float(time))
             except ValueError as error:
-                return [str(error)]
+                if not holds_nan(value):
+                    return [str(error)]
         return []
 
     def compile(self) -> CompiledMagnet:

@@ -12,11 +12,17 @@ from typing import Any
 
 import numpy as np
 
-from llgnegf._checks import UNIT_TOLERANCE, Problems
+from llgnegf._checks import UNIT_TOLERANCE, Problems, as_numbers
 from llgnegf.units import HBAR
 
 INSTANTS = np.concatenate([[0.0], np.geomspace(1e-6, 1.0, 25), np.linspace(0.0, 1.0, 24)[1:-1]])
 """Parts of a run at which a function of time is looked at before it begins."""
+
+
+def holds_nan(value: Any) -> bool:
+    """Whether `value` is made of numbers of which one is NaN."""
+    array = as_numbers(value, float)
+    return array is not None and bool(np.isnan(array).any())
 
 
 @dataclass(frozen=True, eq=False)
@@ -142,15 +148,18 @@ class Prescribed:
         if not np.all(np.abs(length - 1) <= UNIT_TOLERANCE):
             problems = Problems("Prescribed")
             problems.moments(f"function({time:g})", moments)
-            problems.raise_all()
+            raise ValueError("\n".join(line.replace(": ", ": moments, ", 1) for line in problems.lines))
         return moments
 
     def check(self, t_end: float) -> list[str]:
-        """A line if the function gives no unit vectors somewhere; it is called at instants from 0 to `t_end` (fs)."""
+        """A line if the function gives no unit vectors somewhere; it is called at instants from 0 to `t_end` (fs).
+
+        A NaN is left to the integrator, which says when it came.
+        """
         for time in t_end * INSTANTS:
-            problems = Problems("Prescribed")
-            problems.moments(f"function({time:g})", self.function(float(time)), self.n_sites)
-            if problems.lines:
+            value, problems = self.function(float(time)), Problems("Prescribed")
+            problems.moments(f"function({time:g})", value, self.n_sites)
+            if problems.lines and not holds_nan(value):
                 return problems.lines
         return []
 
