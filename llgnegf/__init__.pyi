@@ -1,7 +1,8 @@
 from .config import ConfigError, RunConfig
-from .drives import Pulse, Ramp, Sine, Table
+from .drives import Drive, Pulse, Ramp, Sine, Table, TimeFunction
 from .dynamics.integrate import IntegrationStopped
 from .electrons import Electrons, chain
+from .error_budget import AccuracyWarning
 from .leads import ChainLead, Lead, TabulatedLead, WideBandLead
 from .magnetism.energies import DMI, CubicAnisotropy, Dipolar, Exchange, PairExchange, UniaxialAnisotropy, Zeeman
 from .magnetism.magnet import Magnet
@@ -36,12 +37,13 @@ from .textures import bloch_wall, cone, neel_wall, uniform
 __version__: str
 
 __all__ = [
-    "ChainLead", "ConfigError", "CubicAnisotropy", "CurrentDecomposition", "DMI", "Decomposition", "Dipolar",
-    "Electrons", "Exchange", "Frozen", "IntegrationStopped", "Lead", "LeadCurrents", "Magnet", "OpenSystem",
+    "AccuracyWarning", "ChainLead", "ConfigError", "CubicAnisotropy", "CurrentDecomposition", "DMI", "Decomposition",
+    "Dipolar", "Drive", "Electrons", "Exchange", "Frozen", "IntegrationStopped", "Lead", "LeadCurrents", "Magnet",
+    "OpenSystem",
     "PairExchange", "Precession", "Prescribed", "Pulse", "QuadratureError", "Ramp", "ResponseTensors", "Result",
     "RotatingFrame", "RunConfig", "Simulation", "Sine", "SlonczewskiTorque", "SlowSimulation",
-    "SuspiciousValueWarning", "Table", "TabulatedLead", "TorqueComponents", "UniaxialAnisotropy", "WideBandLead",
-    "Zeeman", "ZhangLiTorque",
+    "SuspiciousValueWarning", "Table", "TabulatedLead", "TimeFunction", "TorqueComponents", "UniaxialAnisotropy",
+    "WideBandLead", "Zeeman", "ZhangLiTorque",
     "bloch_wall", "bond_charge_current", "bond_spin_current", "chain", "charge_density", "cone", "electron_energy",
     "field_like_damping_like", "langevin_ensemble", "neel_wall", "relax", "rotate_spins", "run_sweep", "simulate",
     "spin_density", "spin_motive_force_current", "torque", "uniform", "with_pole_leads",

@@ -125,8 +125,12 @@ def sweep(given: argparse.Namespace) -> int:
     config = RunConfig.load(given.file)
     folder = Path(given.output or default_folder(given.file))
     bar = _CountBar(given.quiet)
-    with bar:
-        dataset = run_sweep(config, folder, workers=given.workers, progress=bar.update)
+    try:
+        with bar:
+            dataset = run_sweep(config, folder, workers=given.workers, progress=bar.update)
+    except KeyboardInterrupt:
+        _say(False, f"{folder}: stopped; committed rows are saved", "next: the same command, which goes on")
+        return EXIT_STOPPED
     sizes = ", ".join(f"{name} = {size}" for name, size in dataset.sizes.items())
     _say(given.quiet, f"{folder / 'sweep.nc'}: {sizes}", f'next: xarray.open_dataset("{folder / "sweep.nc"}")')
     return EXIT_OK

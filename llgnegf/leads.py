@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from llgnegf._checks import Problems
+from llgnegf.drives import Drive, drives_of
 from llgnegf.spectra import ChainSpectrum, Spectrum, TabulatedSpectrum, WideBandSpectrum
 
 Voltage = float | Callable[[float], float]
@@ -45,6 +46,10 @@ class _Reservoir:
         problems.number("voltage", self.voltage(0.0) if callable(self.voltage) else self.voltage, allowed)
         if self.chemical_potential is not None:
             problems.number("chemical_potential", self.chemical_potential, "None (the Fermi energy) or finite, in eV")
+
+    def drives(self) -> tuple[Drive, ...]:
+        """What changes in time: the voltage, if it is a function."""
+        return drives_of(self.voltage)
 
     def voltage_at(self, time: float) -> float:
         """V(t) in eV at `time` in fs; V(0) before t = 0.

@@ -41,8 +41,9 @@ class RotatingFrame:
     shifted by Q_s hbar w, Q_up = -1/2, Q_down = +1/2, levels and filling alike:
         G = [E - H_RF - sum_{p,s} Sigma^s_p(E - Q_s hbar w)]^-1,
         rho_RF = (1/2 pi) sum_{p,s} int dE G Gamma^s_p(E - Q_s hbar w) G^dag f(E - mu_p - Q_s hbar w).
-    Leads may have static voltages. Bound states, which this integral leaves open, are filled with the mean chemical
-    potential of the coupled leads. A closed system has rho_RF = f(H_RF).
+    Leads may have static voltages. What this integral leaves open is filled with the mean chemical potential of the
+    coupled leads: bound states outside all bands, and dark states, which no lead reaches (an isolated site, or of equal
+    levels the combinations whose couplings cancel, to round-off). A closed system has rho_RF = f(H_RF).
 
     Args:
         system: Electrons and leads. For energy != 0, H_0 and every lead's Sigma must commute with sigma.axis: no
@@ -54,7 +55,8 @@ class RotatingFrame:
 
     Raises:
         ValueError: One line for each argument that is not of this kind, a voltage that depends on time included.
-        QuadratureError: By the methods, when the tolerance cannot be reached.
+        QuadratureError: By the methods, when the tolerance cannot be reached, and under bias or precession for nearly
+            equal levels with a combination that is almost dark: too narrow to be resolved.
     """
 
     system: OpenSystem
@@ -79,9 +81,9 @@ class RotatingFrame:
 
     def _check_system(self, problems: Problems, axis: np.ndarray | None) -> None:
         for p, lead in enumerate(self.system.leads):
-            if callable(lead.voltage):
+            if lead.drives():
                 problems.add(f"system.leads[{p}].voltage", lead.voltage, "a number (the rotating frame is stationary)")
-        if axis is None or any(callable(lead.voltage) for lead in self.system.leads):
+        if axis is None or self.system.drives():
             return
         spin = np.einsum("a,ast->st", axis, PAULI)
         matrix = self.system.electrons.hamiltonian.toarray()
@@ -259,16 +261,16 @@ class RotatingFrame:
             )
         device = StaticDevice(self.system.electrons.hamiltonian_at(self.texture), self._channels(0.0))
         if self.system.kT == 0 and device.channels:
-            _refuse_dark_levels(device, self.reference_level, method)
+            refuse_dark_levels(device, self.reference_level, f"RotatingFrame.{method}")
         return LinearResponse(self._filled(device), self.energy, self._spin_along_axis)
 
 
-def _refuse_dark_levels(device: StaticDevice, mu: float, method: str) -> None:
+def refuse_dark_levels(device: StaticDevice, mu: float, owner: str) -> None:
     """Refuse a level at mu that no lead couples to: at kT = 0 its occupation responds without bound."""
     here = device.states_near(mu, 1e-12)
     if np.linalg.matrix_rank(device.vectors.conj().T @ here, tol=1e-12) < here.shape[1]:
         raise ValueError(
-            f"RotatingFrame.{method}: kT = 0 with a level at the Fermi energy {mu:g} eV that no lead couples to; "
+            f"{owner}: kT = 0 with a level at the Fermi energy {mu:g} eV that no lead couples to; "
             "allowed: kT > 0, or another Fermi energy"
         )
 

@@ -5,12 +5,14 @@ Imports nothing that takes long: a wrong input file is answered before the propa
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from llgnegf._checks import Problems, memory_of_machine
+from llgnegf.drives import REACH, Drive, Pulse
+from llgnegf.dynamics.schedule import Schedule
 from llgnegf.magnetism.magnet import Magnet, torque_prefactor
 from llgnegf.magnetism.motion import Precession, Prescribed
 from llgnegf.magnetism.torques import Amplitudes
@@ -55,16 +57,22 @@ def check_times(problems: Problems, options: Mapping[str, Any]) -> None:
 
 
 def check_steps(problems: Problems, system: Any, motion: Any, options: Mapping[str, Any]) -> None:
-    """t_end against the fastest that turns in the run, which adaptive steps resolve; silent after other mistakes."""
-    if problems.lines or options["step"] is not None:
+    """t_end against the fastest of the run: drives, which all steps resolve, and what turns, which adaptive ones do.
+
+    Silent after other mistakes.
+    """
+    if problems.lines:
         return
-    scales = dict([largest_energy(system)]) if system is not None and options.get("electrons") != "adiabatic" else {}
-    rates = {place: value / HBAR for place, value in scales.items()}
-    if isinstance(motion, Magnet):
-        rates |= _moment_rates(system, motion)
-    elif isinstance(motion, Precession):
-        rates["Precession.energy"] = abs(motion.energy) / HBAR
-    place, rate = max(rates.items(), key=lambda item: item[1], default=("", 0.0))
+    rates = _drive_rates(system, motion, options["t_end"])
+    if options["step"] is None:
+        if system is not None and options.get("electrons") != "adiabatic":
+            place, energy = largest_energy(system)
+            rates.append((place, energy / HBAR))
+        if isinstance(motion, Magnet):
+            rates += _moment_rates(system, motion).items()
+        elif isinstance(motion, Precession):
+            rates.append(("Precession.energy", abs(motion.energy) / HBAR))
+    place, rate = max(rates, key=lambda item: item[1], default=("", 0.0))
     if rate * options["t_end"] > MOST_STEPS:
         scale = f"{MOST_STEPS:g} times its time scale of {1 / rate:.3g} fs"
         problems.add("t_end", options["t_end"], f"at most {MOST_STEPS / rate:.3g} with {place}, {scale}")
@@ -78,6 +86,28 @@ def check_motion(problems: Problems, motion: Any, options: Mapping[str, Any]) ->
         problems.lines += motion.check(options["t_end"])
     if isinstance(motion, Magnet) and motion.prescribed is not None:
         problems.lines += motion.check_prescribed(options["t_end"])
+
+
+def _drive_rates(system: Any, motion: Any, t_end: float) -> list[tuple[str, float]]:
+    """Place and steps (1/fs) that each drive asks for, on the average over the run."""
+    parts: dict[str, Iterable[Drive]] = {}
+    if system is not None:
+        parts |= {f"OpenSystem.leads[{p}].voltage": lead.drives() for p, lead in enumerate(system.leads)}
+    if isinstance(motion, Magnet):
+        parts |= {f"Magnet.energies[{k}]": term.drives() for k, term in enumerate(motion.energies)}
+        parts |= {f"Magnet.torques[{k}]": torque.drives() for k, torque in enumerate(motion.torques)}
+        parts["Magnet.prescribed"] = () if motion.prescribed is None else motion.prescribed[1:]
+    elif isinstance(motion, Prescribed):
+        parts["Prescribed.function"] = motion.drives()
+    return [(place, _steps(drive, t_end) / t_end) for place, drives in parts.items() for drive in drives]
+
+
+def _steps(drive: Drive, t_end: float) -> float:
+    """How many steps a run makes at least to see `drive`, from what it says in the middle between discontinuities."""
+    if drive.longest_step in (None, np.inf):
+        return 0.0
+    schedule = Schedule([drive])
+    return sum((stop - start) / schedule.longest_step(0.5 * (start + stop)) for start, stop in schedule.segments(t_end))
 
 
 def _moment_rates(system: Any, magnet: Magnet) -> dict[str, float]:
@@ -156,7 +186,21 @@ def check_start(problems: Problems, system: OpenSystem | None, options: Mapping[
     mu = system.chemical_potentials()
     coupled = [p for p, channels in enumerate(system.lead_channels) if channels]
     if start == "thermal" and np.ptp(mu[coupled] if coupled else [0.0]) > 1e-12:
-        problems.add("start", start, f"'steady' or 'partitioned' when the leads differ at t = 0: {mu.tolist()} eV")
+        differ = f"'steady' or 'partitioned' when the leads differ at t = 0: {mu.tolist()} eV"
+        problems.add("start", start, differ + _later_pulses(system))
+
+
+def _later_pulses(system: OpenSystem) -> str:
+    """The remedy where a pulse has begun before t = 0: its least center."""
+    begun = {
+        p: drive for p, lead in enumerate(system.leads) for drive in lead.drives()
+        if isinstance(drive, Pulse) and drive.discontinuities[0] < 0
+    }  # fmt: skip
+    return "".join(
+        f"; or system.leads[{p}].voltage.center >= {np.ceil(100 * REACH * pulse.width) / 100:g} fs: a Pulse is exactly "
+        f"its offset {REACH:.2f} widths from its center"
+        for p, pulse in begun.items()
+    )
 
 
 def is_slow(has_electrons: bool, options: Mapping[str, Any]) -> bool:
@@ -232,7 +276,7 @@ def check_slow_run(system: Any, magnet: Any, options: Mapping[str, Any]) -> None
 def check_equilibrium(problems: Problems, system: OpenSystem) -> None:
     """Note what keeps the leads of `system` from being in a common, static equilibrium."""
     for p, lead in enumerate(system.leads):
-        if callable(lead.voltage):
+        if lead.drives():
             problems.add(
                 f"system.leads[{p}].voltage", "a function of time", "a number: the response is that of static leads"
             )

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from llgnegf._checks import Problems, memory_of_machine
+from llgnegf.error_budget import warn_if_exceeded
 from llgnegf.result import Result, Rows
 from llgnegf.run_options import RESPONSES, check_kind, is_slow
 from llgnegf.simulation import Motion, Simulation
@@ -47,8 +48,10 @@ def simulate(
     Args:
         system, motion, t_end, save_every, rtol, start, integrator, step, observables, initial_density_matrix:
             As for `Simulation`.
-        electrons: "full", or "adiabatic": electrons that follow a `Magnet` at first order in its velocities.
-        response: Which tensors act with electrons = "adiabatic": any of "geometric" and "friction".
+        electrons: "full", or "adiabatic": electrons integrated out one order beyond the adiabatic one, in equilibrium
+            with a `Magnet` at rest plus a first order in its velocities.
+        response: Which tensors of that first order act with electrons = "adiabatic": any of "geometric" and
+            "friction"; () leaves the adiabatic torque alone.
         temperature, seed: kT (eV) and random key of the moments' thermal noise, with electrons = "adiabatic" or for
             moments alone (see `llgnegf.slow.SlowSimulation`).
         progress: Show a progress bar with simulated time and rate.
@@ -73,7 +76,9 @@ def simulate(
         for name, value in row.items():
             columns[name][index] = value
     rows = Rows(simulation.times, columns, simulation.variables, simulation.coordinates)
-    return Result(rows, simulation.error_budget(), simulation.density_matrix, simulation.statistics)
+    budget = simulation.error_budget()
+    warn_if_exceeded(budget, rtol)
+    return Result(rows, budget, simulation.density_matrix, simulation.statistics)
 
 
 def _check_rows(simulation: Simulation | SlowSimulation) -> None:

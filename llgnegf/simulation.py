@@ -6,28 +6,26 @@ It can be stopped, stored and continued with identical bits. `simulate` runs it 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from functools import cached_property
 from typing import Any
 
 import numpy as np
 
 from llgnegf._checks import Problems
-from llgnegf.drives import Drive
 from llgnegf.dynamics import start as starts
 from llgnegf.dynamics.coupled import ClassicalEquation, CoupledEquation
 from llgnegf.dynamics.dense import DenseRows
 from llgnegf.dynamics.equation import Equation
 from llgnegf.dynamics.integrate import ImexRungeKutta, RungeKutta
+from llgnegf.dynamics.schedule import Schedule
 from llgnegf.dynamics.tableaus import ARK5, DOP853, RK4, Tableau
-from llgnegf.error_budget import estimate_errors
+from llgnegf.error_budget import NOTHING_EXPANDED, expand_for_run, fermi_estimate, moments_of, step_tolerance
 from llgnegf.magnetism.magnet import Magnet
 from llgnegf.magnetism.motion import Frozen, Precession, Prescribed
-from llgnegf.plausibility import doubts_of_options, doubts_together, silent, warn
-from llgnegf.poles.channels import PoleSystem, expand, spectral_bounds
+from llgnegf.plausibility import doubts_of_options, doubts_together, warn
+from llgnegf.poles.channels import PoleSystem, spectral_bounds
 from llgnegf.recorder import Recorder
 from llgnegf.result import ErrorEstimate, Variable
 from llgnegf.run_options import (
-    FINEST_LEADS,
     check_accuracy,
     check_density_matrix,
     check_memory,
@@ -44,18 +42,12 @@ from llgnegf.units import HBAR
 METHODS = {"dop853": DOP853, "ark5": ARK5, "rk4": RK4}
 STABLE = 0.95
 """Largest explicit step in units of the stability limit."""
+FAST = 5.0
+"""Drives that have to be seen with steps shorter than this (fs) through most of a run make ark5 dearer than dop853."""
+FINE = 1e-6
+"""With a smaller rtol ark5 is the cheaper one with every drive: the Fermi poles reach so far."""
 STIFF = 10.0
 """A farthest Fermi pole beyond this many times the device's and the leads' spectral range is stiff."""
-COUPLING_SHARE, FERMI_SHARE, STEP_SHARE = 1.0, 0.01, 0.03
-"""Shares of rtol: tolerance of the lead kernels, of the Fermi function, and of one step's local error.
-
-With them each of the three takes less than rtol of the density matrix: the kernels' error reaches it diminished (by 50
-where no band edge is at the Fermi energy) and those of many steps add up. The Fermi function's share is small because
-its error shows at once, as occupations outside 0 to 1, and costs few poles.
-"""
-COUPLING_SHARE_FAR = 0.1
-"""The kernels' share for starts that are no equilibrium: their error reaches rho almost whole then, and up to nine
-times with the Fermi energy at a band edge."""
 ROW_SHARE, MOMENT_ROW_SHARE = 0.5, 0.01
 """Shares of rtol that the interpolation of a row may have, for electrons and for moments: the lengths of the moments
 are restored afterwards, which should change them little."""
@@ -70,17 +62,20 @@ class Simulation:
         system: The open system; None for moments alone.
         motion: How the moments move: `Frozen`, `Precession`, `Prescribed`, or a `Magnet` that answers.
         t_end: End of the run in fs.
-        save_every: Time between rows in fs. Where a function of time drives the run (a voltage, a field, a torque,
-            moments that follow a function) no step is longer, nor longer than a `Drive` can be seen with, so that a
-            pulse is not stepped over; otherwise the rows are interpolated between steps that do not depend on them.
+        save_every: Time between rows in fs. Rows are interpolated between steps that do not depend on them, unless a
+            bare Python function drives the run (a voltage, a field, a torque, moments): nothing is known of it, so no
+            step is longer than `save_every` then. Of the drives of `llgnegf.drives` all is known that it takes (of a
+            `TimeFunction` what it says): steps end at their discontinuities and do not pass over them.
         rtol: Accuracy asked for: largest error in elements of the density matrix (whose scale is 1) and of the
             moments. It sets the tolerances of lead poles, Fermi poles and time step together.
         start: "thermal" (equilibrium with the leads attached, equal chemical potentials), "steady" (stationary state
             of the system frozen at t = 0) or "partitioned" (leads attached at t = 0).
         integrator: "dop853" (explicit, order 8), "ark5" (order 5, far Fermi poles implicit), both adaptive unless
             `step` is given, or "rk4" (explicit, order 4, fixed `step`). "auto" is ark5 for wide-band leads, whose
-            Fermi poles reach far beyond the spectrum of the device, and dop853 otherwise.
-        step: Fixed time step in fs; None for an adaptive one.
+            Fermi poles reach far beyond the spectrum of the device, and dop853 otherwise; also in adaptive runs at
+            rtol >= 1e-6 whose drives move fast most of the time (voltages with a period below 20 fs).
+        step: Fixed time step in fs; None for an adaptive one. It is shortened where it has to end on a row or on a
+            discontinuity of a drive, or would be longer than a drive can be seen with (within a `Pulse` its width).
         observables: Extra columns: "adiabatic" adds the adiabatic spin density and torque of each instant and the
             nonadiabatic torque.
         initial_density_matrix: rho(0), (2N, 2N), for start = "partitioned"; None is the isolated equilibrium.
@@ -113,12 +108,18 @@ class Simulation:
         self.system, self.motion, self.rtol, self.start = system, motion, rtol, start
         self.times = save_times(t_end, save_every)
         self.row = 0
-        self.poles = None if system is None else _expanded(system, rtol, t_end, start)
+        self.poles: PoleSystem | None = None
+        self._lead_error = NOTHING_EXPANDED
+        if system is not None:
+            self.poles, self._lead_error = expand_for_run(system, motion, start, t_end, rtol)
         self.equation = _equation(self.poles, motion)
         state = _initial_state(self.equation, self.poles, motion, start, rho)
         self._recorder = Recorder(self.equation, motion, tuple(observables))
-        integration = _integration(self.equation, state, integrator, rtol, step)
-        integration.largest_step = min(integration.largest_step, _longest_step(system, motion, save_every) / HBAR)
+        drives = (*(() if system is None else system.drives()), *motion.drives())
+        schedule = Schedule(drives, save_every, HBAR)
+        if integrator == "auto":
+            integrator = "ark5" if _implicit_pays(self.equation, rtol, step, t_end) else "dop853"
+        integration = _integration(self.equation, state, integrator, step_tolerance(rtol, t_end), step, schedule)
         if step is None:
             integration.step = min(integration.step, integration.largest_step)
         end = float(self.times[-1]) / HBAR
@@ -189,11 +190,6 @@ class Simulation:
         self._dense.restore(checkpoint)
         self.equation.evaluations = int(checkpoint["evaluations"])
 
-    @cached_property
-    def _expansion_errors(self) -> dict[str, ErrorEstimate]:
-        with silent():  # the same system with other leads
-            return estimate_errors(self.poles, _first_moments(self.motion))
-
     def error_budget(self) -> dict[str, ErrorEstimate]:
         """Coupling poles, Fermi poles and time step, each a number with what it bounds."""
         adaptive = self._dense.integration.tolerance is not None
@@ -204,7 +200,7 @@ class Simulation:
             if adaptive
             else "not estimated with a fixed step; repeat with half the step",
         )
-        return {**self._expansion_errors, "time_step": step}
+        return {"coupling_poles": self._lead_error, "fermi_poles": fermi_estimate(self.poles), "time_step": step}
 
 
 def _check(system: Any, motion: Any, options: dict[str, Any]) -> None:
@@ -230,14 +226,6 @@ def _check(system: Any, motion: Any, options: dict[str, Any]) -> None:
     problems.raise_all()
 
 
-def _expanded(system: OpenSystem, rtol: float, t_end: float, start: str) -> PoleSystem:
-    """The system in poles at the tolerances that rtol stands for."""
-    instants = np.linspace(0.0, t_end, 1025) if any(callable(p.voltage) for p in system.leads) else [0.0]
-    largest = max((float(np.nanmax(np.abs(system.voltages(t)))) for t in instants if system.leads), default=0.0)
-    share = COUPLING_SHARE if start == "thermal" else COUPLING_SHARE_FAR
-    return expand(system, max(share * rtol, FINEST_LEADS), FERMI_SHARE * rtol, largest, rtol)
-
-
 def _equation(poles: PoleSystem | None, motion: Motion) -> Equation | ClassicalEquation:
     if poles is None:
         assert isinstance(motion, Magnet)
@@ -248,7 +236,7 @@ def _equation(poles: PoleSystem | None, motion: Motion) -> Equation | ClassicalE
 def _initial_state(
     equation: Any, poles: PoleSystem | None, motion: Motion, start: str, rho: np.ndarray | None
 ) -> np.ndarray:
-    moments = _first_moments(motion)
+    moments = moments_of(motion, 0.0)
     if poles is None:
         return moments.ravel()
     if start == "partitioned":
@@ -259,20 +247,21 @@ def _initial_state(
     return equation.layout.pack(blocks.density_matrix, blocks.device_mode, blocks.mode_block, blocks.vectors, in_state)
 
 
-def _integration(equation: Any, state: np.ndarray, name: str, rtol: float, step: float | None) -> RungeKutta:
-    """The integrator called `name`, ready at t = 0."""
+def _integration(
+    equation: Any, state: np.ndarray, name: str, local: float, step: float | None, schedule: Schedule
+) -> RungeKutta:
+    """The integrator called `name`, ready at t = 0; `local` is what a step may err per hbar/eV."""
     electrons = isinstance(equation, Equation)
-    if name == "auto":
-        name = "ark5" if electrons and _is_stiff(equation) else "dop853"
-    tolerance = STEP_SHARE * rtol if step is None else None
+    tolerance = local if step is None else None
     first_step = (0.01 if step is None else step) / HBAR
     project = getattr(equation, "project", None)
     method = METHODS[name]
     arguments = (equation, 0.0, state, method, tolerance, first_step, _sections(equation), project)
     if name == "ark5":
         rates = equation.stiff_rates() if electrons else np.zeros(state.size)
-        return ImexRungeKutta(*arguments, rates=rates)
-    return RungeKutta(*arguments, largest_step=_largest_stable_step(equation, method) if electrons else np.inf)
+        return ImexRungeKutta(*arguments, rates=rates, schedule=schedule)
+    largest = _largest_stable_step(equation, method) if electrons else np.inf
+    return RungeKutta(*arguments, largest_step=largest, schedule=schedule)
 
 
 def _largest_stable_step(equation: Equation, method: Tableau) -> float:
@@ -282,16 +271,25 @@ def _largest_stable_step(equation: Equation, method: Tableau) -> float:
     return STABLE / rate if rate > 0 else np.inf
 
 
-def _longest_step(system: OpenSystem | None, motion: Motion, save_every: float) -> float:
-    """Longest step (fs) that does not pass over what drives the run; infinite when nothing does."""
-    parts: list[Any] = [*(system.leads if system is not None else ()), motion]
-    if isinstance(motion, Magnet):
-        parts += [*motion.energies, *motion.torques]
-    functions = [value for part in parts for value in vars(part).values() if callable(value)]
-    if isinstance(motion, Magnet) and motion.prescribed is not None:
-        functions.append(motion.prescribed[1])
-    known = [f.longest_step for f in functions if isinstance(f, Drive)]
-    return min([save_every, *known]) if functions else np.inf
+def _implicit_pays(
+    equation: Equation | ClassicalEquation, rtol: float, step: float | None, t_end: float
+) -> bool:
+    """Whether ark5 costs less than dop853: with stiff Fermi poles, unless voltages or given motions are mostly fast.
+
+    Far Fermi vectors follow what moves. Measured (docs/performance.md), ark5 takes about sqrt(FAST/L) times as long as
+    dop853, at most twice, where the drives have to be seen with steps of L, and much less where nothing moves.
+    Bare functions count as slow: taken for fast they may cost ten times too much, the other way round twice.
+    """
+    if not isinstance(equation, Equation) or not _is_stiff(equation):
+        return False
+    if rtol < FINE or step is not None:  # a fixed step is the user's: far poles must not make it unstable
+        return True
+    seen = equation.motion is not None and np.any(equation.system.electrons.j_sd)
+    schedule = Schedule((*equation.system.drives(), *(equation.motion.drives() if seen and equation.motion else ())))
+    work = 0.0
+    for start, stop in schedule.segments(t_end):
+        work += (stop - start) * min(2.0, np.sqrt(FAST / schedule.longest_step(start)))
+    return work < t_end
 
 
 def _is_stiff(equation: Equation) -> bool:
@@ -301,11 +299,6 @@ def _is_stiff(equation: Equation) -> bool:
         return False
     low, high = spectral_bounds(equation.system)
     return float(-z.imag.min()) > STIFF * max(abs(low), abs(high))
-
-
-def _first_moments(motion: Motion) -> np.ndarray:
-    """M(0), (N, 3)."""
-    return np.array(motion.moments if isinstance(motion, Magnet) else motion.moments(0.0), dtype=float)
 
 
 def _sections(equation: Any) -> list[tuple[str, int, int]]:

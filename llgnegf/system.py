@@ -12,6 +12,7 @@ from functools import cached_property
 import numpy as np
 
 from llgnegf._checks import Problems
+from llgnegf.drives import Drive
 from llgnegf.electrons import Electrons
 from llgnegf.leads import AnyLead, Channel, Lead, _SiteLead
 from llgnegf.plausibility import doubts_of_system, warn
@@ -74,6 +75,10 @@ class OpenSystem:
     def is_closed(self) -> bool:
         """True when no channel is coupled: discrete levels."""
         return not any(self.lead_channels)
+
+    def drives(self) -> tuple[Drive, ...]:
+        """All that changes in time: the drives of the leads."""
+        return tuple(drive for lead in self.leads for drive in lead.drives())
 
     def chemical_potentials(self, time: float = 0.0) -> np.ndarray:
         """mu_p + V_p(t) of every lead in eV at `time` (fs), shape (n_leads,)."""

@@ -209,7 +209,9 @@ SWEEPS = {
     "zeros in front": ('"energy.0.B" = [[0.0, 0.0, 1.0]]\n"energy.00.B" = [[0.0, 0.0, 2.0]]',
                        "sweep.parameters.energy.00.B: no table energy.00; allowed: "),
     "a path within another": ('"lead.0" = [{kind = "chain", site = 0}]\n"lead.0.broadening" = [0.5]',
-                              "sweep.parameters.lead.0.broadening: lies in lead.0, which is swept too; allowed: "),
+                              "sweep.parameters.lead.0.broadening: moves lead.0.broadening as lead.0 does; allowed: "),
+    "one lead and all of them": ('"lead.*.coupling" = [0.1]\n"lead.0.coupling" = [0.5]',
+                                 "sweep.parameters.lead.0.coupling: moves lead.0.coupling as lead.*.coupling does; "),
     "an index of thousands of digits": (f'"lead.{"9" * 5000}.coupling" = [0.1]', "sweep.parameters.lead.999"),
     "levels without end": (f'"{"lead." * 1000}coupling" = [0.1]', "sweep.parameters.lead.lead."),
     "no values": ('"electrons.j_sd" = []', "sweep.parameters: {'electrons.j_sd': []}; allowed: "),
@@ -227,6 +229,45 @@ def test_a_sweep_that_cannot_be_is_refused(name: str, capsys: pytest.CaptureFixt
     Path("bad.toml").write_text(f"{WIRE}\n[sweep.parameters]\n{parameters}\n")
     lines = refused(capsys, "sweep", "bad.toml", "-o", "scan")
     assert len(lines) == 1 and lines[0].startswith(line), lines
+
+
+QUICK = 1e-6
+UP = [[0.0, 0.0, 1.0]]
+ENDLESS = {
+    "OpenSystem.leads[0].voltage": (4, ln.OpenSystem(
+        ln.chain(1), [ln.ChainLead(0, voltage=ln.Sine(0.1, QUICK))], kT=0.1), lambda: ln.Frozen(UP)),
+    "Magnet.energies[0]": (1, None, lambda: ln.Magnet(
+        UP, 1.0, energies=[ln.Zeeman(ln.TimeFunction(lambda t: UP[0], QUICK))])),
+    "Magnet.torques[0]": (4, None, lambda: ln.Magnet(
+        UP, 1.0, torques=[ln.SlonczewskiTorque(ln.Sine(0.01, QUICK), 0.0, "z")])),
+    "Magnet.prescribed": (1, None, lambda: ln.Magnet(
+        UP * 2, 1.0, prescribed=([0], ln.TimeFunction(lambda t: UP, QUICK)))),
+    "Prescribed.function": (1, ln.OpenSystem(ln.chain(1)), lambda: ln.Prescribed(ln.TimeFunction(lambda t: UP, QUICK))),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("step", [None, 1.0])
+@pytest.mark.parametrize("place", ENDLESS)
+def test_drives_that_ask_for_steps_without_end_are_refused(place: str, step: float | None) -> None:
+    """1e9 steps are 1000 fs with steps of 1e-6 fs, and 250 fs with four of them in a period of 1e-6 fs."""
+    steps, system, motion = ENDLESS[place]
+    line = re.escape(f"t_end: 1100.0; allowed: at most {1e3 / steps:.3g} with {place}, 1e+09 times its time scale of ")
+    with pytest.raises(ValueError, match=line):
+        ln.Simulation(system, motion(), t_end=1100.0, step=step)
+
+
+def test_such_drives_are_refused_with_their_place_in_the_file(capsys: pytest.CaptureFixture[str]) -> None:
+    text = WIRE.replace("t_end = 2.0", "t_end = 1100.0")
+    sine = 'voltage = {kind = "sine", amplitude = 0.1, period = 1e-6}'
+    Path("bad.toml").write_text(text.replace("[system]", f"{sine}\n[system]"))
+    (line,) = refused(capsys, "run", "bad.toml")
+    assert line.startswith("run.t_end: 1100.0; allowed: at most 250 with lead.0.voltage, 1e+09 times ")
+
+
+def test_short_drives_in_a_long_run_are_welcome() -> None:
+    """A ramp is over after one step, a pulse after 17 widths."""
+    fields = [ln.Pulse([0.0, 0.0, 1.0], 550.0, QUICK), ln.Ramp([0.0] * 3, [0.0, 0.0, 1.0], 500.0, QUICK)]
+    ln.Simulation(None, ln.Magnet(UP, 1.0, energies=[ln.Zeeman(field) for field in fields]), t_end=1100.0)
 
 
 def test_only_regular_files_of_reasonable_size_are_read(capsys: pytest.CaptureFixture[str]) -> None:

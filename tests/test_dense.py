@@ -5,7 +5,6 @@ import pytest
 from propagation import run, unit_vectors
 
 from llgnegf import ChainLead, OpenSystem, WideBandLead, chain
-from llgnegf.drives import Pulse
 from llgnegf.dynamics.dense import DenseRows
 from llgnegf.dynamics.integrate import RungeKutta
 from llgnegf.dynamics.tableaus import DOP853
@@ -142,12 +141,3 @@ def test_nothing_is_asked_of_a_drive_after_the_end():
     system = OpenSystem(chain(1, j_sd=0.5), [ChainLead(site=0, voltage=voltage)], 0.1, 0.2)
     run(system, Precession(unit_vectors(np.random.default_rng(5), 1), 0.02), t_end=3.0, save_every=0.7, rtol=1e-5)
     assert max(times) == pytest.approx(3.0 * HBAR, rel=1e-12)
-
-
-def test_no_step_is_longer_than_a_drive_can_be_seen_with():
-    """The first step of 0.01 fs has no stage near the pulse and would pass over it."""
-    pulse = Pulse(1.0, center=0.0046, width=1e-4)
-    system = OpenSystem(chain(1, j_sd=0.5), [ChainLead(site=0, voltage=pulse)], 0.1, 0.2)
-    motion = Precession(unit_vectors(np.random.default_rng(5), 1), 0.02)
-    simulation = Simulation(system, motion, t_end=0.02, save_every=0.02, rtol=1e-4)
-    assert simulation._dense.integration.step * HBAR <= 1e-4

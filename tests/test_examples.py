@@ -160,14 +160,14 @@ def test_sweep_gives_the_pumped_spin_of_each_point() -> None:
     xarray.testing.assert_identical(from_shell, data)
     assert abs(data.moments - data.moments.isel(time=0)).max() > MOVES
     pumped = example["pumped"](data)
-    assert pumped.dims == ("electrons.j_sd", "lead.0.coupling") and pumped.shape == (2, 2)
+    assert pumped.dims == ("electrons_j_sd", "lead_0_coupling") and pumped.shape == (2, 2)
     for j_sd in (0.1, 0.5):
         for coupling in (0.5, 1.0):
             leads = [ln.ChainLead(0, coupling=coupling), ln.ChainLead(-1)]
             system = ln.OpenSystem(ln.chain(5, j_sd=j_sd), leads, kT=0.025)
             frame = ln.RotatingFrame(system, ln.neel_wall(5, center=3, width=0.9), energy=0.01)
             exact = frame.lead_currents().spin[:, 2].sum()
-            run = pumped.sel({"electrons.j_sd": j_sd, "lead.0.coupling": coupling}).item()
+            run = pumped.sel(electrons_j_sd=j_sd, lead_0_coupling=coupling).item()
             bound = 5 * SPIN_BOUND * j_sd * 1e-6  # the total torque, whose z component leaves through the leads
             assert abs(run - exact) < bound < 0.05 * exact
 

@@ -21,7 +21,8 @@ MODULE = '''
 from dataclasses import dataclass
 from typing import Any, ClassVar
 import numpy as np
-from llgnegf.magnetism.terms import Drive, EnergyTerm
+from llgnegf.drives import TimeFunction
+from llgnegf.magnetism.terms import EnergyTerm
 from llgnegf.magnetism.torques import SpinTransferTorque
 from llgnegf.units import MU_B
 
@@ -51,8 +52,8 @@ class Bias(EnergyTerm):
     def driven(self, n_sites, magnetic_moment):
         if not callable(self.strength):
             return None
-        return Drive(lambda t: self.b(n_sites, magnetic_moment, self.strength(t)),
-                     lambda t: self.b(n_sites, magnetic_moment, self.strength.rate(t)))
+        return TimeFunction(lambda t: self.b(n_sites, magnetic_moment, self.strength(t)),
+                            derivative=lambda t: self.b(n_sites, magnetic_moment, self.strength.rate(t)))
 
 
 class Push(SpinTransferTorque):

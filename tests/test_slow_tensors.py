@@ -23,6 +23,7 @@ from llgnegf.slow import ResponseTensors, SlowSimulation
 from llgnegf.slow.adiabatic import SlowEquation
 from llgnegf.slow.components import block_components
 from llgnegf.slow.pair_kernel import pair_traces
+from llgnegf.slow.surface_rules import bands_in_reach, first_rules, halving
 from llgnegf.slow.tensors import PoleTensors
 from llgnegf.spectra import ChainSpectrum, WideBandSpectrum
 from llgnegf.stationary.quadrature import QuadratureError
@@ -79,7 +80,7 @@ def test_fast_tensors_of_any_device_equal_the_adaptive_ones(name: str) -> None:
     electrons, leads = SYSTEMS[name]
     system = OpenSystem(electrons, leads, fermi_energy=0.1, kT=0.02)
     moments = random_moments(1, system.n_sites)
-    poles = expand(system, 1e-6, 1e-10, 0.3, tail_tolerance=1e-9)
+    poles = expand(system, 1e-6, 1e-10, tail_tolerance=1e-9)
     fast = PoleTensors(poles, 1e-9)
     rest = fast.adiabatic(moments, True)
     found = fast.tensors(rest, True, True)
@@ -91,6 +92,56 @@ def test_fast_tensors_of_any_device_equal_the_adaptive_ones(name: str) -> None:
     np.testing.assert_allclose(rest.spin[0], exact.spin_density_adiabatic, atol=1e-9)
     assert np.linalg.eigvalsh(found.friction[0] / HBAR)[0] > -1e-12
     np.testing.assert_allclose(found.geometric[0], -found.geometric[0].T, atol=1e-14)
+
+
+@pytest.mark.parametrize("moment", [0.5, 2.0])
+@pytest.mark.parametrize("kT", [0.1, 0.2, 0.3])
+def test_warm_electrons_with_bound_states(kT: float, moment: float) -> None:
+    """Band edges and bound states within 40 kT of the Fermi energy, against the leads themselves, without poles.
+
+    The bound states have no width: beyond the bands there is no Fermi surface. Leads in poles give them one, in the
+    tails of the fit, and friction its inverse. Gamma is fitted to some ten times the tolerance of the kernel.
+    """
+    kernel = 1e-7
+    for n, seed in ((1, 0), (2, 1), (3, 2)):
+        system = OpenSystem(chain(n, 1.0, moment), [ChainLead(0), ChainLead(-1, coupling=0.8)], fermi_energy=0.5, kT=kT)
+        moments = random_moments(seed, n)
+        tensors = PoleTensors(expand(system, kernel, 1e-9, tail_tolerance=1e-7), 1e-8)
+        found = tensors.tensors(tensors.adiabatic(moments, True), True, True)
+        exact = ResponseTensors(system, moments[0], 1e-10)
+        for name in ("friction", "geometric"):
+            expected = getattr(exact, name).reshape(3 * n, 3 * n)
+            assert np.abs(getattr(found, name)[0] - expected).max() < 100 * kernel * np.abs(expected).max()
+        assert np.linalg.eigvalsh(found.friction[0])[0] > -1e-12
+
+
+def test_no_fermi_surface_in_a_gap() -> None:
+    """mu between the band and the bound state, both more than 40 kT away: no friction."""
+    system = OpenSystem(chain(2, 1.0, 4.0), [ChainLead(0), ChainLead(-1)], fermi_energy=3.0, kT=0.01)
+    tensors = PoleTensors(expand(system, 1e-6, 1e-9, tail_tolerance=1e-7), 1e-8)
+    moments = random_moments(1, 2)
+    found = tensors.tensors(tensors.adiabatic(moments, True), True, True)
+    assert not found.friction.any()
+    exact = ResponseTensors(system, moments[0], 1e-10).geometric.reshape(6, 6)
+    assert np.abs(found.geometric[0] - exact).max() < 1e-4 * np.abs(exact).max()
+
+
+def test_rules_between_band_edges() -> None:
+    """int (-f') over part of the axis is a difference of f; the Gauss rules of m nodes have int x^2 (-f') = pi^2/3."""
+    bands = bands_in_reach([(-3.0, 2.0), (-np.inf, -5.0), (1.0, 60.0)])
+    assert bands == [(-40.0, -5.0), (-3.0, 1.0), (1.0, 2.0), (2.0, 40.0)]
+    f = lambda x: 0.5 - 0.5 * np.tanh(x / 2)  # noqa: E731
+    expected = sum(f(a) - f(b) for a, b in bands)
+    sums = [weights.sum() for weights in (rule[1] for rule in first_rules(bands)[1])]
+    assert abs(sums[0] - expected) < 1e-7 and abs(sums[1] - expected) < 1e-9
+    total = 0.0
+    for level in range(7):
+        (_, weights), step = halving(bands, level)
+        total += weights.sum()
+    assert abs(step * total - expected) < 1e-10
+    assert bands_in_reach([(-60.0, 41.0)]) == [(-np.inf, np.inf)] and bands_in_reach([(50.0, 60.0)]) == []
+    x, weights = first_rules([(-np.inf, np.inf)])[1][1]
+    assert x.size == 9 and abs(weights @ x**2 - np.pi**2 / 3) < 1e-12
 
 
 @pytest.mark.parametrize("tolerance", [1e-3, 1e-7])
@@ -212,6 +263,6 @@ def test_shifted_leads_widen_the_range_of_the_fermi_poles() -> None:
     magnet = Magnet(random_moments(3, 2)[0], 2.0, energies=Zeeman([0, 0, 1.0]))
     electrons = SlowSimulation(system, magnet, t_end=1.0).equation.electrons
     assert isinstance(electrons, PoleTensors)
-    assert electrons.poles.largest_voltage == 1.0
+    np.testing.assert_array_equal(electrons.poles.voltages, [[-1.0, -1.0], [0.0, 0.0]])
     exact = ResponseTensors(electrons.poles.with_pole_leads(), magnet.moments, 1e-11).spin_density_adiabatic
     np.testing.assert_allclose(electrons.adiabatic(np.array(magnet.moments)[None], False).spin[0], exact, atol=2e-8)

@@ -114,7 +114,7 @@ def test_detached_leads_leave_a_closed_system():
 def test_steady_start_is_stationary(seed):
     rng = np.random.default_rng(seed)
     system, texture = mixed(rng, chemical_potential=0.6, voltage=0.15), unit_vectors(rng, 3)
-    poles = expand(system, 1e-4, 1e-5, largest_voltage=0.2)
+    poles = expand(system, 1e-4, 1e-5)
     assert np.abs(derivative(poles, texture, starts.steady(poles, texture))).max() < 1e-10
 
 
@@ -123,7 +123,7 @@ def test_steady_start_with_a_bound_state_is_stationary_and_physical():
         chain(1, j_sd=4.0), [ChainLead(site=0, chemical_potential=0.5), ChainLead(site=0, voltage=-0.3)], 0.0, 0.05
     )
     texture = cone(1, 0.4)
-    poles = expand(system, 1e-6, 1e-9, largest_voltage=0.3)
+    poles = expand(system, 1e-6, 1e-9)
     blocks = starts.steady(poles, texture)
     assert_physical(blocks.density_matrix)
     assert np.abs(derivative(poles, texture, blocks)).max() < 1e-9
@@ -136,7 +136,7 @@ def test_steady_start_with_bound_states_does_not_depend_on_their_tiny_widths():
     leads = [ChainLead(site=0, voltage=0.3), ChainLead(site=-1, voltage=-0.3)]
     system, wall = OpenSystem(chain(7, 1.0, 0.5), leads, kT=0.01), bloch_wall(7, 4, 0.9)
     fine, coarse = (
-        starts.steady(expand(system, tolerance, 1e-10, largest_voltage=0.3), wall).density_matrix
+        starts.steady(expand(system, tolerance, 1e-10), wall).density_matrix
         for tolerance in (1e-9, 1e-8)
     )
     # Round-off of 1e-17 eV in the source, divided by the width.

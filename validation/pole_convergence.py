@@ -48,7 +48,7 @@ def problem() -> tuple[OpenSystem, Precession]:
 def density_matrix(coupling: float, fermi: float, local: float) -> tuple[np.ndarray, int, int, int]:
     """rho(END), and the numbers of modes, Fermi poles and right-hand sides."""
     system, motion = problem()
-    poles = expand(system, coupling, fermi, largest_voltage=0.3)
+    poles = expand(system, coupling, fermi, voltages=np.array([[-0.3, 0.3]] * len(system.leads)))
     equation = Equation(poles, motion)
     b = thermal(poles, motion.moments(0.0))
     state = equation.layout.pack(b.density_matrix, b.device_mode, b.mode_block, b.vectors, np.zeros((0, 3)))

@@ -1,23 +1,37 @@
-"""Make and certify llgnegf/poles/semicircle_table.py: the damped modes of the semi-infinite chain lead.
-Run `python -m validation.semicircle_table` (about 80 s on one core); `--check` only certifies the table.
+"""Make and certify llgnegf/poles/semicircle.json: the damped modes of the semi-infinite chain lead.
+Run `python -m validation.semicircle_table` (about 2 min on one core); `--check` only certifies the table.
 
 Target: Gamma(E) = sqrt(4 - E^2), K(t) = J_1(2t)/t.  With w = E^2 the fit with n pairs of modes chi, -chi^* is
 
     Gamma_fit(E) = g prod_{j<n} (w - x_j^2)^2 / prod_y |w - chi_y^2|^2     (double zeros x_j > 2, outside the band)
 
-that is, the best non-negative fits touch zero as often as they can outside the band.  Steps for each n:
-1. unconstrained least squares over (chi, b), continued from n - 1 on a logarithmic scale of distances from the edge
-   (this converges in a few steps; its Gamma oscillates about zero outside the band, 2n - 1 simple real roots a side);
-2. neighbouring roots merge to the double zeros x_j; least squares over (chi, x, g);
-3. the largest error over all times is bounded rigorously and stored.
-The residual lives on t <= 100 (both phases of the oscillation resolved) and, beyond, on the slow envelope of
-exp(-2it), log-spaced out to where K itself is below the error.  Weight (dt/t)^(1/2) (1 + t)^(1/8): every decade of
-time counts alike, late ones a little more, because bound states next to the band see the late ones.
+that is, the best non-negative fits touch zero as often as they can outside the band.
+
+What is minimised is the sum of two squares.  In time, K_fit - K on t <= 100 (both phases of the oscillation resolved)
+and, beyond, on the slow envelope of exp(-2it), log-spaced out to where K itself is below the error; its weight
+(dt/t)^(1/2) (1 + t)^(1/8) lets every decade of time count alike, late ones a little more.  In energy, outside
+the band, 2.01 < E < 62, Gamma_fit and the real part of Sigma_fit - Sigma: they damp and shift levels that are truly
+undamped there, errors that grow with time, so that they have to be much smaller than that of K. With the weights
+eps^2/(4 tail) of Gamma_fit and eps/(2 tail) of Re(Sigma_fit - Sigma), for an error eps of K, both come to about
+tail = eps^(3/2).
+
+Starts.  (1) An explicit rational fit.  x = (E - 2)/(E + 2) maps the upper half plane onto itself, the band onto x < 0,
+infinity onto 1, and Sigma = [E - (E + 2) sqrt(x)]/2.  With s = sqrt(x) and nodes t_j in the first quadrant
+
+    sqrt(x) ~ r(x) = s (1 - B)/(1 + B),     B(s) = prod_{j <= 2N} (s - t_j)/(s + t_j)
+
+is rational in x, since B(-s) = 1/B(s), and has no pole in the upper half plane, where |B| < 1.  Its error is
+2 s B/(1 + B), with ln |B| = -pi theta q in the band and -pi (pi/2 - theta) q outside for q nodes per unit of ln|t| at
+the angle theta: nodes spread over ln|t| with a density that falls towards the band edges, tilted so that the tail
+outside is the square root finer, and four of them at infinity (three exact moments).  Its poles are the eigenvalues s
+of sqrt(t_j t_k) sign(k - j), its residues are explicit.  It is as good as a fit, but negative in places outside the
+band; pairs of roots there are merged to double zeros.  (2) The fit with n - 1 pairs, stretched.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 from math import factorial
 from pathlib import Path
 
@@ -31,16 +45,49 @@ from llgnegf.poles import coupling
 from llgnegf.poles.spectral_fit import numerator_roots, product_weights, product_weights_jacobian
 from validation._report import OUTPUT, Report, run_as_script
 
-TABLE = Path(coupling.__file__).with_name("semicircle_table.py")
-LARGEST_N = 23
+TABLE = Path(coupling.__file__).with_name("semicircle.json")
+LARGEST_N = 30
+EXPLICIT_N = 19
+"""Larger fits start from the one before: the merged roots of the explicit one get too dense."""
 NEAR = 100.0
 LATE_WEIGHT = 0.125
+TAIL = 1.5
+"""Power of the error of K that the tail outside the band is to have."""
+SMALLEST_TAIL = 5e-13
+"""Below it the rounding of the weights decides."""
+
+
+def exact_self_energy(energies: np.ndarray) -> np.ndarray:
+    """Sigma of the unit semicircle, 2/(z + sqrt(z - 2) sqrt(z + 2))."""
+    z = energies.astype(complex)
+    return 2 / (z + np.sqrt(z - 2) * np.sqrt(z + 2))
+
+
+def explicit_fit(n_poles: int, smallest: float) -> tuple[np.ndarray, np.ndarray]:
+    """chi and b of the explicit rational fit; `smallest` is the smallest |x| = |t|^2 of its nodes."""
+    reach = -0.5 * np.log(smallest)
+    place = np.linspace(-reach, reach, 4001)
+    density = np.cumsum(np.maximum(1 - np.abs(place) / reach, 0.02))
+    count = 2 * n_poles - 4
+    sigma = np.interp((np.arange(count) + 0.5) / count * density[-1], density, place)
+    t = np.concatenate([np.exp(sigma + 0.5j * np.pi / (1 + TAIL)), np.ones(4)])
+    t = t[np.argsort(np.abs(t), kind="stable")]
+    order = np.arange(t.size)
+    s = np.linalg.eigvals(np.sqrt(t[:, None] * t) * np.sign(order - order[:, None]))
+    s = s[s.imag > 0]
+    for _ in range(6):  # Newton's method on B + 1
+        b = np.prod((s[:, None] - t) / (s[:, None] + t), axis=1)
+        slope = (2 * t / (s[:, None] ** 2 - t**2)).sum(1)
+        s = s - (b + 1) / (b * slope)
+    x, slope = s**2, (2 * t / (s[:, None] ** 2 - t**2)).sum(1)
+    return 2 * (1 + x) / (1 - x), x * (4 / (1 - x)) ** 3 / (2 * slope)
 
 
 class Residual:
-    """Weighted K_fit - K on the time grid for n pairs; `free` over (chi, b), otherwise over (chi, x, log g)."""
+    """What is squared and summed, for parameters p = (u, v, ln(x_j^2 - 4), ln g) with chi^2 - 4 = -exp(u + iv)."""
 
-    def __init__(self, error: float) -> None:
+    def __init__(self, n: int, error: float) -> None:
+        self.n = n
         self.near = np.concatenate([np.linspace(0, 3, 31)[:-1], np.linspace(3, NEAR, 500)])
         last = max(300.0, 3 * error ** (-2 / 3))
         self.late = np.geomspace(1.05 * NEAR, last, int(14 * np.log(last / NEAR)) + 8)
@@ -49,44 +96,54 @@ class Residual:
         self.late_exact = hankel2e(1, 2 * self.late) / self.late  # J_1(2t)/t = Re[this exp(-2it)]
         self.w_near = np.sqrt(np.gradient(self.near) / (0.5 + self.near)) * (1 + self.near) ** LATE_WEIGHT
         self.w_late = np.sqrt(np.gradient(np.log(self.late))) * (1 + self.late) ** LATE_WEIGHT
+        beyond = np.geomspace(1e-2, 60, 220)
+        self.outside = 2 + beyond
+        self.outside_exact = exact_self_energy(self.outside).real
+        spread = np.sqrt(np.gradient(np.log(beyond)) * np.minimum(1, beyond / 0.3))
+        tail = max(error**TAIL, SMALLEST_TAIL)
+        self.w_width = 0.5 * error / np.sqrt(tail) * spread
+        self.w_shift = 0.5 * error / tail * spread
 
-    @staticmethod
-    def _energies(p: np.ndarray, n: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """W = chi^2 - 4 = -exp(u + iv), chi, and chi - 2 without cancellation."""
-        w = -np.exp(p[:n] + 1j * p[n : 2 * n])
+    def energies(self, p: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """W = chi^2 - 4, chi, and chi - 2 without cancellation."""
+        w = -np.exp(p[: self.n] + 1j * p[self.n : 2 * self.n])
         root = np.sqrt(4 + w)
         chi = np.where(root.imag > 0, -root, root)
         return w, chi, np.where(chi.real > 0, w / (chi + 2), chi - 2)
 
-    @staticmethod
-    def free_weights(p: np.ndarray, n: int) -> np.ndarray:
-        return np.exp(p[2 * n : 3 * n] + 1j * p[3 * n :])
+    def zeros(self, p: np.ndarray) -> np.ndarray:
+        """x_j^2 - 4."""
+        return np.exp(p[2 * self.n : -1])
 
-    @staticmethod
-    def product_weights(p: np.ndarray, n: int) -> np.ndarray:
-        w, chi, _ = Residual._energies(p, n)
-        zeros = np.exp(p[2 * n : 3 * n - 1])  # x^2 - 4
-        return product_weights(w, zeros, np.zeros(n - 1), p[3 * n - 1]) / (2 * chi)
+    def weights(self, p: np.ndarray) -> np.ndarray:
+        w, chi, _ = self.energies(p)
+        return product_weights(w, self.zeros(p), np.zeros(self.n - 1), p[-1]) / (2 * chi)
 
-    def value(self, p: np.ndarray, n: int, free: bool) -> np.ndarray:
-        _, chi, offset = self._energies(p, n)
-        b = self.free_weights(p, n) if free else self.product_weights(p, n)
+    def _root_of_tail(self, p: np.ndarray) -> np.ndarray:
+        """Gamma_fit^(1/2) outside the band with a sign, smooth where Gamma_fit has its double zeros."""
+        above = self.outside[:, None] ** 2 - 4 - self.zeros(p)
+        below = np.abs(self.outside[:, None] ** 2 - 4 - self.energies(p)[0])
+        size = np.log(np.abs(above) + 1e-300).sum(1) - np.log(below).sum(1)
+        return np.exp(0.5 * p[-1] + size) * np.sign(above).prod(1)
+
+    def value(self, p: np.ndarray) -> np.ndarray:
+        _, chi, offset = self.energies(p)
+        b = self.weights(p)
         near = 2 * (np.exp(-1j * np.outer(self.near, chi)) @ b).real - self.near_exact
         late = 2 * np.exp(-1j * np.outer(self.late, offset)) @ b - self.late_exact
-        return np.concatenate([self.w_near * near, self.w_late * late.real, self.w_late * late.imag])
+        width = self.w_width * self._root_of_tail(p)
+        e = self.outside[:, None]
+        shift = self.w_shift * (((1 / (e - chi) + 1 / (e + chi)) @ b).real - self.outside_exact)
+        return np.concatenate([self.w_near * near, self.w_late * late.real, self.w_late * late.imag, width, shift])
 
-    def jacobian(self, p: np.ndarray, n: int, free: bool) -> np.ndarray:
-        w, chi, offset = self._energies(p, n)
-        if free:
-            b = self.free_weights(p, n)
-            log_b = np.hstack([np.zeros((n, 2 * n)), np.eye(n), 1j * np.eye(n)])
-        else:
-            b = self.product_weights(p, n)
-            zeros = np.exp(p[2 * n : 3 * n - 1])
-            by_pole, by_conjugate, by_zero, _ = product_weights_jacobian(w, zeros, np.zeros(n - 1))
-            by_pole[np.diag_indices(n)] -= 1 / (2 * (4 + w))  # the 1/chi of dw = 2 chi dE
-            direct, crossed = by_pole * w, by_conjugate * w.conj()
-            log_b = np.hstack([direct + crossed, 1j * (direct - crossed), by_zero * zeros, np.ones((n, 1))])
+    def jacobian(self, p: np.ndarray) -> np.ndarray:
+        n = self.n
+        w, chi, offset = self.energies(p)
+        b, zeros = self.weights(p), self.zeros(p)
+        by_pole, by_conjugate, by_zero, _ = product_weights_jacobian(w, zeros, np.zeros(n - 1))
+        by_pole[np.diag_indices(n)] -= 1 / (2 * (4 + w))  # the 1/chi of dw = 2 chi dE
+        direct, crossed = by_pole * w, by_conjugate * w.conj()
+        log_b = np.hstack([direct + crossed, 1j * (direct - crossed), by_zero * zeros, np.ones((n, 1))])
         blocks = []
         for times, shift in ((self.near, chi), (self.late, offset)):
             modes = 2 * np.exp(-1j * np.outer(times, shift)) * b
@@ -96,18 +153,35 @@ class Residual:
             block[:, n : 2 * n] += 1j * motion
             blocks.append(block)
         near, late = blocks[0] * self.w_near[:, None], blocks[1] * self.w_late[:, None]
-        return np.vstack([near.real, late.real, late.imag])
+        e = self.outside[:, None]
+        shift = (b * (1 / (e - chi) + 1 / (e + chi))) @ log_b
+        motion = (1 / (e - chi) ** 2 - 1 / (e + chi) ** 2) * b * (w / (2 * chi))
+        shift[:, :n] += motion
+        shift[:, n : 2 * n] += 1j * motion
+        width = self._width_jacobian(p, w, zeros)
+        return np.vstack([near.real, late.real, late.imag, width, self.w_shift[:, None] * shift.real])
 
-    def minimise(self, start: np.ndarray, n: int, free: bool, steps: int) -> tuple[float, np.ndarray]:
+    def _width_jacobian(self, p: np.ndarray, w: np.ndarray, zeros: np.ndarray) -> np.ndarray:
+        e2 = self.outside[:, None] ** 2 - 4
+        turned = -w / (e2 - w)
+        log_slopes = [-turned.real, turned.imag, -zeros / (e2 - zeros), np.full(e2.shape, 0.5)]
+        return (self.w_width * self._root_of_tail(p))[:, None] * np.hstack(log_slopes)
+
+    def minimise(self, start: np.ndarray, steps: int) -> tuple[float, np.ndarray]:
         with np.errstate(all="ignore"):
             try:
                 fit = least_squares(
-                    self.value, start, self.jacobian, method="lm", max_nfev=steps,
-                    xtol=1e-13, ftol=1e-10, gtol=1e-15, args=(n, free),
-                )  # fmt: skip
+                    self.value, start, self.jacobian, method="lm", max_nfev=steps, xtol=1e-13, ftol=1e-10, gtol=1e-15
+                )
             except ValueError:  # a start that overflows: not a candidate
                 return np.inf, start
         return float(fit.cost), fit.x
+
+    def with_gain(self, p: np.ndarray) -> np.ndarray:
+        """log g such that K_fit(0) = 1."""
+        p = p.copy()
+        p[-1] -= np.log(abs(2 * self.weights(p).sum().real))
+        return p
 
 
 def stretch(rows: np.ndarray, order: np.ndarray, extra: float) -> np.ndarray:
@@ -117,61 +191,40 @@ def stretch(rows: np.ndarray, order: np.ndarray, extra: float) -> np.ndarray:
     return interp1d(np.arange(n), rows[:, order], fill_value="extrapolate")(places)
 
 
-def more_free(p: np.ndarray, n: int, extra: float) -> np.ndarray:
-    rows = p.reshape(4, n)
-    order = np.argsort(-rows[0])
-    rows = rows.copy()
-    rows[3] = rows[3] - 2 * np.pi * np.round(rows[3] / (2 * np.pi))
-    rows[3, order] = np.unwrap(rows[3, order])
-    return stretch(rows, order, extra).ravel()
-
-
 def more_product(p: np.ndarray, n: int, extra: float) -> np.ndarray:
     poles, zeros = p[: 2 * n].reshape(2, n), p[2 * n : 3 * n - 1][None, :]
     new_zeros = stretch(zeros, np.argsort(-zeros[0]), extra)
     return np.concatenate([stretch(poles, np.argsort(-poles[0]), extra).ravel(), new_zeros.ravel(), [0.0]])
 
 
-def product_from_free(p: np.ndarray, n: int) -> np.ndarray:
-    w, chi, _ = Residual._energies(p, n)
-    b = Residual.free_weights(p, n)
-    roots = numerator_roots(np.concatenate([chi, -chi.conj()]), np.concatenate([b, b.conj()]))
-    x = np.sort(roots[(roots.real > 2) & (np.abs(roots.imag) < 1e-6 * np.abs(roots))].real)[: 2 * n - 2]
-    pairs = np.sqrt((x[0::2] - 2) * (x[1::2] - 2)) + 2
-    return np.concatenate([p[: 2 * n], np.log(pairs**2 - 4), [0.0]])
-
-
-def with_gain(p: np.ndarray, n: int) -> np.ndarray:
-    """log g such that K_fit(0) = 1."""
-    p = p.copy()
-    p[-1] -= np.log(abs(2 * Residual.product_weights(p, n).sum().real))
-    return p
-
-
-def first_free() -> np.ndarray:
-    distance = 2 * np.exp(-np.arange(2.0))
-    chi = 2 - (0.8 + 0.6j) * distance
-    log_w, log_b = np.log(4 - chi**2), np.log(0.3 * distance * np.exp(0.5j))
-    return np.concatenate([log_w.real, log_w.imag, log_b.real, log_b.imag])
+def from_explicit(n: int, smallest: float) -> np.ndarray:
+    """Parameters of the explicit fit with 2 n poles, its roots outside the band merged in pairs."""
+    chi, b = explicit_fit(2 * n, smallest)
+    right = chi[chi.real > 0]
+    log_w = np.log(4 - right[np.argsort(np.abs(right - 2))] ** 2)
+    roots = numerator_roots(chi, b)
+    x = np.sort(roots[(roots.real > 2) & (np.abs(roots.imag) < 1e-6 * np.abs(roots - 2))].real)[: 2 * n - 2]
+    missing = np.arange(1, 2 * n - 1 - x.size)
+    x = np.concatenate([x, (x[-1] if x.size else 3.0) * 1.7**missing])
+    pairs = 2 + np.sqrt((x[0::2] - 2) * (x[1::2] - 2))
+    return np.concatenate([log_w.real, log_w.imag, np.log(pairs**2 - 4), [0.0]])
 
 
 def ladder() -> list[tuple[np.ndarray, np.ndarray, float]]:
     """(chi, x, log g) with Re chi > 0 and x > 2 for n = 2 ... LARGEST_N pairs."""
-    entries, free, product = [], first_free(), None
+    entries, product, error = [], np.zeros(0), 3e-2
     for n in range(2, LARGEST_N + 1):
-        residual = Residual(max(10 ** (0.3 - 2 * n / 3), 1e-10))
-        starts = [free] if n == 2 else [more_free(free, n - 1, extra) for extra in (0.0, 0.3)]
-        free = min((residual.minimise(s, n, True, 300) for s in starts), key=lambda f: f[0])[1]
-        candidates = [product_from_free(free, n)]
-        if product is not None and n > 3:
-            candidates.append(more_product(product, n - 1, 0.2))
-        fits = [residual.minimise(with_gain(c, n), n, False, 200) for c in candidates if len(c) == 3 * n]
-        cost, product = residual.minimise(min(fits, key=lambda f: f[0])[1], n, False, 600)
-        _, chi, _ = Residual._energies(product, n)
+        residual = Residual(n, max(0.45 * error, 1e-11) if n > 3 else error)
+        starts = [from_explicit(n, min(f * 10 ** (-2 - 0.2 * n), 0.05)) for f in (0.2, 1, 5) if n <= EXPLICIT_N]
+        starts += [more_product(product, n - 1, extra) for extra in (0.0, 0.1, 0.3, 0.5) if n > 3]
+        fits = [residual.minimise(residual.with_gain(s), 120) for s in starts if len(s) == 3 * n]
+        cost, product = residual.minimise(min(fits, key=lambda f: f[0])[1], 1000)
+        _, chi, _ = residual.energies(product)
         order = np.argsort(np.abs(chi - 2))[::-1]
-        zeros = np.sort(np.sqrt(4 + np.exp(product[2 * n : 3 * n - 1])))[::-1]
+        zeros = np.sort(np.sqrt(4 + residual.zeros(product)))[::-1]
         entries.append((chi[order], zeros, float(product[-1])))
-        print(f"{2 * n:3d} modes, weighted least squares {cost:.2e}", flush=True)
+        error = error_bound(*coupling.semicircle_modes(*entries[-1]))
+        print(f"{2 * n:3d} modes, |K - K_fit| <= {error:.2e}, least squares {cost:.2e}", flush=True)
     return entries
 
 
@@ -219,32 +272,14 @@ def error_bound(energies: np.ndarray, weights: np.ndarray) -> float:
 
 
 def write(entries: list[tuple[np.ndarray, np.ndarray, float]]) -> None:
-    lines = [
-        '"""Damped modes of the unit semicircle Gamma(E) = sqrt(4 - E^2): made by validation/semicircle_table.py.',
-        "Read by coupling.py; an entry is (error bound, log gain, Re chi > 0, -Im chi, double zeros x > 2).",
-        '"""',
-        "",
-        "# fmt: off",
-        "Numbers = tuple[float, ...]",
-        "LADDER: tuple[tuple[float, float, Numbers, Numbers, Numbers], ...] = (",
-    ]
+    ladder = []
     for chi, zeros, log_gain in entries:
-        energies, weights = coupling.semicircle_modes(chi, zeros, log_gain)
-        bound = float(f"{error_bound(energies, weights) * 1.01:.3g}")
-        lines += [f"    (  # {len(energies)} modes", f"        {bound!r}, {log_gain!r},"]
-        for row in (chi.real, -chi.imag, zeros):
-            lines.append("        (")
-            items = [f"{v!r}," for v in row.tolist()]
-            lines += ["            " + " ".join(items[i : i + 4]) for i in range(0, len(items), 4)]
-            lines.append("        ),")
-        lines.append("    ),")
-    TABLE.write_text("\n".join([*lines, ")", ""]))
-
-
-def exact_self_energy(energies: np.ndarray) -> np.ndarray:
-    """Sigma of the unit semicircle, 2/(z + sqrt(z - 2) sqrt(z + 2))."""
-    z = energies.astype(complex)
-    return 2 / (z + np.sqrt(z - 2) * np.sqrt(z + 2))
+        bound = float(f"{error_bound(*coupling.semicircle_modes(chi, zeros, log_gain)) * 1.01:.3g}")
+        numbers = {"real": chi.real.tolist(), "width": (-chi.imag).tolist(), "zeros": zeros.tolist()}
+        ladder.append({"modes": 2 * len(chi), "error": bound, "log_gain": log_gain, **numbers})
+    about = "Damped modes of the unit semicircle, made and certified by validation/semicircle_table.py"
+    lines = ",\n".join(json.dumps(entry) for entry in ladder)
+    TABLE.write_text(f'{{"about": "{about}", "ladder": [\n{lines}\n]}}\n')
 
 
 def certify() -> bool:
@@ -292,9 +327,7 @@ def main() -> bool:
     parser.add_argument("--check", action="store_true", help="only certify the table that is there")
     if not parser.parse_args().check:
         write(ladder())
-        import importlib
-
-        importlib.reload(coupling.semicircle_table)
+        coupling.semicircle_ladder.cache_clear()
     return certify()
 
 

@@ -21,6 +21,10 @@ class ConfigError(ValueError):
         self.lines = list(dict.fromkeys(lines))
         super().__init__("\n".join(self.lines))
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Exceptions are rebuilt from their message by default; this one comes whole from another process."""
+        return type(self), (self.lines,), self.__dict__
+
 
 def path_of(location: Iterable[str | int]) -> Path:
     """A pydantic location without the tags <kind> of unions."""

@@ -25,7 +25,10 @@ def _one_of(*names: str) -> Allowed:
 
 
 class RunTable(Table):
-    """[run]: how long, how accurately, and what is kept (`llgnegf.simulate`)."""
+    """[run]: how long, how accurately, and what is kept (`llgnegf.simulate`).
+
+    electrons = "adiabatic" is one order beyond the adiabatic torque; response = [] leaves that torque alone.
+    """
 
     t_end: Annotated[float, Field(gt=0), Allowed("a finite number > 0", "fs")]
     save_every: Annotated[float, Allowed("a finite number > 0 and <= t_end", "fs")] = 1.0
@@ -52,6 +55,7 @@ class RunTable(Table):
 class SweepTable(Table):
     """[sweep]: the values that keys of this file take; `parameters` goes from dotted paths to lists of values.
 
+    "lead.0.coupling" moves one lead, "lead.*.coupling" all leads together; so does * in any other list.
     mode = "grid" runs every combination, "list" the first values together, then the second ones, and so on.
     """
 
@@ -62,7 +66,7 @@ class SweepTable(Table):
     parameters: Annotated[
         dict[str, Annotated[tuple[Any, ...], Field(min_length=1), ListOf]],
         Field(min_length=1),
-        Allowed('dotted paths such as "electrons.j_sd" or "lead.0.coupling", each with a list of values'),
+        Allowed('dotted paths such as "electrons.j_sd" or "lead.*.coupling", each with a list of values'),
     ]
 
 

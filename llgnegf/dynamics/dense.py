@@ -27,7 +27,7 @@ FEWEST = 3
 
 
 class DenseRows:
-    """Drives an integration and gives a linear map of its state at rising times.
+    """Steps an integration and gives a linear map of its state at rising times.
 
     Args:
         integration: The integration; with a fixed step its steps end on the times asked for.
@@ -56,6 +56,8 @@ class DenseRows:
             self.integration.advance(time)
             return np.array(self.sample(self.integration.state))
         while self.integration.time < time:
+            if self.integration.cross():
+                self._count = 0  # a polynomial through nodes on both sides of a discontinuity is none
             if self._count == 0:
                 self._add_node()
             self.integration.step_towards(self.end)

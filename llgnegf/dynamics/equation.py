@@ -20,6 +20,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from llgnegf.drives import Drive
 from llgnegf.dynamics.kernel import electronic_rhs, pack_constants
 from llgnegf.dynamics.layout import Layout
 from llgnegf.poles.channels import PoleSystem, spectral_bounds
@@ -31,6 +32,9 @@ class MovingMoments(Protocol):
 
     def moments(self, time: float) -> np.ndarray:
         """M(t), shape (N, 3), at `time` in fs."""
+
+    def drives(self) -> tuple[Drive, ...]:
+        """What changes in time."""
 
 
 def csr_planes(matrix: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
@@ -108,7 +112,7 @@ class Equation:
             3 * (a.chi.size + a.z.size) + 4 * a.lead.size * self.layout.columns + 3 * self.system.n_sites
         )
         self._moments = np.zeros((self.system.n_sites, 3))
-        self._time_dependent = any(callable(lead.voltage) for lead in self.system.leads)
+        self._time_dependent = any(lead.drives() for lead in self.system.leads)
         self._voltage = self.system.voltages(0.0)[a.lead]
         self.evaluations = 0
 
@@ -140,10 +144,14 @@ class Equation:
         Matrix elements of C turn with differences of levels within the spectrum. Fermi vectors obey h - z_k^*; the
         levels of h are in the spectrum or close to the modes chi, whose own damping adds to that of the pole.
         """
-        low, high = spectral_bounds(self.system, self.poles.largest_voltage)
-        a = self.arrays
+        a, shifts = self.arrays, self.poles.voltages
+        low, high = spectral_bounds(self.system, shifts)
         far = np.hypot(self.poles.spectral_range, np.abs(a.z.imag)).max(initial=0.0)
-        return float(high - low), float(max(far, np.abs(a.chi[:, None] - a.z.conj()).max(initial=0.0)))
+        lead_x, lead_z = a.lead[a.mode_channel], a.lead[a.vector_channel]
+        apart = a.chi[:, None] - a.z.conj()
+        other = lead_x[:, None] != lead_z  # levels of one lead move together
+        across = [other * (shifts[lead_x, i][:, None] - shifts[lead_z, 1 - i]) for i in (0, 1)] if a.z.size else [0.0]
+        return float(high - low), float(max([far, *(np.abs(apart + v).max(initial=0.0) for v in across)]))
 
     def stiff_rates(self) -> np.ndarray:
         """Decay rates Im z_k^* of the Fermi vectors, on their components of the state, (layout.size,)."""

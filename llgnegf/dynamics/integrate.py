@@ -12,12 +12,16 @@ from typing import Any
 import numba as nb
 import numpy as np
 
+from llgnegf.dynamics.schedule import FREE, Schedule, count_of_steps
 from llgnegf.dynamics.tableaus import ImexTableau, Interpolant, Tableau
 
 RightHandSide = Callable[[float, np.ndarray, np.ndarray], None]
 """f(t, y, out): writes dy/dt into out."""
 
 SAFETY = 0.9
+LASTING = 0.1
+"""Time (hbar/eV) for which an error must last to count whole. What a decaying error leaves in the density matrix is its
+integral, its part of the lead currents is there at once: with this time both stay below the tolerance."""
 SMALLEST_FACTOR, LARGEST_FACTOR = 0.2, 5.0
 
 
@@ -92,13 +96,14 @@ def _add_four_thrice(u, v, w, x, b, e, f, y, first, second):  # type: ignore[no-
 
 
 @nb.njit(cache=True)
-def _finish(y, stages, used, weights, step, bounds, out, largest):  # type: ignore[no-untyped-def]
+def _finish(y, stages, used, weights, step, bounds, scale, out, largest):  # type: ignore[no-untyped-def]
     """out = y + step * sum_j weights_0j stages_j, and the largest |sum_j weights_ej stages_j| of the error estimates.
 
     Args:
         used: The stages with any weight.
         weights: (3, s): the method's, then those of two error estimates (0 for one that it does not have).
         bounds: (n, 2), the sections over which each maximum is taken; together they are the whole state.
+        scale: What the error of each number of the state counts, or empty: all count whole.
         largest: (n, 2) is written; NaN where an entry is NaN.
     """
     sums, sizes = np.empty((2, BLOCK)), np.empty((2, BLOCK))
@@ -124,6 +129,8 @@ def _finish(y, stages, used, weights, step, bounds, out, largest):  # type: igno
                 _add(weights[1, j], stages[j, here], first)
                 _add(weights[2, j], stages[j, here], second)
             for e in range(2):
+                if scale.size > 0:
+                    sums[e, : part.size] *= scale[here]
                 _keep_larger(sums[e, : part.size], sizes[e])
         for e in range(2):
             largest[n, e] = sizes[e].max()
@@ -167,6 +174,7 @@ class RungeKutta:
             limit by itself does so by letting errors grow up to the tolerance.
         sections: (name, start, stop) of the state's parts, all of it one after another, by which a failure is reported.
         after_step: Called with the new state after each accepted step (projection onto a constraint).
+        schedule: Where steps have to end, a fixed step too, and how long they may be: a fixed step is shortened there.
 
     Raises:
         ValueError: For a fixed step that is not positive, or an adaptive run with a method without error estimate.
@@ -183,6 +191,7 @@ class RungeKutta:
         sections: list[tuple[str, int, int]],
         after_step: Callable[[np.ndarray], None] | None = None,
         largest_step: float = np.inf,
+        schedule: Schedule = FREE,
     ) -> None:
         if not step > 0:
             raise ValueError(f"step: {step}; allowed: a number > 0")
@@ -192,11 +201,11 @@ class RungeKutta:
         self.time, self.state, self.step = float(time), np.array(state, dtype=float), float(step)
         self.sections = sections
         self.after_step = after_step
-        self.largest_step = largest_step
+        self.largest_step, self.schedule = largest_step, schedule
         self.progress = Progress()
         extra = 0 if tableau.interpolant is None else tableau.interpolant.c.size
         self._bounds = np.array([section[1:] for section in sections], dtype=np.int64).reshape(-1, 2)
-        self._largest = np.zeros((len(sections), 2))
+        self._largest, self._scale = np.zeros((len(sections), 2)), np.zeros(0)
         self._weights = _finishing_weights(tableau)
         self._used = np.flatnonzero(self._weights.any(axis=0))
         # The stages, the rate at the end of a step, and the interpolant's extra stages.
@@ -214,14 +223,17 @@ class RungeKutta:
 
     def step_towards(self, target: float) -> None:
         """One accepted step that does not pass `target` (which may be infinite); raises as `advance` does."""
+        self.cross()
         start = self.time
+        target, allowed = min(target, self.schedule.stop_after(start)), self.schedule.longest_step(start)
         while self.time == start:
-            self._check_round_off(self.step)
-            remaining = target - self.time
+            longest = min(self.step, allowed)
+            self._check_round_off(longest)
+            remaining = target - start
             # The last steps before a target are made equal, so that no sliver is left over.
-            near = self.tolerance is None or remaining <= 4 * self.step
-            count = max(1, int(np.ceil(remaining / self.step * (1 - 1e-12)))) if near else 0
-            step = remaining / count if near else self.step
+            near = self.tolerance is None or remaining <= 4 * longest
+            count = count_of_steps(remaining, longest) if near else 0
+            step = remaining / count if near else longest
             error = self._try(step)
             if np.isnan(error):
                 self._close_in_on_nan(step)
@@ -232,11 +244,21 @@ class RungeKutta:
                 self.progress.rejected += 1
             self._control(step, error, limited=step < self.step)
 
+    def cross(self) -> bool:
+        """At a discontinuity go on to its other side, where the derivative is another one; whether that was so."""
+        if self.time == self._time_before or not self.schedule.is_stop(self.time):
+            return False
+        self._time_before, self._last_step = self.time, 0.0
+        self._before[:] = self.state
+        self._fresh = self._has_extra = False
+        return True
+
     def derivative(self) -> np.ndarray:
-        """dy/dt of the present state; evaluated once, the next step uses it too."""
+        """dy/dt of the present state, of the near side until a discontinuity is crossed; the next step uses it too."""
         rate = self._stages[self.tableau.b.size]
         if not self._fresh:
-            self.function(self.time, self.state, rate)
+            first, last = self.schedule.limits(self._time_before)
+            self.function(min(max(self.time, first), last), self.state, rate)
             self._fresh = True
         return rate
 
@@ -320,10 +342,11 @@ class RungeKutta:
     def _try(self, step: float) -> float:
         """Fill the stages and the trial state for one step; the local error in units of the tolerance."""
         t = self.tableau
+        times = self.schedule.within(self.time, self.time + t.c * step)
         self._stages[0] = self.derivative()
         for i in range(1, t.b.size):
             _combine(self.state, self._stages, t.a[i, :i], step, self._trial)
-            self.function(self.time + t.c[i] * step, self._trial, self._stages[i])
+            self.function(times[i], self._trial, self._stages[i])
         return self._finished(step)
 
     def _finished(self, step: float) -> float:
@@ -335,8 +358,9 @@ class RungeKutta:
             _combine(self.state, self._stages, self.tableau.b, step, self._trial)
             return 0.0
         _finish(
-            self.state, self._stages, self._used, self._weights, step, self._bounds, self._trial, self._largest
-        )
+            self.state, self._stages, self._used, self._weights, step, self._bounds, self._scale, self._trial,
+            self._largest,
+        )  # fmt: skip
         worst = 0.0
         for first, second in self._largest:
             error = first * (first / np.hypot(first, 0.1 * second)) if second > 0 and first > 0 else first
@@ -415,7 +439,7 @@ class ImexRungeKutta(RungeKutta):
 
     Stage i solves Y_i = y + h sum_{j<i} (a_ij (f_j + rates Y_j) - ai_ij rates Y_j) - h ai_ii rates Y_i, a division.
     Fermi vectors whose poles lie far from the real axis decay fast and follow their source: implicit, they cost no
-    smaller step.
+    smaller step. An error of theirs decays as fast: it counts 1/(1 + LASTING rate) in the step control.
 
     Args:
         rates: The stiff decay rates, one for each component of the state (0 where there is none); others as for
@@ -427,11 +451,13 @@ class ImexRungeKutta(RungeKutta):
         assert isinstance(self.tableau, ImexTableau)
         self._stiff = np.flatnonzero(rates)
         self._rates = rates[self._stiff]
+        self._scale = 1 / (1 + LASTING * rates)
         self._damped = np.zeros((self.tableau.b.size, self._stiff.size))
 
     def _try(self, step: float) -> float:
         t = self.tableau
         assert isinstance(t, ImexTableau)
+        times = self.schedule.within(self.time, self.time + t.c * step)
         self._stages[0] = self.derivative()
         self._damped[0] = self._rates * self.state[self._stiff]
         for i in range(1, t.b.size):
@@ -440,5 +466,5 @@ class ImexRungeKutta(RungeKutta):
             rest = self._trial[self._stiff] + step * ((t.a[i, :i] - t.implicit[i, :i]) @ self._damped[:i])
             self._trial[self._stiff] = rest / (1 + step * t.implicit[i, i] * self._rates)
             self._damped[i] = self._rates * self._trial[self._stiff]
-            self.function(self.time + t.c[i] * step, self._trial, self._stages[i])
+            self.function(times[i], self._trial, self._stages[i])
         return self._finished(step)

@@ -15,8 +15,10 @@ from llgnegf.dynamics.equation import ElectronArrays
 from llgnegf.poles.channels import PoleSystem
 
 UNDAMPED = 1e-13
-"""Width (eV) below which a state counts as undamped. Above it the occupation is that of source over width: both fall
-with the tails of the lead modes, so the quotient stays right, to 1e-17 eV (round-off of the source) over the width."""
+"""Width (eV) below which a state counts as undamped."""
+BOUND = 0.05
+"""A state outside every band is bound if its width is below this many times its distance from the nearest band; that
+width is an artefact of the lead modes, whose tails reach there."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,16 +34,22 @@ class Blocks:
 class FrozenDevice:
     """The extended Hamiltonian h of frozen moments and voltages, with the poles of every channel."""
 
-    def __init__(self, poles: PoleSystem, moments: np.ndarray, time: float = 0.0) -> None:
+    def __init__(
+        self, poles: PoleSystem, moments: np.ndarray, time: float = 0.0, arrays: ElectronArrays | None = None
+    ) -> None:
         system = poles.system
         self.poles = poles
-        self.arrays = a = ElectronArrays(poles)
+        self.arrays = a = ElectronArrays(poles) if arrays is None else arrays
         self.hamiltonian = system.electrons.hamiltonian_at(moments)
-        voltage = system.voltages(time)[a.lead] if a.lead.size else np.zeros(0)
-        self.chi = a.chi + voltage[a.mode_channel]
-        self.z = a.z + voltage[a.vector_channel]
+        self.voltages = system.voltages(time)[a.lead] if a.lead.size else np.zeros(0)
+        self.chi = a.chi + self.voltages[a.mode_channel]
+        self.z = a.z + self.voltages[a.vector_channel]
         self.u = np.array([c.vector for c in poles.channels]).reshape(-1, a.n).T
         self.mu = system.chemical_potentials(time)
+
+    def at(self, moments: np.ndarray, time: float = 0.0) -> FrozenDevice:
+        """The same device with other moments, and the voltages of another time (fs)."""
+        return FrozenDevice(self.poles, moments, time, self.arrays)
 
     def resolvent(self, energies: np.ndarray) -> np.ndarray:
         """G(E) = [E - H - Sigma(E)]^-1 on the device for Im E > 0, (n_energies, n, n)."""
@@ -167,10 +175,9 @@ def steady(poles: PoleSystem, moments: np.ndarray) -> Blocks:
     """Stationary state of the system frozen at t = 0, each lead with its own voltage and chemical potential.
 
     The equilibrium state at the mean chemical potential plus the difference X, which is linear in the differences of
-    the sources and solves the Sylvester equation -i (h X - X h^dag) + source = 0. A state that no lead reaches (where
-    h has a real eigenvalue) keeps its equilibrium occupation at that mean. A bound state outside the bands would keep
-    its own with the exact leads; the tails of the lead modes fill it in the ratio of their widths there, somewhere
-    between the leads' fillings at its level, which `RotatingFrame` with these modes does too.
+    the sources and solves the Sylvester equation -i (h X - X h^dag) + source = 0. What no lead reaches, a dark state or
+    a bound state outside every band, keeps its equilibrium occupation at that mean, as in `RotatingFrame`: nothing
+    stationary determines it. (The tails of the lead modes would fill it in the ratio of their tiny widths there.)
 
     Raises:
         ValueError: For a closed system, which has no leads to settle with.
@@ -184,7 +191,7 @@ def steady(poles: PoleSystem, moments: np.ndarray) -> Blocks:
     reference = _equilibrium(frozen, mean, vectors)
     if np.ptp(frozen.mu[a.lead]) == 0:
         return reference
-    h = _extended(frozen)
+    h = extended_hamiltonian(frozen)
     u = np.concatenate([frozen.u, np.zeros((a.chi.size, a.lead.size))])
     drive = np.zeros_like(h)
     for q in range(a.lead.size):
@@ -192,28 +199,31 @@ def steady(poles: PoleSystem, moments: np.ndarray) -> Blocks:
         drive += np.outer(vectors[:, k].sum(axis=1) - _vectors_at(frozen, q, mean), u[:, q].conj())
     difference = frozen.sources(frozen.mu) - frozen.sources(np.full_like(frozen.mu, mean))
     drive[: a.n, a.n :] -= frozen.u[:, a.mode_channel] * difference
-    source = 1j * (drive - drive.conj().T)
-    change = _sylvester(h, source)
+    change = _stationary_change(frozen, h, 1j * (drive - drive.conj().T), mean)
     rho = reference.density_matrix + change[: a.n, : a.n]
     device_mode = reference.device_mode + change[: a.n, a.n :]
     return Blocks(rho, device_mode, reference.mode_block + change[a.n :, a.n :], vectors)
 
 
+def _fermi_sources(frozen: FrozenDevice, q: int, mu: float) -> tuple[np.ndarray, np.ndarray]:
+    """Poles z and sources c of channel q if its chemical potential were mu, its levels unchanged."""
+    assert frozen.poles.fermi is not None
+    z, r = frozen.poles.fermi.poles(mu, frozen.poles.system.kT)
+    return z, (1j * r * frozen.poles.channels[q].broadening(z - frozen.voltages[q])).conj()
+
+
 def _vectors_at(frozen: FrozenDevice, q: int, mu: float) -> np.ndarray:
     """S_q (n + M,) of channel q if its chemical potential were mu, its levels unchanged."""
     a = frozen.arrays
-    assert frozen.poles.fermi is not None
-    z, r = frozen.poles.fermi.poles(mu, frozen.poles.system.kT)
-    voltage = frozen.poles.system.voltages(0.0)[a.lead[q]]
-    c = (1j * r * frozen.poles.channels[q].broadening(z - voltage)).conj()
+    z, c = _fermi_sources(frozen, q, mu)
     device = np.einsum("k,kab,b->ak", c, frozen.resolvent(z.conj()), frozen.u[:, q])
     projected = frozen.u.conj().T[a.mode_channel] @ device
     modes = a.kappa[:, None] * projected / (z.conj() - frozen.chi[:, None])
     return np.concatenate([device, modes]).sum(axis=1)
 
 
-def _extended(frozen: FrozenDevice) -> np.ndarray:
-    """h as a dense (n + M, n + M) matrix; used once, for the start."""
+def extended_hamiltonian(frozen: FrozenDevice) -> np.ndarray:
+    """h as a dense (n + M, n + M) matrix; used at the start, never in a step."""
     a = frozen.arrays
     u = frozen.u[:, a.mode_channel]
     h = np.diag(np.concatenate([np.zeros(a.n), frozen.chi])).astype(complex)
@@ -223,26 +233,77 @@ def _extended(frozen: FrozenDevice) -> np.ndarray:
     return h
 
 
-def _is_damped(energy: complex) -> bool:
-    return energy.imag <= -UNDAMPED
+def _bands(frozen: FrozenDevice) -> np.ndarray:
+    """Lower and upper edge of the band of every channel at its voltage, (n_channels, 2), in eV."""
+    edges = np.array([channel.exact.support for channel in frozen.poles.channels])
+    return edges + frozen.voltages[:, None]
 
 
-def _sylvester(h: np.ndarray, source: np.ndarray) -> np.ndarray:
-    """X with -i (h X - X h^dag) + source = 0, zero on pairs of undamped states; Schur form h = Q T Q^dag.
+def is_bound(energies: np.ndarray, bands: np.ndarray) -> np.ndarray:
+    """Whether levels of h, (n,) complex, are undamped with the exact leads: no width, or outside every band."""
+    below, above = bands[:, 0] - energies.real[:, None], energies.real[:, None] - bands[:, 1]
+    distance = np.maximum(below, above).min(axis=1)  # from the nearest band, negative inside one
+    return (energies.imag > -UNDAMPED) | (-energies.imag < BOUND * distance)
 
-    The undamped states come last in T: the last columns of Q are then left eigenvectors of h, whose own X obeys an
-    equation of its own, and nothing but their part of the source is divided by their widths.
+
+def _stationary_change(frozen: FrozenDevice, h: np.ndarray, source: np.ndarray, mean: float) -> np.ndarray:
+    """X with -i (h X - X h^dag) + source = 0, undamped states filled with f of the mean chemical potential.
+
+    In the Schur form h = Q T Q^dag the undamped states come last: their columns of Q are left eigenvectors of h, their
+    own block X_22 obeys an equation of its own, and the others follow from it,
+        T_11 X_12 - X_12 T_22^dag = right_12 - T_12 X_22,
+        T_11 X_11 - X_11 T_11^dag = right_11 - T_12 X_12^dag + X_12 T_12^dag,     right = -i Q^dag source Q.
     """
-    t, q, damped = scipy.linalg.schur(h, output="complex", sort=_is_damped)
+    bands = _bands(frozen)
+    t, q, damped = scipy.linalg.schur(h, output="complex", sort=lambda e: not is_bound(np.array([e]), bands)[0])
     right = -1j * (q.conj().T @ source @ q)
-    # A state that no lead reaches drifts at a rate source/width = 0/0; off the axis, without source, it stays.
-    t[np.arange(damped, len(t)), np.arange(damped, len(t))] -= 1e-9j
-    right[damped:, damped:] = 0
-    solution, scale, info = scipy.linalg.lapack.ztrsyl(t, t, right, trana="N", tranb="C", isgn=-1)
+    t11, t12, t22 = t[:damped, :damped], t[:damped, damped:], t[damped:, damped:]
+    change = np.zeros_like(right)
+    change[damped:, damped:] = x22 = _bound_change(frozen, t22, q[:, damped:], mean)
+    x12 = _sylvester(t11, t22, right[:damped, damped:] - t12 @ x22)
+    change[:damped, damped:], change[damped:, :damped] = x12, x12.conj().T
+    outer = t12 @ x12.conj().T
+    change[:damped, :damped] = _sylvester(t11, t11, right[:damped, :damped] - outer + outer.conj().T)
+    change = q @ change @ q.conj().T
+    return 0.5 * (change + change.conj().T)
+
+
+def _bound_change(frozen: FrozenDevice, t: np.ndarray, basis: np.ndarray, mean: float) -> np.ndarray:
+    """X on undamped states, T_bound and their orthonormal left vectors given: the limit of tails that vanish.
+
+    Between left eigenvectors L_k and L_k' the equation says, with x = lambda_k, y = lambda_k'^* and a = L u_q,
+        X_kk' = sum_q a_k a_k'^* [P(x) - Q(y)]/(x - y),
+        P(x) = sum_m c_m/(z_m^* - x) + sum_y b_y df(chi_y)/(x - chi_y),      i [P(x) - Q(x)] = Gamma_q(x) df_q(x),
+    c and df taken as differences from their values at the mean chemical potential. Outside the bands Gamma_q = 0, so
+    that Q = P: a divided difference of P, each of its terms known in closed form and none divided by a width. What is
+    left out, Gamma_q df_q/i(x - y), is what the modes' tails would fill the level with.
+    """
+    a = frozen.arrays
+    energies, right = np.linalg.eig(t)
+    left = np.linalg.solve(right, basis.conj().T) if energies.size else basis.conj().T
+    x, y = energies[:, None, None], energies.conj()[None, :, None]
+    change = np.zeros((energies.size, energies.size), dtype=complex)
+    for q in range(a.lead.size):
+        k, modes = slice(a.first[q], a.first[q + 1]), slice(a.offset[q], a.offset[q + 1])
+        z_mean, c_mean = _fermi_sources(frozen, q, mean)
+        z, c = np.concatenate([frozen.z[k], z_mean]).conj(), np.concatenate([a.c[k], -c_mean])
+        chi = frozen.chi[modes]
+        filling = frozen.poles.occupation(chi, frozen.mu[a.lead[q]]) - frozen.poles.occupation(chi, mean)
+        weights = a.s[modes] * a.kappa[modes] * filling
+        divided = (c / ((z - x) * (z - y))).sum(-1) - (weights / ((x - chi) * (y - chi))).sum(-1)
+        overlap = left[:, : a.n] @ frozen.u[:, q]
+        change += np.outer(overlap, overlap.conj()) * divided
+    return right @ (0.5 * (change + change.conj().T)) @ right.conj().T
+
+
+def _sylvester(left: np.ndarray, right: np.ndarray, source: np.ndarray) -> np.ndarray:
+    """X with A X - X B^dag = source for upper triangular A and B."""
+    if source.size == 0:
+        return source
+    solution, scale, info = scipy.linalg.lapack.ztrsyl(left, right, source, trana="N", tranb="C", isgn=-1)
     if info != 0:
         raise ValueError("start: 'steady' has a mode that no lead damps; allowed: 'thermal' or 'partitioned'")
-    change = q @ (solution * scale) @ q.conj().T
-    return 0.5 * (change + change.conj().T)
+    return solution * scale
 
 
 def partitioned(

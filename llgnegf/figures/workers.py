@@ -6,6 +6,7 @@ The figures' `data` functions take the `Mapper` this gives and know nothing of p
 from __future__ import annotations
 
 import multiprocessing
+import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
@@ -21,8 +22,8 @@ def mapper(workers: int) -> Iterator[Mapper]:
     if workers == 1:
         yield lambda function, arguments: [function(a) for a in arguments]
         return
-    from llgnegf.sweep import _one_thread_each
+    from llgnegf.sweep.workers import end_with_parent, one_thread_each
 
-    context = multiprocessing.get_context("spawn")
-    with _one_thread_each(), ProcessPoolExecutor(workers, mp_context=context) as pool:
+    pool = ProcessPoolExecutor(workers, multiprocessing.get_context("spawn"), end_with_parent, (os.getpid(),))
+    with one_thread_each(), pool:
         yield lambda function, arguments: list(pool.map(function, arguments))

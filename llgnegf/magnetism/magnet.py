@@ -5,13 +5,14 @@ Terms come from `energies.py` and `torques.py`; the compiled right-hand side is 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
 from llgnegf._checks import UNIT_TOLERANCE, Problems, as_numbers
+from llgnegf.drives import Drive, TimeFunction, drives_of
 from llgnegf.magnetism.motion import INSTANTS, Frozen, Precession, Prescribed, holds_nan
 from llgnegf.magnetism.terms import ClassicalEnergy, EnergyTerm, as_terms
 from llgnegf.magnetism.torques import Amplitudes, SpinTransferTorque
@@ -42,7 +43,7 @@ class Magnet:
             of n_sites booleans. They act on their neighbours and on the electrons.
         prescribed: Sites whose moments follow a given motion: (sites, motion), motion a function of t (fs) that
             returns unit vectors of shape (len(sites), 3), or a `Precession` or `Prescribed` of that many moments.
-            At t = 0 it must agree with `moments`. Kept as (sites, function of t).
+            At t = 0 it must agree with `moments`. Kept as (sites, function of t), the function as a drive.
 
     Raises:
         ValueError: One line for each argument that is not of this kind, each energy or torque that is of no use
@@ -95,6 +96,11 @@ class Magnet:
         moving[held] = False
         return moving
 
+    def drives(self) -> tuple[Drive, ...]:
+        """All that changes in time: fields, torques and prescribed moments."""
+        parts = tuple(drive for part in (*self.energies, *self.torques) for drive in part.drives())
+        return parts if self.prescribed is None else (*parts, self.prescribed[1])
+
     def check_prescribed(self, t_end: float) -> list[str]:
         """A line if prescribed moments are no unit vectors somewhere from 0 to `t_end` (fs); NaN as in `Prescribed`."""
         assert self.prescribed is not None
@@ -139,8 +145,9 @@ class CompiledMagnet:
     damping: np.ndarray
     moving: np.ndarray
     torques: tuple[SpinTransferTorque, ...] = ()
-    prescribed: tuple[tuple[int, ...], Callable[[float], Any]] | None = None
+    prescribed: tuple[tuple[int, ...], Drive] | None = None
     arrays: tuple[np.ndarray, np.ndarray, np.ndarray] = field(init=False, repr=False)
+    _driven_torques: tuple[SpinTransferTorque, ...] = field(init=False, repr=False)
     _static_amplitudes: Amplitudes = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -148,6 +155,7 @@ class CompiledMagnet:
         arrays = (matrix.data.astype(float), matrix.indices.astype(np.int64), matrix.indptr.astype(np.int64))
         object.__setattr__(self, "arrays", arrays)
         static = [torque for torque in self.torques if torque.is_static]
+        object.__setattr__(self, "_driven_torques", tuple(t for t in self.torques if t not in static))
         object.__setattr__(self, "_static_amplitudes", Amplitudes.of(static, self.energy.n_sites, 0.0))
 
     @property
@@ -158,7 +166,7 @@ class CompiledMagnet:
     @property
     def is_static(self) -> bool:
         """Whether neither energies, torques nor prescribed moments depend on time explicitly."""
-        return self.energy.is_static and self.prescribed is None and all(torque.is_static for torque in self.torques)
+        return self.energy.is_static and self.prescribed is None and not self._driven_torques
 
     def place(self, t: float, moments: np.ndarray) -> None:
         """Set the prescribed moments of time `t` (fs) in `moments` (n_sites, 3), in place."""
@@ -168,10 +176,9 @@ class CompiledMagnet:
 
     def amplitudes(self, t: float) -> Amplitudes:
         """All spin-transfer torques at time `t` (fs), as `spin_transfer_kernel` takes them."""
-        driven = [torque for torque in self.torques if not torque.is_static]
-        if not driven:
+        if not self._driven_torques:
             return self._static_amplitudes
-        static, total = self._static_amplitudes, Amplitudes.of(driven, self.n_sites, t)
+        static, total = self._static_amplitudes, Amplitudes.of(self._driven_torques, self.n_sites, t)
         for name in ("damping_like", "field_like", "drift", "nonadiabatic"):
             getattr(total, name)[:] += getattr(static, name)
         return total
@@ -258,14 +265,14 @@ def _sites(problems: Problems, name: str, value: Any, n_sites: int) -> tuple[int
     return tuple(int(i) for i in entries % n_sites)
 
 
-def _prescribed(
-    problems: Problems, value: Any, moments: np.ndarray
-) -> tuple[tuple[int, ...], Callable[[float], Any]] | None:
+def _prescribed(problems: Problems, value: Any, moments: np.ndarray) -> tuple[tuple[int, ...], Drive] | None:
     if value is None:
         return None
     function = value[1] if isinstance(value, tuple | list) and len(value) == 2 else None
-    if isinstance(function, Frozen | Precession | Prescribed):
-        function = function.moments
+    if isinstance(function, Frozen):
+        function = TimeFunction(function.moments, np.inf, derivative=function.velocity)
+    elif isinstance(function, Precession | Prescribed):
+        (function,) = function.drives()
     if not callable(function):
         problems.add("prescribed", value, PRESCRIBED)
         return None
@@ -281,7 +288,7 @@ def _prescribed(
     for k in differs[:1]:
         given = f"site {sites[k]} is {start[k].tolist()} at t = 0"
         problems.add("prescribed", given, f"what moments says, {moments[sites[k]].tolist()}")
-    return sites, function
+    return sites, drives_of(function)[0]
 
 
 def _unit_vectors(name: str, value: Any, count: int, t: float) -> np.ndarray:

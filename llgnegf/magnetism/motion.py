@@ -13,10 +13,13 @@ from typing import Any
 import numpy as np
 
 from llgnegf._checks import UNIT_TOLERANCE, Problems, as_numbers
+from llgnegf.drives import SHORTEST, Drive, TimeFunction, drives_of
 from llgnegf.units import HBAR
 
 INSTANTS = np.concatenate([[0.0], np.geomspace(1e-6, 1.0, 25), np.linspace(0.0, 1.0, 24)[1:-1]])
 """Parts of a run at which a function of time is looked at before it begins."""
+FASTEST, SLOWEST = 0.5 * np.pi * HBAR / SHORTEST, 1e-12
+"""eV, hbar w of precessions: a quarter of a period is 1e-6 fs, and longer than any run."""
 
 
 def holds_nan(value: Any) -> bool:
@@ -41,6 +44,10 @@ class Frozen:
     def n_sites(self) -> int:
         """Number of moments N."""
         return len(self.texture)
+
+    def drives(self) -> tuple[Drive, ...]:
+        """Nothing changes in time."""
+        return ()
 
     def moments(self, time: float) -> np.ndarray:
         """M(t), (N, 3), at `time` in fs."""
@@ -77,7 +84,8 @@ class Precession:
     def __post_init__(self) -> None:
         problems = Problems("Precession")
         texture = problems.moments("texture", self.texture)
-        problems.number("energy", self.energy, "a finite number, in eV")
+        allowed = f"a finite number, in eV, of magnitude up to {FASTEST:.3g}"
+        problems.number("energy", self.energy, allowed, lambda e: abs(e) <= FASTEST)
         axis = problems.axis("axis", self.axis)
         problems.number("ramp", self.ramp, "a finite number >= 0, in fs", lambda x: x >= 0)
         problems.raise_all()
@@ -93,6 +101,12 @@ class Precession:
     def n_sites(self) -> int:
         """Number of moments N."""
         return len(self.texture)
+
+    def drives(self) -> tuple[Drive, ...]:
+        """The moments: seen with steps of a quarter of a period; the curvature of the phase jumps after the ramp."""
+        quarter = 0.5 * np.pi * HBAR / abs(self.energy) if abs(self.energy) > SLOWEST else np.inf
+        kinks = (self.ramp,) if self.ramp > 0 else ()
+        return (TimeFunction(self.moments, quarter, kinks, self.velocity),)
 
     def phase(self, time: float) -> float:
         """Angle turned since t = 0, in rad, at `time` in fs."""
@@ -122,7 +136,8 @@ class Prescribed:
 
     Args:
         function: t in fs -> (n_sites, 3) unit vectors; called at any t >= 0, must depend on t alone. A run looks at it
-            at some fifty instants before it begins.
+            at some fifty instants before it begins. A `TimeFunction` where something is known of it: steps are no
+            longer than `save_every` otherwise.
 
     Raises:
         ValueError: If `function` is not callable or gives no unit vectors at t = 0.
@@ -140,6 +155,10 @@ class Prescribed:
     def n_sites(self) -> int:
         """Number of moments N."""
         return len(self.function(0.0))
+
+    def drives(self) -> tuple[Drive, ...]:
+        """The function."""
+        return drives_of(self.function)
 
     def moments(self, time: float) -> np.ndarray:
         """M(t), (N, 3), at `time` in fs; raises ValueError where the function gives no unit vectors."""
@@ -164,7 +183,6 @@ class Prescribed:
         return []
 
     def velocity(self, time: float) -> np.ndarray:
-        """dM/dt in 1/fs by central differences (one-sided at t = 0), (N, 3); error about 1e-10 of the rates."""
-        step = 1e-4
-        before = max(time - step, 0.0)
-        return (self.moments(time + step) - self.moments(before)) / (time + step - before)
+        """dM/dt in 1/fs, (N, 3): what the function says of itself, or from differences (see `Drive.rate`)."""
+        (drive,) = self.drives()
+        return np.asarray(drive.rate(time), dtype=float)

@@ -13,7 +13,8 @@ import numpy as np
 from scipy import sparse
 
 from llgnegf._checks import Problems, as_numbers, dimensions, normalised
-from llgnegf.magnetism.terms import Drive, EnergyTerm
+from llgnegf.drives import Drive, TimeFunction, drives_of
+from llgnegf.magnetism.terms import EnergyTerm
 from llgnegf.units import MU_B
 
 
@@ -121,8 +122,9 @@ class Zeeman(EnergyTerm):
     Args:
         B: Magnetic field (T): a 3-vector, one for each site of shape (n_sites, 3), or a function of time (fs)
             that returns either.
-        rate: dB/dt (T/fs) as a function of time, for the power of a time-dependent field. Left out, it is
-            taken from five values of the field spaced by h = 0.01 fs (error h^4 |d^5 B/dt^5| / 30).
+        rate: dB/dt (T/fs) as a function of time, for the power of a time-dependent field. Left out, it is that of
+            B where B is a drive, and otherwise taken from five values of the field spaced by h = 0.01 fs
+            (error h^4 |d^5 B/dt^5| / 30).
 
     Raises:
         ValueError: For a value that is none of these; for a rate that belongs to a constant field; on use, if
@@ -165,7 +167,8 @@ class Zeeman(EnergyTerm):
     def driven(self, n_sites: int, magnetic_moment: np.ndarray) -> Drive | None:
         if not callable(self.B):
             return None
-        scale, function, rate = MU_B * magnetic_moment[:, None], self.B, self.rate
+        scale, function = MU_B * magnetic_moment[:, None], self.B
+        rate = function.rate if self.rate is None and isinstance(function, Drive) else self.rate
 
         def field_at(t: float) -> np.ndarray:
             return _evaluate("B", function, t, n_sites)
@@ -177,7 +180,10 @@ class Zeeman(EnergyTerm):
             near, far = field_at(t + h) - field_at(t - h), field_at(t + 2 * h) - field_at(t - 2 * h)
             return (8 * near - far) / (12 * h)
 
-        return Drive(lambda t: scale * field_at(t), lambda t: scale * rate_at(t))
+        return TimeFunction(lambda t: scale * field_at(t), derivative=lambda t: scale * rate_at(t))
+
+    def drives(self) -> tuple[Drive, ...]:
+        return drives_of(self.B)
 
 
 RATE_STEP = 0.01

@@ -5,7 +5,7 @@ The terms themselves are in `onsite.py` and `pairs.py`; the equation of motion t
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, overload
 
@@ -13,6 +13,7 @@ import numpy as np
 from scipy import sparse
 
 from llgnegf._checks import Problems
+from llgnegf.drives import Drive, unknown_drives
 from llgnegf.units import MU_B
 
 
@@ -42,8 +43,12 @@ class EnergyTerm:
         return None
 
     def driven(self, n_sites: int, magnetic_moment: np.ndarray) -> Drive | None:
-        """The time-dependent b and its rate; None if there is none."""
+        """The time-dependent b (eV), (n_sites, 3), as a function of time; None if there is none."""
         return None
+
+    def drives(self) -> tuple[Drive, ...]:
+        """What changes in time. Of a term with a time-dependent b that does not say more, its attributes are known."""
+        return () if type(self).driven is EnergyTerm.driven else unknown_drives(self)
 
     def cubic(self, n_sites: int) -> tuple[np.ndarray, np.ndarray] | None:
         """K (eV), shape (n_sites,), and the crystal axes as the rows of R, shape (3, 3); None if there is none."""
@@ -103,14 +108,6 @@ class EnergySum(Sequence[EnergyTerm]):
         return len(self.terms)
 
 
-@dataclass(frozen=True)
-class Drive:
-    """A time-dependent linear part: `value(t)` is b (eV), `rate(t)` is db/dt (eV/fs), both (n_sites, 3)."""
-
-    value: Callable[[float], np.ndarray]
-    rate: Callable[[float], np.ndarray]
-
-
 def as_terms(energies: EnergyTerm | Iterable[EnergyTerm]) -> tuple[EnergyTerm, ...]:
     """One term, a sum or any iterable of terms as a tuple; TypeError if something else is in it."""
     terms = (energies,) if isinstance(energies, EnergyTerm) else tuple(energies)
@@ -168,7 +165,7 @@ class _Parts:
     def b(self, t: float) -> np.ndarray:
         if not self.drives:
             return self.linear
-        return self.linear + sum(drive.value(t) for drive in self.drives)
+        return self.linear + sum(drive(t) for drive in self.drives)
 
     def energy(self, moments: np.ndarray, t: float) -> float:
         flat = moments.reshape(-1)

@@ -12,6 +12,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from llgnegf._checks import Problems, as_numbers, dimensions
+from llgnegf.drives import Drive, drives_of, unknown_drives
 from llgnegf.magnetism.onsite import length_problem, number_or_array, wrong_array
 
 AMPLITUDE = "a number, one for each site, or a function of time (fs) that returns either"
@@ -24,6 +25,10 @@ class SpinTransferTorque:
     """
 
     is_static: bool
+
+    def drives(self) -> tuple[Drive, ...]:
+        """What changes in time. Of a torque that is not static and does not say more, its attributes are known."""
+        return () if self.is_static else unknown_drives(self)
 
     def problems(self, n_sites: int) -> list[str]:
         """One line for each reason why this torque is of no use on a chain of `n_sites`."""
@@ -94,9 +99,12 @@ class SlonczewskiTorque(SpinTransferTorque):
         for field, value in values.items():
             object.__setattr__(self, field, value)
 
+    def drives(self) -> tuple[Drive, ...]:
+        return drives_of(self.damping_like, self.field_like)
+
     @property
     def is_static(self) -> bool:  # type: ignore[override]
-        return not (callable(self.damping_like) or callable(self.field_like))
+        return not self.drives()
 
     def problems(self, n_sites: int) -> list[str]:
         return [
@@ -152,9 +160,12 @@ class ZhangLiTorque(SpinTransferTorque):
         for field, value in (("velocity", velocity), ("nonadiabaticity", beta), ("spacing", spacing)):
             object.__setattr__(self, field, value)
 
+    def drives(self) -> tuple[Drive, ...]:
+        return drives_of(self.velocity)
+
     @property
     def is_static(self) -> bool:  # type: ignore[override]
-        return not callable(self.velocity)
+        return not self.drives()
 
     def problems(self, n_sites: int) -> list[str]:
         if n_sites < 2:

@@ -79,7 +79,7 @@ def with_pole_leads(system: OpenSystem, tolerance: float) -> OpenSystem:
     Given to `RotatingFrame` it is the oracle of the propagator's own leads. `tolerance` bounds
     max_t |K(t) - K_fit(t)|/K(0) of every channel; `simulate` takes rtol for it.
     """
-    return _replace_leads(system, [_pole_channel(c, p, tolerance) for p, c in _channels(system)])
+    return _replace_leads(system, expand_channels(system, tolerance))
 
 
 def _channels(system: OpenSystem) -> list[tuple[int, Channel]]:
@@ -97,27 +97,34 @@ def _replace_leads(system: OpenSystem, channels: Sequence[PoleChannel]) -> OpenS
     return replace(system, leads=leads)
 
 
-def spectral_bounds(system: OpenSystem, voltage: float = 0.0) -> tuple[float, float]:
+def spectral_bounds(system: OpenSystem, voltages: np.ndarray | None = None) -> tuple[float, float]:
     """Lower and upper bound (eV) of the spectrum of device and leads together, for any moments.
 
     Gershgorin: a device row reaches |H_0 row| + |J_sd| + the couplings c_q = sqrt(int Gamma dE/2pi) |u_q| attached to
     it; a lead band reaches max(0, c_q - half of its half-width) beyond its edges (for a chain the first row has
-    radius gamma + gamma_c). `voltage` widens the bands by the largest |V| of the run. Wide bands are left out.
+    radius gamma + gamma_c). `voltages` (n_leads, 2) are the lowest and the highest V_p of the run, None those of t = 0;
+    they shift the bands. Wide bands are left out.
     """
+    shifts = _static_voltages(system) if voltages is None else voltages
     electrons = system.electrons
     h = electrons.hamiltonian
     center = h.diagonal().real
     radius = np.asarray(abs(h).sum(axis=1)).ravel() - np.abs(center) + np.repeat(np.abs(electrons.j_sd), 2)
     low, high = [], []
-    for channel in (c for channels in system.lead_channels for c in channels):
+    for p, channel in _channels(system):
         bottom, top = channel.spectrum.support
         coupling = np.sqrt(_total_weight(channel.spectrum)) * np.abs(channel.vector)
         radius = radius + coupling
         if np.isfinite(bottom):
-            excess = max(0.0, float(np.linalg.norm(coupling)) - 0.25 * (top - bottom)) + abs(voltage)
-            low.append(bottom - excess)
-            high.append(top + excess)
+            excess = max(0.0, float(np.linalg.norm(coupling)) - 0.25 * (top - bottom))
+            low.append(bottom + shifts[p, 0] - excess)
+            high.append(top + shifts[p, 1] + excess)
     return min([*low, float((center - radius).min())]), max([*high, float((center + radius).max())])
+
+
+def _static_voltages(system: OpenSystem) -> np.ndarray:
+    """(n_leads, 2), V_p(0) twice."""
+    return np.repeat(system.voltages().reshape(-1, 1), 2, axis=1)
 
 
 def _total_weight(spectrum: Spectrum) -> float:
@@ -135,7 +142,10 @@ def _total_weight(spectrum: Spectrum) -> float:
 
 @dataclass(frozen=True, eq=False)
 class PoleChannel:
-    """One lead channel in poles: device vector, lead index, and damped modes or a wide-band Gamma (the other empty)."""
+    """One lead channel in poles: device vector, lead index, and damped modes or a wide-band Gamma (the other empty).
+
+    `exact` is the spectrum that the modes stand for, `error` bounds |K - K_fit| in eV^2.
+    """
 
     vector: np.ndarray
     lead: int
@@ -143,6 +153,7 @@ class PoleChannel:
     weights: np.ndarray
     wide_band: float
     error: float
+    exact: Spectrum
 
     def broadening(self, energy: Any) -> np.ndarray:
         """Gamma(E), continued to complex E: sum_y [i b/(E - chi) - i b^*/(E - chi^*)], or the constant Gamma."""
@@ -150,7 +161,7 @@ class PoleChannel:
         modes = 1j * self.weights / (e - self.energies) - 1j * self.weights.conj() / (e - self.energies.conj())
         return modes.sum(axis=-1) + self.wide_band
 
-    @property
+    @cached_property
     def spectrum(self) -> Spectrum:
         """The self-energy of this channel as any solver takes it."""
         if self.energies.size == 0:
@@ -167,14 +178,16 @@ class PoleSystem:
         channels: Every coupled channel, lead after lead.
         fermi: The Fermi poles in units of kT; None for a closed system.
         spectral_range: E_max in eV that the Fermi poles cover on both sides of every chemical potential.
-        largest_voltage: Largest |V_p(t)| of the run in eV.
+        voltages: Lowest and highest V_p(t) of the run in eV, (n_leads, 2).
+        tail_error: Error of rho from the part of wide-band spectra beyond the range of the Fermi poles.
     """
 
     system: OpenSystem
     channels: tuple[PoleChannel, ...]
     fermi: FermiPoles | None
     spectral_range: float
-    largest_voltage: float = 0.0
+    voltages: np.ndarray
+    tail_error: float = 0.0
 
     def with_pole_leads(self) -> OpenSystem:
         """The system with these poles for leads, as the rotating-frame oracle takes it."""
@@ -197,7 +210,7 @@ def expand(
     system: OpenSystem,
     coupling_tolerance: float,
     fermi_tolerance: float,
-    largest_voltage: float = 0.0,
+    voltages: np.ndarray | None = None,
     tail_tolerance: float = 1e-6,
 ) -> PoleSystem:
     """Expand the leads and the Fermi function of `system` in poles.
@@ -206,22 +219,31 @@ def expand(
         system: The open system; kT > 0 unless it is closed.
         coupling_tolerance: Bound on max_t |K - K_fit|/K(0) of every channel.
         fermi_tolerance: Bound on the error of f(E) over the whole spectrum.
-        largest_voltage: Largest |V_p(t)| of the run in eV, which widens the range that f must cover.
+        voltages: Lowest and highest V_p(t) of the run in eV, (n_leads, 2): f must cover all that they reach. None
+            takes those of t = 0.
         tail_tolerance: Error allowed in rho from the part of a wide-band spectrum that f does not cover.
 
     Raises:
         ValueError: For kT too small to be expanded, or tolerances that cannot be met.
     """
+    shifts = _static_voltages(system) if voltages is None else np.asarray(voltages, dtype=float)
     if system.is_closed:
-        return PoleSystem(system, (), None, 0.0)
-    channels = tuple(_pole_channel(channel, p, coupling_tolerance) for p, channel in _channels(system))
-    low, high = spectral_bounds(system, largest_voltage)
-    mu = system.chemical_potentials() - system.voltages()
-    reach = float(np.max(np.abs([low - mu, high - mu]))) + largest_voltage
-    reach = max([reach] + [_wide_band_cutoff(c.wide_band, reach, tail_tolerance) for c in channels if c.wide_band])
+        return PoleSystem(system, (), None, 0.0, shifts)
+    channels = expand_channels(system, coupling_tolerance)
+    low, high = spectral_bounds(system, shifts)
+    mu = (system.chemical_potentials() - system.voltages())[:, None] + shifts
+    reach = float(np.max(np.abs([low - mu, high - mu])))
+    scale, wide = reach, [c.wide_band for c in channels if c.wide_band]
+    reach = max([reach] + [_wide_band_cutoff(gamma, scale, tail_tolerance) for gamma in wide])
     check_temperature(system.kT, reach)
     poles = _capped_fermi_poles(reach / system.kT, fermi_tolerance)
-    return PoleSystem(system, channels, poles, reach, largest_voltage)
+    tail = max(wide, default=0.0) * scale / (2 * np.pi * reach**2)
+    return PoleSystem(system, channels, poles, reach, shifts, tail)
+
+
+def expand_channels(system: OpenSystem, tolerance: float) -> tuple[PoleChannel, ...]:
+    """Every coupled channel in modes with max_t |K - K_fit| <= tolerance K(0), lead after lead."""
+    return tuple(_pole_channel(channel, p, tolerance) for p, channel in _channels(system))
 
 
 def _capped_fermi_poles(x_max: float, tolerance: float) -> FermiPoles:
@@ -246,6 +268,6 @@ def _wide_band_cutoff(gamma: float, scale: float, tolerance: float) -> float:
 def _pole_channel(channel: Channel, lead: int, tolerance: float) -> PoleChannel:
     if isinstance(channel.spectrum, WideBandSpectrum):
         empty = np.zeros(0, dtype=complex)
-        return PoleChannel(channel.vector, lead, empty, empty, channel.spectrum.gamma, 0.0)
+        return PoleChannel(channel.vector, lead, empty, empty, channel.spectrum.gamma, 0.0, channel.spectrum)
     modes = channel_poles(channel.spectrum, tolerance)
-    return PoleChannel(channel.vector, lead, modes.energies, modes.weights, 0.0, modes.error)
+    return PoleChannel(channel.vector, lead, modes.energies, modes.weights, 0.0, modes.error, channel.spectrum)

@@ -11,17 +11,18 @@ hbar = 1; energies and chi in eV, b and K in eV^2, t in 1/eV.
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
+from importlib.resources import files
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from llgnegf._checks import Problems
-from llgnegf.poles import semicircle_table
 from llgnegf.poles.spectral_fit import (
     Complex,
     Real,
@@ -143,9 +144,10 @@ def semicircle_modes(right: Complex, zeros: Real, log_gain: float) -> tuple[Comp
 def semicircle_ladder() -> tuple[CouplingPoles, ...]:
     """Every tabulated expansion of the unit semicircle, fewest modes first."""
     ladder = []
-    for error, log_gain, real, width, zeros in semicircle_table.LADDER:
-        energies, weights = semicircle_modes(np.array(real) - 1j * np.array(width), np.array(zeros), log_gain)
-        ladder.append(CouplingPoles(energies, weights, error))
+    for entry in json.loads(files("llgnegf.poles").joinpath("semicircle.json").read_text())["ladder"]:
+        right = np.array(entry["real"]) - 1j * np.array(entry["width"])
+        modes = semicircle_modes(right, np.array(entry["zeros"]), entry["log_gain"])
+        ladder.append(CouplingPoles(*modes, entry["error"]))
     return tuple(ladder)
 
 

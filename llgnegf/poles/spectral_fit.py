@@ -26,8 +26,9 @@ Real = NDArray[Any]
 Complex = NDArray[Any]
 """An array of complex128."""
 
-FLOOR = 1e-12
-"""Floor under Gamma relative to the total weight, far above the rounding of weights (1e-15) that it has to outweigh."""
+FLOOR = 1e-13
+"""Floor under Gamma relative to the total weight, above the rounding of weights (1e-15) that it has to outweigh; a
+level outside the band decays by it, 1e-9 of its occupation in 1e4 hbar/eV."""
 
 
 WIDEST = 4.0
@@ -246,7 +247,7 @@ def _positive_beyond(poles: Complex, weights: Complex) -> float:
     largest = float(np.abs(poles).max())
     if abs(m[0]) > 1e-14 * np.abs(weights).sum():
         raise ValueError(f"broadening: Gamma ~ {m[0]:.3g}/E at large E; allowed: Gamma > 0 everywhere")
-    for radius in largest * 2.0 ** np.arange(3, 14):
+    for radius in largest * 2.0 ** np.arange(3, 26):
         u = 1 / radius
         rest = 2 * float(np.sum(np.abs(weights) * np.abs(poles) ** 4)) / (1 - largest * u)
         a = m[3] - rest * u  # m_3 - rest |u| >= a; m_1 + m_2 u + a u^2 is smallest at -m_2/2a or at the ends

@@ -34,8 +34,6 @@ from llgnegf.slow.equation_kernel import (
 from llgnegf.slow.step_kernel import pole_stages
 from llgnegf.slow.tensors import Adiabatic, PoleTensors, SlowElectrons, Tensors
 
-VELOCITY_STEP = 1e-4
-"""Time step (fs) of the central difference that gives the velocity of prescribed moments."""
 SPEED_MARGIN = 4.0
 """The tensors are first computed to the accuracy that moments this much faster than without tensors would need."""
 
@@ -167,6 +165,8 @@ class SlowEquation:
         c = self.compiled
         if not isinstance(self.electrons, PoleTensors) or c.torques or c.prescribed is not None or self.noisy:
             return None
+        if not self.electrons.compilable:
+            return None
         electrons, surface, accuracy = self.electrons.compiled(SPEED_MARGIN)
         magnet = (*c.arrays, c.energy.cubic_constants, c.energy.cubic_axes, self.precession, c.damping)
         return magnet, electrons, surface, (self.friction, self.geometric), accuracy
@@ -198,11 +198,8 @@ class SlowEquation:
     def _add_given_velocity(self, force: np.ndarray, time: float) -> None:
         if self.compiled.prescribed is None:
             return
-        sites, function = self.compiled.prescribed
-        before = max(time - VELOCITY_STEP, 0.0)
-        after = time + VELOCITY_STEP
-        change = np.asarray(function(after), dtype=float) - np.asarray(function(before), dtype=float)
-        force[:, list(sites)] = change / (after - before)
+        sites, drive = self.compiled.prescribed
+        force[:, list(sites)] = drive.rate(time)
 
 
 def cross(a: np.ndarray, b: np.ndarray) -> np.ndarray:

@@ -11,6 +11,7 @@ from typing import Protocol
 import numpy as np
 
 from llgnegf.dynamics.integrate import IntegrationStopped
+from llgnegf.dynamics.schedule import Schedule
 from llgnegf.dynamics.tableaus import DOP853 as TABLES
 
 STAGES = TABLES.b.size
@@ -19,7 +20,10 @@ ORDER = 8
 
 
 class Stages(Protocol):
-    """dM/dt at the stages of a step."""
+    """dM/dt at one time, and at the stages of a step."""
+
+    def rate(self, time: float, state: np.ndarray) -> np.ndarray:
+        """dM/dt, (n,), at `time` (fs)."""
 
     def stages(
         self, start: np.ndarray, length: float, weights: np.ndarray, times: np.ndarray, slopes: np.ndarray, first: int
@@ -39,14 +43,16 @@ class Dop853:
         state, slope: M and dM/dt there, (n,).
         step: Length of the first step tried.
         tolerance: Root mean square error of a step.
+        schedule: Where steps have to end and how long they may be.
     """
 
     def __init__(
         self, equation: Stages, time: float, end: float, state: np.ndarray, slope: np.ndarray, step: float,
-        tolerance: float,
+        tolerance: float, schedule: Schedule,
     ) -> None:  # fmt: skip
         self.equation, self.time, self.end = equation, time, end
         self.state, self.slope, self.step, self.tolerance = state, slope, step, tolerance
+        self.schedule = schedule
         self.before, self.start = time, state
         self._slopes = np.zeros((STAGES + 4, state.size))
 
@@ -56,32 +62,45 @@ class Dop853:
         Raises:
             IntegrationStopped: If the step falls below round-off, or a state is not finite.
         """
-        rejected, k = 0, self._slopes
-        k[0] = self.slope
+        self._cross()
+        rejected, stop = 0, min(self.end, self.schedule.stop_after(self.time))
+        allowed = self.schedule.longest_step(self.time)
         while True:
-            remaining = self.end - self.time
+            remaining = stop - self.time
             # The last step is stretched a little rather than leaving a rest of the size of round-off.
-            last = remaining < 1.01 * self.step
-            length = remaining if last else self.step
-            if length < 10 * np.spacing(max(self.time, 1e-3)):
+            last = remaining < min(1.01 * self.step, (1 + 1e-12) * allowed)
+            length = remaining if last else min(self.step, allowed)
+            if min(self.step, allowed) < 10 * np.spacing(max(self.time, 1e-3)):
                 raise IntegrationStopped(f"stopped at t = {self.time:.6g} fs: moments: the step fell below round-off")
-            times = self.time + TABLES.c[1:] * length
-            self.equation.stages(self.state, length, TABLES.a[1:], times, k, 1)
-            state = self.state + length * (TABLES.b @ k[:STAGES])
-            end = self.end if last else self.time + length
-            self.equation.stages(self.state, length, TABLES.b[None], np.array([end]), k, STAGES)
-            error = self._error(length)
-            if not np.isfinite(error):
-                raise IntegrationStopped(f"stopped at t = {self.time:.6g} fs: moments: not finite")
+            state, error = self._try(length)
             factor = SAFETY * max(error, 1e-30) ** (-1 / ORDER)
             if error < 1:
                 break
             self.step = length * max(SMALLEST_FACTOR, factor)
             rejected += 1
-        self.step = length * min(LARGEST_FACTOR if rejected == 0 else 1.0, factor)
-        self.before, self.start, self.time = self.time, self.state, end
-        self.state, self.slope = state, k[STAGES].copy()
+        proposal = length * min(LARGEST_FACTOR if rejected == 0 else 1.0, factor)
+        # A step cut short for a discontinuity or a drive says nothing against a longer one.
+        self.step = max(proposal, self.step) if length < self.step else proposal
+        self.before, self.start, self.time = self.time, self.state, stop if last else self.time + length
+        self.state, self.slope = state, self._slopes[STAGES].copy()
         return rejected
+
+    def _cross(self) -> None:
+        """At a discontinuity take dM/dt from its other side."""
+        if self.schedule.is_stop(self.time):
+            self.slope = self.equation.rate(self.schedule.limits(self.time)[0], self.state)
+
+    def _try(self, length: float) -> tuple[np.ndarray, float]:
+        """M at the end of a step and the error in units of the tolerance; the stages are kept."""
+        k = self._slopes
+        k[0] = self.slope
+        times = np.array(self.schedule.within(self.time, self.time + np.append(TABLES.c[1:], 1.0) * length))
+        self.equation.stages(self.state, length, TABLES.a[1:], times[:-1], k, 1)
+        self.equation.stages(self.state, length, TABLES.b[None], times[-1:], k, STAGES)
+        error = self._error(length)
+        if not np.isfinite(error):
+            raise IntegrationStopped(f"stopped at t = {self.time:.6g} fs: moments: not finite")
+        return self.state + length * (TABLES.b @ k[:STAGES]), error
 
     def polynomial(self) -> np.ndarray:
         """The interpolant of the last step, (7, n), as `inside_step` takes it; three more evaluations."""

@@ -11,9 +11,11 @@ from typing import Any
 import numpy as np
 
 from llgnegf.dynamics.integrate import IntegrationStopped, inside_step
+from llgnegf.dynamics.schedule import Schedule, count_of_steps
 from llgnegf.result import ErrorEstimate
 from llgnegf.slow.adiabatic import SlowEquation
 from llgnegf.slow.dop853 import Dop853
+from llgnegf.slow.equation_kernel import place_on_spheres
 from llgnegf.slow.langevin import Langevin
 
 FIRST_ANGLE = 1.0
@@ -30,10 +32,13 @@ class Adaptive:
         moments: Start, (N, 3).
         tolerance: Root mean square local error of the components in one step.
         t_end: End of the run in fs; drives are asked for no later time.
+        schedule: Where steps have to end and how long they may be.
     """
 
-    def __init__(self, equation: SlowEquation, moments: np.ndarray, tolerance: float, t_end: float) -> None:
-        self.equation, self.tolerance, self.t_end = equation, tolerance, t_end
+    def __init__(
+        self, equation: SlowEquation, moments: np.ndarray, tolerance: float, t_end: float, schedule: Schedule
+    ) -> None:
+        self.equation, self.tolerance, self.t_end, self.schedule = equation, tolerance, t_end, schedule
         self.accepted, self.rejected = 0, 0
         slope = equation.rate(0.0, moments.ravel())
         self._steps = self._new_steps(0.0, moments.ravel().copy(), slope, self._first_step(moments, slope))
@@ -82,7 +87,7 @@ class Adaptive:
         )  # fmt: skip
 
     def _new_steps(self, time: float, state: np.ndarray, slope: np.ndarray, step: float) -> Dop853:
-        return Dop853(self.equation, time, self.t_end, state, slope, step, self.tolerance)
+        return Dop853(self.equation, time, self.t_end, state, slope, step, self.tolerance, self.schedule)
 
     def _first_step(self, moments: np.ndarray, slope: np.ndarray) -> float:
         # Not from dM/dt: at rest, before a field rises, that says nothing of the steps that the motion will need.
@@ -93,6 +98,8 @@ class Adaptive:
         steps = self._steps
         self.rejected += steps.advance()
         self.accepted += 1
+        # dM/dt is that of M/|M|: an error in the length would turn M at a wrong rate from here on.
+        steps.state = place_on_spheres(steps.state.reshape(1, -1, 3)).ravel()
         self._from, self._begin = steps.before, steps.start
         # The interpolant costs three evaluations: only in steps with a row.
         if target <= steps.time:
@@ -100,17 +107,20 @@ class Adaptive:
 
 
 class FixedStep:
-    """Equal steps no longer than `step` between rows: Heun's rotation with noise, or without it of order 4.
+    """Equal steps no longer than `step` between rows and discontinuities: Heun's with noise, without it of order 4.
 
     Args:
         equation: The equation of motion.
         moments: Start, (N, 3).
         step: Longest step in fs.
         noise: The Langevin stepper that carries all copies; None without noise.
+        schedule: Where steps have to end and how long they may be.
     """
 
-    def __init__(self, equation: SlowEquation, moments: np.ndarray, step: float, noise: Langevin | None) -> None:
-        self.equation, self.length, self.noise = equation, step, noise
+    def __init__(
+        self, equation: SlowEquation, moments: np.ndarray, step: float, noise: Langevin | None, schedule: Schedule
+    ) -> None:
+        self.equation, self.length, self.noise, self.schedule = equation, step, noise, schedule
         self.accepted, self.rejected = 0, 0
         self.time = 0.0
         self._own = moments[None].copy()
@@ -122,14 +132,14 @@ class FixedStep:
 
     def moments_at(self, time: float) -> np.ndarray:
         """M at `time` (fs), not before the last one asked for, (B, N, 3)."""
-        span = time - self.time
-        if span > 0:
-            count = max(1, int(np.ceil(span / self.length * (1 - 1e-9))))
-            for k in range(count):
-                self._step(self.time + span * (k / count), span / count)
-            self.time = time
-            if not np.isfinite(self.moments).all():
-                raise IntegrationStopped(f"stopped at t = {time:.6g} fs: moments are not finite; take a smaller step")
+        while self.time < time:
+            target = min(time, self.schedule.stop_after(self.time))
+            remaining, longest = target - self.time, min(self.length, self.schedule.longest_step(self.time))
+            count = count_of_steps(remaining, longest)
+            self._step(remaining / count)
+            self.time = target if count == 1 else self.time + remaining / count
+        if not np.isfinite(self.moments).all():
+            raise IntegrationStopped(f"stopped at t = {time:.6g} fs: moments are not finite; take a smaller step")
         return self.moments.copy()
 
     def checkpoint(self) -> dict[str, Any]:
@@ -149,18 +159,20 @@ class FixedStep:
         """The time step's entry of the error budget."""
         return ErrorEstimate(float("nan"), "not estimated with a fixed step; repeat with half the step")
 
-    def _step(self, time: float, length: float) -> None:
+    def _step(self, length: float) -> None:
+        first, last = self.schedule.limits(self.time)
+        begin, end = max(self.time, first), min(self.time + length, last)
         if self.noise is not None:
-            self.noise.step(time, length)
+            self.noise.step(begin, end, length)
         else:
-            self._own = self._runge_kutta(time, length)
+            self._own = self._runge_kutta(begin, end, length)
         self.accepted += 1
 
-    def _runge_kutta(self, time: float, h: float) -> np.ndarray:
+    def _runge_kutta(self, begin: float, end: float, h: float) -> np.ndarray:
         """Classical fourth-order step, normalised (M is a constant of the exact motion's length)."""
-        m = self._own
-        k1 = self.equation.instant(time, m).velocity
-        k2 = self.equation.instant(time + h / 2, m + h / 2 * k1).velocity
-        k3 = self.equation.instant(time + h / 2, m + h / 2 * k2).velocity
-        k4 = self.equation.instant(time + h, m + h * k3).velocity
-        return self.equation.place(time + h, m + h / 6 * (k1 + 2 * k2 + 2 * k3 + k4))
+        m, middle = self._own, 0.5 * (begin + end)
+        k1 = self.equation.instant(begin, m).velocity
+        k2 = self.equation.instant(middle, m + h / 2 * k1).velocity
+        k3 = self.equation.instant(middle, m + h / 2 * k2).velocity
+        k4 = self.equation.instant(end, m + h * k3).velocity
+        return self.equation.place(end, m + h / 6 * (k1 + 2 * k2 + 2 * k3 + k4))

@@ -69,20 +69,20 @@ class Langevin:
         self._gilbert = np.where(equation.moving, c.damping / c.prefactor, 0.0)
         self._spurious = equation.electrons is not None and (equation.friction or equation.geometric)
 
-    def step(self, time: float, length: float) -> None:
-        """One step of `length` fs from `time`."""
+    def step(self, begin: float, end: float, length: float) -> None:
+        """One step of `length` fs; `begin` and `end` are its times (fs), on this side of discontinuities there."""
         random = np.random.Generator(np.random.Philox(key=self.seed, counter=[0, 0, 0, self.steps]))
-        start = self.equation.instant(time, self.moments)
+        start = self.equation.instant(begin, self.moments)
         m = start.moments
         noise = np.sqrt(2 * self.kT * length) * start.answer(self._correlated(start, random.standard_normal(m.shape)))
         if self._spurious:
-            noise = noise + length * self._spurious_drift(time, start, random.standard_normal(m.shape))
+            noise = noise + length * self._spurious_drift(begin, start, random.standard_normal(m.shape))
         kick = cross(m, noise)
         first = cross(m, start.velocity)
         predicted = rotate(length * first + kick, m)
-        end = self.equation.instant(time + length, predicted)
-        second = cross(end.moments, end.velocity)
-        self.moments = self.equation.place(time + length, rotate(0.5 * length * (first + second) + kick, m))
+        then = self.equation.instant(end, predicted)
+        second = cross(then.moments, then.velocity)
+        self.moments = self.equation.place(end, rotate(0.5 * length * (first + second) + kick, m))
         self.steps += 1
 
     def _correlated(self, start: Instant, normal: np.ndarray) -> np.ndarray:

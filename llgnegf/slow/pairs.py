@@ -15,6 +15,7 @@ from llgnegf.slow.components import block_components, site_components
 from llgnegf.slow.pair_kernel import pair_traces
 from llgnegf.stationary.green import StaticDevice
 from llgnegf.stationary.recursion import ChainGreen, adjoint_blocks, is_chain
+from llgnegf.stationary.undamped import UndampedLevel
 from llgnegf.stationary.window import Window, chain_window, window_panels
 
 Both = tuple[np.ndarray, np.ndarray]
@@ -59,6 +60,19 @@ def surface_density(pairs: PairGreen, energy: np.ndarray) -> np.ndarray:
     return np.stack([friction, (forward - backward).real / (4 * np.pi)], axis=1)
 
 
+def undamped_density(level: UndampedLevel, i: np.ndarray, j: np.ndarray) -> np.ndarray:
+    """What a pole at E on the real axis adds to the antisymmetric part of -S, over -f'(E), (P, 3, 3) in 1/eV^2.
+
+    With G = B/(E - e + i0) + R: -pi delta(E - e)/(4 pi) times Re i [Tr sigma_a B_ij sigma_b (R + R^dag)_ji - turned].
+    It takes the parts with f'(e) out of A, where they come from the double pole of D: the filling of a level without
+    width does not follow its energy.
+    """
+    residue, rest = (site_components(m[None]) for m in (level.residue, level.rest + level.rest.conj().T))
+    forward = pair_traces(residue[:, :, i, j], rest[:, :, j, i])
+    backward = pair_traces(rest[:, :, i, j], residue[:, :, j, i])
+    return 0.25 * (forward - backward)[0].imag
+
+
 @dataclass(frozen=True, eq=False)
 class DensePairs:
     """Any device: inverses of whole matrices, for pairs (i, j) given as two arrays (P,)."""
@@ -79,7 +93,7 @@ class DensePairs:
         return self._pick(green), self._pick(slope)
 
     def green_and_spectral(self, energy: np.ndarray) -> tuple[Both, Both]:
-        green = self.device.retarded(energy.astype(complex))
+        green = self.device.reached_green(energy)
         columns = green @ self.device.vectors
         width = self.device.broadenings(energy)[:, None, :]
         return self._pick(green), self._pick((columns * width) @ columns.conj().swapaxes(-1, -2))

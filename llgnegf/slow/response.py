@@ -15,9 +15,11 @@ The field conjugate to M that the motion adds is J_i delta<s_i> = -(friction + g
     friction_{ia,jb}  = hbar J_i J_j/(4 pi) int dE (-f') Tr(sigma_a a_ij sigma_b a_ji),     symmetric and >= 0,
     geometric_{ia,jb} = the antisymmetric rest of -hbar J_i K_{ia,jb}: Berry curvature, no power.
 A closed system has discrete levels and no friction: rho_1,nm = i hbar (f_n - f_m)/(e_n - e_m)^2 (dH/dt)_nm between
-different levels, populations unchanged. Bound states of an open system are taken at the filling f(e_b) of their rest
-energy; parts of the order f'(e_b), which no lead could restore in time, are beyond this expansion: kT must be small
-against the distance of bound states from the Fermi energy.
+different levels, populations unchanged. So it is for the levels of an open system that no lead damps, bound states and
+dark ones: each has the filling f(e) of its energy at rest and keeps it while its energy moves. G^R and G^A differ at
+such a pole, G = B/(E - e) + R, by 2 pi i delta(E - e) B, which an integral along the axis misses: S is given
+    (i/2) (-f'(e)) [ Tr sigma_a B_ij sigma_b (R + R^dag)_ji - Tr sigma_a (R + R^dag)_ij sigma_b B_ji ]/2
+(`pairs.undamped_density`); it cancels what the double poles of A hold of f'(e).
 """
 
 from __future__ import annotations
@@ -31,15 +33,16 @@ import numpy as np
 from llgnegf._checks import Problems
 from llgnegf.magnetism.magnet import torque_prefactor
 from llgnegf.observables import spin_density
-from llgnegf.rotating_frame import RotatingFrame
+from llgnegf.rotating_frame import RotatingFrame, refuse_dark_levels
 from llgnegf.run_options import check_equilibrium
-from llgnegf.slow.pairs import PairGreen, pair_green, sea_density, surface_density
+from llgnegf.slow.pairs import PairGreen, pair_green, sea_density, surface_density, undamped_density
 from llgnegf.slow.tensors import LevelTensors
 from llgnegf.stationary.equilibrium import FERMI_RANGE, contour_integral, fermi_derivative
 from llgnegf.stationary.green import StaticChannel, StaticDevice
-from llgnegf.stationary.quadrature import Integral, integrate
+from llgnegf.stationary.quadrature import Integral, QuadratureError, integrate
 from llgnegf.stationary.recursion import is_chain
 from llgnegf.stationary.steady_state import spectral_scale
+from llgnegf.stationary.undamped import UndampedLevel, bound_states, dark_states
 from llgnegf.system import OpenSystem
 from llgnegf.units import HBAR
 
@@ -95,8 +98,10 @@ class ResponseTensors:
 
     Raises:
         ValueError: One line for each argument that is not of this kind; for leads at different chemical potentials
-            or with a time-dependent voltage (there is no common f, and the noise is not that of an equilibrium).
-        QuadratureError: On first use, when the tolerance cannot be reached.
+            or with a time-dependent voltage (there is no common f, and the noise is not that of an equilibrium). On
+            first use at kT = 0 with a level at the Fermi energy that no lead couples to.
+        QuadratureError: On first use, when the tolerance cannot be reached, or for a dark state within 40 kT of the
+            Fermi energy that motion mixes with damped levels.
     """
 
     system: OpenSystem
@@ -323,6 +328,8 @@ class ResponseTensors:
             n = self.system.n_sites
             return Integral(levels.reshape(n, 3, n, 3).transpose(0, 2, 1, 3)[self._pairs], 0.0, 0)
         green = self._green
+        if self.system.kT == 0:
+            refuse_dark_levels(self._device, self._mu, "ResponseTensors")
 
         def integrand(z: np.ndarray) -> np.ndarray:
             return sea_density(green, z).reshape(z.size, -1, 1, 1)
@@ -342,7 +349,9 @@ class ResponseTensors:
         mu, kT, green = self._mu, self.system.kT, self._green
         if kT == 0:
             return Integral(surface_density(green, np.array([mu]))[0], 0.0, 1)
-        window = green.window(mu - FERMI_RANGE * kT, mu + FERMI_RANGE * kT, np.array([mu]))
+        reach = mu - FERMI_RANGE * kT, mu + FERMI_RANGE * kT
+        # Outside all bands G is Hermitian and the density zero, next to the pole of a bound state too.
+        window = green.window(*reach, np.array([mu])).where(self._device.is_open)
 
         def integrand(panel: np.ndarray, u: np.ndarray) -> np.ndarray:
             origin, offset, jacobian = window.energies(panel, u)
@@ -350,4 +359,32 @@ class ResponseTensors:
             return surface_density(green, origin + offset) * weight[:, None, None, None, None]
 
         what = "ResponseTensors, Fermi surface"
-        return integrate(integrand, window.segments, 0.5 * self.tolerance, green.entries, what)
+        found = Integral(np.zeros((2, self._pairs[0].size, 3, 3)), 0.0, 0)
+        if window.panels:
+            found = integrate(integrand, window.segments, 0.5 * self.tolerance, green.entries, what)
+        value = found.value.copy()
+        for level in [*bound_states(self._device, *reach), *self._dark_states(*reach)]:
+            value[1] -= fermi_derivative(np.array(level.energy - mu), kT) * undamped_density(level, *self._pairs)
+        return Integral(value, found.error, found.evaluations)
+
+    def _dark_states(self, lower: float, upper: float) -> list[UndampedLevel]:
+        """Dark states in the bands; they must not be where others have a width.
+
+        Raises:
+            QuadratureError: For a dark state that motion mixes with damped levels, which empty it in no time that
+                first order knows.
+        """
+        levels = dark_states(self._device, lower, upper)
+        for level in levels:
+            width = 1j * (level.rest - level.rest.conj().T)
+            damped = np.abs(width).reshape(self.system.n_sites, -1).max(axis=1)
+            here = np.abs(level.residue).reshape(self.system.n_sites, -1).max(axis=1)
+            moving = np.asarray(self.system.electrons.j_sd) != 0
+            shared = np.flatnonzero(moving & (damped > 1e-9) & (here > 1e-9))
+            if shared.size:
+                raise QuadratureError(
+                    f"ResponseTensors: a level at {level.energy:.6g} eV that no lead reaches, within 40 kT of the Fermi"
+                    f" energy and on sites {shared.tolist()} with others that leads reach; allowed: a lower kT, or "
+                    "moments that do not leave a combination of levels dark"
+                )
+        return levels

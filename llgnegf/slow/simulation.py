@@ -11,9 +11,10 @@ from typing import Any
 
 import numpy as np
 
-from llgnegf.error_budget import estimate_errors
+from llgnegf.dynamics.schedule import Schedule
+from llgnegf.error_budget import equilibrium_estimate, fermi_estimate
 from llgnegf.magnetism.magnet import Magnet
-from llgnegf.plausibility import doubts_of_options, doubts_together, silent, warn
+from llgnegf.plausibility import doubts_of_options, doubts_together, warn
 from llgnegf.poles.channels import PoleSystem, expand
 from llgnegf.result import ErrorEstimate, Variable
 from llgnegf.run_options import RESPONSES, check_slow_run, save_times
@@ -31,13 +32,17 @@ COUPLING_SHARE, FERMI_SHARE, STEP_SHARE, SURFACE_SHARE = 1.0, 0.01, 0.1, 0.1
 class SlowSimulation:
     """Moments with electrons that follow at first order in the velocities, with or without thermal noise.
 
+    This is electrons = "adiabatic" of `simulate`: by the default `response` one order beyond the adiabatic torque.
+
     Args:
         system: The open system, its leads in a common static equilibrium; None for moments alone.
         magnet: The moments.
-        t_end, save_every: End of the run and time between rows in fs.
+        t_end, save_every: End of the run and time between rows in fs; what a row has to do with steps is as for
+            `llgnegf.Simulation`.
         rtol: Accuracy asked for, shared out as in a full run.
-        step: Fixed time step in fs (rows are reached in equal steps no longer than it); None is adaptive with
-            interpolation between the steps (DOP853 and its interpolant of order 7).
+        step: Fixed time step in fs, with noise too (rows and discontinuities of drives are reached in equal steps no
+            longer than it, nor than a drive can be seen with); None is adaptive with interpolation between the steps
+            (DOP853 and its interpolant of order 7).
         response: Which tensors act: any of "geometric", "friction"; () is the adiabatic torque alone.
         temperature: kT of the thermal noise in eV (equal to system.kT with electrons); 0 is without noise.
         seed: Key of the random stream, an integer >= 0; None without noise.
@@ -77,15 +82,16 @@ class SlowSimulation:
         self.equation = SlowEquation(magnet, self._electrons(), tuple(response), noisy=temperature > 0)
         self._recorder = SlowRecorder(self.equation, system, tuple(observables))
         start = np.array(magnet.moments, dtype=float)
+        schedule = Schedule(magnet.drives(), save_every)
         self._integration: Adaptive | FixedStep
         if step is None:
-            self._integration = Adaptive(self.equation, start, STEP_SHARE * rtol, float(self.times[-1]))
+            self._integration = Adaptive(self.equation, start, STEP_SHARE * rtol, float(self.times[-1]), schedule)
         else:
             noise = None
             if temperature > 0:
                 assert seed is not None
                 noise = Langevin(self.equation, np.repeat(start[None], copies, axis=0), temperature, seed)
-            self._integration = FixedStep(self.equation, start, step, noise)
+            self._integration = FixedStep(self.equation, start, step, noise, schedule)
 
     def _electrons(self) -> SlowElectrons | None:
         system, rtol = self.system, self.rtol
@@ -95,8 +101,7 @@ class SlowSimulation:
             return LevelTensors(system)
         if system.kT == 0:
             return ContourTensors(system, SURFACE_SHARE * rtol)
-        largest = float(np.abs(system.voltages()).max(initial=0.0))
-        self.poles = expand(system, COUPLING_SHARE * rtol, FERMI_SHARE * rtol, largest, rtol)
+        self.poles = expand(system, COUPLING_SHARE * rtol, FERMI_SHARE * rtol, tail_tolerance=rtol)
         return PoleTensors(self.poles, SURFACE_SHARE * rtol)
 
     @property
@@ -173,8 +178,8 @@ class SlowSimulation:
         if self.system is not None and self.system.kT == 0 and not self.system.is_closed:
             exact = ErrorEstimate(0.0, "kT = 0: exact leads and Fermi function on a contour")
             return {"coupling_poles": exact, "fermi_poles": exact}
-        with silent():  # the same system with other leads
-            return estimate_errors(self.poles, np.array(self.motion.moments, dtype=float))
+        coupling = equilibrium_estimate(self.poles, np.array(self.motion.moments, dtype=float))
+        return {"coupling_poles": coupling, "fermi_poles": fermi_estimate(self.poles)}
 
     def error_budget(self) -> dict[str, ErrorEstimate]:
         """Coupling poles, Fermi poles, Fermi-surface sums and time step, each a number with what it bounds."""

@@ -5,10 +5,9 @@ errors of a slow and of a full run are the same and cancel in their difference.
 
 With the rational f = 1/2 - sum_m r_m [1/(E - z_m) + 1/(E - z_m^*)] contour integrals close around the Fermi poles,
     I[F] = sum_m r_m F(z_m^*) + h.c.      (plus 1/2 for F = G),
-and the Fermi-surface integral is a sum with weights > 0, so the friction stays positive: Gauss's for the weight -f'
-where G is smooth on the scale of kT, of 3 or 9 nodes, as sums of fewer nodes show; else trapezoidal in x = (E - mu)/kT,
-exponentially convergent, its step halved until two sums agree. The Gauss nodes are those of the polynomials orthogonal
-under 1/(4 cosh^2(x/2)), the continuous Hahn polynomials, beta_n = pi^2 n^4/(4 n^2 - 1).
+and the Fermi-surface integral is a sum with weights > 0, so the friction stays positive: a rule of few nodes, as sums
+of fewer nodes show; else one whose step is halved until two sums agree (`surface_rules`). It runs over the bands of the
+leads: bound states outside are filled as at rest, see `response`.
 """
 
 from __future__ import annotations
@@ -23,22 +22,19 @@ from llgnegf.electrons import PAULI
 from llgnegf.poles.channels import PoleSystem
 from llgnegf.slow.kernel import fermi_sums, surface_sums
 from llgnegf.slow.pair_kernel import gauss_error
-from llgnegf.stationary.equilibrium import FERMI_RANGE, fermi
+from llgnegf.slow.pairs import undamped_density
+from llgnegf.slow.surface_rules import EDGE_RANGE, FIRST_STEP, Rule, bands_in_reach, first_rules, halving
+from llgnegf.stationary.equilibrium import fermi, fermi_derivative
 from llgnegf.stationary.green import StaticChannel, StaticDevice
 from llgnegf.stationary.quadrature import QuadratureError
 from llgnegf.stationary.recursion import is_chain
+from llgnegf.stationary.undamped import bound_states, gaps
 from llgnegf.system import OpenSystem
 from llgnegf.units import HBAR
 
-FIRST_STEP = 2.0
-"""Coarsest step in x of the Fermi-surface sum; half of it is the coarsest that is used."""
 MOST_HALVINGS = 12
 ROUND_OFF = 1e-12
 """Error of a sum over its largest terms below which halving the step cannot bring it."""
-GAUSS_NODES = (1, 2, 3)
-"""Gauss rules tried first. The error falls by a constant factor or faster from rule to rule: see `gauss_error`."""
-MORE_GAUSS_NODES = (5, 9)
-"""Gauss rules tried next: accepted where they agree."""
 LOOSEST = 1e-3
 """Largest error (1/eV^2) ever allowed in K/(hbar J), however slowly the moments move."""
 DEGENERATE = 1e-9
@@ -107,14 +103,6 @@ class Nodes:
     weights: np.ndarray
 
 
-def _gauss_rule(count: int) -> tuple[np.ndarray, np.ndarray]:
-    """Nodes and weights (count,) for the weight 1/(4 cosh^2(x/2)), by the eigenvalues of the Jacobi matrix."""
-    n = np.arange(1, count)
-    beta = np.pi**2 * n**4 / (4 * n**2 - 1)
-    nodes, vectors = np.linalg.eigh(np.diag(np.sqrt(beta), 1) + np.diag(np.sqrt(beta), -1))
-    return nodes, vectors[0] ** 2
-
-
 class PoleTensors:
     """Open system with kT > 0, leads and Fermi function in poles.
 
@@ -136,14 +124,28 @@ class PoleTensors:
         z, self._residues = poles.fermi.poles(self.mu, self.kT)
         self._fermi_base = self._frozen.inverse_green(z.conj())
         self._slopes = self._slopes_at(z.conj())
-        channels = tuple(StaticChannel(c.vector, c.spectrum, 0.0, self.mu, c.lead) for c in poles.channels)
-        self._is_chain = is_chain(StaticDevice(self._frozen.hamiltonian, channels))
+        self._leads = tuple(
+            StaticChannel(c.vector, c.spectrum, float(voltage), self.mu, p)
+            for p, (channels, voltage) in enumerate(zip(system.lead_channels, system.voltages(), strict=True))
+            for c in channels
+        )
+        self._is_chain = is_chain(StaticDevice(self._frozen.hamiltonian, self._leads))
         self._site_weights = self._site_weights_of(self._slopes)
-        self._levels: list[Nodes] = []
-        self._gauss = [self._nodes([_gauss_rule(n) for n in counts]) for counts in (GAUSS_NODES, MORE_GAUSS_NODES)]
+        self._bands = self._bands_in_reach()
+        # Bound states beyond count for less than the tolerance, -f' being below exp(-|x|)/kT.
+        reach = self.kT * float(np.clip(-np.log(self.kT * tolerance), 1.0, EDGE_RANGE))
+        free = gaps(StaticDevice(self._frozen.hamiltonian, self._leads), self.mu - reach, self.mu + reach)
+        self._gap = (self.mu - reach, self.mu + reach) if free else None
+        self._levels: list[tuple[Nodes, float]] = []
+        self._first = [self._nodes(rules) for rules in first_rules(self._bands)]
         self.surface_nodes = 0
         j = np.repeat(self.j_sd, 3)
         self._scale = HBAR * j[:, None] * j
+
+    @property
+    def compilable(self) -> bool:
+        """Whether the compiled stages know all of it: bound states near the Fermi energy they do not."""
+        return self._gap is None
 
     def compiled(self, margin: float) -> tuple[tuple, tuple, tuple]:
         """Arguments `electrons`, `surface` and `accuracy` of `step_kernel.pole_stages`; `margin` as SPEED_MARGIN."""
@@ -152,7 +154,7 @@ class PoleTensors:
             self.j_sd,
         )  # fmt: skip
         per_speed = HBAR * float(np.abs(self.j_sd).max(initial=0.0))
-        surface = tuple((nodes.base, nodes.weights) for nodes in self._gauss)
+        surface = tuple((nodes.base, nodes.weights) for nodes in self._first)
         return electrons, surface, (per_speed, LOOSEST, self.tolerance, margin, self._scale)
 
     def adiabatic(self, moments: np.ndarray, geometric: bool) -> Adiabatic:
@@ -171,7 +173,7 @@ class PoleTensors:
         first, second = self._surface(rest.moments, friction, geometric, tolerance)
         if geometric:
             assert rest.curvature is not None
-            second = second + rest.curvature
+            second = second + rest.curvature + self._undamped(rest.moments)
         return Tensors(self._scale * first, self._scale * second)
 
     def grand_potential(self, moments: np.ndarray) -> float:
@@ -204,47 +206,61 @@ class PoleTensors:
         """Symmetric and antisymmetric part of -S (`response`), (2, B, 3N, 3N) in 1/eV^2."""
         if not (friction or geometric):
             return np.zeros((2, len(moments), 3 * self.n_sites, 3 * self.n_sites))
-        for nodes in self._gauss:
+        for nodes in self._first:
             sums, sizes = self._partial_sums(nodes, moments, friction, geometric)
             if gauss_error(sums) <= tolerance and gauss_error(sizes) <= tolerance:
                 self.surface_nodes = nodes.weights.shape[1]
                 return sums[-1]
         return self._trapezoidal(moments, friction, geometric, tolerance)
 
+    def _undamped(self, moments: np.ndarray) -> np.ndarray | float:
+        """What the bound states near the Fermi energy add to the antisymmetric part of -S, (B, 3N, 3N)."""
+        if self._gap is None:
+            return 0.0
+        n = self.n_sites
+        i, j = np.indices((n, n)).reshape(2, -1)
+        total = np.zeros((len(moments), 3 * n, 3 * n))
+        for one, m in zip(total, moments, strict=True):
+            device = StaticDevice(self.poles.system.electrons.hamiltonian_at(m), self._leads)
+            for level in bound_states(device, *self._gap):
+                pairs = undamped_density(level, i, j).reshape(n, n, 3, 3).transpose(0, 2, 1, 3)
+                one -= fermi_derivative(np.array(level.energy - self.mu), self.kT) * pairs.reshape(3 * n, 3 * n)
+        return total
+
     def _trapezoidal(self, moments: np.ndarray, friction: bool, geometric: bool, tolerance: float) -> np.ndarray:
         size = 3 * self.n_sites
         total, total_size = np.zeros((2, len(moments), size, size)), np.zeros(len(moments))
-        weight, before = 0.0, None
-        for level in range(MOST_HALVINGS):
-            nodes = self._level(level)
+        before = None
+        for number in range(MOST_HALVINGS):
+            nodes, step = self._level(number)
             (sums,), (sizes,) = self._partial_sums(nodes, moments, friction, geometric)
             total, total_size = total + sums, total_size + sizes
-            weight += float(nodes.weights.sum())
-            value, magnitude = total / weight, total_size / weight
+            value, magnitude = step * total, step * total_size
             allowed = max(tolerance, ROUND_OFF * float(magnitude.max()))
             # Ten times the distance: two sums may agree by chance.
             if before and 10 * max(_distance(value, before[0]), _distance(magnitude, before[1])) <= allowed:
-                self.surface_nodes = sum(nodes.weights.shape[1] for nodes in self._levels[: level + 1])
+                self.surface_nodes = sum(nodes.weights.shape[1] for nodes, _ in self._levels[: number + 1])
                 return value
             before = value, magnitude
+        finest = FIRST_STEP * self.kT / 2**MOST_HALVINGS
         raise QuadratureError(
-            f"Fermi-surface sum: a resonance narrower than {FIRST_STEP * self.kT / 2**MOST_HALVINGS:.2g} eV lies in "
-            f"the thermal window; asked for {tolerance:.2g} 1/eV^2"
+            f"Fermi-surface sum: a resonance narrower than about {finest:.2g} eV, or a level that no lead reaches, "
+            f"lies in the thermal window; asked for {tolerance:.2g} 1/eV^2"
         )
 
-    def _level(self, level: int) -> Nodes:
-        """The nodes that the halving number `level` adds."""
-        while len(self._levels) <= level:
-            number = len(self._levels)
-            step = FIRST_STEP / 2**number
-            count = int(np.ceil(FERMI_RANGE / step))
-            x = step * np.arange(-count, count + 1)
-            if number:
-                x = x[(np.arange(-count, count + 1) % 2) != 0]
-            self._levels.append(self._nodes([(x, 0.25 / np.cosh(0.5 * x) ** 2)]))
-        return self._levels[level]
+    def _level(self, number: int) -> tuple[Nodes, float]:
+        """The nodes that the halving `number` adds, and the step."""
+        while len(self._levels) <= number:
+            rule, step = halving(self._bands, len(self._levels))
+            self._levels.append((self._nodes([rule]), step))
+        return self._levels[number]
 
-    def _nodes(self, rules: list[tuple[np.ndarray, np.ndarray]]) -> Nodes:
+    def _bands_in_reach(self) -> list[tuple[float, float]]:
+        """The bands of the leads themselves: their poles have tails beyond."""
+        ends = [np.array(c.spectrum.support) + c.shift - self.mu for c in self._leads]
+        return bands_in_reach([(float(low), float(high)) for low, high in np.array(ends) / self.kT])
+
+    def _nodes(self, rules: list[Rule]) -> Nodes:
         """The nodes x of several rules, those they share once, with a row of weights for each rule."""
         x, place = np.unique(np.concatenate([nodes for nodes, _ in rules]).round(13), return_inverse=True)
         weights, first = np.zeros((len(rules), x.size)), 0

@@ -17,6 +17,12 @@ TRUSTED = 1e4
 """|Sigma u^dag D u| up to which the low-rank formulas are used: beyond it more than 4 of 16 digits would cancel."""
 
 
+EQUAL = 1e-13
+"""Levels closer than this part of the largest one, or of 1 eV, are equal."""
+ROUND_OFF = 1e-14
+"""Part of a coupling that is round-off; multiplied by the largest level over the distance to the next one."""
+
+
 @dataclass(frozen=True, eq=False)
 class StaticChannel:
     """A lead channel of a stationary problem: Sigma_q(E - shift) u u^dag, filled up to `chemical_potential`.
@@ -70,10 +76,16 @@ class StaticDevice:
         return np.array([c.lead for c in self.channels], dtype=int)
 
     @cached_property
+    def _levels(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        return coupled_levels(self.hamiltonian, self.vectors)
+
+    @property
     def levels(self) -> tuple[np.ndarray, np.ndarray]:
-        """Eigenvalues (2N,) and eigenvectors (2N, 2N, columns) of the Hamiltonian without leads."""
-        energies, states = np.linalg.eigh(self.hamiltonian)
-        return energies, states
+        """Eigenvalues (2N,) and eigenvectors (2N, 2N, columns) of the Hamiltonian without leads.
+
+        Equal levels are combined such that as few as possible couple to the leads, see `coupled_levels`.
+        """
+        return self._levels[:2]
 
     @cached_property
     def entries(self) -> tuple[np.ndarray, np.ndarray]:
@@ -110,6 +122,10 @@ class StaticDevice:
         """Gamma_q(E - shift_q) in eV, (n, n_channels), for real energies (n,)."""
         return self._stack([c.spectrum.broadening(energy - c.shift) for c in self.channels], energy).real
 
+    def is_open(self, energy: np.ndarray) -> np.ndarray:
+        """Whether any channel has states at the real energies (n,)."""
+        return np.asarray((self.broadenings(energy) > 0).any(axis=1))
+
     def on_device(self, weights: np.ndarray) -> np.ndarray:
         """sum_q w_q u_q u_q^dag, (n, 2N, 2N), for weights (n, n_channels)."""
         return (self.vectors * weights[:, None, :]) @ self.vectors.conj().T
@@ -121,10 +137,20 @@ class StaticDevice:
         inverse[:, diagonal, diagonal] += energy[:, None]
         return np.linalg.inv(inverse)
 
-    @cached_property
+    def reached_green(self, energy: np.ndarray) -> np.ndarray:
+        """G(E) in 1/eV, (n, 2N, 2N), at real energies (n,), without the levels that no lead reaches."""
+        energies, states, vectors = self._levels
+        reached = vectors.any(axis=1)
+        if reached.all():
+            return self.retarded(energy.astype(complex))
+        distances = energy[:, None] - energies[reached]
+        inverse = _level_inverse(distances, vectors[reached], self.self_energies(energy.astype(complex)))
+        return states[:, reached] @ np.linalg.inv(inverse) @ states[:, reached].conj().T
+
+    @property
     def level_vectors(self) -> np.ndarray:
-        """V^dag u_q, (2N, n_channels), V the eigenvectors of H."""
-        return self.levels[1].conj().T @ self.vectors
+        """V^dag u_q, (2N, n_channels), V the eigenvectors of H; rows of zeros are levels that no lead reaches."""
+        return self._levels[2]
 
     def retarded_columns(self, origin: np.ndarray, offset: np.ndarray) -> np.ndarray:
         """V^dag G(E) u_q at the real energies E = origin + offset: (n, 2N, n_channels), V the eigenvectors of H.
@@ -133,11 +159,15 @@ class StaticDevice:
         origin and the offset kept apart, a resonance is resolved however narrow it is against |E| * 1e-16.
         """
         weights = self.self_energies(origin + offset)
-        distances = (origin[:, None] - self.levels[0]) + offset[:, None]
-        columns, trusted = _low_rank_columns(distances, self.level_vectors, weights)
+        reached = self.level_vectors.any(axis=1)  # the others are no part of G u, but poles of G
+        vectors = self.level_vectors[reached]
+        distances = (origin[:, None] - self.levels[0][reached]) + offset[:, None]
+        found, trusted = _low_rank_columns(distances, vectors, weights)
         if not trusted.all():
-            inverse = _level_inverse(distances[~trusted], self.level_vectors, weights[~trusted])
-            columns[~trusted] = np.linalg.solve(inverse, np.broadcast_to(self.level_vectors, columns[~trusted].shape))
+            inverse = _level_inverse(distances[~trusted], vectors, weights[~trusted])
+            found[~trusted] = np.linalg.solve(inverse, np.broadcast_to(vectors, found[~trusted].shape))
+        columns = np.zeros((origin.size, *self.level_vectors.shape), dtype=complex)
+        columns[:, reached] = found
         return columns
 
     def level_green(self, energy: np.ndarray) -> LevelGreen:
@@ -203,6 +233,29 @@ class LevelGreen:
         columns[self.doubtful] = self.dense @ u
         rows[self.doubtful] = u.conj().T @ self.dense
         return (columns * weights[:, None, :]) @ rows
+
+
+def coupled_levels(hamiltonian: np.ndarray, vectors: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Eigenvalues (n,), eigenvectors V (n, n) and V^dag u (n, Q) for columns u (n, Q), zero where u is out of reach.
+
+    Of m equal levels m - rank combinations do not couple: the singular vectors of V^dag u. Elsewhere an eigenvector is
+    known up to round-off over the distance to the other levels, and so is its coupling: what is below that is set to
+    zero. It would otherwise pass for a resonance of a width that means nothing, with a filling as meaningless.
+    """
+    energies, states = np.linalg.eigh(hamiltonian)
+    scale = float(np.abs(energies).max(initial=0.0))
+    norms = np.linalg.norm(vectors, axis=0)
+    number = np.cumsum(np.diff(energies, prepend=-np.inf) > EQUAL * max(1.0, scale))
+    for group in np.split(np.arange(energies.size), np.flatnonzero(np.diff(number)) + 1) if vectors.size else []:
+        if group.size > 1:
+            turn = np.linalg.svd(states[:, group].conj().T @ (vectors / norms))[0]
+            states[:, group], energies[group] = states[:, group] @ turn, energies[group].mean()
+    projected = states.conj().T @ vectors
+    with np.errstate(divide="ignore"):
+        nearness = np.where(number[:, None] == number, 0.0, scale / np.abs(energies[:, None] - energies))
+    noise = ROUND_OFF * (norms + np.sqrt(nearness**2 @ np.abs(projected) ** 2))
+    projected[np.abs(projected) <= noise] = 0.0
+    return energies, states, projected
 
 
 def _low_rank_columns(

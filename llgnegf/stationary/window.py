@@ -5,16 +5,20 @@ Each panel has an origin: energies are origin + offset, so that a resonance narr
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 
 from llgnegf.stationary.green import StaticDevice
+from llgnegf.stationary.quadrature import QuadratureError
 from llgnegf.stationary.recursion import ChainGreen
 
 NARROW = 0.05
 """Resonances narrower than this part of the window get panels of their own; bisection finds the others."""
+RESOLVED = 1e-10
+"""Part of the terms that cancel in the width of a resonance down to which the width is a number."""
 START_PANELS = 8
 """Equal parts into which the window is cut to begin with."""
 
@@ -51,6 +55,11 @@ class Window:
         count = len(self.panels)
         return np.stack([np.arange(count), np.zeros(count), np.ones(count)], axis=1)
 
+    def where(self, condition: Callable[[np.ndarray], np.ndarray]) -> Window:
+        """The panels for whose middle (n,) the condition holds."""
+        middles = np.array([p.origin + 0.5 * (p.lower + p.upper) for p in self.panels])
+        return Window(tuple(p for p, keep in zip(self.panels, condition(middles), strict=True) if keep))
+
     @cached_property
     def _table(self) -> tuple[np.ndarray, ...]:
         p = self.panels
@@ -80,9 +89,13 @@ def window_panels(device: StaticDevice, lower: float, upper: float, jumps: np.nd
 
     Around a resonance of width gamma the cuts are at its centre and at distances gamma 4^k, so no bisection can
     overlook it. Empty for lower = upper.
+
+    Raises:
+        QuadratureError: For nearly equal levels that combine to a resonance narrower than the numbers resolve.
     """
     if not lower < upper:
         return Window(())
+    _refuse_unresolved(device, lower, upper)
     edges = sorted({c.shift + e for c in device.channels for e in c.spectrum.support if np.isfinite(e)})
     cuts = np.concatenate([np.linspace(lower, upper, START_PANELS + 1), jumps, edges])
     cuts = np.unique(cuts[(cuts >= lower) & (cuts <= upper)])
@@ -160,6 +173,33 @@ def _narrow_resonances(device: StaticDevice, lower: float, upper: float) -> list
             origin = float(energies[np.argmin(np.abs(energies - value.real))])
             found.append((origin, float(value.real - origin), float(width)))
     return _grouped(sorted(found), length)
+
+
+def _refuse_unresolved(device: StaticDevice, lower: float, upper: float) -> None:
+    """Refuse combinations of nearly equal levels whose couplings cancel: a width d^2/Gamma for levels d apart.
+
+    E - H - Sigma holds d beside Gamma: of the width, round-off leaves nothing. (Levels that are equal to round-off have
+    combinations without any coupling, which `StaticDevice.levels` sets apart.)
+    """
+    reached = device.level_vectors.any(axis=1)
+    energies, vectors = device.levels[0][reached], device.level_vectors[reached]
+    inside = (energies >= lower) & (energies <= upper)
+    energies, vectors = energies[inside], vectors[inside]
+    sizes = np.abs(device.self_energies(energies.astype(complex)))
+    near = 10 * np.sqrt(RESOLVED) * float((sizes * np.abs(vectors) ** 2).sum(axis=1).max(initial=0.0))
+    starts = np.flatnonzero(np.diff(energies, prepend=-np.inf) > near)
+    for group in np.split(np.arange(energies.size), starts)[1:]:
+        level, u = energies[group].mean(keepdims=True), vectors[group]
+        sigma = device.self_energies(level.astype(complex))[0]
+        values, states = np.linalg.eig(np.diag(energies[group] - level) + (u * sigma) @ u.conj().T)
+        widths = -2 * sigma.imag @ np.abs(u.conj().T @ states) ** 2
+        cancelled = np.abs(sigma) @ (np.abs(u.T) @ np.abs(states)) ** 2
+        if group.size > 1 and (widths < RESOLVED * cancelled).any():
+            raise QuadratureError(
+                f"levels at {level[0]:.6g} eV, {np.ptp(energies[group]):.2g} eV apart, combine to a resonance of width "
+                f"{widths.min():.2g} eV, too narrow to be resolved where the leads are filled differently; allowed: "
+                f"levels that are equal (a dark state, filled with the leads' mean chemical potential) or further apart"
+            )
 
 
 def _grouped(found: list[tuple[float, float, float]], length: float) -> list[tuple[float, np.ndarray]]:

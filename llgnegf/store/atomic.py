@@ -10,6 +10,7 @@ import os
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 TEMPORARY = ".tmp"
 """Ending of files that are not yet, and perhaps never will be, part of the run."""
@@ -20,12 +21,17 @@ class StorageError(RuntimeError):
 
     Attributes:
         path: The file or folder concerned.
+        problem: The cause.
         errno: The operating system's error number; None when the cause is not the operating system.
     """
 
     def __init__(self, path: Path, problem: str, number: int | None = None) -> None:
         super().__init__(f"{path}: {problem}")
-        self.path, self.errno = path, number
+        self.path, self.problem, self.errno = path, problem, number
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Exceptions are rebuilt from their message by default; this one comes whole from another process."""
+        return type(self), (self.path, self.problem, self.errno), self.__dict__
 
 
 class DamagedRunError(StorageError):

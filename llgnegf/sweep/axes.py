@@ -1,0 +1,86 @@
+"""Names, units and labels of the axes that swept parameters make, and one time axis for runs with several.
+
+Part of `gather`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from typing import Any, get_args
+
+import numpy as np
+
+from llgnegf.config import RunConfig
+from llgnegf.config.fields import Allowed, Table
+from llgnegf.sweep.points import EVERY
+
+SAME_INSTANT = 16 * np.finfo(float).eps
+"""Times closer than this part of themselves are one instant: 3 x 0.1 and 0.3 differ by half of eps."""
+
+
+def axis_names(paths: Iterable[str], taken: Iterable[str]) -> dict[str, str]:
+    """A name for each path that Python takes as a keyword: lead_coupling for lead.*.coupling, lead_0_coupling."""
+    used, names = set(taken), {}
+    for path in paths:
+        name = re.sub(r"\W", "_", "_".join(step for step in path.split(".") if step != EVERY))
+        while name in used:
+            name += "_"
+        used.add(name)
+        names[path] = name
+    return names
+
+
+def axis_attributes(config: RunConfig, path: str) -> dict[str, str]:
+    """Long name, full path and, where the field has one, the unit ("1" for a plain number) of a swept parameter."""
+    *steps, last = path.split(".")
+    words = " ".join({EVERY: "(every one)"}.get(step, step) for step in steps)
+    attributes = {"long_name": f"{last} of {words}" if last != EVERY else f"all of {words}", "path": path}
+    allowed = _allowed(config, path)
+    if allowed is not None:
+        attributes["units"] = allowed.unit or "1"
+    return attributes
+
+
+def labels(values: Iterable[Any]) -> list[Any]:
+    """Coordinates: numbers and texts as they are, anything else (a list, a table) as text."""
+    kept = list(values)
+    simple = all(isinstance(v, int | float) for v in kept) or all(isinstance(v, str) for v in kept)
+    return kept if simple else [v if isinstance(v, str) else repr(v) for v in kept]
+
+
+def common_times(axes: Sequence[np.ndarray]) -> list[np.ndarray]:
+    """The axes with one number for each instant: times that differ by round-off become the shortest among them."""
+    together = np.unique(np.concatenate(axes))
+    first = np.diff(together, prepend=-np.inf) > SAME_INSTANT * np.abs(together)
+    instants = np.array([min(group, key=lambda t: len(repr(float(t)))) for group in _groups(together, first)])
+    number = np.cumsum(first) - 1
+    return [instants[number[np.searchsorted(together, axis)]] for axis in axes]
+
+
+def _groups(values: np.ndarray, first: np.ndarray) -> list[np.ndarray]:
+    return np.split(values, np.flatnonzero(first)[1:])
+
+
+def _allowed(config: RunConfig, path: str) -> Allowed | None:
+    """What the field that `path` leads to, or leads into, takes, in the words of the input file's tables."""
+    value: Any = config
+    allowed = None
+    for step in path.split("."):
+        if isinstance(value, Table):
+            field = type(value).model_fields[step]
+            # An amplitude of a function of time has the unit of the constant in whose place it stands.
+            allowed = _first_allowed([*field.metadata, field.annotation]) or allowed
+            value = getattr(value, step)
+        else:
+            value = value[0 if step == EVERY else int(step)]
+    return allowed
+
+
+def _first_allowed(marks: Iterable[Any]) -> Allowed | None:
+    for mark in marks:
+        inner = mark if isinstance(mark, Allowed) else getattr(mark, "allowed", None)
+        inner = inner or _first_allowed([*getattr(mark, "__metadata__", ()), *get_args(mark)])
+        if isinstance(inner, Allowed):
+            return inner
+    return None

@@ -1,0 +1,95 @@
+"""The results of a sweep as one Dataset, with the swept parameters as axes."""
+
+from __future__ import annotations
+
+import os
+import warnings
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from llgnegf.config import RunConfig
+from llgnegf.sweep.axes import axis_attributes, axis_names, common_times, labels
+from llgnegf.sweep.points import points
+
+if TYPE_CHECKING:
+    import xarray
+
+
+def gather(config: RunConfig, folder: str | os.PathLike[str]) -> xarray.Dataset:
+    """The results of a sweep that has run in `folder`, as `run_sweep` returns them.
+
+    Raises:
+        ConfigError: As `points`.
+        StorageError: If a result cannot be read.
+    """
+    import xarray
+
+    from llgnegf.store import RunFolder
+
+    assert config.sweep is not None or points(config)
+    runs = points(config)
+    results = []
+    for point in runs:
+        with RunFolder.open(Path(folder) / point.name).dataset() as dataset:
+            results.append(dataset.load())
+            results[-1].attrs = {}
+    results, comment = _on_common_times(results)
+    attributes = {name: variable.attrs for name, variable in results[0].variables.items()}
+    stacked = xarray.concat(
+        results, dim="run", join="outer", combine_attrs="override", coords="minimal", compat="override"
+    )
+    parameters = config.sweep.parameters  # type: ignore[union-attr]
+    names = axis_names(parameters, [str(name) for name in (*stacked.variables, *stacked.dims)])
+    if config.sweep.mode == "list":  # type: ignore[union-attr]
+        values = {path: labels(point.values[k] for point in runs) for k, path in enumerate(parameters)}
+        swept, axes = stacked, dict.fromkeys(parameters, "run")
+    else:
+        values = {path: labels(those) for path, those in parameters.items()}
+        swept, axes = _unfolded(stacked, {names[path]: len(those) for path, those in values.items()}), names
+    for path, those in values.items():
+        marks = axis_attributes(runs[0].config, path)
+        # Under its path too, the only name that it had in earlier versions.
+        swept = swept.assign_coords({name: (axes[path], those, marks) for name in (names[path], path)})
+    for name, attrs in attributes.items():
+        if name in swept.variables:
+            swept[name].attrs.update(attrs)
+    if comment:
+        swept["time"].attrs["comment"] = comment
+    swept.attrs = {"title": "llgnegf sweep", "input": config.to_toml()}
+    return swept
+
+
+def _on_common_times(results: list[xarray.Dataset]) -> tuple[list[xarray.Dataset], str]:
+    """The results with one number for each instant, and in words which instants all runs share ("" for all)."""
+    axes = common_times([result["time"].values for result in results])
+    labelled = [
+        result.assign_coords(time=("time", axis, result["time"].attrs))
+        for result, axis in zip(results, axes, strict=True)
+    ]
+    instants, counts = np.unique(np.concatenate(axes), return_counts=True)
+    shared = instants[counts == len(axes)]
+    if shared.size == instants.size:
+        return labelled, ""
+    comment = f"{shared.size} of {instants.size} instants are saved by every run; elsewhere some runs are NaN"
+    if not (shared > 0).any():
+        comment = (
+            f"no instant after t = 0 is saved by every run: {instants.size - shared.size} of {instants.size} hold some "
+            "runs only, the others are NaN; for common instants give run.save_every common multiples"
+        )
+        warnings.warn(f"sweep: {comment}", stacklevel=3)
+    return labelled, comment
+
+
+def _unfolded(stacked: xarray.Dataset, sizes: Mapping[str, int]) -> xarray.Dataset:
+    """The dim `run` as one dim for each parameter; the last parameter varies fastest."""
+    import xarray
+
+    data: dict[str, Any] = {}
+    for name, variable in stacked.data_vars.items():
+        array = variable.transpose("run", ...)
+        data[str(name)] = ((*sizes, *array.dims[1:]), array.values.reshape(*sizes.values(), *array.shape[1:]))
+    coords = {name: c.variable for name, c in stacked.coords.items() if "run" not in c.dims}
+    return xarray.Dataset(data, coords=coords)

@@ -1,0 +1,186 @@
+"""Run every point of a sweep, over processes or any executor.
+
+`run_sweep(config, folder)` uses the cores of this machine. Over a cluster, pass an executor of the kind of
+concurrent.futures: `dask.distributed.Client(...).get_executor()`, or under MPI `mpi4py.futures.MPIPoolExecutor()`
+(started as `mpiexec -n 8 python -m mpi4py.futures script.py`); all its workers must see `folder`.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Generator, Mapping
+from concurrent.futures import Executor
+from contextlib import closing
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from llgnegf.config import ConfigError, RunConfig
+from llgnegf.plausibility import silent
+from llgnegf.sweep.gather import gather
+from llgnegf.sweep.points import points
+from llgnegf.sweep.workers import Killed, WorkerPool, one_thread_each, stop_signals_interrupt
+
+if TYPE_CHECKING:
+    import xarray
+
+RESULT = "sweep.nc"
+SHOWN_FAILURES = 5
+
+Job = tuple[str, str]
+"""Input text and run folder of a point."""
+Outcomes = Generator[tuple[int, Any], None, None]
+"""Number and outcome of each job: None, or why it failed."""
+
+
+class SweepError(RuntimeError):
+    """Runs of a sweep failed; all others are finished.
+
+    Attributes:
+        failures: Cause by run folder.
+        total: Number of runs.
+    """
+
+    def __init__(self, failures: Mapping[str, str], total: int) -> None:
+        self.failures, self.total = dict(failures), total
+        named = [f"{path}: {cause}" for path, cause in self.failures.items()]
+        more = f" (and {len(named) - SHOWN_FAILURES} more)" if named[SHOWN_FAILURES:] else ""
+        super().__init__(f"{len(named)} of {total} runs failed: {'; '.join(named[:SHOWN_FAILURES])}{more}")
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self.failures, self.total), self.__dict__
+
+
+def run_sweep(
+    config: RunConfig,
+    folder: str | os.PathLike[str],
+    executor: Executor | None = None,
+    *,
+    workers: int | None = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> xarray.Dataset:
+    """Run every point of `config.sweep` in its own folder below `folder` and gather the results.
+
+    Runs that are finished are kept, others go on from their last commit, so a stopped sweep is simply run again.
+    SIGINT, SIGTERM and SIGHUP stop it: the runs under way are committed, and KeyboardInterrupt is raised. A point
+    whose process dies (out of memory, say) is tried once more; the others are not concerned.
+
+    Args:
+        config: A configuration with [sweep].
+        folder: Where the run folders and sweep.nc go.
+        executor: Any concurrent.futures.Executor; None starts processes with one thread each.
+        workers: Number of processes; None takes sweep.workers, or one for each core.
+        progress: Called with (finished, total) after each run.
+
+    Returns:
+        All results in one Dataset, also saved as sweep.nc: each variable of a run with the swept parameters as first
+        dims (mode = "list": one dim `run` with the parameters as coordinates). A dim is named by its path with
+        underscores, lead_0_coupling, and lead_coupling for lead.*.coupling, as `sel(lead_coupling=0.5)` takes it; the
+        full path is a coordinate too, and the attribute `path`. Where runs differ in times or sites, what one of them
+        lacks is NaN; `time.attrs["comment"]` says how many instants are common.
+
+    Raises:
+        ConfigError: As `points`; for `workers` beside an executor; if the folder holds runs of another sweep.
+        SweepError: A RuntimeError: if runs failed, with the cause for each; the others are finished all the same.
+        KeyboardInterrupt: After SIGINT, SIGTERM or SIGHUP.
+    """
+    if executor is not None and workers is not None:
+        raise ConfigError([f"workers: {workers}; allowed: None beside an executor, which has its own"])
+    assert config.sweep is not None or points(config)
+    runs, root = points(config), Path(folder)
+    jobs = [(point.config.to_toml(), str((root / point.name).absolute())) for point in runs]
+    root.mkdir(parents=True, exist_ok=True)
+    with stop_signals_interrupt():
+        if executor is not None:
+            _finish(_in_executor(executor, jobs), jobs, progress)
+        else:
+            count = min(workers or config.sweep.workers or os.cpu_count() or 1, len(jobs))  # type: ignore[union-attr]
+            with one_thread_each():
+                _finish(WorkerPool(attempt, count).outcomes(jobs), jobs, progress)
+    dataset = gather(config, root)
+    _save(dataset, root / RESULT)
+    return dataset
+
+
+def _finish(
+    outcomes: Outcomes, jobs: list[Job], progress: Callable[[int, int], None] | None
+) -> None:
+    """Wait for all jobs; a failed one does not keep the others from running.
+
+    Raises:
+        SweepError: If runs failed.
+    """
+    failures: dict[int, str] = {}
+    with closing(outcomes):
+        for done, (number, outcome) in enumerate(outcomes, 1):
+            if outcome is not None:
+                failures[number] = outcome.how if isinstance(outcome, Killed) else outcome
+            if progress is not None:
+                progress(done, len(jobs))
+    if failures:
+        raise SweepError({jobs[number][1]: failures[number] for number in sorted(failures)}, len(jobs))
+
+
+def _in_executor(executor: Executor, jobs: list[Job]) -> Outcomes:
+    """Number and outcome of each job, in order; jobs that have not begun are cancelled when nobody waits any more."""
+    futures = [executor.submit(attempt, *job) for job in jobs]
+    try:
+        for number, future in enumerate(futures):
+            try:
+                outcome = future.result()
+            except Exception as error:  # of the executor: its processes died, its connection is lost
+                outcome = cause_of(error)
+            yield number, outcome
+    finally:
+        for future in futures:
+            future.cancel()
+
+
+def attempt(text: str, path: str) -> str | None:
+    """`run_point`; returns in words why it failed, whatever was raised, None if it did not."""
+    try:
+        run_point(text, path)
+    except (Exception, SystemExit) as error:
+        return cause_of(error)
+    return None
+
+
+def cause_of(error: BaseException) -> str:
+    """An error in one line; the name of its kind where the message does not speak for itself."""
+    text = " ".join(str(error).split())
+    speaks = isinstance(error, ValueError | RuntimeError | OSError) and text
+    return text if speaks else ": ".join(part for part in (type(error).__name__, text) if part)
+
+
+def run_point(text: str, path: str) -> None:
+    """Run the input `text` in the run folder `path` to its end, from where it stands.
+
+    Raises:
+        ValueError: If the folder holds a run of another input.
+        RuntimeError: If the run was stopped by a signal.
+    """
+    from llgnegf.store import RunFolder, run_in_folder
+
+    with silent():  # whoever started the sweep was warned
+        config = RunConfig.loads(text)
+    if (Path(path) / "input.toml").exists():
+        folder = RunFolder.open(path)
+        folder.check_same_input(text)
+        simulation = None if folder.finished else config.simulation()
+    else:
+        simulation = config.simulation()  # a point that is refused makes no folder
+        folder = RunFolder.create(path, text, ["llgnegf", "sweep"])
+    if simulation is not None and not run_in_folder(folder, simulation, commit_every_s=config.run.checkpoint_every):
+        raise RuntimeError("stopped; run the sweep again to go on")
+
+
+def _save(dataset: xarray.Dataset, path: Path) -> None:
+    """Write the file beside and rename it: a kill leaves the old one or the new one; raises StorageError."""
+    from llgnegf.store.atomic import storage_errors
+
+    temporary = path.with_suffix(".nc.tmp")
+    try:
+        with storage_errors(path, "write"):
+            dataset.to_netcdf(temporary, engine="h5netcdf")
+            os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)

@@ -1,0 +1,35 @@
+"""What the processes of a sweep are given to do in the tests of `llgnegf.sweep.workers`; quick to import."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from pathlib import Path
+
+import llgnegf.sweep.workers as workers
+
+
+def dies_once(folder: str, name: str) -> str:
+    """Job "b" kills its process the first time, job "d" each time; returns the process."""
+    begun = Path(folder) / name
+    again = begun.exists()
+    begun.touch()
+    if name == "d" or (name == "b" and not again):
+        os.kill(os.getpid(), signal.SIGKILL)
+    return f"{name} in {os.getpid()}"
+
+
+def sleeps(folder: str, name: str) -> None:
+    """Names its process in a file, and never ends; SIGTERM is held up as by a run that commits."""
+    signal.signal(signal.SIGTERM, lambda *_: time.sleep(100.0))
+    (Path(folder) / name).write_text(str(os.getpid()))
+    time.sleep(1000.0)
+
+
+if __name__ == "__main__":
+    import sys
+
+    workers.GRACE = 0.5
+    with workers.stop_signals_interrupt():
+        list(workers.WorkerPool(sleeps, 2).outcomes([(sys.argv[1], "0"), (sys.argv[1], "1")]))

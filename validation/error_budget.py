@@ -1,0 +1,301 @@
+"""The error budget against the true error: random runs out of equilibrium, judged by references without poles.
+Run `python -m validation.error_budget [--runs N] [--first SEED]` (360 runs: some 20 min on two cores).
+
+References: explicit lead chains (`_long_chain`), the exact static solver for stationary states, and for wide bands
+rho(t) = e^{-iht} rho_0 e^{ih^dag t} + int dE/2pi Gamma f(E) a(E) a(E)^dag, h = H - i Gamma/2, the amplitude
+a = [1 - e^{-i(h - E)t}] (E - h)^{-1} u. A run counts with the largest error of an element of rho at its end.
+"""
+
+from __future__ import annotations
+
+import argparse
+import multiprocessing
+import os
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from scipy.special import expit
+
+import llgnegf as ln
+from llgnegf.spectra import ChainSpectrum
+from llgnegf.units import HBAR
+from validation._long_chain import LongChain
+from validation._report import Report, run_as_script
+
+Reference = Callable[[], np.ndarray]
+RTOLS = (1e-3, 1e-4, 1e-5, 1e-6, 1e-7, 1e-8, 1e-9)
+
+
+@dataclass(frozen=True, eq=False)
+class Case:
+    """One random run: arguments of `simulate` and its reference."""
+
+    family: str
+    system: ln.OpenSystem
+    motion: Any
+    t_end: float
+    rtol: float
+    start: str
+    reference: Reference
+    rho: np.ndarray | None = None
+
+
+def random_unit(rng: np.random.Generator, n: int) -> np.ndarray:
+    v = rng.normal(size=(n, 3))
+    return v / np.linalg.norm(v, axis=1, keepdims=True)
+
+
+def random_device(rng: np.random.Generator, largest: int) -> ln.Electrons:
+    """A chain with random levels, in half of the cases with some outside the leads' bands."""
+    n = int(rng.integers(1, largest + 1))
+    j_sd = float(rng.choice([0.0, 0.1, 1.0, 5.0, 20.0]))
+    onsite = rng.uniform(-0.5, 0.5, n)
+    if rng.random() < 0.5:
+        onsite[rng.integers(n)] += rng.choice([-1, 1]) * rng.uniform(2.0, 4.0)
+    return ln.chain(n, hopping=float(rng.uniform(0.3, 1.0)), j_sd=j_sd, onsite=onsite)
+
+
+def random_kT(rng: np.random.Generator, smallest: float = 1e-4) -> float:
+    return float(10 ** rng.uniform(np.log10(smallest), 0))
+
+
+def random_coupling(rng: np.random.Generator) -> float:
+    return float(10 ** rng.uniform(-2, 0))
+
+
+def drive(rng: np.random.Generator, t_end: float) -> Any:
+    """A voltage of up to 3 eV: step right after t = 0, ramp, pulse or sine."""
+    height = float(rng.uniform(-3.0, 3.0))
+    kind = rng.integers(4)
+    if kind == 0:
+        return lambda t: height if t > 0 else 0.0
+    if kind == 1:
+        return ln.Ramp(0.0, height, 0.0, float(rng.uniform(0.02, 0.5)) * t_end)
+    if kind == 2:
+        return ln.Pulse(height, 0.3 * t_end, 0.03 * t_end)
+    return ln.Sine(height, float(rng.uniform(2.0, 30.0)))
+
+
+def chain_leads(rng: np.random.Generator, n: int, n_leads: int, **options: Any) -> list[Any]:
+    """Chain leads on the ends or anywhere, several on a site among them; some magnetic."""
+    leads = []
+    for p in range(n_leads):
+        site = int(rng.choice([0, n - 1])) if p else 0
+        more = {name: value(rng) for name, value in options.items()}
+        if rng.random() < 0.25:
+            spinor = rng.normal(size=2) + 1j * rng.normal(size=2)
+            vector = np.zeros(2 * n, dtype=complex)
+            vector[2 * site : 2 * site + 2] = spinor / np.linalg.norm(spinor)
+            spectrum = ChainSpectrum(random_coupling(rng), 1.0, float(rng.uniform(-1, 1)))
+            leads.append(ln.Lead([(vector, spectrum)], **more))
+        else:
+            leads.append(ln.ChainLead(site, random_coupling(rng), 1.0, float(rng.uniform(-0.5, 0.5)), **more))
+    return leads
+
+
+def tabulated_leads(rng: np.random.Generator, n: int, **options: Any) -> list[Any]:
+    x = np.cos(np.linspace(-np.pi, 0, 61))
+    bump = 1 + 0.3 * np.sin(2 * x + rng.uniform(0, 6))
+    gamma = random_coupling(rng) ** 2 * (1 - x**2) ** 1.5 * bump
+    gamma[[0, -1]] = 0.0
+    return [ln.TabulatedLead(0, 2 * x, gamma, **{name: value(rng) for name, value in options.items()})]
+
+
+def motion_of(rng: np.random.Generator, n: int) -> Any:
+    texture = random_unit(rng, n)
+    if rng.random() < 0.4:
+        return ln.Frozen(texture)
+    ramp = float(rng.choice([0.0, 10.0]))
+    return ln.Precession(texture, float(10 ** rng.uniform(-3, -0.3)), axis=random_unit(rng, 1)[0], ramp=ramp)
+
+
+def partitioned(rng: np.random.Generator, rtol: float) -> Case:
+    """Leads attached at t = 0 at random fillings and voltages, up to 3000 hbar/gamma."""
+    electrons = random_device(rng, 3)
+    n = electrons.n_sites
+    table = rng.random() < 0.15
+    bias = {"chemical_potential": lambda r: float(r.uniform(-2.5, 2.5)), "voltage": lambda r: float(r.uniform(-1, 1))}
+    leads = tabulated_leads(rng, n, **bias) if table else chain_leads(rng, n, int(rng.integers(1, 3)), **bias)
+    system = ln.OpenSystem(electrons, leads, 0.0, random_kT(rng, 0.1 if table else 1e-4))
+    frozen = bool(rng.random() < 0.6) or table
+    slow = float(electrons.j_sd.max()) > 2
+    longest = 60.0 if table else 300.0 if slow or not frozen else 3000.0
+    t_end = HBAR * longest * float(10 ** rng.uniform(-1, 0))
+    motion = ln.Frozen(random_unit(rng, n)) if frozen else motion_of(rng, n)
+    levels = np.linalg.qr(rng.normal(size=(2 * n, 2 * n)) + 1j * rng.normal(size=(2 * n, 2 * n)))[0]
+    rho = (levels * rng.integers(0, 2, 2 * n)) @ levels.conj().T
+    chain = LongChain(system, motion.moments, int(2.1 * t_end / HBAR) + (140 if table else 40))
+    family = "partitioned, table" if table else "partitioned"
+    return Case(family, system, motion, t_end, rtol, "partitioned", lambda: chain.density_matrix(t_end, rho), rho)
+
+
+def driven(rng: np.random.Generator, rtol: float) -> Case:
+    """Equilibrium with the leads attached, then voltages that change and moments that move."""
+    electrons = random_device(rng, 4)
+    n = electrons.n_sites
+    t_end = HBAR * float(rng.uniform(20, 150))
+    leads = chain_leads(rng, n, int(rng.integers(1, 3)), voltage=lambda r: drive(r, t_end))
+    system = ln.OpenSystem(electrons, leads, float(rng.uniform(-2.2, 2.2)), random_kT(rng, COLDEST))
+    motion = motion_of(rng, n)
+    chain = LongChain(system, motion.moments, settled_length(system, t_end))
+    return Case("thermal, voltages", system, motion, t_end, rtol, "thermal", lambda: chain.density_matrix(t_end, None))
+
+
+def moved(rng: np.random.Generator, rtol: float) -> Case:
+    """Equilibrium, then moments that move."""
+    electrons = random_device(rng, 5)
+    n = electrons.n_sites
+    t_end = HBAR * float(rng.uniform(20, 150))
+    leads = chain_leads(rng, n, int(rng.integers(1, 3)))
+    system = ln.OpenSystem(electrons, leads, float(rng.uniform(-2.2, 2.2)), random_kT(rng, COLDEST))
+    motion = motion_of(rng, n)
+    chain = LongChain(system, motion.moments, settled_length(system, t_end))
+    return Case("thermal, moments", system, motion, t_end, rtol, "thermal", lambda: chain.density_matrix(t_end, None))
+
+
+COLDEST = 0.03
+"""Smallest kT (eV) of thermal starts, whose explicit chains are diagonalised whole."""
+
+
+def settled_length(system: ln.OpenSystem, t_end: float) -> int:
+    """Lead sites whose end is felt neither in equilibrium, exp(-2 pi kT length/v), nor within the run."""
+    return int(max(1.05 * t_end / HBAR, 25 * 2 / (2 * np.pi * system.kT)) + 40)
+
+
+def steady(rng: np.random.Generator, rtol: float) -> Case:
+    """The stationary state under bias, kept for a while; up to twelve sites, any leads."""
+    electrons = random_device(rng, 12)
+    n = electrons.n_sites
+    bias = {"chemical_potential": lambda r: float(r.uniform(-3, 3)), "voltage": lambda r: float(r.uniform(-1, 1))}
+    leads = chain_leads(rng, n, int(rng.integers(2, 4)), **bias)
+    if rng.random() < 0.3:
+        leads[0] = ln.WideBandLead(0, random_coupling(rng) ** 2, chemical_potential=float(rng.uniform(-3, 3)))
+    system = ln.OpenSystem(electrons, leads, 0.0, random_kT(rng))
+    motion = ln.Frozen(random_unit(rng, n))
+    exact = ln.RotatingFrame(system, motion.texture, 0.0, tolerance=1e-10)
+    return Case("steady", system, motion, HBAR * 30.0, rtol, "steady", exact.density_matrix)
+
+
+def wide_band(rng: np.random.Generator, rtol: float) -> Case:
+    """Wide-band leads attached at t = 0; closed form in time, one quadrature in energy."""
+    electrons = random_device(rng, 3)
+    n, t_end = electrons.n_sites, HBAR * float(10 ** rng.uniform(0, 1.7))
+    leads = [
+        ln.WideBandLead(int(rng.integers(n)), random_coupling(rng) ** 2, chemical_potential=float(rng.uniform(-2, 2)))
+        for _ in range(int(rng.integers(1, 3)))
+    ]
+    system = ln.OpenSystem(electrons, leads, 0.0, random_kT(rng, 1e-2))
+    motion = ln.Frozen(random_unit(rng, n))
+    rho = np.diag(rng.integers(0, 2, 2 * n)).astype(complex)
+    exact = wide_band_density(system, motion.texture, rho, t_end)
+    return Case("partitioned, wide band", system, motion, t_end, rtol, "partitioned", exact, rho)
+
+
+def wide_band_density(system: ln.OpenSystem, texture: np.ndarray, rho: np.ndarray, t_end: float) -> Reference:
+    def reference() -> np.ndarray:
+        h = system.electrons.hamiltonian_at(texture).astype(complex)
+        for lead in system.leads:
+            site = 2 * (lead.site % system.n_sites)
+            h[[site, site + 1], [site, site + 1]] -= 0.5j * lead.broadening
+        values, right = np.linalg.eig(h)
+        left = np.linalg.inv(right)
+        t = t_end / HBAR
+        turned = (right * np.exp(-1j * values * t)) @ left
+        result = turned @ rho @ turned.conj().T
+        for lead, mu in zip(system.leads, system.chemical_potentials(), strict=True):
+            energy, weight = thermal_grid(values, float(mu), system.kT, t)
+            factor = (1 - np.exp(-1j * (values - energy[:, None]) * t)) / (energy[:, None] - values)
+            weight = weight * lead.broadening * expit(-(energy - mu) / system.kT) / (2 * np.pi)
+            for spin in (0, 1):
+                a = (factor * left[:, 2 * (lead.site % system.n_sites) + spin]) @ right.T
+                result = result + np.einsum("e,ea,eb->ab", weight, a, a.conj())
+        return result
+
+    return reference
+
+
+def thermal_grid(levels: np.ndarray, mu: float, kT: float, t: float) -> tuple[np.ndarray, np.ndarray]:
+    """Gauss-Legendre panels fine enough for every level's width, for kT and for exp(iEt), far below all levels."""
+    top = mu + 40 * kT
+    cuts = [mu + kT * np.linspace(-40, 40, 41)]
+    for level in levels:
+        near = np.geomspace(max(1e-3 * abs(level.imag), 1e-7), 50, 60)
+        cuts.append(np.concatenate([level.real - near, [level.real], level.real + near]))
+    # The occupied tail falls as Gamma/E^2; where exp(iEt) is not resolved any more its share is Gamma/(E^2 t).
+    far = 3e4 / np.sqrt(t)
+    cuts.append(np.arange(-far, top + 1, min(2.0, 8 / t)))
+    cuts.append(-np.geomspace(far, 1e12, 200))
+    edges = np.unique(np.concatenate(cuts))
+    edges = edges[edges <= top]
+    x, w = np.polynomial.legendre.leggauss(12)
+    half = 0.5 * np.diff(edges)[:, None]
+    return (edges[:-1, None] + half * (1 + x)).ravel(), (half * w).ravel()
+
+
+FAMILIES = (partitioned, partitioned, driven, driven, moved, steady, steady, wide_band)
+
+
+def outcome(seed: int) -> tuple[int, str, float, float, float, bool, float, int]:
+    """(seed, family, rtol, error, budget, warned, t_end in hbar/eV, modes a channel) of one random run."""
+    rng = np.random.default_rng(seed)
+    rtol = RTOLS[seed // len(FAMILIES) % len(RTOLS)]
+    case = FAMILIES[seed % len(FAMILIES)](rng, rtol)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        result = ln.simulate(
+            case.system, case.motion, t_end=case.t_end, save_every=case.t_end, rtol=rtol, start=case.start,
+            initial_density_matrix=case.rho,
+        )  # fmt: skip
+    error = float(np.abs(result.density_matrix - case.reference()).max())
+    budget = float(sum(e.value for e in result.errors.values()))
+    warned = any(issubclass(w.category, ln.AccuracyWarning) for w in caught)
+    return seed, case.family, rtol, error, budget, warned, case.t_end / HBAR, int(result.statistics["coupling_modes"])
+
+
+def run_all(seeds: range) -> list[tuple[int, str, float, float, float, bool, float, int]]:
+    if len(seeds) == 1:
+        return [outcome(seeds[0])]
+    workers = os.cpu_count() or 1
+    with multiprocessing.get_context("spawn").Pool(workers) as pool:
+        return list(pool.imap_unordered(outcome, seeds, chunksize=2))
+
+
+REFERENCE = 3e-10
+"""Accuracy of the references: below it an error is not measured."""
+
+
+def main() -> bool:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--runs", type=int, default=360)
+    parser.add_argument("--first", type=int, default=0, help="first seed")
+    options = parser.parse_args()
+    report = Report("Error budget of random runs against their true error")
+    rows = sorted(run_all(range(options.first, options.first + options.runs)))
+    error = np.maximum(np.array([row[3] for row in rows]) - REFERENCE, 0.0)
+    budget, rtol = np.array([row[4] for row in rows]), np.array([row[2] for row in rows])
+    warned = np.array([row[5] for row in rows])
+    report.note("family                     runs  rtol met  error/rtol  in budget  error/budget  median budget/error")
+    for family in sorted({row[1] for row in rows}):
+        here = np.array([row[1] == family for row in rows])
+        ratio = budget[here] / np.maximum(error[here], 1e-12)
+        report.note(
+            f"{family:26} {here.sum():4d}  {np.mean((error <= rtol)[here]):8.1%}  {(error / rtol)[here].max():10.2g}"
+            f"  {np.mean((error <= budget)[here]):9.1%}  {(1 / ratio).max():12.2g}  {np.median(ratio):12.3g}"
+        )
+    for row in rows:
+        if row[3] > row[4] or row[3] > row[2]:
+            text = f"rtol {row[2]:.0e}, error {row[3]:.2e}, budget {row[4]:.2e}, warned {row[5]}"
+            report.note(f"seed {row[0]}: {row[1]}, {text}")
+    report.check("share of runs whose error exceeds the budget", float(np.mean(error > budget)), 0.01)
+    report.check("largest error in units of the budget", float((error / budget).max()), 3.0)
+    report.check("median of budget/error", float(np.median(budget / np.maximum(error, 1e-12))), 100.0)
+    report.check("share of runs whose error exceeds rtol", float(np.mean(error > rtol)), 0.05)
+    report.check("largest error in units of rtol, no warning given", float((error / rtol)[~warned].max(initial=0)), 5.0)
+    return report.all_hold()
+
+
+if __name__ == "__main__":
+    run_as_script(main)
