@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -20,10 +21,10 @@ from llgnegf.result import ErrorEstimate
 from llgnegf.system import OpenSystem
 from llgnegf.units import HBAR
 
-LEAD_SHARE, FERMI_SHARE, STEP_SHARE, STEPS_SHARE = 0.5, 0.01, 0.03, 0.4
-"""Shares of rtol: error of rho by the lead modes, tolerance of the Fermi function, local error of a step, and of all
-steps together. The Fermi function's share is small because its error shows at once, as occupations outside 0 to 1, and
-costs few poles.
+LEAD_SHARE, FERMI_SHARE, TAIL_SHARE, STEP_SHARE, STEPS_SHARE = 0.5, 0.01, 0.15, 0.03, 0.3
+"""Shares of rtol: error of rho by the lead modes, tolerance of the Fermi function, what it leaves of wide bands, local
+error of a step, and of all steps together. The Fermi function's share is small because its error shows at once, as
+occupations outside 0 to 1, and costs few poles.
 """
 SAFETY = 2.0
 """Factor on the equilibrium error of the lead modes, which is looked at in a few instants only."""
@@ -31,6 +32,8 @@ COARSE = 3e-4
 """Tolerance of the modes with which levels are found, relative to K(0)."""
 FINEST = 1.2e-10
 """The finest tolerance of kernels that is tried, relative to K(0)."""
+STALLED = 0.9
+"""Kernels that keep more than this part of their error are not refined further: a table has its limits."""
 INSTANTS = 3
 """Instants of a run at which levels and the departure from equilibrium are looked at."""
 NEAR_FERMI, QUANTA = 20.0, 5.0
@@ -54,6 +57,7 @@ class RunErrors:
     Attributes:
         system, motion: The run's.
         duration: t_end in fs.
+        stationary: Whether the run starts in its stationary state.
         settled: Whether the run starts in equilibrium with leads that stay as they are: only moments disturb it.
         window: Energies (eV) at which electrons leave equilibrium.
         instants: (time in fs, moments (N, 3)) at which levels are looked for.
@@ -62,6 +66,7 @@ class RunErrors:
     system: OpenSystem
     motion: Any
     duration: float
+    stationary: bool
     settled: bool
     window: tuple[float, float]
     instants: tuple[tuple[float, np.ndarray], ...]
@@ -79,7 +84,8 @@ class RunErrors:
         if settled and mu.size:
             reach = NEAR_FERMI * system.kT + QUANTA * HBAR * _turning_rate(motion, t_end)
             window = (float(mu[0]) - reach, float(mu[0]) + reach)
-        return cls(system, motion, t_end, settled, window, tuple((t, moments_of(motion, t)) for t in sorted(times)))
+        instants = tuple(_known_instants(motion, sorted(times)))
+        return cls(system, motion, t_end, start == "steady", settled, window, instants)
 
     def levels(self, poles: PoleSystem) -> list[Levels]:
         """The levels of device and leads at each instant."""
@@ -113,7 +119,8 @@ class RunErrors:
         """Moments now and after a response time (fs)."""
         if not isinstance(self.motion, Magnet):
             for time, moments in self.instants:
-                yield moments, moments_of(self.motion, min(time + response, self.duration))
+                for _, later in _known_instants(self.motion, [min(time + response, self.duration)]):
+                    yield moments, later
             return
         moments = self.instants[0][1]
         angle = min(np.pi / 2, response * _turning_rate(self.motion, self.duration))
@@ -127,20 +134,36 @@ def moments_of(motion: Any, time: float) -> np.ndarray:
     return np.array(motion.moments if isinstance(motion, Magnet) else motion.moments(time), dtype=float)
 
 
+def _known_instants(motion: Any, times: list[float]) -> Iterator[tuple[float, np.ndarray]]:
+    """(time, moments) where the motion gives unit vectors; elsewhere the run itself will say so."""
+    for time in times:
+        with suppress(ValueError):
+            yield time, moments_of(motion, time)
+
+
 def _turning_rate(motion: Any, t_end: float) -> float:
-    """A rate (1/fs) at which the moments of a run may turn; infinite where they jump."""
+    """A rate (1/fs) at which the moments of a run may turn; infinite where they jump, or where nothing can be told."""
     drives = motion.drives()
     times = Schedule(drives).times_to_look(t_end)[:: 1 if drives else 16]
-    if isinstance(motion, Magnet):
-        compiled, moments = motion.compile(), moments_of(motion, 0.0)
-        fields = compiled.prefactor[:, None] * compiled.energy.gradient(moments)
-        driven = [0.0] if compiled.is_static else times
-        turning = max(float(np.abs(compiled.rate(moments, t)).max()) for t in driven)
-        return turning + 0.1 * float(np.abs(fields).max())
-    rates = max(float(np.abs(motion.velocity(t)).max()) for t in times)
+    try:
+        return _rate_of_magnet(motion, times) if isinstance(motion, Magnet) else _rate_of_path(motion, times)
+    except ValueError:  # what a function gives is judged by the run, which says when
+        return np.inf
+
+
+def _rate_of_magnet(magnet: Magnet, times: np.ndarray) -> float:
+    """By what drives the moments in their first position, and a tenth of what would turn them out of equilibrium."""
+    compiled, moments = magnet.compile(), moments_of(magnet, 0.0)
+    fields = compiled.prefactor[:, None] * compiled.energy.gradient(moments)
+    rates = [np.abs(compiled.rate(moments, t)).max() for t in ([0.0] if compiled.is_static else times)]
+    return float(np.max(rates)) + 0.1 * float(np.abs(fields).max())
+
+
+def _rate_of_path(motion: Any, times: np.ndarray) -> float:
+    rates = float(np.max([np.abs(motion.velocity(t)).max() for t in times]))
     path = np.array([motion.moments(t) for t in times])
-    jumps = bool((np.abs(np.diff(path, axis=0)).max(axis=(1, 2)) > 2 * rates * np.diff(times) + 1e-9).any())
-    return np.inf if jumps else rates
+    jumps = np.abs(np.diff(path, axis=0)).max(axis=(1, 2)) > 2 * rates * np.diff(times) + 1e-9
+    return np.inf if jumps.any() or np.isnan(rates) else rates
 
 
 def _change(frozen: FrozenDevice, moments: np.ndarray, later: np.ndarray) -> float:
@@ -174,7 +197,7 @@ def expand_for_run(
 
     Kernels are refined until the estimate holds, or until there are no finer ones.
     """
-    coarse = expand(system, COARSE, FERMI_SHARE * rtol, voltage_range(system, t_end), rtol)
+    coarse = expand(system, COARSE, FERMI_SHARE * rtol, voltage_range(system, t_end), TAIL_SHARE * rtol, strict=False)
     if system.is_closed:
         return coarse, NOTHING_EXPANDED
     if not any(c.energies.size for c in coarse.channels):
@@ -183,11 +206,14 @@ def expand_for_run(
     levels = run.levels(coarse)
     departure = run.departure(coarse, levels)
     tolerance, target = min(1e-2, 300 * rtol), LEAD_SHARE * rtol
+    best: tuple[PoleSystem, ErrorEstimate] | None = None
     while True:
-        poles = replace(coarse, channels=expand_channels(system, tolerance))
+        poles = replace(coarse, channels=expand_channels(system, tolerance, strict=False))
         estimate = estimate_leads(run, poles, levels, departure)
-        if estimate.value <= target or tolerance <= FINEST:
-            return poles, estimate
+        stalled = best is not None and poles.coupling_error > STALLED * best[0].coupling_error
+        best = (poles, estimate) if best is None or estimate.value < best[1].value else best
+        if best[1].value <= target or tolerance <= FINEST or stalled:
+            return best
         tolerance = max(FINEST, tolerance * min(0.5, max(1e-3, target / estimate.value)))
 
 
@@ -196,7 +222,7 @@ def estimate_leads(run: RunErrors, poles: PoleSystem, levels: list[Levels], depa
     frozen = FrozenDevice(poles, run.instants[0][1])
     at = [frozen.at(moments, time) for time, moments in run.instants]
     equilibrium = SAFETY * max(equilibrium_error(f, float(f.mu[f.arrays.lead].mean())) for f in at)
-    driven = departure * lead_error(poles, levels, run.duration / HBAR, run.window)
+    driven = departure * lead_error(poles, levels, run.duration / HBAR, run.window, run.stationary)
     return ErrorEstimate(
         equilibrium + driven,
         "error of a density-matrix element by the lead modes, to first order in those of the self-energies: "

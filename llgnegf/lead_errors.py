@@ -8,7 +8,9 @@ another level, is off in proportion to the time, until the level's own width Gam
 
     |d rho_ii| <= sum_k 2 |d lambda_k| min(T, 1/Gamma_k) |R_ik L_ki|
 
-An undamped level (outside every band) never forgets. One that a weak lead feeds compares that lead's broadening with
+An undamped level (outside every band) never forgets. A run
+that starts in its stationary state has had all the time there is, but for levels that nothing damps, which it starts
+with as they are: T is infinite for all others. One that a weak lead feeds compares that lead's broadening with
 the tails of all others.
 
 Band. An electron that passes through sees the relative error |dSigma_q|/Gamma_q of the broadening, on the average over
@@ -85,7 +87,9 @@ def self_energy_errors(channel: PoleChannel, energies: np.ndarray) -> np.ndarray
     return np.abs(channel.spectrum.self_energy(energies) - channel.exact.self_energy(energies))
 
 
-def level_errors(channels: Sequence[PoleChannel], levels: Levels, duration: float) -> np.ndarray:
+def level_errors(
+    channels: Sequence[PoleChannel], levels: Levels, duration: float, stationary: bool = False
+) -> np.ndarray:
     """2 |d lambda_k| min(T, 1/Gamma_k) of each level for T = `duration` (1/eV), (n,)."""
     shift = np.zeros(levels.energies.size)
     known: dict[Any, np.ndarray] = {}
@@ -95,7 +99,9 @@ def level_errors(channels: Sequence[PoleChannel], levels: Levels, duration: floa
             energies = _around(channel, levels.energies - levels.voltages[q])
             known[key] = self_energy_errors(channel, energies).max(axis=1)
         shift += levels.overlaps[:, q] * known[key]
-    return 2 * shift * np.minimum(duration, 1 / np.maximum(levels.widths, 1e-300))
+    memory = 1 / np.maximum(levels.widths, 1e-300)
+    ends = np.where(levels.widths > 0, np.inf, duration) if stationary else duration
+    return 2 * shift * np.minimum(ends, memory)
 
 
 def _around(channel: PoleChannel, energies: np.ndarray) -> np.ndarray:
@@ -140,7 +146,11 @@ def equilibrium_error(frozen: FrozenDevice, mu: float) -> float:
 
 
 def lead_error(
-    poles: PoleSystem, levels: Sequence[Levels], duration: float, window: tuple[float, float] = EVERYWHERE
+    poles: PoleSystem,
+    levels: Sequence[Levels],
+    duration: float,
+    window: tuple[float, float] = EVERYWHERE,
+    stationary: bool = False,
 ) -> float:
     """Error of rho from the modes where rho departs from equilibrium by 1.
 
@@ -149,6 +159,7 @@ def lead_error(
         levels: The levels at some instants; the worst instant counts.
         duration: T in 1/eV.
         window: Energies (eV) at which rho departs.
+        stationary: Whether the run starts in the stationary state of leads that differ.
     """
     worst = 0.0
     for at in levels:
@@ -156,6 +167,6 @@ def lead_error(
         bands = {(c.exact, v): c for c, v in zip(poles.channels, at.voltages.tolist(), strict=True)}
         band = max((band_error(c, (low - v, high - v)) for (_, v), c in bands.items()), default=0.0)
         inside = (at.energies > low) & (at.energies < high)
-        errors = level_errors(poles.channels, at, duration)[inside]
+        errors = level_errors(poles.channels, at, duration, stationary)[inside]
         worst = max(worst, band + float((errors @ at.weights[inside]).max(initial=0.0)))
     return worst

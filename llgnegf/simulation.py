@@ -17,7 +17,8 @@ from llgnegf.dynamics.dense import DenseRows
 from llgnegf.dynamics.equation import Equation
 from llgnegf.dynamics.integrate import ImexRungeKutta, RungeKutta
 from llgnegf.dynamics.schedule import Schedule
-from llgnegf.dynamics.tableaus import ARK5, DOP853, RK4, Tableau
+from llgnegf.dynamics.tableaus import ARK5, DOP853, RK4, ImexTableau, Tableau
+from llgnegf.dynamics.watch import Watch
 from llgnegf.error_budget import NOTHING_EXPANDED, expand_for_run, fermi_estimate, moments_of, step_tolerance
 from llgnegf.magnetism.magnet import Magnet
 from llgnegf.magnetism.motion import Frozen, Precession, Prescribed
@@ -44,7 +45,7 @@ STABLE = 0.95
 """Largest explicit step in units of the stability limit."""
 FAST = 5.0
 """Drives that have to be seen with steps shorter than this (fs) through most of a run make ark5 dearer than dop853."""
-FINE = 1e-6
+FINE = 3e-6
 """With a smaller rtol ark5 is the cheaper one with every drive: the Fermi poles reach so far."""
 STIFF = 10.0
 """A farthest Fermi pole beyond this many times the device's and the leads' spectral range is stiff."""
@@ -126,6 +127,7 @@ class Simulation:
         sampler = self._recorder.sampler
         tolerance = sampler.row_tolerance(ROW_SHARE * rtol, MOMENT_ROW_SHARE * rtol)
         self._dense = DenseRows(integration, sampler, tolerance, end)
+        self._watch = Watch(self.equation.layout, rtol)
 
     @property
     def variables(self) -> dict[str, Variable]:
@@ -165,11 +167,14 @@ class Simulation:
         """Advance to each save time in turn; yields the row's index and its columns.
 
         Raises:
-            IntegrationStopped: On NaN, or a step below round-off, with time, quantity and cause.
+            IntegrationStopped: On NaN, a step below round-off, or a density matrix that is none any more, with time,
+                quantity and cause.
         """
         while self.row < self.times.size:
             tau = float(self.times[self.row]) / HBAR
             columns = self._recorder.row(tau, self._dense.at(tau))
+            if self.poles is not None:
+                self._watch.check(tau, self._dense.integration.state)
             self.row += 1
             yield self.row - 1, columns
 
@@ -257,18 +262,30 @@ def _integration(
     project = getattr(equation, "project", None)
     method = METHODS[name]
     arguments = (equation, 0.0, state, method, tolerance, first_step, _sections(equation), project)
+    if step is not None and electrons:
+        _refuse_unstable(equation, method, step)
     if name == "ark5":
         rates = equation.stiff_rates() if electrons else np.zeros(state.size)
         return ImexRungeKutta(*arguments, rates=rates, schedule=schedule)
-    largest = _largest_stable_step(equation, method) if electrons else np.inf
+    largest = STABLE * _stability_limit(equation, method) if electrons else np.inf
     return RungeKutta(*arguments, largest_step=largest, schedule=schedule)
 
 
-def _largest_stable_step(equation: Equation, method: Tableau) -> float:
-    """Longest explicit step (hbar/eV) that damps all that the equation damps, with some distance."""
-    turning, damped = equation.fastest_rates()
+def _stability_limit(equation: Equation, method: Tableau) -> float:
+    """Longest explicit step (hbar/eV) that damps all that the equation damps."""
+    turning, damped = equation.fastest_rates(implicit=isinstance(method, ImexTableau))
     rate = max(turning / method.stability, damped / method.damped_stability)
-    return STABLE / rate if rate > 0 else np.inf
+    return 1 / rate if rate > 0 else np.inf
+
+
+def _refuse_unstable(equation: Equation, method: Tableau, step: float) -> None:
+    """ValueError for a fixed step (fs) with which errors grow."""
+    limit = HBAR * _stability_limit(equation, method)
+    if step > limit:
+        raise ValueError(
+            f"simulate.step: {step:g}; allowed: at most {limit:.3g} fs, beyond which {method.name!r} is unstable for "
+            "the fastest levels, modes and Fermi poles of this system (None: an adaptive step)"
+        )
 
 
 def _implicit_pays(

@@ -1,12 +1,16 @@
 """The integrators: order, error control, stopping and continuing with identical bits, failing at once."""
 
+import re
+
 import numpy as np
 import pytest
 from propagation import run, unit_vectors
 
 from llgnegf import ChainLead, OpenSystem, Ramp, Sine, WideBandLead, chain, cone
 from llgnegf.dynamics.integrate import IntegrationStopped, RungeKutta
-from llgnegf.dynamics.tableaus import DOP853, RK4, Tableau
+from llgnegf.dynamics.layout import Layout
+from llgnegf.dynamics.tableaus import ARK5, DOP853, RK4, Tableau
+from llgnegf.dynamics.watch import Watch
 from llgnegf.magnetism.energies import Exchange, Zeeman
 from llgnegf.magnetism.magnet import Magnet
 from llgnegf.magnetism.motion import Frozen, Precession, Prescribed
@@ -114,7 +118,7 @@ MOTIONS = {
 
 
 METHODS = (
-    {"integrator": "ark5"}, {"integrator": "ark5", "step": 0.1}, {"integrator": "dop853"},
+    {"integrator": "ark5"}, {"integrator": "ark5", "step": 0.08}, {"integrator": "dop853"},
     {"integrator": "dop853", "step": 0.06}, {"integrator": "rk4", "step": 0.03},
 )  # fmt: skip
 
@@ -224,13 +228,14 @@ def test_nan_is_located_in_whatever_section_it_arises(where):
     assert 0 <= 0.5 - integration.time < 2e-6
 
 
-def test_stability_limits_are_those_of_the_stability_function():
+@pytest.mark.parametrize("tableau", [DOP853, RK4, ARK5], ids=lambda t: t.name)
+def test_stability_limits_are_those_of_the_stability_function(tableau):
     # The damped part begins where -Re z = |Im z|/4.
     angles = np.radians(np.arange(90.0, 181.0))
     damped = angles[np.tan(angles - np.pi / 2) > 0.25]
-    limits = stability_limit(DOP853, angles), stability_limit(DOP853, damped)
-    assert 0.99 * limits[0] < DOP853.stability < limits[0]
-    assert 0.99 * limits[1] < DOP853.damped_stability < limits[1]
+    limits = stability_limit(tableau, angles), stability_limit(tableau, damped)
+    assert 0.99 * limits[0] < tableau.stability < limits[0]
+    assert 0.99 * limits[1] < tableau.damped_stability < limits[1]
 
 
 def test_vanishing_numbers_become_zero_and_others_keep_their_bits():
@@ -253,14 +258,48 @@ def test_step_below_round_off_names_time_quantity_and_cause():
         method.advance(2.0)
 
 
-def test_unstable_fixed_step_stops_with_its_reason():
-    """A step beyond the stability limit grows until it overflows; it must end in a message, not in a result."""
+@pytest.mark.parametrize("integrator", ["rk4", "ark5", "dop853"])
+def test_fixed_step_beyond_the_stability_limit_is_refused_with_it(integrator):
+    """The limit that is named works, 1.01 times it does not."""
+    system, motion = open_system(), MOTIONS["precession"]()
+    times = {"t_end": 40.0, "save_every": 40.0, "rtol": 1e-3}
+    with pytest.raises(ValueError, match=rf"simulate\.step: 5; allowed: at most .* fs.*{integrator}") as refused:
+        Simulation(system, motion, **times, integrator=integrator, step=5.0)
+    limit = float(re.search(r"at most (\S+) fs", str(refused.value)).group(1))
+    with pytest.raises(ValueError, match="unstable"):
+        Simulation(system, motion, **times, integrator=integrator, step=1.01 * limit)
+    for _ in Simulation(system, motion, **times, integrator=integrator, step=0.99 * limit).rows():
+        pass
+
+
+@pytest.mark.parametrize("integrator", ["rk4", "dop853"])
+def test_run_whose_density_matrix_is_none_any_more_stops_with_time_and_cause(integrator, monkeypatch):
+    """With the refusal out of the way a step beyond the limit must not end in a result."""
+    monkeypatch.setattr("llgnegf.simulation._refuse_unstable", lambda *arguments: None)
+    step = {"rk4": 0.55, "dop853": 1.6}[integrator]
     simulation = Simulation(
-        open_system(), MOTIONS["precession"](), t_end=4000.0, save_every=4000.0, rtol=1e-3, step=5.0 * HBAR
+        open_system(), MOTIONS["precession"](), t_end=400.0, save_every=4.0, rtol=1e-3, integrator=integrator, step=step
     )
-    with np.errstate(all="ignore"), pytest.raises(IntegrationStopped, match=r"t/hbar = .*G<\(t,t\).*not finite"):
+    with np.errstate(all="ignore"), pytest.raises(IntegrationStopped, match=r"t/hbar = .* density matrix: .*allowed"):
         for _ in simulation.rows():
             pass
+
+
+@pytest.mark.parametrize(
+    ("spoil", "cause"),
+    [
+        (lambda rho: rho + np.diag([0.7, 0, 0, 0]), "spin up on site 0"),
+        (lambda rho: rho + 0.9 * np.eye(4)[::-1], "Tr rho"),
+        (lambda rho: rho + 1e-3j * np.eye(4, k=1), "adjoint"),
+    ],
+)
+def test_watch_names_what_is_wrong(spoil, cause):
+    layout = Layout(4, (), 0, 0, 0)
+    none, rho = np.zeros((4, 0)), 0.5 * np.eye(4)
+    Watch(layout, 1e-6).check(1.0, layout.pack(rho, none, np.zeros((0, 0)), none, np.zeros((0, 3))))
+    bad = layout.pack(spoil(rho), none, np.zeros((0, 0)), none, np.zeros((0, 3)))
+    with pytest.raises(IntegrationStopped, match=cause):
+        Watch(layout, 1e-6).check(1.0, bad)
 
 
 @pytest.mark.parametrize("step", [0.0, -1.0, np.nan])

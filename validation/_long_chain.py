@@ -119,7 +119,7 @@ class LongChain:
         """Device times first sites of the channels, (n, Q), with the phase of each lead's voltage."""
         return np.array([-c.coupling * c.vector * phases[c.lead] for c in self.channels]).T
 
-    def density_matrix(self, time: float, rho: np.ndarray | None, rtol: float = 1e-10) -> np.ndarray:
+    def density_matrix(self, time: float, rho: np.ndarray | None, rtol: float = 1e-12) -> np.ndarray:
         """rho of the device at `time` (fs), from `rho` with the leads attached at t = 0; None is equilibrium."""
         states = self._backwards(time, rtol)
         if rho is None:
@@ -188,7 +188,7 @@ class LongChain:
     def _stepped(self, start: np.ndarray, time: float, rtol: float) -> np.ndarray:
         """The same by an adaptive method, the voltages as phases of the couplings."""
         leads, first = self._leads(), self.length * np.arange(len(self.channels))
-        grid = np.linspace(0.0, time, max(2001, int(40 * time / HBAR)))
+        grid = np.linspace(0.0, time, max(4001, int(250 * time / HBAR)))
         shape = start.shape
         phase = []
         for p in range(len(self.system.leads)):

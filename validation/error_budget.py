@@ -206,30 +206,37 @@ def wide_band_density(system: ln.OpenSystem, texture: np.ndarray, rho: np.ndarra
         turned = (right * np.exp(-1j * values * t)) @ left
         result = turned @ rho @ turned.conj().T
         for lead, mu in zip(system.leads, system.chemical_potentials(), strict=True):
-            energy, weight = thermal_grid(values, float(mu), system.kT, t)
-            factor = (1 - np.exp(-1j * (values - energy[:, None]) * t)) / (energy[:, None] - values)
-            weight = weight * lead.broadening * expit(-(energy - mu) / system.kT) / (2 * np.pi)
-            for spin in (0, 1):
-                a = (factor * left[:, 2 * (lead.site % system.n_sites) + spin]) @ right.T
-                result = result + np.einsum("e,ea,eb->ab", weight, a, a.conj())
+            (near, near_weight), (far, far_weight) = thermal_grids(values, float(mu), system.kT, t)
+            still, turned = (1 / (near[:, None] - values), np.exp(-1j * values * t) / (near[:, None] - values))
+            parts = [(near, near_weight, still - np.exp(1j * near * t)[:, None] * turned)]
+            # Far below all levels exp(iEt) is too fast to be resolved, and the cross terms average to nothing.
+            parts += [(far, far_weight, f / (far[:, None] - values)) for f in (1.0, np.exp(-1j * values * t))]
+            for energy, weight, factor in parts:
+                filled = weight * lead.broadening * expit(-(energy - mu) / system.kT) / (2 * np.pi)
+                for spin in (0, 1):
+                    a = (factor * left[:, 2 * (lead.site % system.n_sites) + spin]) @ right.T
+                    result = result + np.einsum("e,ea,eb->ab", filled, a, a.conj())
         return result
 
     return reference
 
 
-def thermal_grid(levels: np.ndarray, mu: float, kT: float, t: float) -> tuple[np.ndarray, np.ndarray]:
-    """Gauss-Legendre panels fine enough for every level's width, for kT and for exp(iEt), far below all levels."""
-    top = mu + 40 * kT
+Grid = tuple[np.ndarray, np.ndarray]
+
+
+def thermal_grids(levels: np.ndarray, mu: float, kT: float, t: float) -> tuple[Grid, Grid]:
+    """Gauss-Legendre nodes and weights fine enough for every level, kT and exp(iEt), and those far below all levels."""
+    top, far = mu + 40 * kT, 3e4 / np.sqrt(t)
     cuts = [mu + kT * np.linspace(-40, 40, 41)]
     for level in levels:
         near = np.geomspace(max(1e-3 * abs(level.imag), 1e-7), 50, 60)
         cuts.append(np.concatenate([level.real - near, [level.real], level.real + near]))
-    # The occupied tail falls as Gamma/E^2; where exp(iEt) is not resolved any more its share is Gamma/(E^2 t).
-    far = 3e4 / np.sqrt(t)
-    cuts.append(np.arange(-far, top + 1, min(2.0, 8 / t)))
-    cuts.append(-np.geomspace(far, 1e12, 200))
+    cuts.append(np.append(np.arange(-far, top, min(2.0, 8 / t)), -far))
     edges = np.unique(np.concatenate(cuts))
-    edges = edges[edges <= top]
+    return gauss(edges[(edges >= -far) & (edges <= top)]), gauss(-np.geomspace(1e14, far, 300))
+
+
+def gauss(edges: np.ndarray) -> Grid:
     x, w = np.polynomial.legendre.leggauss(12)
     half = 0.5 * np.diff(edges)[:, None]
     return (edges[:-1, None] + half * (1 + x)).ravel(), (half * w).ravel()

@@ -138,20 +138,26 @@ class Equation:
             a.integers, a.numbers, self._moments, self.channel_voltages(tau), self._scratch, state, derivative
         )
 
-    def fastest_rates(self) -> tuple[float, float]:
+    def fastest_rates(self, implicit: bool = False) -> tuple[float, float]:
         """Bounds (eV) on |rate| of all that turns and of all that is damped: what an explicit step must follow.
 
         Matrix elements of C turn with differences of levels within the spectrum. Fermi vectors obey h - z_k^*; the
-        levels of h are in the spectrum or close to the modes chi, whose own damping adds to that of the pole.
+        levels of h are in the spectrum or close to the modes chi, whose own damping adds to that of the pole. With
+        `implicit` the damping of the poles is left to the method.
         """
         a, shifts = self.arrays, self.poles.voltages
         low, high = spectral_bounds(self.system, shifts)
-        far = np.hypot(self.poles.spectral_range, np.abs(a.z.imag)).max(initial=0.0)
+        if a.z.size == 0:
+            return float(high - low), 0.0
         lead_x, lead_z = a.lead[a.mode_channel], a.lead[a.vector_channel]
-        apart = a.chi[:, None] - a.z.conj()
+        z = a.z.real + 0j if implicit else a.z
+        mu = a.z.real[:, None] + shifts[lead_z]
+        reach = np.abs([low - mu, high - mu]).max() if implicit else self.poles.spectral_range
+        far = np.hypot(reach, np.abs(z.imag)).max()
         other = lead_x[:, None] != lead_z  # levels of one lead move together
-        across = [other * (shifts[lead_x, i][:, None] - shifts[lead_z, 1 - i]) for i in (0, 1)] if a.z.size else [0.0]
-        return float(high - low), float(max([far, *(np.abs(apart + v).max(initial=0.0) for v in across)]))
+        across = [other * (shifts[lead_x, i][:, None] - shifts[lead_z, 1 - i]) for i in (0, 1)]
+        damped = [np.abs(a.chi[:, None] - z.conj() + v).max(initial=0.0) for v in across]
+        return float(high - low), float(max(far, *damped))
 
     def stiff_rates(self) -> np.ndarray:
         """Decay rates Im z_k^* of the Fermi vectors, on their components of the state, (layout.size,)."""

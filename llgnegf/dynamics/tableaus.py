@@ -258,6 +258,8 @@ RK4 = Tableau(
     np.array([0, 0.5, 0.5, 1]),
     np.zeros((0, 4)),
     0,
+    2.6,
+    2.6,
 )
 
 
@@ -316,5 +318,5 @@ _ARK5_IMPLICIT = _rows(
 )  # fmt: skip
 
 ARK5 = ImexTableau(
-    "ark5", 5, _ARK5_EXPLICIT, _ARK5_B, _ARK5_C, (_ARK5_B - _ARK5_B4)[None], 5, implicit=_ARK5_IMPLICIT
+    "ark5", 5, _ARK5_EXPLICIT, _ARK5_B, _ARK5_C, (_ARK5_B - _ARK5_B4)[None], 5, 0.79, 3.05, implicit=_ARK5_IMPLICIT
 )

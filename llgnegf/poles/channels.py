@@ -52,8 +52,8 @@ class PoleSpectrum:
         return np.real(self.poles.broadening(energy))
 
 
-def channel_poles(spectrum: Spectrum, tolerance: float) -> CouplingPoles:
-    """Damped modes of one lead channel with max_t |K(t) - K_fit(t)| <= tolerance K(0).
+def channel_poles(spectrum: Spectrum, tolerance: float, strict: bool = True) -> CouplingPoles:
+    """Damped modes of one lead channel with max_t |K(t) - K_fit(t)| <= tolerance K(0), or, not `strict`, the best ones.
 
     A semi-infinite chain is the unit semicircle shifted and scaled: chi = e + gamma chi_0, b = gamma_c^2 b_0. Every
     other spectrum is fitted from its broadening. Raises ValueError for a wide band, which needs no modes.
@@ -70,7 +70,7 @@ def channel_poles(spectrum: Spectrum, tolerance: float) -> CouplingPoles:
     if nodes is None:
         nodes = 0.5 * (low + high) - 0.5 * (high - low) * np.cos(np.linspace(0, np.pi, 801))
     weight = np.trapezoid(spectrum.broadening(nodes), nodes) / (2 * np.pi)
-    return fit_broadening(nodes, np.maximum(spectrum.broadening(nodes), 0.0), tolerance * weight)
+    return fit_broadening(nodes, np.maximum(spectrum.broadening(nodes), 0.0), tolerance * weight, strict)
 
 
 def with_pole_leads(system: OpenSystem, tolerance: float) -> OpenSystem:
@@ -212,6 +212,7 @@ def expand(
     fermi_tolerance: float,
     voltages: np.ndarray | None = None,
     tail_tolerance: float = 1e-6,
+    strict: bool = True,
 ) -> PoleSystem:
     """Expand the leads and the Fermi function of `system` in poles.
 
@@ -222,6 +223,7 @@ def expand(
         voltages: Lowest and highest V_p(t) of the run in eV, (n_leads, 2): f must cover all that they reach. None
             takes those of t = 0.
         tail_tolerance: Error allowed in rho from the part of a wide-band spectrum that f does not cover.
+        strict: Whether kernels that miss their tolerance are refused, or taken as good as they get.
 
     Raises:
         ValueError: For kT too small to be expanded, or tolerances that cannot be met.
@@ -229,7 +231,7 @@ def expand(
     shifts = _static_voltages(system) if voltages is None else np.asarray(voltages, dtype=float)
     if system.is_closed:
         return PoleSystem(system, (), None, 0.0, shifts)
-    channels = expand_channels(system, coupling_tolerance)
+    channels = expand_channels(system, coupling_tolerance, strict)
     low, high = spectral_bounds(system, shifts)
     mu = (system.chemical_potentials() - system.voltages())[:, None] + shifts
     reach = float(np.max(np.abs([low - mu, high - mu])))
@@ -241,9 +243,9 @@ def expand(
     return PoleSystem(system, channels, poles, reach, shifts, tail)
 
 
-def expand_channels(system: OpenSystem, tolerance: float) -> tuple[PoleChannel, ...]:
-    """Every coupled channel in modes with max_t |K - K_fit| <= tolerance K(0), lead after lead."""
-    return tuple(_pole_channel(channel, p, tolerance) for p, channel in _channels(system))
+def expand_channels(system: OpenSystem, tolerance: float, strict: bool = True) -> tuple[PoleChannel, ...]:
+    """Every coupled channel in modes with max_t |K - K_fit| <= tolerance K(0), or the best there are."""
+    return tuple(_pole_channel(channel, p, tolerance, strict) for p, channel in _channels(system))
 
 
 def _capped_fermi_poles(x_max: float, tolerance: float) -> FermiPoles:
@@ -265,9 +267,9 @@ def _wide_band_cutoff(gamma: float, scale: float, tolerance: float) -> float:
     return float(np.sqrt(gamma * scale / (2 * np.pi * tolerance)))
 
 
-def _pole_channel(channel: Channel, lead: int, tolerance: float) -> PoleChannel:
+def _pole_channel(channel: Channel, lead: int, tolerance: float, strict: bool) -> PoleChannel:
     if isinstance(channel.spectrum, WideBandSpectrum):
         empty = np.zeros(0, dtype=complex)
         return PoleChannel(channel.vector, lead, empty, empty, channel.spectrum.gamma, 0.0, channel.spectrum)
-    modes = channel_poles(channel.spectrum, tolerance)
+    modes = channel_poles(channel.spectrum, tolerance, strict)
     return PoleChannel(channel.vector, lead, modes.energies, modes.weights, 0.0, modes.error, channel.spectrum)

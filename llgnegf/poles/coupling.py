@@ -164,7 +164,7 @@ def semicircle_poles(tolerance: float) -> CouplingPoles:
     return next(modes for modes in ladder if modes.error <= tolerance)
 
 
-def fit_broadening(energies: Any, broadening: Any, tolerance: float) -> CouplingPoles:
+def fit_broadening(energies: Any, broadening: Any, tolerance: float, strict: bool = True) -> CouplingPoles:
     """Damped modes of a tabulated broadening, piecewise linear between `energies` and zero outside.
 
     In reduced units (band on [-2, 2], peak 1) the exact kernel is fitted by an increasing number of modes: estimate
@@ -176,6 +176,7 @@ def fit_broadening(energies: Any, broadening: Any, tolerance: float) -> Coupling
         broadening: Gamma >= 0 at the energies, shape (n,), eV.  Where it ends in a jump K decays as 1/t and modes
             converge slowly: let it end in zeros.
         tolerance: Bound on max_t |K - K_fit|, eV^2, between 1e-9 K(0) and K(0).
+        strict: Whether a tolerance that is not met is refused; else the best fit is returned, with its own error.
 
     Raises:
         ValueError: For bad input, or naming the error reached if MOST_MODES modes do not meet the tolerance.
@@ -187,15 +188,21 @@ def fit_broadening(energies: Any, broadening: Any, tolerance: float) -> Coupling
     # Half of the tolerance is left to the tail, where K and K_fit are bounded one by one.
     end = kernel.time_below(0.5 * reduced)
     errors: list[float] = []
+    best: tuple[Complex, Complex, float] | None = None
     for chi, b, error in _attempts(kernel, reduced, end):
         errors.append(error)
+        best = (chi, b, error) if best is None or error < best[2] else best
         if error <= reduced:
-            modes = CouplingPoles(center + scale * chi, scale * peak * b, scale * peak * error)
-            modes.certify_nonnegative()
-            return modes
+            break
         best_before = min(errors[:-STALLED], default=math.inf)
         if math.isfinite(best_before) and min(errors[-STALLED:]) > 0.7 * best_before:
             break
+    if best is not None and best[2] > reduced and not strict:
+        best = _nonnegative(kernel, end, *best[:2])
+    if best is not None and (best[2] <= reduced or not strict):
+        modes = CouplingPoles(center + scale * best[0], scale * peak * best[1], scale * peak * best[2])
+        modes.certify_nonnegative()
+        return modes
     reached = scale * peak * min(errors, default=math.inf)
     raise ValueError(
         f"fit_broadening.tolerance: {tolerance:.3g} eV^2 is not met: {reached:.2g} was reached with at most "
@@ -204,11 +211,17 @@ def fit_broadening(energies: Any, broadening: Any, tolerance: float) -> Coupling
     )
 
 
+def _nonnegative(kernel: TabulatedKernel, end: float, chi: Complex, b: Complex) -> tuple[Complex, Complex, float]:
+    """The fit of the product form next to a fit that may be negative in places, and its proven error."""
+    times, weight = _fit_times(end)
+    chi, b = refine_nonnegative(times, kernel(times), weight, chi, *nonnegative_zeros(chi, b), 60)
+    return chi, b, kernel.error_bound(end)(chi, b)
+
+
 def _attempts(kernel: TabulatedKernel, tolerance: float, end: float) -> Iterator[tuple[Complex, Complex, float]]:
     """Fits (chi, b, error) with more and more modes; the error is a proven bound, or a sampled one above tolerance."""
     times, weight = _fit_times(end)
     target = kernel(times)
-    bound = kernel.error_bound(end)
     step = 0.6
     samples = kernel(step * np.arange(max(2 * MOST_MODES + 20, min(700, int(end / step)))))
 
@@ -224,9 +237,8 @@ def _attempts(kernel: TabulatedKernel, tolerance: float, end: float) -> Iterator
         chi, b = refine_free(times, target, weight, chi, b, 30)
         error = sampled(chi, b)
         if error <= tolerance:  # the sign constraint only costs accuracy: worth it if there is some to spare
-            chi, b = refine_nonnegative(times, target, weight, chi, *nonnegative_zeros(chi, b), 60)
-            error = sampled(chi, b)
-        yield chi, b, bound(chi, b) if error <= tolerance else error
+            chi, b, error = _nonnegative(kernel, end, chi, b)
+        yield chi, b, error
 
 
 def _checked_table(energies: Any, broadening: Any, tolerance: float) -> tuple[Real, Real, float]:
