@@ -47,7 +47,8 @@ class EnergyTerm:
         return None
 
     def drives(self) -> tuple[Drive, ...]:
-        """What changes in time. Of a term with a time-dependent b that does not say more, its attributes are known."""
+        """What changes in time. Of a term with a time-dependent b that does not say more, the drives among its
+        attributes are known, and that there may be another one."""
         return () if type(self).driven is EnergyTerm.driven else unknown_drives(self)
 
     def cubic(self, n_sites: int) -> tuple[np.ndarray, np.ndarray] | None:

@@ -27,7 +27,8 @@ class SpinTransferTorque:
     is_static: bool
 
     def drives(self) -> tuple[Drive, ...]:
-        """What changes in time. Of a torque that is not static and does not say more, its attributes are known."""
+        """What changes in time. Of a torque that is not static and does not say more, the drives among its attributes
+        are known, and that there may be another one."""
         return () if self.is_static else unknown_drives(self)
 
     def problems(self, n_sites: int) -> list[str]:
