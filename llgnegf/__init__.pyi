@@ -19,6 +19,7 @@ from .observables import (
     spin_motive_force_current,
     torque,
 )
+from .plausibility import SuspiciousValueWarning
 from .poles.channels import with_pole_leads
 from .relax import relax
 from .result import Result
@@ -40,10 +41,10 @@ __all__ = [
     "Dipolar", "Drive", "Electrons", "Exchange", "Frozen", "IntegrationStopped", "Lead", "LeadCurrents", "Magnet",
     "OpenSystem",
     "PairExchange", "Precession", "Prescribed", "Pulse", "QuadratureError", "Ramp", "ResponseTensors", "Result",
-    "RotatingFrame", "RunConfig", "Simulation", "Sine", "SlonczewskiTorque", "SlowSimulation", "Table",
-    "TabulatedLead", "TimeFunction", "TorqueComponents", "UniaxialAnisotropy", "WideBandLead", "Zeeman",
-    "ZhangLiTorque", "bloch_wall", "bond_charge_current", "bond_spin_current", "chain", "charge_density", "cone",
-    "electron_energy",
+    "RotatingFrame", "RunConfig", "Simulation", "Sine", "SlonczewskiTorque", "SlowSimulation",
+    "SuspiciousValueWarning", "Table", "TabulatedLead", "TimeFunction", "TorqueComponents", "UniaxialAnisotropy",
+    "WideBandLead", "Zeeman", "ZhangLiTorque",
+    "bloch_wall", "bond_charge_current", "bond_spin_current", "chain", "charge_density", "cone", "electron_energy",
     "field_like_damping_like", "langevin_ensemble", "neel_wall", "relax", "rotate_spins", "run_sweep", "simulate",
     "spin_density", "spin_motive_force_current", "torque", "uniform", "with_pole_leads",
 ]  # fmt: skip

@@ -5,6 +5,7 @@ Each mistake is one line, `Owner.field: value; allowed: ...`; this module import
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -15,6 +16,10 @@ AXES: dict[str, tuple[float, float, float]] = {
     "y": (0.0, 1.0, 0.0),
     "z": (0.0, 0.0, 1.0),
 }
+LARGEST, SMALLEST = 1e15, 1e-30
+"""Magnitudes of numbers, and of those that must be positive: far beyond physics in every unit of the package, and
+squares and ratios of them stay within the range of a float."""
+MOST_SITES = 100_000
 UNIT_TOLERANCE = 1e-10
 """How far |M| may be from 1: ten thousand round-offs, far below any physical effect."""
 
@@ -42,16 +47,23 @@ class Problems:
             raise ValueError("\n".join(self.lines))
 
     def number(
-        self, field: str, value: Any, allowed: str, ok: Callable[[float], bool] = lambda x: True
+        self, field: str, value: Any, allowed: str, ok: Callable[[float], bool] = lambda x: True,
+        smallest: float = SMALLEST,
     ) -> float:
-        """`value` as a finite float for which `ok` holds; NaN stands in when it is not."""
+        """`value` as a finite float for which `ok` holds; NaN stands in when it is not.
+
+        Where 0 is not allowed, nothing below `smallest` is either.
+        """
         array = as_numbers(value, float)
         if array is None or array.ndim != 0:
             self.add(field, value, allowed)
             return float("nan")
         number = float(array)
-        self.check(np.isfinite(number) and ok(number), field, value, allowed)
-        return number
+        if not self.check(bool(np.isfinite(number) and ok(number)), field, value, allowed):
+            return float("nan")
+        least = 0.0 if ok(0.0) else smallest
+        inside = f"{allowed}, of magnitude {least:g} to {LARGEST:g}"
+        return number if self.check(least <= abs(number) <= LARGEST, field, value, inside) else float("nan")
 
     def integer(
         self, field: str, value: Any, allowed: str, ok: Callable[[int], bool] = lambda x: True
@@ -62,10 +74,15 @@ class Problems:
             return None
         return int(value)
 
+    def sites(self, field: str, value: Any) -> int | None:
+        """`value` as a number of sites; None stands in when it is not."""
+        return self.integer(field, value, f"an integer >= 1 and <= {MOST_SITES}", lambda n: 1 <= n <= MOST_SITES)
+
     def array(
-        self, field: str, value: Any, shape: tuple[int | None, ...], allowed: str, dtype: Any = float
+        self, field: str, value: Any, shape: tuple[int | None, ...], allowed: str, dtype: Any = float,
+        largest: float = LARGEST,
     ) -> np.ndarray | None:
-        """`value` as a finite read-only array of `shape` (None: any length); None when it is not."""
+        """`value` as a read-only array of `shape` (None: any length), entries up to `largest`; None when it is not."""
         array = as_numbers(value, dtype)
         if array is None:
             self.add(field, value, allowed)
@@ -79,6 +96,9 @@ class Problems:
         if not np.isfinite(array).all():
             self.add(field, f"{value!r} (holds NaN or inf)" if array.size <= 6 else "holds NaN or inf", allowed)
             return None
+        top = float(np.abs(array).max(initial=0.0))
+        if not self.check(top <= largest, field, f"holds {top:g}", f"{allowed}, of magnitude up to {largest:g}"):
+            return None
         array.flags.writeable = False
         return array
 
@@ -87,15 +107,25 @@ class Problems:
     ) -> np.ndarray | None:
         """A number for all sites, or one for each, as a read-only (n_sites,) array; None when it is neither."""
         allowed = f"{allowed}: a number, or {n_sites} of them"
-        if not isinstance(value, Sequence) and np.ndim(value) == 0:
+        if not isinstance(value, Sequence) and dimensions(value) == 0:
             number = self.number(field, value, allowed, lambda x: ok is None or bool(np.all(ok(np.array(x)))))
             array = np.full(n_sites, number)
             array.flags.writeable = False
             return array
         checked = self.array(field, value, (n_sites,), allowed)
-        if checked is not None and ok is not None:
-            self.check(bool(np.all(ok(checked))), field, value, allowed)
+        if checked is None or ok is None or not self.check(bool(np.all(ok(checked))), field, value, allowed):
+            return checked
+        least = 0.0 if np.all(ok(np.zeros(1))) else SMALLEST
+        self.check(bool(np.all(checked >= least)), field, value, f"{allowed}, at least {least:g}")
         return checked
+
+    def memory(self, field: str, n_sites: int, arrays: int, remedy: str) -> bool:
+        """Note a mistake unless `arrays` complex arrays of (2 n_sites)^2 fit into this machine; returns whether."""
+        needed, there = arrays * 16 * (2 * n_sites) ** 2, memory_of_machine()
+        most = int(np.sqrt(there / (64 * arrays))) if np.isfinite(there) else n_sites
+        value = f"{n_sites} sites, {arrays} arrays of (2 x {n_sites})^2 numbers, {needed / 2**30:.3g} GiB"
+        allowed = f"at most {most} sites with the {there / 2**30:.3g} GiB of this machine; {remedy}"
+        return self.check(needed <= there, field, value, allowed)
 
     def moments(self, field: str, value: Any, n_sites: int | None = None) -> np.ndarray | None:
         """`value` as a read-only (n_sites, 3) array of unit vectors; None when it is not."""
@@ -120,10 +150,18 @@ class Problems:
                 self.add(field, value, allowed)
                 return None
             value = AXES[value]
-        array = self.array(field, value, (3,), allowed)
+        array = self.array(field, value, (3,), allowed, largest=np.inf)  # its length is of no account
         if array is None or not self.check(bool(np.any(array)), field, value, allowed):
             return None
         return normalised(array)
+
+
+def memory_of_machine() -> float:
+    """Bytes of main memory; infinite where the system does not say."""
+    try:
+        return float(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"))
+    except (AttributeError, OSError, ValueError):
+        return np.inf
 
 
 def normalised(vectors: np.ndarray) -> np.ndarray:
@@ -153,6 +191,14 @@ def as_numbers(value: Any, dtype: Any) -> np.ndarray | None:
         return np.array(given, dtype=dtype)
     except (TypeError, ValueError, OverflowError):
         return None
+
+
+def dimensions(value: Any) -> int:
+    """Number of axes of `value` as an array; of rows of unequal length, which numpy refuses, those of the rows."""
+    try:
+        return np.ndim(value)
+    except ValueError:
+        return 1
 
 
 def _short(value: object) -> str:

@@ -8,7 +8,10 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from collections.abc import Sequence
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
 
 EXIT_OK, EXIT_FAILURE, EXIT_BAD_INPUT, EXIT_STOPPED = 0, 1, 2, 130
 
@@ -81,7 +84,7 @@ def build_parser() -> argparse.ArgumentParser:
         "llgnegf oracle examples/bloch_wall.toml",
     )
     oracle.add_argument("file", metavar="FILE.toml", help="input file with [motion] kind = \"precession\"")
-    _output(oracle, "folder for the two files (default: that of FILE.toml)")
+    _output(oracle, "folder for the two files (default: the current one)")
     figure = add("figure", "Draw a figure of Phys. Rev. Lett. 125, 187202.", "llgnegf figure fig2 -o figures")
     figure.add_argument("name", metavar="NAME", nargs="?", help="name of the figure, or all")
     figure.add_argument("--list", action="store_true", help="list the names")
@@ -115,7 +118,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         from llgnegf import commands
 
-        return commands.COMMANDS[given.command](given)
+        with _warnings_in_one_line():
+            return commands.COMMANDS[given.command](given)
     except KeyboardInterrupt:
         return _complain(["stopped; nothing more was saved"], EXIT_STOPPED)
     except BrokenPipeError:  # the reader of a pipe has seen enough
@@ -125,6 +129,26 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if os.environ.get("LLGNEGF_DEBUG"):
             raise
         return _complain(*_worded(error))
+
+
+@contextmanager
+def _warnings_in_one_line() -> Iterator[None]:
+    """Doubts about an input on one line each, and once for each command; other warnings as Python shows them."""
+    from llgnegf.plausibility import SuspiciousValueWarning
+
+    seen: set[str] = set()
+    usual = warnings.showwarning
+
+    def show(message: Warning | str, category: type[Warning], *where: Any, **more: Any) -> None:
+        if not issubclass(category, SuspiciousValueWarning):
+            usual(message, category, *where, **more)
+        elif str(message) not in seen:
+            seen.add(str(message))
+            print(f"warning: {message}", file=sys.stderr)
+
+    with warnings.catch_warnings():
+        warnings.showwarning = show
+        yield
 
 
 def _worded(error: Exception) -> tuple[list[str], int]:

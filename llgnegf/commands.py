@@ -19,7 +19,11 @@ if TYPE_CHECKING:
     import xarray
 
     from llgnegf.plots import PlotReport
+    from llgnegf.simulation import Simulation
+    from llgnegf.slow import SlowSimulation
     from llgnegf.store import RunFolder
+
+    AnySimulation = Simulation | SlowSimulation
 
 
 def run(given: argparse.Namespace) -> int:
@@ -27,8 +31,8 @@ def run(given: argparse.Namespace) -> int:
     config = RunConfig.load(given.file)
     if config.sweep is not None:
         raise ConfigError([f"sweep: given; allowed: a file without [sweep], or: llgnegf sweep {given.file}"])
-    folder = _open_or_create(Path(given.output or default_folder(given.file)), config.to_toml())
-    return _complete(folder, config, given.quiet)
+    folder, simulation = _started(Path(given.output or default_folder(given.file)), config)
+    return _complete(folder, config, given.quiet, simulation=simulation)
 
 
 def resume(given: argparse.Namespace) -> int:
@@ -48,8 +52,8 @@ def rerun(given: argparse.Namespace) -> int:
     if not first.finished:
         raise ConfigError([f"{given.folder}: is not finished; allowed: a finished run (llgnegf resume {given.folder})"])
     config = RunConfig.loads(first.config_text)
-    second = _open_or_create(Path(given.output or f"{Path(given.folder)}-rerun"), config.to_toml())
-    code = _complete(second, config, given.quiet, report=False)
+    second, simulation = _started(Path(given.output or f"{Path(given.folder)}-rerun"), config)
+    code = _complete(second, config, given.quiet, report=False, simulation=simulation)
     if code != EXIT_OK:
         return code
     with first.dataset() as old, second.dataset() as new:
@@ -87,7 +91,7 @@ def oracle(given: argparse.Namespace) -> int:
     dataset = table.oracle(RunConfig.load(given.file))
     print(*table.table_lines(dataset), sep="\n")
     source = Path(given.file)
-    folder = Path(given.output) if given.output else source.parent
+    folder = Path(given.output or ".")
     netcdf, csv = folder / f"{source.stem}_oracle.nc", folder / f"{source.stem}_oracle.csv"
     with storage_errors(netcdf, "write"):
         folder.mkdir(parents=True, exist_ok=True)
@@ -170,6 +174,12 @@ def draw_plots(folder: RunFolder) -> PlotReport:
         return plot_run(dataset, folder.path / "plots", exact)
 
 
+def _started(path: Path, config: RunConfig) -> tuple[RunFolder, AnySimulation | None]:
+    """The run folder, and the simulation at t = 0 if the folder is new: an input that is refused makes none."""
+    simulation = None if (path / "input.toml").exists() else config.simulation()
+    return _open_or_create(path, config.to_toml()), simulation
+
+
 def _open_or_create(path: Path, text: str) -> RunFolder:
     """The run folder for the input `text`: a new one, or that of the same input, to go on with."""
     from llgnegf.store import RunFolder
@@ -185,8 +195,10 @@ def _open_or_create(path: Path, text: str) -> RunFolder:
     return folder
 
 
-def _complete(folder: RunFolder, config: RunConfig, quiet: bool, report: bool = True) -> int:
-    """Run to the end and, if asked to report, draw the plots and say what came out."""
+def _complete(
+    folder: RunFolder, config: RunConfig, quiet: bool, report: bool = True, simulation: AnySimulation | None = None
+) -> int:
+    """Run to the end (`simulation` at t = 0, if there is one) and, if asked to report, draw the plots and sum up."""
     from llgnegf.report import summary_lines
     from llgnegf.store import run_in_folder
 
@@ -196,7 +208,7 @@ def _complete(folder: RunFolder, config: RunConfig, quiet: bool, report: bool = 
         else:
             _say(quiet, f"{folder.path}: is finished already; nothing to do", f"next: llgnegf show {folder.path}")
         return EXIT_OK
-    simulation = config.simulation()
+    simulation = simulation or config.simulation()
     with _progress_bar(float(simulation.times[-1]), quiet) as progress:
         finished = run_in_folder(
             folder, simulation, progress=progress, commit_every_s=config.run.checkpoint_every

@@ -13,12 +13,14 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from llgnegf._checks import Problems
+from llgnegf._checks import LARGEST, Problems
 
 Value = Any
 """A number, or nested tuples of numbers: one for each component, or one row for each site."""
 
-VALUE = "finite: a number or an array of numbers"
+VALUE = f"finite: a number or an array of numbers, of magnitude up to {LARGEST:g}"
+SHORTEST = 1e-6
+"""fs: what happens faster is a jump for every device, and steps that resolve it come to no end."""
 REACH = float(np.sqrt(2 * np.log(1e16)))
 """Widths from its center (8.58) at which a Gaussian has fallen to 1e-16 of its height."""
 SPACING = 1e-4
@@ -70,7 +72,7 @@ class TimeFunction(Drive):
 
     Args:
         function: t in fs -> value.
-        longest_step: A time step in fs that cannot miss what it does, > 0 (`inf`: the discontinuities are enough);
+        longest_step: A time step in fs that cannot miss what it does, >= 1e-6 (`inf`: the discontinuities are enough);
             None where it is not known: then no step is longer than `save_every`.
         discontinuities: Instants in fs at which it or one of its derivatives jumps; what it is at these instants
             themselves is of no account.
@@ -89,7 +91,8 @@ class TimeFunction(Drive):
         problems = Problems("TimeFunction")
         problems.check(callable(self.function), "function", self.function, "a function of time in fs")
         if self.longest_step is not None and self.longest_step != np.inf:
-            problems.number("longest_step", self.longest_step, "> 0, in fs, or None", lambda h: h > 0)
+            allowed = f"a number >= {SHORTEST:g}, in fs, inf or None"
+            problems.number("longest_step", self.longest_step, allowed, lambda h: h >= SHORTEST)
         jumps = problems.array("discontinuities", self.discontinuities, (None,), "a list of finite times in fs")
         given = self.derivative is None or callable(self.derivative)
         problems.check(given, "derivative", self.derivative, "a function of time in fs, or None")
@@ -102,6 +105,11 @@ class TimeFunction(Drive):
 
     def rate(self, time: float) -> Any:
         return super().rate(time) if self.derivative is None else self.derivative(time)
+
+
+def unknown_drives(owner: Any) -> tuple[Drive, ...]:
+    """Those among the attributes of an object that says nothing of its drives, and one of which nothing is known."""
+    return TimeFunction(lambda t: None), *(value for value in vars(owner).values() if isinstance(value, Drive))
 
 
 def drives_of(*values: Any) -> tuple[Drive, ...]:
@@ -120,7 +128,7 @@ class Ramp(Drive):
     Args:
         initial, final: The two values, of one shape.
         start: Beginning of the switch in fs, >= 0.
-        duration: Its length in fs, > 0.
+        duration: Its length in fs, >= 1e-6.
 
     Raises:
         ValueError: One line for each argument that is not of this kind.
@@ -136,7 +144,7 @@ class Ramp(Drive):
         problems = Problems("Ramp")
         initial, final = _values(problems, self, "initial", "final")
         problems.number("start", self.start, "a finite number >= 0, in fs", lambda t: t >= 0)
-        problems.number("duration", self.duration, "a finite number > 0, in fs", lambda t: t > 0)
+        problems.number("duration", self.duration, f"a finite number >= {SHORTEST:g}, in fs", lambda t: t >= SHORTEST)
         problems.raise_all()
         _freeze(self, initial=initial, final=final)
         _cache(self, initial, np.subtract(final, initial))
@@ -171,7 +179,7 @@ class Sine(Drive):
 
     Args:
         amplitude: The amplitude.
-        period: In fs, > 0.
+        period: In fs, >= 1e-6.
         phase: In rad, a number or an array of the amplitude's shape (a rotating field has amplitude (B, B, 0) and
             phase (pi/2, 0, 0)).
         offset: A number, or of the amplitude's shape.
@@ -189,7 +197,7 @@ class Sine(Drive):
     def __post_init__(self) -> None:
         problems = Problems("Sine")
         amplitude, phase, offset = _values(problems, self, "amplitude", "phase", "offset")
-        problems.number("period", self.period, "a finite number > 0, in fs", lambda t: t > 0)
+        problems.number("period", self.period, f"a finite number >= {SHORTEST:g}, in fs", lambda t: t >= SHORTEST)
         problems.raise_all()
         _freeze(self, amplitude=amplitude, phase=phase, offset=offset)
         _cache(self, amplitude, phase, offset)
@@ -217,7 +225,7 @@ class Pulse(Drive):
     Args:
         amplitude: Height above the offset.
         center: Time of the maximum in fs.
-        width: Standard deviation in fs, > 0.
+        width: Standard deviation in fs, >= 1e-6.
         offset: A number, or of the amplitude's shape.
 
     Raises:
@@ -234,7 +242,7 @@ class Pulse(Drive):
         problems = Problems("Pulse")
         amplitude, offset = _values(problems, self, "amplitude", "offset")
         problems.number("center", self.center, "a finite number, in fs")
-        problems.number("width", self.width, "a finite number > 0, in fs", lambda t: t > 0)
+        problems.number("width", self.width, f"a finite number >= {SHORTEST:g}, in fs", lambda t: t >= SHORTEST)
         problems.raise_all()
         _freeze(self, amplitude=amplitude, offset=offset)
         _cache(self, amplitude, offset)
@@ -274,7 +282,7 @@ class Table(Drive):
     step for each corner, so do not sample a curve more finely than it needs.
 
     Args:
-        times: Increasing times in fs, at least two.
+        times: Increasing times in fs, at least two, >= 1e-6 apart.
         values: A value for each time, all of one shape.
 
     Raises:
@@ -287,10 +295,10 @@ class Table(Drive):
 
     def __post_init__(self) -> None:
         problems = Problems("Table")
-        allowed = "at least 2 increasing finite times, in fs"
+        allowed = f"at least 2 increasing finite times, {SHORTEST:g} fs apart or more"
         times = problems.array("times", self.times, (None,), allowed)
         if times is not None:
-            increasing = times.size >= 2 and bool(np.all(np.diff(times) > 0))
+            increasing = times.size >= 2 and bool(np.all(np.diff(times) >= SHORTEST))
             problems.check(increasing, "times", self.times, allowed)
         values = _array(problems, "values", self.values)
         if times is not None and values is not None:
@@ -345,7 +353,8 @@ def _array(problems: Problems, field: str, value: Any) -> np.ndarray | None:
     except (TypeError, ValueError):
         problems.add(field, value, VALUE)
         return None
-    return array if problems.check(bool(np.isfinite(array).all()), field, value, VALUE) else None
+    inside = np.isfinite(array).all() and np.abs(array).max(initial=0.0) <= LARGEST
+    return array if problems.check(bool(inside), field, value, VALUE) else None
 
 
 def _values(problems: Problems, drive: Drive, *fields: str) -> list[Any]:

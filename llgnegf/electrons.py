@@ -117,7 +117,7 @@ def chain(n_sites: int, hopping: Any = 1.0, j_sd: Any = 0.0, onsite: Any = 0.0) 
         ValueError: One line for each argument that is not of this kind.
     """
     problems = Problems("chain")
-    count = problems.integer("n_sites", n_sites, "an integer >= 1", lambda n: n >= 1)
+    count = problems.sites("n_sites", n_sites)
     if count is None:
         problems.raise_all()
         raise AssertionError("unreachable")

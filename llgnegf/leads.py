@@ -130,14 +130,14 @@ class _SiteLead(_Reservoir):
 
     def attach(self, n_sites: int) -> list[Channel]:
         """The two channels (spin up, spin down) on a device of `n_sites` sites; ValueError for a site out of range."""
-        if not -n_sites <= self.site < n_sites:
-            raise ValueError(
-                f"{type(self).__name__}.site: {self.site}; allowed: -{n_sites} <= site < {n_sites} "
-                f"(the device has {n_sites} sites)"
-            )
+        problems, allowed = Problems(type(self).__name__), f"-{n_sites} <= site < {n_sites}"
+        inside = -n_sites <= self.site < n_sites
+        problems.check(inside, "site", self.site, f"{allowed} (the device has {n_sites} sites)")
+        problems.raise_all()
         index = 2 * (self.site % n_sites)
-        vectors = np.eye(2 * n_sites, dtype=complex)
-        return [Channel(vectors[index + s], self._spectrum()) for s in (0, 1)]
+        vectors = np.zeros((2, 2 * n_sites), dtype=complex)
+        vectors[(0, 1), (index, index + 1)] = 1.0
+        return [Channel(vector, self._spectrum()) for vector in vectors]
 
 
 @dataclass(frozen=True, eq=False)

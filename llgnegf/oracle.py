@@ -13,6 +13,7 @@ from llgnegf.config import ConfigError, RunConfig
 from llgnegf.config.moment_tables import PrecessionTable
 from llgnegf.magnetism.motion import Precession
 from llgnegf.observables import field_like_damping_like, spin_density, torque
+from llgnegf.plausibility import silent
 from llgnegf.rotating_frame import RotatingFrame
 from llgnegf.stationary.quadrature import QuadratureError
 
@@ -37,7 +38,8 @@ def rotating_frame(config: RunConfig) -> RotatingFrame:
     problem = config.build()
     assert problem.system is not None and isinstance(problem.motion, Precession)
     try:
-        return RotatingFrame(problem.system, problem.motion.moments(0.0), motion.energy, axis=problem.motion.axis)
+        with silent():  # of the file was warned when it was read
+            return RotatingFrame(problem.system, problem.motion.moments(0.0), motion.energy, axis=problem.motion.axis)
     except ValueError as error:
         lines = [line.removeprefix("RotatingFrame.") for line in str(error).splitlines()]
         raise ConfigError([line.replace("system.leads[", "lead.").replace("]", "", 1) for line in lines]) from None

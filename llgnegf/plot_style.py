@@ -93,6 +93,10 @@ def scale(values: Any, units: str) -> Scale:
     return Scale(10.0**power, rf"$10^{{{power}}}$ {units}")
 
 
+SITE = "site i (the first is 0)"
+"""Label of every axis along the wire: sites are counted as in arguments, files and results."""
+
+
 def largest_of(values: Any) -> float:
     """Largest finite magnitude in `values`; 0 if there is none."""
     array = np.abs(np.asarray(values, dtype=float))

@@ -17,6 +17,7 @@ import numpy as np
 from llgnegf.observables import field_like_damping_like
 from llgnegf.plot_style import (
     COLOURS,
+    SITE,
     keep_noise_flat,
     label,
     largest_of,
@@ -136,7 +137,7 @@ def plot_bond_spin_current(dataset: xarray.Dataset) -> Figure:
                 position, time, values[:, :, a], levels=levels, colors="black", linewidths=0.6, linestyles=styles
             )
         axes.grid(False)
-        axes.set(title=f"spin {COMPONENTS[a]}", xlabel="bond")
+        axes.set(title=f"spin {COMPONENTS[a]}", xlabel="bond (the first site is 0)")
         _label_bonds(axes, [str(b) for b in data["bond"].values])
     panels[0].set_ylabel("time (fs)")
     bar = figure.colorbar(image, ax=panels, pad=0.01)
@@ -260,7 +261,7 @@ def _texture_figure(moments: np.ndarray) -> tuple[Any, Any, Any]:
         edgecolor="black", linewidth=0.5,
     )  # fmt: skip
     margin = max(0.6, 0.5 * (4 - n_sites))
-    axes.set(xlim=(-margin, n_sites - 1 + margin), ylim=(-1, 1), xlabel="site", yticks=[])
+    axes.set(xlim=(-margin, n_sites - 1 + margin), ylim=(-1, 1), xlabel=SITE, yticks=[])
     axes.set_xticks(range(0, n_sites, -(-n_sites // 10)))
     axes.grid(False)
     axes.spines["left"].set_visible(False)
@@ -340,7 +341,7 @@ def _over_time_and_wire(
         for k, row in enumerate(_thin(n_rows, 3)):
             for a, axes in enumerate(along):
                 axes.plot(data["site"].values, values[row, :, a], label=f"{time[row]:.4g} fs", **points(k))
-        _finish_column(halves[1], along, symbol, units, "site")
+        _finish_column(halves[1], along, symbol, units, SITE)
         whole_numbers(along[-1])
     for column in (over_time, along) if wire else (over_time,):
         for a, axes in enumerate(column):
@@ -400,7 +401,7 @@ def _compare_along_wire(panels: Any, name: str, run: np.ndarray, exact: Mapping[
         axes.plot(sites, run[half] / factor, label="this run", color=COLOURS[-1], **style)
         keep_noise_flat(axes, run[half] / factor, largest_of(run) / factor)
         whole_numbers(axes)
-        axes.set(xlabel="site", ylabel=label(f"{name} torque", units))
+        axes.set(xlabel=SITE, ylabel=label(f"{name} torque", units))
 
 
 def _compare_over_time(

@@ -16,6 +16,7 @@ from llgnegf._checks import Problems
 from llgnegf.dynamics.start import FrozenDevice, isolated_equilibrium
 from llgnegf.magnetism.magnet import CompiledMagnet, Magnet
 from llgnegf.observables import spin_density
+from llgnegf.plausibility import doubts_together, silent, warn
 from llgnegf.poles.channels import PoleSystem, expand
 from llgnegf.system import OpenSystem
 
@@ -67,6 +68,7 @@ def relax(
             describes them), or the tolerance is not reached; the message names the torque that is left.
     """
     _check(system, magnet, torque_tolerance)
+    warn(doubts_together(system, magnet))
     free_energy = FreeEnergy(system, magnet, rtol)
     free = magnet.moving
     start = np.array(magnet.moments)
@@ -104,7 +106,8 @@ def relax(
         raise ValueError(
             f"relax.torque_tolerance: {torque_tolerance:g} eV; allowed: at least {left:.3g} eV, the torque that is left"
         )
-    return replace(magnet, moments=moments)
+    with silent():  # `magnet` was warned of when it was made
+        return replace(magnet, moments=moments)
 
 
 def _polished(gradient: object, x: np.ndarray, tolerance: float) -> np.ndarray:

@@ -74,10 +74,18 @@ class Result:
         return build_dataset(rows.times, rows.columns, rows.variables, rows.coordinates)
 
     def __repr__(self) -> str:
-        return (
-            f"Result(dataset={self.dataset!r}, errors={self.errors!r}, density_matrix={self.density_matrix!r}, "
-            f"statistics={self.statistics!r})"
-        )
+        """What there is, how far it goes and how exact it is; the numbers are in the attributes."""
+        times, sizes = self.rows.times, {name: len(labels) for name, labels in self.rows.coordinates.items()}
+        counts = "".join(f", {name} {size}" for name, size in sizes.items() if name != "component")
+        lines = [f"Result: {times.size} rows from {times[0]:g} to {times[-1]:g} fs; time {times.size}{counts}"]
+        for name, variable in self.rows.variables.items():
+            dims = ", ".join(("time", *variable.dims))
+            lines.append(f"  .dataset.{name:<22} ({dims}), {variable.long_name}, {variable.units}")
+        lines += [f"  .errors[{name!r}] {error.value:.1e}" for name, error in self.errors.items()]
+        if self.density_matrix is not None:
+            lines.append(f"  .density_matrix {self.density_matrix.shape}")
+        lines.append("  .statistics " + ", ".join(f"{name} {value:g}" for name, value in self.statistics.items()))
+        return "\n".join(lines)
 
 
 def build_dataset(

@@ -14,6 +14,7 @@ import numpy as np
 
 from llgnegf._checks import Problems
 from llgnegf.electrons import PAULI
+from llgnegf.plausibility import doubts_of_frame, warn
 from llgnegf.stationary.decomposition import CurrentDecomposition, Decomposition, LinearResponse
 from llgnegf.stationary.green import StaticChannel, StaticDevice
 from llgnegf.stationary.local import LocalDecomposition, LocalDensityMatrix, LocalResponse, LocalState, WindowTooNarrow
@@ -22,6 +23,8 @@ from llgnegf.stationary.steady_state import LeadCurrents, SteadyState
 from llgnegf.system import OpenSystem
 from llgnegf.units import HBAR
 
+DENSE_ARRAYS = 8
+"""Matrices of the size of the Hamiltonian that a solution holds at the same time, at least."""
 COMMUTES = 1e-10
 """How far a commutator with sigma.axis may be from 0, relative to the matrix."""
 LONG_CHAIN = 32
@@ -68,12 +71,13 @@ class RotatingFrame:
         texture = problems.moments("texture", self.texture, self.system.n_sites if is_system else None)
         energy = problems.number("energy", self.energy, "a finite number, in eV")
         axis = problems.axis("axis", self.axis)
-        problems.number("tolerance", self.tolerance, "a finite number > 0", lambda x: x > 0)
-        if is_system:
+        problems.number("tolerance", self.tolerance, "a finite number > 0", lambda x: x > 0, smallest=0.0)
+        if is_system and problems.memory("system", self.system.n_sites, DENSE_ARRAYS, "fewer sites"):
             self._check_system(problems, None if energy == 0 else axis)
         problems.raise_all()
         object.__setattr__(self, "texture", texture)
         object.__setattr__(self, "axis", axis)
+        warn(doubts_of_frame(self))
 
     def _check_system(self, problems: Problems, axis: np.ndarray | None) -> None:
         for p, lead in enumerate(self.system.leads):

@@ -5,15 +5,20 @@ Imports nothing that takes long: a wrong input file is answered before the propa
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
-from llgnegf._checks import Problems
-from llgnegf.drives import REACH, Pulse
-from llgnegf.magnetism.magnet import Magnet
+from llgnegf._checks import Problems, memory_of_machine
+from llgnegf.drives import REACH, Drive, Pulse
+from llgnegf.dynamics.schedule import Schedule
+from llgnegf.magnetism.magnet import Magnet, torque_prefactor
+from llgnegf.magnetism.motion import Precession, Prescribed
+from llgnegf.magnetism.torques import Amplitudes
+from llgnegf.plausibility import largest_energy
 from llgnegf.system import OpenSystem
+from llgnegf.units import HBAR
 
 STARTS = ("thermal", "steady", "partitioned")
 INTEGRATORS = ("auto", "dop853", "rk4", "ark5")
@@ -26,11 +31,105 @@ FINEST_LEADS = 3e-10
 """Smallest rtol with leads: the most accurate entry of the table of lead poles."""
 
 
+MOST_ROWS, MOST_STEPS = 10**7, 10**9
+"""Rows and fixed steps of one run: beyond them it would not end, or fill the disk."""
+LONGEST_RUN = 1e12
+"""fs: a millisecond, beyond any integrator of electrons or of moments that turn."""
+COPY_BYTES = 240
+"""Memory of a moment of a copy: ten vectors."""
+STATE_VECTORS = 20
+"""Vectors of the size of the density matrix that a run of the full electrons holds: those of the integrator."""
+
+
 def check_times(problems: Problems, options: Mapping[str, Any]) -> None:
-    """t_end and save_every."""
-    t_end = problems.number("t_end", options["t_end"], "a finite number > 0, in fs", lambda t: t > 0)
+    """t_end, save_every and step: numbers by themselves, and no more rows or steps than can be made."""
+    allowed = f"a finite number > 0, in fs, at most {LONGEST_RUN:g}"
+    t_end = problems.number("t_end", options["t_end"], allowed, lambda t: 0 < t <= LONGEST_RUN)
     limit = t_end if t_end > 0 else np.inf
-    problems.number("save_every", options["save_every"], "a number > 0 and <= t_end, in fs", lambda t: 0 < t <= limit)
+    allowed = "a number > 0 and <= t_end, in fs"
+    every = problems.number("save_every", options["save_every"], allowed, lambda t: 0 < t <= limit)
+    if 0 < every < t_end / MOST_ROWS:
+        problems.add("save_every", every, f"at most {MOST_ROWS} rows, t_end/save_every")
+    if options["step"] is not None:
+        step = problems.number("step", options["step"], "None (adaptive) or a number > 0, in fs", lambda h: h > 0)
+        if 0 < step < t_end / MOST_STEPS:
+            problems.add("step", step, f"at most {MOST_STEPS} steps, t_end/step")
+
+
+def check_steps(problems: Problems, system: Any, motion: Any, options: Mapping[str, Any]) -> None:
+    """t_end against the fastest of the run: drives, which all steps resolve, and what turns, which adaptive ones do.
+
+    Silent after other mistakes.
+    """
+    if problems.lines:
+        return
+    rates = _drive_rates(system, motion, options["t_end"])
+    if options["step"] is None:
+        if system is not None and options.get("electrons") != "adiabatic":
+            place, energy = largest_energy(system)
+            rates.append((place, energy / HBAR))
+        if isinstance(motion, Magnet):
+            rates += _moment_rates(system, motion).items()
+        elif isinstance(motion, Precession):
+            rates.append(("Precession.energy", abs(motion.energy) / HBAR))
+    place, rate = max(rates, key=lambda item: item[1], default=("", 0.0))
+    if rate * options["t_end"] > MOST_STEPS:
+        scale = f"{MOST_STEPS:g} times its time scale of {1 / rate:.3g} fs"
+        problems.add("t_end", options["t_end"], f"at most {MOST_STEPS / rate:.3g} with {place}, {scale}")
+
+
+def check_motion(problems: Problems, motion: Any, options: Mapping[str, Any]) -> None:
+    """Moments that follow a function: unit vectors all along the run, as far as instants tell; after no mistake."""
+    if problems.lines:
+        return
+    if isinstance(motion, Prescribed):
+        problems.lines += motion.check(options["t_end"])
+    if isinstance(motion, Magnet) and motion.prescribed is not None:
+        problems.lines += motion.check_prescribed(options["t_end"])
+
+
+def _drive_rates(system: Any, motion: Any, t_end: float) -> list[tuple[str, float]]:
+    """Place and steps (1/fs) that each drive asks for, on the average over the run."""
+    parts: dict[str, Iterable[Drive]] = {}
+    if system is not None:
+        parts |= {f"OpenSystem.leads[{p}].voltage": lead.drives() for p, lead in enumerate(system.leads)}
+    if isinstance(motion, Magnet):
+        parts |= {f"Magnet.energies[{k}]": term.drives() for k, term in enumerate(motion.energies)}
+        parts |= {f"Magnet.torques[{k}]": torque.drives() for k, torque in enumerate(motion.torques)}
+        parts["Magnet.prescribed"] = () if motion.prescribed is None else motion.prescribed[1:]
+    elif isinstance(motion, Prescribed):
+        parts["Prescribed.function"] = motion.drives()
+    return [(place, _steps(drive, t_end) / t_end) for place, drives in parts.items() for drive in drives]
+
+
+def _steps(drive: Drive, t_end: float) -> float:
+    """How many steps a run makes at least to see `drive`, from what it says in the middle between discontinuities."""
+    if drive.longest_step in (None, np.inf):
+        return 0.0
+    schedule = Schedule([drive])
+    return sum((stop - start) / schedule.longest_step(0.5 * (start + stop)) for start, stop in schedule.segments(t_end))
+
+
+def _moment_rates(system: Any, magnet: Magnet) -> dict[str, float]:
+    """1/fs: how fast each energy, each torque and the electrons turn a moment, at most."""
+    prefactor = torque_prefactor(magnet.magnetic_moment)
+    rates = {
+        f"Magnet.energies[{k}]": float(prefactor.max() * term.steepest(magnet.n_sites, magnet.magnetic_moment))
+        for k, term in enumerate(magnet.energies)
+    }
+    for k, torque in enumerate(magnet.torques):
+        a = Amplitudes.of([torque], magnet.n_sites, 0.0)
+        largest = [np.abs(array).max() for array in (a.damping_like, a.field_like)]
+        rates[f"Magnet.torques[{k}]"] = float(prefactor.max() * max(largest) + np.abs(a.drift).max())
+    if system is not None:
+        rates["Magnet.magnetic_moment"] = float((prefactor * np.abs(system.electrons.j_sd)).max())
+    return rates
+
+
+def check_memory(problems: Problems, n_sites: int, field: str = "system") -> bool:
+    """Note a number of sites whose electrons do not fit into this machine; returns whether they do."""
+    remedy = "fewer sites, or moments without electrons"
+    return problems.memory(field, n_sites, STATE_VECTORS, remedy)
 
 
 def check_accuracy(problems: Problems, system: OpenSystem | None, options: Mapping[str, Any]) -> None:
@@ -45,9 +144,7 @@ def check_method(problems: Problems, options: Mapping[str, Any]) -> None:
     """integrator, step and observables."""
     integrator, step, extra = options["integrator"], options["step"], options["observables"]
     problems.check(integrator in INTEGRATORS, "integrator", integrator, ", ".join(map(repr, INTEGRATORS)))
-    if step is not None:
-        problems.number("step", step, "None (adaptive) or a number > 0, in fs", lambda h: h > 0)
-    elif integrator == "rk4":
+    if step is None and integrator == "rk4":
         problems.add("step", step, "a number > 0, in fs, with integrator = 'rk4', which has no step control")
     known = isinstance(extra, list | tuple) and all(name in OBSERVABLES for name in extra)
     problems.check(known, "observables", extra, f"a list of names; known: {', '.join(map(repr, OBSERVABLES))}")
@@ -145,16 +242,16 @@ def check_slow_run(system: Any, magnet: Any, options: Mapping[str, Any]) -> None
     """
     problems = Problems("simulate")
     problems.check(system is None or isinstance(system, OpenSystem), "system", system, "an OpenSystem, or None")
-    known = problems.check(isinstance(magnet, Magnet), "motion", magnet, "a Magnet: slow electrons answer free moments")
-    if known and isinstance(system, OpenSystem):
+    wanted = "a Magnet: slow electrons answer free moments"
+    known_magnet = problems.check(isinstance(magnet, Magnet), "motion", magnet, wanted)
+    if known_magnet and isinstance(system, OpenSystem):
         sites = f"{system.n_sites}, one for each site of the electrons"
         problems.check(magnet.n_sites == system.n_sites, "motion", f"{magnet.n_sites} moments", sites)
     if isinstance(system, OpenSystem):
         check_equilibrium(problems, system)
+        check_memory(problems, system.n_sites)
     check_times(problems, options)
     check_accuracy(problems, system if isinstance(system, OpenSystem) else None, options)
-    if options["step"] is not None:
-        problems.number("step", options["step"], "None (adaptive) or a number > 0, in fs", lambda h: h > 0)
     response = options["response"]
     names = isinstance(response, Sequence) and not isinstance(response, str) and set(response) <= set(RESPONSES)
     problems.check(names, "response", response, "any of 'geometric' and 'friction' in a tuple; () for none")
@@ -163,9 +260,16 @@ def check_slow_run(system: Any, magnet: Any, options: Mapping[str, Any]) -> None
     problems.check(known, "observables", extra, "a list of names; known: 'adiabatic', with electrons")
     noisy = options["temperature"] != 0
     many = "an integer >= 1" if noisy else "1 without a temperature: all copies would be the same"
-    problems.integer("copies", options["copies"], many, lambda n: n == 1 or (noisy and n > 1))
+    copies = problems.integer("copies", options["copies"], many, lambda n: n == 1 or (noisy and n > 1))
+    if known_magnet and copies is not None:
+        needed, there = COPY_BYTES * copies * magnet.n_sites, memory_of_machine()
+        value = f"{copies}, which need {needed / 2**30:.3g} GiB"
+        allowed = f"copies that fit into the {there / 2**30:.3g} GiB of this machine"
+        problems.check(needed <= there, "copies", value, allowed)
     if names:
         check_noise(problems, system, magnet, options)
+    check_steps(problems, system, magnet, {**options, "electrons": "adiabatic"})
+    check_motion(problems, magnet, options)
     problems.raise_all()
 
 

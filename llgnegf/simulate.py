@@ -6,12 +6,13 @@ no option is ignored by any of them.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from llgnegf._checks import Problems
+from llgnegf._checks import Problems, memory_of_machine
 from llgnegf.error_budget import warn_if_exceeded
 from llgnegf.result import Result, Rows
 from llgnegf.run_options import RESPONSES, check_kind, is_slow
@@ -69,6 +70,7 @@ def simulate(
         step=step, observables=observables, initial_density_matrix=initial_density_matrix,
         electrons=electrons, response=response, temperature=temperature, seed=seed,
     )  # fmt: skip
+    _check_rows(simulation)
     columns = {name: np.empty((simulation.times.size, *v.shape)) for name, v in simulation.variables.items()}
     for index, row in _with_progress(simulation, progress):
         for name, value in row.items():
@@ -77,6 +79,17 @@ def simulate(
     budget = simulation.error_budget()
     warn_if_exceeded(budget, rtol)
     return Result(rows, budget, simulation.density_matrix, simulation.statistics)
+
+
+def _check_rows(simulation: Simulation | SlowSimulation) -> None:
+    """Refuse rows that do not fit into memory, where this function keeps them; a run in a folder does not."""
+    row = 8 * sum(math.prod(variable.shape) for variable in simulation.variables.values())
+    rows, there = simulation.times.size, memory_of_machine()
+    problems = Problems("simulate")
+    value = f"{rows} rows of {row} bytes, {rows * row / 2**30:.3g} GiB"
+    remedy = f"rows that fit into the {there / 2**30:.3g} GiB of this machine (a larger save_every), or `llgnegf run`"
+    problems.check(rows * row <= there, "save_every", value, remedy)
+    problems.raise_all()
 
 
 def _with_progress(simulation: Any, show: bool) -> Iterator[tuple[int, dict[str, np.ndarray]]]:

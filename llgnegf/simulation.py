@@ -22,14 +22,18 @@ from llgnegf.dynamics.watch import Watch
 from llgnegf.error_budget import NOTHING_EXPANDED, expand_for_run, fermi_estimate, moments_of, step_tolerance
 from llgnegf.magnetism.magnet import Magnet
 from llgnegf.magnetism.motion import Frozen, Precession, Prescribed
+from llgnegf.plausibility import doubts_of_options, doubts_together, warn
 from llgnegf.poles.channels import PoleSystem, spectral_bounds
 from llgnegf.recorder import Recorder
 from llgnegf.result import ErrorEstimate, Variable
 from llgnegf.run_options import (
     check_accuracy,
     check_density_matrix,
+    check_memory,
     check_method,
+    check_motion,
     check_start,
+    check_steps,
     check_times,
     save_times,
 )
@@ -100,6 +104,7 @@ class Simulation:
             "step": step, "observables": observables, "initial_density_matrix": initial_density_matrix,
         }  # fmt: skip
         _check(system, motion, options)
+        warn(doubts_together(system, motion) + doubts_of_options(options))
         rho = None if initial_density_matrix is None else np.array(initial_density_matrix, dtype=complex)
         self.system, self.motion, self.rtol, self.start = system, motion, rtol, start
         self.times = save_times(t_end, save_every)
@@ -214,12 +219,15 @@ def _check(system: Any, motion: Any, options: dict[str, Any]) -> None:
     if isinstance(system, OpenSystem) and known:
         sites = f"{system.n_sites}, one for each site of the electrons"
         problems.check(motion.n_sites == system.n_sites, "motion", f"{motion.n_sites} moments", sites)
+        check_memory(problems, system.n_sites)
     electrons = system if isinstance(system, OpenSystem) else None
     check_times(problems, options)
     check_accuracy(problems, electrons, options)
     check_method(problems, options)
     check_start(problems, electrons, options)
     check_density_matrix(problems, electrons, options)
+    check_steps(problems, system, motion, options)
+    check_motion(problems, motion, options)
     problems.raise_all()
 
 

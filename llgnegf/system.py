@@ -15,6 +15,7 @@ from llgnegf._checks import Problems
 from llgnegf.drives import Drive
 from llgnegf.electrons import Electrons
 from llgnegf.leads import AnyLead, Channel, Lead, _SiteLead
+from llgnegf.plausibility import doubts_of_system, warn
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,6 +56,7 @@ class OpenSystem:
         problems.number("kT", self.kT, "a finite number >= 0, in eV", lambda x: x >= 0)
         problems.raise_all()
         object.__setattr__(self, "leads", leads)
+        warn(doubts_of_system(self))
 
     @property
     def n_sites(self) -> int:

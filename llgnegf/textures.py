@@ -20,7 +20,8 @@ def bloch_wall(n_sites: int, center: float, width: float) -> np.ndarray:
 
     Args:
         n_sites: Number of moments.
-        center: Position of the wall in lattice constants; the first site is at 1.
+        center: Position of the wall in lattice constants; the first site is at 1, as in the paper, so that site i of
+            arguments and results, which count from 0, is at i + 1.
         width: Width of the wall in lattice constants, positive.
 
     Returns:
@@ -45,7 +46,7 @@ def neel_wall(n_sites: int, center: float, width: float) -> np.ndarray:
 def uniform(n_sites: int, direction: Any = "z") -> np.ndarray:
     """All moments along `direction` ('x', 'y', 'z' or a non-zero 3-vector); shape (n_sites, 3)."""
     problems = Problems("uniform")
-    count = problems.integer("n_sites", n_sites, "an integer >= 1", lambda n: n >= 1)
+    count = problems.sites("n_sites", n_sites)
     axis = problems.axis("direction", direction)
     problems.raise_all()
     assert count is not None and axis is not None
@@ -71,7 +72,7 @@ def cone(n_sites: int, angle: float, azimuth: Any = 0.0, axis: Any = "z") -> np.
         ValueError: For each argument that is not of this kind.
     """
     problems = Problems("cone")
-    count = problems.integer("n_sites", n_sites, "an integer >= 1", lambda n: n >= 1)
+    count = problems.sites("n_sites", n_sites)
     theta = problems.number("angle", angle, "a finite number, in rad")
     phi = None if count is None else problems.per_site("azimuth", azimuth, count, "finite, in rad")
     unit = problems.axis("axis", axis)
@@ -93,9 +94,10 @@ def transverse_axes(axis: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 def _wall_profile(owner: str, n_sites: int, center: float, width: float) -> tuple[np.ndarray, np.ndarray]:
     """sech u and tanh u with u = (center - z)/width at z = 1 .. n_sites."""
     problems = Problems(owner)
-    count = problems.integer("n_sites", n_sites, "an integer >= 1", lambda n: n >= 1)
+    count = problems.sites("n_sites", n_sites)
     middle = problems.number("center", center, "a finite number, in lattice constants")
-    scale = problems.number("width", width, "a finite number > 0, in lattice constants", lambda w: w > 0)
+    allowed = "a finite number > 0, in lattice constants"
+    scale = problems.number("width", width, allowed, lambda w: w > 0, smallest=0.0)
     problems.raise_all()
     assert count is not None
     with np.errstate(over="ignore"):  # infinite u is the limit of a narrow wall

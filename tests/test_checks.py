@@ -1,5 +1,7 @@
 """Argument checks: what numpy would read as a number without being one is refused, in one line."""
 
+import re
+
 import numpy as np
 import pytest
 
@@ -71,3 +73,60 @@ def test_checked_arrays_are_copies():
     frame = ln.RotatingFrame(ln.OpenSystem(ln.chain(2)), moments, 0.0)
     moments[:] = np.nan
     np.testing.assert_array_equal(frame.texture, ln.uniform(2))
+
+
+RAGGED = [[1.0], [1.0, 2.0]]
+WRONG_SHAPES = {
+    "DMI.D: ": lambda: ln.DMI([(0, 1, [0, 0, 1.0])]),
+    "Exchange.J: ": lambda: ln.Exchange(RAGGED),
+    "UniaxialAnisotropy.K: ": lambda: ln.UniaxialAnisotropy(RAGGED, "z"),
+    "UniaxialAnisotropy.axis: ": lambda: ln.UniaxialAnisotropy(0.1, RAGGED),
+    "CubicAnisotropy.K1: ": lambda: ln.CubicAnisotropy(RAGGED),
+    "PairExchange.pairs: ": lambda: ln.PairExchange([(0, 1, [0, 0, 1.0])]),
+    "Zeeman.B: [[1.0], [1.0, 2.0]]; ": lambda: ln.Zeeman(RAGGED),
+    "Zeeman.B: [[1.0], [1.0, 2.0]] at t = 0 fs; ": lambda: _magnet(energies=[ln.Zeeman(lambda t: RAGGED)]),
+    "SlonczewskiTorque.field_like: ": lambda: ln.SlonczewskiTorque(0.1, RAGGED, "z"),
+    "ZhangLiTorque.velocity: [[1.0], [1.0, 2.0]]; ": lambda: ln.ZhangLiTorque(RAGGED),
+    "ZhangLiTorque.velocity: [[1.0], [1.0, 2.0]] at t = 0 fs; ": lambda: _magnet(
+        torques=[ln.ZhangLiTorque(lambda t: RAGGED)]
+    ),
+    "Magnet.magnetic_moment: ": lambda: _magnet(magnetic_moment=RAGGED),
+    "Magnet.pinned: ": lambda: _magnet(pinned=RAGGED),
+    "Magnet.prescribed: at t = 0 fs [[1.0], [1.0, 2.0]]; ": lambda: _magnet(prescribed=([0], lambda t: RAGGED)),
+    "Prescribed.function(0.0): ": lambda: ln.Prescribed(lambda t: RAGGED),
+    "Ramp.initial: ": lambda: ln.Ramp(RAGGED, 0.0, 0.0, 1.0),
+    "ChainLead.voltage: ": lambda: ln.ChainLead(0, voltage=lambda t: RAGGED),
+    "Electrons.hamiltonian: ": lambda: ln.Electrons(RAGGED, 0.1),
+}
+
+
+def _magnet(**arguments):
+    return ln.Magnet(ln.uniform(2), **{"magnetic_moment": 1.0, **arguments})
+
+
+@pytest.mark.parametrize("line", WRONG_SHAPES)
+def test_numpy_never_words_a_mistake(line):
+    with pytest.raises(ValueError, match=rf"^{re.escape(line)}[^\n]*; allowed: |^{re.escape(line)}allowed: ") as caught:
+        WRONG_SHAPES[line]()
+    assert "inhomogeneous" not in str(caught.value) and "\n" not in str(caught.value)
+
+
+def _short(t):
+    """Unit vectors but for t > 3 fs, where they are 0.9999 long."""
+    return (0.9999 if t > 3.0 else 1.0) * ln.uniform(2)
+
+
+@pytest.mark.parametrize(
+    ("motion", "line"),
+    [
+        (lambda: ln.Prescribed(_short), "Prescribed.function("),
+        (lambda: _magnet(prescribed=([0], lambda t: _short(t)[:1])), "Magnet.prescribed: at t = "),
+    ],
+)
+def test_prescribed_moments_that_shrink_are_refused_before_the_run(motion, line):
+    system = ln.OpenSystem(ln.chain(2), kT=0.1)
+    with pytest.raises(ValueError, match=rf"^{re.escape(line)}.*length 0\.9999; allowed: unit vectors of shape"):
+        ln.Simulation(system, motion(), t_end=10.0)
+    ln.Simulation(system, motion(), t_end=2.9)
+    with pytest.raises(ValueError, match=r"^Prescribed.function\(0.0\): site 0 is .* of length 0.9999; allowed: unit"):
+        ln.Prescribed(lambda t: 0.9999 * ln.uniform(2))

@@ -270,9 +270,11 @@ def test_the_oracle_table_is_printed_and_saved(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    (tmp_path / "small.toml").write_text(SMALL)
-    code, out, err = called(capsys, "oracle", "small.toml")
+    Path("inputs").mkdir()
+    Path("inputs/small.toml").write_text(SMALL)
+    code, out, err = called(capsys, "oracle", "inputs/small.toml")
     assert code == 0 and err == [] and any("adiabatic" in line for line in out)
+    assert os.listdir("inputs") == ["small.toml"]  # which may be another's, or read-only
     problem = RunConfig.loads(SMALL).build()
     assert problem.system is not None
     frame = ln.RotatingFrame(problem.system, problem.motion.moments(0.0), energy=0.1)
@@ -372,9 +374,10 @@ def test_oracle_on_a_full_disk_names_the_file(
         raise OSError(28, "Unable to create file\n(errno = 28)")
 
     monkeypatch.setattr(xarray.Dataset, "to_netcdf", full)
+    monkeypatch.chdir(tmp_path)
     (tmp_path / "small.toml").write_text(SMALL)
     code, _, err = called(capsys, "oracle", tmp_path / "small.toml")
-    target = tmp_path / "small_oracle.nc"
+    target = "small_oracle.nc"
     assert code == 1 and err == [f"{target}: cannot write: No space left on device (errno 28, ENOSPC)"]
 
 

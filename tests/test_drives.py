@@ -91,10 +91,21 @@ def test_a_thermal_start_takes_a_pulse_that_begins_later_and_says_so_of_one_that
 def test_a_function_of_time_says_what_is_known_of_it() -> None:
     with pytest.raises(ValueError, match=r"(?s)Function.function: 1.*Function.longest_step: 0.*Function.disc"):
         ln.TimeFunction(1.0, 0.0, [float("nan")], None)  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match=r"longest_step: 1e-07; allowed: a number >= 1e-06, in fs, inf or None$"):
+        ln.TimeFunction(math.sin, 1e-7)
     kinked = ln.TimeFunction(lambda t: abs(t - 3.0), np.inf, [3.0])
     assert [kinked.rate(t) for t in (2.0, 3 - 1e-6, 3 + 1e-6, 4.0)] == pytest.approx([-1, -1, 1, 1], abs=1e-9)
     smooth = ln.TimeFunction(lambda t: [math.sin(t), t**2], discontinuities=[1.0])
     assert np.allclose(smooth.rate(1.0 + 1e-5), [math.cos(1.00001), 2.00002], rtol=0, atol=1e-8)
+
+
+def test_a_precession_is_seen_with_quarters_of_its_period() -> None:
+    """pi hbar/2 over the energy: 1e-6 fs, the shortest there is, at 1.03e6 eV; over 1e12 fs below 1e-12 eV."""
+    texture = [[1.0, 0.0, 0.0]]
+    steps = [ln.Precession(texture, energy).drives()[0].longest_step for energy in (0.1, -0.1, 2e-12, 1e-20, 0.0)]
+    assert steps == pytest.approx([10.339, 10.339, 5.1696e11, np.inf, np.inf], rel=1e-4)
+    with pytest.raises(ValueError, match=r"^Precession.energy: 1100000.0; allowed: .* of magnitude up to 1.03e\+06$"):
+        ln.Precession(texture, 1.1e6)
 
 
 def test_corners_of_a_table_are_where_its_slope_changes() -> None:

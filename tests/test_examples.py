@@ -25,6 +25,8 @@ from llgnegf.units import GYROMAGNETIC_RATIO, HBAR
 EXAMPLES = Path(__file__).parents[1] / "examples"
 SPIN_BOUND = 2 * np.sqrt(3)
 """Error of a vector <sigma> for an error 1 in the elements of rho: each component is made of two elements."""
+MOVES = 0.2
+"""Some component of some moment changes by this much in every example: there is something to see."""
 BALANCE = 1e-9
 """hbar. Runge-Kutta methods keep linear invariants at any step, so only round-off is left; far above that."""
 
@@ -44,7 +46,9 @@ def script(name: str) -> dict[str, Any]:
 def from_command_line(name: str) -> xarray.Dataset:
     """Result of `llgnegf run NAME.toml`."""
     assert main(["run", str(EXAMPLES / f"{name}.toml"), "-q"]) == 0
-    return xarray.load_dataset(f"runs/{name}/result.nc")
+    data = xarray.load_dataset(f"runs/{name}/result.nc")
+    assert abs(data.moments - data.moments.isel(time=0)).max() > MOVES, name
+    return data
 
 
 def assert_twins(stored: xarray.Dataset, result: ln.Result) -> None:
@@ -154,6 +158,7 @@ def test_sweep_gives_the_pumped_spin_of_each_point() -> None:
     with ThreadPoolExecutor(1) as executor:
         data = example["main"](executor, "scan").load()  # its runs are finished and kept
     xarray.testing.assert_identical(from_shell, data)
+    assert abs(data.moments - data.moments.isel(time=0)).max() > MOVES
     pumped = example["pumped"](data)
     assert pumped.dims == ("electrons_j_sd", "lead_0_coupling") and pumped.shape == (2, 2)
     for j_sd in (0.1, 0.5):

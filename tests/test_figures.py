@@ -10,10 +10,12 @@ import pytest
 import xarray
 from PIL import Image
 
-from llgnegf import chain, figures
+from llgnegf import Frozen, OpenSystem, bloch_wall, chain, figures, simulate
 from llgnegf.figures import drawing, identities, lab_frame, one_moment, wall_currents, wall_widths
 from llgnegf.figures.model import ENERGY, STRONG, THETA, WEAK
 from llgnegf.figures.workers import mapper
+from llgnegf.plot_style import SITE
+from llgnegf.plots import plot_moments
 
 IDENTITIES = {
     "fig2": {"pumping": 1e-8, "closed_geometric_only": 1e-12, "closed_geometric": 1e-12},
@@ -162,7 +164,7 @@ def test_curves_are_the_data(datasets):
     expected = data["damping_like"].sel(j_sd=STRONG)
     assert axes.get_ylabel() == "" and len(lines) == 6
     np.testing.assert_allclose(lines[r"$T^\mathrm{surf}$"], 1e6 * expected.sel(part="surface"), rtol=1e-14)
-    np.testing.assert_allclose(lines["sum"], 1e6 * expected.sum("part"), rtol=1e-14)
+    np.testing.assert_allclose(lines[drawing.FIRST_ORDER], 1e6 * expected.sum("part"), rtol=1e-14)
 
 
 @pytest.mark.parametrize("name", figures.NAMES)
@@ -182,6 +184,50 @@ def test_panels_are_lettered_labelled_and_apart(datasets, name):
         assert a.x0 >= -1 and a.x1 <= figure.bbox.x1 + 1 and a.y0 >= -1 and a.y1 <= figure.bbox.y1 + 1
         for b in boxes[:k]:
             assert min(a.x1, b.x1) - max(a.x0, b.x0) <= 1 or min(a.y1, b.y1) - max(a.y0, b.y0) <= 1
+
+
+def _with_lab(data: xarray.Dataset, change: float) -> xarray.Dataset:
+    """Figs. 3 and S1 as if the exact values differed from the first order in panel (c) by `change` of the largest."""
+    data = data.copy(deep=True)
+    for kind in ("field", "damping"):
+        exact = data[f"{kind}_like"].sum("part")
+        if kind == "damping":
+            exact[0, 0, -1] += change * float(abs(exact[0, 0]).max())
+        data[f"lab_{kind}_like"] = data[f"exact_{kind}_like"] = exact
+    data["lab_difference"] = (("system", "j_sd"), np.zeros((2, 2)), {"units": "1"})
+    return data
+
+
+@pytest.mark.parametrize(
+    ("name", "change", "told"), [("fig3", 0.5, True), ("fig3", 0.01, False), ("figS1", 0.5, False)]
+)
+def test_a_panel_says_where_its_points_are_not_its_sum(datasets, name, change, told):
+    """The damping-like torque of a closed Neel wall (Fig. S1 c) is round-off: no difference is seen in it."""
+    data = _with_lab(datasets[name], change)
+    figure = figures._module(name)[1](data)
+    for axes in figure.axes:
+        if not axes.get_title(loc="left"):
+            continue
+        here = told and axes.get_title(loc="left") == "(c)"
+        assert [t.get_text() for t in axes.texts] == (
+            ["solid black: exact, all orders\ndotted: first order only"] if here else []
+        )
+        (exact,) = (line for line in axes.get_lines() if str(line.get_label()).startswith("exact rotating frame"))
+        assert exact.get_linestyle() == ("-" if here else "None")
+    assert ("They differ in (c)" in figure.get_supxlabel().replace("\n", " ")) == told
+
+
+def test_sites_count_from_0_as_in_runs(datasets):
+    """The centre of a wall of 7 at Z = 4, the paper's count, is on site 3 of figures, results and plots."""
+    system = OpenSystem(chain(7), kT=0.1)
+    run = simulate(system, Frozen(bloch_wall(7, center=4, width=0.9)), t_end=1.0).dataset
+    assert list(run["site"].values) == list(datasets["fig3"]["site"].values) == list(range(7))
+    assert abs(run["moments"].sel(site=3, component="z")).max() < 1e-15
+    assert abs(datasets["fig3"]["moments"].sel(site=3, component="z")) < 1e-15
+    assert list(run["bond"].values) == list(datasets["fig4"]["bond"].values)[1:-1] == [f"{i}-{i + 1}" for i in range(6)]
+    figure = figures._module("fig3")[1](datasets["fig3"])
+    labels = {axes.get_xlabel() for axes in figure.axes} | {a.get_xlabel() for a in plot_moments(run).axes}
+    assert labels - {"", "time (fs)"} == {SITE}
 
 
 def test_captions_break_between_words_and_not_in_formulas():

@@ -282,7 +282,7 @@ def test_pinned_and_prescribed_moments_act_but_do_not_answer() -> None:
         ({"prescribed": [0, 1]}, "Magnet.prescribed"),
         ({"prescribed": ([0], Precession([[0, 0, 1]] * 3, 0.1))}, r"Magnet.prescribed: .*shape \(1, 3\)"),
         ({"prescribed": ([], lambda t: [])}, "Magnet.prescribed"),
-        ({"prescribed": ([0], lambda t: [[0, 0, 2]])}, r"Magnet.prescribed: \[\[0.0, 0.0, 2.0\]\] at t = 0 fs"),
+        ({"prescribed": ([0], lambda t: [[0, 0, 2]])}, r"prescribed: at t = 0 fs site 0 is \[0.0, 0.0, 2.0\]"),
         ({"prescribed": ([0], lambda t: [[0, 1, 0]])}, "Magnet.prescribed: site 0 is"),
         ({"prescribed": ([0], lambda t: [[0, 0, 1]]), "pinned": [0]}, r"Magnet.pinned: site \[0\] is prescribed too"),
     ],

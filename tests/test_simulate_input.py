@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from llgnegf import ChainLead, OpenSystem, chain, cone
+from llgnegf import ChainLead, OpenSystem, chain, cone, uniform
 from llgnegf.magnetism.motion import Frozen, Prescribed
 from llgnegf.simulate import simulate
 from llgnegf.simulation import Simulation
@@ -122,6 +122,17 @@ def test_voltage_function_without_a_finite_number_is_named(broken):
 
 def test_prescribed_moments_that_lose_their_length_stop_the_run_with_the_time():
     motion = Prescribed(lambda t: TEXTURE if t < 0.1 else 2 * TEXTURE)
-    message = r"Prescribed\.function\(0\.\d+\): moments of length .*; allowed: unit vectors"
+    message = r"Prescribed\.function\(0\.\d+\): site 0 is .* of length 2; allowed: unit vectors"
     with pytest.raises(ValueError, match=message):
         simulate(system(), motion, **GOOD)
+
+
+def test_a_result_prints_what_it_holds_and_no_matrix() -> None:
+    system = OpenSystem(chain(6, j_sd=0.1), [ChainLead(0)], kT=0.1)
+    text = repr(simulate(system, Frozen(uniform(6)), t_end=2.0))
+    lines = text.splitlines()
+    assert lines[0] == "Result: 3 rows from 0 to 2 fs; time 3, site 6, lead 1, bond 5"
+    assert len(lines) < 25 and max(map(len, lines)) < 120
+    for part in ("dataset.torque ", "(time, site, component)", "errors['time_step'] ", "density_matrix (12, 12)"):
+        assert part in text
+    assert "array" not in text and text == str(simulate(system, Frozen(uniform(6)), t_end=2.0))

@@ -31,13 +31,16 @@ from llgnegf.config.terms import energy_term, lead_of, matrix_of, torque_of
 from llgnegf.electrons import Electrons, chain
 from llgnegf.magnetism.magnet import Magnet
 from llgnegf.magnetism.motion import Frozen, Precession
+from llgnegf.plausibility import doubts_of_run, in_file, place_in_file, silent
 from llgnegf.run_options import (
     check_accuracy,
     check_density_matrix,
     check_kind,
+    check_memory,
     check_method,
     check_slow_run,
     check_start,
+    check_steps,
     check_times,
     is_slow,
 )
@@ -46,7 +49,8 @@ from llgnegf.textures import bloch_wall, cone, neel_wall, uniform
 
 T = TypeVar("T")
 
-MOST_ROWS = 100_000_000
+DRIVEN = {"zhang_li": ("velocity",), "slonczewski": ("damping_like", "field_like")}
+"""Amplitudes of torques that may be functions of time."""
 OPTIONS = (
     "t_end", "save_every", "rtol", "integrator", "step", "observables", "start", "response", "temperature", "seed",
 )  # fmt: skip
@@ -92,9 +96,19 @@ class Builder:
     lost: frozenset[str] = frozenset()
     origin: Mapping[str, list[int]] = field(default_factory=dict)
     lines: list[str] = field(default_factory=list)
+    doubts: list[str] = field(default_factory=list)
 
     def problem(self) -> Problem | None:
-        """The objects, or None with `lines` filled."""
+        """The objects, or None with `lines` filled; `doubts` are about values that are allowed but make no sense."""
+        with silent():  # about objects, without their place in the file
+            problem = self._problem()
+        if problem is not None:
+            key = "entries" if isinstance(self.document.electrons, MatrixTable) else "hopping"
+            found = doubts_of_run(problem.system, problem.motion, problem.options)
+            self.doubts = [in_file(doubt, key) for doubt in found]
+        return problem
+
+    def _problem(self) -> Problem | None:
         self._check_tables()
         electrons = self._electrons()
         system = self._system(electrons)
@@ -105,7 +119,10 @@ class Builder:
             self._check_slow(system, motion, options)
         if self.lines or self.lost or motion is None:
             return None
-        return Problem(system, motion, options)
+        problems = Problems("run")
+        check_steps(problems, system, motion, options)
+        self.lines += [place_in_file(line) for line in problems.lines]
+        return None if self.lines else Problem(system, motion, options)
 
     def attempt(self, path: str, build: Callable[[], T]) -> T | None:
         """What `build` returns; None if it raises ValueError, whose lines are noted with `path` in front."""
@@ -147,7 +164,9 @@ class Builder:
 
     def _electrons(self) -> Electrons | None:
         table = self.document.electrons
-        if table is None:
+        problems = Problems("electrons")
+        if table is None or not check_memory(problems, table.n_sites, "n_sites"):
+            self.lines += problems.lines
             return None
         if isinstance(table, MatrixTable):
             return self.attempt(
@@ -244,7 +263,7 @@ class Builder:
             if self._usable(path, term):
                 energies.append(term)
         for path, table in self._numbered("torque"):
-            driven = ("velocity",) if table.kind == "zhang_li" else ("damping_like", "field_like")
+            driven = DRIVEN.get(table.kind, ())
             values = {name: self._driven(f"{path}.{name}", getattr(table, name)) for name in driven}
             if any(value is None for value in values.values()):
                 continue
@@ -279,7 +298,7 @@ class Builder:
 
     def _density_matrix(self) -> np.ndarray | None:
         entries, count = self.document.run.initial_density_matrix, self.n_sites
-        if entries is None or count is None:
+        if entries is None or count is None or not check_memory(Problems("run"), count):
             return None
         matrix = self.attempt("run", lambda: matrix_of(count, entries, "initial_density_matrix"))
         return None if matrix is None else matrix.toarray()
@@ -291,10 +310,10 @@ class Builder:
         options["start"] = run.start or "thermal"
         options["electrons"] = run.electrons or "full"
         options["initial_density_matrix"] = self._density_matrix()
-        if run.t_end < NEVER and 0 < run.save_every < run.t_end / MOST_ROWS:
-            self.refuse("run.save_every", shown(run.save_every), f"at most {MOST_ROWS} rows, t_end/save_every")
         problems = Problems("run")
         check_times(problems, options)
+        if run.t_end == NEVER:  # nothing is too short beside it
+            problems.lines = [line for line in problems.lines if not line.endswith(("t_end/save_every", "t_end/step"))]
         check_accuracy(problems, system, options)
         check_method(problems, options)
         slow = is_slow(self._has("electrons"), options)

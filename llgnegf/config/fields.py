@@ -21,6 +21,8 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError, core_schema
 
+from llgnegf._checks import MOST_SITES
+
 
 @dataclass(frozen=True)
 class Allowed:
@@ -58,13 +60,30 @@ class Table(BaseModel):
         return data
 
 
-def by_kind(kinds: Iterable[str], default: str | None = None, constant: bool = False) -> Discriminator:
+OWN = "package.module:Class"
+"""How a class of the user is named as a kind."""
+
+
+class OwnTable(Table):
+    """A table with kind = "package.module:Class": an own energy term or torque, importable under this path.
+
+    The other keys are the arguments of its constructor.
+    """
+
+    model_config = ConfigDict(extra="allow", strict=True, frozen=True)
+    kind: str
+
+
+def by_kind(
+    kinds: Iterable[str], default: str | None = None, constant: bool = False, own: bool = False
+) -> Discriminator:
     """Choose a table by its key `kind`; tags are written <kind>, which no key can be.
 
     Args:
         kinds: The kinds there are.
         default: The kind of a table without the key.
         constant: Whether something that is no table is tagged <constant>.
+        own: Whether a kind may name a class of the user, which is tagged <own>.
     """
     known = tuple(kinds)
 
@@ -75,9 +94,12 @@ def by_kind(kinds: Iterable[str], default: str | None = None, constant: bool = F
             kind = getattr(value, "kind", None)
         else:
             return "<constant>" if constant else None
+        if own and isinstance(kind, str) and ":" in kind:
+            return "<own>"
         return f"<{kind}>" if isinstance(kind, str) and kind in known else None
 
-    return Discriminator(tag, custom_error_type="kind", custom_error_message=" ".join(known))
+    shown = (*known, OWN) if own else known
+    return Discriminator(tag, custom_error_type="kind", custom_error_message=" ".join(shown))
 
 
 def plain(value: Any) -> Any:
@@ -108,4 +130,4 @@ Text = Annotated[str, Allowed("a text")]
 Axis = Annotated[str | Vector, Allowed("'x', 'y', 'z' or a non-zero vector of 3 finite numbers")]
 PerSiteElectronvolt = Annotated[float | Numbers, Allowed(PER_SITE, "eV")]
 PerBondElectronvolt = Annotated[float | Numbers, Allowed("a finite number, or a list with one for each bond", "eV")]
-NumberOfSites = Annotated[int, Field(ge=1, le=100_000), Allowed("an integer from 1 to 100000")]
+NumberOfSites = Annotated[int, Field(ge=1, le=MOST_SITES), Allowed(f"an integer from 1 to {MOST_SITES}")]

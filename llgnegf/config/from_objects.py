@@ -12,7 +12,8 @@ import numpy as np
 import scipy.sparse as sp
 
 from llgnegf.config.messages import ConfigError, shown
-from llgnegf.drives import Pulse, Ramp, Sine, Table
+from llgnegf.config.own_terms import own_table
+from llgnegf.drives import KINDS
 from llgnegf.electrons import Electrons
 from llgnegf.leads import ChainLead, Lead, TabulatedLead, WideBandLead
 from llgnegf.magnetism.energies import (
@@ -45,10 +46,10 @@ def tables_of(system: OpenSystem | None, motion: Frozen | Precession | Magnet) -
         tables["electrons"] = electrons_table(system.electrons)
         tables["lead"] = [_lead(f"lead.{k}", lead) for k, lead in enumerate(system.leads)]
         tables["system"] = {"fermi_energy": float(system.fermi_energy), "kT": float(system.kT)}
+    if type(motion) not in (Magnet, Frozen, Precession):  # a subclass may be anything
+        raise ConfigError([f"motion: {shown(motion)}; allowed in a file: Frozen, Precession or Magnet"])
     if isinstance(motion, Magnet):
         return tables | _magnet(motion)
-    if not isinstance(motion, Frozen | Precession):
-        raise ConfigError([f"motion: {shown(motion)}; allowed in a file: Frozen, Precession or Magnet"])
     tables["texture"] = {"kind": "list", "moments": _plain(motion.texture)}
     if isinstance(motion, Frozen):
         return tables | {"motion": {"kind": "frozen"}}
@@ -75,9 +76,11 @@ def _lead(path: str, lead: Any) -> dict[str, Any]:
     table: dict[str, Any] = {"voltage": _driven(f"{path}.voltage", lead.voltage)}
     if lead.chemical_potential is not None:
         table["chemical_potential"] = float(lead.chemical_potential)
-    if isinstance(lead, Lead):
+    if type(lead) is Lead:
         channels = [_channel(f"{path}.channel.{k}", *pair) for k, pair in enumerate(lead.channels)]
         return {"kind": "channels", "channel": channels, **table}
+    if type(lead) not in LEADS:
+        raise ConfigError([f"{path}: {shown(lead)}; allowed in a file: Lead, {', '.join(k.__name__ for k in LEADS)}"])
     own = [f.name for f in fields(lead) if f.name not in ("voltage", "chemical_potential")]
     return {"kind": LEADS[type(lead)], **{name: _plain(getattr(lead, name)) for name in own}, **table}
 
@@ -108,17 +111,22 @@ def _magnet(magnet: Magnet) -> dict[str, Any]:
 
 
 def _term(path: str, term: Any) -> dict[str, Any]:
-    if isinstance(term, Zeeman):
+    if type(term) is Zeeman:
         if term.rate is not None and getattr(term.rate, "__self__", None) != term.B:
             raise ConfigError([f"{path}.rate: {shown(term.rate)}; allowed in a file: left out, or that of B"])
         return {"kind": "zeeman", "B": _driven(f"{path}.B", term.B)}
-    if isinstance(term, DMI):  # its D is the vector already, whatever it was made from
+    if type(term) is DMI:  # its D is the vector already, whatever it was made from
         return {"kind": "dmi", "D": _plain(term.D)}
-    if isinstance(term, PairExchange):
+    if type(term) is PairExchange:
         return {"kind": "pair_exchange", "pairs": _pairs(term.pairs)}
     kind = TERMS.get(type(term))
     if kind is None:
-        raise ConfigError([f"{path}: {shown(term)}; allowed in a file: the terms of llgnegf"])
+        own = own_table(term)
+        if own is None:
+            allowed = "the terms of llgnegf, or a class that can be imported, with numbers, texts, lists and functions "
+            allowed += "of llgnegf.drives as attributes that are named as the arguments of its constructor"
+            raise ConfigError([f"{path}: {shown(term)}; allowed in a file: {allowed}"])
+        return own
     table: dict[str, Any] = {"kind": kind}
     for name in (f.name for f in fields(term)):
         value = getattr(term, name)
@@ -137,7 +145,7 @@ def _pairs(pairs: Any) -> list[list[Any]]:
 
 
 def _driven(path: str, value: Any) -> Any:
-    if isinstance(value, Ramp | Sine | Pulse | Table):
+    if type(value) in KINDS.values():
         return _drive(value)
     if callable(value):
         allowed = "a constant, or Ramp, Sine, Pulse or Table of llgnegf.drives"

@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field as Range
 from pydantic import Tag
 
+from llgnegf._checks import MOST_SITES
 from llgnegf.config.drive_tables import Driven
 from llgnegf.config.fields import (
     NUMBER,
@@ -21,6 +22,7 @@ from llgnegf.config.fields import (
     Integers,
     ListOf,
     Numbers,
+    OwnTable,
     PerBondElectronvolt,
     PerSiteElectronvolt,
     Radian,
@@ -35,8 +37,8 @@ class BuiltTextureTable(Table):
     """Textures made for a number of sites, which is that of the electrons when left out."""
 
     n_sites: Annotated[
-        Annotated[int, Range(ge=1, le=100_000)] | None,
-        Allowed("an integer from 1 to 100000 (left out: that of the electrons)"),
+        Annotated[int, Range(ge=1, le=MOST_SITES)] | None,
+        Allowed(f"an integer from 1 to {MOST_SITES} (left out: that of the electrons)"),
     ] = None
 
 
@@ -192,8 +194,11 @@ EnergyTable = Annotated[
     | Annotated[CubicAnisotropyTable, Tag("<cubic_anisotropy>")]
     | Annotated[DMITable, Tag("<dmi>")]
     | Annotated[DipolarTable, Tag("<dipolar>")]
-    | Annotated[ZeemanTable, Tag("<zeeman>")],
-    by_kind(("exchange", "pair_exchange", "uniaxial_anisotropy", "cubic_anisotropy", "dmi", "dipolar", "zeeman")),
+    | Annotated[ZeemanTable, Tag("<zeeman>")]
+    | Annotated[OwnTable, Tag("<own>")],
+    by_kind(
+        ("exchange", "pair_exchange", "uniaxial_anisotropy", "cubic_anisotropy", "dmi", "dipolar", "zeeman"), own=True
+    ),
 ]
 
 
@@ -219,6 +224,8 @@ class ZhangLiTable(Table):
 
 
 TorqueTable = Annotated[
-    Annotated[SlonczewskiTable, Tag("<slonczewski>")] | Annotated[ZhangLiTable, Tag("<zhang_li>")],
-    by_kind(("slonczewski", "zhang_li")),
+    Annotated[SlonczewskiTable, Tag("<slonczewski>")]
+    | Annotated[ZhangLiTable, Tag("<zhang_li>")]
+    | Annotated[OwnTable, Tag("<own>")],
+    by_kind(("slonczewski", "zhang_li"), own=True),
 ]

@@ -7,13 +7,16 @@ file can still be checked and no mistake is reported twice.
 from __future__ import annotations
 
 import copy
+import re
+import tomllib
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
 from llgnegf.config.fields import Table
-from llgnegf.config.messages import Path, nearest, path_of, unknown_key, wrong_kind, wrong_value
+from llgnegf.config.messages import ConfigError, Path, nearest, path_of, unknown_key, wrong_kind, wrong_value
 from llgnegf.config.schema import NEVER, SCHEMA_VERSION, Document
 
 D = TypeVar("D", bound=Document)
@@ -22,6 +25,56 @@ STAND_INS: dict[str, Any] = {
     "schema_version": SCHEMA_VERSION, "run": {"t_end": NEVER}, "texture": {"kind": "uniform"},
 }  # fmt: skip
 """What takes the place of a required table that cannot be read."""
+
+
+DEEPEST = 30
+"""Levels of tables and lists; the input file has eight."""
+LONGEST_INTEGER = 4300
+"""Digits that Python reads."""
+
+
+def parsed(text: str, name: str) -> dict[str, Any]:
+    """TOML text as a dict; `name` stands in the messages.
+
+    Raises:
+        ConfigError: For text that is no TOML, nested without end, or with a number of thousands of digits.
+    """
+    for number, line in enumerate(text.splitlines(), 1):
+        if line.count(".") >= DEEPEST and (levels := _dots(line)) > DEEPEST:
+            raise ConfigError([f"{name}: line {number} has a key of {levels} levels; allowed: at most {DEEPEST}"])
+    try:
+        return tomllib.loads(text)
+    except RecursionError:
+        raise ConfigError([f"{name}: lists or tables without end; allowed: at most {DEEPEST} levels"]) from None
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError([f"{name}: {error}; allowed: TOML 1.0"]) from None
+    except ValueError:  # Python's limit, the only other one
+        long = next((k for k, line in enumerate(text.splitlines(), 1) if _LONG.search(line)), 0)
+        raise ConfigError(
+            [f"{name}: line {long} has an integer of thousands of digits; allowed: at most {LONGEST_INTEGER} digits"]
+        ) from None
+
+
+_LONG = re.compile(rf"\d[\d_]{{{LONGEST_INTEGER},}}")
+_STRING = re.compile(r"""\"(?:[^"\\]++|\\.)*+(?:"|$)|'[^']*+(?:'|$)""")
+
+
+def _dots(line: str) -> int:
+    """Levels of the longest dotted key in a line, in time that grows with its length alone."""
+    bare = _STRING.sub("k", line).partition("#")[0]
+    return 1 + max(part.count(".") for part in re.split(r"[^\w\s.-]", bare))
+
+
+def too_deep(data: dict[str, Any]) -> str | None:
+    """The line for tables and lists of more than DEEPEST levels; nothing here may call itself for each level."""
+    level: list[tuple[str, Any]] = list(data.items())
+    for _ in range(DEEPEST):
+        level = [(top, inner) for top, value in level for inner in _inside(value)]
+    return f"{level[0][0]}: nested over {DEEPEST} levels deep; allowed: the keys of the input file" if level else None
+
+
+def _inside(value: Any) -> Iterable[Any]:
+    return value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
 
 
 @dataclass

@@ -5,20 +5,26 @@ The top of the package `config`: reading, building and writing come together her
 
 from __future__ import annotations
 
-import tomllib
+import os
+import stat
 from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from llgnegf.config.build import Builder, Problem
 from llgnegf.config.messages import ConfigError, dotted
-from llgnegf.config.reading import draft_of
+from llgnegf.config.reading import draft_of, parsed, too_deep
 from llgnegf.config.schema import SCHEMA_VERSION, Document
 from llgnegf.config.toml_text import toml_text
+from llgnegf.plausibility import largest_energy, place_in_file, silent, warn
 
 if TYPE_CHECKING:
     from llgnegf.simulation import Simulation
     from llgnegf.slow import SlowSimulation
+
+
+LARGEST_FILE = 10 * 2**20
+"""Bytes."""
 
 
 class RunConfig(Document):
@@ -32,7 +38,7 @@ class RunConfig(Document):
             ConfigError: With a line for each mistake; also when the file cannot be read.
         """
         try:
-            text = Path(path).read_bytes().decode("utf-8")
+            text = _read(Path(path)).decode("utf-8")
         except OSError as error:
             raise ConfigError([f"{path}: cannot be read ({error.strerror}); allowed: a TOML file"]) from None
         except UnicodeDecodeError as error:
@@ -46,11 +52,7 @@ class RunConfig(Document):
         Raises:
             ConfigError: With a line for each mistake.
         """
-        try:
-            data = tomllib.loads(text)
-        except (tomllib.TOMLDecodeError, RecursionError) as error:
-            raise ConfigError([f"{name}: {error}; allowed: TOML 1.0"]) from None
-        return cls.from_dict(data)
+        return cls.from_dict(parsed(text, name))
 
     @classmethod
     def from_dict(cls, data: dict[str, Any]) -> RunConfig:
@@ -58,7 +60,12 @@ class RunConfig(Document):
 
         Raises:
             ConfigError: With a line for each mistake.
+
+        Warns:
+            SuspiciousValueWarning: For each value that makes no sense beside the others.
         """
+        if deep := too_deep(data):
+            raise ConfigError([deep])
         draft, config = draft_of(data, cls)
         lines = draft.lines
         if config is not None:
@@ -69,6 +76,7 @@ class RunConfig(Document):
             lines = lines + [line for line in builder.lines if not line.startswith(again)]
         if lines or config is None:
             raise ConfigError(lines)
+        warn(builder.doubts)
         return config
 
     @classmethod
@@ -85,7 +93,8 @@ class RunConfig(Document):
             run["initial_density_matrix"] = hermitian_entries(run["initial_density_matrix"])
         if run.get("electrons") == "full":  # what is meant when nothing is said, and all that moments alone may say
             del run["electrons"]
-        return cls.from_dict({"schema_version": SCHEMA_VERSION, "run": run, **tables_of(system, motion)})
+        with silent():  # of the objects was warned when they were made
+            return cls.from_dict({"schema_version": SCHEMA_VERSION, "run": run, **tables_of(system, motion)})
 
     def to_dict(self) -> dict[str, Any]:
         """The tables as plain dicts and lists, keys without a value left out; `from_dict` gives `self` back."""
@@ -117,6 +126,27 @@ class RunConfig(Document):
 
         problem = self.build()
         try:
-            return new_simulation(problem.system, problem.motion, **problem.options)
+            with silent():  # of the file was warned when it was read
+                return new_simulation(problem.system, problem.motion, **problem.options)
         except ValueError as error:  # what shows only when leads and moments are set up
-            raise ConfigError([line.replace("simulate.", "run.", 1) for line in str(error).splitlines()]) from None
+            raise ConfigError(self._in_this_file(line, problem.system) for line in str(error).splitlines()) from None
+
+    def _in_this_file(self, line: str, system: Any) -> str:
+        """A line about the run with the paths of the file; one about kT names what else is at fault."""
+        if line.startswith("kT: ") and system is not None:
+            key = "entries" if getattr(self.electrons, "kind", "") == "matrix" else "hopping"
+            place, value = largest_energy(system)
+            return f"system.{line}, or a smaller range, set by {place_in_file(place, key)} = {value:g}"
+        return line.replace("simulate.", "run.", 1)
+
+
+def _read(path: Path) -> bytes:
+    """The content of a regular file of at most LARGEST_FILE bytes; a device or FIFO could be read for ever."""
+    with open(path, "rb", opener=lambda name, flags: os.open(name, flags | getattr(os, "O_NONBLOCK", 0))) as file:
+        status = os.fstat(file.fileno())
+        if not stat.S_ISREG(status.st_mode):
+            raise ConfigError([f"{path}: is no regular file; allowed: a TOML file"])
+        if status.st_size > LARGEST_FILE:
+            size = f"{status.st_size / 2**20:.3g} MiB"
+            raise ConfigError([f"{path}: has {size}; allowed: a TOML file of at most {LARGEST_FILE >> 20} MiB"])
+        return file.read(LARGEST_FILE)

@@ -5,18 +5,19 @@ Field types and units are made in `fields`; which values and combinations are ac
 
 from __future__ import annotations
 
+import math
 from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
 from llgnegf.config.fields import Allowed, ListOf, MatrixEntry, Table
 from llgnegf.config.moment_tables import EnergyTable, MagnetTable, MotionTable, TextureTable, TorqueTable
 from llgnegf.config.system_tables import ElectronsTable, LeadTable, SystemTable
-from llgnegf.run_options import ELECTRONS, INTEGRATORS, STARTS
+from llgnegf.run_options import ELECTRONS, INTEGRATORS, LONGEST_RUN, STARTS
 
 SCHEMA_VERSION = 1
-NEVER = 1e300
-"""Stands for a t_end that cannot be read: no other time is beyond it."""
+NEVER = math.nextafter(LONGEST_RUN, 0.0)
+"""Stands for a t_end that cannot be read: no other time is beyond it, and nobody writes this one."""
 
 
 def _one_of(*names: str) -> Allowed:
@@ -69,10 +70,17 @@ class SweepTable(Table):
     ]
 
 
+def _no_other_one(value: Any) -> Any:
+    """1 itself: true and 1.0 are equal to it for Python."""
+    if type(value) is not int:
+        raise ValueError
+    return value
+
+
 class Document(Table):
     """The whole file, before anything that concerns more than one key is checked."""
 
-    schema_version: Annotated[Literal[1], Allowed("1")]
+    schema_version: Annotated[Literal[1], BeforeValidator(_no_other_one), Allowed("1")]
     run: RunTable
     electrons: ElectronsTable | None = None
     lead: Annotated[tuple[LeadTable, ...], ListOf] = ()

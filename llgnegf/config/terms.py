@@ -11,8 +11,9 @@ import numpy as np
 import scipy.sparse as sp
 
 from llgnegf._checks import Problems
-from llgnegf.config.fields import plain
+from llgnegf.config.fields import OwnTable, plain
 from llgnegf.config.moment_tables import SlonczewskiTable
+from llgnegf.config.own_terms import own_term
 from llgnegf.config.system_tables import ChainLeadTable, ChannelLeadTable, TabulatedLeadTable
 from llgnegf.drives import Drive
 from llgnegf.leads import ChainLead, Lead, TabulatedLead, WideBandLead
@@ -102,6 +103,8 @@ def energy_term(table: Any, field: Any = None) -> EnergyTerm:
         "exchange": Exchange, "uniaxial_anisotropy": UniaxialAnisotropy, "cubic_anisotropy": CubicAnisotropy,
         "dmi": DMI, "dipolar": Dipolar,
     }  # fmt: skip
+    if isinstance(table, OwnTable):
+        return own_term(table, EnergyTerm)
     if table.kind == "zeeman":
         return Zeeman(field, rate=field.rate) if isinstance(field, Drive) else Zeeman(field)
     if table.kind == "pair_exchange":
@@ -112,6 +115,8 @@ def energy_term(table: Any, field: Any = None) -> EnergyTerm:
 
 def torque_of(table: Any, values: dict[str, Any]) -> SpinTransferTorque:
     """The torque of one [[torque]]; `values` are the amplitudes that may depend on time."""
+    if isinstance(table, OwnTable):
+        return own_term(table, SpinTransferTorque)
     if isinstance(table, SlonczewskiTable):
         return SlonczewskiTorque(polarization=plain(table.polarization), **values)
     return ZhangLiTorque(nonadiabaticity=plain(table.nonadiabaticity), spacing=table.spacing, **values)

@@ -41,6 +41,7 @@ def _block(header: str, table: Table) -> str:
             continue
         unit = next((mark.unit for mark in field.metadata if getattr(mark, "unit", "")), "")
         lines.append(f"{name} = {_value(value)}" + (f"  # {unit}" if unit else ""))
+    lines += [f"{_key(name)} = {_value(value)}" for name, value in (table.model_extra or {}).items()]
     return "\n".join(lines) + "\n"
 
 

@@ -33,6 +33,13 @@ LAB: dict[str, Any] = {
     "markeredgewidth": 1.3, "zorder": 5,
 }  # fmt: skip
 EXACT: dict[str, Any] = {**LAB, "color": COLOURS[6], "marker": "+", "markersize": 6, "markeredgewidth": 1.1}
+ALL_ORDERS: dict[str, Any] = {**EXACT, "linestyle": "-", "linewidth": 0.8, "zorder": 4}
+"""Where the exact values are a curve of their own, which the first order misses."""
+FIRST_ORDER = r"sum: first order in $\hbar\omega$"
+NOISE = 1e-6
+"""Of the largest torque: what is below is round-off and quadrature."""
+DIFFERS = 0.05
+"""Of the largest value in a panel: from here on it is said that the first order is not the exact answer."""
 
 
 def part_style(part: str, markers: bool = False) -> dict[str, Any]:
@@ -41,10 +48,27 @@ def part_style(part: str, markers: bool = False) -> dict[str, Any]:
     return PART_STYLES[part] | extra
 
 
-def lab_points(axes: Axes, x: Any, lab: Any, exact: Any, kT: str) -> None:
-    """Circles for the lab frame's values and crosses for the exact ones at the same kT."""
-    axes.plot(x, np.asarray(lab) / MICRO, label=rf"lab frame $G^<(t,t)$, {kT}", **LAB)
-    axes.plot(x, np.asarray(exact) / MICRO, label=f"exact rotating frame, {kT}", **EXACT)
+def lab_points(axes: Axes, x: Any, lab: Any, exact: Any, kT: str, missed: float = 0.0) -> None:
+    """Circles for the lab frame's values and crosses for the exact ones at the same kT, all orders in hbar w.
+
+    Where the first order has `missed` more than DIFFERS of the exact values, a line joins them and the panel says so.
+    """
+    exact = np.asarray(exact)
+    axes.plot(x, np.asarray(lab) / MICRO, label=rf"lab frame $G^<(t,t)$: all orders in $\hbar\omega$, {kT}", **LAB)
+    style = ALL_ORDERS if missed > DIFFERS else EXACT
+    axes.plot(x, exact / MICRO, label=rf"exact rotating frame: all orders in $\hbar\omega$, {kT}", **style)
+    if missed > DIFFERS:
+        text = "solid black: exact, all orders\ndotted: first order only"
+        axes.text(0.5, 0.97, text, transform=axes.transAxes, ha="center", va="top", fontsize=7)
+        low, high = axes.get_ylim()
+        axes.set_ylim(low, high + 0.25 * (high - low))  # room for the text
+
+
+def missed_by_first_order(first_order: Any, exact: Any, reference: float) -> float:
+    """Largest |first_order - exact| of the largest exact value; 0 for values that are noise beside `reference`."""
+    first_order, exact = np.asarray(first_order), np.asarray(exact)
+    largest = float(np.abs(exact).max())
+    return float(np.abs(first_order - exact).max()) / largest if largest > NOISE * reference else 0.0
 
 
 def letter(axes: Axes, text: str, title: str = "") -> None:

@@ -10,7 +10,18 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from llgnegf.figures import identities
-from llgnegf.figures.drawing import MICRO, NAMES, UNIT, caption, has_lab, lab_points, letter, order, part_style
+from llgnegf.figures.drawing import (
+    FIRST_ORDER,
+    MICRO,
+    NAMES,
+    UNIT,
+    caption,
+    has_lab,
+    lab_points,
+    letter,
+    order,
+    part_style,
+)
 from llgnegf.figures.lab_frame import KT, LabCase, lab_frame
 from llgnegf.figures.model import ENERGY, PARTS, STRONG, THETA, WEAK, FirstOrder, first_order, rotating_frame, wire
 from llgnegf.figures.workers import Mapper
@@ -116,7 +127,7 @@ def _panel(axes: Axes, dataset: xarray.Dataset, kind: str, j_sd: float) -> None:
     for part in PARTS:
         text = rf"$T^\mathrm{{{NAMES[part]}}}$"
         axes.plot(dataset["coupling"], values.sel(part=part), label=text, **part_style(part))
-    axes.plot(dataset["coupling"], values.sum("part"), label="sum", **part_style("sum"))
+    axes.plot(dataset["coupling"], values.sum("part"), label=FIRST_ORDER, **part_style("sum"))
     if has_lab(dataset):
         chosen = np.flatnonzero(dataset["point_j_sd"].values == j_sd)
         at = dataset.isel(point=chosen)

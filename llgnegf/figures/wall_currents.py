@@ -53,7 +53,7 @@ if TYPE_CHECKING:
 COUPLINGS = np.unique(np.concatenate([np.geomspace(0.02, STRONG, 61), np.linspace(0.5, 2.2, 69), [WEAK]]))
 """J_sd in eV, dense where the wall has resonances. Above 2 gamma no state at E_F fits into uniform moments."""
 LAB_COUPLINGS = (WEAK, 0.3, 0.7, 1.2)
-BONDS = ["L-1", *(f"{i}-{i + 1}" for i in range(1, N_SITES)), f"{N_SITES}-R"]
+BONDS = ["L-0", *(f"{i}-{i + 1}" for i in range(N_SITES - 1)), f"{N_SITES - 1}-R"]
 CIRCLES = 5
 """Every how many points a circle is drawn."""
 
@@ -200,7 +200,7 @@ def _local(axes: Axes, dataset: xarray.Dataset, parts: list[str]) -> None:
     keep_noise_flat(axes, values.sel(part=parts), largest_of(values))
     axes.set(xticks=at, ylabel=label(r"$I^{S_z}_{i\to j}$", UNIT))
     axes.set_xticklabels(BONDS)
-    axes.set_xlabel("bond i-j")
+    axes.set_xlabel("bond i-j (the first site is 0)")
 
 
 def _caption(figure: Figure, dataset: xarray.Dataset) -> None:

@@ -24,7 +24,7 @@ from llgnegf.figures.model import (
     wire,
 )
 from llgnegf.figures.workers import Mapper
-from llgnegf.plot_style import label, legend_above, line, new_figure, styled
+from llgnegf.plot_style import SITE, label, legend_above, line, new_figure, styled
 
 if TYPE_CHECKING:
     import xarray
@@ -37,7 +37,7 @@ WIDTHS = np.arange(1, 16)
 SHOWN = (1, 15)
 """Widths of panel (a)."""
 BOND = 11
-"""Index of the bond 12-13."""
+"""The bond from site 11 to 12, which the paper, counting from 1, calls 12-13."""
 LAB_WIDTHS = (2, 8)
 NAMES = {"bloch": "Bloch", "neel": "Néel"}
 
@@ -60,7 +60,7 @@ def data(run: Mapper, time_domain: bool) -> xarray.Dataset:
         columns |= _lab(run)
     coordinates = {
         "wall": list(WALLS), "width": ("width", WIDTHS, {"units": "lattice constants"}), "part": list(PARTS),
-        "shown_width": list(SHOWN), "site": np.arange(1, N_SITES + 1), "component": ["x", "y", "z"],
+        "shown_width": list(SHOWN), "site": np.arange(N_SITES), "component": ["x", "y", "z"],
         "point_width": ("point", list(LAB_WIDTHS), {"units": "lattice constants"}),
     }  # fmt: skip
     attributes = {
@@ -108,7 +108,8 @@ def draw(dataset: xarray.Dataset) -> Figure:
     panels = figure.subplot_mosaic([["a", "a"], ["b", "c"], ["d", "e"]], height_ratios=[0.75, 1, 1])
     _profile_panel(panels["a"], dataset)
     for column, wall in enumerate(WALLS):
-        for name, key, text in (("local_spin_current", "bc", r"I^{S_z}_{12\to 13}"), ("outflow", "de", "I^{S_z}_R")):
+        local = rf"I^{{S_z}}_{{{BOND}\to {BOND + 1}}}"
+        for name, key, text in (("local_spin_current", "bc", local), ("outflow", "de", "I^{S_z}_R")):
             axes = panels[key[column]]
             letter(axes, key[column], f"{NAMES[wall]} wall")
             at = dataset.sel(wall=wall)
@@ -129,16 +130,17 @@ def _profile_panel(axes: Any, dataset: xarray.Dataset) -> None:
     profiles = dataset["moments"].sel(wall="bloch", component="y")
     for width, style in zip(SHOWN, ("-", "-."), strict=True):
         axes.plot(dataset["site"], profiles.sel(shown_width=width), **line(0, linestyle=style), label=f"W = {width}")
-    axes.axvline(BOND + 1.5, color="black", linestyle=":", linewidth=1.2)
-    axes.text(BOND + 1.7, 0.5, "bond 12-13", fontsize=8)
-    axes.set(xlabel="site i", ylabel="$M_i^y$", xticks=range(1, N_SITES + 1, 2))
+    axes.axvline(BOND + 0.5, color="black", linestyle=":", linewidth=1.2)
+    axes.text(BOND + 0.7, 0.5, f"bond {BOND}-{BOND + 1}", fontsize=8)
+    axes.set(xlabel=SITE, ylabel="$M_i^y$", xticks=range(0, N_SITES, 2))
     axes.legend(loc="center left", bbox_to_anchor=(0.02, 0.35))
 
 
 def _caption(figure: Figure, dataset: xarray.Dataset) -> None:
     found = {i.name: i.measured for i in identities.recorded(dataset)}
     lines = [
-        rf"N = {N_SITES}, Z = {CENTER:g}, $J_{{sd}} = {J_SD:g}\,\gamma$ (not given in the paper), "
+        rf"N = {N_SITES}, centre on site {CENTER - 1:g} (Z = {CENTER:g} in the paper, which counts from 1), "
+        rf"$J_{{sd}} = {J_SD:g}\,\gamma$ (not given in the paper), "
         rf"$\hbar\omega = {ENERGY:g}\,\gamma$, $\gamma_c = \gamma$, $E_F = 0$; curves: first order in $\hbar\omega$ "
         r"at $kT = 0$. Spin-motive force with $G_0 = G_\uparrow + G_\downarrow = 2e^2/h$ (ballistic wire), in (d, e) "
         f"on the last bond; Bloch against Néel: {order(found['same_smf'])} relative. "

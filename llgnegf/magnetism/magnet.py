@@ -11,11 +11,12 @@ from typing import Any
 
 import numpy as np
 
-from llgnegf._checks import UNIT_TOLERANCE, Problems
+from llgnegf._checks import UNIT_TOLERANCE, Problems, as_numbers
 from llgnegf.drives import Drive, TimeFunction, drives_of
-from llgnegf.magnetism.motion import Frozen, Precession, Prescribed
+from llgnegf.magnetism.motion import INSTANTS, Frozen, Precession, Prescribed, holds_nan
 from llgnegf.magnetism.terms import ClassicalEnergy, EnergyTerm, as_terms
 from llgnegf.magnetism.torques import Amplitudes, SpinTransferTorque
+from llgnegf.plausibility import doubts_of_magnet, warn
 from llgnegf.units import G_E, HBAR
 
 PRESCRIBED = "(sites, motion): a function of t (fs) that returns unit vectors (len(sites), 3), or e.g. a Precession"
@@ -80,6 +81,7 @@ class Magnet:
         problems.raise_all()
         for name, value in values.items():
             object.__setattr__(self, name, value)
+        warn(doubts_of_magnet(self))
 
     @property
     def n_sites(self) -> int:
@@ -98,6 +100,19 @@ class Magnet:
         """All that changes in time: fields, torques and prescribed moments."""
         parts = tuple(drive for part in (*self.energies, *self.torques) for drive in part.drives())
         return parts if self.prescribed is None else (*parts, self.prescribed[1])
+
+    def check_prescribed(self, t_end: float) -> list[str]:
+        """A line if prescribed moments are no unit vectors somewhere from 0 to `t_end` (fs); NaN as in `Prescribed`."""
+        assert self.prescribed is not None
+        sites, function = self.prescribed
+        for time in t_end * INSTANTS:
+            value = function(float(time))
+            try:
+                _unit_vectors("prescribed", value, len(sites), float(time))
+            except ValueError as error:
+                if not holds_nan(value):
+                    return [str(error)]
+        return []
 
     def compile(self) -> CompiledMagnet:
         """The numbers of the equation of motion."""
@@ -235,7 +250,10 @@ def _torques(problems: Problems, value: Any, n_sites: int) -> tuple[SpinTransfer
 def _sites(problems: Problems, name: str, value: Any, n_sites: int) -> tuple[int, ...]:
     """Site numbers 0 .. n_sites - 1 in ascending order of mention, from numbers or a mask."""
     allowed = f"different sites from {-n_sites} to {n_sites - 1}, or a mask of {n_sites} booleans"
-    entries = np.asarray(value)
+    try:
+        entries = np.asarray(value)
+    except ValueError:  # rows of unequal length
+        entries = np.zeros(1)
     if entries.size == 0:
         return ()
     if entries.dtype == bool and entries.shape == (n_sites,):
@@ -274,12 +292,13 @@ def _prescribed(problems: Problems, value: Any, moments: np.ndarray) -> tuple[tu
 
 
 def _unit_vectors(name: str, value: Any, count: int, t: float) -> np.ndarray:
-    vectors = np.asarray(value, dtype=float)
-    if vectors.shape != (count, 3) or not np.all(np.abs(np.linalg.norm(vectors, axis=1) - 1) <= UNIT_TOLERANCE):
-        raise ValueError(
-            f"Magnet.{name}: {vectors.tolist()} at t = {t:g} fs; allowed: unit vectors of shape ({count}, 3)"
-        )
-    return vectors
+    vectors = as_numbers(value, float)
+    shaped = vectors is not None and vectors.shape == (count, 3)
+    if shaped and np.all(np.abs(np.linalg.norm(vectors, axis=1) - 1) <= UNIT_TOLERANCE):  # type: ignore[arg-type]
+        return vectors  # type: ignore[return-value]
+    problems = Problems("Magnet")
+    problems.moments(name, value, count)
+    raise ValueError("\n".join(line.replace(": ", f": at t = {t:g} fs ", 1) for line in problems.lines))
 
 
 def _check_moving(problems: Problems, pinned: Any, prescribed: Any, n_sites: int) -> None:

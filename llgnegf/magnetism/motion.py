@@ -12,9 +12,20 @@ from typing import Any
 
 import numpy as np
 
-from llgnegf._checks import UNIT_TOLERANCE, Problems
-from llgnegf.drives import Drive, TimeFunction, drives_of
+from llgnegf._checks import UNIT_TOLERANCE, Problems, as_numbers
+from llgnegf.drives import SHORTEST, Drive, TimeFunction, drives_of
 from llgnegf.units import HBAR
+
+INSTANTS = np.concatenate([[0.0], np.geomspace(1e-6, 1.0, 25), np.linspace(0.0, 1.0, 24)[1:-1]])
+"""Parts of a run at which a function of time is looked at before it begins."""
+FASTEST, SLOWEST = 0.5 * np.pi * HBAR / SHORTEST, 1e-12
+"""eV, hbar w of precessions: a quarter of a period is 1e-6 fs, and longer than any run."""
+
+
+def holds_nan(value: Any) -> bool:
+    """Whether `value` is made of numbers of which one is NaN."""
+    array = as_numbers(value, float)
+    return array is not None and bool(np.isnan(array).any())
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,7 +84,8 @@ class Precession:
     def __post_init__(self) -> None:
         problems = Problems("Precession")
         texture = problems.moments("texture", self.texture)
-        problems.number("energy", self.energy, "a finite number, in eV")
+        allowed = f"a finite number, in eV, of magnitude up to {FASTEST:.3g}"
+        problems.number("energy", self.energy, allowed, lambda e: abs(e) <= FASTEST)
         axis = problems.axis("axis", self.axis)
         problems.number("ramp", self.ramp, "a finite number >= 0, in fs", lambda x: x >= 0)
         problems.raise_all()
@@ -92,7 +104,7 @@ class Precession:
 
     def drives(self) -> tuple[Drive, ...]:
         """The moments: seen with steps of a quarter of a period; the curvature of the phase jumps after the ramp."""
-        quarter = 0.5 * np.pi * HBAR / abs(self.energy) if self.energy else np.inf
+        quarter = 0.5 * np.pi * HBAR / abs(self.energy) if abs(self.energy) > SLOWEST else np.inf
         kinks = (self.ramp,) if self.ramp > 0 else ()
         return (TimeFunction(self.moments, quarter, kinks, self.velocity),)
 
@@ -123,8 +135,9 @@ class Prescribed:
     """Moments that follow any function of time.
 
     Args:
-        function: t in fs -> (n_sites, 3) unit vectors; called at any t >= 0, must depend on t alone. A `TimeFunction`
-            where something is known of it: steps are no longer than `save_every` otherwise.
+        function: t in fs -> (n_sites, 3) unit vectors; called at any t >= 0, must depend on t alone. A run looks at it
+            at some fifty instants before it begins. A `TimeFunction` where something is known of it: steps are no
+            longer than `save_every` otherwise.
 
     Raises:
         ValueError: If `function` is not callable or gives no unit vectors at t = 0.
@@ -152,8 +165,22 @@ class Prescribed:
         moments = np.asarray(self.function(time), dtype=float)
         length = np.sqrt(np.einsum("ia,ia->i", moments, moments))
         if not np.all(np.abs(length - 1) <= UNIT_TOLERANCE):
-            raise ValueError(f"Prescribed.function({time}): moments of length {length}; allowed: unit vectors")
+            problems = Problems("Prescribed")
+            problems.moments(f"function({time:g})", moments)
+            raise ValueError("\n".join(line.replace(": ", ": moments, ", 1) for line in problems.lines))
         return moments
+
+    def check(self, t_end: float) -> list[str]:
+        """A line if the function gives no unit vectors somewhere; it is called at instants from 0 to `t_end` (fs).
+
+        A NaN is left to the integrator, which says when it came.
+        """
+        for time in t_end * INSTANTS:
+            value, problems = self.function(float(time)), Problems("Prescribed")
+            problems.moments(f"function({time:g})", value, self.n_sites)
+            if problems.lines and not holds_nan(value):
+                return problems.lines
+        return []
 
     def velocity(self, time: float) -> np.ndarray:
         """dM/dt in 1/fs, (N, 3): what the function says of itself, or from differences (see `Drive.rate`)."""

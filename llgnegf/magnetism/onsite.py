@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 import numpy as np
 from scipy import sparse
 
-from llgnegf._checks import Problems, normalised
+from llgnegf._checks import Problems, as_numbers, dimensions, normalised
 from llgnegf.drives import Drive, TimeFunction, drives_of
 from llgnegf.magnetism.terms import EnergyTerm
 from llgnegf.units import MU_B
@@ -20,14 +20,14 @@ from llgnegf.units import MU_B
 
 def number_or_array(problems: Problems, field: str, value: Any, allowed: str) -> Any:
     """`value` as a float, or as a read-only one-dimensional array; None or NaN after a problem."""
-    if np.ndim(value) == 0:
+    if dimensions(value) == 0:
         return problems.number(field, value, f"{allowed}: a number, or a list of them")
     return problems.array(field, value, (None,), f"{allowed}: a number, or a list of them")
 
 
 def length_problem(owner: str, field: str, value: Any, length: int, kind: str) -> list[str]:
     """A line if `value` is an array that does not have one entry for each of `length` items of this `kind`."""
-    if np.ndim(value) == 0 or len(value) == length:
+    if dimensions(value) == 0 or len(value) == length:
         return []
     return [f"{owner}.{field}: {len(value)} of them; allowed: a number, or {length}, one for each {kind}"]
 
@@ -52,7 +52,7 @@ class UniaxialAnisotropy(EnergyTerm):
     def __post_init__(self) -> None:
         problems = Problems("UniaxialAnisotropy")
         constant = number_or_array(problems, "K", self.K, "in eV")
-        if isinstance(self.axis, str) or np.ndim(self.axis) < 2:
+        if isinstance(self.axis, str) or dimensions(self.axis) < 2:
             axis = problems.axis("axis", self.axis)
         else:
             allowed = "non-zero vectors of shape (n_sites, 3)"
@@ -114,7 +114,10 @@ class CubicAnisotropy(EnergyTerm):
 
 @dataclass(frozen=True, eq=False)
 class Zeeman(EnergyTerm):
-    """H = -sum_i mu_i B_i(t) . M_i.
+    """H = -sum_i mu_i B_i(t) . M_i: the field acts on the moments alone, not on the spins of the electrons.
+
+    The electrons' own term g_e mu_B/2 B.sigma is 5.8e-5 eV for each tesla; where it counts, add it to the Hamiltonian
+    of `Electrons` (for a constant field).
 
     Args:
         B: Magnetic field (T): a 3-vector, one for each site of shape (n_sites, 3), or a function of time (fs)
@@ -137,7 +140,7 @@ class Zeeman(EnergyTerm):
         if callable(self.B):
             problems.check(self.rate is None or callable(self.rate), "rate", self.rate, "a function of time, or None")
         else:
-            shape = (3,) if np.ndim(self.B) < 2 else (None, 3)
+            shape = (3,) if dimensions(self.B) < 2 else (None, 3)
             allowed = "a vector of 3 numbers in T, one for each site, or a function of time that returns either"
             object.__setattr__(self, "B", problems.array("B", self.B, shape, allowed))
             problems.check(self.rate is None, "rate", self.rate, "None for a constant field, whose rate is 0")
@@ -187,10 +190,18 @@ RATE_STEP = 0.01
 """Spacing (fs) of the field values behind a rate that is not given."""
 
 
+def wrong_array(given: Any, value: np.ndarray | None) -> str:
+    """What is wrong with `value`, which a function gave, in a few words; None where it holds no numbers."""
+    if value is None:
+        return " ".join(repr(given).split())[:80]
+    return f"shape {value.shape}" if np.isfinite(value).all() else "NaN or inf"
+
+
 def _evaluate(field: str, function: Callable[[float], Any], t: float, n_sites: int) -> np.ndarray:
     """function(t) as finite vectors, shape (n_sites, 3), or (3,) for all sites."""
-    value = np.asarray(function(t), dtype=float)
-    if value.shape not in ((3,), (n_sites, 3)) or not np.isfinite(value).all():
-        wrong = f"shape {value.shape}" if np.isfinite(value).all() else "NaN or inf"
+    given = function(t)
+    value = as_numbers(given, float)
+    if value is None or value.shape not in ((3,), (n_sites, 3)) or not np.isfinite(value).all():
+        wrong = wrong_array(given, value)
         raise ValueError(f"Zeeman.{field}: {wrong} at t = {t:g} fs; allowed: finite, shape (3,) or ({n_sites}, 3)")
     return value

@@ -11,13 +11,16 @@ from typing import Any, ClassVar
 import numpy as np
 from scipy import sparse
 
-from llgnegf._checks import Problems
+from llgnegf._checks import Problems, dimensions, memory_of_machine
 from llgnegf.magnetism.onsite import length_problem, number_or_array
 from llgnegf.magnetism.terms import EnergyTerm
 from llgnegf.units import MU_B
 
 MU_0_OVER_4_PI = 1.602176634e4 * 1.00000000055
 """Magnetic constant over 4 pi, T^2 angstrom^3/eV (CODATA 2018)."""
+
+PAIR_BYTES = 900
+"""Memory for each pair of the dipolar interaction: nine entries and their indices, in both triangles and a copy."""
 
 
 def _pair_matrix(n_sites: int, first: np.ndarray, second: np.ndarray, blocks: np.ndarray) -> sparse.csr_array:
@@ -153,8 +156,8 @@ class DMI(EnergyTerm):
         vector: np.ndarray | None = None
         axis = None
         if self.axis is None:
-            allowed = "a vector of 3 numbers in eV, one for each bond, or a strength with axis="
-            vector = problems.array("D", self.D, (3,) if np.ndim(self.D) < 2 else (None, 3), allowed)
+            allowed = "a vector of 3 numbers in eV, a list of them, one for each bond, or a strength with axis="
+            vector = problems.array("D", self.D, (3,) if dimensions(self.D) < 2 else (None, 3), allowed)
         else:
             strength = number_or_array(problems, "D", self.D, "in eV, with axis=")
             axis = problems.axis("axis", self.axis)
@@ -206,6 +209,11 @@ class Dipolar(EnergyTerm):
         object.__setattr__(self, "direction", direction)
 
     def problems(self, n_sites: int) -> list[str]:
+        needed, there = PAIR_BYTES * n_sites**2 / 2, memory_of_machine()
+        if needed > there:
+            most = int(np.sqrt(2 * there / PAIR_BYTES))
+            value = f"{n_sites} sites, the pairs of which need {needed / 2**30:.3g} GiB"
+            return [f"Dipolar: {value}; allowed: at most {most} with the {there / 2**30:.3g} GiB of this machine"]
         return _chain_problems("Dipolar", n_sites)
 
     def matrix(self, n_sites: int, magnetic_moment: np.ndarray) -> sparse.csr_array:

@@ -13,7 +13,7 @@ import numpy as np
 from scipy import sparse
 
 from llgnegf._checks import Problems
-from llgnegf.drives import Drive, TimeFunction
+from llgnegf.drives import Drive, unknown_drives
 from llgnegf.units import MU_B
 
 
@@ -47,12 +47,21 @@ class EnergyTerm:
         return None
 
     def drives(self) -> tuple[Drive, ...]:
-        """What changes in time. Of a term with a time-dependent b that does not say more, nothing is known."""
-        return () if type(self).driven is EnergyTerm.driven else (TimeFunction(lambda t: None),)
+        """What changes in time. Of a term with a time-dependent b that does not say more, the drives among its
+        attributes are known, and that there may be another one."""
+        return () if type(self).driven is EnergyTerm.driven else unknown_drives(self)
 
     def cubic(self, n_sites: int) -> tuple[np.ndarray, np.ndarray] | None:
         """K (eV), shape (n_sites,), and the crystal axes as the rows of R, shape (3, 3); None if there is none."""
         return None
+
+    def steepest(self, n_sites: int, magnetic_moment: np.ndarray) -> float:
+        """A bound (eV) of |dH/dM_i| for all directions of the moments, at t = 0."""
+        parts = _Parts.of(self, n_sites, magnetic_moment)
+        rows = np.asarray(abs(parts.matrix).sum(axis=1)).reshape(n_sites, 3)
+        fields = np.linalg.norm(parts.b(0.0), axis=1)
+        cubic = 2 * np.abs(parts.cubic_constants).sum(axis=0)
+        return float((np.linalg.norm(rows, axis=1) + fields + cubic).max())
 
     def energy(self, moments: Any, magnetic_moment: Any, t: float = 0.0) -> float:
         """The energy (eV) of `moments` (n_sites, 3) with `magnetic_moment` (mu_B; a number or one a site)."""

@@ -11,9 +11,9 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from llgnegf._checks import Problems
-from llgnegf.drives import Drive, TimeFunction, drives_of
-from llgnegf.magnetism.onsite import length_problem, number_or_array
+from llgnegf._checks import Problems, as_numbers, dimensions
+from llgnegf.drives import Drive, drives_of, unknown_drives
+from llgnegf.magnetism.onsite import length_problem, number_or_array, wrong_array
 
 AMPLITUDE = "a number, one for each site, or a function of time (fs) that returns either"
 
@@ -27,8 +27,9 @@ class SpinTransferTorque:
     is_static: bool
 
     def drives(self) -> tuple[Drive, ...]:
-        """What changes in time. Of a torque that is not static and does not say more, nothing is known."""
-        return () if self.is_static else (TimeFunction(lambda t: None),)
+        """What changes in time. Of a torque that is not static and does not say more, the drives among its attributes
+        are known, and that there may be another one."""
+        return () if self.is_static else unknown_drives(self)
 
     def problems(self, n_sites: int) -> list[str]:
         """One line for each reason why this torque is of no use on a chain of `n_sites`."""
@@ -185,7 +186,7 @@ def _amplitude(problems: Problems, field: str, value: Any, unit: str) -> Any:
     """A function of time as it is, anything else as a float or a read-only array."""
     if callable(value):
         return value
-    if np.ndim(value) == 0:
+    if dimensions(value) == 0:
         return problems.number(field, value, f"{AMPLITUDE}, in {unit}")
     return problems.array(field, value, (None,), f"{AMPLITUDE}, in {unit}")
 
@@ -204,8 +205,9 @@ def _at(field: str, value: float | np.ndarray | Callable[[float], Any], t: float
     """An amplitude at time `t` for each site, (n_sites,)."""
     if not callable(value):
         return np.broadcast_to(value, n_sites)
-    result = np.asarray(value(t), dtype=float)
-    if result.shape not in ((), (n_sites,)) or not np.isfinite(result).all():
-        wrong = f"shape {result.shape}" if np.isfinite(result).all() else "NaN or inf"
+    given = value(t)
+    result = as_numbers(given, float)
+    if result is None or result.shape not in ((), (n_sites,)) or not np.isfinite(result).all():
+        wrong = wrong_array(given, result)
         raise ValueError(f"{field}: {wrong} at t = {t:g} fs; allowed: a finite number, or {n_sites} of them")
     return np.broadcast_to(result, n_sites)

@@ -113,7 +113,7 @@ class ResponseTensors:
         problems = Problems("ResponseTensors")
         is_system = problems.check(isinstance(self.system, OpenSystem), "system", self.system, "an OpenSystem")
         moments = problems.moments("moments", self.moments, self.system.n_sites if is_system else None)
-        problems.number("tolerance", self.tolerance, "a finite number > 0, in 1/eV^2", lambda x: x > 0)
+        problems.number("tolerance", self.tolerance, "a finite number > 0, in 1/eV^2", lambda x: x > 0, smallest=0.0)
         if self.max_distance is not None:
             problems.integer("max_distance", self.max_distance, "None or an integer >= 0", lambda d: d >= 0)
         if is_system:

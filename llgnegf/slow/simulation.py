@@ -14,6 +14,7 @@ import numpy as np
 from llgnegf.dynamics.schedule import Schedule
 from llgnegf.error_budget import equilibrium_estimate, fermi_estimate
 from llgnegf.magnetism.magnet import Magnet
+from llgnegf.plausibility import doubts_of_options, doubts_together, warn
 from llgnegf.poles.channels import PoleSystem, expand
 from llgnegf.result import ErrorEstimate, Variable
 from llgnegf.run_options import RESPONSES, check_slow_run, save_times
@@ -73,6 +74,7 @@ class SlowSimulation:
             "temperature": temperature, "seed": seed, "observables": observables, "copies": copies,
         }  # fmt: skip
         check_slow_run(system, magnet, options)
+        warn(doubts_together(system, magnet) + doubts_of_options(options))
         self.system, self.motion, self.rtol = system, magnet, rtol
         self.times = save_times(t_end, save_every)
         self.row = 0

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from llgnegf.config import ConfigError, RunConfig
+from llgnegf.plausibility import silent
 from llgnegf.sweep.gather import gather
 from llgnegf.sweep.points import points
 from llgnegf.sweep.workers import Killed, WorkerPool, one_thread_each, stop_signals_interrupt
@@ -159,15 +160,16 @@ def run_point(text: str, path: str) -> None:
     """
     from llgnegf.store import RunFolder, run_in_folder
 
-    config = RunConfig.loads(text)
+    with silent():  # whoever started the sweep was warned
+        config = RunConfig.loads(text)
     if (Path(path) / "input.toml").exists():
         folder = RunFolder.open(path)
         folder.check_same_input(text)
+        simulation = None if folder.finished else config.simulation()
     else:
+        simulation = config.simulation()  # a point that is refused makes no folder
         folder = RunFolder.create(path, text, ["llgnegf", "sweep"])
-    if not folder.finished and not run_in_folder(
-        folder, config.simulation(), commit_every_s=config.run.checkpoint_every
-    ):
+    if simulation is not None and not run_in_folder(folder, simulation, commit_every_s=config.run.checkpoint_every):
         raise RuntimeError("stopped; run the sweep again to go on")
 
 

@@ -1,0 +1,171 @@
+"""Energy terms and torques of one's own in an input file: written, read and run like those of the package."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import llgnegf as ln
+from llgnegf.cli import main
+from llgnegf.config import ConfigError, RunConfig
+from llgnegf.plots import PlotReport
+from llgnegf.units import GYROMAGNETIC_RATIO
+
+MODULE = '''
+from dataclasses import dataclass
+from typing import Any, ClassVar
+import numpy as np
+from llgnegf.drives import TimeFunction
+from llgnegf.magnetism.terms import EnergyTerm
+from llgnegf.magnetism.torques import SpinTransferTorque
+from llgnegf.units import MU_B
+
+
+@dataclass(frozen=True, eq=False)
+class Bias(EnergyTerm):
+    """H = -f(t) sum_i mu_i field.M_i on sites first, first + step ...; f a function of time or a number."""
+
+    field: Any
+    strength: Any = 1.0
+    first: int = 0
+    label: str = "bias"
+    name: ClassVar[str] = "bias"
+
+    def __post_init__(self):
+        if len(self.field) != 3:
+            raise ValueError(f"Bias.field: {self.field}; allowed: 3 numbers, in T")
+
+    def b(self, n, mu, strength):
+        b = np.zeros((n, 3))
+        b[self.first:] = MU_B * mu[self.first:, None] * strength * np.asarray(self.field)
+        return b
+
+    def linear(self, n_sites, magnetic_moment):
+        return None if callable(self.strength) else self.b(n_sites, magnetic_moment, self.strength)
+
+    def driven(self, n_sites, magnetic_moment):
+        if not callable(self.strength):
+            return None
+        return TimeFunction(lambda t: self.b(n_sites, magnetic_moment, self.strength(t)),
+                            derivative=lambda t: self.b(n_sites, magnetic_moment, self.strength.rate(t)))
+
+
+class Push(SpinTransferTorque):
+    is_static = True
+
+    def __init__(self, amplitude):
+        self.amplitude = amplitude
+
+    def problems(self, n_sites):
+        return []
+
+    def add_to(self, amplitudes, t):
+        amplitudes.damping_like[:] += np.asarray(self.amplitude)
+
+
+class Opaque(Bias):
+    def __init__(self, size):
+        super().__init__([0.0, 0.0, float(size)])
+
+
+NOT_A_TERM = 3
+'''
+
+
+@pytest.fixture
+def own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    (tmp_path / "own_physics.py").write_text(MODULE)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.chdir(tmp_path)
+    yield importlib.import_module("own_physics")
+    del sys.modules["own_physics"]
+
+
+def magnet(own: Any, **changed: Any) -> ln.Magnet:
+    ramp = ln.Ramp(0.0, 1.0, start=0.0, duration=5.0)
+    terms = [own.Bias([0.0, 0.0, 50.0], first=1, label='say "b"'), own.Bias(np.array([0.0, 0.0, 20.0]), strength=ramp)]
+    return ln.Magnet(**{"moments": ln.uniform(2, "x"), "magnetic_moment": 1.0, "energies": terms, **changed})
+
+
+def test_an_own_term_goes_to_a_file_and_back(own: Any) -> None:
+    config = RunConfig.from_objects(None, magnet(own, torques=[own.Push([0.0, 0.001, 0.0])]), t_end=10.0)
+    text = config.to_toml()
+    assert 'kind = "own_physics:Bias"' in text and 'kind = "own_physics:Push"' in text
+    again = RunConfig.loads(text)
+    assert again == config and again.to_toml() == text and RunConfig.from_dict(config.to_dict()) == config
+    built = again.build().motion
+    assert [type(term) for term in built.energies] == [own.Bias, own.Bias]
+    first, second = built.energies
+    assert (first.field, first.first, first.label) == ([0.0, 0.0, 50.0], 1, 'say "b"')
+    assert second.strength == ln.Ramp(0.0, 1.0, start=0.0, duration=5.0)
+    assert built.torques[0].amplitude == [0.0, 0.001, 0.0]
+
+
+def test_it_moves_the_moments_as_it_says(own: Any) -> None:
+    """Site 1 turns about z with g times the field, whose ramp of 20 T has an area of 20 (10 - 2.5) T fs."""
+    simulation = RunConfig.loads(RunConfig.from_objects(None, magnet(own), t_end=10.0).to_toml()).simulation()
+    rows = [row for _, row in simulation.rows()]
+    x, y, _ = rows[-1]["moments"].T
+    angle = GYROMAGNETIC_RATIO * np.array([20.0 * 7.5, 50.0 * 10.0 + 20.0 * 7.5])
+    np.testing.assert_allclose(np.arctan2(y, x), angle, atol=1e-6)
+
+
+def test_a_run_with_it_is_run_again_from_its_folder(own: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("llgnegf.commands.draw_plots", lambda folder: PlotReport((), {}))
+    Path("input.toml").write_text(RunConfig.from_objects(None, magnet(own), t_end=5.0).to_toml())
+    assert main(["run", "input.toml", "-o", "first", "-q"]) == 0
+    assert main(["rerun", "first", "-q"]) == 0
+    assert main(["resume", "first", "-q"]) == 0
+
+
+@pytest.mark.parametrize(
+    ("table", "line"),
+    [
+        ({"kind": "no_such_module_here:Bias"}, "energy.0.kind: 'no_such_module_here:Bias' (No module named "),
+        ({"kind": "own_physics:Missing"}, "energy.0.kind: 'own_physics:Missing' (module 'own_physics' has"),
+        ({"kind": "own_physics:NOT_A_TERM"}, "energy.0.kind: 'own_physics:NOT_A_TERM'; allowed: "),
+        ({"kind": "own_physics:Push"}, "energy.0.kind: 'own_physics:Push'; allowed: package.module:Class, a "),
+        ({"kind": ":"}, "energy.0.kind: ':' ("),
+        ({"kind": "own_physics:Bias", "field": [0.0] * 3, "size": 1}, "energy.0.size: unknown key; allowed: field"),
+        ({"kind": "own_physics:Bias", "field": [0.0]}, "energy.0.field: [0.0]; allowed: 3 numbers, in T"),
+        ({"kind": "own_physics:Bias"}, "energy.0.kind: own_physics:Bias cannot be made ("),
+        ({"kind": "bias"}, "energy.0.kind: 'bias'; allowed: 'exchange', "),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_made_is_one_line(own: Any, table: dict[str, Any], line: str) -> None:
+    data = {
+        "schema_version": 1, "run": {"t_end": 1.0}, "texture": {"kind": "uniform", "n_sites": 2},
+        "magnet": {"magnetic_moment": 1.0}, "energy": [table],
+    }  # fmt: skip
+    with pytest.raises(ConfigError) as caught:
+        RunConfig.from_dict(data)
+    assert len(caught.value.lines) == 1 and caught.value.lines[0].startswith(line), caught.value.lines
+
+
+def test_what_has_no_words_in_a_file_says_so(own: Any) -> None:
+    class Local(own.Bias):  # type: ignore[name-defined, misc]
+        pass
+
+    for term in (own.Bias([0.0, 0.0, 1.0], strength=lambda t: 1.0), own.Opaque(2), Local([0.0, 0.0, 1.0])):
+        with pytest.raises(ConfigError, match=r"^energy\.0: .*; allowed in a file: .*class that can be imported"):
+            RunConfig.from_objects(None, magnet(own, energies=[term]), t_end=1.0)
+
+
+def test_a_subclass_is_not_written_as_its_parent() -> None:
+    class Doubled(ln.Zeeman):
+        pass
+
+    class Own(ln.ChainLead):
+        pass
+
+    with pytest.raises(ConfigError, match=r"^energy\.0: "):
+        RunConfig.from_objects(None, ln.Magnet(ln.uniform(1), 1.0, energies=[Doubled([0, 0, 1.0])]), t_end=1.0)
+    system = ln.OpenSystem(ln.chain(1), [Own(0)], kT=0.1)
+    with pytest.raises(ConfigError, match=r"^lead\.0: "):
+        RunConfig.from_objects(system, ln.Frozen(ln.uniform(1)), t_end=1.0)
