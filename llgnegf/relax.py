@@ -13,6 +13,7 @@ import numpy as np
 from scipy.optimize import NoConvergence, OptimizeResult, minimize, newton_krylov
 
 from llgnegf._checks import Problems
+from llgnegf.blas import limited
 from llgnegf.dynamics.start import FrozenDevice, isolated_equilibrium
 from llgnegf.magnetism.magnet import CompiledMagnet, Magnet
 from llgnegf.observables import spin_density
@@ -46,6 +47,7 @@ class FreeEnergy:
         return energy + omega, gradient - self.system.electrons.j_sd[:, None] * spin_density(rho)
 
 
+@limited
 def relax(
     system: OpenSystem | None, magnet: Magnet, torque_tolerance: float = 1e-9, rtol: float = 1e-9
 ) -> Magnet:

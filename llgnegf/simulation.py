@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from llgnegf._checks import Problems
+from llgnegf.blas import limited, one_thread_if_small
 from llgnegf.drives import Drive
 from llgnegf.dynamics import start as starts
 from llgnegf.dynamics.coupled import ClassicalEquation, CoupledEquation
@@ -85,6 +86,7 @@ class Simulation:
         ValueError: One line for each argument that is not of this kind or does not fit another one.
     """
 
+    @limited
     def __init__(
         self,
         system: OpenSystem | None,
@@ -163,7 +165,8 @@ class Simulation:
         """
         while self.row < self.times.size:
             tau = float(self.times[self.row]) / HBAR
-            columns = self._recorder.row(tau, self._dense.at(tau))
+            with one_thread_if_small(self.system):
+                columns = self._recorder.row(tau, self._dense.at(tau))
             self.row += 1
             yield self.row - 1, columns
 
@@ -188,6 +191,7 @@ class Simulation:
     def _expansion_errors(self) -> dict[str, ErrorEstimate]:
         return estimate_errors(self.poles, _first_moments(self.motion))
 
+    @limited
     def error_budget(self) -> dict[str, ErrorEstimate]:
         """Coupling poles, Fermi poles and time step, each a number with what it bounds."""
         adaptive = self._dense.integration.tolerance is not None

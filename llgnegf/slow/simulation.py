@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from llgnegf.blas import limited, one_thread_if_small
 from llgnegf.error_budget import estimate_errors
 from llgnegf.magnetism.magnet import Magnet
 from llgnegf.poles.channels import PoleSystem, expand
@@ -48,6 +49,7 @@ class SlowSimulation:
         IntegrationStopped: By `rows`, when a step falls below round-off.
     """
 
+    @limited
     def __init__(
         self,
         system: OpenSystem | None,
@@ -132,6 +134,7 @@ class SlowSimulation:
         """Energies in the last Fermi-surface sum that a row asked for."""
         return self.equation.electrons.surface_nodes if isinstance(self.equation.electrons, PoleTensors) else 0
 
+    @limited
     def advance_to(self, row: int) -> np.ndarray:
         """Advance to the save time number `row`; the moments there, (copies, N, 3)."""
         return self._integration.moments_at(float(self.times[row]))
@@ -139,8 +142,9 @@ class SlowSimulation:
     def rows(self) -> Iterator[tuple[int, dict[str, np.ndarray]]]:
         """Advance to each save time in turn; yields the row's index and its columns."""
         while self.row < self.times.size:
-            moments = self.advance_to(self.row)[0]
-            columns = self._recorder.row(float(self.times[self.row]), moments)
+            with one_thread_if_small(self.system):
+                moments = self.advance_to(self.row)[0]
+                columns = self._recorder.row(float(self.times[self.row]), moments)
             self.row += 1
             yield self.row - 1, columns
 
@@ -173,6 +177,7 @@ class SlowSimulation:
             return {"coupling_poles": exact, "fermi_poles": exact}
         return estimate_errors(self.poles, np.array(self.motion.moments, dtype=float))
 
+    @limited
     def error_budget(self) -> dict[str, ErrorEstimate]:
         """Coupling poles, Fermi poles, Fermi-surface sums and time step, each a number with what it bounds."""
         budget = dict(self._expansion_errors)
