@@ -8,12 +8,12 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from llgnegf.cli import EXIT_FAILURE, EXIT_OK, EXIT_STOPPED
 from llgnegf.config import ConfigError, RunConfig
+from llgnegf.progress import shown
 
 if TYPE_CHECKING:
     import xarray
@@ -84,7 +84,9 @@ def oracle(given: argparse.Namespace) -> int:
     from llgnegf import oracle as table
     from llgnegf.store.atomic import storage_errors
 
-    dataset = table.oracle(RunConfig.load(given.file))
+    with shown(True, "tables") as progress:
+        progress(0, 0, "rotating frame")
+        dataset = table.oracle(RunConfig.load(given.file))
     print(*table.table_lines(dataset), sep="\n")
     source = Path(given.file)
     folder = Path(given.output) if given.output else source.parent
@@ -107,10 +109,13 @@ def figure(given: argparse.Namespace) -> int:
         print(*names, sep="\n")
         return EXIT_OK
     if given.name not in names:
-        shown = "missing" if given.name is None else repr(given.name)
-        raise ConfigError([f"figure: {shown}; allowed: {', '.join(names)}"])
-    for name in figures.NAMES if given.name == "all" else [given.name]:
-        print(*figures.make(name, Path(given.output or "figures")), sep="\n", flush=True)
+        wrong = "missing" if given.name is None else repr(given.name)
+        raise ConfigError([f"figure: {wrong}; allowed: {', '.join(names)}"])
+    chosen = figures.NAMES if given.name == "all" else (given.name,)
+    with shown(True, "figures") as progress:
+        for k, name in enumerate(chosen):
+            progress(k, len(chosen), f"computing {name}")
+            print(*figures.make(name, Path(given.output or "figures")), sep="\n", flush=True)
     return EXIT_OK
 
 
@@ -120,9 +125,7 @@ def sweep(given: argparse.Namespace) -> int:
 
     config = RunConfig.load(given.file)
     folder = Path(given.output or default_folder(given.file))
-    bar = _CountBar(given.quiet)
-    with bar:
-        dataset = run_sweep(config, folder, workers=given.workers, progress=bar.update)
+    dataset = run_sweep(config, folder, workers=given.workers, progress=not given.quiet)
     sizes = ", ".join(f"{name} = {size}" for name, size in dataset.sizes.items())
     _say(given.quiet, f"{folder / 'sweep.nc'}: {sizes}", f'next: xarray.open_dataset("{folder / "sweep.nc"}")')
     return EXIT_OK
@@ -170,15 +173,10 @@ def _open_or_create(path: Path, text: str) -> RunFolder:
     """The run folder for the input `text`: a new one, or that of the same input, to go on with."""
     from llgnegf.store import RunFolder
 
-    if not (path / "input.toml").exists():
-        return RunFolder.create(path, text, [Path(sys.argv[0]).name, *sys.argv[1:]])
-    folder = RunFolder.open(path)
     try:
-        folder.check_same_input(text)
-        folder.check_same_input()
+        return RunFolder.open_or_create(path, text, [Path(sys.argv[0]).name, *sys.argv[1:]])
     except ValueError as error:
         raise ConfigError(f"{line}, or another folder with -o DIR" for line in str(error).splitlines()) from None
-    return folder
 
 
 def _complete(folder: RunFolder, config: RunConfig, quiet: bool, report: bool = True) -> int:
@@ -192,10 +190,10 @@ def _complete(folder: RunFolder, config: RunConfig, quiet: bool, report: bool = 
         else:
             _say(quiet, f"{folder.path}: is finished already; nothing to do", f"next: llgnegf show {folder.path}")
         return EXIT_OK
-    simulation = config.simulation()
-    with _progress_bar(float(simulation.times[-1]), quiet) as progress:
+    with shown(not quiet, "fs") as progress:
+        progress(0.0, 0.0, "set-up")
         finished = run_in_folder(
-            folder, simulation, progress=progress, commit_every_s=config.run.checkpoint_every
+            folder, config.simulation(), progress=progress, commit_every_s=config.run.checkpoint_every
         )
     if not finished:
         status = folder.status()
@@ -207,53 +205,6 @@ def _complete(folder: RunFolder, config: RunConfig, quiet: bool, report: bool = 
     if report:
         _say(quiet, *summary_lines(folder, config, draw_plots(folder).written))
     return EXIT_OK
-
-
-@contextmanager
-def _progress_bar(total: float, quiet: bool) -> Iterator[Callable[[float], None] | None]:
-    """A bar with simulated time, rate and time left, on a terminal; None elsewhere."""
-    if quiet or not sys.stderr.isatty():
-        yield None
-        return
-    from tqdm import tqdm
-
-    form = "{percentage:3.0f}%|{bar}| {n:.1f}/{total:.1f} fs [{elapsed} < {remaining}, {rate_fmt}]"
-    with tqdm(total=total, unit="fs", bar_format=form, dynamic_ncols=True) as bar:
-
-        started: list[float] = []
-
-        def update(time: float) -> None:
-            if not started:  # a resumed run: the rate is that of this session
-                started.append(time)
-                bar.initial = time
-            bar.update(time - bar.n)
-
-        yield update
-
-
-class _CountBar:
-    """A bar over the runs of a sweep, on a terminal."""
-
-    def __init__(self, quiet: bool) -> None:
-        self._bar: Any = None
-        self._shown = not quiet and sys.stderr.isatty()
-
-    def __enter__(self) -> _CountBar:
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        if self._bar is not None:
-            self._bar.close()
-
-    def update(self, done: int, total: int) -> None:
-        """`done` of `total` runs are finished."""
-        if not self._shown:
-            return
-        if self._bar is None:
-            from tqdm import tqdm
-
-            self._bar = tqdm(total=total, unit="run", dynamic_ncols=True)
-        self._bar.update(done - self._bar.n)
 
 
 def _say(quiet: bool, *lines: str) -> None:

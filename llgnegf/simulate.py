@@ -6,12 +6,14 @@ no option is ignored by any of them.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from llgnegf._checks import Problems
+from llgnegf.progress import Progress, keeping, reporting
 from llgnegf.result import Result, Rows
 from llgnegf.run_options import RESPONSES, check_kind, is_slow
 from llgnegf.simulation import Motion, Simulation
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
     from llgnegf.slow.simulation import SlowSimulation
 
 
+@reporting("fs")
 def simulate(
     system: OpenSystem | None,
     motion: Motion,
@@ -37,7 +40,8 @@ def simulate(
     response: Sequence[str] = RESPONSES,
     temperature: float = 0.0,
     seed: int | None = None,
-    progress: bool = False,
+    progress: bool | Callable[..., None] = False,
+    folder: str | Path | None = None,
 ) -> Result:
     """Propagate G<(t,t) of an open system in the lab frame, with moments that move as prescribed or answer.
 
@@ -50,7 +54,10 @@ def simulate(
         response: Which tensors act with electrons = "adiabatic": any of "geometric" and "friction".
         temperature, seed: kT (eV) and random key of the moments' thermal noise, with electrons = "adiabatic" or for
             moments alone (see `llgnegf.slow.SlowSimulation`).
-        progress: Show a progress bar with simulated time and rate.
+        progress: True shows what is done, a bar on a terminal and lines with percentages elsewhere; a function is
+            called with (done, total, text): times in fs and the stage of the run.
+        folder: Run folder, as of `llgnegf run`: rows are committed every few seconds, and a run that was stopped or
+            killed goes on when it is asked for again (or with `llgnegf resume`). None keeps all in memory.
 
     Returns:
         A `Result` whose dataset has the columns moments, spin_density, torque (time, site, component),
@@ -58,32 +65,50 @@ def simulate(
         component; eV), bond_current, bond_spin_current, energies, and what has left through the leads since t = 0.
 
     Raises:
-        ValueError: One line for each argument that is not allowed.
+        ValueError: One line for each argument that is not allowed; with a folder also for what an input file has no
+            words for (an own function of time, a `Prescribed` motion), and if it holds a run of something else.
         IntegrationStopped: On NaN, or a step below round-off, with time, quantity and cause.
+        StorageError: If the folder cannot be written.
+        KeyboardInterrupt: On Ctrl-C; with a folder on SIGTERM too, after a commit.
+
+    Whatever stops the rows, a mistake in a drive or Ctrl-C among it, carries a `Result` of the rows so far as its
+    attribute `result` (with `density_matrix` None).
     """
-    simulation = new_simulation(
-        system, motion, t_end=t_end, save_every=save_every, rtol=rtol, start=start, integrator=integrator,
-        step=step, observables=observables, initial_density_matrix=initial_density_matrix,
-        electrons=electrons, response=response, temperature=temperature, seed=seed,
-    )  # fmt: skip
+    options: dict[str, Any] = {
+        "t_end": t_end, "save_every": save_every, "rtol": rtol, "start": start, "integrator": integrator,
+        "step": step, "observables": observables, "initial_density_matrix": initial_density_matrix,
+        "electrons": electrons, "response": response, "temperature": temperature, "seed": seed,
+    }  # fmt: skip
+    assert callable(progress)
+    if folder is not None:
+        from llgnegf.stored_run import simulate_in_folder
+
+        return simulate_in_folder(system, motion, options, folder, progress)
+    progress(0.0, 0.0, "set-up")
+    return _run(new_simulation(system, motion, **options), progress)
+
+
+def _run(simulation: Simulation | SlowSimulation, report: Progress) -> Result:
+    """All rows, in memory; what stops them carries those before it."""
+    end = float(simulation.times[-1])
+    report(0.0, end, "error budget")
+    simulation.error_budget()  # measured once, and before the rows: a run that is stopped has it too
     columns = {name: np.empty((simulation.times.size, *v.shape)) for name, v in simulation.variables.items()}
-    for index, row in _with_progress(simulation, progress):
-        for name, value in row.items():
-            columns[name][index] = value
-    rows = Rows(simulation.times, columns, simulation.variables, simulation.coordinates)
-    return Result(rows, simulation.error_budget(), simulation.density_matrix, simulation.statistics)
+    count = 0
 
+    def rows() -> Rows:
+        kept = {name: column[:count] for name, column in columns.items()}
+        return Rows(simulation.times[:count], kept, simulation.variables, simulation.coordinates)
 
-def _with_progress(simulation: Any, show: bool) -> Iterator[tuple[int, dict[str, np.ndarray]]]:
-    if not show:
-        yield from simulation.rows()
-        return
-    from tqdm import tqdm
-
-    with tqdm(total=float(simulation.times[-1]), unit="fs") as bar:
+    report(0.0, end, "running")
+    # Within a step that did not end there is no density matrix.
+    with keeping(lambda: Result(rows(), simulation.error_budget(), None, simulation.statistics), "the rows"):
         for index, row in simulation.rows():
-            bar.update(float(simulation.times[index]) - bar.n)
-            yield index, row
+            for name, value in row.items():
+                columns[name][index] = value
+            count = index + 1
+            report(float(simulation.times[index]), end, "running")
+    return Result(rows(), simulation.error_budget(), simulation.density_matrix, simulation.statistics)
 
 
 def new_simulation(

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 from llgnegf.config import ConfigError, RunConfig
 from llgnegf.config.messages import dotted, nearest, shown
+from llgnegf.progress import Progress, reporting
 
 if TYPE_CHECKING:
     import xarray
@@ -75,13 +76,14 @@ def points(config: RunConfig) -> list[Point]:
     return made
 
 
+@reporting("runs")
 def run_sweep(
     config: RunConfig,
     folder: str | os.PathLike[str],
     executor: Executor | None = None,
     *,
     workers: int | None = None,
-    progress: Callable[[int, int], None] | None = None,
+    progress: bool | Callable[..., None] = False,
 ) -> xarray.Dataset:
     """Run every point of `config.sweep` in its own folder below `folder` and gather the results.
 
@@ -92,7 +94,8 @@ def run_sweep(
         folder: Where the run folders and sweep.nc go.
         executor: Any concurrent.futures.Executor; None starts processes with one thread each.
         workers: Number of processes; None takes sweep.workers, or one for each core.
-        progress: Called with (finished, total) after each run.
+        progress: True shows how many runs are finished, on a bar or in lines; a function is called with (done, total,
+            text) after each run.
 
     Returns:
         All results in one Dataset, also saved as sweep.nc: each variable of a run with the swept parameters as first
@@ -106,6 +109,7 @@ def run_sweep(
     if executor is not None and workers is not None:
         raise ConfigError([f"workers: {workers}; allowed: None beside an executor, which has its own"])
     assert config.sweep is not None or points(config)
+    assert callable(progress)
     runs, root = points(config), Path(folder)
     jobs = [(point.config.to_toml(), str((root / point.name).absolute())) for point in runs]
     root.mkdir(parents=True, exist_ok=True)
@@ -171,7 +175,7 @@ def _labels(values: Any) -> list[Any]:
     return kept if simple else [v if isinstance(v, str) else repr(v) for v in kept]
 
 
-def _run_all(executor: Executor, jobs: list[tuple[str, str]], progress: Callable[[int, int], None] | None) -> None:
+def _run_all(executor: Executor, jobs: list[tuple[str, str]], progress: Progress) -> None:
     """Run all jobs; a failed one does not keep the others from running."""
     futures: list[Future[None]] = [executor.submit(run_point, *job) for job in jobs]
     failures = []
@@ -180,8 +184,7 @@ def _run_all(executor: Executor, jobs: list[tuple[str, str]], progress: Callable
             future.result()
         except Exception as error:
             failures.append(f"{path}: {' '.join(str(error).split()) or type(error).__name__}")
-        if progress is not None:
-            progress(done, len(jobs))
+        progress(done, len(jobs), "running")
     if failures:
         more = f" (and {len(failures) - 1} more)" if failures[1:] else ""
         raise RuntimeError(f"{len(failures)} of {len(jobs)} runs failed: {failures[0]}{more}")

@@ -13,6 +13,7 @@ from collections.abc import Callable
 from types import FrameType, TracebackType
 from typing import Any
 
+from llgnegf.progress import Progress, silent
 from llgnegf.store.atomic import remove
 from llgnegf.store.checkpoint import Checkpoint, Layout, Recovered, other_generation
 from llgnegf.store.folder import PROVENANCE, RunFolder
@@ -30,7 +31,7 @@ def run_in_folder(
     folder: RunFolder,
     simulation: Any,
     *,
-    progress: Callable[[float], None] | None = None,
+    progress: Progress = silent,
     commit_every_s: float = 5.0,
     stop_requested: Callable[[], bool] | None = None,
 ) -> bool:
@@ -43,7 +44,7 @@ def run_in_folder(
     Args:
         folder: The run folder.
         simulation: A new `llgnegf.simulate.Simulation` of the input in the folder.
-        progress: Called with the simulated time in fs, once at the start and after each row.
+        progress: Called with the simulated time, the whole (both fs) and what is being done.
         commit_every_s: Seconds between commits; 0 commits each row.
         stop_requested: Asked after each row.
 
@@ -62,19 +63,21 @@ def run_in_folder(
         if folder.finished:
             return True
         folder.check_same_input()
+        end = float(simulation.times[-1])
+        progress(0.0, end, "error budget")
         writer = _Writer(folder, simulation)
-        if progress is not None:
-            progress(writer.time)
+        progress(writer.time, end, "running")
         if not writer.complete and not _advance(
             writer, progress, commit_every_s, lambda: signals.received or (stop_requested or bool)()
         ):
             return False
+        progress(end, end, "writing the result")
         folder.write_result(folder.recover())
         return True
 
 
 def _advance(
-    writer: _Writer, progress: Callable[[float], None] | None, commit_every_s: float, stop: Callable[[], bool]
+    writer: _Writer, progress: Progress, commit_every_s: float, stop: Callable[[], bool]
 ) -> bool:
     """Run to the end, or until `stop`; returns whether it is the end."""
     if stop():
@@ -82,8 +85,7 @@ def _advance(
     next_commit = time.monotonic() + commit_every_s
     for row, columns in writer.simulation.rows():
         writer.append(row, columns)
-        if progress is not None:
-            progress(writer.time)
+        progress(writer.time, writer.layout.t_end, "running")
         stopping = stop()
         began = time.monotonic()
         if stopping or began >= next_commit or writer.complete:
