@@ -22,6 +22,10 @@ if TYPE_CHECKING:
     from llgnegf.store import RunFolder
 
 
+PLOTS = "plots"
+"""Subfolder of a run folder."""
+
+
 def run(given: argparse.Namespace) -> int:
     """llgnegf run FILE.toml"""
     config = RunConfig.load(given.file)
@@ -74,7 +78,7 @@ def plot(given: argparse.Namespace) -> int:
     """llgnegf plot DIR"""
     from llgnegf.store import RunFolder
 
-    report = draw_plots(RunFolder.open(given.folder))
+    report = draw_plots(RunFolder.open(given.folder), pdf=True)
     print(*report.written, *(f"not drawn: {name} ({why})" for name, why in report.skipped.items()), sep="\n")
     return EXIT_OK
 
@@ -159,14 +163,16 @@ def comparison(old: xarray.Dataset, new: xarray.Dataset) -> Iterator[str]:
             yield f"{name}: differs"
 
 
-def draw_plots(folder: RunFolder) -> PlotReport:
+def draw_plots(folder: RunFolder, quiet: bool = False, pdf: bool = False) -> PlotReport:
     """The plots of a run, in its subfolder plots, beside the oracle where there is one."""
     from llgnegf.oracle import oracle_or_none
     from llgnegf.plots import plot_run
 
-    exact = oracle_or_none(RunConfig.loads(folder.config_text))
-    with folder.dataset() as dataset:
-        return plot_run(dataset, folder.path / "plots", exact)
+    with shown(not quiet, "plots") as progress:
+        progress(0, 0, "rotating frame to compare with")
+        exact = oracle_or_none(RunConfig.loads(folder.config_text))
+        with folder.dataset() as dataset:
+            return plot_run(dataset, folder.path / PLOTS, exact, pdf=pdf, progress=progress)
 
 
 def _open_or_create(path: Path, text: str) -> RunFolder:
@@ -181,12 +187,13 @@ def _open_or_create(path: Path, text: str) -> RunFolder:
 
 def _complete(folder: RunFolder, config: RunConfig, quiet: bool, report: bool = True) -> int:
     """Run to the end and, if asked to report, draw the plots and say what came out."""
+    from llgnegf.plot_files import complete
     from llgnegf.report import summary_lines
     from llgnegf.store import run_in_folder
 
     if folder.finished:
-        if report and not (folder.path / "plots").exists():  # killed between the last row and the plots
-            _say(quiet, *summary_lines(folder, config, draw_plots(folder).written))
+        if report and not complete(folder.path / PLOTS, folder.status().rows):  # stopped while they were drawn
+            _say(quiet, *summary_lines(folder, config, draw_plots(folder, quiet).written))
         else:
             _say(quiet, f"{folder.path}: is finished already; nothing to do", f"next: llgnegf show {folder.path}")
         return EXIT_OK
@@ -203,7 +210,7 @@ def _complete(folder: RunFolder, config: RunConfig, quiet: bool, report: bool = 
         )  # fmt: skip
         return EXIT_STOPPED
     if report:
-        _say(quiet, *summary_lines(folder, config, draw_plots(folder).written))
+        _say(quiet, *summary_lines(folder, config, draw_plots(folder, quiet).written))
     return EXIT_OK
 
 

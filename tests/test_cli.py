@@ -18,7 +18,7 @@ import llgnegf as ln
 from llgnegf.cli import build_parser, main
 from llgnegf.config import RunConfig
 from llgnegf.plots import PlotReport
-from llgnegf.store import RunFolder
+from llgnegf.store import RunFolder, StorageError
 
 COMMANDS = ("run", "resume", "rerun", "show", "plot", "oracle", "figure", "sweep")
 
@@ -81,7 +81,7 @@ def called(capsys: pytest.CaptureFixture[str], *arguments: str | Path) -> tuple[
 @pytest.fixture
 def no_plots(monkeypatch: pytest.MonkeyPatch) -> None:
     """Runs without pictures, which have tests of their own."""
-    monkeypatch.setattr("llgnegf.commands.draw_plots", lambda folder: PlotReport((), {}))
+    monkeypatch.setattr("llgnegf.commands.draw_plots", lambda *_, **__: PlotReport((), {}))
 
 
 def test_help_fits_one_screen_and_every_command_has_an_example() -> None:
@@ -183,7 +183,13 @@ def test_a_folder_is_used_again_for_the_same_input_only(
     assert called(capsys, "run", source, "-q") == (0, [], [])
     code, out, _ = called(capsys, "run", source)  # finished, but without plots, as after a kill while they are drawn
     assert code == 0 and not any("nothing to do" in line for line in out)
-    (tmp_path / "runs" / "moment" / "plots").mkdir()
+    plots = tmp_path / "runs" / "moment" / "plots"
+    plots.mkdir()
+    for text in ("", "plots of 3 rows\n"):  # killed while drawing; drawn with `llgnegf plot` before the run's end
+        (plots / "contents.txt").write_text(text)
+        code, out, _ = called(capsys, "run", source)
+        assert code == 0 and not any("nothing to do" in line for line in out)
+    (plots / "contents.txt").write_text("plots of 5 rows\n")
     code, out, _ = called(capsys, "run", source)
     assert code == 0 and out[0].endswith("is finished already; nothing to do")
     source.write_text(CLASSICAL.format(t_end=1.0))  # would end before the checkpoint of the run that is there
@@ -191,6 +197,34 @@ def test_a_folder_is_used_again_for_the_same_input_only(
     assert code == 2 and len(err) == 1
     assert err[0].startswith("run.t_end: 1.0 instead of 2.0") and "-o DIR" in err[0]
     assert called(capsys, "run", source, "-o", tmp_path / "other", "-q")[0] == 0
+
+
+@pytest.mark.parametrize(
+    ("stop", "code"),
+    [(KeyboardInterrupt(), 130), (StorageError(Path("plots"), "cannot write: No space left on device"), 1)],
+)
+def test_plots_that_were_stopped_are_drawn_by_resume(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], stop: BaseException, code: int
+) -> None:
+    """The pictures are there already, and the folder; the animation is not."""
+    pictures = {"moments.png", "energies.png"}
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "moment.toml").write_text(CLASSICAL.format(t_end=2.0))
+
+    def stopped(dataset: xarray.Dataset) -> bytes:
+        raise stop
+
+    with monkeypatch.context() as patched:
+        patched.setattr("llgnegf.plots.animation", stopped)
+        assert called(capsys, "run", "moment.toml", "-o", "a")[0] == code
+    assert {path.name for path in Path("a/plots").iterdir()} == pictures and Path("a/result.nc").exists()
+    done, out, err = called(capsys, "resume", "a")
+    assert (done, err) == (0, []) and "3 files in a/plots" in "\n".join(out)
+    assert {path.name for path in Path("a/plots").iterdir()} == {*pictures, "texture.gif", "contents.txt"}
+    assert "nothing to do" in called(capsys, "resume", "a")[1][0]
+    drawn = [line for line in called(capsys, "plot", "a")[1] if not line.startswith("not drawn")]
+    names = ["moments.png", "moments.pdf", "energies.png", "energies.pdf", "texture.gif"]
+    assert drawn == [f"a/plots/{name}" for name in names]
 
 
 def test_rerun_reproduces_the_bits_and_says_when_it_does_not(
@@ -362,7 +396,8 @@ def test_plot_says_which_plots_were_not_drawn_and_why(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(
-        "llgnegf.commands.draw_plots", lambda folder: PlotReport((Path("a.png"),), {"torque": "the run has no torque"})
+        "llgnegf.commands.draw_plots",
+        lambda folder, pdf: PlotReport((Path("a.png"),), {"torque": "the run has no torque"}),
     )
     monkeypatch.setattr("llgnegf.store.RunFolder.open", lambda path: path)
     assert called(capsys, "plot", "x") == (0, ["a.png", "not drawn: torque (the run has no torque)"], [])
