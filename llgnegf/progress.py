@@ -10,7 +10,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import wraps
 from typing import Any, ParamSpec, TypeVar
 
@@ -152,10 +152,11 @@ class _Lines:
 
 @contextmanager
 def keeping(partial: Callable[[], Any], what: str) -> Iterator[None]:
-    """What stops the body (a mistake, Ctrl-C) carries `partial()` as its attribute `result`."""
+    """What stops the body (a mistake, Ctrl-C) carries `partial()`, if that can be had, as its attribute `result`."""
     try:
         yield
     except BaseException as error:
-        error.result = partial()  # type: ignore[attr-defined]
-        error.add_note(f"{what} so far: the attribute `result` of this exception")
+        with suppress(Exception):  # a full disk, say: what stopped the body says more
+            error.result = partial()  # type: ignore[attr-defined]
+            error.add_note(f"{what} so far: the attribute `result` of this exception")
         raise

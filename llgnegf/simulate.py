@@ -100,6 +100,7 @@ def _run(simulation: Simulation | SlowSimulation, report: Progress) -> Result:
         kept = {name: column[:count] for name, column in columns.items()}
         return Rows(simulation.times[:count], kept, simulation.variables, simulation.coordinates)
 
+    simulation.between_steps = lambda time: report(time, end, "running")
     report(0.0, end, "running")
     # Within a step that did not end there is no density matrix.
     with keeping(lambda: Result(rows(), simulation.error_budget(), None, simulation.statistics), "the rows"):

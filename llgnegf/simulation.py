@@ -5,7 +5,7 @@ It can be stopped, stored and continued with identical bits. `simulate` runs it 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import Any
 
@@ -110,6 +110,7 @@ class Simulation:
         self.system, self.motion, self.rtol, self.start = system, motion, rtol, start
         self.times = save_times(t_end, save_every)
         self.row = 0
+        self.between_steps: Callable[[float], None] = lambda time: None  # within `rows`, see `DenseRows.at`; fs
         self.poles = None if system is None else _expanded(system, rtol, t_end, start)
         self.equation = _equation(self.poles, motion)
         state = _initial_state(self.equation, self.poles, motion, start, rho)
@@ -166,7 +167,7 @@ class Simulation:
         while self.row < self.times.size:
             tau = float(self.times[self.row]) / HBAR
             with one_thread_if_small(self.system):
-                columns = self._recorder.row(tau, self._dense.at(tau))
+                columns = self._recorder.row(tau, self._dense.at(tau, lambda at: self.between_steps(at * HBAR)))
             self.row += 1
             yield self.row - 1, columns
 

@@ -260,6 +260,20 @@ def test_sigterm_saves_the_rows_and_says_how_to_go_on(tmp_path: Path) -> None:
     assert 0 < rows < 400001 and "stopped" in shown.stdout and "next: llgnegf resume run" in shown.stdout
 
 
+def test_sigterm_within_a_row_that_would_last_for_hours(tmp_path: Path) -> None:
+    text = CLASSICAL.format(t_end=1e9).replace("save_every = 0.5", "save_every = 1e9")
+    (tmp_path / "long.toml").write_text(text)
+    command = [sys.executable, "-m", "llgnegf.cli", "run", "long.toml", "-o", "run"]
+    process = subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    deadline = time.monotonic() + 60
+    while not (tmp_path / "run" / "checkpoint-b.bin").exists() and time.monotonic() < deadline:
+        time.sleep(0.02)  # the second commit is the first within the row
+    process.send_signal(signal.SIGTERM)
+    out, err = process.communicate(timeout=20)
+    assert process.returncode == 130 and complaints(err) == [], err
+    assert "stopped after row 1 of 2" in out and "next: llgnegf resume run" in out
+
+
 SLOW = """
 schema_version = 1
 [run]

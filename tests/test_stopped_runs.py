@@ -12,7 +12,7 @@ import pytest
 
 import llgnegf as ln
 from llgnegf.cli import main
-from llgnegf.store import StorageError
+from llgnegf.store import RunFolder, StorageError, run_in_folder, running
 
 SYSTEM = ln.OpenSystem(ln.chain(2, 1.0, 0.2), [ln.ChainLead(0)], 0.0, 0.1)
 MOMENTS = ln.cone(2, 0.5)
@@ -151,3 +151,69 @@ def test_a_folder_with_something_else_is_refused(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(StorageError):
         ln.simulate(None, MAGNET, t_end=2.0, folder=tmp_path / "file" / "run")
+
+
+LONG_ROWS: dict[str, tuple[Any, dict[str, Any]]] = KINDS | {
+    "implicit": (SYSTEM, {"integrator": "ark5"}),
+    "fixed step": (SYSTEM, {"integrator": "rk4", "step": 0.1}),
+    "slow, fixed step": (SYSTEM, {"electrons": "adiabatic", "step": 0.5}),
+}
+
+
+@pytest.mark.parametrize("kind", LONG_ROWS)
+def test_a_stop_within_a_row_loses_no_step_and_no_bit(tmp_path: Path, kind: str) -> None:
+    """One long row, stopped again and again at every third step."""
+    system, options = LONG_ROWS[kind]
+    ends = {"fixed step": 3.0, "noisy": 6.0, "slow, fixed step": 6.0, "slow": 2e4, "moments alone": 2e4}
+    t_end = ends.get(kind, 20.0)
+    whole = ln.simulate(system, MAGNET, t_end=t_end, save_every=t_end, **options)
+    reached: list[float] = []
+    rows: list[int] = []
+
+    def progress(done: float, total: float, text: str) -> None:
+        if text == "running" and 0.0 < done < total:
+            steps.append(done)
+            if len(steps) == 3:
+                os.kill(os.getpid(), signal.SIGTERM)
+
+    result, stops = None, 0
+    while result is None and stops < 100:
+        steps: list[float] = []
+        try:
+            result = ln.simulate(
+                system, MAGNET, t_end=t_end, save_every=t_end, folder=tmp_path / "run", progress=progress, **options
+            )
+        except KeyboardInterrupt as stop:
+            stops += 1
+            reached += steps
+            rows.append(stop.result.dataset.sizes["time"])  # type: ignore[attr-defined]
+    assert reached == sorted(set(reached))  # no step was made twice
+    assert rows == [1] * stops and stops >= 2 and result is not None
+    for name, values in whole.dataset.data_vars.items():
+        assert np.array_equal(result.dataset[name], values), name
+    assert result.statistics == whole.statistics
+
+
+def test_long_rows_are_committed_while_they_last(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A crash that nothing can catch (here: an exception in the middle of a step) costs what came after the commit."""
+    magnet = ln.Magnet(MOMENTS, magnetic_moment=2.0, energies=[ln.Zeeman([0, 0, 10.0])], damping=0.1)
+    config = ln.RunConfig.from_objects(None, magnet, t_end=1e5, save_every=1e5, checkpoint_every=1e-6)
+    folder = RunFolder.create(tmp_path / "run", config.to_toml(), ["test"])
+    seen: list[float] = []
+
+    def crash(done: float, total: float, text: str) -> None:
+        seen.append(done)
+        if 0.0 < done < total and len(seen) > 40:
+            raise SystemError("power cut")
+
+    monkeypatch.setattr(running, "COMMIT_SHARE", 1e9)  # after every step
+    with pytest.raises(SystemError):
+        run_in_folder(folder, config.simulation(), progress=crash, commit_every_s=1e-6)
+    again: list[float] = []
+    simulation = config.simulation()
+    assert run_in_folder(folder, simulation, progress=lambda done, *_: again.append(done))
+    within = [done for done in again if 0.0 < done < 1e5]
+    assert within[0] > seen[-4]
+    with folder.dataset() as stored:
+        whole = ln.simulate(None, magnet, t_end=1e5, save_every=1e5)
+        assert np.array_equal(stored.moments, whole.dataset.moments)

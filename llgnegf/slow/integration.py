@@ -5,7 +5,7 @@ Both continue from a checkpoint with the same bits.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -46,10 +46,16 @@ class Adaptive:
         """The moments last asked for, (1, N, 3)."""
         return self._now
 
-    def moments_at(self, time: float) -> np.ndarray:
-        """M at `time` (fs), not before the last one asked for, (1, N, 3)."""
+    def moments_at(self, time: float, between_steps: Callable[[float], None] = lambda time: None) -> np.ndarray:
+        """M at `time` (fs), not before the last one asked for, (1, N, 3).
+
+        `between_steps` is called with the time reached after each step that ends before `time`; a checkpoint made
+        there is as good as one made between two calls of this method.
+        """
         while self._steps.time < time:
             self._advance(time)
+            if self._steps.time < time:
+                between_steps(self._steps.time)
         length = self._steps.time - self._from
         x = (time - self._from) / length if length > 0 else 0.0
         state = self._begin + inside_step(self._polynomial, x)
@@ -113,6 +119,7 @@ class FixedStep:
         self.equation, self.length, self.noise = equation, step, noise
         self.accepted, self.rejected = 0, 0
         self.time = 0.0
+        self._done = 0
         self._own = moments[None].copy()
 
     @property
@@ -120,26 +127,32 @@ class FixedStep:
         """The moments of all copies, (B, N, 3)."""
         return self._own if self.noise is None else self.noise.moments
 
-    def moments_at(self, time: float) -> np.ndarray:
-        """M at `time` (fs), not before the last one asked for, (B, N, 3)."""
+    def moments_at(self, time: float, between_steps: Callable[[float], None] = lambda time: None) -> np.ndarray:
+        """M at `time` (fs), not before the last one asked for, (B, N, 3); `between_steps` as for `Adaptive`."""
         span = time - self.time
         if span > 0:
             count = max(1, int(np.ceil(span / self.length * (1 - 1e-9))))
-            for k in range(count):
+            for k in range(self._done, count):
                 self._step(self.time + span * (k / count), span / count)
-            self.time = time
+                self._done = k + 1
+                if self._done < count:
+                    between_steps(self.time + span * (self._done / count))
+            self.time, self._done = time, 0
             if not np.isfinite(self.moments).all():
                 raise IntegrationStopped(f"stopped at t = {time:.6g} fs: moments are not finite; take a smaller step")
         return self.moments.copy()
 
     def checkpoint(self) -> dict[str, Any]:
         """All that `restore` needs; the number of steps is the position in the random stream."""
-        return {"state": self.moments.ravel().copy(), "time": self.time, "accepted": self.accepted}
+        return {
+            "state": self.moments.ravel().copy(), "time": self.time, "done": self._done, "accepted": self.accepted,
+        }  # fmt: skip
 
     def restore(self, checkpoint: Mapping[str, Any]) -> None:
         """Continue from what `checkpoint` gave."""
         moments = np.array(checkpoint["state"]).reshape(self.moments.shape)
         self.time, self.accepted = float(checkpoint["time"]), int(checkpoint["accepted"])
+        self._done = int(checkpoint.get("done", 0))  # steps since `time`
         if self.noise is None:
             self._own = moments
         else:

@@ -5,7 +5,7 @@ The counterpart of `llgnegf.simulate.Simulation` without the electrons' memory: 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import Any
 
@@ -73,6 +73,7 @@ class SlowSimulation:
         self.system, self.motion, self.rtol = system, magnet, rtol
         self.times = save_times(t_end, save_every)
         self.row = 0
+        self.between_steps: Callable[[float], None] = lambda time: None  # within `rows`, as in a full run; fs
         self.poles: PoleSystem | None = None
         self.equation = SlowEquation(magnet, self._electrons(), tuple(response), noisy=temperature > 0)
         self._recorder = SlowRecorder(self.equation, system, tuple(observables))
@@ -137,7 +138,7 @@ class SlowSimulation:
     @limited
     def advance_to(self, row: int) -> np.ndarray:
         """Advance to the save time number `row`; the moments there, (copies, N, 3)."""
-        return self._integration.moments_at(float(self.times[row]))
+        return self._integration.moments_at(float(self.times[row]), self.between_steps)
 
     def rows(self) -> Iterator[tuple[int, dict[str, np.ndarray]]]:
         """Advance to each save time in turn; yields the row's index and its columns."""
