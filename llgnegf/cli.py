@@ -75,7 +75,7 @@ def build_parser() -> argparse.ArgumentParser:
     _quiet(rerun)
     show = add("show", "Say what a run is, how far it is, its error budget and provenance.", "llgnegf show runs/first")
     show.add_argument("folder", metavar="DIR", help="run folder")
-    plot = add("plot", "Draw the plots of a run, or of its rows so far.", "llgnegf plot runs/first")
+    plot = add("plot", "Draw the plots of a run, or of its rows so far, as PNG and PDF.", "llgnegf plot runs/first")
     plot.add_argument("folder", metavar="DIR", help="run folder")
     oracle = add(
         "oracle",

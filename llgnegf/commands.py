@@ -8,12 +8,12 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from llgnegf.cli import EXIT_FAILURE, EXIT_OK, EXIT_STOPPED
 from llgnegf.config import ConfigError, RunConfig
+from llgnegf.progress import shown
 
 if TYPE_CHECKING:
     import xarray
@@ -24,6 +24,10 @@ if TYPE_CHECKING:
     from llgnegf.store import RunFolder
 
     AnySimulation = Simulation | SlowSimulation
+
+
+PLOTS = "plots"
+"""Subfolder of a run folder."""
 
 
 def run(given: argparse.Namespace) -> int:
@@ -78,7 +82,7 @@ def plot(given: argparse.Namespace) -> int:
     """llgnegf plot DIR"""
     from llgnegf.store import RunFolder
 
-    report = draw_plots(RunFolder.open(given.folder))
+    report = draw_plots(RunFolder.open(given.folder), pdf=True)
     print(*report.written, *(f"not drawn: {name} ({why})" for name, why in report.skipped.items()), sep="\n")
     return EXIT_OK
 
@@ -88,7 +92,9 @@ def oracle(given: argparse.Namespace) -> int:
     from llgnegf import oracle as table
     from llgnegf.store.atomic import storage_errors
 
-    dataset = table.oracle(RunConfig.load(given.file))
+    with shown(True, "tables") as progress:
+        progress(0, 0, "rotating frame")
+        dataset = table.oracle(RunConfig.load(given.file))
     print(*table.table_lines(dataset), sep="\n")
     source = Path(given.file)
     folder = Path(given.output or ".")
@@ -111,10 +117,13 @@ def figure(given: argparse.Namespace) -> int:
         print(*names, sep="\n")
         return EXIT_OK
     if given.name not in names:
-        shown = "missing" if given.name is None else repr(given.name)
-        raise ConfigError([f"figure: {shown}; allowed: {', '.join(names)}"])
-    for name in figures.NAMES if given.name == "all" else [given.name]:
-        print(*figures.make(name, Path(given.output or "figures")), sep="\n", flush=True)
+        wrong = "missing" if given.name is None else repr(given.name)
+        raise ConfigError([f"figure: {wrong}; allowed: {', '.join(names)}"])
+    chosen = figures.NAMES if given.name == "all" else (given.name,)
+    with shown(True, "figures") as progress:
+        for k, name in enumerate(chosen):
+            progress(k, len(chosen), f"computing {name}")
+            print(*figures.make(name, Path(given.output or "figures")), sep="\n", flush=True)
     return EXIT_OK
 
 
@@ -124,10 +133,8 @@ def sweep(given: argparse.Namespace) -> int:
 
     config = RunConfig.load(given.file)
     folder = Path(given.output or default_folder(given.file))
-    bar = _CountBar(given.quiet)
     try:
-        with bar:
-            dataset = run_sweep(config, folder, workers=given.workers, progress=bar.update)
+        dataset = run_sweep(config, folder, workers=given.workers, progress=not given.quiet)
     except KeyboardInterrupt:
         _say(False, f"{folder}: stopped; committed rows are saved", "next: the same command, which goes on")
         return EXIT_STOPPED
@@ -164,14 +171,16 @@ def comparison(old: xarray.Dataset, new: xarray.Dataset) -> Iterator[str]:
             yield f"{name}: differs"
 
 
-def draw_plots(folder: RunFolder) -> PlotReport:
+def draw_plots(folder: RunFolder, quiet: bool = False, pdf: bool = False) -> PlotReport:
     """The plots of a run, in its subfolder plots, beside the oracle where there is one."""
     from llgnegf.oracle import oracle_or_none
     from llgnegf.plots import plot_run
 
-    exact = oracle_or_none(RunConfig.loads(folder.config_text))
-    with folder.dataset() as dataset:
-        return plot_run(dataset, folder.path / "plots", exact)
+    with shown(not quiet, "plots") as progress:
+        progress(0, 0, "rotating frame to compare with")
+        exact = oracle_or_none(RunConfig.loads(folder.config_text))
+        with folder.dataset() as dataset:
+            return plot_run(dataset, folder.path / PLOTS, exact, pdf=pdf, progress=progress)
 
 
 def _started(path: Path, config: RunConfig) -> tuple[RunFolder, AnySimulation | None]:
@@ -184,32 +193,29 @@ def _open_or_create(path: Path, text: str) -> RunFolder:
     """The run folder for the input `text`: a new one, or that of the same input, to go on with."""
     from llgnegf.store import RunFolder
 
-    if not (path / "input.toml").exists():
-        return RunFolder.create(path, text, [Path(sys.argv[0]).name, *sys.argv[1:]])
-    folder = RunFolder.open(path)
     try:
-        folder.check_same_input(text)
-        folder.check_same_input()
+        return RunFolder.open_or_create(path, text, [Path(sys.argv[0]).name, *sys.argv[1:]])
     except ValueError as error:
         raise ConfigError(f"{line}, or another folder with -o DIR" for line in str(error).splitlines()) from None
-    return folder
 
 
 def _complete(
     folder: RunFolder, config: RunConfig, quiet: bool, report: bool = True, simulation: AnySimulation | None = None
 ) -> int:
     """Run to the end (`simulation` at t = 0, if there is one) and, if asked to report, draw the plots and sum up."""
+    from llgnegf.plot_files import complete
     from llgnegf.report import summary_lines
     from llgnegf.store import run_in_folder
 
     if folder.finished:
-        if report and not (folder.path / "plots").exists():  # killed between the last row and the plots
-            _say(quiet, *summary_lines(folder, config, draw_plots(folder).written))
+        if report and not complete(folder.path / PLOTS, folder.status().rows):  # stopped while they were drawn
+            _say(quiet, *summary_lines(folder, config, draw_plots(folder, quiet).written))
         else:
             _say(quiet, f"{folder.path}: is finished already; nothing to do", f"next: llgnegf show {folder.path}")
         return EXIT_OK
-    simulation = simulation or config.simulation()
-    with _progress_bar(float(simulation.times[-1]), quiet) as progress:
+    with shown(not quiet, "fs") as progress:
+        progress(0.0, 0.0, "set-up")
+        simulation = simulation or config.simulation()
         finished = run_in_folder(
             folder, simulation, progress=progress, commit_every_s=config.run.checkpoint_every
         )
@@ -221,55 +227,8 @@ def _complete(
         )  # fmt: skip
         return EXIT_STOPPED
     if report:
-        _say(quiet, *summary_lines(folder, config, draw_plots(folder).written))
+        _say(quiet, *summary_lines(folder, config, draw_plots(folder, quiet).written))
     return EXIT_OK
-
-
-@contextmanager
-def _progress_bar(total: float, quiet: bool) -> Iterator[Callable[[float], None] | None]:
-    """A bar with simulated time, rate and time left, on a terminal; None elsewhere."""
-    if quiet or not sys.stderr.isatty():
-        yield None
-        return
-    from tqdm import tqdm
-
-    form = "{percentage:3.0f}%|{bar}| {n:.1f}/{total:.1f} fs [{elapsed} < {remaining}, {rate_fmt}]"
-    with tqdm(total=total, unit="fs", bar_format=form, dynamic_ncols=True) as bar:
-
-        started: list[float] = []
-
-        def update(time: float) -> None:
-            if not started:  # a resumed run: the rate is that of this session
-                started.append(time)
-                bar.initial = time
-            bar.update(time - bar.n)
-
-        yield update
-
-
-class _CountBar:
-    """A bar over the runs of a sweep, on a terminal."""
-
-    def __init__(self, quiet: bool) -> None:
-        self._bar: Any = None
-        self._shown = not quiet and sys.stderr.isatty()
-
-    def __enter__(self) -> _CountBar:
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        if self._bar is not None:
-            self._bar.close()
-
-    def update(self, done: int, total: int) -> None:
-        """`done` of `total` runs are finished."""
-        if not self._shown:
-            return
-        if self._bar is None:
-            from tqdm import tqdm
-
-            self._bar = tqdm(total=total, unit="run", dynamic_ncols=True)
-        self._bar.update(done - self._bar.n)
 
 
 def _say(quiet: bool, *lines: str) -> None:

@@ -6,15 +6,16 @@ them all. The style is in `plot_style`.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from llgnegf.animation import animation
 from llgnegf.observables import field_like_damping_like
+from llgnegf.plot_data import MissingDataError, require, thin, thinned, vectors
+from llgnegf.plot_files import PlotReport, begin, finish, save
 from llgnegf.plot_style import (
     COLOURS,
     SITE,
@@ -29,53 +30,42 @@ from llgnegf.plot_style import (
     styled,
     whole_numbers,
 )
+from llgnegf.progress import Progress, silent
+from llgnegf.store.atomic import write_atomic
 
 if TYPE_CHECKING:
     import xarray
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure, SubFigure
 
-MAX_POINTS, MAX_MAP_ROWS, MAX_SITES, MAX_FRAMES = 1500, 400, 4, 48
-"""Most points of a curve, rows of a map, curves for single sites in a panel, and frames of the animation."""
-FRAME_MS = 80
-"""Time each frame is shown, in ms."""
+MAX_POINTS, MAX_MAP_ROWS, MAX_SITES = 1500, 400, 4
+"""Most points of a curve, rows of a map, and curves for single sites in a panel."""
 COMPONENTS = ("x", "y", "z")
 FIRST_ORDER = ("geometric", "sea", "surface")
 
 
-class MissingDataError(ValueError):
-    """The dataset does not hold what this plot shows; the message names what is missing."""
-
-
-@dataclass(frozen=True)
-class PlotReport:
-    """What `plot_run` did.
-
-    Attributes:
-        written: The files.
-        skipped: For each plot that was not made, why.
-    """
-
-    written: tuple[Path, ...]
-    skipped: Mapping[str, str]
-
-
-def plot_run(dataset: xarray.Dataset, folder: str | Path, oracle: xarray.Dataset | None = None) -> PlotReport:
-    """Save every plot that `dataset` has the data for, each as PNG and PDF, and the texture as GIF.
+def plot_run(
+    dataset: xarray.Dataset,
+    folder: str | Path,
+    oracle: xarray.Dataset | None = None,
+    *,
+    pdf: bool = True,
+    progress: Progress = silent,
+) -> PlotReport:
+    """Save every plot that `dataset` has the data for as PNG (and PDF), the texture as GIF, and a record of them.
 
     Args:
         dataset: Of a run, finished or not.
         folder: Where the files go; it is made if need be.
         oracle: `llgnegf.oracle.oracle` of the same input, to compare the torque with.
+        pdf: Whether to draw each plot as PDF too, which takes as long again.
+        progress: Called with the number of plots drawn, that of all, and the name of the next.
 
     Raises:
-        OSError: If the files cannot be written.
+        StorageError: If the files cannot be written; no half picture is left behind, and no record (`plot_files`).
     """
     folder = Path(folder)
-    folder.mkdir(parents=True, exist_ok=True)
-    written: list[Path] = []
-    skipped: dict[str, str] = {}
-    plots: dict[str, Any] = {
+    plots: dict[str, Callable[[xarray.Dataset], Figure]] = {
         "moments": plot_moments,
         "torque": plot_torque,
         "bond_spin_current": plot_bond_spin_current,
@@ -83,18 +73,21 @@ def plot_run(dataset: xarray.Dataset, folder: str | Path, oracle: xarray.Dataset
         "energies": plot_energies,
         "nonadiabatic_torque": lambda data: plot_nonadiabatic_torque(data, oracle),
     }
-    for name, plot in plots.items():
+    begin(folder)
+    written: list[Path] = []
+    skipped: dict[str, str] = {}
+    for k, name in enumerate([*plots, "texture"]):
+        progress(k, len(plots) + 1, f"drawing {name}")
         try:
-            figure = plot(dataset)
+            if name in plots:
+                written += save(plots[name](dataset), folder / name, pdf)
+            else:
+                written.append(animate_texture(dataset, folder / "texture.gif"))
         except MissingDataError as missing:
             skipped[name] = str(missing)
-            continue
-        written += _saved(figure, folder / name)
-    try:
-        written.append(animate_texture(dataset, folder / "texture.gif"))
-    except MissingDataError as missing:
-        skipped["texture"] = str(missing)
-    return PlotReport(tuple(written), skipped)
+    report = PlotReport(tuple(written), skipped)
+    finish(folder, dataset.sizes["time"], report)
+    return report
 
 
 @styled
@@ -115,8 +108,8 @@ def plot_bond_spin_current(dataset: xarray.Dataset) -> Figure:
 
     Lines of equal current, solid for positive and dashed for negative ones, show the sign without colour.
     """
-    _require(dataset, "bond_spin_current")
-    data = _thinned(dataset[["bond_spin_current"]], MAX_MAP_ROWS)["bond_spin_current"]
+    require(dataset, "bond_spin_current")
+    data = thinned(dataset[["bond_spin_current"]], MAX_MAP_ROWS)["bond_spin_current"]
     values, time = data.transpose("time", "bond", "component").values, data["time"].values
     if not values.size:
         raise MissingDataError("no bonds or no rows")
@@ -148,8 +141,8 @@ def plot_bond_spin_current(dataset: xarray.Dataset) -> Figure:
 @styled
 def plot_lead_currents(dataset: xarray.Dataset) -> Figure:
     """Charge and spin currents into each lead over time."""
-    _require(dataset, "lead_current", "lead_spin_current")
-    data = _thinned(dataset[["lead_current", "lead_spin_current"]], MAX_POINTS)
+    require(dataset, "lead_current", "lead_spin_current")
+    data = thinned(dataset[["lead_current", "lead_spin_current"]], MAX_POINTS)
     charge = data["lead_current"].transpose("time", "lead").values
     spin = data["lead_spin_current"].transpose("time", "lead", "component").values
     figure = new_figure(4.4)
@@ -169,7 +162,7 @@ def plot_energies(dataset: xarray.Dataset) -> Figure:
     names = [str(n) for n in dataset.data_vars if str(n).startswith("energy_") and dataset[n].dims == ("time",)]
     if not names or not dataset.sizes["time"]:
         raise MissingDataError("needs energy_* over time")
-    data = _thinned(dataset[names], MAX_POINTS)
+    data = thinned(dataset[names], MAX_POINTS)
     change = {name.removeprefix("energy_"): data[name].values - data[name].values[0] for name in names}
     start = {name.removeprefix("energy_"): float(data[name].values[0]) for name in names}
     if len(names) > 1:
@@ -193,18 +186,18 @@ def plot_nonadiabatic_torque(dataset: xarray.Dataset, oracle: xarray.Dataset | N
     Along the wire at the last row but one, and over time at the site where the nonadiabatic torque is largest. The
     direction of motion is that of M(t_{k+1}) - M(t_{k-1}), which for steady precession is exact.
     """
-    _require(dataset, "moments", "torque_nonadiabatic", "torque_adiabatic", hint='observables = ["adiabatic"]')
+    require(dataset, "moments", "torque_nonadiabatic", "torque_adiabatic", hint='observables = ["adiabatic"]')
     if dataset.sizes["time"] < 3:
         raise MissingDataError("needs three rows or more, for the direction of motion")
-    rows = 1 + _thin(dataset.sizes["time"] - 2, MAX_POINTS)
-    moments = _vectors(dataset, "moments", rows)
-    velocity = _vectors(dataset, "moments", rows + 1) - _vectors(dataset, "moments", rows - 1)
+    rows = 1 + thin(dataset.sizes["time"] - 2, MAX_POINTS)
+    moments = vectors(dataset, "moments", rows)
+    velocity = vectors(dataset, "moments", rows + 1) - vectors(dataset, "moments", rows - 1)
     if largest_of(velocity) == 0:
         raise MissingDataError("the moments do not move, so there is no nonadiabatic torque")
     time = dataset["time"].values[rows]
     parts = {}
     for name in ("nonadiabatic", "adiabatic"):
-        split = field_like_damping_like(_vectors(dataset, f"torque_{name}", rows), moments, velocity)
+        split = field_like_damping_like(vectors(dataset, f"torque_{name}", rows), moments, velocity)
         parts[name] = np.stack([split.field_like, split.damping_like])
     exact = {} if oracle is None else _oracle_curves(oracle)
     figure = new_figure(6.6)
@@ -224,106 +217,20 @@ def animate_texture(dataset: xarray.Dataset, path: str | Path) -> Path:
 
     Raises:
         MissingDataError: Without moments.
-        OSError: If the file cannot be written.
+        StorageError: If the file cannot be written.
     """
-    from PIL import Image
-
-    _require(dataset, "moments")
-    if not dataset.sizes["time"]:
-        raise MissingDataError("no rows")
-    rows = _thin(dataset.sizes["time"], MAX_FRAMES)
-    moments, time = _vectors(dataset, "moments", rows), dataset["time"].values[rows]
-    figure, arrows, title = _texture_figure(moments[0])
-    frames = []
-    for m, t in zip(moments, time, strict=True):
-        arrows.set_UVC(m[:, 0], m[:, 2], m[:, 1])
-        title.set_text(f"t = {t:.4g} fs")
-        figure.canvas.draw()
-        pixels = np.asarray(figure.canvas.buffer_rgba())[..., :3]
-        frames.append(Image.fromarray(pixels.copy()).quantize(64))
-    with _whole(Path(path)):
-        frames[0].save(path, save_all=True, append_images=frames[1:], duration=FRAME_MS, loop=0)
+    write_atomic(Path(path), [animation(dataset)])
     return Path(path)
-
-
-@styled
-def _texture_figure(moments: np.ndarray) -> tuple[Any, Any, Any]:
-    """The figure of the animation, its arrows and its title."""
-    n_sites = len(moments)
-    figure = new_figure(2.0, 6.0, dpi=80)
-    axes = figure.subplots()
-    position = np.arange(n_sites)
-    length = 0.45  # of the distance between sites, so that neighbours do not touch
-    arrows = axes.quiver(
-        position, np.zeros(n_sites), moments[:, 0], moments[:, 2], moments[:, 1],
-        cmap="PuOr_r", clim=(-1, 1), pivot="middle", units="width", scale_units="width",
-        scale=max(n_sites, 4) / (2 * length), width=min(0.012, 0.12 / max(n_sites, 4)),
-        edgecolor="black", linewidth=0.5,
-    )  # fmt: skip
-    margin = max(0.6, 0.5 * (4 - n_sites))
-    axes.set(xlim=(-margin, n_sites - 1 + margin), ylim=(-1, 1), xlabel=SITE, yticks=[])
-    axes.set_xticks(range(0, n_sites, -(-n_sites // 10)))
-    axes.grid(False)
-    axes.spines["left"].set_visible(False)
-    figure.colorbar(arrows, ax=axes, label=r"$M_y$", pad=0.01)
-    axes.set_ylabel(r"$M_z$ up, $M_x$ right", fontsize=8)
-    title = axes.set_title("t = 0 fs")
-    # One layout for all frames: nothing jumps, and a frame takes milliseconds.
-    figure.draw_without_rendering()
-    figure.set_layout_engine("none")
-    return figure, arrows, title
-
-
-@styled
-def _saved(figure: Figure, stem: Path) -> list[Path]:
-    paths = [stem.with_suffix(".png"), stem.with_suffix(".pdf")]
-    figure.draw_without_rendering()
-    figure.set_layout_engine("none")  # laid out once, for both files
-    for path in paths:
-        with _whole(path):
-            # No dates in the files: the same data gives the same bytes.
-            figure.savefig(path, metadata={"CreationDate": None} if path.suffix == ".pdf" else None)
-    return paths
-
-
-@contextmanager
-def _whole(path: Path) -> Iterator[None]:
-    """Writing `path`: what fails names the file, and half a picture is not left behind."""
-    try:
-        yield
-    except OSError as error:
-        path.unlink(missing_ok=True)
-        raise OSError(error.errno, error.strerror or str(error), str(path)) from error
-
-
-def _require(dataset: xarray.Dataset, *names: str, hint: str = "") -> None:
-    missing = [name for name in names if name not in dataset]
-    if missing:
-        raise MissingDataError(f"the run has no {', '.join(missing)}" + (f"; run with {hint}" if hint else ""))
-
-
-def _thin(n_rows: int, at_most: int) -> np.ndarray:
-    """Indices of at most `at_most` of `n_rows` rows, evenly spread, the first and the last among them."""
-    return np.unique(np.linspace(0, n_rows - 1, min(n_rows, at_most)).round().astype(int))
-
-
-def _thinned(dataset: xarray.Dataset, at_most: int) -> xarray.Dataset:
-    return dataset.isel(time=_thin(dataset.sizes["time"], at_most)).load()
-
-
-def _vectors(dataset: xarray.Dataset, name: str, rows: np.ndarray) -> np.ndarray:
-    """(len(rows), N, 3)."""
-    return dataset[name].isel(time=rows).transpose("time", "site", "component").values
 
 
 def _over_time_and_wire(
     dataset: xarray.Dataset, name: str, symbol: str, limits: tuple[float, float] | None
 ) -> Figure:
     """Three rows, one for each component: over time for some sites, and along the wire at three times."""
-    _require(dataset, name)
+    require(dataset, name)
     if not dataset.sizes["time"]:
         raise MissingDataError("no rows")
-    data = _thinned(dataset[[name]], MAX_POINTS)
+    data = thinned(dataset[[name]], MAX_POINTS)
     values, time = data[name].transpose("time", "site", "component").values, data["time"].values
     n_rows, n_sites, _ = values.shape
     factor, units = scale(values, data[name].attrs["units"])
@@ -332,13 +239,13 @@ def _over_time_and_wire(
     wire = n_sites > 1
     halves: Any = figure.subfigures(1, 2) if wire else [figure.subfigures(1, 1)]
     over_time = halves[0].subplots(3, 1, sharex=True)
-    for k, i in enumerate(_thin(n_sites, MAX_SITES)):
+    for k, i in enumerate(thin(n_sites, MAX_SITES)):
         for a, axes in enumerate(over_time):
             axes.plot(time, values[:, i, a], label=f"site {data['site'].values[i]}", **line(k))
     _finish_column(halves[0], over_time, symbol, units, "time (fs)")
     if wire:
         along = halves[1].subplots(3, 1, sharex=True)
-        for k, row in enumerate(_thin(n_rows, 3)):
+        for k, row in enumerate(thin(n_rows, 3)):
             for a, axes in enumerate(along):
                 axes.plot(data["site"].values, values[row, :, a], label=f"{time[row]:.4g} fs", **points(k))
         _finish_column(halves[1], along, symbol, units, SITE)

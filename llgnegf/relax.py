@@ -7,17 +7,21 @@ where the full LLG equation stands still.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
+from math import log10
 
 import numpy as np
 from scipy.optimize import NoConvergence, OptimizeResult, minimize, newton_krylov
 
 from llgnegf._checks import Problems
+from llgnegf.blas import limited
 from llgnegf.dynamics.start import FrozenDevice, isolated_equilibrium
 from llgnegf.magnetism.magnet import CompiledMagnet, Magnet
 from llgnegf.observables import spin_density
 from llgnegf.plausibility import doubts_together, silent, warn
 from llgnegf.poles.channels import PoleSystem, expand
+from llgnegf.progress import Progress, reporting
 from llgnegf.system import OpenSystem
 
 
@@ -47,8 +51,15 @@ class FreeEnergy:
         return energy + omega, gradient - self.system.electrons.j_sd[:, None] * spin_density(rho)
 
 
+@reporting("decades of torque")
+@limited
 def relax(
-    system: OpenSystem | None, magnet: Magnet, torque_tolerance: float = 1e-9, rtol: float = 1e-9
+    system: OpenSystem | None,
+    magnet: Magnet,
+    torque_tolerance: float = 1e-9,
+    rtol: float = 1e-9,
+    *,
+    progress: bool | Callable[..., None] = False,
 ) -> Magnet:
     """The magnet with its moments turned into static equilibrium with the electrons, a minimum of F(M) downhill.
 
@@ -59,6 +70,7 @@ def relax(
         torque_tolerance: Largest |M_i x dF/dM_i| (eV) that may be left.
         rtol: Accuracy of the pole expansions of leads and Fermi function; take that of the run to follow, then the
             run starts at rest.
+        progress: As for `simulate`: done and total are decades from the first torque down to `torque_tolerance`.
 
     Returns:
         A `Magnet` that differs from `magnet` in its moments only.
@@ -69,7 +81,10 @@ def relax(
     """
     _check(system, magnet, torque_tolerance)
     warn(doubts_together(system, magnet))
+    assert callable(progress)
+    progress(0.0, 0.0, "set-up")
     free_energy = FreeEnergy(system, magnet, rtol)
+    watch = _Watch(torque_tolerance, progress)
     free = magnet.moving
     start = np.array(magnet.moments)
 
@@ -83,12 +98,15 @@ def relax(
     def objective(x: np.ndarray) -> tuple[float, np.ndarray]:
         moments, length = moments_of(x)
         energy, gradient = free_energy(moments)
-        return energy, (_normal(gradient, moments)[free] / length).ravel()
+        normal = _normal(gradient, moments)[free]
+        watch(normal)
+        return energy, (normal / length).ravel()
 
     def residual(x: np.ndarray) -> np.ndarray:
         """Zero for unit vectors without torque; its radial part keeps Newton's equations regular."""
         moments, length = moments_of(x)
         normal = _normal(free_energy(moments)[1], moments)[free]
+        watch(normal)
         return (normal + (length**2 - 1) * moments[free]).ravel()
 
     def descend(x: np.ndarray) -> OptimizeResult:
@@ -108,6 +126,20 @@ def relax(
         )
     with silent():  # `magnet` was warned of when it was made
         return replace(magnet, moments=moments)
+
+
+class _Watch:
+    """Tells how far the largest torque has come down so far."""
+
+    def __init__(self, tolerance: float, progress: Progress) -> None:
+        self._tolerance, self._progress = tolerance, progress
+        self._first = self._least = 0.0
+
+    def __call__(self, normal: np.ndarray) -> None:
+        torque = max(float(np.linalg.norm(normal, axis=1).max(initial=0.0)), self._tolerance)
+        self._first = self._first or torque
+        self._least = min(self._least or torque, torque)
+        self._progress(log10(self._first / self._least), log10(self._first / self._tolerance), "relaxing")
 
 
 def _polished(gradient: object, x: np.ndarray, tolerance: float) -> np.ndarray:

@@ -21,7 +21,7 @@ def summary_lines(folder: RunFolder, config: RunConfig, plots: Sequence[Path]) -
     status = folder.status()
     lines = [f"done: {description(config)}", f"  result   {folder.result_path}  ({status.rows} rows)"]
     if plots:
-        lines.append(f"  plots    {len(plots)} files in {plots[0].parent}")
+        lines.append(f"  plots    {len(plots)} files in {plots[0].parent} (llgnegf plot {folder.path}: as PDF too)")
     lines += ["error budget:", *error_lines(status.errors)]
     return [*lines, f"next: llgnegf show {folder.path}"]
 

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from llgnegf._checks import Problems
+from llgnegf.blas import limited
 from llgnegf.electrons import PAULI
 from llgnegf.plausibility import doubts_of_frame, warn
 from llgnegf.stationary.decomposition import CurrentDecomposition, Decomposition, LinearResponse
@@ -104,6 +105,7 @@ class RotatingFrame:
         """rho_RF, (2N, 2N): in the rotating frame at all times, in the lab frame at t = 0."""
         return self.density_matrix_with_error()[0]
 
+    @limited
     def density_matrix_with_error(self) -> tuple[np.ndarray, float]:
         """rho_RF (2N, 2N) and the estimated quadrature error of its largest entry."""
         result = self._steady_state.density_matrix()
@@ -120,6 +122,7 @@ class RotatingFrame:
         """
         return self.local_density_matrix_with_error()[0]
 
+    @limited
     def local_density_matrix_with_error(self) -> tuple[LocalDensityMatrix, float]:
         """`local_density_matrix` and the estimated quadrature error of its largest entry."""
         state = self._steady_state
@@ -130,6 +133,7 @@ class RotatingFrame:
         rho, error = self.density_matrix_with_error()
         return LocalDensityMatrix.cut(rho), error
 
+    @limited
     def decompose_locally(self) -> LocalDecomposition:
         """`decompose` on sites and bonds of a nearest-neighbour chain, at a cost of O(N) for each energy.
 
@@ -162,6 +166,7 @@ class RotatingFrame:
         problems.raise_all()
         return rotate_spins(self.density_matrix(), self.axis, self.energy * time / HBAR)
 
+    @limited
     def lead_currents(self) -> LeadCurrents:
         """Charge (electrons/fs) and spin currents (eV) into each lead, spin components in the rotating frame."""
         state = self._steady_state
@@ -172,6 +177,7 @@ class RotatingFrame:
         result = state.lead_rates() if result is None else result
         return LeadCurrents.from_rates(result.value, result.error)
 
+    @limited
     def decompose(self) -> Decomposition:
         """Adiabatic part and the three parts of first order in hbar w: geometric, Fermi sea, Fermi surface.
 
@@ -182,6 +188,7 @@ class RotatingFrame:
         """
         return self._linear_response("decompose").density_matrices()
 
+    @limited
     def decompose_lead_currents(self) -> CurrentDecomposition:
         """`lead_currents` of each of the four parts; raises as `decompose` does."""
         response = self._linear_response("decompose_lead_currents")

@@ -7,13 +7,15 @@ no option is ignored by any of them.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from llgnegf._checks import Problems, memory_of_machine
 from llgnegf.error_budget import warn_if_exceeded
+from llgnegf.progress import Progress, keeping, reporting
 from llgnegf.result import Result, Rows
 from llgnegf.run_options import RESPONSES, check_kind, is_slow
 from llgnegf.simulation import Motion, Simulation
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
     from llgnegf.slow.simulation import SlowSimulation
 
 
+@reporting("fs")
 def simulate(
     system: OpenSystem | None,
     motion: Motion,
@@ -39,7 +42,8 @@ def simulate(
     response: Sequence[str] = RESPONSES,
     temperature: float = 0.0,
     seed: int | None = None,
-    progress: bool = False,
+    progress: bool | Callable[..., None] = False,
+    folder: str | Path | None = None,
 ) -> Result:
     """Propagate G<(t,t) of an open system in the lab frame, with moments that move as prescribed or answer.
 
@@ -54,7 +58,10 @@ def simulate(
             "friction"; () leaves the adiabatic torque alone.
         temperature, seed: kT (eV) and random key of the moments' thermal noise, with electrons = "adiabatic" or for
             moments alone (see `llgnegf.slow.SlowSimulation`).
-        progress: Show a progress bar with simulated time and rate.
+        progress: True shows what is done, a bar on a terminal and lines with percentages elsewhere; a function is
+            called with (done, total, text): times in fs and the stage of the run.
+        folder: Run folder, as of `llgnegf run`: rows are committed every few seconds, and a run that was stopped or
+            killed goes on when it is asked for again (or with `llgnegf resume`). None keeps all in memory.
 
     Returns:
         A `Result` whose dataset has the columns moments, spin_density, torque (time, site, component),
@@ -62,23 +69,31 @@ def simulate(
         component; eV), bond_current, bond_spin_current, energies, and what has left through the leads since t = 0.
 
     Raises:
-        ValueError: One line for each argument that is not allowed.
+        ValueError: One line for each argument that is not allowed; with a folder also for what an input file has no
+            words for (an own function of time, a `Prescribed` motion), and if it holds a run of something else.
         IntegrationStopped: On NaN, or a step below round-off, with time, quantity and cause.
+        StorageError: If the folder cannot be written.
+        KeyboardInterrupt: On Ctrl-C; with a folder on SIGTERM too, after a commit.
+
+    Whatever stops the rows, a mistake in a drive or Ctrl-C among it, carries a `Result` of the rows so far as its
+    attribute `result` (with `density_matrix` None).
     """
-    simulation = new_simulation(
-        system, motion, t_end=t_end, save_every=save_every, rtol=rtol, start=start, integrator=integrator,
-        step=step, observables=observables, initial_density_matrix=initial_density_matrix,
-        electrons=electrons, response=response, temperature=temperature, seed=seed,
-    )  # fmt: skip
+    options: dict[str, Any] = {
+        "t_end": t_end, "save_every": save_every, "rtol": rtol, "start": start, "integrator": integrator,
+        "step": step, "observables": observables, "initial_density_matrix": initial_density_matrix,
+        "electrons": electrons, "response": response, "temperature": temperature, "seed": seed,
+    }  # fmt: skip
+    assert callable(progress)
+    if folder is not None:
+        from llgnegf.stored_run import simulate_in_folder
+
+        return simulate_in_folder(system, motion, options, folder, progress)
+    progress(0.0, 0.0, "set-up")
+    simulation = new_simulation(system, motion, **options)
     _check_rows(simulation)
-    columns = {name: np.empty((simulation.times.size, *v.shape)) for name, v in simulation.variables.items()}
-    for index, row in _with_progress(simulation, progress):
-        for name, value in row.items():
-            columns[name][index] = value
-    rows = Rows(simulation.times, columns, simulation.variables, simulation.coordinates)
-    budget = simulation.error_budget()
-    warn_if_exceeded(budget, rtol)
-    return Result(rows, budget, simulation.density_matrix, simulation.statistics)
+    result = _run(simulation, progress)
+    warn_if_exceeded(result.errors, rtol)
+    return result
 
 
 def _check_rows(simulation: Simulation | SlowSimulation) -> None:
@@ -92,16 +107,26 @@ def _check_rows(simulation: Simulation | SlowSimulation) -> None:
     problems.raise_all()
 
 
-def _with_progress(simulation: Any, show: bool) -> Iterator[tuple[int, dict[str, np.ndarray]]]:
-    if not show:
-        yield from simulation.rows()
-        return
-    from tqdm import tqdm
+def _run(simulation: Simulation | SlowSimulation, report: Progress) -> Result:
+    """All rows, in memory; what stops them carries those before it."""
+    end = float(simulation.times[-1])
+    columns = {name: np.empty((simulation.times.size, *v.shape)) for name, v in simulation.variables.items()}
+    count = 0
 
-    with tqdm(total=float(simulation.times[-1]), unit="fs") as bar:
+    def rows() -> Rows:
+        kept = {name: column[:count] for name, column in columns.items()}
+        return Rows(simulation.times[:count], kept, simulation.variables, simulation.coordinates)
+
+    simulation.between_steps = lambda time: report(time, end, "running")
+    report(0.0, end, "running")
+    # Within a step that did not end there is no density matrix.
+    with keeping(lambda: Result(rows(), simulation.error_budget(), None, simulation.statistics), "the rows"):
         for index, row in simulation.rows():
-            bar.update(float(simulation.times[index]) - bar.n)
-            yield index, row
+            for name, value in row.items():
+                columns[name][index] = value
+            count = index + 1
+            report(float(simulation.times[index]), end, "running")
+    return Result(rows(), simulation.error_budget(), simulation.density_matrix, simulation.statistics)
 
 
 def new_simulation(

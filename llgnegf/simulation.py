@@ -5,12 +5,13 @@ It can be stopped, stored and continued with identical bits. `simulate` runs it 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from llgnegf._checks import Problems
+from llgnegf.blas import limited, one_thread_if_small
 from llgnegf.dynamics import start as starts
 from llgnegf.dynamics.coupled import ClassicalEquation, CoupledEquation
 from llgnegf.dynamics.dense import DenseRows
@@ -85,6 +86,7 @@ class Simulation:
         ValueError: One line for each argument that is not of this kind or does not fit another one.
     """
 
+    @limited
     def __init__(
         self,
         system: OpenSystem | None,
@@ -109,6 +111,7 @@ class Simulation:
         self.system, self.motion, self.rtol, self.start = system, motion, rtol, start
         self.times = save_times(t_end, save_every)
         self.row = 0
+        self.between_steps: Callable[[float], None] = lambda time: None  # within `rows`, see `DenseRows.at`; fs
         self.poles: PoleSystem | None = None
         self._lead_error = NOTHING_EXPANDED
         if system is not None:
@@ -172,7 +175,8 @@ class Simulation:
         """
         while self.row < self.times.size:
             tau = float(self.times[self.row]) / HBAR
-            columns = self._recorder.row(tau, self._dense.at(tau))
+            with one_thread_if_small(self.system):
+                columns = self._recorder.row(tau, self._dense.at(tau, lambda at: self.between_steps(at * HBAR)))
             if self.poles is not None:
                 self._watch.check(tau, self._dense.integration.state)
             self.row += 1
@@ -195,6 +199,7 @@ class Simulation:
         self._dense.restore(checkpoint)
         self.equation.evaluations = int(checkpoint["evaluations"])
 
+    @limited
     def error_budget(self) -> dict[str, ErrorEstimate]:
         """Coupling poles, Fermi poles and time step, each a number with what it bounds."""
         adaptive = self._dense.integration.tolerance is not None

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
 import matplotlib
+import matplotlib.figure
 import numpy as np
 import pytest
 import xarray
 from PIL import Image
 
+from llgnegf.plot_files import RECORD, complete
 from llgnegf.plot_style import scale
 from llgnegf.plots import (
     MissingDataError,
@@ -26,6 +29,7 @@ from llgnegf.plots import (
     plot_torque,
 )
 from llgnegf.result import Variable, build_dataset
+from llgnegf.store import StorageError
 
 FIELD_LIKE, DAMPING_LIKE = np.array([1e-6, 2e-6, 3e-6]), np.array([-4e-6, 5e-6, 6e-6])
 """Nonadiabatic torque of `precession` in eV at its three sites, the same at all times."""
@@ -65,6 +69,11 @@ def precession(n_rows: int = 40, n_sites: int = 3, electrons: bool = True) -> xa
     bond = [f"{i}-{i + 1}" for i in range(n_sites - 1)]
     coordinates: dict[str, Any] = {"site": range(n_sites), "component": ["x", "y", "z"], "lead": [0, 1], "bond": bond}
     return build_dataset(time, columns, variables, coordinates)
+
+
+def one_moment() -> xarray.Dataset:
+    """A run with two plots only: its moment over time and as an animation."""
+    return precession(n_sites=1, electrons=False)
 
 
 def oracle() -> xarray.Dataset:
@@ -217,20 +226,97 @@ def test_no_global_state_of_pyplot() -> None:
     subprocess.run([sys.executable, "-c", program], check=True, cwd=Path(__file__).parent)
 
 
-@pytest.mark.parametrize("name", ["moments.png", "texture.gif"])
-def test_a_full_disk_names_the_file_and_leaves_no_half_picture(
+@pytest.mark.parametrize("name", ["moments.png", "texture.gif", "contents.txt"])
+def test_a_full_disk_names_the_file_and_loses_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
-    def full(self: Any, path: Path, *arguments: Any, **options: Any) -> None:
-        Path(path).write_bytes(b"half")
-        raise OSError(28, "No space left on device")
+    """Nothing half written, the picture that was there before whole, and no record that says all is drawn."""
+    write = os.write
 
-    writer = "PIL.Image.Image.save" if name.endswith("gif") else "matplotlib.figure.Figure.savefig"
-    monkeypatch.setattr(writer, full)
-    draw = (lambda: animate_texture(precession(), tmp_path / name)) if name.endswith("gif") else (
-        lambda: plot_run(precession(), tmp_path)
+    def full(descriptor: int, data: Any) -> int:
+        if os.readlink(f"/proc/self/fd/{descriptor}").endswith(f"/{name}.tmp"):
+            write(descriptor, bytes(data[: len(data) // 2]))
+            raise OSError(28, "No space left on device")
+        return write(descriptor, data)
+
+    plot_run(one_moment(), tmp_path, pdf=False)
+    before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    monkeypatch.setattr(os, "write", full)
+    with pytest.raises(StorageError, match="No space left") as caught:
+        plot_run(one_moment(), tmp_path, pdf=False)
+    assert (caught.value.errno, caught.value.path) == (28, tmp_path / name)
+    assert {p.name: p.read_bytes() for p in tmp_path.iterdir()} == {n: b for n, b in before.items() if n != RECORD}
+    assert not complete(tmp_path, 40)
+
+
+def test_plots_are_complete_when_all_of_these_rows_are_drawn_and_there(tmp_path: Path) -> None:
+    assert not complete(tmp_path / "plots", 40)
+    report = plot_run(one_moment(), tmp_path / "plots", pdf=False)
+    assert complete(tmp_path / "plots", 40)
+    assert not complete(tmp_path / "plots", 41)  # drawn while the run was not at its end
+    report.written[1].unlink()
+    assert not complete(tmp_path / "plots", 40)
+    for text in (b"", b"\xff\xfe", b"plots of 4"):
+        (tmp_path / "plots" / RECORD).write_bytes(text)
+        assert not complete(tmp_path / "plots", 40)
+
+
+def test_a_stop_while_drawing_leaves_no_record(tmp_path: Path) -> None:
+    plot_run(one_moment(), tmp_path, pdf=False)
+
+    def stop(done: float, total: float, text: str) -> None:
+        assert total == 7
+        if done == 2:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        plot_run(one_moment(), tmp_path, pdf=False, progress=stop)
+    assert not complete(tmp_path, 40)
+
+
+def test_nothing_is_written_through_links(tmp_path: Path) -> None:
+    """A folder from elsewhere with links in the places of pictures, of their temporary files and of the folder."""
+    precious = tmp_path / "precious.txt"
+    precious.write_text("thesis")
+    plots = tmp_path / "plots"
+    plots.mkdir()
+    for name in ("moments.png", "texture.gif.tmp", RECORD, f"{RECORD}.tmp"):
+        (plots / name).symlink_to(precious)
+    plot_run(one_moment(), plots, pdf=False)
+    assert precious.read_text() == "thesis"
+    assert not any(path.is_symlink() for path in plots.iterdir())
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    (tmp_path / "linked").symlink_to(elsewhere)
+    with pytest.raises(StorageError, match="linked: is a symbolic link"):
+        plot_run(one_moment(), tmp_path / "linked", pdf=False)
+    assert not list(elsewhere.iterdir())
+
+
+def test_a_picture_is_drawn_once_and_an_animation_twice(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Drawing is what plots take long for: six pictures, the layout of the animation and its empty axes."""
+    drawn: list[Any] = []
+    draw = matplotlib.figure.Figure.draw
+    monkeypatch.setattr(
+        matplotlib.figure.Figure, "draw", lambda figure, renderer: (drawn.append(figure), draw(figure, renderer))[1]
     )
-    with pytest.raises(OSError, match="No space left") as caught:
-        draw()
-    assert caught.value.errno == 28 and caught.value.filename == str(tmp_path / name)
-    assert not (tmp_path / name).exists()
+    report = plot_run(precession(), tmp_path, pdf=False)
+    assert len(report.written) == 7 and len(drawn) == 8
+
+
+def test_the_animation_shows_the_data_in_true_colours(tmp_path: Path) -> None:
+    """At rest along z, M_y = 0, then along y: two frames, white paper, and the colours of the colour map."""
+    dataset = precession(n_rows=2, n_sites=4, electrons=False)
+    dataset["moments"].values[:] = [0.0, 0.0, 1.0]
+    dataset["moments"].values[1] = [0.6, 0.8, 0.0]
+    with Image.open(animate_texture(dataset, tmp_path / "texture.gif")) as image:
+        assert image.size == (1050, 315) and image.n_frames == 2
+        frames = []
+        for k in range(2):
+            image.seek(k)
+            frames.append(np.asarray(image.convert("RGB")).astype(int))
+    for frame, m_y in zip(frames, (0.0, 0.8), strict=True):
+        wire = frame[:, :900].reshape(-1, 3)  # without the colour bar
+        assert (wire == 255).all(axis=1).mean() > 0.8
+        colour = 255 * np.array(matplotlib.colormaps["PuOr_r"](0.5 * (1 + m_y))[:3])
+        assert (np.abs(wire - colour).max(axis=1) < 10).sum() > 4 * 300  # four arrows

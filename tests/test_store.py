@@ -89,9 +89,11 @@ def test_status_while_running_and_after(tmp_path: Path) -> None:
     assert not status.finished
     assert status.errors["coupling_poles"].value == 1e-7 * 13
     assert "input" not in status.provenance
-    seen: list[float] = []
-    assert run_in_folder(folder, FakeSimulation(), progress=seen.append)
-    assert seen == [3.0, *FakeSimulation().times[13:]]
+    seen: list[tuple[float, float, str]] = []
+    assert run_in_folder(folder, FakeSimulation(), progress=lambda *told: seen.append(told))
+    assert [done for done, _, text in seen if text == "running"] == [3.0, *FakeSimulation().times[13:]]
+    assert {total for _, total, _ in seen} == {9.75}
+    assert list(dict.fromkeys(text for *_, text in seen)) == ["error budget", "running", "writing the result"]
     assert folder.status().finished
     assert run_in_folder(folder, FakeSimulation())
 
@@ -136,7 +138,7 @@ def test_stop_before_the_first_row(tmp_path: Path) -> None:
 def test_signal_commits_and_stops(tmp_path: Path, number: signal.Signals) -> None:
     folder, before = created(tmp_path), signal.getsignal(number)
 
-    def send_at_row_5(reached: float) -> None:
+    def send_at_row_5(reached: float, total: float, text: str) -> None:
         if reached == 0.25 * 5:
             os.kill(os.getpid(), number)
 
@@ -150,7 +152,7 @@ def test_signal_commits_and_stops(tmp_path: Path, number: signal.Signals) -> Non
 def test_second_interrupt_is_not_held_back(tmp_path: Path) -> None:
     folder = created(tmp_path)
 
-    def twice(reached: float) -> None:
+    def twice(reached: float, total: float, text: str) -> None:
         if reached == 0.25 * 5:
             os.kill(os.getpid(), signal.SIGINT)
             os.kill(os.getpid(), signal.SIGINT)

@@ -50,10 +50,17 @@ class DenseRows:
         self._values = np.zeros((NODES, 2, size))
         self._count = 0
 
-    def at(self, time: float) -> np.ndarray:
-        """The sample at `time`, not before the last node but one; raises IntegrationStopped as the integration does."""
+    def at(self, time: float, between_steps: Callable[[float], None] = lambda time: None) -> np.ndarray:
+        """The sample at `time`, not before the last node but one; raises IntegrationStopped as the integration does.
+
+        `between_steps` is called with the time reached after each step that ends before `time`; a checkpoint made
+        there is as good as one made between two calls of this method.
+        """
         if self.integration.tolerance is None:
-            self.integration.advance(time)
+            while self.integration.time < time:
+                self.integration.step_towards(time)
+                if self.integration.time < time:
+                    between_steps(self.integration.time)
             return np.array(self.sample(self.integration.state))
         while self.integration.time < time:
             if self.integration.cross():
@@ -62,6 +69,8 @@ class DenseRows:
                 self._add_node()
             self.integration.step_towards(self.end)
             self._add_node()
+            if self.integration.time < time:
+                between_steps(self.integration.time)
         if time == self.integration.time:
             return np.array(self.sample(self.integration.state))
         value = self._interpolated(time)

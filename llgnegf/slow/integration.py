@@ -5,7 +5,7 @@ Both continue from a checkpoint with the same bits.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -51,10 +51,16 @@ class Adaptive:
         """The moments last asked for, (1, N, 3)."""
         return self._now
 
-    def moments_at(self, time: float) -> np.ndarray:
-        """M at `time` (fs), not before the last one asked for, (1, N, 3)."""
+    def moments_at(self, time: float, between_steps: Callable[[float], None] = lambda time: None) -> np.ndarray:
+        """M at `time` (fs), not before the last one asked for, (1, N, 3).
+
+        `between_steps` is called with the time reached after each step that ends before `time`; a checkpoint made
+        there is as good as one made between two calls of this method.
+        """
         while self._steps.time < time:
             self._advance(time)
+            if self._steps.time < time:
+                between_steps(self._steps.time)
         length = self._steps.time - self._from
         x = (time - self._from) / length if length > 0 else 0.0
         state = self._begin + inside_step(self._polynomial, x)
@@ -130,21 +136,25 @@ class FixedStep:
         """The moments of all copies, (B, N, 3)."""
         return self._own if self.noise is None else self.noise.moments
 
-    def moments_at(self, time: float) -> np.ndarray:
-        """M at `time` (fs), not before the last one asked for, (B, N, 3)."""
+    def moments_at(self, time: float, between_steps: Callable[[float], None] = lambda time: None) -> np.ndarray:
+        """M at `time` (fs), not before the last one asked for, (B, N, 3); `between_steps` as for `Adaptive`."""
         while self.time < time:
             target = min(time, self.schedule.stop_after(self.time))
             remaining, longest = target - self.time, min(self.length, self.schedule.longest_step(self.time))
             count = count_of_steps(remaining, longest)
             self._step(remaining / count)
             self.time = target if count == 1 else self.time + remaining / count
+            if self.time < time:
+                between_steps(self.time)
         if not np.isfinite(self.moments).all():
             raise IntegrationStopped(f"stopped at t = {time:.6g} fs: moments are not finite; take a smaller step")
         return self.moments.copy()
 
     def checkpoint(self) -> dict[str, Any]:
         """All that `restore` needs; the number of steps is the position in the random stream."""
-        return {"state": self.moments.ravel().copy(), "time": self.time, "accepted": self.accepted}
+        return {
+            "state": self.moments.ravel().copy(), "time": self.time, "accepted": self.accepted,
+        }  # fmt: skip
 
     def restore(self, checkpoint: Mapping[str, Any]) -> None:
         """Continue from what `checkpoint` gave."""

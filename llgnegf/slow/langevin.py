@@ -25,11 +25,13 @@ depend on where a run was interrupted.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 
 from llgnegf.magnetism.magnet import Magnet
+from llgnegf.progress import keeping, reporting
 from llgnegf.run_options import RESPONSES
 from llgnegf.slow.adiabatic import Instant, SlowEquation, cross
 from llgnegf.system import OpenSystem
@@ -114,6 +116,7 @@ def rotate(angle: np.ndarray, moments: np.ndarray) -> np.ndarray:
     return result / np.linalg.norm(result, axis=-1, keepdims=True)
 
 
+@reporting("fs")
 def langevin_ensemble(
     system: OpenSystem | None,
     magnet: Magnet,
@@ -126,6 +129,7 @@ def langevin_ensemble(
     seed: int,
     rtol: float = 1e-6,
     response: tuple[str, ...] = RESPONSES,
+    progress: bool | Callable[..., None] = False,
 ) -> Ensemble:
     """Many independent Langevin runs at once: thermal averages of moments with or without electrons.
 
@@ -138,15 +142,29 @@ def langevin_ensemble(
         copies: Number of independent runs.
         seed: Key of the random stream, an integer >= 0: the same seed gives the same bits.
         rtol, response: As for `SlowSimulation`.
+        progress: As for `simulate`.
 
     Raises:
         ValueError: As `SlowSimulation`.
+
+    Whatever stops it, Ctrl-C among it, carries the `Ensemble` so far as its attribute `result`.
     """
     from llgnegf.slow.simulation import SlowSimulation
 
+    assert callable(progress)
+    progress(0.0, 0.0, "set-up")
     run = SlowSimulation(
         system, magnet, t_end=t_end, save_every=save_every, rtol=rtol, step=step, response=response,
         temperature=temperature, seed=seed, copies=copies,
     )  # fmt: skip
-    moments = np.stack([run.advance_to(k) for k in range(run.times.size)])
-    return Ensemble(run.times, moments)
+    moments: list[np.ndarray] = []
+
+    def so_far() -> Ensemble:
+        stacked = np.array(moments).reshape(-1, copies, magnet.n_sites, 3)
+        return Ensemble(run.times[: len(moments)], stacked)
+
+    with keeping(so_far, "the configurations"):
+        for k, time in enumerate(run.times):
+            moments.append(run.advance_to(k))
+            progress(float(time), float(run.times[-1]), "running")
+    return so_far()

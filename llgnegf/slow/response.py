@@ -31,6 +31,7 @@ from typing import Any
 import numpy as np
 
 from llgnegf._checks import Problems
+from llgnegf.blas import limited
 from llgnegf.magnetism.magnet import torque_prefactor
 from llgnegf.observables import spin_density
 from llgnegf.rotating_frame import RotatingFrame, refuse_dark_levels
@@ -321,6 +322,7 @@ class ResponseTensors:
         return pair_green(self._device, self._pairs, self.max_distance)
 
     @cached_property
+    @limited
     def _sea(self) -> Integral:
         """A of the module's docstring, (P, 3, 3) in 1/eV^2."""
         if self.system.is_closed:
@@ -342,6 +344,7 @@ class ResponseTensors:
         return Integral(result.value.real.reshape(-1, 3, 3), result.error, result.evaluations)
 
     @cached_property
+    @limited
     def _surface(self) -> Integral:
         """(symmetric, antisymmetric) part of -S, (2, P, 3, 3) in 1/eV^2."""
         if self.system.is_closed:

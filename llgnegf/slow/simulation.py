@@ -5,12 +5,13 @@ The counterpart of `llgnegf.simulate.Simulation` without the electrons' memory: 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import Any
 
 import numpy as np
 
+from llgnegf.blas import limited, one_thread_if_small
 from llgnegf.dynamics.schedule import Schedule
 from llgnegf.error_budget import equilibrium_estimate, fermi_estimate
 from llgnegf.magnetism.magnet import Magnet
@@ -54,6 +55,7 @@ class SlowSimulation:
         IntegrationStopped: By `rows`, when a step falls below round-off.
     """
 
+    @limited
     def __init__(
         self,
         system: OpenSystem | None,
@@ -78,6 +80,7 @@ class SlowSimulation:
         self.system, self.motion, self.rtol = system, magnet, rtol
         self.times = save_times(t_end, save_every)
         self.row = 0
+        self.between_steps: Callable[[float], None] = lambda time: None  # within `rows`, as in a full run; fs
         self.poles: PoleSystem | None = None
         self.equation = SlowEquation(magnet, self._electrons(), tuple(response), noisy=temperature > 0)
         self._recorder = SlowRecorder(self.equation, system, tuple(observables))
@@ -139,15 +142,17 @@ class SlowSimulation:
         """Energies in the last Fermi-surface sum that a row asked for."""
         return self.equation.electrons.surface_nodes if isinstance(self.equation.electrons, PoleTensors) else 0
 
+    @limited
     def advance_to(self, row: int) -> np.ndarray:
         """Advance to the save time number `row`; the moments there, (copies, N, 3)."""
-        return self._integration.moments_at(float(self.times[row]))
+        return self._integration.moments_at(float(self.times[row]), self.between_steps)
 
     def rows(self) -> Iterator[tuple[int, dict[str, np.ndarray]]]:
         """Advance to each save time in turn; yields the row's index and its columns."""
         while self.row < self.times.size:
-            moments = self.advance_to(self.row)[0]
-            columns = self._recorder.row(float(self.times[self.row]), moments)
+            with one_thread_if_small(self.system):
+                moments = self.advance_to(self.row)[0]
+                columns = self._recorder.row(float(self.times[self.row]), moments)
             self.row += 1
             yield self.row - 1, columns
 
@@ -181,6 +186,7 @@ class SlowSimulation:
         coupling = equilibrium_estimate(self.poles, np.array(self.motion.moments, dtype=float))
         return {"coupling_poles": coupling, "fermi_poles": fermi_estimate(self.poles)}
 
+    @limited
     def error_budget(self) -> dict[str, ErrorEstimate]:
         """Coupling poles, Fermi poles, Fermi-surface sums and time step, each a number with what it bounds."""
         budget = dict(self._expansion_errors)

@@ -74,7 +74,7 @@ def write_atomic(path: Path, parts: Iterable[bytes | memoryview]) -> None:
     """
     with storage_errors(path, "write"):
         try:
-            descriptor = os.open(temporary(path), os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o666)
+            descriptor = _new_file(temporary(path))
             try:
                 for part in parts:
                     _write_all(descriptor, part)
@@ -87,6 +87,16 @@ def write_atomic(path: Path, parts: Iterable[bytes | memoryview]) -> None:
             with suppress(OSError):
                 os.unlink(temporary(path))
             raise
+
+
+def _new_file(path: Path) -> int:
+    """Descriptor of a new file in the place of what a kill left there, or of a link put there to be followed."""
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
+    try:
+        return os.open(path, flags, 0o666)
+    except FileExistsError:
+        os.unlink(path)
+        return os.open(path, flags, 0o666)
 
 
 def publish(path: Path) -> None:

@@ -72,6 +72,7 @@ class Checkpoint:
         layout: What the rows hold.
         errors: The error budget so far.
         state: `Simulation.checkpoint()`.
+        serial: Number of this commit: several within a long row differ in it.
     """
 
     row: int
@@ -80,6 +81,7 @@ class Checkpoint:
     layout: Layout
     errors: Mapping[str, ErrorEstimate]
     state: Mapping[str, Any]
+    serial: int = 0
 
     def write(self, path: Path) -> None:
         """Write atomically; raises StorageError."""
@@ -87,7 +89,7 @@ class Checkpoint:
         tail = None if self.tail is None else self.tail.tree()
         tree = {
             "row": self.row, "time": self.time, "tail": tail, "layout": self.layout.tree(), "errors": errors,
-            "state": dict(self.state),
+            "state": dict(self.state), "serial": self.serial,
         }  # fmt: skip
         write_record(path, tree)
 
@@ -97,7 +99,8 @@ class Checkpoint:
         tree, _ = read_record(path)
         errors = {name: ErrorEstimate(**fields) for name, fields in tree["errors"].items()}
         layout = Layout.from_tree(tree["layout"])
-        return Checkpoint(tree["row"], tree["time"], Segment.from_tree(tree["tail"]), layout, errors, tree["state"])
+        tail, serial = Segment.from_tree(tree["tail"]), tree.get("serial", 0)
+        return Checkpoint(tree["row"], tree["time"], tail, layout, errors, tree["state"], serial)
 
 
 @dataclass(frozen=True, eq=False)
@@ -135,7 +138,7 @@ def read_generations(folder: Path) -> tuple[dict[str, Checkpoint], list[str]]:
             found[name] = Checkpoint.read(folder / name)
         except DamagedRunError as error:
             damage.append(str(error))
-    return dict(sorted(found.items(), key=lambda item: -item[1].row)), damage
+    return dict(sorted(found.items(), key=lambda item: (item[1].row, item[1].serial), reverse=True)), damage
 
 
 def recover(folder: Path, segments_folder: Path) -> Recovered:

@@ -110,6 +110,21 @@ class RunFolder:
             raise ValueError(f"folder: {path} holds no {INPUT}; allowed: the folder of a run")
         return folder
 
+    @classmethod
+    def open_or_create(cls, path: str | Path, config_text: str, command: Sequence[str]) -> RunFolder:
+        """The run folder for the input `config_text`: a new one, or that of the same input, to go on with.
+
+        Raises:
+            ValueError: If the folder holds a run of another input, one line for each field, or anything else.
+            StorageError: With path and errno.
+        """
+        if not (Path(path) / INPUT).exists():
+            return cls.create(path, config_text, command)
+        folder = cls.open(path)
+        folder.check_same_input(config_text)
+        folder.check_same_input()
+        return folder
+
     @property
     def segments_path(self) -> Path:
         """Where the committed rows are."""

@@ -13,6 +13,7 @@ from collections.abc import Callable
 from types import FrameType, TracebackType
 from typing import Any
 
+from llgnegf.progress import Progress, silent
 from llgnegf.store.atomic import remove
 from llgnegf.store.checkpoint import Checkpoint, Layout, Recovered, other_generation
 from llgnegf.store.folder import PROVENANCE, RunFolder
@@ -30,21 +31,21 @@ def run_in_folder(
     folder: RunFolder,
     simulation: Any,
     *,
-    progress: Callable[[float], None] | None = None,
+    progress: Progress = silent,
     commit_every_s: float = 5.0,
     stop_requested: Callable[[], bool] | None = None,
 ) -> bool:
     """Run `simulation` to its end in `folder`, from where the last commit left it.
 
-    A run that is killed at any moment and continued by this function gives the same bits as one that is not. SIGTERM,
-    SIGINT and `stop_requested` commit and stop after the present row; a second signal acts as if this function had
-    not been there. Signals are handled in the main thread only.
+    A run that is killed at any moment and continued by this function gives the same bits as one that is not. SIGTERM
+    and SIGINT commit and stop after the present step, `stop_requested` after the present row; a second signal acts as
+    if this function had not been there, as does the first before the rows. Signals are handled in the main thread only.
 
     Args:
         folder: The run folder.
         simulation: A new `llgnegf.simulate.Simulation` of the input in the folder.
-        progress: Called with the simulated time in fs, once at the start and after each row.
-        commit_every_s: Seconds between commits; 0 commits each row.
+        progress: Called with the simulated time, the whole (both fs) and what is being done.
+        commit_every_s: Seconds between commits, within rows too; 0 commits each row.
         stop_requested: Asked after each row.
 
     Returns:
@@ -58,44 +59,81 @@ def run_in_folder(
     """
     if not commit_every_s >= 0:
         raise ValueError(f"commit_every_s: {commit_every_s!r}; allowed: a number >= 0, in seconds")
-    with locked(folder.path), _StopSignals() as signals:
+    with locked(folder.path):
         if folder.finished:
             return True
         folder.check_same_input()
-        writer = _Writer(folder, simulation)
-        if progress is not None:
-            progress(writer.time)
-        if not writer.complete and not _advance(
-            writer, progress, commit_every_s, lambda: signals.received or (stop_requested or bool)()
-        ):
-            return False
+        end = float(simulation.times[-1])
+        progress(0.0, end, "error budget")
+        simulation.error_budget()  # may take long and is kept: nothing is lost if a signal ends it here
+        with _StopSignals() as signals:
+            writer = _Writer(folder, simulation)
+            progress(writer.time, end, "running")
+            if not writer.complete and not _advance(writer, progress, commit_every_s, signals, stop_requested or bool):
+                return False
+        progress(end, end, "writing the result")
         folder.write_result(folder.recover())
         return True
 
 
 def _advance(
-    writer: _Writer, progress: Callable[[float], None] | None, commit_every_s: float, stop: Callable[[], bool]
+    writer: _Writer,
+    progress: Progress,
+    commit_every_s: float,
+    signals: _StopSignals,
+    stop_requested: Callable[[], bool],
 ) -> bool:
-    """Run to the end, or until `stop`; returns whether it is the end."""
-    if stop():
+    """Run to the end, or until a signal or `stop_requested`; returns whether it is the end."""
+    if signals.received or stop_requested():
         return False
-    next_commit = time.monotonic() + commit_every_s
-    for row, columns in writer.simulation.rows():
-        writer.append(row, columns)
-        if progress is not None:
-            progress(writer.time)
-        stopping = stop()
-        began = time.monotonic()
-        if stopping or began >= next_commit or writer.complete:
-            writer.commit()
-            ended = time.monotonic()
-            pause = (ended - began) / COMMIT_SHARE if commit_every_s else 0.0
-            next_commit = ended + max(commit_every_s, pause)
-        if stopping and not writer.complete:
-            return False
+    pace = _Pace(writer, commit_every_s)
+
+    def between_steps(time: float) -> None:
+        progress(time, writer.layout.t_end, "running")
+        stopping = signals.received
+        if stopping or (commit_every_s > 0 and pace.due):
+            pace.commit()
+        if stopping:
+            raise _StoppedWithinRow
+
+    writer.simulation.between_steps = between_steps
+    try:
+        for row, columns in writer.simulation.rows():
+            writer.append(row, columns)
+            progress(writer.time, writer.layout.t_end, "running")
+            stopping = signals.received or stop_requested()
+            if stopping or pace.due or writer.complete:
+                pace.commit()
+            if stopping and not writer.complete:
+                return False
+    except _StoppedWithinRow:
+        return False
     if not writer.complete:
         raise RuntimeError(f"simulation.rows: ended after row {writer.row} of {writer.layout.total_rows}")
     return True
+
+
+class _StoppedWithinRow(Exception):
+    """A signal came between two rows; what they were computed from is committed."""
+
+
+class _Pace:
+    """When the next commit is due: `every_s` after the last, and later if commits take long."""
+
+    def __init__(self, writer: _Writer, every_s: float) -> None:
+        self._writer, self._every_s = writer, every_s
+        self._next = time.monotonic() + every_s
+
+    @property
+    def due(self) -> bool:
+        return time.monotonic() >= self._next
+
+    def commit(self) -> None:
+        began = time.monotonic()
+        self._writer.commit()
+        ended = time.monotonic()
+        pause = (ended - began) / COMMIT_SHARE if self._every_s else 0.0
+        self._next = ended + max(self._every_s, pause)
 
 
 class _Writer:
@@ -108,6 +146,7 @@ class _Writer:
         self.tail = Tail(self.layout.variables)
         self.row, self.time = 0, 0.0
         self._next_generation = found.next_generation
+        self._serial = 0 if found.checkpoint is None else found.checkpoint.serial
         self._named: list[Segment | None] = [found.spare_tail]
         self._clean(found)
         if found.checkpoint is None:
@@ -134,7 +173,8 @@ class _Writer:
         """Make all rows so far durable, with the state to go on from."""
         tail = self.tail.write(self.folder.segments_path)
         errors, state = self.simulation.error_budget(), self.simulation.checkpoint()
-        checkpoint = Checkpoint(self.row, self.time, tail, self.layout, errors, state)
+        self._serial += 1
+        checkpoint = Checkpoint(self.row, self.time, tail, self.layout, errors, state, self._serial)
         checkpoint.write(self.folder.path / self._next_generation)
         self._next_generation = other_generation(self._next_generation)
         self._named.append(tail)

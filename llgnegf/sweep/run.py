@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from llgnegf.config import ConfigError, RunConfig
 from llgnegf.plausibility import silent
+from llgnegf.progress import Progress, reporting
 from llgnegf.sweep.gather import gather
 from llgnegf.sweep.points import points
 from llgnegf.sweep.workers import Killed, WorkerPool, one_thread_each, stop_signals_interrupt
@@ -50,13 +51,14 @@ class SweepError(RuntimeError):
         return type(self), (self.failures, self.total), self.__dict__
 
 
+@reporting("runs")
 def run_sweep(
     config: RunConfig,
     folder: str | os.PathLike[str],
     executor: Executor | None = None,
     *,
     workers: int | None = None,
-    progress: Callable[[int, int], None] | None = None,
+    progress: bool | Callable[..., None] = False,
 ) -> xarray.Dataset:
     """Run every point of `config.sweep` in its own folder below `folder` and gather the results.
 
@@ -69,7 +71,8 @@ def run_sweep(
         folder: Where the run folders and sweep.nc go.
         executor: Any concurrent.futures.Executor; None starts processes with one thread each.
         workers: Number of processes; None takes sweep.workers, or one for each core.
-        progress: Called with (finished, total) after each run.
+        progress: True shows how many runs are finished, on a bar or in lines; a function is called with (done, total,
+            text) after each run.
 
     Returns:
         All results in one Dataset, also saved as sweep.nc: each variable of a run with the swept parameters as first
@@ -86,6 +89,7 @@ def run_sweep(
     if executor is not None and workers is not None:
         raise ConfigError([f"workers: {workers}; allowed: None beside an executor, which has its own"])
     assert config.sweep is not None or points(config)
+    assert callable(progress)
     runs, root = points(config), Path(folder)
     jobs = [(point.config.to_toml(), str((root / point.name).absolute())) for point in runs]
     root.mkdir(parents=True, exist_ok=True)
@@ -101,9 +105,7 @@ def run_sweep(
     return dataset
 
 
-def _finish(
-    outcomes: Outcomes, jobs: list[Job], progress: Callable[[int, int], None] | None
-) -> None:
+def _finish(outcomes: Outcomes, jobs: list[Job], progress: Progress) -> None:
     """Wait for all jobs; a failed one does not keep the others from running.
 
     Raises:
@@ -114,8 +116,7 @@ def _finish(
         for done, (number, outcome) in enumerate(outcomes, 1):
             if outcome is not None:
                 failures[number] = outcome.how if isinstance(outcome, Killed) else outcome
-            if progress is not None:
-                progress(done, len(jobs))
+            progress(done, len(jobs), "running")
     if failures:
         raise SweepError({jobs[number][1]: failures[number] for number in sorted(failures)}, len(jobs))
 

@@ -1,0 +1,39 @@
+"""Rows of a run's Dataset for plots: few enough of them, as arrays, and what is missing named.
+
+Used by `plots` and `animation`.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    import xarray
+
+
+class MissingDataError(ValueError):
+    """The dataset does not hold what this plot shows; the message names what is missing."""
+
+
+def require(dataset: xarray.Dataset, *names: str, hint: str = "") -> None:
+    """Raises MissingDataError unless the dataset has all of `names`."""
+    missing = [name for name in names if name not in dataset]
+    if missing:
+        raise MissingDataError(f"the run has no {', '.join(missing)}" + (f"; run with {hint}" if hint else ""))
+
+
+def thin(n_rows: int, at_most: int) -> np.ndarray:
+    """Indices of at most `at_most` of `n_rows` rows, evenly spread, the first and the last among them."""
+    return np.unique(np.linspace(0, n_rows - 1, min(n_rows, at_most)).round().astype(int))
+
+
+def thinned(dataset: xarray.Dataset, at_most: int) -> xarray.Dataset:
+    """At most that many rows of the dataset, in memory."""
+    return dataset.isel(time=thin(dataset.sizes["time"], at_most)).load()
+
+
+def vectors(dataset: xarray.Dataset, name: str, rows: np.ndarray) -> np.ndarray:
+    """(len(rows), N, 3)."""
+    return dataset[name].isel(time=rows).transpose("time", "site", "component").values
