@@ -102,6 +102,8 @@ def build_parser() -> argparse.ArgumentParser:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit code and never shows a traceback (unless LLGNEGF_DEBUG is set)."""
+    _open_standard_streams()
+    os.environ.setdefault("HDF5_USE_FILE_LOCKING", "FALSE")  # ours is the lock; HDF5 fails where there are none
     parser = build_parser()
     given = parser.parse_args(arguments)
     if given.version:
@@ -115,16 +117,25 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         from llgnegf import commands
 
+        commands.check_thread_variables()
         return commands.COMMANDS[given.command](given)
     except KeyboardInterrupt:
         return _complain(["stopped; nothing more was saved"], EXIT_STOPPED)
-    except BrokenPipeError:  # the reader of a pipe has seen enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return EXIT_OK
     except Exception as error:
         if os.environ.get("LLGNEGF_DEBUG"):
             raise
         return _complain(*_worded(error))
+
+
+def _open_standard_streams() -> None:
+    """Give streams that the caller closed to /dev/null: the next file opened would become standard error otherwise."""
+    for name, number in (("stdin", 0), ("stdout", 1), ("stderr", 2)):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # the lowest free number
+        if getattr(sys, name) is None:
+            setattr(sys, name, os.fdopen(number, "r" if number == 0 else "w", closefd=False))
 
 
 def _worded(error: Exception) -> tuple[list[str], int]:

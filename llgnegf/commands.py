@@ -6,6 +6,7 @@ Errors are raised as they come; `cli.main` words them. Heavy modules are importe
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -55,7 +56,7 @@ def rerun(given: argparse.Namespace) -> int:
     with first.dataset() as old, second.dataset() as new:
         lines = list(comparison(old, new))
     if lines:
-        print(f"{second.path}: differs from {first.path}", *lines, sep="\n  ")
+        _print(f"{second.path}: differs from {first.path}", *(f"  {line}" for line in lines))
         return EXIT_FAILURE
     _say(given.quiet, f"{second.path}: every array is bit for bit that of {first.path}")
     return EXIT_OK
@@ -66,7 +67,7 @@ def show(given: argparse.Namespace) -> int:
     from llgnegf.report import status_lines
     from llgnegf.store import RunFolder
 
-    print(*status_lines(RunFolder.open(given.folder)), sep="\n")
+    _print(*status_lines(RunFolder.open(given.folder)))
     return EXIT_OK
 
 
@@ -75,7 +76,7 @@ def plot(given: argparse.Namespace) -> int:
     from llgnegf.store import RunFolder
 
     report = draw_plots(RunFolder.open(given.folder))
-    print(*report.written, *(f"not drawn: {name} ({why})" for name, why in report.skipped.items()), sep="\n")
+    _print(*report.written, *(f"not drawn: {name} ({why})" for name, why in report.skipped.items()))
     return EXIT_OK
 
 
@@ -85,7 +86,7 @@ def oracle(given: argparse.Namespace) -> int:
     from llgnegf.store.atomic import storage_errors
 
     dataset = table.oracle(RunConfig.load(given.file))
-    print(*table.table_lines(dataset), sep="\n")
+    _print(*table.table_lines(dataset))
     source = Path(given.file)
     folder = Path(given.output) if given.output else source.parent
     netcdf, csv = folder / f"{source.stem}_oracle.nc", folder / f"{source.stem}_oracle.csv"
@@ -94,7 +95,7 @@ def oracle(given: argparse.Namespace) -> int:
         dataset.to_netcdf(netcdf, engine="h5netcdf")
     with storage_errors(csv, "write"):
         csv.write_text("\n".join(table.csv_lines(dataset)) + "\n")
-    print(f"\nsaved {netcdf} and {csv}")
+    _print(f"\nsaved {netcdf} and {csv}")
     return EXIT_OK
 
 
@@ -104,13 +105,13 @@ def figure(given: argparse.Namespace) -> int:
 
     names = [*figures.NAMES, "all"]
     if given.list:
-        print(*names, sep="\n")
+        _print(*names)
         return EXIT_OK
     if given.name not in names:
         shown = "missing" if given.name is None else repr(given.name)
         raise ConfigError([f"figure: {shown}; allowed: {', '.join(names)}"])
     for name in figures.NAMES if given.name == "all" else [given.name]:
-        print(*figures.make(name, Path(given.output or "figures")), sep="\n", flush=True)
+        _print(*figures.make(name, Path(given.output or "figures")))
     return EXIT_OK
 
 
@@ -132,6 +133,20 @@ COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
     "run": run, "resume": resume, "rerun": rerun, "show": show, "plot": plot, "oracle": oracle, "figure": figure,
     "sweep": sweep,
 }  # fmt: skip
+
+
+def check_thread_variables() -> None:
+    """Refuse numbers of threads that the libraries cannot take, and stop at without a word of where it comes from."""
+    from llgnegf.store.provenance import THREADS
+
+    given = {name: os.environ.get(name, "") for name in THREADS}
+    allowed = "allowed: a whole number >= 1, or not set"
+    lines = [
+        f"{name}: {text!r} in the environment; {allowed}" for name, text in given.items()
+        if text and not all(part.strip().isdecimal() and int(part) > 0 for part in text.split(","))
+    ]  # fmt: skip
+    if lines:
+        raise ConfigError(lines)
 
 
 def default_folder(file: str) -> Path:
@@ -258,4 +273,12 @@ class _CountBar:
 
 def _say(quiet: bool, *lines: str) -> None:
     if not quiet:
-        print(*lines, sep="\n")
+        _print(*lines)
+
+
+def _print(*lines: object) -> None:
+    """Print lines; a reader of a pipe that has seen enough changes neither what is done nor the exit code."""
+    try:
+        print(*lines, sep="\n", flush=True)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -83,7 +83,7 @@ def _write_file(
 
     columns = {"time": Variable((), (), "fs", "time"), **layout.variables}
     chunk_rows = min(_block_rows(layout), n_rows)
-    with h5netcdf.File(path, "w") as file:
+    with h5netcdf.File(path, "w", locking=False) as file:  # the folder is locked; HDF5 fails where there are no locks
         file.attrs.update(attributes)
         for name, length in _dimensions(layout, n_rows).items():
             file.dimensions[name] = length
