@@ -61,6 +61,8 @@ def build_parser() -> argparse.ArgumentParser:
     _quiet(run)
     resume = add("resume", "Go on with a run from its last commit, to the same bits.", "llgnegf resume runs/first")
     resume.add_argument("folder", metavar="DIR", help="run folder")
+    text = "go on though a process on another host may still run, or with rows of another version of llgnegf"
+    resume.add_argument("--force", action="store_true", help=text)
     _quiet(resume)
     rerun = add(
         "rerun",

@@ -38,7 +38,7 @@ def resume(given: argparse.Namespace) -> int:
 
     folder = RunFolder.open(given.folder)
     folder.check_same_input()
-    return _complete(folder, RunConfig.loads(folder.config_text), given.quiet)
+    return _complete(folder, RunConfig.loads(folder.config_text), given.quiet, force=given.force)
 
 
 def rerun(given: argparse.Namespace) -> int:
@@ -196,7 +196,7 @@ def _open_or_create(path: Path, text: str) -> RunFolder:
     return folder
 
 
-def _complete(folder: RunFolder, config: RunConfig, quiet: bool, report: bool = True) -> int:
+def _complete(folder: RunFolder, config: RunConfig, quiet: bool, report: bool = True, force: bool = False) -> int:
     """Run to the end and, if asked to report, draw the plots and say what came out."""
     from llgnegf.report import summary_lines
     from llgnegf.store import run_in_folder
@@ -210,8 +210,9 @@ def _complete(folder: RunFolder, config: RunConfig, quiet: bool, report: bool = 
     simulation = config.simulation()
     with _progress_bar(float(simulation.times[-1]), quiet) as progress:
         finished = run_in_folder(
-            folder, simulation, progress=progress, commit_every_s=config.run.checkpoint_every
-        )
+            folder, simulation, progress=progress, commit_every_s=config.run.checkpoint_every,
+            input_text=config.to_toml(), force=force,
+        )  # fmt: skip
     if not finished:
         status = folder.status()
         _say(

@@ -203,7 +203,7 @@ def run_point(text: str, path: str) -> None:
     else:
         folder = RunFolder.create(path, text, ["llgnegf", "sweep"])
     if not folder.finished and not run_in_folder(
-        folder, config.simulation(), commit_every_s=config.run.checkpoint_every
+        folder, config.simulation(), commit_every_s=config.run.checkpoint_every, input_text=text
     ):
         raise RuntimeError("stopped; run the sweep again to go on")
 

@@ -58,6 +58,13 @@ def temporary(path: Path) -> Path:
     return path.with_name(path.name + TEMPORARY)
 
 
+def open_temporary(path: Path) -> int:
+    """A new file where `temporary` says, for writing; whatever was there is removed, links are not followed."""
+    with suppress(FileNotFoundError):
+        os.unlink(temporary(path))
+    return os.open(temporary(path), os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
+
+
 def write_atomic(path: Path, parts: Iterable[bytes | memoryview]) -> None:
     """Write `parts` to a temporary file, flush it to the disk, rename it to `path`, flush the folder.
 
@@ -68,7 +75,7 @@ def write_atomic(path: Path, parts: Iterable[bytes | memoryview]) -> None:
     """
     with storage_errors(path, "write"):
         try:
-            descriptor = os.open(temporary(path), os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o666)
+            descriptor = open_temporary(path)
             try:
                 for part in parts:
                     _write_all(descriptor, part)

@@ -72,6 +72,7 @@ class Checkpoint:
         layout: What the rows hold.
         errors: The error budget so far.
         state: `Simulation.checkpoint()`.
+        identity: Of the run, see `identity`; empty in checkpoints of versions that kept none.
     """
 
     row: int
@@ -80,6 +81,7 @@ class Checkpoint:
     layout: Layout
     errors: Mapping[str, ErrorEstimate]
     state: Mapping[str, Any]
+    identity: Mapping[str, str]
 
     def write(self, path: Path) -> None:
         """Write atomically; raises StorageError."""
@@ -87,7 +89,7 @@ class Checkpoint:
         tail = None if self.tail is None else self.tail.tree()
         tree = {
             "row": self.row, "time": self.time, "tail": tail, "layout": self.layout.tree(), "errors": errors,
-            "state": dict(self.state),
+            "state": dict(self.state), "identity": dict(self.identity),
         }  # fmt: skip
         write_record(path, tree)
 
@@ -97,7 +99,8 @@ class Checkpoint:
         tree, _ = read_record(path)
         errors = {name: ErrorEstimate(**fields) for name, fields in tree["errors"].items()}
         layout = Layout.from_tree(tree["layout"])
-        return Checkpoint(tree["row"], tree["time"], Segment.from_tree(tree["tail"]), layout, errors, tree["state"])
+        tail, known = Segment.from_tree(tree["tail"]), tree.get("identity", {})
+        return Checkpoint(tree["row"], tree["time"], tail, layout, errors, tree["state"], known)
 
 
 @dataclass(frozen=True, eq=False)

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from llgnegf.result import Variable, build_dataset
-from llgnegf.store.atomic import StorageError, publish, storage_error, storage_errors, temporary
+from llgnegf.store.atomic import StorageError, open_temporary, publish, storage_error, storage_errors, temporary
 from llgnegf.store.checkpoint import Layout
 from llgnegf.store.segments import SEGMENT_BYTES, Columns, Segment, blocks
 
@@ -131,7 +131,7 @@ def _check_space(path: Path, n_bytes: int) -> None:
     The space is allocated, not only asked for, so that a quota counts too, and given back.
     """
     with storage_errors(path, f"write {n_bytes / 1e6:.1f} MB"):
-        descriptor = os.open(temporary(path), os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o666)
+        descriptor = open_temporary(path)
         try:
             os.posix_fallocate(descriptor, 0, n_bytes)
         finally:

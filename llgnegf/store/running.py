@@ -16,7 +16,8 @@ from typing import Any
 from llgnegf.store.atomic import remove
 from llgnegf.store.checkpoint import Checkpoint, Layout, Recovered, other_generation
 from llgnegf.store.folder import PROVENANCE, RunFolder
-from llgnegf.store.lock import locked
+from llgnegf.store.identity import identity
+from llgnegf.store.lock import Lock, locked
 from llgnegf.store.provenance import resume_entry, write_provenance
 from llgnegf.store.segments import Segment, Tail, remove_all_but
 
@@ -33,6 +34,8 @@ def run_in_folder(
     progress: Callable[[float], None] | None = None,
     commit_every_s: float = 5.0,
     stop_requested: Callable[[], bool] | None = None,
+    input_text: str | None = None,
+    force: bool = False,
 ) -> bool:
     """Run `simulation` to its end in `folder`, from where the last commit left it.
 
@@ -46,23 +49,28 @@ def run_in_folder(
         progress: Called with the simulated time in fs, once at the start and after each row.
         commit_every_s: Seconds between commits; 0 commits each row.
         stop_requested: Asked after each row.
+        input_text: The input that `simulation` was made from, TOML: refused if it is not the folder's. None: not known.
+        force: Take the folder from a process on another host that may be alive, and go on with rows that another
+            version of the physics wrote; with a warning.
 
     Returns:
         Whether the run is finished and result.nc is there.
 
     Raises:
-        ValueError: If the input in the folder was changed, or `simulation` is of another problem.
+        ValueError: If the input in the folder was changed, `simulation` is of another problem, or the rows so far are
+            of another version of the code.
         StorageError: If the disk cannot be written, with path and errno; what was committed is kept.
-        FolderInUseError: If another process runs in the folder.
+        FolderInUseError: If another process runs in the folder, or took it by force.
         DamagedRunError: If what was committed is damaged and cannot be recovered.
     """
     if not commit_every_s >= 0:
         raise ValueError(f"commit_every_s: {commit_every_s!r}; allowed: a number >= 0, in seconds")
-    with locked(folder.path), _StopSignals() as signals:
+    with locked(folder.path, force) as lock, _StopSignals() as signals:
+        for text in (None, *([input_text] if input_text is not None else [])):
+            folder.check_same_input(text)
         if folder.finished:
             return True
-        folder.check_same_input()
-        writer = _Writer(folder, simulation)
+        writer = _Writer(folder, simulation, lock, force)
         if progress is not None:
             progress(writer.time)
         if not writer.complete and not _advance(
@@ -101,9 +109,10 @@ def _advance(
 class _Writer:
     """The open end of a run: rows go in, commits come out."""
 
-    def __init__(self, folder: RunFolder, simulation: Any) -> None:
+    def __init__(self, folder: RunFolder, simulation: Any, lock: Lock, force: bool) -> None:
         found = folder.recover()
-        self.folder, self.simulation = folder, simulation
+        self.folder, self.simulation, self.lock, self.force = folder, simulation, lock, force
+        self.identity = identity(folder.config_text)
         self.layout = Layout.of(simulation)
         self.tail = Tail(self.layout.variables)
         self.row, self.time = 0, 0.0
@@ -131,10 +140,11 @@ class _Writer:
             self.tail.write(self.folder.segments_path)
 
     def commit(self) -> None:
-        """Make all rows so far durable, with the state to go on from."""
+        """Make all rows so far durable, with the state to go on from; not if another process took the folder."""
+        self.lock.check()
         tail = self.tail.write(self.folder.segments_path)
         errors, state = self.simulation.error_budget(), self.simulation.checkpoint()
-        checkpoint = Checkpoint(self.row, self.time, tail, self.layout, errors, state)
+        checkpoint = Checkpoint(self.row, self.time, tail, self.layout, errors, state, self.identity)
         checkpoint.write(self.folder.path / self._next_generation)
         self._next_generation = other_generation(self._next_generation)
         self._named.append(tail)
@@ -159,6 +169,7 @@ class _Writer:
     def _restore(self, checkpoint: Checkpoint, damage: list[str]) -> None:
         if checkpoint.layout.tree() != self.layout.tree():
             raise ValueError(f"simulation: its rows differ from those in {self.folder.path}; allowed: the same problem")
+        self._check_code(checkpoint)
         for problem in damage:
             log.warning("%s; continuing from row %d", problem, checkpoint.row)
         self.simulation.restore(checkpoint.state)
@@ -168,6 +179,17 @@ class _Writer:
         provenance = self.folder.provenance
         provenance["resumes"].append(resume_entry(provenance, self.row, damage))
         write_provenance(self.folder.path / PROVENANCE, provenance)
+
+
+    def _check_code(self, checkpoint: Checkpoint) -> None:
+        """Refuse rows of another version of the physics, unless forced: a run is of one version."""
+        before, now = checkpoint.identity.get("code", "unknown"), self.identity["code"]
+        if before == now:
+            return
+        problem = f"code: {self.folder.path} was begun with another version of llgnegf ({before[:12]}, now {now[:12]})"
+        if not self.force:
+            raise ValueError(f"{problem}; allowed: that version, or resume --force")
+        log.warning("%s; going on by force", problem)
 
 
 class _StopSignals:
