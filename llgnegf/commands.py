@@ -201,7 +201,7 @@ def _complete(folder: RunFolder, config: RunConfig, quiet: bool, report: bool = 
     from llgnegf.report import summary_lines
     from llgnegf.store import run_in_folder
 
-    if folder.finished:
+    if folder.finished and folder.damage is None:
         if report and not (folder.path / "plots").exists():  # killed between the last row and the plots
             _say(quiet, *summary_lines(folder, config, draw_plots(folder).written))
         else:

@@ -202,7 +202,7 @@ def run_point(text: str, path: str) -> None:
         folder.check_same_input(text)
     else:
         folder = RunFolder.create(path, text, ["llgnegf", "sweep"])
-    if not folder.finished and not run_in_folder(
+    if not (folder.finished and folder.damage is None) and not run_in_folder(
         folder, config.simulation(), commit_every_s=config.run.checkpoint_every, input_text=text
     ):
         raise RuntimeError("stopped; run the sweep again to go on")

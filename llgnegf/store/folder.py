@@ -25,7 +25,7 @@ from llgnegf.store.checkpoint import Checkpoint, Recovered, read_generations, re
 from llgnegf.store.identity import identity
 from llgnegf.store.input_check import differences
 from llgnegf.store.lock import LOCK, holder, locked
-from llgnegf.store.netcdf import committed_dataset, open_result, write_result
+from llgnegf.store.netcdf import committed_dataset, open_result, result_damage, write_result
 from llgnegf.store.provenance import new_provenance, now, read_provenance, write_provenance
 
 if TYPE_CHECKING:
@@ -43,11 +43,11 @@ class RunStatus:
         total_rows: Rows of the finished run; None before the run first started.
         time: Time of the last committed row in fs.
         t_end: End of the run in fs; None before the run first started.
-        finished: Whether result.nc is there.
+        finished: Whether result.nc is there and can be opened.
         running: The process that runs in the folder now, as "process PID on HOST"; None if there is none.
         errors: The error budget so far.
         provenance: The content of provenance.json, without the input.
-        damage: For each checkpoint that is not whole, why, and for a provenance.json that is not.
+        damage: For each checkpoint that is not whole, why; the same for provenance.json and result.nc.
     """
 
     rows: int
@@ -133,8 +133,13 @@ class RunFolder:
 
     @property
     def finished(self) -> bool:
-        """Whether result.nc is there."""
-        return self.result_path.exists()
+        """Whether result.nc is there and can be opened."""
+        return self.result_path.exists() and result_damage(self.result_path, whole=False) is None
+
+    @property
+    def damage(self) -> str | None:
+        """What is wrong with result.nc, every byte of its arrays read; None if nothing is, or it is not there yet."""
+        return result_damage(self.result_path) if self.result_path.exists() else None
 
     @property
     def provenance(self) -> dict[str, Any]:
@@ -178,6 +183,7 @@ class RunFolder:
         """How far the run is; also while it runs."""
         generations, damage = read_generations(self.path)
         newest = next(iter(generations.values()), None)
+        finished = self.finished
         provenance, remade = self._read_provenance()
         del provenance["input"]
         return RunStatus(
@@ -185,11 +191,11 @@ class RunFolder:
             total_rows=newest.layout.total_rows if newest else None,
             time=newest.time if newest else 0.0,
             t_end=newest.layout.t_end if newest else None,
-            finished=self.finished,
+            finished=finished,
             running=None if (process := holder(self.path)) is None else str(process),
             errors=newest.errors if newest else {},
             provenance=provenance,
-            damage=[*damage, *remade],
+            damage=[*damage, *remade, *([] if finished else filter(None, [self.damage]))],
         )
 
     def recover(self) -> Recovered:

@@ -76,6 +76,26 @@ def open_result(path: Path) -> xarray.Dataset:
     return xarray.open_dataset(path, engine="h5netcdf")
 
 
+def result_damage(path: Path, whole: bool = True) -> str | None:
+    """What is wrong with the result `path`, None if nothing is.
+
+    Args:
+        path: The file.
+        whole: Whether all of it is read and compared with its checksums; else only whether it can be opened.
+    """
+    import h5netcdf
+
+    try:
+        with h5netcdf.File(path, "r", locking=False) as file:
+            for variable in file.variables.values() if whole else ():
+                rows = max(1, SEGMENT_BYTES // max(8, 8 * int(np.prod(variable.shape[1:], dtype=np.int64))))
+                for start in range(0, variable.shape[0] if variable.shape else 0, rows):
+                    variable[start : start + rows]
+    except Exception as error:  # HDF5 reports damage as errors of many kinds
+        return f"{path}: is damaged ({' '.join(str(error).split()) or type(error).__name__})"
+    return None
+
+
 def _write_file(
     path: Path, rows: Iterator[tuple[int, Columns]], n_rows: int, layout: Layout, attributes: Mapping[str, Any]
 ) -> None:
@@ -91,7 +111,9 @@ def _write_file(
             _write_labels(file, name, labels)
         for name, column in columns.items():
             chunks = (chunk_rows, *column.shape) if chunk_rows and 0 not in column.shape else None
-            variable = file.create_variable(name, ("time", *column.dims), "f8", chunks=chunks)
+            variable = file.create_variable(
+                name, ("time", *column.dims), "f8", chunks=chunks, fletcher32=chunks is not None
+            )
             variable.attrs["units"], variable.attrs["long_name"] = column.units, column.long_name
         for start, block in rows:
             for name, column in columns.items():
@@ -105,7 +127,8 @@ def _write_labels(file: Any, name: str, labels: Sequence[Any]) -> None:
 
     values = np.asarray(labels)
     text = values.dtype.kind == "U"
-    variable = file.create_variable(name, (name,), h5py.string_dtype() if text else values.dtype)
+    checked = {"chunks": values.shape, "fletcher32": True} if values.size and not text else {}
+    variable = file.create_variable(name, (name,), h5py.string_dtype() if text else values.dtype, **checked)
     if values.size:
         variable[...] = values.astype(object) if text else values
 

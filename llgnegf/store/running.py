@@ -68,7 +68,9 @@ def run_in_folder(
     with locked(folder.path, force) as lock, _StopSignals() as signals:
         for text in (None, *([input_text] if input_text is not None else [])):
             folder.check_same_input(text)
-        if folder.finished:
+        if damage := folder.damage:
+            log.warning("%s; writing it again from the rows", damage)
+        elif folder.finished:
             return True
         writer = _Writer(folder, simulation, lock, force)
         if progress is not None:
