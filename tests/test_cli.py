@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import json
 import os
 import re
 import signal
@@ -229,6 +230,21 @@ def test_results_are_read_where_hdf5_gets_no_lock(tmp_path: Path) -> None:
         fcntl.flock(result, fcntl.LOCK_EX)
         done = llgnegf("rerun", "a", "-o", "b", cwd=tmp_path)
     assert done.returncode == 0 and done.stdout.splitlines()[-1] == "b: every array is bit for bit that of a"
+
+
+def test_show_takes_a_provenance_of_any_shape(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], no_plots: None
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "moment.toml").write_text(CLASSICAL.format(t_end=1.0))
+    assert called(capsys, "run", "moment.toml", "-q", "-o", "a")[0] == 0
+    provenance = tmp_path / "a/provenance.json"
+    odd = {"input": (tmp_path / "a/input.toml").read_text(), "command": [1], "resumes": [], "host": [3], "cpu": 4.0}
+    cases = (("[]", True), ("", True), (json.dumps({**odd, "resumes": None}), True), (json.dumps(odd), False))
+    for text, damaged in cases:
+        provenance.write_text(text)
+        code, out, err = called(capsys, "show", "a")
+        assert code == 0 and not err and any(line.startswith("damaged: a/provenance.json") for line in out) == damaged
 
 
 def test_streams_that_the_caller_closed(tmp_path: Path) -> None:

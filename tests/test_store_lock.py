@@ -99,8 +99,8 @@ def test_result_says_what_it_is_of(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("content", [
-    None, "", "{", "[]", "3", '{"input": 3}', '{"input": "", "llgnegf": null}', "[" * 100_000,
-    '{"input": "", "llgnegf": "0.1", "command": [], "resumes": [3]}',
+    None, "", "{", "[]", "3", '{"input": 3}', '{"input": "", "command": null}', "[" * 100_000,
+    '{"input": "", "command": [], "resumes": [3]}',
 ])  # fmt: skip
 def test_neither_status_nor_resume_needs_the_provenance(tmp_path: Path, content: str | None) -> None:
     folder = created(tmp_path)

@@ -252,7 +252,7 @@ class RunFolder:
         }
         return {
             "title": "llgnegf run",
-            "source": f"llgnegf {provenance['llgnegf']}",
+            "source": f"llgnegf {provenance.get('llgnegf')}",
             "input": text,
             "input_sha256": checkpoint.identity.get("input", ""),
             "code_sha256": checkpoint.identity.get("code", ""),

@@ -73,7 +73,7 @@ def read_provenance(path: Path) -> dict[str, Any]:
         raise DamagedRunError(path, "is damaged (not JSON)") from None
     if not isinstance(content, dict):
         raise DamagedRunError(path, f"is damaged ({type(content).__name__} instead of an object)")
-    kinds: dict[str, type] = {"input": str, "llgnegf": str, "command": list, "resumes": list}
+    kinds: dict[str, type] = {"input": str, "command": list, "resumes": list}
     for name, kind in kinds.items():
         if type(content.get(name)) is not kind:
             raise DamagedRunError(path, f"is damaged ({name} is not a {kind.__name__})")
