@@ -64,6 +64,8 @@ def build_parser() -> argparse.ArgumentParser:
     _quiet(run)
     resume = add("resume", "Go on with a run from its last commit, to the same bits.", "llgnegf resume runs/first")
     resume.add_argument("folder", metavar="DIR", help="run folder")
+    text = "go on though a process on another host may still run, or with rows of another version of llgnegf"
+    resume.add_argument("--force", action="store_true", help=text)
     _quiet(resume)
     rerun = add(
         "rerun",
@@ -105,6 +107,8 @@ def build_parser() -> argparse.ArgumentParser:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit code and never shows a traceback (unless LLGNEGF_DEBUG is set)."""
+    _open_standard_streams()
+    os.environ.setdefault("HDF5_USE_FILE_LOCKING", "FALSE")  # ours is the lock; HDF5 fails where there are none
     parser = build_parser()
     given = parser.parse_args(arguments)
     if given.version:
@@ -118,13 +122,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         from llgnegf import commands
 
+        commands.check_thread_variables()
         with _warnings_in_one_line():
             return commands.COMMANDS[given.command](given)
     except KeyboardInterrupt:
         return _complain(["stopped; nothing more was saved"], EXIT_STOPPED)
-    except BrokenPipeError:  # the reader of a pipe has seen enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return EXIT_OK
     except Exception as error:
         if os.environ.get("LLGNEGF_DEBUG"):
             raise
@@ -133,14 +135,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 @contextmanager
 def _warnings_in_one_line() -> Iterator[None]:
-    """Doubts about an input on one line each, and once for each command; other warnings as Python shows them."""
+    """Doubts about an input or a result on one line each, and once for each command; others as Python shows them."""
+    from llgnegf.error_budget import AccuracyWarning
     from llgnegf.plausibility import SuspiciousValueWarning
 
     seen: set[str] = set()
     usual = warnings.showwarning
 
     def show(message: Warning | str, category: type[Warning], *where: Any, **more: Any) -> None:
-        if not issubclass(category, SuspiciousValueWarning):
+        if not issubclass(category, SuspiciousValueWarning | AccuracyWarning):
             usual(message, category, *where, **more)
         elif str(message) not in seen:
             seen.add(str(message))
@@ -149,6 +152,17 @@ def _warnings_in_one_line() -> Iterator[None]:
     with warnings.catch_warnings():
         warnings.showwarning = show
         yield
+
+
+def _open_standard_streams() -> None:
+    """Give streams that the caller closed to /dev/null: the next file opened would become standard error otherwise."""
+    for name, number in (("stdin", 0), ("stdout", 1), ("stderr", 2)):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # the lowest free number
+        if getattr(sys, name) is None:
+            setattr(sys, name, os.fdopen(number, "r" if number == 0 else "w", closefd=False))
 
 
 def _worded(error: Exception) -> tuple[list[str], int]:

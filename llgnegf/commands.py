@@ -6,6 +6,7 @@ Errors are raised as they come; `cli.main` words them. Heavy modules are importe
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -45,7 +46,7 @@ def resume(given: argparse.Namespace) -> int:
 
     folder = RunFolder.open(given.folder)
     folder.check_same_input()
-    return _complete(folder, RunConfig.loads(folder.config_text), given.quiet)
+    return _complete(folder, RunConfig.loads(folder.config_text), given.quiet, force=given.force)
 
 
 def rerun(given: argparse.Namespace) -> int:
@@ -63,7 +64,7 @@ def rerun(given: argparse.Namespace) -> int:
     with first.dataset() as old, second.dataset() as new:
         lines = list(comparison(old, new))
     if lines:
-        print(f"{second.path}: differs from {first.path}", *lines, sep="\n  ")
+        _print(f"{second.path}: differs from {first.path}", *(f"  {line}" for line in lines))
         return EXIT_FAILURE
     _say(given.quiet, f"{second.path}: every array is bit for bit that of {first.path}")
     return EXIT_OK
@@ -74,7 +75,7 @@ def show(given: argparse.Namespace) -> int:
     from llgnegf.report import status_lines
     from llgnegf.store import RunFolder
 
-    print(*status_lines(RunFolder.open(given.folder)), sep="\n")
+    _print(*status_lines(RunFolder.open(given.folder)))
     return EXIT_OK
 
 
@@ -83,7 +84,7 @@ def plot(given: argparse.Namespace) -> int:
     from llgnegf.store import RunFolder
 
     report = draw_plots(RunFolder.open(given.folder), pdf=True)
-    print(*report.written, *(f"not drawn: {name} ({why})" for name, why in report.skipped.items()), sep="\n")
+    _print(*report.written, *(f"not drawn: {name} ({why})" for name, why in report.skipped.items()))
     return EXIT_OK
 
 
@@ -95,7 +96,7 @@ def oracle(given: argparse.Namespace) -> int:
     with shown(True, "tables") as progress:
         progress(0, 0, "rotating frame")
         dataset = table.oracle(RunConfig.load(given.file))
-    print(*table.table_lines(dataset), sep="\n")
+    _print(*table.table_lines(dataset))
     source = Path(given.file)
     folder = Path(given.output or ".")
     netcdf, csv = folder / f"{source.stem}_oracle.nc", folder / f"{source.stem}_oracle.csv"
@@ -104,7 +105,7 @@ def oracle(given: argparse.Namespace) -> int:
         dataset.to_netcdf(netcdf, engine="h5netcdf")
     with storage_errors(csv, "write"):
         csv.write_text("\n".join(table.csv_lines(dataset)) + "\n")
-    print(f"\nsaved {netcdf} and {csv}")
+    _print(f"\nsaved {netcdf} and {csv}")
     return EXIT_OK
 
 
@@ -114,7 +115,7 @@ def figure(given: argparse.Namespace) -> int:
 
     names = [*figures.NAMES, "all"]
     if given.list:
-        print(*names, sep="\n")
+        _print(*names)
         return EXIT_OK
     if given.name not in names:
         wrong = "missing" if given.name is None else repr(given.name)
@@ -123,7 +124,7 @@ def figure(given: argparse.Namespace) -> int:
     with shown(True, "figures") as progress:
         for k, name in enumerate(chosen):
             progress(k, len(chosen), f"computing {name}")
-            print(*figures.make(name, Path(given.output or "figures")), sep="\n", flush=True)
+            _print(*figures.make(name, Path(given.output or "figures")))
     return EXIT_OK
 
 
@@ -147,6 +148,20 @@ COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
     "run": run, "resume": resume, "rerun": rerun, "show": show, "plot": plot, "oracle": oracle, "figure": figure,
     "sweep": sweep,
 }  # fmt: skip
+
+
+def check_thread_variables() -> None:
+    """Refuse numbers of threads that the libraries cannot take, and stop at without a word of where it comes from."""
+    from llgnegf.store.provenance import THREADS
+
+    given = {name: os.environ.get(name, "") for name in THREADS}
+    allowed = "allowed: a whole number >= 1, or not set"
+    lines = [
+        f"{name}: {text!r} in the environment; {allowed}" for name, text in given.items()
+        if text and not all(part.strip().isdecimal() and int(part) > 0 for part in text.split(","))
+    ]  # fmt: skip
+    if lines:
+        raise ConfigError(lines)
 
 
 def default_folder(file: str) -> Path:
@@ -200,14 +215,19 @@ def _open_or_create(path: Path, text: str) -> RunFolder:
 
 
 def _complete(
-    folder: RunFolder, config: RunConfig, quiet: bool, report: bool = True, simulation: AnySimulation | None = None
+    folder: RunFolder,
+    config: RunConfig,
+    quiet: bool,
+    report: bool = True,
+    simulation: AnySimulation | None = None,
+    force: bool = False,
 ) -> int:
     """Run to the end (`simulation` at t = 0, if there is one) and, if asked to report, draw the plots and sum up."""
     from llgnegf.plot_files import complete
     from llgnegf.report import summary_lines
     from llgnegf.store import run_in_folder
 
-    if folder.finished:
+    if folder.finished and folder.damage is None:
         if report and not complete(folder.path / PLOTS, folder.status().rows):  # stopped while they were drawn
             _say(quiet, *summary_lines(folder, config, draw_plots(folder, quiet).written))
         else:
@@ -217,8 +237,9 @@ def _complete(
         progress(0.0, 0.0, "set-up")
         simulation = simulation or config.simulation()
         finished = run_in_folder(
-            folder, simulation, progress=progress, commit_every_s=config.run.checkpoint_every
-        )
+            folder, simulation, progress=progress, commit_every_s=config.run.checkpoint_every,
+            input_text=config.to_toml(), force=force,
+        )  # fmt: skip
     if not finished:
         status = folder.status()
         _say(
@@ -233,4 +254,12 @@ def _complete(
 
 def _say(quiet: bool, *lines: str) -> None:
     if not quiet:
-        print(*lines, sep="\n")
+        _print(*lines)
+
+
+def _print(*lines: object) -> None:
+    """Print lines; a reader of a pipe that has seen enough changes neither what is done nor the exit code."""
+    try:
+        print(*lines, sep="\n", flush=True)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -75,8 +75,8 @@ def _provenance(provenance: Mapping[str, Any]) -> list[str]:
         if isinstance(value, dict):
             value = ", ".join(f"{k} {v}" for k, v in value.items() if v is not None) or None
         elif name == "command":
-            value = " ".join(value)
-        elif isinstance(value, list):
+            value = " ".join(map(str, value))
+        elif name == "resumes":
             value = "; ".join(f"{entry['time']} at row {entry['row']}" for entry in value)
         if value not in (None, ""):
             lines.append(f"  {name:12}  {value}")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import fcntl
+import json
 import os
 import re
 import signal
@@ -242,6 +244,70 @@ def test_rerun_reproduces_the_bits_and_says_when_it_does_not(
     changed.to_netcdf("a/result.nc", engine="h5netcdf")
     code, out, _ = called(capsys, "rerun", "a", "-o", "b")
     assert code == 1 and out[0] == "b: differs from a" and "moments: differs by up to 1e-12" in out[1]
+
+
+def test_a_reader_that_has_seen_enough_does_not_change_the_exit_code(tmp_path: Path, no_plots: None) -> None:
+    (tmp_path / "moment.toml").write_text(CLASSICAL.format(t_end=1.0))
+    for name in ("a", "b"):
+        assert main(["run", str(tmp_path / "moment.toml"), "-q", "-o", str(tmp_path / name)]) == 0
+    with xarray.open_dataset(tmp_path / "a/result.nc") as stored:
+        changed = stored.load()
+    changed["moments"].values[-1, 0, 0] += 1e-12
+    changed.to_netcdf(tmp_path / "a/result.nc", engine="h5netcdf")
+    for arguments, code in ((["rerun", "a", "-o", "b"], 1), (["show", "b"], 0)):
+        command = [sys.executable, "-m", "llgnegf", *arguments]
+        process = subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        process.stdout.close()  # type: ignore[union-attr]
+        assert process.stderr.read() == b"" and process.wait() == code  # type: ignore[union-attr]
+
+
+def test_results_are_read_where_hdf5_gets_no_lock(tmp_path: Path) -> None:
+    """A lock that is held stands for a file system without locks: both make flock fail."""
+    (tmp_path / "moment.toml").write_text(CLASSICAL.format(t_end=1.0))
+    assert llgnegf("run", "moment.toml", "-q", "-o", "a", cwd=tmp_path).returncode == 0
+    with open(tmp_path / "a/result.nc", "rb") as result:
+        fcntl.flock(result, fcntl.LOCK_EX)
+        done = llgnegf("rerun", "a", "-o", "b", cwd=tmp_path)
+    assert done.returncode == 0 and done.stdout.splitlines()[-1] == "b: every array is bit for bit that of a"
+
+
+def test_show_takes_a_provenance_of_any_shape(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], no_plots: None
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "moment.toml").write_text(CLASSICAL.format(t_end=1.0))
+    assert called(capsys, "run", "moment.toml", "-q", "-o", "a")[0] == 0
+    provenance = tmp_path / "a/provenance.json"
+    odd = {"input": (tmp_path / "a/input.toml").read_text(), "command": [1], "resumes": [], "host": [3], "cpu": 4.0}
+    cases = (("[]", True), ("", True), (json.dumps({**odd, "resumes": None}), True), (json.dumps(odd), False))
+    for text, damaged in cases:
+        provenance.write_text(text)
+        code, out, err = called(capsys, "show", "a")
+        assert code == 0 and not err and any(line.startswith("damaged: a/provenance.json") for line in out) == damaged
+
+
+def test_streams_that_the_caller_closed(tmp_path: Path) -> None:
+    (tmp_path / "moment.toml").write_text(CLASSICAL.format(t_end=1.0))
+    assert llgnegf("run", "moment.toml", "-q", "-o", "a", cwd=tmp_path).returncode == 0
+    command = f"{sys.executable} -m llgnegf rerun a -o b <&- >&- 2>&-"
+    assert subprocess.run(command, shell=True, cwd=tmp_path, check=False).returncode == 0
+    assert RunFolder.open(tmp_path / "b").dataset().sizes["time"] == 3
+
+
+def test_thread_numbers_that_no_library_takes_are_named(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name, text in (("OMP_NUM_THREADS", "0"), ("NUMBA_NUM_THREADS", "-1"), ("OPENBLAS_NUM_THREADS", "two")):
+        monkeypatch.setenv(name, text)
+    assert called(capsys, "show", "nowhere") == (
+        2, [],
+        [f"{name}: {text!r} in the environment; allowed: a whole number >= 1, or not set" for name, text in
+         (("OMP_NUM_THREADS", "0"), ("OPENBLAS_NUM_THREADS", "two"), ("NUMBA_NUM_THREADS", "-1"))],
+    )  # fmt: skip
+    monkeypatch.setenv("OMP_NUM_THREADS", "4,2")  # nested teams, as OpenMP has it
+    monkeypatch.setenv("OPENBLAS_NUM_THREADS", "")
+    monkeypatch.setenv("NUMBA_NUM_THREADS", "1")
+    assert called(capsys, "show", "nowhere")[2] == ["folder: nowhere holds no input.toml; allowed: the folder of a run"]
 
 
 def test_sigterm_saves_the_rows_and_says_how_to_go_on(tmp_path: Path) -> None:

@@ -330,3 +330,40 @@ def test_memory_does_not_grow_with_the_rows(tmp_path: Path) -> None:
     """10^5 rows of 43 numbers are 34 MB; running and finishing take a few segments of 1 MB more than 10^3 rows do."""
     few, many = peak_memory(tmp_path / "few", 1_000), peak_memory(tmp_path / "many", 100_000)
     assert many - few < 12 * segments_module.SEGMENT_BYTES
+
+
+# --- result -----------------------------------------------------------------------------------------------------------
+
+
+def test_every_flipped_bit_of_the_arrays_is_noticed_and_mended(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    folder = created(tmp_path)
+    run_in_folder(folder, FakeSimulation())
+    whole = folder.result_path.read_bytes()
+    rows = FakeSimulation().times.size
+    for values in (FakeSimulation().times.tobytes(), stored(folder)["moments"]):
+        assert whole.count(values) == 1  # one chunk: the array as it is
+        first = whole.index(values)
+        for place in np.linspace(first, first + len(values) - 1, 15).astype(int):
+            flipped = bytearray(whole)
+            flipped[place] ^= 1 << int(place) % 8
+            folder.result_path.write_bytes(flipped)
+            assert folder.damage is not None and "result.nc: is damaged" in folder.damage
+    caplog.clear()
+    assert run_in_folder(folder, FakeSimulation())
+    assert len(caplog.messages) == 1 and "writing it again from the rows" in caplog.messages[0]
+    assert folder.damage is None and stored(folder) == expected(rows)
+
+
+@pytest.mark.parametrize("share", [0.0, 0.5, 0.99])
+def test_truncated_result_is_written_again(tmp_path: Path, share: float) -> None:
+    folder = created(tmp_path)
+    run_in_folder(folder, FakeSimulation())
+    whole = folder.result_path.read_bytes()
+    folder.result_path.write_bytes(whole[: int(share * len(whole))])
+    status = folder.status()
+    assert not status.finished and status.rows == 40 and "result.nc: is damaged" in status.damage[-1]
+    assert stored(folder) == expected(40)  # from the committed rows
+    assert run_in_folder(folder, FakeSimulation())
+    assert folder.status().finished and stored(folder) == expected(40)

@@ -6,9 +6,9 @@ order of the integrator.
 
 from __future__ import annotations
 
-import numba as nb
 import numpy as np
 
+from llgnegf._compile import kernel
 from llgnegf.dynamics.equation import Equation
 from llgnegf.dynamics.kernel import electronic_rhs, sd_torque
 from llgnegf.dynamics.layout import Layout
@@ -28,7 +28,7 @@ def pack_magnet(compiled: CompiledMagnet, free: np.ndarray) -> tuple[np.ndarray,
     return integers.astype(np.int64), numbers.astype(float)
 
 
-@nb.njit(cache=True)
+@kernel()
 def moment_rate(integers, numbers, moments, linear, torque, out):  # type: ignore[no-untyped-def]
     """dM/d(t/hbar) into `out` (N, 3) by `llg_kernel`, for constants from `pack_magnet`; torque in eV."""
     n, nnz, cubic = moments.shape[0], integers[0], integers[1]
@@ -43,7 +43,7 @@ def moment_rate(integers, numbers, moments, linear, torque, out):  # type: ignor
             out[i, k] *= HBAR
 
 
-@nb.njit(cache=True)
+@kernel()
 def coupled_rhs(  # type: ignore[no-untyped-def]
     integers, numbers, magnet_integers, magnet_numbers, moments, linear, torque, voltage, scratch, state, derivative
 ):
@@ -58,7 +58,7 @@ def coupled_rhs(  # type: ignore[no-untyped-def]
     moment_rate(magnet_integers, magnet_numbers, moments, linear, torque, out)
 
 
-@nb.njit(cache=True)
+@kernel()
 def normalise_free(moments, free):  # type: ignore[no-untyped-def]
     """|M_i| = 1 in place where free_i; a length that is 1 to round-off keeps its bits."""
     for i in range(free.size):

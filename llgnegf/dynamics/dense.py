@@ -16,9 +16,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-import numba as nb
 import numpy as np
 
+from llgnegf._compile import kernel
 from llgnegf.dynamics.integrate import RungeKutta
 
 NODES = 4
@@ -121,7 +121,7 @@ class DenseRows:
         return value
 
 
-@nb.njit(cache=True)
+@kernel()
 def _hermite(nodes, values, time, out):  # type: ignore[no-untyped-def]
     """The polynomial through values[i, 0] with the derivatives values[i, 1] at nodes[i], at `time`.
 

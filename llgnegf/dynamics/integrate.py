@@ -9,9 +9,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import numba as nb
 import numpy as np
 
+from llgnegf._compile import FUSED, kernel, part
 from llgnegf.dynamics.schedule import FREE, Schedule, count_of_steps
 from llgnegf.dynamics.tableaus import ImexTableau, Interpolant, Tableau
 
@@ -44,21 +44,35 @@ SMALLEST = 1e-200
 """Numbers of a state below this are as good as 0; a step multiplies by far more than 1e-100, so none gets denormal."""
 
 
-@nb.njit(cache=True, fastmath={"contract"})
+@part()
+def _copy(x, y):  # type: ignore[no-untyped-def]
+    """y = x; a loop, since a slice on the left takes the compiler several times as long."""
+    for i in range(y.size):
+        y[i] = x[i]
+
+
+@part()
+def _clear(x):  # type: ignore[no-untyped-def]
+    """x = 0."""
+    for i in range(x.size):
+        x[i] = 0.0
+
+
+@part(FUSED)
 def _add(w, x, y):  # type: ignore[no-untyped-def]
     """y += w x."""
     for i in range(y.size):
         y[i] += w * x[i]
 
 
-@nb.njit(cache=True, fastmath={"contract"})
+@part(FUSED)
 def _add_four(a, u, b, v, c, w, d, x, y):  # type: ignore[no-untyped-def]
     """y += a u + b v + c w + d x: y is loaded and stored once for four stages."""
     for i in range(y.size):
         y[i] += a * u[i] + b * v[i] + c * w[i] + d * x[i]
 
 
-@nb.njit(cache=True)
+@part()
 def _add_stages(stages, used, weights, step, start, part):  # type: ignore[no-untyped-def]
     """part += step * sum_j weights_j stages_j over the `used` stages, for a part of the state that begins at start."""
     here = slice(start, start + part.size)
@@ -73,17 +87,17 @@ def _add_stages(stages, used, weights, step, start, part):  # type: ignore[no-un
         _add(step * weights[used[j]], stages[used[j], here], part)
 
 
-@nb.njit(cache=True)
+@kernel()
 def _combine(y, stages, weights, step, out):  # type: ignore[no-untyped-def]
     """out = y + step * sum_j weights_j stages_j."""
     used = np.flatnonzero(weights)
     for start in range(0, y.size, BLOCK):
         part = out[start : min(start + BLOCK, y.size)]
-        part[:] = y[start : start + part.size]
+        _copy(y[start : start + part.size], part)
         _add_stages(stages, used, weights, step, start, part)
 
 
-@nb.njit(cache=True, fastmath={"contract"})
+@part(FUSED)
 def _add_four_thrice(u, v, w, x, b, e, f, y, first, second):  # type: ignore[no-untyped-def]
     """Four stages into the new state and into both error estimates: each is loaded once."""
     b_u, b_v, b_w, b_x = b
@@ -95,7 +109,7 @@ def _add_four_thrice(u, v, w, x, b, e, f, y, first, second):  # type: ignore[no-
         second[i] += f_u * u[i] + f_v * v[i] + f_w * w[i] + f_x * x[i]
 
 
-@nb.njit(cache=True)
+@kernel()
 def _finish(y, stages, used, weights, step, bounds, scale, out, largest):  # type: ignore[no-untyped-def]
     """out = y + step * sum_j weights_0j stages_j, and the largest |sum_j weights_ej stages_j| of the error estimates.
 
@@ -109,13 +123,14 @@ def _finish(y, stages, used, weights, step, bounds, scale, out, largest):  # typ
     sums, sizes = np.empty((2, BLOCK)), np.empty((2, BLOCK))
     fours = used.size // 4 * 4
     for n in range(bounds.shape[0]):
-        sizes[:] = 0.0
+        _clear(sizes[0])
+        _clear(sizes[1])
         for start in range(bounds[n, 0], bounds[n, 1], BLOCK):
             here = slice(start, min(start + BLOCK, bounds[n, 1]))
             part, first, second = out[here], sums[0, : here.stop - start], sums[1, : here.stop - start]
-            part[:] = y[here]
-            first[:] = 0.0
-            second[:] = 0.0
+            _copy(y[here], part)
+            _clear(first)
+            _clear(second)
             for k in range(0, fours, 4):
                 i, j, p, q = used[k], used[k + 1], used[k + 2], used[k + 3]
                 b, e, f = step * weights[0], weights[1], weights[2]
@@ -136,7 +151,7 @@ def _finish(y, stages, used, weights, step, bounds, scale, out, largest):  # typ
             largest[n, e] = sizes[e].max()
 
 
-@nb.njit(cache=True)
+@part()
 def _keep_larger(x, sizes):  # type: ignore[no-untyped-def]
     """sizes_i = max(sizes_i, |x_i|) one by one, which the compiler can vectorise; NaN where x_i is not finite."""
     for i in range(x.size):
@@ -144,7 +159,7 @@ def _keep_larger(x, sizes):  # type: ignore[no-untyped-def]
         sizes[i] = (size if size > sizes[i] else sizes[i]) + 0.0 * size
 
 
-@nb.njit(cache=True)
+@kernel()
 def _settle(state):  # type: ignore[no-untyped-def]
     """Whether all numbers are finite; those below SMALLEST become 0.
 

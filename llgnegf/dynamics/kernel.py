@@ -14,16 +14,15 @@ hence slices and few calls. A factor -i goes into the coefficients: -i (a + i b)
 
 from __future__ import annotations
 
-import numba as nb
 import numpy as np
 
-ARITHMETIC = {"reassoc", "contract"}
-"""Fused multiply-add, and sums in the order of the vector lanes: the same bits in every run on a machine."""
+from llgnegf._compile import REORDERED, kernel, part
+
 GROUP = 32
 """Rows of the density matrix that are finished together while they are in a near cache; a multiple of 8."""
 
 
-@nb.njit(cache=True, fastmath=ARITHMETIC)
+@part(REORDERED)
 def _axpy(ar, ai, xr, xi, dr, di):  # type: ignore[no-untyped-def]
     """d += a x for split complex rows."""
     for c in range(dr.size):
@@ -32,7 +31,7 @@ def _axpy(ar, ai, xr, xi, dr, di):  # type: ignore[no-untyped-def]
         di[c] += ar * x_i + ai * x_r
 
 
-@nb.njit(cache=True, fastmath=ARITHMETIC)
+@part(REORDERED)
 def _axpy_pair(ar, ai, xr, xi, br, bi, yr, yi, dr, di):  # type: ignore[no-untyped-def]
     """d += a x + b y for split complex rows: one pass over d for two products."""
     for c in range(dr.size):
@@ -41,7 +40,7 @@ def _axpy_pair(ar, ai, xr, xi, br, bi, yr, yi, dr, di):  # type: ignore[no-untyp
         di[c] += ar * x_i + ai * x_r + br * y_i + bi * y_r
 
 
-@nb.njit(cache=True, fastmath=ARITHMETIC)
+@part(REORDERED)
 def _spin_and_hops(z, x, y, h, k, own, other, p, q, d):  # type: ignore[no-untyped-def]
     """d = -i [z own + (x - i y) other + h p + k q] for pairs of split rows and real numbers h, k: one pass for most."""
     own_r, own_i, other_r, other_i, dr, di = own[0], own[1], other[0], other[1], d[0], d[1]
@@ -52,7 +51,7 @@ def _spin_and_hops(z, x, y, h, k, own, other, p, q, d):  # type: ignore[no-untyp
         di[c] = -z * a_r - x * b_r - y * b_i - h * p_r - k * q_r
 
 
-@nb.njit(cache=True, fastmath=ARITHMETIC)
+@part(REORDERED)
 def _right_action(er, ei, kr, ki, gr, gi, xr, xi, dr, di):  # type: ignore[no-untyped-def]
     """d += i [e^* x + (k g)^*] for split complex rows."""
     for j in range(xr.size):
@@ -61,18 +60,18 @@ def _right_action(er, ei, kr, ki, gr, gi, xr, xi, dr, di):  # type: ignore[no-un
         di[j] += er[j] * x_r + ei[j] * x_i + k_r * g_r - k_i * g_i
 
 
-@nb.njit(cache=True, fastmath=ARITHMETIC)
+@part(REORDERED)
 def _project(vectors, br, bi, ar, ai):  # type: ignore[no-untyped-def]
     """a_q = u_q^dag B for every channel; `vectors` = (indptr, index, real, imag) holds the u_q sparsely."""
     indptr, index, ur, ui = vectors
     for q in range(indptr.size - 1):
-        ar[q, :] = 0.0
-        ai[q, :] = 0.0
+        for c in range(br.shape[1]):
+            ar[q, c], ai[q, c] = 0.0, 0.0
         for p in range(indptr[q], indptr[q + 1]):
             _axpy(ur[p], -ui[p], br[index[p]], bi[index[p]], ar[q], ai[q])
 
 
-@nb.njit(cache=True, fastmath=ARITHMETIC)
+@part(REORDERED)
 def _lead_sums(bounds, s, q, n, br, bi, tr, ti):  # type: ignore[no-untyped-def]
     """t_r += sum_y s_y C_ry^* + sum_k v_rk^* over the levels of channel q: P_q^* without its wide-band part."""
     for bound in bounds:
@@ -88,13 +87,13 @@ def _lead_sums(bounds, s, q, n, br, bi, tr, ti):  # type: ignore[no-untyped-def]
             ti[r] -= sum_i
 
 
-@nb.njit(cache=True, fastmath=ARITHMETIC)
+@part(REORDERED)
 def _sources(vectors, bounds, levels, wide, n, br, bi, ar, ai, tr, ti):  # type: ignore[no-untyped-def]
     """Starts T_q: P_q^* on the density-matrix columns, the inhomogeneous terms D and c_k, wide-band self-energies."""
     indptr, index, ur, ui = vectors
     for q in range(indptr.size - 1):
-        tr[q, :] = 0.0
-        ti[q, :] = 0.0
+        for c in range(br.shape[1]):
+            tr[q, c], ti[q, c] = 0.0, 0.0
         _lead_sums(bounds, levels[4], q, n, br, bi, tr[q], ti[q])
         for bound in bounds:
             for j in range(bound[q], bound[q + 1]):
@@ -107,7 +106,7 @@ def _sources(vectors, bounds, levels, wide, n, br, bi, ar, ai, tr, ti):  # type:
                 ti[q, index[p]] += 0.25 * wide[q] * ur[p]
 
 
-@nb.njit(cache=True, fastmath=ARITHMETIC)
+@part(REORDERED)
 def _block(first, p, own, columns, left, right, a, g, x, d, t, u):  # type: ignore[no-untyped-def]
     """d = -i [(e_i - e_j^*) x_ij + k_i a_q(i),j - (k_j g_i)^*], and what x adds to T.
 
@@ -154,14 +153,14 @@ def _block(first, p, own, columns, left, right, a, g, x, d, t, u):  # type: igno
                 ui[i] -= sum_i
 
 
-@nb.njit(cache=True, fastmath=ARITHMETIC)
+@part(REORDERED)
 def _matrices(real, imag, first, rows, columns):  # type: ignore[no-untyped-def]
     """A block of a packed plane as two matrices."""
     last = first + rows * columns
     return real[first:last].reshape(rows, columns), imag[first:last].reshape(rows, columns)
 
 
-@nb.njit(cache=True, fastmath=ARITHMETIC)
+@part(REORDERED)
 def _level_blocks(bounds, levels, energy, n, a, real, imag, t, d_real, d_imag):  # type: ignore[no-untyped-def]
     """dW and dY, and what W and Y add to T on the mode and vector columns.
 
@@ -196,7 +195,7 @@ def _level_blocks(bounds, levels, energy, n, a, real, imag, t, d_real, d_imag): 
         here += count * width
 
 
-@nb.njit(cache=True, fastmath=ARITHMETIC)
+@part(REORDERED)
 def _device_rows(ham, sd, vectors, bounds, levels, energy, flow, n, br, bi, ar, ai, tr, ti, dbr, dbi):  # type: ignore[no-untyped-def]
     """dB: left action E = -i (H B + sum_q u_q T_q) on all columns, right action on the levels', d rho = E + E^dag."""
     hptr, hcol, hr, hi = ham
@@ -235,7 +234,7 @@ def _device_rows(ham, sd, vectors, bounds, levels, energy, flow, n, br, bi, ar, 
             _add_adjoint(first, r + 1, dbr, dbi)
 
 
-@nb.njit(cache=True, fastmath=ARITHMETIC)
+@part(REORDERED)
 def _add_adjoint(first, stop, dbr, dbi):  # type: ignore[no-untyped-def]
     """d rho = E + E^dag, Hermitian to the last bit, for rows of E just written: on and left of the diagonal, and the
     mirror image of that above."""
@@ -251,7 +250,7 @@ def _add_adjoint(first, stop, dbr, dbi):  # type: ignore[no-untyped-def]
             dbi[r, c], dbi[c, r] = imag, -imag
 
 
-@nb.njit(cache=True, fastmath=ARITHMETIC)
+@part(REORDERED)
 def _add_mirrored(first, left, sign, d):  # type: ignore[no-untyped-def]
     """x_rc += sign x_cr, then x_cr = sign x_rc, for 8 rows from `first` and the first `left` columns.
 
@@ -268,7 +267,7 @@ def _add_mirrored(first, left, sign, d):  # type: ignore[no-untyped-def]
         row[4], row[5], row[6], row[7] = sign * x4, sign * x5, sign * x6, sign * x7
 
 
-@nb.njit(cache=True, fastmath=ARITHMETIC)
+@part(REORDERED)
 def _outflow(ham, sd, vectors, lead, n, tr, ti, out):  # type: ignore[no-untyped-def]
     """Flow out of the device for each lead: electrons, <sigma_x,y,z> and device energy, per hbar/eV.
 
@@ -327,7 +326,7 @@ def pack_constants(ham, vectors, bounds, levels, wide, lead, j_sd, n_complex, n_
     return integers.astype(np.int64), numbers.astype(float)
 
 
-@nb.njit(cache=True, fastmath=ARITHMETIC)
+@part(REORDERED)
 def _unpack(integers, numbers):  # type: ignore[no-untyped-def]
     """What `pack_constants` was given, as views."""
     rows, nnz, entries, channels, count = integers[0], integers[1], integers[2], integers[3], integers[4]
@@ -347,7 +346,7 @@ def _unpack(integers, numbers):  # type: ignore[no-untyped-def]
     return ham, vectors, bounds, numbers[x2:x3].reshape(7, count), numbers[x3:x4], integers[i6:], numbers[x4:]
 
 
-@nb.njit(cache=True, fastmath=ARITHMETIC)
+@kernel(REORDERED)
 def electronic_rhs(integers, numbers, moments, voltage, scratch, state, derivative):  # type: ignore[no-untyped-def]
     """d(electrons)/d(t/hbar), and the flow into the leads, into `derivative`; the moments' part is left alone.
 
@@ -386,7 +385,7 @@ def electronic_rhs(integers, numbers, moments, voltage, scratch, state, derivati
     _outflow(ham, sd, vectors, lead, n, tr, ti, out)
 
 
-@nb.njit(cache=True, fastmath=ARITHMETIC)
+@kernel(REORDERED)
 def sample_electrons(integers, numbers, n, places, state, out):  # type: ignore[no-untyped-def]
     """What rows need of the electrons, linear in the state: rho at `places` of a plane, then the lead sums.
 
@@ -411,14 +410,14 @@ def sample_electrons(integers, numbers, n, places, state, out):  # type: ignore[
                 _axpy(half * ui[p], half * ur[p], br[index[p], :n], bi[index[p], :n], sums[0, q], sums[1, q])
 
 
-@nb.njit(cache=True)
+@kernel()
 def sample_many(integers, numbers, n, places, states, chosen, out):  # type: ignore[no-untyped-def]
     """`sample_electrons` of several rows of `states`."""
     for k in range(chosen.size):
         sample_electrons(integers, numbers, n, places, states[chosen[k]], out[k])
 
 
-@nb.njit(cache=True, fastmath=ARITHMETIC)
+@kernel(REORDERED)
 def lead_flow(integers, numbers, moments, sums, out):  # type: ignore[no-untyped-def]
     """The flow into the leads, (n_leads, 5), from the lead sums (2, Q, n) of `sample_electrons`."""
     ham, vectors, _, _, wide, lead, j_sd = _unpack(integers, numbers)
@@ -434,7 +433,7 @@ def lead_flow(integers, numbers, moments, sums, out):  # type: ignore[no-untyped
     _outflow(ham, sd, vectors, lead, sums.shape[2], sums[0], sums[1], out)
 
 
-@nb.njit(cache=True, fastmath=ARITHMETIC)
+@kernel(REORDERED)
 def sd_torque(n, columns, real, imag, j_sd, moments, out):  # type: ignore[no-untyped-def]
     """Adds T_i = J_i <s_i> x M_i in eV, from the density-matrix columns of B, to `out` (N, 3)."""
     for i in range(n // 2):

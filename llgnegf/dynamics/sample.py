@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-import numba as nb
 import numpy as np
 
+from llgnegf._compile import kernel
 from llgnegf.dynamics.equation import Equation
 from llgnegf.dynamics.kernel import lead_flow, sample_electrons, sample_many
 from llgnegf.units import HBAR
@@ -32,7 +32,7 @@ class Sample:
     outflow: np.ndarray
 
 
-@nb.njit(cache=True)
+@kernel()
 def site_observables(blocks, moments, j_sd, onsite):  # type: ignore[no-untyped-def]
     """(<s_i>, <n_i>, T_i = J_i <s_i> x M_i, sum_i Tr[rho_ii H_ii], -sum_i J_i <s_i>.M_i) from rho_ii (N, 2, 2).
 
@@ -56,7 +56,7 @@ def site_observables(blocks, moments, j_sd, onsite):  # type: ignore[no-untyped-
     return spin, charge, torque, energy, coupled
 
 
-@nb.njit(cache=True)
+@kernel()
 def bond_observables(blocks, hopping, carried):  # type: ignore[no-untyped-def]
     """(particle currents, spin currents, 2 Re sum Tr[H_ji rho_ij]) from rho_ij, H_ji (n_bonds, 2, 2).
 

@@ -7,10 +7,11 @@ it loads the compiler, which problem objects and their checks do without.
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
+
+from llgnegf._compile import kernel
 
 
-@njit(cache=True)
+@kernel()
 def llg_kernel(
     M: np.ndarray,
     A_data: np.ndarray,
@@ -82,7 +83,7 @@ def llg_kernel(
         out[i, 2] = scale * (az + lam * (x * ay - y * ax))
 
 
-@njit(cache=True)
+@kernel()
 def spin_transfer_kernel(
     M: np.ndarray,
     damping_like: np.ndarray,

@@ -13,14 +13,15 @@ and a dot for -d/dE,
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
+
+from llgnegf._compile import FUSED, part
 
 SINGULAR = 1e-6
 """|det| over the square of the entries below which a block is too close to a level of a part of the chain: what is
 folded into it would be lost in round-off. There the dense inverse with pivoting takes over."""
 
 
-@njit(cache=True, error_model="numpy", fastmath={"contract"})
+@part(FUSED, error_model="numpy")
 def _mul(a, b):
     return (
         a[0] * b[0] + a[1] * b[2], a[0] * b[1] + a[1] * b[3],
@@ -28,17 +29,17 @@ def _mul(a, b):
     )  # fmt: skip
 
 
-@njit(cache=True, error_model="numpy", fastmath={"contract"})
+@part(FUSED, error_model="numpy")
 def _add(a, b):
     return a[0] + b[0], a[1] + b[1], a[2] + b[2], a[3] + b[3]
 
 
-@njit(cache=True, error_model="numpy", fastmath={"contract"})
+@part(FUSED, error_model="numpy")
 def _sub(a, b):
     return a[0] - b[0], a[1] - b[1], a[2] - b[2], a[3] - b[3]
 
 
-@njit(cache=True, error_model="numpy", fastmath={"contract"})
+@part(FUSED, error_model="numpy")
 def _inverse(a):
     """1/a, and whether it can be trusted."""
     det = a[0] * a[3] - a[1] * a[2]
@@ -51,22 +52,22 @@ def _inverse(a):
     return (a[3] * r, -a[1] * r, -a[2] * r, a[0] * r), sound
 
 
-@njit(cache=True, error_model="numpy", fastmath={"contract"})
+@part(FUSED, error_model="numpy")
 def _block(m, i, j):
     return m[2 * i, 2 * j], m[2 * i, 2 * j + 1], m[2 * i + 1, 2 * j], m[2 * i + 1, 2 * j + 1]
 
 
-@njit(cache=True, error_model="numpy", fastmath={"contract"})
+@part(FUSED, error_model="numpy")
 def _load(blocks, i):
     return blocks[i, 0], blocks[i, 1], blocks[i, 2], blocks[i, 3]
 
 
-@njit(cache=True, error_model="numpy", fastmath={"contract"})
+@part(FUSED, error_model="numpy")
 def _store(blocks, i, a):
     blocks[i, 0], blocks[i, 1], blocks[i, 2], blocks[i, 3] = a
 
 
-@njit(cache=True, error_model="numpy", fastmath={"contract"})
+@part(FUSED, error_model="numpy")
 def _components(out, a):
     """out_m with a = sum_m out_m sigma_m."""
     out[0] = 0.5 * (a[0] + a[3])
@@ -75,7 +76,7 @@ def _components(out, a):
     out[3] = 0.5 * (a[0] - a[3])
 
 
-@njit(cache=True, error_model="numpy", fastmath={"contract"})
+@part(FUSED, error_model="numpy")
 def _own(base, j_sd, moments, i):
     """Block A_i of E - H - Sigma with the moment on it."""
     a = _block(base, i, i)
@@ -83,7 +84,7 @@ def _own(base, j_sd, moments, i):
     return a[0] + z, a[1] + complex(x, -y), a[2] + complex(x, y), a[3] - z
 
 
-@njit(cache=True, error_model="numpy", fastmath={"contract"})
+@part(FUSED, error_model="numpy")
 def _fold(base, j_sd, moments, weights, slope, ends, dots):
     """g^L (ends[0]) and g^R (ends[1]) of every site and, if `slope`, their -d/dE (dots); False if not to be trusted."""
     n = j_sd.size
@@ -109,7 +110,7 @@ def _fold(base, j_sd, moments, weights, slope, ends, dots):
     return True
 
 
-@njit(cache=True, error_model="numpy", fastmath={"contract"})
+@part(FUSED, error_model="numpy")
 def _diagonal(base, j_sd, moments, weights, slope, ends, dots, i):
     """G_ii, D_ii (0 unless `slope`) and whether they can be trusted."""
     block, z = _own(base, j_sd, moments, i), _load(weights, i)
@@ -124,7 +125,7 @@ def _diagonal(base, j_sd, moments, weights, slope, ends, dots, i):
     return g, _mul(_mul(g, z), g), sound
 
 
-@njit(cache=True, error_model="numpy", fastmath={"contract"})
+@part(FUSED, error_model="numpy")
 def _propagators(base, slope, ends, dots):
     """p_i = g_i h towards each end in place of g_i, and pdot_i in place of gdot_i."""
     n = ends.shape[1]
@@ -139,7 +140,7 @@ def _propagators(base, slope, ends, dots):
                     _store(dots[side], i, _mul(_load(dots[side], i), hop))
 
 
-@njit(cache=True, error_model="numpy", fastmath={"contract"})
+@part(FUSED, error_model="numpy")
 def _column(s, slope, ends, dots, blocks, g_out, d_out):
     """G_is and D_is of all i != s from G_ss and D_ss (`blocks`): down through g^R (side 1), up through g^L (side 0)."""
     n = ends.shape[1]
@@ -157,7 +158,7 @@ def _column(s, slope, ends, dots, blocks, g_out, d_out):
             i += step
 
 
-@njit(cache=True, error_model="numpy", fastmath={"contract"})
+@part(FUSED, error_model="numpy")
 def chain_green(base, weights, j_sd, moments, slope, pairs, ends, dots, blocks, g_out, d_out):
     """Components of G_ij and, if `slope`, of D_ij = -dG_ij/dE, for all pairs or the diagonal; False if not sound.
 

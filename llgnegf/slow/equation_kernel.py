@@ -7,10 +7,11 @@ Works on plain arrays; `adiabatic` makes them and derives the equation.
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
+
+from llgnegf._compile import kernel
 
 
-@njit(cache=True)
+@kernel()
 def place_on_spheres(moments):
     """Moments (B, N, 3) divided by their lengths."""
     out = np.empty_like(moments)
@@ -22,7 +23,7 @@ def place_on_spheres(moments):
     return out
 
 
-@njit(cache=True)
+@kernel()
 def energy_fields(m, A_data, A_indices, A_indptr, linear, cubic_constants, cubic_axes):
     """-dH/dM (eV), (B, N, 3), of H = M.A.M/2 - linear.M + cubic anisotropies; arguments as for `llg_kernel`."""
     out = np.empty_like(m)
@@ -48,7 +49,7 @@ def energy_fields(m, A_data, A_indices, A_indptr, linear, cubic_constants, cubic
     return out
 
 
-@njit(cache=True)
+@kernel()
 def add_spin_fields(field, j_sd, spin):
     """field += J <s> (eV), (B, N, 3)."""
     for b in range(field.shape[0]):
@@ -57,7 +58,7 @@ def add_spin_fields(field, j_sd, spin):
                 field[b, i, a] += j_sd[i] * spin[b, i, a]
 
 
-@njit(cache=True)
+@kernel()
 def largest(values):
     """max |values| of an array (B, N, 3); NaN if there is one."""
     result = 0.0
@@ -68,7 +69,7 @@ def largest(values):
     return result
 
 
-@njit(cache=True)
+@kernel()
 def precession_rates(m, field, precession):
     """-p M x h (1/fs), (B, N, 3), for h in eV."""
     out = np.empty_like(m)
@@ -83,7 +84,7 @@ def precession_rates(m, field, precession):
     return out
 
 
-@njit(cache=True)
+@kernel()
 def velocity_matrices(m, friction, geometric, precession, damping):
     """1 - X (lambda + p (friction + geometric)), (B, 3N, 3N), X v = M x v on each site."""
     batch, n = m.shape[0], m.shape[1]
@@ -112,7 +113,7 @@ def velocity_matrices(m, friction, geometric, precession, damping):
     return out
 
 
-@njit(cache=True)
+@kernel()
 def solve(matrices, right):
     """x (B, n) of matrices x = right: Gaussian elimination with partial pivoting, one right-hand side each."""
     x = right.copy()

@@ -9,13 +9,13 @@ chain through dense inverses.
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
+from llgnegf._compile import FUSED, kernel, part
 from llgnegf.slow.chain_kernel import chain_green
 from llgnegf.slow.pair_kernel import NUMBERS, add_crossed, add_squared, add_tensor, subtract_transpose
 
 
-@njit(cache=True, error_model="numpy", fastmath={"contract"})
+@part(FUSED, error_model="numpy")
 def _invert(re, im, swapped):
     """Inverse of re + i im in place: Gauss-Jordan with partial pivoting, real and imaginary plane apart."""
     n = re.shape[0]
@@ -52,11 +52,12 @@ def _invert(re, im, swapped):
                 im[i, k], im[i, p] = im[i, p], im[i, k]
 
 
-@njit(cache=True, error_model="numpy", fastmath={"contract"})
+@part(FUSED, error_model="numpy")
 def _green(base, j_sd, moments, re, im, swapped):
     """[base + J sigma.M]^-1 into re + i im."""
-    re[:] = base.real
-    im[:] = base.imag
+    for i in range(base.shape[0]):  # re[:] = base.real takes the compiler 10 s
+        for j in range(base.shape[1]):
+            re[i, j], im[i, j] = base[i, j].real, base[i, j].imag
     for i in range(j_sd.size):
         x, y, z = j_sd[i] * moments[i, 0], j_sd[i] * moments[i, 1], j_sd[i] * moments[i, 2]
         re[2 * i, 2 * i] += z
@@ -68,7 +69,7 @@ def _green(base, j_sd, moments, re, im, swapped):
     _invert(re, im, swapped)
 
 
-@njit(cache=True, error_model="numpy", fastmath={"contract"})
+@part(FUSED, error_model="numpy")
 def _components(re, im, out):
     """g^m_ij with G_ij = sum_m g^m_ij sigma_m, (N, N, 4)."""
     for i in range(out.shape[0]):
@@ -83,7 +84,7 @@ def _components(re, im, out):
             out[i, j, 3] = 0.5 * (a - d)
 
 
-@njit(cache=True, error_model="numpy", fastmath={"contract"})
+@part(FUSED, error_model="numpy")
 def _product(re, im, out_re, out_im):
     """G G."""
     n = re.shape[0]
@@ -97,7 +98,7 @@ def _product(re, im, out_re, out_im):
                 out_im[i, j] += x * im[k, j] + y * re[k, j]
 
 
-@njit(cache=True, error_model="numpy", fastmath={"contract"})
+@part(FUSED, error_model="numpy")
 def _subtract_leads(re, im, u, slope, out_re, out_im):
     """out -= sum_q slope_q (G u_q)(u_q^dag G)."""
     n = re.shape[0]
@@ -120,7 +121,7 @@ def _subtract_leads(re, im, u, slope, out_re, out_im):
                 out_im[i, j] -= value.imag
 
 
-@njit(cache=True, error_model="numpy", fastmath={"contract"})
+@part(FUSED, error_model="numpy")
 def _dense_green(base, u, slopes, j_sd, moments, slope, planes, swapped, g, d):
     """What `chain_green` gives, for any device."""
     re, im, d_re, d_im = planes[0], planes[1], planes[2], planes[3]
@@ -132,7 +133,7 @@ def _dense_green(base, u, slopes, j_sd, moments, slope, planes, swapped, g, d):
         _components(d_re, d_im, d)
 
 
-@njit(cache=True, error_model="numpy", fastmath={"contract"})
+@kernel(FUSED, error_model="numpy")
 def fermi_sums(chain, base, residues, u, slopes, weights, j_sd, moments, curvature, spin, charge, geometric):
     """Sums over the Fermi poles for moments (B, N, 3).
 
@@ -171,7 +172,7 @@ def fermi_sums(chain, base, residues, u, slopes, weights, j_sd, moments, curvatu
             subtract_transpose(geometric[copy])
 
 
-@njit(cache=True, error_model="numpy", fastmath={"contract"})
+@kernel(FUSED, error_model="numpy")
 def surface_sums(
     chain, base, rules, u, slopes, weights, j_sd, moments, with_friction, with_geometric, tensors, sizes
 ):  # fmt: skip

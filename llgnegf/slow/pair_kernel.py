@@ -10,13 +10,14 @@ the symmetric d_a g_b + d_b g_a as xx, yy, zz, xy, xz, yz, and the vector behind
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
+
+from llgnegf._compile import FUSED, kernel, part
 
 NUMBERS = 10
 """Real numbers kept for each pair of sites."""
 
 
-@njit(cache=True, error_model="numpy", fastmath={"contract"})
+@part(FUSED, error_model="numpy")
 def add_crossed(d, g, weight, total):
     """total[i, j] += weight Im Tr[sigma_a D_ij sigma_b G_ji] for components d, g (N, N, 4); total (N, N, 10)."""
     for i in range(d.shape[0]):
@@ -37,7 +38,7 @@ def add_crossed(d, g, weight, total):
             t[9] += weight * (d0 * gz - dz * g0).real
 
 
-@njit(cache=True, error_model="numpy", fastmath={"contract"})
+@part(FUSED, error_model="numpy")
 def add_squared(c, weight, total):
     """total[i, j] += weight Tr[sigma_a C_ij sigma_b (C_ij)^dag], real, for components c (N, N, 4); total (N, N, 10)."""
     for i in range(c.shape[0]):
@@ -59,7 +60,7 @@ def add_squared(c, weight, total):
             t[9] -= 2 * weight * (c0.imag * cz.real - c0.real * cz.imag)
 
 
-@njit(cache=True, error_model="numpy", fastmath={"contract"})
+@part(FUSED, error_model="numpy")
 def add_tensor(total, scale, tensor):
     """tensor[3 i + a, 3 j + b] += scale times the trace that total (N, N, 10) stands for; tensor (3N, 3N)."""
     for i in range(total.shape[0]):
@@ -78,7 +79,7 @@ def add_tensor(total, scale, tensor):
             tensor[r + 2, c + 1] += s * (t[6] - t[7])
 
 
-@njit(cache=True, error_model="numpy", fastmath={"contract"})
+@part(FUSED, error_model="numpy")
 def subtract_transpose(tensor):
     """tensor -= tensor^T in place."""
     for k in range(tensor.shape[0]):
@@ -89,7 +90,7 @@ def subtract_transpose(tensor):
             tensor[m, k] = -value
 
 
-@njit(cache=True, error_model="numpy", fastmath={"contract"})
+@kernel(FUSED, error_model="numpy")
 def pair_traces(d, g):
     """Tr[sigma_a D_ij sigma_b G_ji] at each energy for pairs p = (i, j), (n, P, 3, 3) complex.
 
@@ -114,7 +115,7 @@ def pair_traces(d, g):
     return out
 
 
-@njit(cache=True, error_model="numpy")
+@kernel(error_model="numpy")
 def gauss_error(sums):
     """Error of the last of several Gauss sums (rules, ...) from their distances; NaN if there is a NaN.
 

@@ -8,8 +8,8 @@ moments, and with the Gauss rules of the Fermi-surface sum only; what needs more
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
+from llgnegf._compile import kernel, part
 from llgnegf.slow.equation_kernel import (
     add_spin_fields,
     energy_fields,
@@ -23,7 +23,7 @@ from llgnegf.slow.kernel import fermi_sums, surface_sums
 from llgnegf.slow.pair_kernel import gauss_error
 
 
-@njit(cache=True)
+@part()
 def _velocity(state, linear, magnet, electrons, surface, acting, accuracy, out):
     """dM/dt (1/fs) into `out`, (3N,); False if the Gauss rules or the first bound on the speed do not suffice."""
     chain, base, residues, u, slopes, weights, j_sd = electrons
@@ -63,7 +63,7 @@ def _velocity(state, linear, magnet, electrons, surface, acting, accuracy, out):
     return not largest(velocity.reshape(1, n, 3)) > speed
 
 
-@njit(cache=True)
+@kernel()
 def pole_stages(start, length, weights, linear, slopes, first, begin, magnet, electrons, surface, acting, accuracy):
     """Stages `begin`, ... of a step as `dop853.Stages.stages`, drives `linear` (S, N, 3); the number of the first that
     is left undone (S if none is)."""

@@ -64,6 +64,13 @@ def temporary(path: Path) -> Path:
     return path.with_name(path.name + TEMPORARY)
 
 
+def open_temporary(path: Path) -> int:
+    """A new file where `temporary` says, for writing; whatever was there is removed, links are not followed."""
+    with suppress(FileNotFoundError):
+        os.unlink(temporary(path))
+    return os.open(temporary(path), os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
+
+
 def write_atomic(path: Path, parts: Iterable[bytes | memoryview]) -> None:
     """Write `parts` to a temporary file, flush it to the disk, rename it to `path`, flush the folder.
 
@@ -74,7 +81,7 @@ def write_atomic(path: Path, parts: Iterable[bytes | memoryview]) -> None:
     """
     with storage_errors(path, "write"):
         try:
-            descriptor = _new_file(temporary(path))
+            descriptor = open_temporary(path)
             try:
                 for part in parts:
                     _write_all(descriptor, part)
@@ -87,16 +94,6 @@ def write_atomic(path: Path, parts: Iterable[bytes | memoryview]) -> None:
             with suppress(OSError):
                 os.unlink(temporary(path))
             raise
-
-
-def _new_file(path: Path) -> int:
-    """Descriptor of a new file in the place of what a kill left there, or of a link put there to be followed."""
-    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
-    try:
-        return os.open(path, flags, 0o666)
-    except FileExistsError:
-        os.unlink(path)
-        return os.open(path, flags, 0o666)
 
 
 def publish(path: Path) -> None:

@@ -73,6 +73,7 @@ class Checkpoint:
         errors: The error budget so far.
         state: `Simulation.checkpoint()`.
         serial: Number of this commit: several within a long row differ in it.
+        identity: Of the run, see `identity`; empty in checkpoints of versions that kept none.
     """
 
     row: int
@@ -81,6 +82,7 @@ class Checkpoint:
     layout: Layout
     errors: Mapping[str, ErrorEstimate]
     state: Mapping[str, Any]
+    identity: Mapping[str, str]
     serial: int = 0
 
     def write(self, path: Path) -> None:
@@ -89,7 +91,7 @@ class Checkpoint:
         tail = None if self.tail is None else self.tail.tree()
         tree = {
             "row": self.row, "time": self.time, "tail": tail, "layout": self.layout.tree(), "errors": errors,
-            "state": dict(self.state), "serial": self.serial,
+            "state": dict(self.state), "identity": dict(self.identity), "serial": self.serial,
         }  # fmt: skip
         write_record(path, tree)
 
@@ -99,8 +101,9 @@ class Checkpoint:
         tree, _ = read_record(path)
         errors = {name: ErrorEstimate(**fields) for name, fields in tree["errors"].items()}
         layout = Layout.from_tree(tree["layout"])
-        tail, serial = Segment.from_tree(tree["tail"]), tree.get("serial", 0)
-        return Checkpoint(tree["row"], tree["time"], tail, layout, errors, tree["state"], serial)
+        tail, known = Segment.from_tree(tree["tail"]), tree.get("identity", {})
+        serial = tree.get("serial", 0)
+        return Checkpoint(tree["row"], tree["time"], tail, layout, errors, tree["state"], known, serial)
 
 
 @dataclass(frozen=True, eq=False)

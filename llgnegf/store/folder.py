@@ -22,9 +22,10 @@ from typing import TYPE_CHECKING, Any
 from llgnegf.result import ErrorEstimate
 from llgnegf.store.atomic import DamagedRunError, StorageError, storage_errors, sync_folder, write_atomic
 from llgnegf.store.checkpoint import Checkpoint, Recovered, read_generations, recover
+from llgnegf.store.identity import identity
 from llgnegf.store.input_check import differences
-from llgnegf.store.lock import LOCK, holder
-from llgnegf.store.netcdf import committed_dataset, open_result, write_result
+from llgnegf.store.lock import LOCK, holder, locked
+from llgnegf.store.netcdf import committed_dataset, open_result, result_damage, write_result
 from llgnegf.store.provenance import new_provenance, now, read_provenance, write_provenance
 
 if TYPE_CHECKING:
@@ -42,11 +43,11 @@ class RunStatus:
         total_rows: Rows of the finished run; None before the run first started.
         time: Time of the last committed row in fs.
         t_end: End of the run in fs; None before the run first started.
-        finished: Whether result.nc is there.
+        finished: Whether result.nc is there and can be opened.
         running: The process that runs in the folder now, as "process PID on HOST"; None if there is none.
         errors: The error budget so far.
         provenance: The content of provenance.json, without the input.
-        damage: For each checkpoint that is not whole, why.
+        damage: For each checkpoint that is not whole, why; the same for provenance.json and result.nc.
     """
 
     rows: int
@@ -81,22 +82,30 @@ class RunFolder:
 
         Raises:
             ValueError: If the folder holds a run or anything else.
+            FolderInUseError: If another process makes a run in the folder at the moment.
             StorageError: With path and errno.
         """
         folder = cls(Path(path))
-        present = set(os.listdir(folder.path)) if folder.path.is_dir() else set()
+        folder._check_new()
+        with storage_errors(folder.path, "make the folder"):
+            folder.path.mkdir(parents=True, exist_ok=True)
+        with locked(folder.path):
+            folder._check_new()
+            with storage_errors(folder.path, "make the folder"):
+                folder.segments_path.mkdir(exist_ok=True)
+            write_provenance(folder.path / PROVENANCE, new_provenance(command, config_text))
+            write_atomic(folder.path / INPUT, [config_text.encode()])
+            with storage_errors(folder.path, "write"):
+                sync_folder(folder.path.absolute().parent)
+        return folder
+
+    def _check_new(self) -> None:
+        present = set(os.listdir(self.path)) if self.path.is_dir() else set()
         if INPUT in present:
-            raise ValueError(f"folder: {path} holds a run; allowed: a new or empty folder, or resume that run")
+            raise ValueError(f"folder: {self.path} holds a run; allowed: a new or empty folder, or resume that run")
         ours = {SEGMENTS, *(name + end for name in (PROVENANCE, INPUT, LOCK) for end in ("", ".tmp"))}
         if present - ours:
-            raise ValueError(f"folder: {path} holds {sorted(present - ours)[0]!r}; allowed: a new or empty folder")
-        with storage_errors(folder.path, "make the folder"):
-            folder.segments_path.mkdir(parents=True, exist_ok=True)
-        write_provenance(folder.path / PROVENANCE, new_provenance(command, config_text))
-        write_atomic(folder.path / INPUT, [config_text.encode()])
-        with storage_errors(folder.path, "write"):
-            sync_folder(folder.path.absolute().parent)
-        return folder
+            raise ValueError(f"folder: {self.path} holds {sorted(present - ours)[0]!r}; allowed: a new or empty folder")
 
     @classmethod
     def open(cls, path: str | Path) -> RunFolder:
@@ -108,6 +117,8 @@ class RunFolder:
         folder = cls(Path(path))
         if not (folder.path / INPUT).is_file():
             raise ValueError(f"folder: {path} holds no {INPUT}; allowed: the folder of a run")
+        if folder.segments_path.is_symlink():
+            raise ValueError(f"folder: {folder.segments_path} is a link; allowed: a folder of the run's own")
         return folder
 
     @classmethod
@@ -137,17 +148,33 @@ class RunFolder:
 
     @property
     def finished(self) -> bool:
-        """Whether result.nc is there."""
-        return self.result_path.exists()
+        """Whether result.nc is there and can be opened."""
+        return self.result_path.exists() and result_damage(self.result_path, whole=False) is None
+
+    @property
+    def damage(self) -> str | None:
+        """What is wrong with result.nc, every byte of its arrays read; None if nothing is, or it is not there yet."""
+        return result_damage(self.result_path) if self.result_path.exists() else None
 
     @property
     def provenance(self) -> dict[str, Any]:
-        """The content of provenance.json; raises DamagedRunError."""
-        return read_provenance(self.path / PROVENANCE)
+        """The content of provenance.json; where that is damaged, what can still be said of the run."""
+        return self._read_provenance()[0]
+
+    def _read_provenance(self) -> tuple[dict[str, Any], list[str]]:
+        try:
+            return read_provenance(self.path / PROVENANCE), []
+        except DamagedRunError as error:
+            with storage_errors(self.path / INPUT, "read"):
+                text = (self.path / INPUT).read_text()
+            return {**new_provenance([], text), "created": None, "remade": str(error)}, [str(error)]
 
     @property
     def config_text(self) -> str:
-        """The resolved input the run was started with, TOML."""
+        """The resolved input the run was started with, TOML.
+
+        Where provenance.json is damaged it is input.toml: `recover` refuses rows of another input.
+        """
         return str(self.provenance["input"])
 
     def check_same_input(self, text: str | None = None) -> None:
@@ -171,22 +198,28 @@ class RunFolder:
         """How far the run is; also while it runs."""
         generations, damage = read_generations(self.path)
         newest = next(iter(generations.values()), None)
-        provenance = {name: value for name, value in self.provenance.items() if name != "input"}
+        finished = self.finished
+        provenance, remade = self._read_provenance()
+        del provenance["input"]
         return RunStatus(
             rows=newest.row if newest else 0,
             total_rows=newest.layout.total_rows if newest else None,
             time=newest.time if newest else 0.0,
             t_end=newest.layout.t_end if newest else None,
-            finished=self.finished,
-            running=holder(self.path),
+            finished=finished,
+            running=None if (process := holder(self.path)) is None else str(process),
             errors=newest.errors if newest else {},
             provenance=provenance,
-            damage=damage,
+            damage=[*damage, *remade, *([] if finished else filter(None, [self.damage]))],
         )
 
     def recover(self) -> Recovered:
         """Where the run stands, everything on the disk verified; raises DamagedRunError."""
-        return recover(self.path, self.segments_path)
+        found = recover(self.path, self.segments_path)
+        known = found.checkpoint.identity if found.checkpoint is not None else {}
+        if known and known["input"] != identity(self.config_text)["input"]:
+            raise DamagedRunError(self.path, f"its checkpoint and rows are those of another input than {INPUT}")
+        return found
 
     def dataset(self) -> xarray.Dataset:
         """The result; of an unfinished run the committed rows.
@@ -234,8 +267,10 @@ class RunFolder:
         }
         return {
             "title": "llgnegf run",
-            "source": f"llgnegf {provenance['llgnegf']}",
+            "source": f"llgnegf {provenance.get('llgnegf')}",
             "input": text,
+            "input_sha256": checkpoint.identity.get("input", ""),
+            "code_sha256": checkpoint.identity.get("code", ""),
             "error_budget": json.dumps(budget),
             "provenance": json.dumps(provenance),
         }

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from llgnegf.result import Variable, build_dataset
-from llgnegf.store.atomic import StorageError, publish, storage_error, storage_errors, temporary
+from llgnegf.store.atomic import StorageError, open_temporary, publish, storage_error, storage_errors, temporary
 from llgnegf.store.checkpoint import Layout
 from llgnegf.store.segments import SEGMENT_BYTES, Columns, Segment, blocks
 
@@ -76,6 +76,26 @@ def open_result(path: Path) -> xarray.Dataset:
     return xarray.open_dataset(path, engine="h5netcdf")
 
 
+def result_damage(path: Path, whole: bool = True) -> str | None:
+    """What is wrong with the result `path`, None if nothing is.
+
+    Args:
+        path: The file.
+        whole: Whether all of it is read and compared with its checksums; else only whether it can be opened.
+    """
+    import h5netcdf
+
+    try:
+        with h5netcdf.File(path, "r", locking=False) as file:
+            for variable in file.variables.values() if whole else ():
+                rows = max(1, SEGMENT_BYTES // max(8, 8 * int(np.prod(variable.shape[1:], dtype=np.int64))))
+                for start in range(0, variable.shape[0] if variable.shape else 0, rows):
+                    variable[start : start + rows]
+    except Exception as error:  # HDF5 reports damage as errors of many kinds
+        return f"{path}: is damaged ({' '.join(str(error).split()) or type(error).__name__})"
+    return None
+
+
 def _write_file(
     path: Path, rows: Iterator[tuple[int, Columns]], n_rows: int, layout: Layout, attributes: Mapping[str, Any]
 ) -> None:
@@ -83,7 +103,7 @@ def _write_file(
 
     columns = {"time": Variable((), (), "fs", "time"), **layout.variables}
     chunk_rows = min(_block_rows(layout), n_rows)
-    with h5netcdf.File(path, "w") as file:
+    with h5netcdf.File(path, "w", locking=False) as file:  # the folder is locked; HDF5 fails where there are no locks
         file.attrs.update(attributes)
         for name, length in _dimensions(layout, n_rows).items():
             file.dimensions[name] = length
@@ -91,7 +111,9 @@ def _write_file(
             _write_labels(file, name, labels)
         for name, column in columns.items():
             chunks = (chunk_rows, *column.shape) if chunk_rows and 0 not in column.shape else None
-            variable = file.create_variable(name, ("time", *column.dims), "f8", chunks=chunks)
+            variable = file.create_variable(
+                name, ("time", *column.dims), "f8", chunks=chunks, fletcher32=chunks is not None
+            )
             variable.attrs["units"], variable.attrs["long_name"] = column.units, column.long_name
         for start, block in rows:
             for name, column in columns.items():
@@ -105,7 +127,8 @@ def _write_labels(file: Any, name: str, labels: Sequence[Any]) -> None:
 
     values = np.asarray(labels)
     text = values.dtype.kind == "U"
-    variable = file.create_variable(name, (name,), h5py.string_dtype() if text else values.dtype)
+    checked = {"chunks": values.shape, "fletcher32": True} if values.size and not text else {}
+    variable = file.create_variable(name, (name,), h5py.string_dtype() if text else values.dtype, **checked)
     if values.size:
         variable[...] = values.astype(object) if text else values
 
@@ -131,7 +154,7 @@ def _check_space(path: Path, n_bytes: int) -> None:
     The space is allocated, not only asked for, so that a quota counts too, and given back.
     """
     with storage_errors(path, f"write {n_bytes / 1e6:.1f} MB"):
-        descriptor = os.open(temporary(path), os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o666)
+        descriptor = open_temporary(path)
         try:
             os.posix_fallocate(descriptor, 0, n_bytes)
         finally:

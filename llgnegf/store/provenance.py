@@ -66,9 +66,20 @@ def read_provenance(path: Path) -> dict[str, Any]:
     """The content of provenance.json; raises DamagedRunError."""
     try:
         with storage_errors(path, "read"):
-            return json.loads(path.read_text())
-    except ValueError:
+            if not path.exists():
+                raise DamagedRunError(path, "is missing")
+            content = json.loads(path.read_text())
+    except (ValueError, RecursionError):
         raise DamagedRunError(path, "is damaged (not JSON)") from None
+    if not isinstance(content, dict):
+        raise DamagedRunError(path, f"is damaged ({type(content).__name__} instead of an object)")
+    kinds: dict[str, type] = {"input": str, "command": list, "resumes": list}
+    for name, kind in kinds.items():
+        if type(content.get(name)) is not kind:
+            raise DamagedRunError(path, f"is damaged ({name} is not a {kind.__name__})")
+    if not all(isinstance(entry, dict) and {"time", "row"} <= entry.keys() for entry in content["resumes"]):
+        raise DamagedRunError(path, "is damaged (resumes holds other things than resumes)")
+    return content
 
 
 def write_provenance(path: Path, provenance: dict[str, Any]) -> None:

@@ -17,7 +17,8 @@ from llgnegf.progress import Progress, silent
 from llgnegf.store.atomic import remove
 from llgnegf.store.checkpoint import Checkpoint, Layout, Recovered, other_generation
 from llgnegf.store.folder import PROVENANCE, RunFolder
-from llgnegf.store.lock import locked
+from llgnegf.store.identity import identity
+from llgnegf.store.lock import Lock, locked
 from llgnegf.store.provenance import resume_entry, write_provenance
 from llgnegf.store.segments import Segment, Tail, remove_all_but
 
@@ -34,6 +35,8 @@ def run_in_folder(
     progress: Progress = silent,
     commit_every_s: float = 5.0,
     stop_requested: Callable[[], bool] | None = None,
+    input_text: str | None = None,
+    force: bool = False,
 ) -> bool:
     """Run `simulation` to its end in `folder`, from where the last commit left it.
 
@@ -47,27 +50,34 @@ def run_in_folder(
         progress: Called with the simulated time, the whole (both fs) and what is being done.
         commit_every_s: Seconds between commits, within rows too; 0 commits each row.
         stop_requested: Asked after each row.
+        input_text: The input that `simulation` was made from, TOML: refused if it is not the folder's. None: not known.
+        force: Take the folder from a process on another host that may be alive, and go on with rows that another
+            version of the physics wrote; with a warning.
 
     Returns:
         Whether the run is finished and result.nc is there.
 
     Raises:
-        ValueError: If the input in the folder was changed, or `simulation` is of another problem.
+        ValueError: If the input in the folder was changed, `simulation` is of another problem, or the rows so far are
+            of another version of the code.
         StorageError: If the disk cannot be written, with path and errno; what was committed is kept.
-        FolderInUseError: If another process runs in the folder.
+        FolderInUseError: If another process runs in the folder, or took it by force.
         DamagedRunError: If what was committed is damaged and cannot be recovered.
     """
     if not commit_every_s >= 0:
         raise ValueError(f"commit_every_s: {commit_every_s!r}; allowed: a number >= 0, in seconds")
-    with locked(folder.path):
-        if folder.finished:
+    with locked(folder.path, force) as lock:
+        for text in (None, *([input_text] if input_text is not None else [])):
+            folder.check_same_input(text)
+        if damage := folder.damage:
+            log.warning("%s; writing it again from the rows", damage)
+        elif folder.finished:
             return True
-        folder.check_same_input()
         end = float(simulation.times[-1])
         progress(0.0, end, "error budget")
         simulation.error_budget()  # may take long and is kept: nothing is lost if a signal ends it here
         with _StopSignals() as signals:
-            writer = _Writer(folder, simulation)
+            writer = _Writer(folder, simulation, lock, force)
             progress(writer.time, end, "running")
             if not writer.complete and not _advance(writer, progress, commit_every_s, signals, stop_requested or bool):
                 return False
@@ -139,9 +149,10 @@ class _Pace:
 class _Writer:
     """The open end of a run: rows go in, commits come out."""
 
-    def __init__(self, folder: RunFolder, simulation: Any) -> None:
+    def __init__(self, folder: RunFolder, simulation: Any, lock: Lock, force: bool) -> None:
         found = folder.recover()
-        self.folder, self.simulation = folder, simulation
+        self.folder, self.simulation, self.lock, self.force = folder, simulation, lock, force
+        self.identity = identity(folder.config_text)
         self.layout = Layout.of(simulation)
         self.tail = Tail(self.layout.variables)
         self.row, self.time = 0, 0.0
@@ -170,11 +181,13 @@ class _Writer:
             self.tail.write(self.folder.segments_path)
 
     def commit(self) -> None:
-        """Make all rows so far durable, with the state to go on from."""
+        """Make all rows so far durable, with the state to go on from; not if another process took the folder."""
+        self.lock.check()
         tail = self.tail.write(self.folder.segments_path)
         errors, state = self.simulation.error_budget(), self.simulation.checkpoint()
         self._serial += 1
-        checkpoint = Checkpoint(self.row, self.time, tail, self.layout, errors, state, self._serial)
+        identity = self.identity
+        checkpoint = Checkpoint(self.row, self.time, tail, self.layout, errors, state, identity, self._serial)
         checkpoint.write(self.folder.path / self._next_generation)
         self._next_generation = other_generation(self._next_generation)
         self._named.append(tail)
@@ -199,6 +212,7 @@ class _Writer:
     def _restore(self, checkpoint: Checkpoint, damage: list[str]) -> None:
         if checkpoint.layout.tree() != self.layout.tree():
             raise ValueError(f"simulation: its rows differ from those in {self.folder.path}; allowed: the same problem")
+        self._check_code(checkpoint)
         for problem in damage:
             log.warning("%s; continuing from row %d", problem, checkpoint.row)
         self.simulation.restore(checkpoint.state)
@@ -208,6 +222,17 @@ class _Writer:
         provenance = self.folder.provenance
         provenance["resumes"].append(resume_entry(provenance, self.row, damage))
         write_provenance(self.folder.path / PROVENANCE, provenance)
+
+
+    def _check_code(self, checkpoint: Checkpoint) -> None:
+        """Refuse rows of another version of the physics, unless forced: a run is of one version."""
+        before, now = checkpoint.identity.get("code", "unknown"), self.identity["code"]
+        if before == now:
+            return
+        problem = f"code: {self.folder.path} was begun with another version of llgnegf ({before[:12]}, now {now[:12]})"
+        if not self.force:
+            raise ValueError(f"{problem}; allowed: that version, or resume --force")
+        log.warning("%s; going on by force", problem)
 
 
 class _StopSignals:

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from llgnegf.result import Variable
-from llgnegf.store.atomic import DamagedRunError, remove
+from llgnegf.store.atomic import TEMPORARY, DamagedRunError, remove
 from llgnegf.store.records import read_record, write_record
 
 SEGMENT_BYTES = 1 << 20
@@ -169,7 +169,7 @@ class Tail:
 
 
 def remove_all_but(folder: Path, keep: set[str]) -> None:
-    """Remove the files in `folder` whose names are not in `keep`: superseded tails and what a kill left behind."""
+    """Remove our files in `folder` whose names are not in `keep`: superseded tails and what a kill left behind."""
     for path in sorted(folder.iterdir()):
-        if path.name not in keep:
+        if path.name not in keep and path.name.endswith((".rows", TEMPORARY)):
             remove(path)

@@ -166,11 +166,13 @@ def run_point(text: str, path: str) -> None:
     if (Path(path) / "input.toml").exists():
         folder = RunFolder.open(path)
         folder.check_same_input(text)
-        simulation = None if folder.finished else config.simulation()
+        simulation = None if folder.finished and folder.damage is None else config.simulation()
     else:
         simulation = config.simulation()  # a point that is refused makes no folder
         folder = RunFolder.create(path, text, ["llgnegf", "sweep"])
-    if simulation is not None and not run_in_folder(folder, simulation, commit_every_s=config.run.checkpoint_every):
+    if simulation is not None and not run_in_folder(
+        folder, simulation, commit_every_s=config.run.checkpoint_every, input_text=text
+    ):
         raise RuntimeError("stopped; run the sweep again to go on")
 
 
