@@ -223,6 +223,7 @@ def _complete(
     force: bool = False,
 ) -> int:
     """Run to the end (`simulation` at t = 0, if there is one) and, if asked to report, draw the plots and sum up."""
+    from llgnegf.error_budget import warn_if_exceeded
     from llgnegf.plot_files import complete
     from llgnegf.report import summary_lines
     from llgnegf.store import run_in_folder
@@ -247,6 +248,7 @@ def _complete(
             f"next: llgnegf resume {folder.path}",
         )  # fmt: skip
         return EXIT_STOPPED
+    warn_if_exceeded(simulation.error_budget(), config.run.rtol)
     if report:
         _say(quiet, *summary_lines(folder, config, draw_plots(folder, quiet).written))
     return EXIT_OK

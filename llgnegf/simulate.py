@@ -87,11 +87,12 @@ def simulate(
     if folder is not None:
         from llgnegf.stored_run import simulate_in_folder
 
-        return simulate_in_folder(system, motion, options, folder, progress)
-    progress(0.0, 0.0, "set-up")
-    simulation = new_simulation(system, motion, **options)
-    _check_rows(simulation)
-    result = _run(simulation, progress)
+        result = simulate_in_folder(system, motion, options, folder, progress)
+    else:
+        progress(0.0, 0.0, "set-up")
+        simulation = new_simulation(system, motion, **options)
+        _check_rows(simulation)
+        result = _run(simulation, progress)
     warn_if_exceeded(result.errors, rtol)
     return result
 

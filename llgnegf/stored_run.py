@@ -27,8 +27,9 @@ def simulate_in_folder(
     folder = RunFolder.open_or_create(path, config.to_toml(), ["llgnegf.simulate"])
     with keeping(lambda: _result(folder, simulation), "the committed rows"):
         finished = run_in_folder(
-            folder, simulation, progress=report, commit_every_s=config.run.checkpoint_every
-        )
+            folder, simulation, progress=report, commit_every_s=config.run.checkpoint_every,
+            input_text=config.to_toml(),
+        )  # fmt: skip
         if not finished:
             raise KeyboardInterrupt(f"stopped; all rows are saved in {folder.path}, where the same call goes on")
     return _result(folder, simulation)

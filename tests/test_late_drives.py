@@ -285,7 +285,8 @@ def test_adaptive_steps_meet_a_jump_and_rows_near_it(make: Any, sided: str) -> N
 def test_electrons_keep_the_order_across_a_jump_of_the_voltage(method: str) -> None:
     jump = 1.5 + 0.1 / math.sqrt(3)
     voltage = ln.TimeFunction(lambda t: 0.4 * (t > jump), np.inf, (jump,))
-    system = ln.OpenSystem(ln.chain(1, j_sd=0.5), [ln.ChainLead(0, voltage=voltage), ln.WideBandLead(0, 0.3)], 0.1, 0.5)
+    leads = [ln.ChainLead(0, voltage=voltage), ln.WideBandLead(0, 0.04)]
+    system = ln.OpenSystem(ln.chain(1, j_sd=0.5), leads, 0.1, 0.5)
 
     def state(integrator: str, step: float) -> np.ndarray:
         run = Simulation(

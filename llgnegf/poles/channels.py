@@ -14,7 +14,7 @@ import numpy as np
 
 from llgnegf.leads import AnyLead, Channel, Lead
 from llgnegf.poles.coupling import CouplingPoles, fit_broadening, semicircle_poles
-from llgnegf.poles.fermi import FermiPoles, check_temperature, fermi_poles
+from llgnegf.poles.fermi import LARGEST_RATIO, FermiPoles, check_temperature, fermi_poles
 from llgnegf.spectra import ChainSpectrum, Spectrum, WideBandSpectrum
 from llgnegf.system import OpenSystem
 
@@ -236,7 +236,9 @@ def expand(
     mu = (system.chemical_potentials() - system.voltages())[:, None] + shifts
     reach = float(np.max(np.abs([low - mu, high - mu])))
     scale, wide = reach, [c.wide_band for c in channels if c.wide_band]
-    reach = max([reach] + [_wide_band_cutoff(gamma, scale, tail_tolerance) for gamma in wide])
+    tails = [_wide_band_cutoff(gamma, scale, tail_tolerance) for gamma in wide]
+    # Tails that cold leads cannot follow so far are left to `tail_error`.
+    reach = max([reach, *(min(tail, 0.99 * LARGEST_RATIO * system.kT) for tail in tails)])
     check_temperature(system.kT, reach)
     poles = _capped_fermi_poles(reach / system.kT, fermi_tolerance)
     tail = max(wide, default=0.0) * scale / (2 * np.pi * reach**2)

@@ -20,6 +20,8 @@ from llgnegf.slow.langevin import Langevin
 
 FIRST_ANGLE = 1.0
 """Angle (rad) by which the first step tried lets the fastest moment precess, were it out of its equilibrium."""
+STEPS_ANGLES, STEP_SHARE = 2.0, 0.3
+"""Length of most steps in units of the first one tried, and the largest part of the tolerance for one of them."""
 
 
 class Adaptive:
@@ -30,7 +32,7 @@ class Adaptive:
     Args:
         equation: The equation of motion.
         moments: Start, (N, 3).
-        tolerance: Root mean square local error of the components in one step.
+        tolerance: Error of a component that all steps together may add up to.
         t_end: End of the run in fs; drives are asked for no later time.
         schedule: Where steps have to end and how long they may be.
     """
@@ -38,10 +40,15 @@ class Adaptive:
     def __init__(
         self, equation: SlowEquation, moments: np.ndarray, tolerance: float, t_end: float, schedule: Schedule
     ) -> None:
-        self.equation, self.tolerance, self.t_end, self.schedule = equation, tolerance, t_end, schedule
+        self.equation, self.t_end, self.schedule = equation, t_end, schedule
         self.accepted, self.rejected = 0, 0
         slope = equation.rate(0.0, moments.ravel())
-        self._steps = self._new_steps(0.0, moments.ravel().copy(), slope, self._first_step(moments, slope))
+        first = self._first_step(moments, slope)
+        # One component may have the whole of a root mean square; most steps are some FIRST_ANGLEs long.
+        steps = 1 + t_end / (STEPS_ANGLES * first)
+        self._largest = float(np.sqrt(moments.size))
+        self.tolerance = tolerance * min(STEP_SHARE, 1 / steps) / self._largest
+        self._steps = self._new_steps(0.0, moments.ravel().copy(), slope, first)
         self._from, self._begin = 0.0, moments.ravel().copy()
         self._polynomial = np.zeros((7, moments.size))
         self._now = moments[None].copy()
@@ -87,10 +94,8 @@ class Adaptive:
 
     def error(self) -> ErrorEstimate:
         """The time step's entry of the error budget."""
-        return ErrorEstimate(
-            self.tolerance * self.accepted, "sum of the local errors allowed: error of any moment component, as long "
-            "as deviations do not grow",
-        )  # fmt: skip
+        text = "sum of the local errors allowed: error of any moment component, as long as deviations do not grow"
+        return ErrorEstimate(self.tolerance * self._largest * self.accepted, text)
 
     def _new_steps(self, time: float, state: np.ndarray, slope: np.ndarray, step: float) -> Dop853:
         return Dop853(self.equation, time, self.t_end, state, slope, step, self.tolerance, self.schedule)

@@ -26,8 +26,8 @@ from llgnegf.slow.recorder import SlowRecorder
 from llgnegf.slow.tensors import ContourTensors, LevelTensors, PoleTensors, SlowElectrons
 from llgnegf.system import OpenSystem
 
-COUPLING_SHARE, FERMI_SHARE, STEP_SHARE, SURFACE_SHARE = 1.0, 0.01, 0.1, 0.1
-"""Shares of rtol, as in a full run: lead kernels, Fermi function, one step's error; and the Fermi-surface sums."""
+COUPLING_SHARE, FERMI_SHARE, STEPS_SHARE, SURFACE_SHARE = 1.0, 0.01, 0.3, 0.1
+"""Shares of rtol, as in a full run: lead kernels, Fermi function, all steps' errors; and the Fermi-surface sums."""
 
 
 class SlowSimulation:
@@ -88,7 +88,7 @@ class SlowSimulation:
         schedule = Schedule(magnet.drives(), save_every)
         self._integration: Adaptive | FixedStep
         if step is None:
-            self._integration = Adaptive(self.equation, start, STEP_SHARE * rtol, float(self.times[-1]), schedule)
+            self._integration = Adaptive(self.equation, start, STEPS_SHARE * rtol, float(self.times[-1]), schedule)
         else:
             noise = None
             if temperature > 0:
