@@ -24,9 +24,11 @@ from numpy.typing import NDArray
 
 from llgnegf._checks import Problems
 from llgnegf.poles.rational_fit import MOST_MODES, Target, fit_modes
+from llgnegf.poles.sampling import SampledSpectrum, sample
 from llgnegf.poles.spectral_fit import Complex, Real, broadening_of, positive_weights, smallest_margin
 from llgnegf.poles.tabulated_kernel import TabulatedKernel
-from llgnegf.spectra import piecewise_linear_self_energy
+from llgnegf.spectra import Spectrum, piecewise_linear_self_energy
+
 
 @dataclass(frozen=True, eq=False)
 class CouplingPoles:
@@ -195,10 +197,77 @@ def _fit_table(nodes: bytes, values: bytes, tolerance: float) -> CouplingPoles:
 
     total = float(np.trapezoid(table, grid)) / (2 * np.pi)
     target = Target(lambda e: piecewise_linear_self_energy(grid, table, e), _samples(grid), sampled, total)
-    return first_within(target, tolerance, bound)
+    best = _first_within(target, tolerance, bound)
+    return _better(best, tolerance, total, lambda looser: _fit_table(nodes, values, looser))
 
 
-def first_within(target: Target, tolerance: float, bound: Callable[[Complex, Complex], float]) -> CouplingPoles:
+def fit_spectrum(spectrum: Spectrum, tolerance: float, strict: bool = True) -> CouplingPoles:
+    """Damped modes of a user's spectrum, from its self-energy on the real axis.
+
+    Args:
+        spectrum: Any object of finite support; see `sampling.sample` for how its structure is found.
+        tolerance: Bound on max_t |K - K_fit|/K(0), at least 1e-9. What is bounded is int |dGamma| dE/2pi, by
+            quadrature on samples that resolve Gamma, plus what these miss.
+        strict: Whether a tolerance that is not met is refused; else the best fit is returned, with its own error.
+    """
+    if not (isinstance(tolerance, int | float | np.floating) and 1e-9 <= tolerance < 1):
+        raise ValueError(f"tolerance: {tolerance}; allowed: 1e-9 <= tolerance < 1, relative to K(0)")
+    sampled = sample(spectrum, tolerance)
+    modes = _fit_samples(sampled, float(tolerance))
+    if modes.error <= tolerance * sampled.total or not strict:
+        return modes
+    raise ValueError(
+        f"{type(spectrum).__name__}: damped modes do not meet tolerance {tolerance:.2g} K(0): "
+        f"{modes.error / sampled.total:.2g} K(0) was reached with at most {MOST_MODES} modes; allowed: a larger "
+        "tolerance, or a spectrum with fewer sharp features"
+    )
+
+
+@lru_cache(maxsize=64)
+def _fit_samples(sampled: SampledSpectrum, tolerance: float) -> CouplingPoles:
+    """The first fit to a user's spectrum (eV) that meets the tolerance (of K(0)), else the best."""
+    low, high = sampled.spectrum.support
+    center, scale, peak = 0.5 * (low + high), 0.25 * (high - low), float(sampled.values.max())
+    inside, weights = (sampled.nodes - center) / scale, sampled.weights / (2 * np.pi * scale)
+    beyond = 4.0 * np.geomspace(1e-8, 1e4, 400)
+    energies = np.concatenate([inside, -2 - beyond, 2 + beyond])
+    spacing = np.gradient(beyond) / (2 * np.pi)
+    spacing[0] += beyond[0] / (2 * np.pi)
+    weights = np.concatenate([weights, spacing, spacing])
+    exact = np.concatenate([sampled.values / peak, np.zeros(2 * beyond.size)])
+    missed = sampled.missed / (scale * peak)
+
+    def bound(chi: Complex, b: Complex) -> float:
+        gamma = broadening_of(energies, chi, b).real
+        # Beyond the last sample Gamma_fit ~ 1/E^2.
+        tails = beyond[-1] * (gamma[-1] + gamma[inside.size + beyond.size - 1]) / (2 * np.pi)
+        return float(weights @ np.abs(gamma - exact)) + abs(float(tails)) + missed
+
+    def self_energy(e: Complex) -> Complex:
+        return sampled.spectrum.self_energy(center + scale * e) / peak
+
+    total = sampled.total / (scale * peak)
+    unit = _first_within(Target(self_energy, inside, bound, total), tolerance * total, bound)
+    best = unit.shifted_and_scaled(center, scale, scale * peak)
+    return _better(
+        best, tolerance * sampled.total, sampled.total, lambda looser: _fit_samples(sampled, looser / sampled.total)
+    )
+
+
+def _better(
+    best: CouplingPoles, tolerance: float, total: float, fit: Callable[[float], CouplingPoles]
+) -> CouplingPoles:
+    """`best`, or where it misses its tolerance what a looser one gives, if that is better.
+
+    The tolerance decides which structure is left out: one out of reach keeps too much for the number of modes.
+    """
+    if best.error <= tolerance or tolerance > 0.01 * total:
+        return best
+    looser = fit(10 * tolerance)
+    return looser if looser.error < best.error else best
+
+
+def _first_within(target: Target, tolerance: float, bound: Callable[[Complex, Complex], float]) -> CouplingPoles:
     """The first of ever larger fits whose bound is within the tolerance, else the one of the least bound."""
     best: CouplingPoles | None = None
     for chi, b, error in fit_modes(target, tolerance):
