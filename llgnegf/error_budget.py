@@ -137,7 +137,7 @@ def moments_of(motion: Any, time: float) -> np.ndarray:
 def _known_instants(motion: Any, times: list[float]) -> Iterator[tuple[float, np.ndarray]]:
     """(time, moments) where the motion gives unit vectors; elsewhere the run itself will say so."""
     for time in times:
-        with suppress(ValueError):
+        with suppress(Exception):
             yield time, moments_of(motion, time)
 
 
@@ -147,7 +147,7 @@ def _turning_rate(motion: Any, t_end: float) -> float:
     times = Schedule(drives).times_to_look(t_end)[:: 1 if drives else 16]
     try:
         return _rate_of_magnet(motion, times) if isinstance(motion, Magnet) else _rate_of_path(motion, times)
-    except ValueError:  # what a function gives is judged by the run, which says when
+    except Exception:  # what a function gives, or that it fails, is judged by the run, which says when
         return np.inf
 
 
@@ -179,9 +179,13 @@ def _extreme_times(system: OpenSystem, t_end: float) -> list[float]:
     drives = system.drives()
     if not drives:
         return [0.0]
-    times = Schedule(drives).times_to_look(t_end)
-    values = np.array([system.voltages(t) for t in times])
-    return [0.0, *times[np.nanargmin(values, axis=0)], *times[np.nanargmax(values, axis=0)]]
+    times, values = [], []
+    for time in Schedule(drives).times_to_look(t_end):
+        with suppress(Exception):  # a function that fails somewhere: the run itself says where
+            values.append(system.voltages(time))
+            times.append(float(time))
+    lowest, highest = np.nanargmin(values, axis=0), np.nanargmax(values, axis=0)
+    return [0.0, *np.array(times)[np.append(lowest, highest)].tolist()]
 
 
 def voltage_range(system: OpenSystem, t_end: float) -> np.ndarray:

@@ -111,6 +111,8 @@ def _check_rows(simulation: Simulation | SlowSimulation) -> None:
 def _run(simulation: Simulation | SlowSimulation, report: Progress) -> Result:
     """All rows, in memory; what stops them carries those before it."""
     end = float(simulation.times[-1])
+    report(0.0, end, "error budget")
+    simulation.error_budget()  # measured once, and before the rows: a run that is stopped has it too
     columns = {name: np.empty((simulation.times.size, *v.shape)) for name, v in simulation.variables.items()}
     count = 0
 

@@ -140,28 +140,34 @@ class TabulatedSpectrum:
     def is_zero(self) -> bool:
         return not np.any(self.values)
 
-    def _pieces(self, energy: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """E, the slopes q of the pieces, and log(E - node) for each node (last axis)."""
-        e = _upper(energy)[..., None]
-        difference = e - self.energies
-        # A node is hit exactly: p + q E = Gamma(node) on both sides, so the two logs cancel; any finite value does.
-        log = np.log(np.where(difference == 0, 1.0, difference))
-        return e, np.diff(self.values) / np.diff(self.energies), log
-
     def self_energy(self, energy: Any) -> np.ndarray:
-        e, slope, log = self._pieces(energy)
-        line = self.values[:-1] + slope * (e - self.energies[:-1])
-        pieces = line * (log[..., :-1] - log[..., 1:]) - np.diff(self.values)
-        return pieces.sum(axis=-1) / (2 * np.pi)
+        return piecewise_linear_self_energy(self.energies, self.values, _upper(energy))
 
     def self_energy_derivative(self, energy: Any) -> np.ndarray:
         # d/dE of the pieces: q log[(E-a)/(E-b)] + line (1/(E-a) - 1/(E-b)); the second terms cancel between
         # neighbouring pieces because Gamma is continuous and zero at the ends.
-        _, slope, log = self._pieces(energy)
+        log = _logarithms(self.energies, _upper(energy)[..., None])
+        slope = np.diff(self.values) / np.diff(self.energies)
         return (slope * (log[..., :-1] - log[..., 1:])).sum(axis=-1) / (2 * np.pi)
 
     def broadening(self, energy: Any) -> np.ndarray:
         return np.interp(np.asarray(energy, dtype=float), self.energies, self.values, left=0.0, right=0.0)
+
+
+def piecewise_linear_self_energy(nodes: np.ndarray, values: np.ndarray, energy: np.ndarray) -> np.ndarray:
+    """Sigma(E), Im E >= 0, of a Gamma linear between the nodes; a jump at an end makes it infinite there only."""
+    e = energy[..., None]
+    log = _logarithms(nodes, e)
+    line = values[:-1] + np.diff(values) / np.diff(nodes) * (e - nodes[:-1])
+    pieces = line * (log[..., :-1] - log[..., 1:]) - np.diff(values)
+    return pieces.sum(axis=-1) / (2 * np.pi)
+
+
+def _logarithms(nodes: np.ndarray, energy: np.ndarray) -> np.ndarray:
+    """log(E - node) for each node (last axis)."""
+    difference = energy - nodes
+    # A node is hit exactly: p + q E = Gamma(node) on both sides, so the two logs cancel; any finite value does.
+    return np.log(np.where(difference == 0, 1.0, difference))
 
 
 def _upper(energy: Any) -> np.ndarray:

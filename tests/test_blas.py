@@ -31,14 +31,15 @@ ENTRIES: dict[str, tuple[str, Callable[[], Any]]] = {
     "full start": ("llgnegf.simulation._initial_state", lambda: ln.Simulation(SYSTEM, MAGNET, t_end=1.0)),
     "full rows": ("llgnegf.recorder.Recorder.row", lambda: list(ln.Simulation(SYSTEM, MAGNET, t_end=1.0).rows())),
     "full errors": (
-        "llgnegf.simulation.estimate_errors", lambda: ln.Simulation(SYSTEM, MAGNET, t_end=1.0).error_budget(),
+        "llgnegf.simulation.expand_for_run", lambda: ln.Simulation(SYSTEM, MAGNET, t_end=1.0).error_budget(),
     ),
     "slow start": ("llgnegf.slow.simulation.SlowEquation", lambda: ln.SlowSimulation(SYSTEM, MAGNET, t_end=1.0)),
     "slow rows": (
         "llgnegf.slow.recorder.SlowRecorder.row", lambda: list(ln.SlowSimulation(SYSTEM, MAGNET, t_end=1.0).rows()),
     ),
     "slow errors": (
-        "llgnegf.slow.simulation.estimate_errors", lambda: ln.SlowSimulation(SYSTEM, MAGNET, t_end=1.0).error_budget(),
+        "llgnegf.slow.simulation.equilibrium_estimate",
+        lambda: ln.SlowSimulation(SYSTEM, MAGNET, t_end=1.0).error_budget(),
     ),
     "ensemble": (
         "llgnegf.slow.integration.FixedStep.moments_at",

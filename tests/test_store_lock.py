@@ -175,7 +175,7 @@ def test_a_run_whose_folder_was_taken_over_stops_and_leaves_it_alone(tmp_path: P
     folder = created(tmp_path)
     lock = folder.path / "lock"
 
-    def taken(time: float) -> None:
+    def taken(time: float, total: float, text: str) -> None:
         if time == FakeSimulation().times[4]:
             lock.write_text(elsewhere(0.0))
 

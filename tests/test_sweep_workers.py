@@ -80,7 +80,7 @@ def test_bad_points_are_named_and_the_others_finish(tmp_path: Path) -> None:
     run_sweep(config, tmp_path, workers=2)
     for path in tmp_path.glob("run_*/result.nc"):
         path.unlink()
-    (tmp_path / "run_00001" / "provenance.json").write_text("{")
+    (tmp_path / "run_00001" / "input.toml").write_text((tmp_path / "run_00002" / "input.toml").read_text())
     for name in ("checkpoint-a.bin", "checkpoint-b.bin"):
         (tmp_path / "run_00003" / name).write_bytes(b"not a checkpoint")
     with locked(tmp_path / "run_00000"), pytest.raises(SweepError) as caught:
@@ -88,7 +88,7 @@ def test_bad_points_are_named_and_the_others_finish(tmp_path: Path) -> None:
     failures = {Path(path).name: cause for path, cause in caught.value.failures.items()}
     assert list(failures) == ["run_00000", "run_00001", "run_00003"]
     assert "lock: the folder is in use by process" in failures["run_00000"]
-    assert "provenance.json" in failures["run_00001"] and "start the run again" in failures["run_00003"]
+    assert "input" in failures["run_00001"] and "start the run again" in failures["run_00003"]
     assert "3 of 4 runs failed" in str(caught.value) and failures["run_00003"] in str(caught.value)
     assert [p.parent.name for p in tmp_path.glob("run_*/result.nc")] == ["run_00002"]
 

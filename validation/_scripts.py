@@ -44,6 +44,7 @@ class Script:
 
 SCRIPTS = (
     Script("finite_chain", "the propagator against a closed chain of some hundred explicit lead sites"),
+    Script("error_budget", "random runs out of equilibrium: error budget against true error", ("--runs", "64")),
     Script("rotating_vs_lab_frame", "the paper's wall: lab-frame propagator against the rotating frame"),
     Script("kill_and_resume", "a hundred kills: every resumed run has the bits of an undisturbed one"),
     Script("pole_convergence", "errors of lead poles, Fermi poles and time step against rtol"),

@@ -13,9 +13,10 @@ from typing import Any
 import numpy as np
 
 from llgnegf.leads import AnyLead, Channel, Lead
-from llgnegf.poles.coupling import CouplingPoles, fit_broadening, semicircle_poles
+from llgnegf.poles.coupling import CouplingPoles, fit_broadening, fit_spectrum, semicircle_poles
 from llgnegf.poles.fermi import LARGEST_RATIO, FermiPoles, check_temperature, fermi_poles
-from llgnegf.spectra import ChainSpectrum, Spectrum, WideBandSpectrum
+from llgnegf.poles.sampling import total_weight
+from llgnegf.spectra import ChainSpectrum, Spectrum, TabulatedSpectrum, WideBandSpectrum
 from llgnegf.system import OpenSystem
 
 FARTHEST_POLE = (1.75, 2.0, 2.5, 3.0, None)
@@ -56,7 +57,8 @@ def channel_poles(spectrum: Spectrum, tolerance: float, strict: bool = True) -> 
     """Damped modes of one lead channel with max_t |K(t) - K_fit(t)| <= tolerance K(0), or, not `strict`, the best ones.
 
     A semi-infinite chain is the unit semicircle shifted and scaled: chi = e + gamma chi_0, b = gamma_c^2 b_0. Every
-    other spectrum is fitted from its broadening. Raises ValueError for a wide band, which needs no modes.
+    other spectrum is fitted. Raises ValueError for a wide band, which needs no modes, and for any other spectrum
+    without finite support.
     """
     if isinstance(spectrum, PoleSpectrum):
         return spectrum.poles
@@ -65,12 +67,12 @@ def channel_poles(spectrum: Spectrum, tolerance: float, strict: bool = True) -> 
         return unit.shifted_and_scaled(spectrum.onsite, abs(spectrum.hopping), spectrum.coupling**2)
     if isinstance(spectrum, WideBandSpectrum):
         raise ValueError("spectrum: a wide band; allowed: spectra with a finite band (the wide band needs no modes)")
-    low, high = spectrum.support
-    nodes = getattr(spectrum, "energies", None)
-    if nodes is None:
-        nodes = 0.5 * (low + high) - 0.5 * (high - low) * np.cos(np.linspace(0, np.pi, 801))
-    weight = np.trapezoid(spectrum.broadening(nodes), nodes) / (2 * np.pi)
-    return fit_broadening(nodes, np.maximum(spectrum.broadening(nodes), 0.0), tolerance * weight, strict)
+    if not strict:
+        tolerance = max(tolerance, 1e-9)
+    if isinstance(spectrum, TabulatedSpectrum):
+        weight = np.trapezoid(spectrum.values, spectrum.energies) / (2 * np.pi)
+        return fit_broadening(spectrum.energies, spectrum.values, tolerance * weight * (1 + 1e-12), strict)
+    return fit_spectrum(spectrum, tolerance, strict)
 
 
 def with_pole_leads(system: OpenSystem, tolerance: float) -> OpenSystem:
@@ -135,9 +137,7 @@ def _total_weight(spectrum: Spectrum) -> float:
         return float(np.real(spectrum.poles.weights.sum()))
     if isinstance(spectrum, WideBandSpectrum):
         return (0.5 * spectrum.gamma) ** 2
-    low, high = spectrum.support
-    grid = np.linspace(low, high, 4001)
-    return float(np.trapezoid(spectrum.broadening(grid), grid) / (2 * np.pi))
+    return total_weight(spectrum)
 
 
 @dataclass(frozen=True, eq=False)

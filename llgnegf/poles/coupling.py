@@ -1,5 +1,5 @@
 """From the broadening of a lead channel to a few damped modes: chain leads from a table, any other lead by a fit.
-Below `channels` and `dynamics`, which attach the modes to a device; numerics in `spectral_fit`.
+Below `channels` and `dynamics`, which attach the modes to a device; numerics in `rational_fit` and `spectral_fit`.
 
 A lead channel acts on the device through its memory kernel K(t) = int dE/2pi Gamma(E) exp(-iEt).  With
 
@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib.resources import files
@@ -23,25 +23,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from llgnegf._checks import Problems
-from llgnegf.poles.spectral_fit import (
-    Complex,
-    Real,
-    broadening_of,
-    esprit,
-    nonnegative_zeros,
-    positive_weights,
-    refine_free,
-    refine_nonnegative,
-    smallest_margin,
-)
+from llgnegf.poles.rational_fit import MOST_MODES, Target, fit_modes
+from llgnegf.poles.sampling import SampledSpectrum, sample
+from llgnegf.poles.spectral_fit import Complex, Real, broadening_of, positive_weights, smallest_margin
 from llgnegf.poles.tabulated_kernel import TabulatedKernel
-
-MOST_MODES = 64
-"""A tabulated broadening that needs more modes than this is refused."""
-LARGEST_ENERGY = 12.0
-"""Fits with larger |chi|, in units of a quarter of the band's width, are discarded: |chi| sets the time step."""
-STALLED = 4
-"""A fit that gains less than 30 % over so many increases of the number of modes is given up."""
+from llgnegf.spectra import Spectrum, piecewise_linear_self_energy
 
 
 @dataclass(frozen=True, eq=False)
@@ -167,9 +153,8 @@ def semicircle_poles(tolerance: float) -> CouplingPoles:
 def fit_broadening(energies: Any, broadening: Any, tolerance: float, strict: bool = True) -> CouplingPoles:
     """Damped modes of a tabulated broadening, piecewise linear between `energies` and zero outside.
 
-    In reduced units (band on [-2, 2], peak 1) the exact kernel is fitted by an increasing number of modes: estimate
-    by shift invariance, least squares over (chi, b), then least squares over the product form, which cannot be
-    negative.  The first that meets the tolerance at every t >= 0, by a bound and not on samples, is returned.
+    In reduced units (band on [-2, 2], peak 1) the exact self-energy is fitted by an increasing number of modes, see
+    `rational_fit`. The first that meets the tolerance at every t >= 0, by a bound and not on samples, is returned.
 
     Args:
         energies: Increasing energies, shape (n,), eV, n >= 2.
@@ -183,62 +168,125 @@ def fit_broadening(energies: Any, broadening: Any, tolerance: float, strict: boo
     """
     grid, table, total = _checked_table(energies, broadening, tolerance)
     center, scale, peak = 0.5 * (grid[0] + grid[-1]), 0.25 * (grid[-1] - grid[0]), float(table.max())
-    kernel = TabulatedKernel((grid - center) / scale, table / peak)
-    reduced = tolerance / (scale * peak)
-    # Half of the tolerance is left to the tail, where K and K_fit are bounded one by one.
-    end = kernel.time_below(0.5 * reduced)
-    errors: list[float] = []
-    best: tuple[Complex, Complex, float] | None = None
-    for chi, b, error in _attempts(kernel, reduced, end):
-        errors.append(error)
-        best = (chi, b, error) if best is None or error < best[2] else best
-        if error <= reduced:
-            break
-        best_before = min(errors[:-STALLED], default=math.inf)
-        if math.isfinite(best_before) and min(errors[-STALLED:]) > 0.7 * best_before:
-            break
-    if best is not None and best[2] > reduced and not strict:
-        best = _nonnegative(kernel, end, *best[:2])
-    if best is not None and (best[2] <= reduced or not strict):
-        modes = CouplingPoles(center + scale * best[0], scale * peak * best[1], scale * peak * best[2])
-        modes.certify_nonnegative()
+    # Rounded, so that a table that was only shifted or scaled is the same table.
+    nodes, values = np.round((grid - center) / scale, 14), table / peak
+    reduced = float(f"{tolerance / (scale * peak):.12g}")
+    unit = _fit_table(nodes.tobytes(), values.tobytes(), reduced)
+    modes = unit.shifted_and_scaled(center, scale, scale * peak)
+    if modes.error <= tolerance * (1 + 1e-9) or not strict:
         return modes
-    reached = scale * peak * min(errors, default=math.inf)
     raise ValueError(
-        f"fit_broadening.tolerance: {tolerance:.3g} eV^2 is not met: {reached:.2g} was reached with at most "
+        f"fit_broadening.tolerance: {tolerance:.3g} eV^2 is not met: {modes.error:.2g} was reached with at most "
         f"{MOST_MODES} modes; allowed: a larger tolerance (K(0) = {total:.3g} eV^2), or a smoother or finer "
         f"table, whose straight pieces of length d return as an echo in K at t = 2 pi/d"
     )
 
 
-def _nonnegative(kernel: TabulatedKernel, end: float, chi: Complex, b: Complex) -> tuple[Complex, Complex, float]:
-    """The fit of the product form next to a fit that may be negative in places, and its proven error."""
-    times, weight = _fit_times(end)
-    chi, b = refine_nonnegative(times, kernel(times), weight, chi, *nonnegative_zeros(chi, b), 60)
-    return chi, b, kernel.error_bound(end)(chi, b)
-
-
-def _attempts(kernel: TabulatedKernel, tolerance: float, end: float) -> Iterator[tuple[Complex, Complex, float]]:
-    """Fits (chi, b, error) with more and more modes; the error is a proven bound, or a sampled one above tolerance."""
-    times, weight = _fit_times(end)
-    target = kernel(times)
-    step = 0.6
-    samples = kernel(step * np.arange(max(2 * MOST_MODES + 20, min(700, int(end / step)))))
+@lru_cache(maxsize=64)
+def _fit_table(nodes: bytes, values: bytes, tolerance: float) -> CouplingPoles:
+    """The first fit in reduced units that meets the tolerance, else the best."""
+    grid, table = np.frombuffer(nodes), np.frombuffer(values)
+    kernel = TabulatedKernel(grid, table)
+    # Half of the tolerance is left to the tail, where K and K_fit are bounded one by one.
+    end = kernel.time_below(0.5 * tolerance)
+    times = _fit_times(end)
+    exact, bound = kernel(times), kernel.error_bound(end)
 
     def sampled(chi: Complex, b: Complex) -> float:
-        if not (len(chi) and np.abs(chi).max() < LARGEST_ENERGY):  # a diverged fit
-            return math.inf
-        return float(np.abs(np.exp(-1j * np.outer(times, chi)) @ b - target).max())
+        return float(np.abs(np.exp(-1j * np.outer(times, chi)) @ b - exact).max())
 
-    for count in [*range(4, 24, 2), *range(24, MOST_MODES + 1, 4)]:
-        chi, b = esprit(samples, step, count)
-        if sampled(chi, b) > 100 * tolerance and count < MOST_MODES:
-            continue  # refinement gains a factor of ten or so, not a hundred
-        chi, b = refine_free(times, target, weight, chi, b, 30)
-        error = sampled(chi, b)
-        if error <= tolerance:  # the sign constraint only costs accuracy: worth it if there is some to spare
-            chi, b, error = _nonnegative(kernel, end, chi, b)
-        yield chi, b, error
+    total = float(np.trapezoid(table, grid)) / (2 * np.pi)
+    target = Target(lambda e: piecewise_linear_self_energy(grid, table, e), _samples(grid), sampled, total)
+    best = _first_within(target, tolerance, bound)
+    return _better(best, tolerance, total, lambda looser: _fit_table(nodes, values, looser))
+
+
+def fit_spectrum(spectrum: Spectrum, tolerance: float, strict: bool = True) -> CouplingPoles:
+    """Damped modes of a user's spectrum, from its self-energy on the real axis.
+
+    Args:
+        spectrum: Any object of finite support; see `sampling.sample` for how its structure is found.
+        tolerance: Bound on max_t |K - K_fit|/K(0), at least 1e-9. What is bounded is int |dGamma| dE/2pi, by
+            quadrature on samples that resolve Gamma, plus what these miss.
+        strict: Whether a tolerance that is not met is refused; else the best fit is returned, with its own error.
+    """
+    if not (isinstance(tolerance, int | float | np.floating) and 1e-9 <= tolerance < 1):
+        raise ValueError(f"tolerance: {tolerance}; allowed: 1e-9 <= tolerance < 1, relative to K(0)")
+    sampled = sample(spectrum, tolerance)
+    modes = _fit_samples(sampled, float(tolerance))
+    if modes.error <= tolerance * sampled.total or not strict:
+        return modes
+    raise ValueError(
+        f"{type(spectrum).__name__}: damped modes do not meet tolerance {tolerance:.2g} K(0): "
+        f"{modes.error / sampled.total:.2g} K(0) was reached with at most {MOST_MODES} modes; allowed: a larger "
+        "tolerance, or a spectrum with fewer sharp features"
+    )
+
+
+@lru_cache(maxsize=64)
+def _fit_samples(sampled: SampledSpectrum, tolerance: float) -> CouplingPoles:
+    """The first fit to a user's spectrum (eV) that meets the tolerance (of K(0)), else the best."""
+    low, high = sampled.spectrum.support
+    center, scale, peak = 0.5 * (low + high), 0.25 * (high - low), float(sampled.values.max())
+    inside, weights = (sampled.nodes - center) / scale, sampled.weights / (2 * np.pi * scale)
+    beyond = 4.0 * np.geomspace(1e-8, 1e4, 400)
+    energies = np.concatenate([inside, -2 - beyond, 2 + beyond])
+    spacing = np.gradient(beyond) / (2 * np.pi)
+    spacing[0] += beyond[0] / (2 * np.pi)
+    weights = np.concatenate([weights, spacing, spacing])
+    exact = np.concatenate([sampled.values / peak, np.zeros(2 * beyond.size)])
+    missed = sampled.missed / (scale * peak)
+
+    def bound(chi: Complex, b: Complex) -> float:
+        gamma = broadening_of(energies, chi, b).real
+        # Beyond the last sample Gamma_fit ~ 1/E^2.
+        tails = beyond[-1] * (gamma[-1] + gamma[inside.size + beyond.size - 1]) / (2 * np.pi)
+        return float(weights @ np.abs(gamma - exact)) + abs(float(tails)) + missed
+
+    def self_energy(e: Complex) -> Complex:
+        return sampled.spectrum.self_energy(center + scale * e) / peak
+
+    total = sampled.total / (scale * peak)
+    unit = _first_within(Target(self_energy, inside, bound, total), tolerance * total, bound)
+    best = unit.shifted_and_scaled(center, scale, scale * peak)
+    return _better(
+        best, tolerance * sampled.total, sampled.total, lambda looser: _fit_samples(sampled, looser / sampled.total)
+    )
+
+
+def _better(
+    best: CouplingPoles, tolerance: float, total: float, fit: Callable[[float], CouplingPoles]
+) -> CouplingPoles:
+    """`best`, or where it misses its tolerance what a looser one gives, if that is better.
+
+    The tolerance decides which structure is left out: one out of reach keeps too much for the number of modes.
+    """
+    if best.error <= tolerance or tolerance > 0.01 * total:
+        return best
+    looser = fit(10 * tolerance)
+    return looser if looser.error < best.error else best
+
+
+def _first_within(target: Target, tolerance: float, bound: Callable[[Complex, Complex], float]) -> CouplingPoles:
+    """The first of ever larger fits whose bound is within the tolerance, else the one of the least bound."""
+    best: CouplingPoles | None = None
+    for chi, b, error in fit_modes(target, tolerance):
+        if best is None or error < best.error:
+            fit = CouplingPoles(chi, b, bound(chi, b))
+            best = fit if best is None or fit.error < best.error else best
+        if best.error <= tolerance:
+            break
+    if best is None:
+        raise ValueError("broadening: no fit by damped modes was found; allowed: a smoother one")
+    return best
+
+
+def _samples(nodes: Real) -> Real:
+    """Energies inside a table: the nodes, and between them ever closer to each node (there Sigma' diverges)."""
+    side = int(np.clip(300 // nodes.size, 1, 12))
+    near = 0.5 ** np.arange(1, side + 1)
+    steps = np.unique(np.concatenate([[0.0], near, 1 - near]))
+    return (nodes[:-1, None] + np.diff(nodes)[:, None] * steps).ravel()[1:]
 
 
 def _checked_table(energies: Any, broadening: Any, tolerance: float) -> tuple[Real, Real, float]:
@@ -261,14 +309,10 @@ def _checked_table(energies: Any, broadening: Any, tolerance: float) -> tuple[Re
     return grid, table, total
 
 
-def _fit_times(end: float) -> tuple[Real, Real]:
-    """Sampling times up to `end` and square-root weights that let every decade of time count alike.
-
-    Dense enough for both signs of energy up to t = 75, then log-spaced at irregular phases (golden-ratio sequence).
-    """
+def _fit_times(end: float) -> Real:
+    """Times up to `end`: dense enough for both signs of energy up to t = 75, then log-spaced at irregular phases."""
     dense = np.arange(0.0, min(end, 75.0), 0.25)
-    times = dense
-    if end > dense[-1] + 1:
-        golden = (np.arange(300) * 0.6180339887498949) % 1.0
-        times = np.sort(np.concatenate([dense, np.geomspace(dense[-1] + 0.5, end, 300) + golden]))
-    return times, np.sqrt(np.gradient(times) / (0.5 + times))
+    if end <= dense[-1] + 1:
+        return dense
+    golden = (np.arange(300) * 0.6180339887498949) % 1.0
+    return np.sort(np.concatenate([dense, np.geomspace(dense[-1] + 0.5, end, 300) + golden]))

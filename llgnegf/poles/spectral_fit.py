@@ -1,4 +1,4 @@
-"""Numerics of rational spectral densities that cannot be negative: product form, roots, fit in time.
+"""Numerics of rational spectral densities that cannot be negative: product form, roots, fit in energy.
 Used by coupling.py at run time and by validation/semicircle_table.py, which makes the table of the chain lead.
 
 A broadening of M damped modes is written as a product of squares,
@@ -8,8 +8,7 @@ A broadening of M damped modes is written as a product of squares,
 so that Gamma >= 0 on the real axis whatever the parameters are, and it is smooth in all of them.  (The equivalent
 |sum_y a_y/(E - chi_y)|^2 is not: where Gamma touches zero, which is what the best fits do all over the region
 outside a band, its derivative along Im z of the zero vanishes and a descent stalls.)  The weights follow from the
-residues, i b_y = Res Gamma(chi_y).  The misfit is measured where the dynamics sees it, in the memory kernel
-K(t >= 0) = sum_y b_y exp(-i chi_y t).  Units here: hbar = 1, any unit of energy.
+residues, i b_y = Res Gamma(chi_y).  Units here: hbar = 1, any unit of energy.
 """
 
 from __future__ import annotations
@@ -19,7 +18,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.linalg import eigvals, svd
+from scipy.linalg import eigvals
 
 Real = NDArray[Any]
 """An array of float64."""
@@ -29,10 +28,6 @@ Complex = NDArray[Any]
 FLOOR = 1e-13
 """Floor under Gamma relative to the total weight, above the rounding of weights (1e-15) that it has to outweigh; a
 level outside the band decays by it, 1e-9 of its occupation in 1e4 hbar/eV."""
-
-
-WIDEST = 4.0
-"""Largest |Im chi| to start from, for a band on [-2, 2]; what decays faster is gone before the band has responded."""
 
 
 def product_weights(poles: Complex, zeros: Real, lifts: Real, log_gain: float) -> Complex:
@@ -111,22 +106,6 @@ def nonnegative_zeros(poles: Complex, weights: Complex) -> tuple[Real, Real]:
     return zeros[keep], lifts[keep]
 
 
-def esprit(samples: Complex, step: float, n_modes: int) -> tuple[Complex, Complex]:
-    """Shift-invariance (ESPRIT) estimate of sum_y b_y exp(-i chi_y t) from samples at t = 0, step, 2 step, ...
-
-    Growing modes are reflected into damped ones; b by linear least squares.
-    """
-    half = len(samples) // 2
-    hankel = samples[np.arange(half)[:, None] + np.arange(len(samples) - half + 1)[None, :]]
-    basis = svd(hankel, full_matrices=False)[0][:, :n_modes]
-    growth = np.linalg.eigvals(np.linalg.lstsq(basis[:-1], basis[1:], rcond=None)[0])
-    chi = 1j * np.log(np.where(growth == 0, 1e-3, growth)) / step
-    chi = chi.real - 1j * np.clip(np.abs(chi.imag), 1e-4, WIDEST)
-    times = step * np.arange(len(samples))
-    weights = np.linalg.lstsq(np.exp(-1j * np.outer(times, chi)), samples, rcond=None)[0]
-    return chi, weights
-
-
 def _least_squares(
     residual: Callable[[Real], Real], jacobian: Callable[[Real], Real], start: Real, n_steps: int
 ) -> Real:
@@ -143,42 +122,17 @@ def _stack(values: Complex) -> Real:
     return np.concatenate([values.real, values.imag])
 
 
-def refine_free(
-    times: Real, kernel: Complex, scale: Real, poles: Complex, weights: Complex, n_steps: int
-) -> tuple[Complex, Complex]:
-    """Least squares of scale * (K_fit - K) over poles and weights, Im chi < 0 but the sign of Gamma free."""
-    m = len(poles)
-
-    def unpack(p: Real) -> tuple[Complex, Complex]:
-        return p[:m] - 1j * np.exp(p[m : 2 * m]), p[2 * m : 3 * m] + 1j * p[3 * m :]
-
-    def residual(p: Real) -> Real:
-        chi, b = unpack(p)
-        return _stack(scale * (np.exp(-1j * np.outer(times, chi)) @ b - kernel))
-
-    def jacobian(p: Real) -> Real:
-        chi, b = unpack(p)
-        modes = scale[:, None] * np.exp(-1j * np.outer(times, chi))
-        motion = -1j * times[:, None] * modes * b
-        full = np.hstack([motion, motion * (1j * chi.imag), modes, 1j * modes])
-        return np.vstack([full.real, full.imag])
-
-    start = np.concatenate([poles.real, np.log(-poles.imag), weights.real, weights.imag])
-    chi, b = unpack(_least_squares(residual, jacobian, start, n_steps))
-    useful = (np.abs(chi) < 2 * WIDEST) & (chi.imag < 0) & (np.abs(b) > 1e-13 * np.abs(b).sum())
-    return chi[useful], b[useful]
-
-
 def refine_nonnegative(
-    times: Real, kernel: Complex, scale: Real, poles: Complex, zeros: Real, lifts: Real, n_steps: int
+    energies: Real, values: Complex, scale: Real, poles: Complex, zeros: Real, lifts: Real, n_steps: int
 ) -> tuple[Complex, Complex]:
-    """Least squares of scale * (K_fit - K) over the product form; returns poles and weights with Gamma > 0.
+    """Least squares of scale * (Sigma_fit - Sigma) over the product form; returns poles and weights with Gamma > 0.
 
     A lift that starts at zero stays there (a double real root is where the sign constraint is active); the others
     move as exp(.), hence stay positive.
     """
     m, k = len(poles), len(zeros)
     open_ = lifts > 0
+    goal = scale * values
 
     def unpack(p: Real) -> tuple[Complex, Real, Real, float]:
         lift = np.zeros(k)
@@ -187,24 +141,28 @@ def refine_nonnegative(
 
     def residual(p: Real) -> Real:
         form = unpack(p)
-        return _stack(scale * (np.exp(-1j * np.outer(times, form[0])) @ product_weights(*form) - kernel))
+        return _stack((scale[:, None] / (energies[:, None] - form[0])) @ product_weights(*form) - goal)
 
     def jacobian(p: Real) -> Real:
         chi, x, v, log_gain = unpack(p)
         by_pole, by_conjugate, by_zero, by_lift = product_weights_jacobian(chi, x, v)
         width = 1j * chi.imag
-        modes = np.exp(-1j * np.outer(times, chi)) * product_weights(chi, x, v, log_gain) * scale[:, None]
+        inverse = 1 / (energies[:, None] - chi)
+        modes = scale[:, None] * inverse * product_weights(chi, x, v, log_gain)
         log_b = np.hstack(
             [by_pole + by_conjugate, (by_pole - by_conjugate) * width, by_zero, (by_lift * v)[:, open_]]
             + [np.ones((m, 1))]
         )
         full = modes @ log_b
-        full[:, :m] += -1j * times[:, None] * modes
-        full[:, m : 2 * m] += -1j * times[:, None] * modes * width
+        motion = modes * inverse
+        full[:, :m] += motion
+        full[:, m : 2 * m] += motion * width
         return np.vstack([full.real, full.imag])
 
-    total = product_weights(poles, zeros, lifts, 0.0).sum().real
-    log_gain = np.log(kernel[0].real / total) if total > 0 else 0.0
+    # The gain that fits best; what is fitted is linear in it.
+    unit = _stack((scale[:, None] / (energies[:, None] - poles)) @ product_weights(poles, zeros, lifts, 0.0))
+    gain = float(unit @ _stack(goal)) / float(unit @ unit)
+    log_gain = np.log(gain) if gain > 0 else 0.0
     start = np.concatenate([poles.real, np.log(-poles.imag), zeros, np.log(lifts[open_]), [log_gain]])
     form = unpack(_least_squares(residual, jacobian, start, n_steps))
     return form[0], positive_weights(*form)
