@@ -296,7 +296,7 @@ def test_the_corrected_file_is_accepted_where_the_wrong_one_was_refused(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """kT is too small for the spectral range: this shows only when the poles are expanded."""
-    monkeypatch.setattr("llgnegf.commands.draw_plots", lambda folder: PlotReport((), {}))
+    monkeypatch.setattr("llgnegf.commands.draw_plots", lambda *_, **__: PlotReport((), {}))
     Path("input.toml").write_text(WIRE.replace("kT = 0.1", "kT = 1e-9"))
     (line,) = refused(capsys, "run", "input.toml", "-o", "first")
     assert line.startswith("system.kT: 1e-09 eV is too small") and line.endswith("set by electrons.hopping = 1")
