@@ -267,13 +267,14 @@ def _integration(
     project = getattr(equation, "project", None)
     method = METHODS[name]
     arguments = (equation, 0.0, state, method, tolerance, first_step, _sections(equation), project)
+    scale = equation.error_scale() if electrons else None
     if step is not None and electrons:
         _refuse_unstable(equation, method, step)
     if name == "ark5":
         rates = equation.stiff_rates() if electrons else np.zeros(state.size)
-        return ImexRungeKutta(*arguments, rates=rates, schedule=schedule)
+        return ImexRungeKutta(*arguments, rates=rates, schedule=schedule, scale=scale)
     largest = STABLE * _stability_limit(equation, method) if electrons else np.inf
-    return RungeKutta(*arguments, largest_step=largest, schedule=schedule)
+    return RungeKutta(*arguments, largest_step=largest, schedule=schedule, scale=scale)
 
 
 def _stability_limit(equation: Equation, method: Tableau) -> float:

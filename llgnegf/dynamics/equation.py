@@ -26,6 +26,9 @@ from llgnegf.dynamics.layout import Layout
 from llgnegf.poles.channels import PoleSystem, spectral_bounds
 from llgnegf.units import HBAR
 
+LARGE_ENERGY = 30.0
+"""Device levels (eV) from which on the outflow of energy is watched relative to them."""
+
 
 class MovingMoments(Protocol):
     """Moments whose motion is prescribed."""
@@ -158,6 +161,19 @@ class Equation:
         across = [other * (shifts[lead_x, i][:, None] - shifts[lead_z, 1 - i]) for i in (0, 1)]
         damped = [np.abs(a.chi[:, None] - z.conj() + v).max(initial=0.0) for v in across]
         return float(high - low), float(max(far, *damped))
+
+    def error_scale(self) -> np.ndarray | None:
+        """What errors count in the step control, (layout.size,); None: all alike.
+
+        The energy that has left is as large as the levels are: far from zero its error is taken relative to them, since
+        absolute energies are gauge.
+        """
+        size = float(abs(self.system.electrons.hamiltonian).sum(axis=1).max())
+        if size <= LARGE_ENERGY or not self.system.leads:
+            return None
+        scale = np.ones(self.layout.size)
+        self.layout.outflow(scale)[:, 4] /= size
+        return scale
 
     def stiff_rates(self) -> np.ndarray:
         """Decay rates Im z_k^* of the Fermi vectors, on their components of the state, (layout.size,)."""

@@ -190,6 +190,7 @@ class RungeKutta:
         sections: (name, start, stop) of the state's parts, all of it one after another, by which a failure is reported.
         after_step: Called with the new state after each accepted step (projection onto a constraint).
         schedule: Where steps have to end, a fixed step too, and how long they may be: a fixed step is shortened there.
+        scale: What the error of each number of the state counts in the step control; None: all count whole.
 
     Raises:
         ValueError: For a fixed step that is not positive, or an adaptive run with a method without error estimate.
@@ -207,6 +208,7 @@ class RungeKutta:
         after_step: Callable[[np.ndarray], None] | None = None,
         largest_step: float = np.inf,
         schedule: Schedule = FREE,
+        scale: np.ndarray | None = None,
     ) -> None:
         if not step > 0:
             raise ValueError(f"step: {step}; allowed: a number > 0")
@@ -220,7 +222,7 @@ class RungeKutta:
         self.progress = Progress()
         extra = 0 if tableau.interpolant is None else tableau.interpolant.c.size
         self._bounds = np.array([section[1:] for section in sections], dtype=np.int64).reshape(-1, 2)
-        self._largest, self._scale = np.zeros((len(sections), 2)), np.zeros(0)
+        self._largest, self._scale = np.zeros((len(sections), 2)), np.zeros(0) if scale is None else scale
         self._weights = _finishing_weights(tableau)
         self._used = np.flatnonzero(self._weights.any(axis=0))
         # The stages, the rate at the end of a step, and the interpolant's extra stages.
@@ -466,7 +468,7 @@ class ImexRungeKutta(RungeKutta):
         assert isinstance(self.tableau, ImexTableau)
         self._stiff = np.flatnonzero(rates)
         self._rates = rates[self._stiff]
-        self._scale = 1 / (1 + LASTING * rates)
+        self._scale = (self._scale if self._scale.size else 1.0) / (1 + LASTING * rates)
         self._damped = np.zeros((self.tableau.b.size, self._stiff.size))
 
     def _try(self, step: float) -> float:
