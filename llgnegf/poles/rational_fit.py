@@ -42,7 +42,7 @@ SMOOTHING = (16.0, 4.0, 1.0, 0.25)
 """delta in units of 10 (tolerance/K(0))^(2/3)."""
 CUTS = 20
 """Rounds of new inequalities at most."""
-WORTH, LARGEST_REFINED, STEPS = 15.0, 24, 40
+WORTH, LARGEST_REFINED, STEPS = 15.0, 24, 30
 """Fits whose error is so many times the tolerance, with so many modes, are refined by so many steps."""
 STALLED = 10
 """A fit that gains less than 30 % over so many increases of the number of modes is given up."""
