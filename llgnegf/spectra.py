@@ -18,7 +18,11 @@ from llgnegf._checks import Problems
 
 @runtime_checkable
 class Spectrum(Protocol):
-    """What a lead channel must offer; all methods take and return arrays of any shape."""
+    """What a lead channel must offer; all methods take and return arrays of any shape.
+
+    To be propagated it must have a finite support. Structure within it, however narrow, is found by comparison of Sigma
+    above the axis with samples of Gamma; an attribute `points` (energies in eV) may say where to begin.
+    """
 
     @property
     def support(self) -> tuple[float, float]:

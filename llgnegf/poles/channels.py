@@ -71,7 +71,7 @@ def channel_poles(spectrum: Spectrum, tolerance: float, strict: bool = True) -> 
         tolerance = max(tolerance, 1e-9)
     if isinstance(spectrum, TabulatedSpectrum):
         weight = np.trapezoid(spectrum.values, spectrum.energies) / (2 * np.pi)
-        return fit_broadening(spectrum.energies, spectrum.values, tolerance * weight * (1 + 1e-12), strict)
+        return fit_broadening(spectrum.energies, spectrum.values, tolerance * weight, strict)
     return fit_spectrum(spectrum, tolerance, strict)
 
 

@@ -23,7 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from llgnegf._checks import Problems
-from llgnegf.poles.rational_fit import MOST_MODES, Target, fit_modes
+from llgnegf.poles.rational_fit import MOST_MODES, Fit, Target, fit_modes
 from llgnegf.poles.sampling import SampledSpectrum, sample
 from llgnegf.poles.spectral_fit import Complex, Real, broadening_of, positive_weights, smallest_margin
 from llgnegf.poles.tabulated_kernel import TabulatedKernel
@@ -169,7 +169,9 @@ def fit_broadening(energies: Any, broadening: Any, tolerance: float, strict: boo
     grid, table, total = _checked_table(energies, broadening, tolerance)
     center, scale, peak = 0.5 * (grid[0] + grid[-1]), 0.25 * (grid[-1] - grid[0]), float(table.max())
     # Rounded, so that a table that was only shifted or scaled is the same table.
-    nodes, values = np.round((grid - center) / scale, 14), table / peak
+    nodes, values = (grid - center) / scale, table / peak
+    rounded = np.round(nodes, 13)
+    nodes = rounded if np.all(np.diff(rounded) > 0) else nodes
     reduced = float(f"{tolerance / (scale * peak):.12g}")
     unit = _fit_table(nodes.tobytes(), values.tobytes(), reduced)
     modes = unit.shifted_and_scaled(center, scale, scale * peak)
@@ -268,17 +270,15 @@ def _better(
 
 
 def _first_within(target: Target, tolerance: float, bound: Callable[[Complex, Complex], float]) -> CouplingPoles:
-    """The first of ever larger fits whose bound is within the tolerance, else the one of the least bound."""
-    best: CouplingPoles | None = None
+    """The first of ever larger fits whose bound is within the tolerance, else the one of the least estimate."""
+    best: Fit | None = None
     for chi, b, error in fit_modes(target, tolerance):
-        if best is None or error < best.error:
-            fit = CouplingPoles(chi, b, bound(chi, b))
-            best = fit if best is None or fit.error < best.error else best
-        if best.error <= tolerance:
-            break
+        if error <= tolerance and (proven := bound(chi, b)) <= tolerance:
+            return CouplingPoles(chi, b, proven)
+        best = (chi, b, error) if best is None or error < best[2] else best
     if best is None:
         raise ValueError("broadening: no fit by damped modes was found; allowed: a smoother one")
-    return best
+    return CouplingPoles(best[0], best[1], bound(*best[:2]))
 
 
 def _samples(nodes: Real) -> Real:

@@ -42,9 +42,9 @@ SMOOTHING = (16.0, 4.0, 1.0, 0.25)
 """delta in units of 10 (tolerance/K(0))^(2/3)."""
 CUTS = 20
 """Rounds of new inequalities at most."""
-WORTH, LARGEST_REFINED, STEPS = 15.0, 24, 40
+WORTH, LARGEST_REFINED, STEPS = 15.0, 24, 30
 """Fits whose error is so many times the tolerance, with so many modes, are refined by so many steps."""
-STALLED = 6
+STALLED = 10
 """A fit that gains less than 30 % over so many increases of the number of modes is given up."""
 MOST_SAMPLES = 700
 """So many samples in the band, about, are given to the poles."""
@@ -96,7 +96,9 @@ def fit_modes(target: Target, tolerance: float) -> Iterator[Fit]:
     starts = [_poles(target, 10 * factor * (tolerance / target.total) ** (2 / 3)) for factor in SMOOTHING]
     errors: list[float] = []
     for count in [*range(4, 25), *range(26, 41, 2), *range(44, MOST_MODES + 1, 4)]:
-        fits = [fit for start in starts if (fit := _weighted(target, start, count)) is not None]
+        free = [WeightFit(poles, target) for start in starts if (poles := start(count)) is not None]
+        free.sort(key=lambda fit: target.error(fit.poles, fit.free()))
+        fits = [fit for f in free[:2] if (fit := _proven(target, f.poles, f.nonnegative())) is not None]
         if not fits:
             continue
         best = min(fits, key=lambda fit: fit[2])
@@ -159,11 +161,6 @@ def _roots(support: Complex, weights: Complex) -> Complex:
     return roots[np.isfinite(roots)]
 
 
-def _weighted(target: Target, start: Callable[[int], Complex | None], count: int) -> Fit | None:
-    poles = start(count)
-    return None if poles is None else _proven(target, poles, WeightFit(poles, target).nonnegative())
-
-
 def _refined(target: Target, chi: Complex, b: Complex) -> list[Fit]:
     zeros, lifts = nonnegative_zeros(chi, b)
     chi, b = refine_nonnegative(target.energies, target.values, target.scale, chi, zeros, lifts, STEPS)
@@ -223,6 +220,10 @@ class WeightFit:
         b = self._sizes * (full[:m] + 1j * full[m:])
         b[np.argmax(self._sizes)] -= 1j * b.imag.sum()  # what rounding left of it
         return b
+
+    def free(self) -> Complex:
+        """Weights without regard to the sign of Gamma."""
+        return self._weights(solve_triangular(*self._system))
 
     def nonnegative(self) -> Complex:
         """Weights with Gamma >= 0 at every energy where it dipped below: everywhere, up to rounding."""
