@@ -249,9 +249,9 @@ def outcome(seed: int) -> tuple[int, str, float, float, float, bool, float, int]
     """(seed, family, rtol, error, budget, warned, t_end in hbar/eV, modes a channel) of one random run."""
     rng = np.random.default_rng(seed)
     rtol = RTOLS[seed // len(FAMILIES) % len(RTOLS)]
-    case = FAMILIES[seed % len(FAMILIES)](rng, rtol)
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
+        case = FAMILIES[seed % len(FAMILIES)](rng, rtol)
         result = ln.simulate(
             case.system, case.motion, t_end=case.t_end, save_every=case.t_end, rtol=rtol, start=case.start,
             initial_density_matrix=case.rho,
