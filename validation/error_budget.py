@@ -245,8 +245,12 @@ def gauss(edges: np.ndarray) -> Grid:
 FAMILIES = (partitioned, partitioned, driven, driven, moved, steady, steady, wide_band)
 
 
-def outcome(seed: int) -> tuple[int, str, float, float, float, bool, float, int]:
-    """(seed, family, rtol, error, budget, warned, t_end in hbar/eV, modes a channel) of one random run."""
+Row = tuple[int, str, float, float, float, bool, float, int]
+"""(seed, family, rtol, error, budget, warned, t_end in hbar/eV, modes of all channels) of a run."""
+
+
+def outcome(seed: int) -> Row | None:
+    """One random run; None where the exact static solver refuses it (a level too narrow to be resolved)."""
     rng = np.random.default_rng(seed)
     rtol = RTOLS[seed // len(FAMILIES) % len(RTOLS)]
     with warnings.catch_warnings(record=True) as caught:
@@ -256,13 +260,16 @@ def outcome(seed: int) -> tuple[int, str, float, float, float, bool, float, int]
             case.system, case.motion, t_end=case.t_end, save_every=case.t_end, rtol=rtol, start=case.start,
             initial_density_matrix=case.rho,
         )  # fmt: skip
-    error = float(np.abs(result.density_matrix - case.reference()).max())
+    try:
+        error = float(np.abs(result.density_matrix - case.reference()).max())
+    except ln.QuadratureError:
+        return None
     budget = float(sum(e.value for e in result.errors.values()))
     warned = any(issubclass(w.category, ln.AccuracyWarning) for w in caught)
     return seed, case.family, rtol, error, budget, warned, case.t_end / HBAR, int(result.statistics["coupling_modes"])
 
 
-def run_all(seeds: range) -> list[tuple[int, str, float, float, float, bool, float, int]]:
+def run_all(seeds: range) -> list[Row | None]:
     if len(seeds) == 1:
         return [outcome(seeds[0])]
     workers = os.cpu_count() or 1
@@ -280,7 +287,9 @@ def main() -> bool:
     parser.add_argument("--first", type=int, default=0, help="first seed")
     options = parser.parse_args()
     report = Report("Error budget of random runs against their true error")
-    rows = sorted(run_all(range(options.first, options.first + options.runs)))
+    outcomes = run_all(range(options.first, options.first + options.runs))
+    rows = sorted(row for row in outcomes if row is not None)
+    report.note(f"{len(rows)} runs with a reference, {len(outcomes) - len(rows)} without")
     error = np.maximum(np.array([row[3] for row in rows]) - REFERENCE, 0.0)
     budget, rtol = np.array([row[4] for row in rows]), np.array([row[2] for row in rows])
     warned = np.array([row[5] for row in rows])
