@@ -16,6 +16,7 @@ from llgnegf.dynamics.schedule import Schedule
 from llgnegf.dynamics.start import FrozenDevice
 from llgnegf.lead_errors import EVERYWHERE, Levels, equilibrium_error, find_levels, lead_error
 from llgnegf.magnetism.magnet import Magnet
+from llgnegf.observables import spin_density
 from llgnegf.poles.channels import PoleSystem, expand, expand_channels
 from llgnegf.result import ErrorEstimate
 from llgnegf.system import OpenSystem
@@ -32,6 +33,8 @@ COARSE = 3e-4
 """Tolerance of the modes with which levels are found, relative to K(0)."""
 FINEST = 1.2e-10
 """The finest tolerance of kernels that is tried, relative to K(0)."""
+DELAYS = (0.23, 0.47, 0.71, 1.0)
+"""Parts of the response time after which moments are compared: no simple fractions, which periods might hide behind."""
 STALLED = 0.9
 """Kernels that keep more than this part of their error are not refined further: a table has its limits."""
 INSTANTS = 3
@@ -72,8 +75,9 @@ class RunErrors:
     instants: tuple[tuple[float, np.ndarray], ...]
 
     @classmethod
-    def of(cls, system: OpenSystem, motion: Any, start: str, t_end: float) -> RunErrors:
-        """The description of a run from its arguments."""
+    def of(cls, poles: PoleSystem, motion: Any, start: str, t_end: float) -> RunErrors:
+        """The description of a run from its arguments, its leads expanded in a few `poles`."""
+        system = poles.system
         coupled = np.array([bool(channels) for channels in system.lead_channels], dtype=bool)
         mu = system.chemical_potentials()[coupled]
         settled = start != "partitioned" and not system.drives() and np.ptp(mu) <= 1e-12
@@ -82,9 +86,10 @@ class RunErrors:
             times |= set(np.linspace(0.0, t_end, INSTANTS).tolist())
         window = EVERYWHERE
         if settled and mu.size:
-            reach = NEAR_FERMI * system.kT + QUANTA * HBAR * _turning_rate(motion, t_end)
+            reach = NEAR_FERMI * system.kT + QUANTA * HBAR * _turning_rate(motion, t_end, poles)
             window = (float(mu[0]) - reach, float(mu[0]) + reach)
-        instants = tuple(_known_instants(motion, sorted(times)))
+        known = [t for t in sorted(times) if np.isfinite(system.voltages(t)).all()]
+        instants = tuple(_known_instants(motion, known))
         return cls(system, motion, t_end, start == "steady", settled, window, instants)
 
     def levels(self, poles: PoleSystem) -> list[Levels]:
@@ -103,7 +108,7 @@ class RunErrors:
             return 1.0
         response = min(self.duration, HBAR * self._response_time(poles, levels))
         frozen = FrozenDevice(poles, self.instants[0][1])
-        return min(1.0, max((_change(frozen, *pair) for pair in self._displaced(response)), default=0.0))
+        return min(1.0, max((_change(frozen, *pair) for pair in self._displaced(poles, response)), default=0.0))
 
     def _response_time(self, poles: PoleSystem, levels: list[Levels]) -> float:
         """In 1/eV."""
@@ -115,15 +120,16 @@ class RunErrors:
         narrowest = min((float(w.min()) for w in near if w.size), default=np.inf)
         return max(passing, 1 / max(narrowest, 1e-300))
 
-    def _displaced(self, response: float) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    def _displaced(self, poles: PoleSystem, response: float) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         """Moments now and after a response time (fs)."""
         if not isinstance(self.motion, Magnet):
             for time, moments in self.instants:
-                for _, later in _known_instants(self.motion, [min(time + response, self.duration)]):
+                delays = [min(time + part * response, self.duration) for part in DELAYS]
+                for _, later in _known_instants(self.motion, delays):
                     yield moments, later
             return
         moments = self.instants[0][1]
-        angle = min(np.pi / 2, response * _turning_rate(self.motion, self.duration))
+        angle = min(np.pi / 2, response * _turning_rate(self.motion, self.duration, poles))
         for axis in np.eye(3)[:2]:
             turned = np.cos(angle) * moments + np.sin(angle) * np.cross(axis, moments)
             yield moments, turned + (1 - np.cos(angle)) * np.outer(moments @ axis, axis)
@@ -141,22 +147,27 @@ def _known_instants(motion: Any, times: list[float]) -> Iterator[tuple[float, np
             yield time, moments_of(motion, time)
 
 
-def _turning_rate(motion: Any, t_end: float) -> float:
+def _turning_rate(motion: Any, t_end: float, poles: PoleSystem) -> float:
     """A rate (1/fs) at which the moments of a run may turn; infinite where they jump, or where nothing can be told."""
     drives = motion.drives()
     times = Schedule(drives).times_to_look(t_end)[:: 1 if drives else 16]
     try:
-        return _rate_of_magnet(motion, times) if isinstance(motion, Magnet) else _rate_of_path(motion, times)
+        return _rate_of_magnet(motion, times, poles) if isinstance(motion, Magnet) else _rate_of_path(motion, times)
     except Exception:  # what a function gives, or that it fails, is judged by the run, which says when
         return np.inf
 
 
-def _rate_of_magnet(magnet: Magnet, times: np.ndarray) -> float:
-    """By what drives the moments in their first position, and a tenth of what would turn them out of equilibrium."""
+def _rate_of_magnet(magnet: Magnet, times: np.ndarray, poles: PoleSystem) -> float:
+    """By what drives the moments in their first position, the electrons' equilibrium spins among it, and a tenth of
+    what would turn them out of equilibrium."""
     compiled, moments = magnet.compile(), moments_of(magnet, 0.0)
-    fields = compiled.prefactor[:, None] * compiled.energy.gradient(moments)
-    rates = [np.abs(compiled.rate(moments, t)).max() for t in ([0.0] if compiled.is_static else times)]
-    return float(np.max(rates)) + 0.1 * float(np.abs(fields).max())
+    frozen = FrozenDevice(poles, moments)
+    spins = spin_density(frozen.density_matrix(float(frozen.mu[frozen.arrays.lead].mean())))
+    fields = poles.system.electrons.j_sd[:, None] * spins
+    torque = np.cross(fields, moments)
+    rates = [np.abs(compiled.rate(moments, t, torque)).max() for t in ([0.0] if compiled.is_static else times)]
+    turning = compiled.prefactor[:, None] * (compiled.energy.gradient(moments) - fields)
+    return float(np.max(rates)) + 0.1 * float(np.abs(turning).max())
 
 
 def _rate_of_path(motion: Any, times: np.ndarray) -> float:
@@ -182,9 +193,10 @@ def _extreme_times(system: OpenSystem, t_end: float) -> list[float]:
     times, values = [], []
     for time in Schedule(drives).times_to_look(t_end):
         with suppress(Exception):  # a function that fails somewhere: the run itself says where
-            values.append(system.voltages(time))
-            times.append(float(time))
-    lowest, highest = np.nanargmin(values, axis=0), np.nanargmax(values, axis=0)
+            if np.isfinite(value := system.voltages(time)).all():
+                values.append(value)
+                times.append(float(time))
+    lowest, highest = np.argmin(values, axis=0), np.argmax(values, axis=0)
     return [0.0, *np.array(times)[np.append(lowest, highest)].tolist()]
 
 
@@ -206,7 +218,7 @@ def expand_for_run(
         return coarse, NOTHING_EXPANDED
     if not any(c.energies.size for c in coarse.channels):
         return coarse, ErrorEstimate(0.0, "wide bands alone, which need no modes")
-    run = RunErrors.of(system, motion, start, t_end)
+    run = RunErrors.of(coarse, motion, start, t_end)
     levels = run.levels(coarse)
     departure = run.departure(coarse, levels)
     tolerance, target = min(1e-2, 300 * rtol), LEAD_SHARE * rtol
@@ -214,7 +226,8 @@ def expand_for_run(
     while True:
         poles = replace(coarse, channels=expand_channels(system, tolerance, strict=False))
         estimate = estimate_leads(run, poles, levels, departure)
-        stalled = best is not None and poles.coupling_error > STALLED * best[0].coupling_error
+        missed = any(c.error > tolerance * abs(c.weights.sum()) for c in poles.channels if c.energies.size)
+        stalled = missed and best is not None and poles.coupling_error > STALLED * best[0].coupling_error
         best = (poles, estimate) if best is None or estimate.value < best[1].value else best
         if best[1].value <= target or tolerance <= FINEST or stalled:
             return best

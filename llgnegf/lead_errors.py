@@ -36,6 +36,8 @@ FLOOR = 0.1
 """Smallest Gamma that a relative error is taken of, in units of its maximum in the band."""
 EVERYWHERE = (-np.inf, np.inf)
 """The window of a run that may disturb every energy."""
+ROUND_OFF = 2e-15
+"""Round-off (eV) of the sources of a stationary state, which are divided by the levels' widths."""
 DENSE = 300
 """Device states up to which levels are those of device and modes together; beyond, of the device alone."""
 
@@ -90,7 +92,7 @@ def self_energy_errors(channel: PoleChannel, energies: np.ndarray) -> np.ndarray
 def level_errors(
     channels: Sequence[PoleChannel], levels: Levels, duration: float, stationary: bool = False
 ) -> np.ndarray:
-    """2 |d lambda_k| min(T, 1/Gamma_k) of each level for T = `duration` (1/eV), (n,)."""
+    """2 |d lambda_k| min(T, 1/Gamma_k) of each level, T = `duration` in 1/eV, (n,); with round-off if `stationary`."""
     shift = np.zeros(levels.energies.size)
     known: dict[Any, np.ndarray] = {}
     for q, channel in enumerate(channels):
@@ -99,9 +101,19 @@ def level_errors(
             energies = _around(channel, levels.energies - levels.voltages[q])
             known[key] = self_energy_errors(channel, energies).max(axis=1)
         shift += levels.overlaps[:, q] * known[key]
+    damped = levels.widths > 0
     memory = 1 / np.maximum(levels.widths, 1e-300)
-    ends = np.where(levels.widths > 0, np.inf, duration) if stationary else duration
-    return 2 * shift * np.minimum(ends, memory)
+    ends = np.where(damped, np.inf, duration) if stationary else duration
+    # A bound state's weight is off by d(dSigma)/dE too, at most its shift over the distance from the nearest band.
+    near = np.where(damped, 0.0, 1 / np.maximum(_distance(channels, levels), 1e-300))
+    errors = 2 * shift * (np.minimum(ends, memory) + near)
+    return errors + ROUND_OFF * memory * damped if stationary else errors
+
+
+def _distance(channels: Sequence[PoleChannel], levels: Levels) -> np.ndarray:
+    """From the nearest band edge, (n,), infinite between wide bands."""
+    edges = [np.add(c.exact.support, v) for c, v in zip(channels, levels.voltages, strict=True)]
+    return np.abs(levels.energies[:, None] - np.concatenate(edges)).min(axis=1)
 
 
 def _around(channel: PoleChannel, energies: np.ndarray) -> np.ndarray:

@@ -287,6 +287,8 @@ def _stability_limit(equation: Equation, method: Tableau) -> float:
 def _refuse_unstable(equation: Equation, method: Tableau, step: float) -> None:
     """ValueError for a fixed step (fs) with which errors grow."""
     limit = HBAR * _stability_limit(equation, method)
+    digits = 2 - int(np.floor(np.log10(limit)))
+    limit = float(np.floor(limit * 10.0**digits) / 10.0**digits)  # what is said is what is allowed
     if step > limit:
         raise ValueError(
             f"simulate.step: {step:g}; allowed: at most {limit:.3g} fs, beyond which {method.name!r} is unstable for "

@@ -16,6 +16,7 @@ from llgnegf import (
     Electrons,
     Frozen,
     Lead,
+    Magnet,
     OpenSystem,
     Precession,
     Ramp,
@@ -147,6 +148,72 @@ def test_bound_states_under_bias_are_filled_as_in_the_static_solver_for_every_rt
     for rtol in (1e-3, 1e-6, 1e-9):
         rho, budget, warned = finish(system, Frozen(texture), rtol, 20.0, start="steady")
         check(np.abs(rho - exact).max(), rtol, budget, warned)
+
+
+NARROW = OpenSystem(chain(2, 0.7, 1.0, onsite=[0.1, 0.3]), [ChainLead(0, coupling=0.1)], 0.3, kT=0.03)
+"""Levels 5e-3 eV wide near the Fermi energy: what moves them leaves a trace for a picosecond."""
+
+
+@pytest.mark.parametrize("rtol", [1e-3, 1e-5])
+def test_moments_that_electrons_alone_turn_disturb_narrow_levels(rtol):
+    """No field and no exchange: without the electrons' torque nothing would move. The judge has finer modes and steps."""
+    magnet = Magnet([[1.0, 0, 0], [0, 0, 1.0]], magnetic_moment=1.0)
+    exact, _, _ = finish(NARROW, magnet, 1e-8, 100.0)
+    rho, budget, warned = finish(NARROW, magnet, rtol, 100.0)
+    check(np.abs(rho - exact).max(), rtol, budget, warned)
+
+
+@pytest.mark.parametrize("rtol", [1e-3, 1e-5])
+def test_motion_over_whole_periods_is_seen(rtol):
+    motion = Precession([[1.0, 0, 0], [0.6, 0, 0.8]], 0.2)
+    t_end = 4 * 2 * np.pi * HBAR / 0.2
+    length = int(1.05 * t_end / HBAR + 25 / (np.pi * NARROW.kT)) + 40
+    exact = LongChain(NARROW, motion.moments, length).density_matrix(t_end, None)
+    rho, budget, warned = finish(NARROW, motion, rtol, t_end)
+    check(np.abs(rho - exact).max(), rtol, budget, warned)
+
+
+@pytest.mark.parametrize("rtol", [1e-2, 1e-3, 1e-6])
+def test_weakly_bound_level_beside_a_band_edge_under_bias(rtol):
+    """7e-4 eV from the nearer of two bands that do not overlap."""
+    leads = [
+        ChainLead(0, coupling=0.4233, hopping=0.5, chemical_potential=2.4435),
+        ChainLead(0, coupling=0.4892, hopping=0.5, onsite=2.0434, chemical_potential=-2.5259),
+    ]
+    system = OpenSystem(chain(1, j_sd=0.004, onsite=1.0176), leads, kT=0.001)
+    exact = RotatingFrame(system, UP, 0.0).density_matrix()
+    rho, budget, warned = finish(system, Frozen(UP), rtol, 0.1, start="steady")
+    check(np.abs(rho - exact).max(), rtol, budget, warned)
+
+
+def test_both_spins_of_a_bound_state_under_bias_have_a_filling_in_the_static_solver_too():
+    leads = [ChainLead(0, coupling=0.5, chemical_potential=mu) for mu in (-1.0, 1.0)]
+    system = OpenSystem(chain(1, onsite=2.5), leads, kT=0.05)
+    exact = RotatingFrame(system, UP, 0.0).density_matrix()
+    rho, _, _ = finish(system, Frozen(UP), 1e-7, 0.1, start="steady")
+    assert np.abs(rho - exact).max() < 1e-7
+    # The bound state itself: weight 1/(1 - dSigma/dE) at E = 2.5 + Sigma(E), filled with f of the mean, 0.
+    level = 2.5
+    for _ in range(200):
+        level = 2.5 + 2 * self_energy(level, 0.5, 1.0).real
+    weight = 1 / (1 + 2 * self_energy(level, 0.5, 1.0).real / np.sqrt(level**2 - 4))
+    assert exact[0, 0].real >= weight / (1 + np.exp(level / 0.05))
+
+
+def test_round_off_of_very_narrow_levels_is_in_the_budget():
+    """Both leads on one site with one band: rho is the mean of two equilibria, weighted 9 to 4 as the broadenings."""
+    texture, leads = np.repeat(UP, 3, axis=0), [(0.3, -1.0), (0.2, 1.0)]
+    electrons = chain(3, 0.5, onsite=[0.2, 0.2, 0.2001])
+    made = [ChainLead(1, coupling=c, chemical_potential=mu) for c, mu in leads]
+    equilibria = [
+        RotatingFrame(
+            OpenSystem(electrons, [ChainLead(1, coupling=c) for c, _ in leads], mu, kT=0.05), texture, 0.0
+        ).density_matrix()
+        for _, mu in leads
+    ]
+    exact = (9 * equilibria[0] + 4 * equilibria[1]) / 13
+    rho, budget, warned = finish(OpenSystem(electrons, made, kT=0.05), Frozen(texture), 1e-8, 0.1, start="steady")
+    assert np.abs(rho - exact).max() <= budget and warned
 
 
 def test_quiet_run_gets_few_modes_and_one_out_of_equilibrium_as_many_as_it_needs():

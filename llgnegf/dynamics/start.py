@@ -16,7 +16,7 @@ from llgnegf.poles.channels import PoleSystem
 
 UNDAMPED = 1e-13
 """Width (eV) below which a state counts as undamped."""
-BOUND = 0.05
+BOUND = 0.5
 """A state outside every band is bound if its width is below this many times its distance from the nearest band; that
 width is an artefact of the lead modes, whose tails reach there."""
 

@@ -251,7 +251,7 @@ def coupled_levels(hamiltonian: np.ndarray, vectors: np.ndarray) -> tuple[np.nda
             turn = np.linalg.svd(states[:, group].conj().T @ (vectors / norms))[0]
             states[:, group], energies[group] = states[:, group] @ turn, energies[group].mean()
     projected = states.conj().T @ vectors
-    with np.errstate(divide="ignore"):
+    with np.errstate(divide="ignore", invalid="ignore"):
         nearness = np.where(number[:, None] == number, 0.0, scale / np.abs(energies[:, None] - energies))
     noise = ROUND_OFF * (norms + np.sqrt(nearness**2 @ np.abs(projected) ** 2))
     projected[np.abs(projected) <= noise] = 0.0

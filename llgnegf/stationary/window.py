@@ -193,7 +193,8 @@ def _refuse_unresolved(device: StaticDevice, lower: float, upper: float) -> None
         sigma = device.self_energies(level.astype(complex))[0]
         values, states = np.linalg.eig(np.diag(energies[group] - level) + (u * sigma) @ u.conj().T)
         widths = -2 * sigma.imag @ np.abs(u.conj().T @ states) ** 2
-        cancelled = np.abs(sigma) @ (np.abs(u.T) @ np.abs(states)) ** 2
+        # Of channels that are open there: outside every band nothing has a width that could be lost.
+        cancelled = np.where(sigma.imag < 0, np.abs(sigma), 0.0) @ (np.abs(u.T) @ np.abs(states)) ** 2
         if group.size > 1 and (widths < RESOLVED * cancelled).any():
             raise QuadratureError(
                 f"levels at {level[0]:.6g} eV, {np.ptp(energies[group]):.2g} eV apart, combine to a resonance of width "
