@@ -156,7 +156,7 @@ NARROW = OpenSystem(chain(2, 0.7, 1.0, onsite=[0.1, 0.3]), [ChainLead(0, couplin
 
 @pytest.mark.parametrize("rtol", [1e-3, 1e-5])
 def test_moments_that_electrons_alone_turn_disturb_narrow_levels(rtol):
-    """No field and no exchange: without the electrons' torque nothing would move. The judge has finer modes and steps."""
+    """No field, no exchange: nothing but the electrons would move them. The judge has finer modes and steps."""
     magnet = Magnet([[1.0, 0, 0], [0, 0, 1.0]], magnetic_moment=1.0)
     exact, _, _ = finish(NARROW, magnet, 1e-8, 100.0)
     rho, budget, warned = finish(NARROW, magnet, rtol, 100.0)
