@@ -34,11 +34,11 @@ from scipy.integrate import RK45
 import llgnegf as ln
 from llgnegf.dynamics.equation import Equation
 from llgnegf.dynamics.integrate import ImexRungeKutta, RungeKutta
-from llgnegf.dynamics.start import FrozenDevice, _extended
+from llgnegf.dynamics.start import FrozenDevice, extended_hamiltonian
 from llgnegf.dynamics.tableaus import ARK5, DOP853, RK4, Tableau
 from llgnegf.magnetism.motion import Precession
 from llgnegf.poles.channels import expand
-from llgnegf.simulation import _initial_state, _largest_stable_step, _sections
+from llgnegf.simulation import STABLE, _initial_state, _sections, _stability_limit
 from llgnegf.units import HBAR
 from validation._report import Report, run_as_script
 
@@ -96,7 +96,7 @@ class Problem:
                 self.equation, 0.0, self.start, method, tolerance, step, sections, rates=rates
             )
         else:
-            longest = _largest_stable_step(self.equation, method) if method is DOP853 else np.inf
+            longest = STABLE * _stability_limit(self.equation, method) if method is DOP853 else np.inf
             integration = RungeKutta(
                 self.equation, 0.0, self.start, method, tolerance, step, sections, largest_step=longest
             )
@@ -223,7 +223,7 @@ def spectrum(problem: Problem) -> np.ndarray:
     extended Hamiltonian h, a small dense matrix.
     """
     frozen = FrozenDevice(problem.poles, problem.motion.moments(0.0))
-    levels = np.linalg.eigvals(_extended(frozen))
+    levels = np.linalg.eigvals(extended_hamiltonian(frozen))
     right = np.concatenate([levels, frozen.z])
     return (-1j * (levels[:, None] - right.conj())).ravel()
 

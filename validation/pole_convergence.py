@@ -2,13 +2,14 @@
 Run `python -m validation.pole_convergence` (about a minute on one core).
 
 Three sites of a driven, biased chain, one error switched on at a time with the other two far below it. Reference:
-lead poles 1e-9, Fermi poles 1e-11, local error 1e-11. `simulate` gives every error its share of rtol (see
-`llgnegf.simulate`); the sum must stay within rtol, and each estimate of the error budget must not lie too low.
+lead poles 1.5e-10, Fermi poles 1e-11, local error 1e-11. `simulate` chooses the poles and gives every error its share
+of rtol (see `llgnegf.error_budget`); the sum must stay within rtol, and the error budget must not lie too low.
 """
 
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -24,15 +25,15 @@ from llgnegf.dynamics.equation import Equation
 from llgnegf.dynamics.integrate import RungeKutta
 from llgnegf.dynamics.start import thermal
 from llgnegf.dynamics.tableaus import DOP853
+from llgnegf.error_budget import expand_for_run, step_tolerance
 from llgnegf.magnetism.motion import Precession
 from llgnegf.plot_style import new_figure, points, styled
-from llgnegf.poles.channels import expand
-from llgnegf.simulation import COUPLING_SHARE, FERMI_SHARE, STEP_SHARE
+from llgnegf.poles.channels import PoleSystem, expand
 from llgnegf.units import HBAR
 
 END = 30.0
 TOLERANCES = (1e-3, 1e-4, 1e-5, 1e-6, 1e-7, 1e-8)
-FINE = (1e-9, 1e-11, 1e-11)
+FINE_LEADS, FINE_FERMI, FINE_STEP = 1.5e-10, 1e-11, 1e-11
 
 
 def problem() -> tuple[OpenSystem, Precession]:
@@ -45,18 +46,35 @@ def problem() -> tuple[OpenSystem, Precession]:
     return system, Precession(unit_vectors(rng, 3), 0.3, axis=[1, 0, 1])
 
 
-def density_matrix(coupling: float, fermi: float, local: float) -> tuple[np.ndarray, int, int, int]:
-    """rho(END), and the numbers of modes, Fermi poles and right-hand sides."""
-    system, motion = problem()
-    poles = expand(system, coupling, fermi, voltages=np.array([[-0.3, 0.3]] * len(system.leads)))
+def finest() -> PoleSystem:
+    """The poles of the reference."""
+    system, _ = problem()
+    return expand(system, FINE_LEADS, FINE_FERMI, voltages=np.array([[0.0, 0.3], [0.0, 0.0]]))
+
+
+def density_matrix(poles: PoleSystem, local: float) -> tuple[np.ndarray, int]:
+    """rho(END), and the number of right-hand sides."""
+    _, motion = problem()
     equation = Equation(poles, motion)
     b = thermal(poles, motion.moments(0.0))
     state = equation.layout.pack(b.density_matrix, b.device_mode, b.mode_block, b.vectors, np.zeros((0, 3)))
     integration = RungeKutta(equation, 0.0, state, DOP853, local, 0.05, [("state", 0, state.size)])
     integration.advance(END)
-    assert poles.fermi is not None
-    modes = equation.layout.n_modes // len(poles.channels)
-    return equation.layout.density_matrix(integration.state), modes, poles.fermi.eta.size, equation.evaluations
+    return equation.layout.density_matrix(integration.state), equation.evaluations
+
+
+def alone(rtol: float) -> dict[str, tuple[np.ndarray, int]]:
+    """rho(END) with one error of a run at a time, and the number of modes, Fermi poles, right-hand sides."""
+    system, motion = problem()
+    fine, chosen = finest(), expand_for_run(system, motion, "thermal", END * HBAR, rtol)[0]
+    assert chosen.fermi is not None
+    leads = density_matrix(replace(fine, channels=chosen.channels), FINE_STEP)[0]
+    fermi = density_matrix(replace(fine, fermi=chosen.fermi, spectral_range=chosen.spectral_range), FINE_STEP)[0]
+    return {
+        "lead poles": (leads, chosen.channels[0].energies.size),
+        "Fermi poles": (fermi, chosen.fermi.eta.size),
+        "time step": density_matrix(fine, step_tolerance(rtol, END * HBAR)),
+    }
 
 
 @styled
@@ -75,16 +93,12 @@ def figure(errors: dict[str, list[float]]) -> None:
 
 def main() -> bool:
     report = Report(f"Lead poles, Fermi poles and time step one by one, t = {END:g} hbar/eV")
-    exact = density_matrix(*FINE)[0]
+    exact = density_matrix(finest(), FINE_STEP)[0]
     errors: dict[str, list[float]] = {"lead poles": [], "Fermi poles": [], "time step": [], "run": []}
     for rtol in TOLERANCES:
-        shares = (COUPLING_SHARE * rtol, FERMI_SHARE * rtol, STEP_SHARE * rtol)
-        counts = []
-        for k, name in enumerate(list(errors)[:3]):
-            rho, *numbers = density_matrix(*(shares[j] if j == k else FINE[j] for j in range(3)))
+        for name, (rho, count) in alone(rtol).items():
             errors[name].append(np.abs(rho - exact).max())
-            counts.append(numbers[k])
-            report.check(f"rtol = {rtol:g}: {name} alone ({counts[-1]})", errors[name][-1], rtol)
+            report.check(f"rtol = {rtol:g}: {name} alone ({count})", errors[name][-1], rtol)
         system, motion = problem()
         got = run(system, motion, t_end=END, save_every=END, rtol=rtol)
         errors["run"].append(np.abs(got.density_matrices[-1] - exact).max())
