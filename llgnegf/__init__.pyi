@@ -1,14 +1,23 @@
 from .config import ConfigError, RunConfig
-from .drives import Drive, Pulse, Ramp, Sine, Table, TimeFunction
-from .dynamics.integrate import IntegrationStopped
-from .electrons import Electrons, chain
-from .error_budget import AccuracyWarning
-from .leads import ChainLead, Lead, TabulatedLead, WideBandLead
-from .magnetism.energies import DMI, CubicAnisotropy, Dipolar, Exchange, PairExchange, UniaxialAnisotropy, Zeeman
-from .magnetism.magnet import Magnet
-from .magnetism.motion import Frozen, Precession, Prescribed
-from .magnetism.torques import SlonczewskiTorque, ZhangLiTorque
-from .observables import (
+from .integrators.runge_kutta import IntegrationStopped
+from .poles.channels import with_pole_leads
+from .problem.drives import Drive, Pulse, Ramp, Sine, Table, TimeFunction
+from .problem.electrons import Electrons, chain
+from .problem.leads import ChainLead, Lead, TabulatedLead, WideBandLead
+from .problem.magnetism.energies import (
+    DMI,
+    CubicAnisotropy,
+    Dipolar,
+    Exchange,
+    PairExchange,
+    UniaxialAnisotropy,
+    Zeeman,
+)
+from .problem.magnetism.magnet import Magnet
+from .problem.magnetism.motion import Frozen, Precession, Prescribed
+from .problem.magnetism.terms import EnergyTerm
+from .problem.magnetism.torques import SlonczewskiTorque, SpinTransferTorque, ZhangLiTorque
+from .problem.observables import (
     TorqueComponents,
     bond_charge_current,
     bond_spin_current,
@@ -19,29 +28,32 @@ from .observables import (
     spin_motive_force_current,
     torque,
 )
-from .plausibility import SuspiciousValueWarning
-from .poles.channels import with_pole_leads
-from .relax import relax
-from .result import Result
-from .rotating_frame import RotatingFrame, rotate_spins
-from .simulate import simulate
-from .simulation import Simulation
-from .slow import ResponseTensors, SlowSimulation, langevin_ensemble
-from .stationary.decomposition import CurrentDecomposition, Decomposition
-from .stationary.quadrature import QuadratureError
-from .stationary.steady_state import LeadCurrents
+from .problem.plausibility import SuspiciousValueWarning
+from .problem.system import OpenSystem
+from .problem.textures import bloch_wall, cone, neel_wall, uniform
+from .run.error_budget import AccuracyWarning
+from .run.langevin import langevin_ensemble
+from .run.relax import relax
+from .run.result import Result
+from .run.simulate import simulate
+from .run.simulation import Simulation
+from .run.slow_simulation import SlowSimulation
+from .static.decomposition import CurrentDecomposition, Decomposition
+from .static.quadrature import QuadratureError
+from .static.response import ResponseTensors
+from .static.rotating_frame import RotatingFrame, rotate_spins
+from .static.steady_state import LeadCurrents
 from .sweep import run_sweep
-from .system import OpenSystem
-from .textures import bloch_wall, cone, neel_wall, uniform
 
 __version__: str
 
 __all__ = [
     "AccuracyWarning", "ChainLead", "ConfigError", "CubicAnisotropy", "CurrentDecomposition", "DMI", "Decomposition",
-    "Dipolar", "Drive", "Electrons", "Exchange", "Frozen", "IntegrationStopped", "Lead", "LeadCurrents", "Magnet",
+    "Dipolar", "Drive", "Electrons", "EnergyTerm", "Exchange", "Frozen", "IntegrationStopped", "Lead", "LeadCurrents",
+    "Magnet",
     "OpenSystem",
     "PairExchange", "Precession", "Prescribed", "Pulse", "QuadratureError", "Ramp", "ResponseTensors", "Result",
-    "RotatingFrame", "RunConfig", "Simulation", "Sine", "SlonczewskiTorque", "SlowSimulation",
+    "RotatingFrame", "RunConfig", "Simulation", "Sine", "SlonczewskiTorque", "SlowSimulation", "SpinTransferTorque",
     "SuspiciousValueWarning", "Table", "TabulatedLead", "TimeFunction", "TorqueComponents", "UniaxialAnisotropy",
     "WideBandLead", "Zeeman", "ZhangLiTorque",
     "bloch_wall", "bond_charge_current", "bond_spin_current", "chain", "charge_density", "cone", "electron_energy",

@@ -136,8 +136,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 @contextmanager
 def _warnings_in_one_line() -> Iterator[None]:
     """Doubts about an input or a result on one line each, and once for each command; others as Python shows them."""
-    from llgnegf.error_budget import AccuracyWarning
-    from llgnegf.plausibility import SuspiciousValueWarning
+    from llgnegf.problem.plausibility import SuspiciousValueWarning
+    from llgnegf.run.error_budget import AccuracyWarning
 
     seen: set[str] = set()
     usual = warnings.showwarning

@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 
 from llgnegf.config import ConfigError, RunConfig
-from llgnegf.progress import Progress, keeping
-from llgnegf.result import Result, Rows
+from llgnegf.run.progress import Progress, keeping
+from llgnegf.run.result import Result, Rows
 from llgnegf.store import RunFolder, run_in_folder
 
 
@@ -41,7 +41,7 @@ def config_of(system: Any, motion: Any, options: dict[str, Any]) -> RunConfig:
     Raises:
         ConfigError: One line for each argument that is not allowed, or that no file has words for.
     """
-    from llgnegf.simulate import simulate
+    from llgnegf.run.simulate import simulate
 
     usual = {name: p.default for name, p in inspect.signature(simulate).parameters.items()}
     given = {name: value for name, value in options.items() if value is not usual[name]}

@@ -1,4 +1,4 @@
-"""A stand-in for `llgnegf.simulate.Simulation` in the tests of the store: cheap arithmetic, known to the last bit."""
+"""A stand-in for `llgnegf.Simulation` in the tests of the store: cheap arithmetic, known to the last bit."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from llgnegf.result import ErrorEstimate, Variable
+from llgnegf.run.result import ErrorEstimate, Variable
 from llgnegf.store import RunFolder
 
 INPUT = """
@@ -25,7 +25,7 @@ site = -1
 
 
 class FakeSimulation:
-    """`llgnegf.simulate.Simulation` with coupled logistic maps x -> r x (1 - x) in the place of electrons."""
+    """`llgnegf.Simulation` with coupled logistic maps x -> r x (1 - x) in the place of electrons."""
 
     def __init__(self, n_rows: int = 40, n_sites: int = 3, pause: float = 0.0) -> None:
         self.times = 0.25 * np.arange(n_rows)

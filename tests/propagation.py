@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from llgnegf.result import ErrorEstimate
-from llgnegf.simulation import Simulation
+from llgnegf.run.result import ErrorEstimate
+from llgnegf.run.simulation import Simulation
 from llgnegf.units import HBAR
 
 HERMITICITY = 1e-13

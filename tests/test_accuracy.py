@@ -26,7 +26,7 @@ from llgnegf import (
     chain,
     simulate,
 )
-from llgnegf.spectra import ChainSpectrum
+from llgnegf.problem.spectra import ChainSpectrum
 from llgnegf.units import HBAR
 from validation._long_chain import LongChain
 

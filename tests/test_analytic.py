@@ -9,7 +9,7 @@ import sympy as sp
 from scipy.integrate import quad
 
 from llgnegf import analytic
-from llgnegf.electrons import PAULI
+from llgnegf.problem.electrons import PAULI
 
 
 def test_derived_torque_is_eq_4():

@@ -13,7 +13,7 @@ import pytest
 import llgnegf as ln
 from llgnegf.cli import EXIT_BAD_INPUT, main
 from llgnegf.config import RunConfig
-from llgnegf.plots import PlotReport
+from llgnegf.plots.run import PlotReport
 
 WIRE = """
 schema_version = 1

@@ -12,7 +12,7 @@ import pytest
 from threadpoolctl import ThreadpoolController, threadpool_info, threadpool_limits
 
 import llgnegf as ln
-from llgnegf import blas
+from llgnegf import _blas as blas
 
 SYSTEM = ln.OpenSystem(ln.chain(2, 1.0, 0.2), [ln.ChainLead(0)], 0.0, 0.1)
 MOMENTS = ln.cone(2, 0.5)
@@ -28,39 +28,39 @@ def frame() -> ln.RotatingFrame:
 
 
 ENTRIES: dict[str, tuple[str, Callable[[], Any]]] = {
-    "full start": ("llgnegf.simulation._initial_state", lambda: ln.Simulation(SYSTEM, MAGNET, t_end=1.0)),
-    "full rows": ("llgnegf.recorder.Recorder.row", lambda: list(ln.Simulation(SYSTEM, MAGNET, t_end=1.0).rows())),
+    "full start": ("llgnegf.run.simulation._initial_state", lambda: ln.Simulation(SYSTEM, MAGNET, t_end=1.0)),
+    "full rows": ("llgnegf.run.recorder.Recorder.row", lambda: list(ln.Simulation(SYSTEM, MAGNET, t_end=1.0).rows())),
     "full errors": (
-        "llgnegf.simulation.expand_for_run", lambda: ln.Simulation(SYSTEM, MAGNET, t_end=1.0).error_budget(),
+        "llgnegf.run.simulation.expand_for_run", lambda: ln.Simulation(SYSTEM, MAGNET, t_end=1.0).error_budget(),
     ),
-    "slow start": ("llgnegf.slow.simulation.SlowEquation", lambda: ln.SlowSimulation(SYSTEM, MAGNET, t_end=1.0)),
+    "slow start": ("llgnegf.run.slow_simulation.SlowEquation", lambda: ln.SlowSimulation(SYSTEM, MAGNET, t_end=1.0)),
     "slow rows": (
-        "llgnegf.slow.recorder.SlowRecorder.row", lambda: list(ln.SlowSimulation(SYSTEM, MAGNET, t_end=1.0).rows()),
+        "llgnegf.run.slow_recorder.SlowRecorder.row", lambda: list(ln.SlowSimulation(SYSTEM, MAGNET, t_end=1.0).rows()),
     ),
     "slow errors": (
-        "llgnegf.slow.simulation.equilibrium_estimate",
+        "llgnegf.run.slow_simulation.equilibrium_estimate",
         lambda: ln.SlowSimulation(SYSTEM, MAGNET, t_end=1.0).error_budget(),
     ),
     "ensemble": (
-        "llgnegf.slow.integration.FixedStep.moments_at",
+        "llgnegf.run.slow_integration.FixedStep.moments_at",
         lambda: ln.langevin_ensemble(None, MAGNET, temperature=0.01, t_end=1.0, step=0.5, save_every=1.0, copies=2,
                                      seed=1),
     ),
-    "relax": ("llgnegf.dynamics.start.FrozenDevice.grand_potential", lambda: ln.relax(SYSTEM, MAGNET)),
+    "relax": ("llgnegf.static.start.FrozenDevice.grand_potential", lambda: ln.relax(SYSTEM, MAGNET)),
     "density matrix": (
-        "llgnegf.stationary.steady_state.SteadyState.density_matrix", lambda: frame().density_matrix(),
+        "llgnegf.static.steady_state.SteadyState.density_matrix", lambda: frame().density_matrix(),
     ),
-    "local density matrix": ("llgnegf.rotating_frame.LocalState", lambda: frame().local_density_matrix()),
-    "lead currents": ("llgnegf.stationary.steady_state.SteadyState.lead_rates", lambda: frame().lead_currents()),
+    "local density matrix": ("llgnegf.static.rotating_frame.LocalState", lambda: frame().local_density_matrix()),
+    "lead currents": ("llgnegf.static.steady_state.SteadyState.lead_rates", lambda: frame().lead_currents()),
     "parts": (
-        "llgnegf.stationary.decomposition.LinearResponse.density_matrices", lambda: frame().decompose(),
+        "llgnegf.static.decomposition.LinearResponse.density_matrices", lambda: frame().decompose(),
     ),
-    "local parts": ("llgnegf.rotating_frame.LocalResponse", lambda: frame().decompose_locally()),
+    "local parts": ("llgnegf.static.rotating_frame.LocalResponse", lambda: frame().decompose_locally()),
     "currents of the parts": (
-        "llgnegf.stationary.decomposition.LinearResponse.lead_currents", lambda: frame().decompose_lead_currents(),
+        "llgnegf.static.decomposition.LinearResponse.lead_currents", lambda: frame().decompose_lead_currents(),
     ),
-    "tensors": ("llgnegf.slow.response.surface_density", lambda: ln.ResponseTensors(SYSTEM, MOMENTS).friction),
-    "sea": ("llgnegf.slow.response.sea_density", lambda: ln.ResponseTensors(SYSTEM, MOMENTS).geometric),
+    "tensors": ("llgnegf.static.response.surface_density", lambda: ln.ResponseTensors(SYSTEM, MOMENTS).friction),
+    "sea": ("llgnegf.static.response.sea_density", lambda: ln.ResponseTensors(SYSTEM, MOMENTS).geometric),
 }  # fmt: skip
 """For each entry point a function that it must call with one thread."""
 

@@ -19,7 +19,7 @@ import xarray
 import llgnegf as ln
 from llgnegf.cli import build_parser, main
 from llgnegf.config import RunConfig
-from llgnegf.plots import PlotReport
+from llgnegf.plots.run import PlotReport
 from llgnegf.store import RunFolder, StorageError
 
 COMMANDS = ("run", "resume", "rerun", "show", "plot", "oracle", "figure", "sweep")
@@ -217,7 +217,7 @@ def test_plots_that_were_stopped_are_drawn_by_resume(
         raise stop
 
     with monkeypatch.context() as patched:
-        patched.setattr("llgnegf.plots.animation", stopped)
+        patched.setattr("llgnegf.plots.run.animation", stopped)
         assert called(capsys, "run", "moment.toml", "-o", "a")[0] == code
     assert {path.name for path in Path("a/plots").iterdir()} == pictures and Path("a/result.nc").exists()
     done, out, err = called(capsys, "resume", "a")
@@ -425,7 +425,7 @@ def test_figures_are_listed_made_and_refused(
         made.append((name, folder))
         return [folder / f"{name}.png"]
 
-    monkeypatch.setattr("llgnegf.figures.make", make)
+    monkeypatch.setattr("llgnegf.paper.make", make)
     assert called(capsys, "figure", "--list") == (0, [*names, "all"], [])
     assert made == []
     assert called(capsys, "figure", "fig3", "-o", tmp_path) == (0, [str(tmp_path / "fig3.png")], [])
@@ -444,7 +444,7 @@ def test_figures_are_listed_made_and_refused(
 @pytest.mark.parametrize("wrong", [{"name": "fig5"}, {"workers": 0}, {"time_domain": "no"}])
 def test_the_signature_that_the_figure_command_relies_on(tmp_path: Path, wrong: dict[str, object]) -> None:
     """The real `make` takes (name, folder) and refuses mistakes before it computes anything."""
-    from llgnegf import figures
+    from llgnegf import paper as figures
 
     arguments: dict[str, object] = {"name": "fig2", "folder": tmp_path} | wrong
     with pytest.raises(ValueError, match=f"^figures.make.{next(iter(wrong))}: "):

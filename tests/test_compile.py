@@ -25,7 +25,7 @@ RIGHT_HAND_SIDE = """
 import hashlib
 import numpy as np
 import llgnegf as ln
-from llgnegf.simulation import Simulation
+from llgnegf.run.simulation import Simulation
 
 wall = ln.bloch_wall(n_sites=5, center=3, width=0.9)
 system = ln.OpenSystem(ln.chain(5, 1.0, j_sd=0.5), [ln.ChainLead(0), ln.ChainLead(-1)], 0.0, kT=0.025)

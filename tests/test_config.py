@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 import llgnegf as ln
 from llgnegf._checks import Problems
 from llgnegf.config import ConfigError, RunConfig
-from llgnegf.magnetism.magnet import Magnet
-from llgnegf.run_options import check_accuracy, check_method, check_start, check_times
+from llgnegf.problem.magnetism.magnet import Magnet
+from llgnegf.run.options import check_accuracy, check_method, check_start, check_times
 
 BASE: dict[str, Any] = tomllib.loads("""
 schema_version = 1

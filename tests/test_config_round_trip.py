@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 import llgnegf as ln
 from llgnegf.config import ConfigError, RunConfig
 from llgnegf.config.schema import Document
-from llgnegf.magnetism.magnet import Magnet
-from llgnegf.spectra import ChainSpectrum, WideBandSpectrum
+from llgnegf.problem.magnetism.magnet import Magnet
+from llgnegf.problem.spectra import ChainSpectrum, WideBandSpectrum
 
 EXAMPLES = sorted((Path(__file__).parents[1] / "examples").glob("*.toml"))
 

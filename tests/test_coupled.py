@@ -224,7 +224,7 @@ class TestRelax:
         return ln.Magnet(texture, **(options | changes))
 
     def test_gradient_is_the_derivative_of_the_free_energy(self):
-        from llgnegf.relax import FreeEnergy
+        from llgnegf.run.relax import FreeEnergy
 
         rng = np.random.default_rng(SEED)
         moments, change = unit_vectors(rng, 9), 1e-4 * rng.normal(size=(9, 3))

@@ -6,9 +6,9 @@ from propagation import run, unit_vectors
 from scipy.integrate import simpson
 
 from llgnegf import ChainLead, OpenSystem, RotatingFrame, WideBandLead, bloch_wall, chain, cone
-from llgnegf.magnetism.energies import Zeeman
-from llgnegf.magnetism.magnet import Magnet
-from llgnegf.magnetism.motion import Frozen, Precession
+from llgnegf.problem.magnetism.energies import Zeeman
+from llgnegf.problem.magnetism.magnet import Magnet
+from llgnegf.problem.magnetism.motion import Frozen, Precession
 from llgnegf.units import G_E, HBAR
 
 

@@ -15,8 +15,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import llgnegf as ln
-from llgnegf.leads import AnyLead
-from llgnegf.stationary.quadrature import QuadratureError
+from llgnegf.problem.leads import AnyLead
+from llgnegf.static.quadrature import QuadratureError
 from llgnegf.units import HBAR
 
 UP = np.array([0.0, 0.0, 1.0])

@@ -5,13 +5,13 @@ import pytest
 from propagation import run, unit_vectors
 
 from llgnegf import ChainLead, OpenSystem, WideBandLead, chain
-from llgnegf.dynamics.dense import DenseRows
-from llgnegf.dynamics.integrate import RungeKutta
-from llgnegf.dynamics.tableaus import DOP853
-from llgnegf.magnetism.energies import Exchange, Zeeman
-from llgnegf.magnetism.magnet import Magnet
-from llgnegf.magnetism.motion import Precession
-from llgnegf.simulation import ROW_SHARE, Simulation
+from llgnegf.integrators.dense import DenseRows
+from llgnegf.integrators.runge_kutta import RungeKutta
+from llgnegf.integrators.tableaus import DOP853
+from llgnegf.problem.magnetism.energies import Exchange, Zeeman
+from llgnegf.problem.magnetism.magnet import Magnet
+from llgnegf.problem.magnetism.motion import Precession
+from llgnegf.run.simulation import ROW_SHARE, Simulation
 from llgnegf.units import HBAR
 
 

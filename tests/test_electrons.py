@@ -5,7 +5,7 @@ import pytest
 import scipy.sparse as sp
 
 import llgnegf as ln
-from llgnegf.electrons import PAULI
+from llgnegf.problem.electrons import PAULI
 
 
 def test_chain_matrix():

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from llgnegf.magnetism.energies import (
+from llgnegf.problem.magnetism.energies import (
     DMI,
     ClassicalEnergy,
     CubicAnisotropy,

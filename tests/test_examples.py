@@ -19,7 +19,7 @@ import xarray
 import llgnegf as ln
 from llgnegf.cli import main
 from llgnegf.config import RunConfig
-from llgnegf.plots import PlotReport
+from llgnegf.plots.run import PlotReport
 from llgnegf.units import GYROMAGNETIC_RATIO, HBAR
 
 EXAMPLES = Path(__file__).parents[1] / "examples"

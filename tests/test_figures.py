@@ -10,12 +10,13 @@ import pytest
 import xarray
 from PIL import Image
 
-from llgnegf import Frozen, OpenSystem, bloch_wall, chain, figures, simulate
-from llgnegf.figures import drawing, identities, lab_frame, one_moment, wall_currents, wall_widths
-from llgnegf.figures.model import ENERGY, STRONG, THETA, WEAK
-from llgnegf.figures.workers import mapper
-from llgnegf.plot_style import SITE
-from llgnegf.plots import plot_moments
+from llgnegf import Frozen, OpenSystem, bloch_wall, chain, simulate
+from llgnegf import paper as figures
+from llgnegf.paper import drawing, identities, lab_frame, one_moment, wall_currents, wall_widths
+from llgnegf.paper.model import ENERGY, STRONG, THETA, WEAK
+from llgnegf.paper.workers import mapper
+from llgnegf.plots.run import plot_moments
+from llgnegf.plots.style import SITE
 
 IDENTITIES = {
     "fig2": {"pumping": 1e-8, "closed_geometric_only": 1e-12, "closed_geometric": 1e-12},

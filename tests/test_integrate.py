@@ -7,15 +7,15 @@ import pytest
 from propagation import run, unit_vectors
 
 from llgnegf import ChainLead, OpenSystem, Ramp, Sine, WideBandLead, chain, cone
-from llgnegf.dynamics.integrate import IntegrationStopped, RungeKutta
-from llgnegf.dynamics.layout import Layout
-from llgnegf.dynamics.tableaus import ARK5, DOP853, RK4, Tableau
-from llgnegf.dynamics.watch import Watch
-from llgnegf.magnetism.energies import Exchange, Zeeman
-from llgnegf.magnetism.magnet import Magnet
-from llgnegf.magnetism.motion import Frozen, Precession, Prescribed
-from llgnegf.simulation import METHODS as TABLEAUS
-from llgnegf.simulation import Simulation
+from llgnegf.equations.layout import Layout
+from llgnegf.equations.watch import Watch
+from llgnegf.integrators.runge_kutta import IntegrationStopped, RungeKutta
+from llgnegf.integrators.tableaus import ARK5, DOP853, RK4, Tableau
+from llgnegf.problem.magnetism.energies import Exchange, Zeeman
+from llgnegf.problem.magnetism.magnet import Magnet
+from llgnegf.problem.magnetism.motion import Frozen, Precession, Prescribed
+from llgnegf.run.simulation import METHODS as TABLEAUS
+from llgnegf.run.simulation import Simulation
 from llgnegf.units import HBAR
 
 
@@ -275,7 +275,7 @@ def test_fixed_step_beyond_the_stability_limit_is_refused_with_it(integrator):
 @pytest.mark.parametrize("integrator", ["rk4", "dop853"])
 def test_run_whose_density_matrix_is_none_any_more_stops_with_time_and_cause(integrator, monkeypatch):
     """With the refusal out of the way a step beyond the limit must not end in a result."""
-    monkeypatch.setattr("llgnegf.simulation._refuse_unstable", lambda *arguments: None)
+    monkeypatch.setattr("llgnegf.run.simulation._refuse_unstable", lambda *arguments: None)
     step = {"rk4": 0.55, "dop853": 1.6}[integrator]
     simulation = Simulation(
         open_system(), MOTIONS["precession"](), t_end=400.0, save_every=4.0, rtol=1e-3, integrator=integrator, step=step

@@ -1,4 +1,4 @@
-"""The compiled right-hand side against plain dense matrices written from the equations of `dynamics.equation`."""
+"""The compiled right-hand side against plain dense matrices written from the equations of `equations.electrons`."""
 
 import numpy as np
 import pytest
@@ -6,10 +6,10 @@ from finite_chain import SIGMA, device_hamiltonian
 from propagation import random_hermitian, unit_vectors
 
 from llgnegf import ChainLead, Electrons, Lead, OpenSystem, WideBandLead, bond_charge_current, bond_spin_current, chain
-from llgnegf.dynamics.equation import Equation
-from llgnegf.magnetism.motion import Frozen
+from llgnegf.equations.electrons import Equation
 from llgnegf.poles.channels import PoleSystem, expand
-from llgnegf.spectra import ChainSpectrum
+from llgnegf.problem.magnetism.motion import Frozen
+from llgnegf.problem.spectra import ChainSpectrum
 from llgnegf.units import HBAR
 
 Dense = dict[str, np.ndarray]

@@ -9,11 +9,11 @@ import pytest
 from numpy.polynomial.legendre import leggauss
 
 from llgnegf import ChainLead, Exchange, Magnet, OpenSystem, UniaxialAnisotropy, WideBandLead, Zeeman, chain
+from llgnegf.equations.slow import SlowEquation
 from llgnegf.poles.channels import expand
-from llgnegf.slow import SlowSimulation, langevin_ensemble
-from llgnegf.slow.adiabatic import SlowEquation
-from llgnegf.slow.langevin import Langevin, rotate
-from llgnegf.slow.tensors import PoleTensors
+from llgnegf.run.langevin import Langevin, langevin_ensemble, rotate
+from llgnegf.run.slow_simulation import SlowSimulation
+from llgnegf.static.tensors import PoleTensors
 from llgnegf.store.records import read_record, write_record
 from llgnegf.units import MU_B
 

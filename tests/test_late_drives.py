@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 
 import llgnegf as ln
-from llgnegf.magnetism.terms import EnergyTerm
-from llgnegf.simulation import Simulation
-from llgnegf.slow import SlowSimulation
+from llgnegf.problem.magnetism.terms import EnergyTerm
+from llgnegf.run.simulation import Simulation
+from llgnegf.run.slow_simulation import SlowSimulation
 from llgnegf.units import G_E, HBAR, MU_B
 
 CENTER, WIDTH, END = 5000.0, 5.0, 10000.0

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from scipy.integrate import quad
 
 import llgnegf as ln
-from llgnegf.spectra import ChainSpectrum, TabulatedSpectrum, WideBandSpectrum
+from llgnegf.problem.spectra import ChainSpectrum, TabulatedSpectrum, WideBandSpectrum
 
 TABLE = TabulatedSpectrum([-1.5, -0.4, 0.3, 2.0], [0.0, 0.8, 0.5, 0.0])
 SPECTRA = {"chain": ChainSpectrum(0.8, 1.3, 0.2), "wide band": WideBandSpectrum(0.7), "table": TABLE}

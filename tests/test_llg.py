@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.integrate import solve_ivp
 
-from llgnegf.magnetism.energies import (
+from llgnegf.problem.magnetism.energies import (
     DMI,
     CubicAnisotropy,
     Dipolar,
@@ -21,9 +21,9 @@ from llgnegf.magnetism.energies import (
     UniaxialAnisotropy,
     Zeeman,
 )
-from llgnegf.magnetism.magnet import Magnet
-from llgnegf.magnetism.motion import Precession
-from llgnegf.magnetism.torques import SlonczewskiTorque, ZhangLiTorque
+from llgnegf.problem.magnetism.magnet import Magnet
+from llgnegf.problem.magnetism.motion import Precession
+from llgnegf.problem.magnetism.torques import SlonczewskiTorque, ZhangLiTorque
 from llgnegf.units import G_E, GYROMAGNETIC_RATIO, HBAR, MU_B
 
 seeds = st.integers(0, 2**32 - 1)

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import llgnegf as ln
-from llgnegf.electrons import PAULI
+from llgnegf.problem.electrons import PAULI
 from llgnegf.units import G_E, HBAR, MU_B
 
 

@@ -9,13 +9,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import llgnegf as ln
-from llgnegf import rotating_frame
-from llgnegf.spectra import ChainSpectrum, WideBandSpectrum
-from llgnegf.stationary.equilibrium import contour_integral
-from llgnegf.stationary.green import StaticChannel, StaticDevice
-from llgnegf.stationary.local import LocalDensityMatrix, LocalState, WindowTooNarrow
-from llgnegf.stationary.recursion import ChainGreen, is_chain
-from llgnegf.stationary.window import chain_window
+from llgnegf.problem.spectra import ChainSpectrum, WideBandSpectrum
+from llgnegf.static import rotating_frame
+from llgnegf.static.equilibrium import contour_integral
+from llgnegf.static.green import StaticChannel, StaticDevice
+from llgnegf.static.local import LocalDensityMatrix, LocalState, WindowTooNarrow
+from llgnegf.static.recursion import ChainGreen, is_chain
+from llgnegf.static.window import chain_window
 
 PARTS = ("adiabatic", "geometric", "sea", "surface")
 

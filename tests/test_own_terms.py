@@ -14,16 +14,16 @@ import pytest
 import llgnegf as ln
 from llgnegf.cli import main
 from llgnegf.config import ConfigError, RunConfig
-from llgnegf.plots import PlotReport
+from llgnegf.plots.run import PlotReport
 from llgnegf.units import GYROMAGNETIC_RATIO
 
 MODULE = '''
 from dataclasses import dataclass
 from typing import Any, ClassVar
 import numpy as np
-from llgnegf.drives import TimeFunction
-from llgnegf.magnetism.terms import EnergyTerm
-from llgnegf.magnetism.torques import SpinTransferTorque
+from llgnegf.problem.drives import TimeFunction
+from llgnegf.problem.magnetism.terms import EnergyTerm
+from llgnegf.problem.magnetism.torques import SpinTransferTorque
 from llgnegf.units import MU_B
 
 

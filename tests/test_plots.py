@@ -15,9 +15,8 @@ import pytest
 import xarray
 from PIL import Image
 
-from llgnegf.plot_files import RECORD, complete
-from llgnegf.plot_style import scale
-from llgnegf.plots import (
+from llgnegf.plots.files import RECORD, complete
+from llgnegf.plots.run import (
     MissingDataError,
     animate_texture,
     plot_bond_spin_current,
@@ -28,7 +27,8 @@ from llgnegf.plots import (
     plot_run,
     plot_torque,
 )
-from llgnegf.result import Variable, build_dataset
+from llgnegf.plots.style import scale
+from llgnegf.run.result import Variable, build_dataset
 from llgnegf.store import StorageError
 
 FIELD_LIKE, DAMPING_LIKE = np.array([1e-6, 2e-6, 3e-6]), np.array([-4e-6, 5e-6, 6e-6])
@@ -221,7 +221,7 @@ def test_units_get_the_prefix_that_fits(largest: float, units: str, factor: floa
 
 
 def test_no_global_state_of_pyplot() -> None:
-    program = "import sys, llgnegf.plots as p, test_plots as t; p.plot_moments(t.precession());"
+    program = "import sys, llgnegf.plots.run as p, test_plots as t; p.plot_moments(t.precession());"
     program += "assert 'matplotlib.pyplot' not in sys.modules"
     subprocess.run([sys.executable, "-c", program], check=True, cwd=Path(__file__).parent)
 

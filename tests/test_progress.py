@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 
 import llgnegf as ln
-from llgnegf import progress as module
-from llgnegf.progress import shown
+from llgnegf.run import progress as module
+from llgnegf.run.progress import shown
 
 SYSTEM = ln.OpenSystem(ln.chain(2, 1.0, 0.2), [ln.ChainLead(0)], 0.0, 0.1)
 MAGNET = ln.Magnet(ln.cone(2, 0.5), magnetic_moment=2.0, energies=[ln.Zeeman([0, 0, 10.0])], damping=0.1)

@@ -19,12 +19,12 @@ from llgnegf import (
     rotate_spins,
     spin_density,
 )
-from llgnegf.dynamics.equation import Equation
-from llgnegf.dynamics.integrate import RungeKutta
-from llgnegf.dynamics.start import thermal
-from llgnegf.dynamics.tableaus import DOP853
-from llgnegf.magnetism.motion import Frozen, Precession, Prescribed
+from llgnegf.equations.electrons import Equation
+from llgnegf.integrators.runge_kutta import RungeKutta
+from llgnegf.integrators.tableaus import DOP853
 from llgnegf.poles.channels import expand, with_pole_leads
+from llgnegf.problem.magnetism.motion import Frozen, Precession, Prescribed
+from llgnegf.static.start import thermal
 from llgnegf.units import HBAR
 
 REFERENCE = Path(__file__).parent / "data" / "sudden_precession.npz"

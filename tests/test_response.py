@@ -21,11 +21,11 @@ from llgnegf import (
     cone,
     spin_density,
 )
-from llgnegf.leads import AnyLead
-from llgnegf.slow import ResponseTensors
-from llgnegf.slow.pairs import ChainPairs
-from llgnegf.spectra import ChainSpectrum, WideBandSpectrum
-from llgnegf.stationary.equilibrium import divided_difference
+from llgnegf.problem.leads import AnyLead
+from llgnegf.problem.spectra import ChainSpectrum, WideBandSpectrum
+from llgnegf.static.equilibrium import divided_difference
+from llgnegf.static.pairs import ChainPairs
+from llgnegf.static.response import ResponseTensors
 from llgnegf.units import G_E, HBAR
 
 

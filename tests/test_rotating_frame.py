@@ -12,7 +12,7 @@ from scipy.integrate import quad_vec
 
 import llgnegf as ln
 from llgnegf.analytic import bound_state_spin, geometric_torque_wide_band, pumped_spin_current_adiabatic
-from llgnegf.electrons import PAULI
+from llgnegf.problem.electrons import PAULI
 from llgnegf.units import HBAR
 
 ROWS = json.loads((Path(__file__).parent / "data" / "rotating_frame.json").read_text())

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from llgnegf import ChainLead, OpenSystem, chain, cone, uniform
-from llgnegf.magnetism.motion import Frozen, Prescribed
-from llgnegf.simulate import simulate
-from llgnegf.simulation import Simulation
+from llgnegf.problem.magnetism.motion import Frozen, Prescribed
+from llgnegf.run.simulate import simulate
+from llgnegf.run.simulation import Simulation
 
 
 def system(**left) -> OpenSystem:  # type: ignore[no-untyped-def]

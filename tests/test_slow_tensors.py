@@ -17,16 +17,17 @@ from llgnegf import (
     Zeeman,
     chain,
 )
-from llgnegf.electrons import PAULI
+from llgnegf.equations.slow import SlowEquation
 from llgnegf.poles.channels import expand
-from llgnegf.slow import ResponseTensors, SlowSimulation
-from llgnegf.slow.adiabatic import SlowEquation
-from llgnegf.slow.components import block_components
-from llgnegf.slow.pair_kernel import pair_traces
-from llgnegf.slow.surface_rules import bands_in_reach, first_rules, halving
-from llgnegf.slow.tensors import PoleTensors
-from llgnegf.spectra import ChainSpectrum, WideBandSpectrum
-from llgnegf.stationary.quadrature import QuadratureError
+from llgnegf.problem.electrons import PAULI
+from llgnegf.problem.spectra import ChainSpectrum, WideBandSpectrum
+from llgnegf.run.slow_simulation import SlowSimulation
+from llgnegf.static.components import block_components
+from llgnegf.static.pair_kernel import pair_traces
+from llgnegf.static.quadrature import QuadratureError
+from llgnegf.static.response import ResponseTensors
+from llgnegf.static.surface_rules import bands_in_reach, first_rules, halving
+from llgnegf.static.tensors import PoleTensors
 from llgnegf.units import HBAR
 
 

@@ -11,9 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.integrate import solve_ivp
 
-from llgnegf.magnetism.energies import Exchange, UniaxialAnisotropy, Zeeman
-from llgnegf.magnetism.magnet import Magnet
-from llgnegf.magnetism.torques import SlonczewskiTorque, ZhangLiTorque
+from llgnegf.problem.magnetism.energies import Exchange, UniaxialAnisotropy, Zeeman
+from llgnegf.problem.magnetism.magnet import Magnet
+from llgnegf.problem.magnetism.torques import SlonczewskiTorque, ZhangLiTorque
 from llgnegf.units import G_E, HBAR, MU_B
 
 seeds = st.integers(0, 2**32 - 1)

@@ -8,11 +8,11 @@ from scipy.integrate import quad
 from scipy.special import expit, j0, j1
 
 from llgnegf import ChainLead, Electrons, Lead, OpenSystem, RotatingFrame, WideBandLead, bloch_wall, chain, cone
-from llgnegf.dynamics import start as starts
-from llgnegf.dynamics.equation import Equation
-from llgnegf.magnetism.motion import Frozen, Precession
+from llgnegf.equations.electrons import Equation
 from llgnegf.poles.channels import PoleSystem, expand
-from llgnegf.spectra import ChainSpectrum
+from llgnegf.problem.magnetism.motion import Frozen, Precession
+from llgnegf.problem.spectra import ChainSpectrum
+from llgnegf.static import start as starts
 from llgnegf.units import HBAR
 
 

@@ -20,7 +20,7 @@ import pytest
 import xarray
 from fake_simulation import INPUT, FakeSimulation, created, expected, stop_after, stored
 
-from llgnegf.result import Variable, build_dataset
+from llgnegf.run.result import Variable, build_dataset
 from llgnegf.store import FolderInUseError, RunFolder, StorageError, run_in_folder
 from llgnegf.store import segments as segments_module
 from llgnegf.store.records import read_record, write_record

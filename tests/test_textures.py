@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import llgnegf as ln
-from llgnegf.textures import transverse_axes
+from llgnegf.problem.textures import transverse_axes
 
 SITES, CENTERS, WIDTHS = st.integers(1, 60), st.floats(-100, 100), st.floats(1e-3, 1e3)
 

@@ -8,11 +8,11 @@ from propagation import run
 from scipy.special import expit
 
 from llgnegf import Electrons, Lead, OpenSystem, RotatingFrame, TabulatedLead
-from llgnegf.magnetism.motion import Frozen
 from llgnegf.poles.channels import channel_poles, spectral_bounds
 from llgnegf.poles.coupling import fit_broadening
 from llgnegf.poles.sampling import sample
-from llgnegf.spectra import ChainSpectrum
+from llgnegf.problem.magnetism.motion import Frozen
+from llgnegf.problem.spectra import ChainSpectrum
 
 LEVEL, COUPLING = 0.3, 0.3
 
@@ -142,7 +142,7 @@ def test_loose_fit_is_the_best_there_is_when_the_tolerance_is_out_of_reach():
     assert errors == sorted(errors, reverse=True)
 
 
-@pytest.mark.filterwarnings("ignore::llgnegf.error_budget.AccuracyWarning")
+@pytest.mark.filterwarnings("ignore::llgnegf.run.error_budget.AccuracyWarning")
 def test_table_of_61_points_runs_at_a_tight_tolerance():
     energies = -2 * np.cos(np.linspace(0, np.pi, 61))
     values = np.sqrt(np.maximum(4 - energies**2, 0)) * (1 + 0.3 * energies) * 0.2

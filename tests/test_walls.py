@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 from scipy.integrate import solve_ivp
 
-from llgnegf.magnetism.energies import Exchange, UniaxialAnisotropy, Zeeman
-from llgnegf.magnetism.magnet import Magnet
-from llgnegf.textures import neel_wall
+from llgnegf.problem.magnetism.energies import Exchange, UniaxialAnisotropy, Zeeman
+from llgnegf.problem.magnetism.magnet import Magnet
+from llgnegf.problem.textures import neel_wall
 from llgnegf.units import G_E, GYROMAGNETIC_RATIO, HBAR, MU_B
 
 

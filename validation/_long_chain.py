@@ -25,7 +25,7 @@ from scipy.integrate import solve_ivp
 from scipy.special import expit, jv
 
 from llgnegf import OpenSystem
-from llgnegf.spectra import ChainSpectrum
+from llgnegf.problem.spectra import ChainSpectrum
 from llgnegf.units import HBAR
 
 PAULI = np.array([[[0, 1], [1, 0]], [[0, -1j], [1j, 0]], [[1, 0], [0, -1]]])

@@ -27,7 +27,7 @@ from typing import Any
 import numpy as np
 
 import llgnegf as ln
-from llgnegf.simulation import Simulation
+from llgnegf.run.simulation import Simulation
 from llgnegf.units import HBAR
 
 RTOL = 1e-6

@@ -22,7 +22,7 @@ import numpy as np
 from scipy.optimize import brentq
 
 import llgnegf as ln
-from llgnegf.plot_style import line, new_figure, points, styled
+from llgnegf.plots.style import line, new_figure, points, styled
 from llgnegf.units import G_E, GYROMAGNETIC_RATIO, HBAR
 from validation._report import OUTPUT, Check, Report, run_as_script
 

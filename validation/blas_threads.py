@@ -19,7 +19,7 @@ from time import perf_counter, process_time
 import numpy as np
 
 import llgnegf as ln
-from llgnegf import blas
+from llgnegf import _blas as blas
 from validation._report import Report, run_as_script
 
 LENGTH, WIDTH = 10, 8

@@ -16,7 +16,7 @@ import numpy as np
 import xarray
 
 import llgnegf as ln
-from llgnegf.plot_style import line, new_figure, styled
+from llgnegf.plots.style import line, new_figure, styled
 from validation._report import OUTPUT, Check, Report, run_as_script
 
 BOUND, UNTIL = 1e-9, 60.0

@@ -27,7 +27,7 @@ from typing import NamedTuple
 import numpy as np
 
 import llgnegf as ln
-from llgnegf.plot_style import line, new_figure, points, styled
+from llgnegf.plots.style import line, new_figure, points, styled
 from llgnegf.units import GYROMAGNETIC_RATIO, HBAR
 from validation._report import OUTPUT, Check, Report, run_as_script
 

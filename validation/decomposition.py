@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 
 import llgnegf as ln
-from llgnegf.plot_style import line, new_figure, points, styled
+from llgnegf.plots.style import line, new_figure, points, styled
 from validation._report import OUTPUT, Check, Report, run_as_script
 
 TOLERANCE = 1e-12

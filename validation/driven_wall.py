@@ -28,7 +28,7 @@ from dataclasses import dataclass
 import numpy as np
 
 import llgnegf as ln
-from llgnegf.plot_style import line, new_figure, styled
+from llgnegf.plots.style import line, new_figure, styled
 from llgnegf.units import G_E
 from validation._report import OUTPUT, Check, Report, run_as_script
 

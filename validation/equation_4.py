@@ -21,8 +21,8 @@ from scipy.integrate import quad, quad_vec
 
 import llgnegf as ln
 from llgnegf import analytic
-from llgnegf.electrons import PAULI
-from llgnegf.plot_style import line, new_figure, points, styled
+from llgnegf.plots.style import line, new_figure, points, styled
+from llgnegf.problem.electrons import PAULI
 from validation._report import OUTPUT, Check, Report, run_as_script
 
 THETA, TOLERANCE = 0.7, 1e-12

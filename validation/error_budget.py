@@ -20,7 +20,7 @@ import numpy as np
 from scipy.special import expit
 
 import llgnegf as ln
-from llgnegf.spectra import ChainSpectrum
+from llgnegf.problem.spectra import ChainSpectrum
 from llgnegf.units import HBAR
 from validation._long_chain import LongChain
 from validation._report import Report, run_as_script

@@ -24,8 +24,8 @@ from finite_chain import COMPARED, FiniteChain
 from propagation import Run, run, unit_vectors
 
 from llgnegf import ChainLead, OpenSystem, chain
-from llgnegf.magnetism.motion import Frozen, Precession
-from llgnegf.plot_style import line, new_figure, points, styled
+from llgnegf.plots.style import line, new_figure, points, styled
+from llgnegf.problem.magnetism.motion import Frozen, Precession
 from llgnegf.units import HBAR
 
 LENGTH, SETTLE, END, BOUND = 220, 60.0, 80.0, 1e-6

@@ -32,13 +32,13 @@ import scipy.linalg
 from scipy.integrate import RK45
 
 import llgnegf as ln
-from llgnegf.dynamics.equation import Equation
-from llgnegf.dynamics.integrate import ImexRungeKutta, RungeKutta
-from llgnegf.dynamics.start import FrozenDevice, extended_hamiltonian
-from llgnegf.dynamics.tableaus import ARK5, DOP853, RK4, Tableau
-from llgnegf.magnetism.motion import Precession
+from llgnegf.equations.electrons import Equation
+from llgnegf.integrators.runge_kutta import ImexRungeKutta, RungeKutta
+from llgnegf.integrators.tableaus import ARK5, DOP853, RK4, Tableau
 from llgnegf.poles.channels import expand
-from llgnegf.simulation import STABLE, _initial_state, _sections, _stability_limit
+from llgnegf.problem.magnetism.motion import Precession
+from llgnegf.run.simulation import STABLE, _initial_state, _sections, _stability_limit
+from llgnegf.static.start import FrozenDevice, extended_hamiltonian
 from llgnegf.units import HBAR
 from validation._report import Report, run_as_script
 

@@ -25,8 +25,8 @@ from typing import Any
 import numpy as np
 
 import llgnegf as ln
-from llgnegf.plot_style import new_figure, points, styled, whole_numbers
-from llgnegf.simulation import Simulation
+from llgnegf.plots.style import new_figure, points, styled, whole_numbers
+from llgnegf.run.simulation import Simulation
 from llgnegf.store import RunFolder, run_in_folder
 from validation._report import OUTPUT, Report, run_as_script
 

@@ -3,7 +3,7 @@ Run `python -m validation.pole_convergence` (about a minute on one core).
 
 Three sites of a driven, biased chain, one error switched on at a time with the other two far below it. Reference:
 lead poles 1.5e-10, Fermi poles 1e-11, local error 1e-11. `simulate` chooses the poles and gives every error its share
-of rtol (see `llgnegf.error_budget`); the sum must stay within rtol, and the error budget must not lie too low.
+of rtol (see `llgnegf.run.error_budget`); the sum must stay within rtol, and the error budget must not lie too low.
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 from propagation import run, unit_vectors
 
 from llgnegf import ChainLead, OpenSystem, chain
-from llgnegf.dynamics.equation import Equation
-from llgnegf.dynamics.integrate import RungeKutta
-from llgnegf.dynamics.start import thermal
-from llgnegf.dynamics.tableaus import DOP853
-from llgnegf.error_budget import expand_for_run, step_tolerance
-from llgnegf.magnetism.motion import Precession
-from llgnegf.plot_style import new_figure, points, styled
+from llgnegf.equations.electrons import Equation
+from llgnegf.integrators.runge_kutta import RungeKutta
+from llgnegf.integrators.tableaus import DOP853
+from llgnegf.plots.style import new_figure, points, styled
 from llgnegf.poles.channels import PoleSystem, expand
+from llgnegf.problem.magnetism.motion import Precession
+from llgnegf.run.error_budget import expand_for_run, step_tolerance
+from llgnegf.static.start import thermal
 from llgnegf.units import HBAR
 
 END = 30.0

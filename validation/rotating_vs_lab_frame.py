@@ -14,10 +14,10 @@ from time import perf_counter
 import numpy as np
 
 import llgnegf as ln
-from llgnegf.magnetism.motion import Precession
-from llgnegf.plot_style import legend_above, line, new_figure, points, styled
+from llgnegf.plots.style import legend_above, line, new_figure, points, styled
 from llgnegf.poles.channels import with_pole_leads
-from llgnegf.simulate import simulate
+from llgnegf.problem.magnetism.motion import Precession
+from llgnegf.run.simulate import simulate
 from llgnegf.units import HBAR
 from validation._report import OUTPUT, Report, run_as_script
 

@@ -40,7 +40,7 @@ from scipy.interpolate import interp1d
 from scipy.optimize import least_squares
 from scipy.special import hankel2e, j1, jv
 
-from llgnegf.plot_style import line, new_figure, points, styled
+from llgnegf.plots.style import line, new_figure, points, styled
 from llgnegf.poles import coupling
 from llgnegf.poles.spectral_fit import numerator_roots, product_weights, product_weights_jacobian
 from validation._report import OUTPUT, Report, run_as_script

@@ -20,7 +20,7 @@ from __future__ import annotations
 import numpy as np
 
 import llgnegf as ln
-from llgnegf.plot_style import new_figure, points, styled
+from llgnegf.plots.style import new_figure, points, styled
 from validation._report import OUTPUT, Check, Report, run_as_script
 from validation.decomposition import Case, random_case, unit_vectors
 

@@ -25,7 +25,7 @@ from dataclasses import dataclass
 import numpy as np
 
 import llgnegf as ln
-from llgnegf.plot_style import line, new_figure, points, styled
+from llgnegf.plots.style import line, new_figure, points, styled
 from llgnegf.units import GYROMAGNETIC_RATIO, MU_B
 from validation._report import OUTPUT, Check, Report, run_as_script
 

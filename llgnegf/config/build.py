@@ -28,11 +28,13 @@ from llgnegf.config.moment_tables import (
 from llgnegf.config.schema import NEVER, Document
 from llgnegf.config.system_tables import MatrixTable
 from llgnegf.config.terms import energy_term, lead_of, matrix_of, torque_of
-from llgnegf.electrons import Electrons, chain
-from llgnegf.magnetism.magnet import Magnet
-from llgnegf.magnetism.motion import Frozen, Precession
-from llgnegf.plausibility import doubts_of_run, in_file, place_in_file, silent
-from llgnegf.run_options import (
+from llgnegf.problem.electrons import Electrons, chain
+from llgnegf.problem.magnetism.magnet import Magnet
+from llgnegf.problem.magnetism.motion import Frozen, Precession
+from llgnegf.problem.plausibility import doubts_of_run, in_file, place_in_file, silent
+from llgnegf.problem.system import OpenSystem
+from llgnegf.problem.textures import bloch_wall, cone, neel_wall, uniform
+from llgnegf.run.options import (
     check_accuracy,
     check_density_matrix,
     check_kind,
@@ -44,8 +46,6 @@ from llgnegf.run_options import (
     check_times,
     is_slow,
 )
-from llgnegf.system import OpenSystem
-from llgnegf.textures import bloch_wall, cone, neel_wall, uniform
 
 T = TypeVar("T")
 

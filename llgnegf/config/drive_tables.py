@@ -1,6 +1,6 @@
 """Functions of time in the input file: { kind = "ramp" | "sine" | "pulse" | "table", ... } in place of a constant.
 
-The tables build the functions of `llgnegf.drives`, which say what the keys mean.
+The tables build the functions of `llgnegf.problem.drives`, which say what the keys mean.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from pydantic import Tag
 from pydantic_core import core_schema
 
 from llgnegf.config.fields import Allowed, Femtosecond, ListOf, Numbers, Table, by_kind, plain
-from llgnegf.drives import KINDS, Drive
+from llgnegf.problem.drives import KINDS, Drive
 
 V = TypeVar("V")
 

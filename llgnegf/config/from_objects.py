@@ -13,10 +13,10 @@ import scipy.sparse as sp
 
 from llgnegf.config.messages import ConfigError, shown
 from llgnegf.config.own_terms import own_table
-from llgnegf.drives import KINDS
-from llgnegf.electrons import Electrons
-from llgnegf.leads import ChainLead, Lead, TabulatedLead, WideBandLead
-from llgnegf.magnetism.energies import (
+from llgnegf.problem.drives import KINDS
+from llgnegf.problem.electrons import Electrons
+from llgnegf.problem.leads import ChainLead, Lead, TabulatedLead, WideBandLead
+from llgnegf.problem.magnetism.energies import (
     DMI,
     CubicAnisotropy,
     Dipolar,
@@ -25,11 +25,11 @@ from llgnegf.magnetism.energies import (
     UniaxialAnisotropy,
     Zeeman,
 )
-from llgnegf.magnetism.magnet import Magnet
-from llgnegf.magnetism.motion import Frozen, Precession
-from llgnegf.magnetism.torques import SlonczewskiTorque, ZhangLiTorque
-from llgnegf.spectra import ChainSpectrum, TabulatedSpectrum, WideBandSpectrum
-from llgnegf.system import OpenSystem
+from llgnegf.problem.magnetism.magnet import Magnet
+from llgnegf.problem.magnetism.motion import Frozen, Precession
+from llgnegf.problem.magnetism.torques import SlonczewskiTorque, ZhangLiTorque
+from llgnegf.problem.spectra import ChainSpectrum, TabulatedSpectrum, WideBandSpectrum
+from llgnegf.problem.system import OpenSystem
 
 LEADS = {ChainLead: "chain", WideBandLead: "wide_band", TabulatedLead: "tabulated"}
 SPECTRA = {ChainSpectrum: "chain", WideBandSpectrum: "wide_band", TabulatedSpectrum: "tabulated"}
@@ -124,7 +124,7 @@ def _term(path: str, term: Any) -> dict[str, Any]:
         own = own_table(term)
         if own is None:
             allowed = "the terms of llgnegf, or a class that can be imported, with numbers, texts, lists and functions "
-            allowed += "of llgnegf.drives as attributes that are named as the arguments of its constructor"
+            allowed += "of llgnegf.problem.drives as attributes that are named as the arguments of its constructor"
             raise ConfigError([f"{path}: {shown(term)}; allowed in a file: {allowed}"])
         return own
     table: dict[str, Any] = {"kind": kind}
@@ -148,7 +148,7 @@ def _driven(path: str, value: Any) -> Any:
     if type(value) in KINDS.values():
         return _drive(value)
     if callable(value):
-        allowed = "a constant, or Ramp, Sine, Pulse or Table of llgnegf.drives"
+        allowed = "a constant, or Ramp, Sine, Pulse or Table of llgnegf.problem.drives"
         raise ConfigError([f"{path}: {shown(value)}; allowed in a file: {allowed}"])
     return _plain(value)
 

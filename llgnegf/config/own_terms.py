@@ -15,7 +15,7 @@ import numpy as np
 
 from llgnegf.config.fields import OWN, OwnTable, plain
 from llgnegf.config.messages import shown
-from llgnegf.drives import KINDS
+from llgnegf.problem.drives import KINDS
 
 T = TypeVar("T")
 

@@ -16,11 +16,11 @@ from llgnegf.config.messages import ConfigError, dotted
 from llgnegf.config.reading import draft_of, parsed, too_deep
 from llgnegf.config.schema import SCHEMA_VERSION, Document
 from llgnegf.config.toml_text import toml_text
-from llgnegf.plausibility import largest_energy, place_in_file, silent, warn
+from llgnegf.problem.plausibility import largest_energy, place_in_file, silent, warn
 
 if TYPE_CHECKING:
-    from llgnegf.simulation import Simulation
-    from llgnegf.slow import SlowSimulation
+    from llgnegf.run.simulation import Simulation
+    from llgnegf.run.slow_simulation import SlowSimulation
 
 
 LARGEST_FILE = 10 * 2**20
@@ -84,8 +84,8 @@ class RunConfig(Document):
         """The file that says the same as the objects; `run` are the keys of [run], t_end at least.
 
         Raises:
-            ConfigError: If something has no words in a file: a function of time that is not from `llgnegf.drives`, a
-                `Prescribed` motion, an own spectrum.
+            ConfigError: If something has no words in a file: a function of time that is not from
+                `llgnegf.problem.drives`, a `Prescribed` motion, an own spectrum.
         """
         from llgnegf.config.from_objects import hermitian_entries, tables_of
 
@@ -122,7 +122,7 @@ class RunConfig(Document):
         Raises:
             ConfigError: As `build` does.
         """
-        from llgnegf.simulate import new_simulation
+        from llgnegf.run.simulate import new_simulation
 
         problem = self.build()
         try:

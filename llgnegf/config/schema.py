@@ -13,7 +13,7 @@ from pydantic import BeforeValidator, Field
 from llgnegf.config.fields import Allowed, ListOf, MatrixEntry, Table
 from llgnegf.config.moment_tables import EnergyTable, MagnetTable, MotionTable, TextureTable, TorqueTable
 from llgnegf.config.system_tables import ElectronsTable, LeadTable, SystemTable
-from llgnegf.run_options import ELECTRONS, INTEGRATORS, LONGEST_RUN, STARTS
+from llgnegf.run.options import ELECTRONS, INTEGRATORS, LONGEST_RUN, STARTS
 
 SCHEMA_VERSION = 1
 NEVER = math.nextafter(LONGEST_RUN, 0.0)

@@ -15,9 +15,9 @@ from llgnegf.config.fields import OwnTable, plain
 from llgnegf.config.moment_tables import SlonczewskiTable
 from llgnegf.config.own_terms import own_term
 from llgnegf.config.system_tables import ChainLeadTable, ChannelLeadTable, TabulatedLeadTable
-from llgnegf.drives import Drive
-from llgnegf.leads import ChainLead, Lead, TabulatedLead, WideBandLead
-from llgnegf.magnetism.energies import (
+from llgnegf.problem.drives import Drive
+from llgnegf.problem.leads import ChainLead, Lead, TabulatedLead, WideBandLead
+from llgnegf.problem.magnetism.energies import (
     DMI,
     CubicAnisotropy,
     Dipolar,
@@ -27,8 +27,8 @@ from llgnegf.magnetism.energies import (
     UniaxialAnisotropy,
     Zeeman,
 )
-from llgnegf.magnetism.torques import SlonczewskiTorque, SpinTransferTorque, ZhangLiTorque
-from llgnegf.spectra import ChainSpectrum, TabulatedSpectrum, WideBandSpectrum
+from llgnegf.problem.magnetism.torques import SlonczewskiTorque, SpinTransferTorque, ZhangLiTorque
+from llgnegf.problem.spectra import ChainSpectrum, TabulatedSpectrum, WideBandSpectrum
 
 
 def matrix_of(n_sites: int, entries: Any, name: str) -> sp.csr_array:

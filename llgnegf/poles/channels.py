@@ -12,12 +12,12 @@ from typing import Any
 
 import numpy as np
 
-from llgnegf.leads import AnyLead, Channel, Lead
 from llgnegf.poles.coupling import CouplingPoles, fit_broadening, fit_spectrum, semicircle_poles
 from llgnegf.poles.fermi import LARGEST_RATIO, FermiPoles, check_temperature, fermi_poles
 from llgnegf.poles.sampling import total_weight
-from llgnegf.spectra import ChainSpectrum, Spectrum, TabulatedSpectrum, WideBandSpectrum
-from llgnegf.system import OpenSystem
+from llgnegf.problem.leads import AnyLead, Channel, Lead
+from llgnegf.problem.spectra import ChainSpectrum, Spectrum, TabulatedSpectrum, WideBandSpectrum
+from llgnegf.problem.system import OpenSystem
 
 FARTHEST_POLE = (1.75, 2.0, 2.5, 3.0, None)
 """Caps on the farthest Fermi pole in units of the spectral range, tried in this order: the pole sets the stiffness of

@@ -27,7 +27,7 @@ from llgnegf.poles.rational_fit import MOST_MODES, Fit, Target, fit_modes
 from llgnegf.poles.sampling import SampledSpectrum, sample
 from llgnegf.poles.spectral_fit import Complex, Real, broadening_of, positive_weights, smallest_margin
 from llgnegf.poles.tabulated_kernel import TabulatedKernel
-from llgnegf.spectra import Spectrum, piecewise_linear_self_energy
+from llgnegf.problem.spectra import Spectrum, piecewise_linear_self_energy
 
 
 @dataclass(frozen=True, eq=False)

@@ -14,7 +14,7 @@ from functools import cached_property
 import numpy as np
 
 from llgnegf.poles.spectral_fit import Real
-from llgnegf.spectra import Spectrum
+from llgnegf.problem.spectra import Spectrum
 
 ORDER = 16
 """Gauss points of a panel."""

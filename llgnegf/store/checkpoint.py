@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from llgnegf.result import ErrorEstimate, Variable
+from llgnegf.run.result import ErrorEstimate, Variable
 from llgnegf.store.atomic import DamagedRunError
 from llgnegf.store.records import read_record, write_record
 from llgnegf.store.segments import Segment, chain

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from llgnegf.result import ErrorEstimate
+from llgnegf.run.result import ErrorEstimate
 from llgnegf.store.atomic import DamagedRunError, StorageError, storage_errors, sync_folder, write_atomic
 from llgnegf.store.checkpoint import Checkpoint, Recovered, read_generations, recover
 from llgnegf.store.identity import identity

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from llgnegf.result import Variable, build_dataset
+from llgnegf.run.result import Variable, build_dataset
 from llgnegf.store.atomic import StorageError, open_temporary, publish, storage_error, storage_errors, temporary
 from llgnegf.store.checkpoint import Layout
 from llgnegf.store.segments import SEGMENT_BYTES, Columns, Segment, blocks

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from types import FrameType, TracebackType
 from typing import Any
 
-from llgnegf.progress import Progress, silent
+from llgnegf.run.progress import Progress, silent
 from llgnegf.store.atomic import remove
 from llgnegf.store.checkpoint import Checkpoint, Layout, Recovered, other_generation
 from llgnegf.store.folder import PROVENANCE, RunFolder
@@ -46,7 +46,7 @@ def run_in_folder(
 
     Args:
         folder: The run folder.
-        simulation: A new `llgnegf.simulate.Simulation` of the input in the folder.
+        simulation: A new `llgnegf.Simulation` of the input in the folder.
         progress: Called with the simulated time, the whole (both fs) and what is being done.
         commit_every_s: Seconds between commits, within rows too; 0 commits each row.
         stop_requested: Asked after each row.

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from llgnegf.result import Variable
+from llgnegf.run.result import Variable
 from llgnegf.store.atomic import TEMPORARY, DamagedRunError, remove
 from llgnegf.store.records import read_record, write_record
 

@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from llgnegf.config import ConfigError, RunConfig
-from llgnegf.plausibility import silent
-from llgnegf.progress import Progress, reporting
+from llgnegf.problem.plausibility import silent
+from llgnegf.run.progress import Progress, reporting
 from llgnegf.sweep.gather import gather
 from llgnegf.sweep.points import points
 from llgnegf.sweep.workers import Killed, WorkerPool, one_thread_each, stop_signals_interrupt

@@ -1,0 +1,79 @@
+"""One BLAS thread for small matrices, the number that the user has set for large ones.
+
+Stands below every module that computes; each entry point (start, rows and error budget of a run, `relax`, the rotating
+frame, the response tensors) is limited once, none of the inner loops.
+
+Two threads gain at most a factor of two on free cores. Where other processes run, BLAS threads wait for one another
+in a loop, and each of the many small operations takes as long as the scheduler lets a thread rest. With two threads on
+two busy cores linear equations of 160 rows took 86 times, of 320 rows 12 times, eigenvectors of 480 rows 7 times as
+long as with one, the set-up of an 80-site device 4 to 6 times (`validation/blas_threads.py`). The gain reaches its
+factor of two at 640 rows, where one operation is also long beside a rest: LARGEST_SERIAL lies below.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+from functools import cache, wraps
+from typing import Any, ParamSpec, TypeVar
+
+from llgnegf.problem.system import OpenSystem
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+LARGEST_SERIAL = 512
+"""Rows of the largest matrices (2N for N sites) that are left to one thread."""
+
+
+def one_thread_if_small(system: Any) -> AbstractContextManager[None]:
+    """Limits BLAS to one thread meanwhile if `system` is small; None, moments alone, is."""
+    rows = 2 * system.n_sites if isinstance(system, OpenSystem) else 0
+    return _ONE_THREAD if rows <= LARGEST_SERIAL else nullcontext()
+
+
+def limited(function: Callable[P, R]) -> Callable[P, R]:
+    """`function` with `one_thread_if_small` of the first OpenSystem among its arguments or their `system`."""
+
+    @wraps(function)
+    def wrapped(*args: P.args, **kwargs: P.kwargs) -> R:
+        given = [*args, *kwargs.values()]
+        systems = (s for a in given for s in (a, getattr(a, "system", None)) if isinstance(s, OpenSystem))
+        with one_thread_if_small(next(systems, None)):
+            return function(*args, **kwargs)
+
+    return wrapped
+
+
+class _OneThread(AbstractContextManager[None]):
+    """Entered any number of times, by any thread: the first sets the limit, the last to leave puts back what was."""
+
+    def __init__(self) -> None:
+        self._lock, self._inside = threading.Lock(), 0
+        self._limit: Any = None
+
+    def __enter__(self) -> None:
+        with self._lock:
+            if self._inside == 0:
+                self._limit = _libraries().limit(limits=1, user_api="blas")
+            self._inside += 1
+
+    def __exit__(self, *error: object) -> None:
+        with self._lock:
+            self._inside -= 1
+            if self._inside == 0:
+                self._limit.restore_original_limits()
+
+
+_ONE_THREAD = _OneThread()
+
+
+@cache
+def _libraries() -> Any:
+    """The BLAS of NumPy and of SciPy, which numba calls too; finding them takes a millisecond, so once."""
+    import numpy.linalg  # noqa: F401
+    import scipy.linalg  # noqa: F401
+    from threadpoolctl import ThreadpoolController
+
+    return ThreadpoolController()

@@ -1,0 +1,138 @@
+"""The rotating frame's exact answer for an input file as a labelled table: torque by part and site, lead currents.
+
+What `llgnegf oracle` prints and saves; the physics is `rotating_frame`.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from llgnegf.config import ConfigError, RunConfig
+from llgnegf.config.moment_tables import PrecessionTable
+from llgnegf.problem.magnetism.motion import Precession
+from llgnegf.problem.observables import field_like_damping_like, spin_density, torque
+from llgnegf.problem.plausibility import silent
+from llgnegf.static.quadrature import QuadratureError
+from llgnegf.static.rotating_frame import RotatingFrame
+
+if TYPE_CHECKING:
+    import xarray
+
+PARTS = ("adiabatic", "geometric", "sea", "surface")
+COMPONENTS = ["x", "y", "z"]
+
+
+def rotating_frame(config: RunConfig) -> RotatingFrame:
+    """The oracle of a run with [electrons] and steady precession.
+
+    Raises:
+        ConfigError: For a run that has none, one line for each reason.
+    """
+    motion = config.motion
+    if not isinstance(motion, PrecessionTable) or motion.energy == 0:
+        given = "missing" if motion is None else f"{motion.kind!r}"
+        lines = [f"motion.kind: {given}; allowed: 'precession' with energy other than 0, for the oracle"]
+        raise ConfigError(lines)
+    problem = config.build()
+    assert problem.system is not None and isinstance(problem.motion, Precession)
+    try:
+        with silent():  # of the file was warned when it was read
+            return RotatingFrame(problem.system, problem.motion.moments(0.0), motion.energy, axis=problem.motion.axis)
+    except ValueError as error:
+        lines = [line.removeprefix("RotatingFrame.") for line in str(error).splitlines()]
+        raise ConfigError([line.replace("system.leads[", "lead.").replace("]", "", 1) for line in lines]) from None
+
+
+def oracle(config: RunConfig) -> xarray.Dataset:
+    """Torque and currents of steady precession, exact and to first order in hbar w by part, at t = 0.
+
+    Dims: part (adiabatic, geometric, sea, surface, exact), site, component, lead. `torque` is J_sd <s> x M in eV,
+    `field_like` and `damping_like` its parts along dM/dt and M x dM/dt, `lead_current` electrons/fs and
+    `lead_spin_current` eV out of the device. A system whose leads are not in equilibrium with one another has no
+    decomposition: part is "exact" alone.
+
+    Raises:
+        ConfigError: For a run without oracle.
+    """
+    frame = rotating_frame(config)
+    levels = frame.system.chemical_potentials()
+    decomposed = not levels.size or np.ptp(levels) <= 1e-12 * max(1.0, float(np.abs(levels).max()))
+    density = {"exact": frame.density_matrix()}
+    currents: dict[str, Any] = {"exact": frame.lead_currents()}
+    if decomposed:
+        parts, flows = frame.decompose(), frame.decompose_lead_currents()
+        density = {name: getattr(parts, name) for name in PARTS} | density
+        currents = {name: getattr(flows, name) for name in PARTS} | currents
+    return _dataset(config, frame, density, currents)
+
+
+def oracle_or_none(config: RunConfig) -> xarray.Dataset | None:
+    """`oracle`, or None for a run that has none or whose integrals do not converge."""
+    try:
+        return oracle(config)
+    except (ConfigError, QuadratureError):
+        return None
+
+
+def _dataset(
+    config: RunConfig, frame: RotatingFrame, density: dict[str, np.ndarray], currents: dict[str, Any]
+) -> xarray.Dataset:
+    import xarray
+
+    spin = np.array([spin_density(rho) for rho in density.values()])
+    torques = np.array([torque(rho, frame.texture, frame.system.electrons.j_sd) for rho in density.values()])
+    split = field_like_damping_like(torques, np.array([frame.texture] * len(torques)), frame.velocity)
+    vector, per_site = ("part", "site", "component"), ("part", "site")
+    charge = np.array([c.charge for c in currents.values()])
+    flow = np.array([c.spin for c in currents.values()])
+    data = {
+        "moments": (("site", "component"), frame.texture, {"units": "1", "long_name": "moments at t = 0"}),
+        "spin_density": (vector, spin, {"units": "1", "long_name": "spin density <sigma>"}),
+        "torque": (vector, torques, {"units": "eV", "long_name": "torque J_sd <s> x M"}),
+        "field_like": (per_site, split.field_like, {"units": "eV", "long_name": "torque along dM/dt"}),
+        "damping_like": (per_site, split.damping_like, {"units": "eV", "long_name": "torque along M x dM/dt"}),
+        "lead_current": (("part", "lead"), charge, {"units": "1/fs", "long_name": "electrons into the lead"}),
+        "lead_spin_current": (
+            ("part", "lead", "component"), flow, {"units": "eV", "long_name": "spin current into the lead"},
+        ),
+    }  # fmt: skip
+    sites, leads = np.arange(frame.system.n_sites), np.arange(len(frame.system.leads))
+    coords = {"part": list(density), "site": sites, "component": COMPONENTS, "lead": leads}
+    return xarray.Dataset(data, coords=coords, attrs={"title": "llgnegf oracle", "input": config.to_toml()})
+
+
+def table_lines(dataset: xarray.Dataset) -> list[str]:
+    """The torque (field-like FL, damping-like DL) of each part and site, and the lead currents, as text."""
+    parts = [str(p) for p in dataset["part"].values]
+    lines = ["torque in eV (FL: along dM/dt, DL: along M x dM/dt)"]
+    lines.append("     " + "".join(f"{part:>22}" for part in parts))
+    lines.append("site " + f"{'FL':>11}{'DL':>11}" * len(parts))
+    for i in dataset["site"].values:
+        row = dataset.sel(site=i)
+        cells = zip(row["field_like"].values, row["damping_like"].values, strict=True)
+        lines.append(f"{i:4d} " + "".join(f"{fl:11.3e}{dl:11.3e}" for fl, dl in cells))
+    if dataset.sizes["lead"]:
+        lines += ["", "currents out of the device (charge in electrons/fs; spin x, y, z in eV)"]
+        lines.append("lead part      " + "".join(f"{name:>14}" for name in ("charge", "spin x", "spin y", "spin z")))
+    for lead in dataset["lead"].values:
+        for part in parts:
+            here = dataset.sel(lead=lead, part=part)
+            numbers = [float(here["lead_current"]), *here["lead_spin_current"].values]
+            lines.append(f"{lead:4d} {part:10}" + "".join(f"{x:14.5e}" for x in numbers))
+    return lines
+
+
+def csv_lines(dataset: xarray.Dataset) -> list[str]:
+    """All numbers of the table, one a line: quantity, part, site or lead, component, value, unit."""
+    lines = ["quantity,part,place,component,value,unit"]
+    for name in ("field_like", "damping_like", "torque", "lead_current", "lead_spin_current"):
+        variable = dataset[name]
+        for index in np.ndindex(variable.shape):
+            place = dict(zip(variable.dims, index, strict=True))
+            labels = {str(d): str(dataset[d].values[k]) for d, k in place.items()}
+            where = labels.get("site", labels.get("lead", ""))
+            value = float(variable.values[index])
+            lines.append(f"{name},{labels['part']},{where},{labels.get('component', '')},{value!r},{variable.units}")
+    return lines

@@ -1,0 +1,211 @@
+"""Equation of motion of slow moments: LLG with the adiabatic torque, friction and geometric tensors of the electrons.
+
+The deterministic part of `langevin`, and the right-hand side that `simulation` integrates.
+
+    dM_i/dt = -p_i M_i x h_i + lambda_i M_i x dM_i/dt + p_i T_ext,     p = g/mu_M,
+    h_i     = -dH/dM_i + J_i <s_i>_ad - sum_j [(friction + geometric) dM/dt]_i          (eV, conjugate to M_i)
+is linear in dM/dt: with X_i v = M_i x v and a = -p M x (-dH/dM + J <s>_ad) + p T_ext,
+    [1 - X (lambda + p (friction + geometric))] dM/dt = a.
+Every term of it is normal to M, so the solution is tangential without further projection. For |M| != 1 inside a stage
+everything is taken at M/|M|: the length is a constant of the motion. The free energy F = H + Omega falls at the rate
+dM/dt.(friction + lambda/p).dM/dt when nothing depends on time; the geometric tensor, antisymmetric, does no work.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from llgnegf.equations.kernels.slow import (
+    add_spin_fields,
+    energy_fields,
+    largest,
+    place_on_spheres,
+    precession_rates,
+    solve,
+    velocity_matrices,
+)
+from llgnegf.equations.kernels.slow_step import pole_stages
+from llgnegf.problem.magnetism.magnet import CompiledMagnet, Magnet
+from llgnegf.run.options import RESPONSES
+from llgnegf.static.tensors import Adiabatic, PoleTensors, SlowElectrons, Tensors
+
+SPEED_MARGIN = 4.0
+"""The tensors are first computed to the accuracy that moments this much faster than without tensors would need."""
+
+
+@dataclass(frozen=True, eq=False)
+class Instant:
+    """The linear equation for dM/dt of B configurations at one time.
+
+    Attributes:
+        moments: Unit vectors (B, N, 3).
+        force: a of the module's docstring, 1/fs, (B, N, 3); the given velocity of sites that do not obey the LLG.
+        precession: p_i of sites that do and 0 of the others, 1/(eV fs), (N,).
+        damping: lambda_i, (N,).
+        matrix: 1 - X (lambda + p (friction + geometric)), (B, 3N, 3N); None without electrons: solved site by site.
+        electrons, tensors: What the electrons gave; None without them.
+    """
+
+    moments: np.ndarray
+    force: np.ndarray
+    precession: np.ndarray
+    damping: np.ndarray
+    matrix: np.ndarray | None
+    electrons: Adiabatic | None
+    tensors: Tensors | None
+
+    @cached_property
+    def velocity(self) -> np.ndarray:
+        """dM/dt in 1/fs, (B, N, 3)."""
+        return self._solve(self.force)
+
+    def answer(self, field: np.ndarray) -> np.ndarray:
+        """R field: dM/dt (1/fs) of a field (eV, conjugate to M) alone, both (B, N, 3); given velocities left out."""
+        return self._solve(precession_rates(self.moments, field, self.precession))
+
+    def _solve(self, right: np.ndarray) -> np.ndarray:
+        if self.matrix is not None:
+            return solve(self.matrix, right.reshape(len(right), -1)).reshape(right.shape)
+        damping = np.where(self.precession > 0, self.damping, 0.0)[:, None]
+        return (right + damping * cross(self.moments, right)) / (1 + damping**2)
+
+
+class SlowEquation:
+    """The equation of motion of the module's docstring.
+
+    Args:
+        magnet: The moments.
+        electrons: Electrons that follow; None for moments alone.
+        response: Which tensors act: any of "geometric" and "friction"; () is the adiabatic torque alone.
+        noisy: Whether friction is the source of noise as well, and needed to an accuracy of its own.
+    """
+
+    def __init__(
+        self,
+        magnet: Magnet,
+        electrons: SlowElectrons | None,
+        response: Sequence[str] = RESPONSES,
+        noisy: bool = False,
+    ) -> None:
+        self.magnet, self.electrons, self.noisy = magnet, electrons, noisy
+        self.compiled: CompiledMagnet = magnet.compile()
+        self.friction, self.geometric = "friction" in response, "geometric" in response
+        self.moving = np.array(self.compiled.moving)
+        self.precession = np.where(self.moving, self.compiled.prefactor, 0.0)
+        self.j_sd = np.zeros(magnet.n_sites) if electrons is None else np.asarray(electrons.j_sd, dtype=float)
+        self.evaluations = 0
+        self._compiled = self._compiled_arguments()
+
+    def instant(self, time: float, moments: np.ndarray) -> Instant:
+        """The linear equation at `time` (fs) for moments (B, N, 3)."""
+        self.evaluations += 1
+        m = self.place(time, moments)
+        field, rest = self._field(m, time)
+        force = self._force(m, field, time)
+        if rest is None:
+            return Instant(m, force, self.precession, self.compiled.damping, None, None, None)
+        if self.noisy:
+            return self._instant(rest, force, None)
+        speed = SPEED_MARGIN * largest(force)
+        instant = self._instant(rest, force, speed)
+        fastest = largest(instant.velocity)
+        return instant if fastest <= speed else self._instant(rest, force, fastest)
+
+    def frequency(self, time: float, moments: np.ndarray) -> float:
+        """Largest p |h| (rad/fs) of moments (B, N, 3) at rest: what they precess with when they leave equilibrium."""
+        field, _ = self._field(self.place(time, moments), time)
+        return float((self.precession * np.sqrt(np.sum(field**2, axis=-1))).max())
+
+    def _field(self, m: np.ndarray, time: float) -> tuple[np.ndarray, Adiabatic | None]:
+        """-dH/dM + J <s>_ad (eV), (B, N, 3), and the electrons behind it."""
+        energy = self.compiled.energy
+        linear, cubic = energy.linear(time), (energy.cubic_constants, energy.cubic_axes)
+        field = energy_fields(m, *self.compiled.arrays, linear, *cubic)
+        if self.electrons is None:
+            return field, None
+        rest = self.electrons.adiabatic(m, self.geometric)
+        add_spin_fields(field, self.j_sd, rest.spin)
+        return field, rest
+
+    def _instant(self, rest: Adiabatic, force: np.ndarray, speed: float | None) -> Instant:
+        assert self.electrons is not None
+        tensors = self.electrons.tensors(rest, self.friction, self.geometric, speed)
+        damping = self.compiled.damping
+        matrix = velocity_matrices(rest.moments, tensors.friction, tensors.geometric, self.precession, damping)
+        return Instant(rest.moments, force, self.precession, damping, matrix, rest, tensors)
+
+    def rate(self, time: float, state: np.ndarray) -> np.ndarray:
+        """dM/dt (3N,) in 1/fs of one configuration (3N,), as ODE solvers ask for it."""
+        return self.instant(time, state.reshape(1, -1, 3)).velocity.ravel()
+
+    def stages(
+        self, start: np.ndarray, length: float, weights: np.ndarray, times: np.ndarray, slopes: np.ndarray, first: int
+    ) -> None:
+        """As `dop853.Stages` asks: in one compiled call where there is one, stage by stage where that gives up."""
+        done, linear = 0, None
+        if self._compiled is not None:
+            linear = np.stack([self.compiled.energy.linear(t) for t in times])
+        while done < times.size:
+            if linear is not None:
+                begin = done
+                done = pole_stages(start, length, weights, linear, slopes, first, begin, *self._compiled)
+                self.evaluations += done - begin
+            if done < times.size:
+                weight = weights[done, : first + done]
+                slopes[first + done] = self.rate(times[done], start + length * (weight @ slopes[: first + done]))
+                done += 1
+
+    def _compiled_arguments(self) -> Any:
+        """The last arguments of `pole_stages`; None if only `instant` knows how."""
+        c = self.compiled
+        if not isinstance(self.electrons, PoleTensors) or c.torques or c.prescribed is not None or self.noisy:
+            return None
+        if not self.electrons.compilable:
+            return None
+        electrons, surface, accuracy = self.electrons.compiled(SPEED_MARGIN)
+        magnet = (*c.arrays, c.energy.cubic_constants, c.energy.cubic_axes, self.precession, c.damping)
+        return magnet, electrons, surface, (self.friction, self.geometric), accuracy
+
+    def place(self, time: float, moments: np.ndarray) -> np.ndarray:
+        """Unit vectors (B, N, 3), those that are prescribed in the place of `time` (fs)."""
+        m = place_on_spheres(moments)
+        if self.compiled.prescribed is not None:
+            for one in m:
+                self.compiled.place(time, one)
+        return m
+
+    def _external(self, m: np.ndarray, time: float) -> np.ndarray | None:
+        """External torques without their part along M (eV), (B, N, 3)."""
+        if not self.compiled.torques:
+            return None
+        external = np.stack([self.compiled.external_torque(x, time) for x in m])
+        return external - np.sum(external * m, axis=-1, keepdims=True) * m
+
+    def _force(self, m: np.ndarray, field: np.ndarray, time: float) -> np.ndarray:
+        """a of the module's docstring, and given velocities, (B, N, 3)."""
+        force = precession_rates(m, field, self.precession)
+        torques = self._external(m, time)
+        if torques is not None:
+            force += self.precession[:, None] * torques
+        self._add_given_velocity(force, time)
+        return force
+
+    def _add_given_velocity(self, force: np.ndarray, time: float) -> None:
+        if self.compiled.prescribed is None:
+            return
+        sites, drive = self.compiled.prescribed
+        force[:, list(sites)] = drive.rate(time)
+
+
+def cross(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """a x b for arrays (..., 3) of one shape; a fifth of the time that `np.cross` takes for a few vectors."""
+    out = np.empty(np.broadcast_shapes(a.shape, b.shape))
+    out[..., 0] = a[..., 1] * b[..., 2] - a[..., 2] * b[..., 1]
+    out[..., 1] = a[..., 2] * b[..., 0] - a[..., 0] * b[..., 2]
+    out[..., 2] = a[..., 0] * b[..., 1] - a[..., 1] * b[..., 0]
+    return out

@@ -1,0 +1,1 @@
+"""Steps in time: methods, step-size control, dense output; nothing here knows what is integrated."""

@@ -1,0 +1,139 @@
+"""Rows at any time: a linear map of the state, interpolated between the steps of an integration.
+
+The steps do not know of the rows, so saving costs no steps and changes no result. At every node t_i, an end of a step,
+the mapped state y_i and its derivative f_i are kept; the polynomial through the last four of both is
+
+    y(t) = sum_i l_i(t)^2 { [1 - 2 l_i'(t_i) (t - t_i)] y_i + (t - t_i) f_i },    l_i(t) = prod_j (t - t_j)/(t_i - t_j)
+
+(Hermite; J. Stoer, R. Bulirsch, Introduction to Numerical Analysis, section 2.1.5), of order 8 in the step. It keeps
+every linear invariant (charge and spin with what has flowed out) to round-off. Its error is estimated by the distance
+from the polynomial through the last three nodes. Where that is too large, as it is while fast transients ring, the row
+is that of the integrator inside its last step (`RungeKutta.inside`), at the cost of a few more right-hand sides.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+
+from llgnegf._compile import kernel
+from llgnegf.integrators.runge_kutta import RungeKutta
+
+NODES = 4
+FEWEST = 3
+"""Nodes of the interpolant, and the fewest with which it is tried."""
+
+
+class DenseRows:
+    """Steps an integration and gives a linear map of its state at rising times.
+
+    Args:
+        integration: The integration; with a fixed step its steps end on the times asked for.
+        sample: The linear map, state -> vector; its result is copied.
+        tolerance: Largest estimated error of an interpolated vector, (size,) or one for all its numbers.
+        end: The last time that will be asked for: the integration ends there, and asks for no drive beyond.
+    """
+
+    def __init__(
+        self,
+        integration: RungeKutta,
+        sample: Callable[[np.ndarray], np.ndarray],
+        tolerance: float | np.ndarray,
+        end: float = np.inf,
+    ) -> None:
+        self.integration, self.sample, self.tolerance = integration, sample, tolerance
+        self.end = end
+        size = sample(integration.state).size
+        self._times = np.full(NODES, np.nan)
+        self._values = np.zeros((NODES, 2, size))
+        self._count = 0
+
+    def at(self, time: float, between_steps: Callable[[float], None] = lambda time: None) -> np.ndarray:
+        """The sample at `time`, not before the last node but one; raises IntegrationStopped as the integration does.
+
+        `between_steps` is called with the time reached after each step that ends before `time`; a checkpoint made
+        there is as good as one made between two calls of this method.
+        """
+        if self.integration.tolerance is None:
+            while self.integration.time < time:
+                self.integration.step_towards(time)
+                if self.integration.time < time:
+                    between_steps(self.integration.time)
+            return np.array(self.sample(self.integration.state))
+        while self.integration.time < time:
+            if self.integration.cross():
+                self._count = 0  # a polynomial through nodes on both sides of a discontinuity is none
+            if self._count == 0:
+                self._add_node()
+            self.integration.step_towards(self.end)
+            self._add_node()
+            if self.integration.time < time:
+                between_steps(self.integration.time)
+        if time == self.integration.time:
+            return np.array(self.sample(self.integration.state))
+        value = self._interpolated(time)
+        return self.integration.inside(time, self.sample) if value is None else value
+
+    def state_at(self, time: float) -> np.ndarray:
+        """The whole state at the time last asked for (a copy)."""
+        if time == self.integration.time:
+            return self.integration.state.copy()
+        state = self.integration.inside(time, np.copy, keep=False)
+        if self.integration.after_step is not None:
+            self.integration.after_step(state)
+        return state
+
+    def checkpoint(self) -> dict[str, Any]:
+        """All that a later `restore` needs to go on with the same bits."""
+        return {
+            **self.integration.checkpoint(), "node_times": self._times.copy(), "node_values": self._values.copy(),
+            "node_count": self._count,
+        }  # fmt: skip
+
+    def restore(self, checkpoint: Mapping[str, Any]) -> None:
+        """Continue from what `checkpoint` gave."""
+        self.integration.restore(checkpoint)
+        self._times = np.array(checkpoint["node_times"])
+        self._values = np.array(checkpoint["node_values"])
+        self._count = int(checkpoint["node_count"])
+
+    def _add_node(self) -> None:
+        self._times[:-1], self._values[:-1] = self._times[1:], self._values[1:].copy()
+        self._times[-1] = self.integration.time
+        self._values[-1] = self.sample(self.integration.state), self.sample(self.integration.derivative())
+        self._count = min(self._count + 1, NODES)
+
+    def _interpolated(self, time: float) -> np.ndarray | None:
+        """The interpolant at `time`; None if its error is not known to be small."""
+        if self._count < FEWEST:
+            return None
+        first = NODES - self._count
+        best = self._polynomial(time, first)
+        good = np.abs(best - self._polynomial(time, first + 1)) <= self.tolerance
+        return best if good.all() else None
+
+    def _polynomial(self, time: float, first: int) -> np.ndarray:
+        """The Hermite polynomial through the nodes from the one numbered `first`, at `time`."""
+        value = self._values[-1, 0].copy()
+        _hermite(self._times[first:], self._values[first:], time, value)
+        return value
+
+
+@kernel()
+def _hermite(nodes, values, time, out):  # type: ignore[no-untyped-def]
+    """The polynomial through values[i, 0] with the derivatives values[i, 1] at nodes[i], at `time`.
+
+    `out` holds the last value: the differences from it are interpolated, so that what is constant stays so bit by bit.
+    """
+    for i in range(nodes.size):
+        basis, slope = 1.0, 0.0
+        for j in range(nodes.size):
+            if j != i:
+                basis *= (time - nodes[j]) / (nodes[i] - nodes[j])
+                slope += 1 / (nodes[i] - nodes[j])
+        of_value = basis**2 * (1 - 2 * slope * (time - nodes[i]))
+        of_rate = basis**2 * (time - nodes[i])
+        for k in range(out.size):
+            out[k] += of_value * (values[i, 0, k] - values[-1, 0, k]) + of_rate * values[i, 1, k]

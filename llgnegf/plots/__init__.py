@@ -1,0 +1,13 @@
+"""What a run shows: figures, animations and their files."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach(
+    __name__,
+    submod_attrs={
+        "run": [
+            "animate_texture", "plot_bond_spin_current", "plot_energies", "plot_lead_currents", "plot_moments",
+            "plot_nonadiabatic_torque", "plot_run", "plot_torque",
+        ]
+    },
+)  # fmt: skip

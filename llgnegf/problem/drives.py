@@ -1,0 +1,382 @@
+"""Drives: all that may change in time (voltages, fields, torques, prescribed moments) in one protocol.
+
+Frozen descriptions that are called with the time in fs, so that a run stays one readable file; imports only checks.
+Every object that may change in time gives its drives by `drives()`; `integrators.schedule` makes of them where the
+steps of a run have to end and how long they may be.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+
+from llgnegf._checks import LARGEST, Problems
+
+Value = Any
+"""A number, or nested tuples of numbers: one for each component, or one row for each site."""
+
+VALUE = f"finite: a number or an array of numbers, of magnitude up to {LARGEST:g}"
+SHORTEST = 1e-6
+"""fs: what happens faster is a jump for every device, and steps that resolve it come to no end."""
+REACH = float(np.sqrt(2 * np.log(1e16)))
+"""Widths from its center (8.58) at which a Gaussian has fallen to 1e-16 of its height."""
+SPACING = 1e-4
+"""Time (fs) between the values behind a rate that is not given."""
+
+
+class Drive:
+    """A function of time, and what a step has to know of it.
+
+    Runs step to `discontinuities`, never through them, and what is on the other side is the value there: on both sides
+    the function must be smooth. Between them no step is longer than `longest_step_from` its beginning.
+    """
+
+    kind: ClassVar[str]
+
+    @property
+    def longest_step(self) -> float | None:
+        """A time step (fs) that cannot miss it wherever it is; None where that is not known."""
+        return None
+
+    def longest_step_from(self, time: float) -> float | None:
+        """The same for a step that begins at `time` (fs) and ends before the next discontinuity."""
+        return self.longest_step
+
+    @property
+    def discontinuities(self) -> Sequence[float]:
+        """Instants (fs) at which the function or one of its derivatives jumps."""
+        return ()
+
+    def __call__(self, time: float) -> Any:
+        """The value at `time` (fs): a float, or an array of the shape of the values given."""
+        raise NotImplementedError
+
+    def rate(self, time: float) -> Any:
+        """The derivative at `time` (fs), per fs: unless given, that of the parabola through three values on this side
+        of all discontinuities (error 3e-9 fs^2 of the third derivative)."""
+        jumps = np.asarray([0.0, *self.discontinuities])
+        begin = jumps[jumps <= time].max(initial=-np.inf)
+        end = jumps[jumps > time].min(initial=np.inf)
+        h = min(SPACING, 0.4 * (end - begin))
+        middle = min(max(time, begin + 1.01 * h), end - 1.01 * h)
+        left, value, right = (np.asarray(self(middle + k * h), dtype=float) for k in (-1, 0, 1))
+        return (right - left) / (2 * h) + (time - middle) * (right - 2 * value + left) / h**2
+
+
+@dataclass(frozen=True, eq=False)
+class TimeFunction(Drive):
+    """A function of time of your own, with what is known of it. A bare function is one of which nothing is known.
+
+    Args:
+        function: t in fs -> value.
+        longest_step: A time step in fs that cannot miss what it does, >= 1e-6 (`inf`: the discontinuities are enough);
+            None where it is not known: then no step is longer than `save_every`.
+        discontinuities: Instants in fs at which it or one of its derivatives jumps; what it is at these instants
+            themselves is of no account.
+        derivative: Its derivative per fs; None takes differences of values.
+
+    Raises:
+        ValueError: One line for each argument that is not of this kind.
+    """
+
+    function: Callable[[float], Any]
+    longest_step: float | None = None
+    discontinuities: Sequence[float] = ()
+    derivative: Callable[[float], Any] | None = None
+
+    def __post_init__(self) -> None:
+        problems = Problems("TimeFunction")
+        problems.check(callable(self.function), "function", self.function, "a function of time in fs")
+        if self.longest_step is not None and self.longest_step != np.inf:
+            allowed = f"a number >= {SHORTEST:g}, in fs, inf or None"
+            problems.number("longest_step", self.longest_step, allowed, lambda h: h >= SHORTEST)
+        jumps = problems.array("discontinuities", self.discontinuities, (None,), "a list of finite times in fs")
+        given = self.derivative is None or callable(self.derivative)
+        problems.check(given, "derivative", self.derivative, "a function of time in fs, or None")
+        problems.raise_all()
+        assert jumps is not None
+        object.__setattr__(self, "discontinuities", tuple(jumps.tolist()))
+
+    def __call__(self, time: float) -> Any:
+        return self.function(time)
+
+    def rate(self, time: float) -> Any:
+        return super().rate(time) if self.derivative is None else self.derivative(time)
+
+
+def unknown_drives(owner: Any) -> tuple[Drive, ...]:
+    """Those among the attributes of an object that says nothing of its drives, and one of which nothing is known."""
+    return TimeFunction(lambda t: None), *(value for value in vars(owner).values() if isinstance(value, Drive))
+
+
+def drives_of(*values: Any) -> tuple[Drive, ...]:
+    """Those of `values` that are functions of time, as drives."""
+    return tuple(v if isinstance(v, Drive) else TimeFunction(v) for v in values if callable(v))
+
+
+@dataclass(frozen=True)
+class Ramp(Drive):
+    """A smooth switch from one value to another, with zero slope at both ends.
+
+        v(t) = initial + (final - initial) [1 - cos(pi s)]/2,    s = (t - start)/duration between 0 and 1
+
+    and `initial` before it, `final` after it.
+
+    Args:
+        initial, final: The two values, of one shape.
+        start: Beginning of the switch in fs, >= 0.
+        duration: Its length in fs, >= 1e-6.
+
+    Raises:
+        ValueError: One line for each argument that is not of this kind.
+    """
+
+    initial: Value
+    final: Value
+    start: float
+    duration: float
+    kind: ClassVar[str] = "ramp"
+
+    def __post_init__(self) -> None:
+        problems = Problems("Ramp")
+        initial, final = _values(problems, self, "initial", "final")
+        problems.number("start", self.start, "a finite number >= 0, in fs", lambda t: t >= 0)
+        problems.number("duration", self.duration, f"a finite number >= {SHORTEST:g}, in fs", lambda t: t >= SHORTEST)
+        problems.raise_all()
+        _freeze(self, initial=initial, final=final)
+        _cache(self, initial, np.subtract(final, initial))
+
+    @property
+    def longest_step(self) -> float:
+        return self.duration
+
+    def longest_step_from(self, time: float) -> float:
+        begin, end = self.discontinuities
+        return self.duration if begin <= time < end else np.inf
+
+    @property
+    def discontinuities(self) -> tuple[float, float]:
+        """Beginning and end of the switch, where the curvature jumps."""
+        return self.start, self.start + self.duration
+
+    def __call__(self, time: float) -> Any:
+        start, change = self._arrays  # type: ignore[attr-defined]
+        s = min(max((time - self.start) / self.duration, 0.0), 1.0)
+        return start + 0.5 * (1 - np.cos(np.pi * s)) * change
+
+    def rate(self, time: float) -> Any:
+        start, change = self._arrays  # type: ignore[attr-defined]
+        s = min(max((time - self.start) / self.duration, 0.0), 1.0)
+        return 0.5 * np.pi / self.duration * np.sin(np.pi * s) * change if s < 1 else 0.0 * change
+
+
+@dataclass(frozen=True)
+class Sine(Drive):
+    """v(t) = offset + amplitude sin(2 pi t/period + phase).
+
+    Args:
+        amplitude: The amplitude.
+        period: In fs, >= 1e-6.
+        phase: In rad, a number or an array of the amplitude's shape (a rotating field has amplitude (B, B, 0) and
+            phase (pi/2, 0, 0)).
+        offset: A number, or of the amplitude's shape.
+
+    Raises:
+        ValueError: One line for each argument that is not of this kind.
+    """
+
+    amplitude: Value
+    period: float
+    phase: Value = 0.0
+    offset: Value = 0.0
+    kind: ClassVar[str] = "sine"
+
+    def __post_init__(self) -> None:
+        problems = Problems("Sine")
+        amplitude, phase, offset = _values(problems, self, "amplitude", "phase", "offset")
+        problems.number("period", self.period, f"a finite number >= {SHORTEST:g}, in fs", lambda t: t >= SHORTEST)
+        problems.raise_all()
+        _freeze(self, amplitude=amplitude, phase=phase, offset=offset)
+        _cache(self, amplitude, phase, offset)
+
+    @property
+    def longest_step(self) -> float:
+        return 0.25 * self.period
+
+    def __call__(self, time: float) -> Any:
+        amplitude, phase, offset = self._arrays  # type: ignore[attr-defined]
+        return offset + amplitude * np.sin(2 * np.pi * time / self.period + phase)
+
+    def rate(self, time: float) -> Any:
+        amplitude, phase, _ = self._arrays  # type: ignore[attr-defined]
+        w = 2 * np.pi / self.period
+        return w * amplitude * np.cos(w * time + phase)
+
+
+@dataclass(frozen=True)
+class Pulse(Drive):
+    """A Gaussian: v(t) = offset + amplitude exp(-(t - center)^2/(2 width^2)), exactly the offset beyond 8.58 widths.
+
+    There it has fallen to 1e-16 of the amplitude: a pulse with center >= 8.6 widths begins at exactly its offset.
+
+    Args:
+        amplitude: Height above the offset.
+        center: Time of the maximum in fs.
+        width: Standard deviation in fs, >= 1e-6.
+        offset: A number, or of the amplitude's shape.
+
+    Raises:
+        ValueError: One line for each argument that is not of this kind.
+    """
+
+    amplitude: Value
+    center: float
+    width: float
+    offset: Value = 0.0
+    kind: ClassVar[str] = "pulse"
+
+    def __post_init__(self) -> None:
+        problems = Problems("Pulse")
+        amplitude, offset = _values(problems, self, "amplitude", "offset")
+        problems.number("center", self.center, "a finite number, in fs")
+        problems.number("width", self.width, f"a finite number >= {SHORTEST:g}, in fs", lambda t: t >= SHORTEST)
+        problems.raise_all()
+        _freeze(self, amplitude=amplitude, offset=offset)
+        _cache(self, amplitude, offset)
+
+    @property
+    def longest_step(self) -> float:
+        return self.width
+
+    def longest_step_from(self, time: float) -> float:
+        return self.width if self._is_on(time) else np.inf
+
+    @property
+    def discontinuities(self) -> tuple[float, float]:
+        """Where it begins and where it ends."""
+        return self.center - REACH * self.width, self.center + REACH * self.width
+
+    def _is_on(self, time: float) -> bool:
+        begin, end = self.discontinuities
+        return begin <= time < end
+
+    def __call__(self, time: float) -> Any:
+        amplitude, offset = self._arrays  # type: ignore[attr-defined]
+        height = np.exp(-0.5 * ((time - self.center) / self.width) ** 2) if self._is_on(time) else 0.0
+        return offset + amplitude * height
+
+    def rate(self, time: float) -> Any:
+        amplitude, _ = self._arrays  # type: ignore[attr-defined]
+        x = (time - self.center) / self.width
+        return -x / self.width * amplitude * np.exp(-0.5 * x**2) if self._is_on(time) else 0.0 * amplitude
+
+
+@dataclass(frozen=True)
+class Table(Drive):
+    """Values at given times, linear between them and constant before the first and after the last.
+
+    Runs step from corner to corner: what is tabulated is met exactly, narrow spikes included. A run makes at least one
+    step for each corner, so do not sample a curve more finely than it needs.
+
+    Args:
+        times: Increasing times in fs, at least two, >= 1e-6 apart.
+        values: A value for each time, all of one shape.
+
+    Raises:
+        ValueError: One line for each argument that is not of this kind.
+    """
+
+    times: Any
+    values: Any
+    kind: ClassVar[str] = "table"
+
+    def __post_init__(self) -> None:
+        problems = Problems("Table")
+        allowed = f"at least 2 increasing finite times, {SHORTEST:g} fs apart or more"
+        times = problems.array("times", self.times, (None,), allowed)
+        if times is not None:
+            increasing = times.size >= 2 and bool(np.all(np.diff(times) >= SHORTEST))
+            problems.check(increasing, "times", self.times, allowed)
+        values = _array(problems, "values", self.values)
+        if times is not None and values is not None:
+            fits = values.ndim > 0 and len(values) == len(times)
+            problems.check(fits, "values", f"shape {values.shape}", f"one for each of the {times.size} times")
+        problems.raise_all()
+        assert times is not None and values is not None
+        _freeze(self, times=times, values=values)
+        slopes = np.diff(values, axis=0) / np.diff(times).reshape(-1, *[1] * (values.ndim - 1))
+        _cache(self, times, values, slopes)
+        object.__setattr__(self, "_corners", _corners(times, slopes))
+
+    @property
+    def longest_step(self) -> float:
+        return np.inf
+
+    @property
+    def discontinuities(self) -> tuple[float, ...]:
+        """The times of its corners."""
+        return self._corners  # type: ignore[attr-defined]
+
+    def __call__(self, time: float) -> Any:
+        times, values, slopes = self._arrays  # type: ignore[attr-defined]
+        k = int(np.searchsorted(times, time, side="right")) - 1
+        if k < 0:
+            return values[0]
+        return values[-1] if k >= len(slopes) else values[k] + (time - times[k]) * slopes[k]
+
+    def rate(self, time: float) -> Any:
+        times, values, slopes = self._arrays  # type: ignore[attr-defined]
+        k = int(np.searchsorted(times, time, side="right")) - 1
+        return slopes[k] if 0 <= k < len(slopes) else np.zeros_like(values[0])
+
+
+KINDS: dict[str, Callable[..., Drive]] = {"ramp": Ramp, "sine": Sine, "pulse": Pulse, "table": Table}
+
+
+def _corners(times: np.ndarray, slopes: np.ndarray) -> tuple[float, ...]:
+    """The times at which the slope changes by more than round-off."""
+    slopes = slopes.reshape(len(slopes), -1)
+    around = np.concatenate([np.zeros_like(slopes[:1]), slopes, np.zeros_like(slopes[:1])])
+    change = np.abs(np.diff(around, axis=0)).max(axis=1)
+    return tuple(times[change > 1e-12 * np.abs(slopes).max()].tolist())
+
+
+def _array(problems: Problems, field: str, value: Any) -> np.ndarray | None:
+    """`value` as a finite float array of any shape; None after a problem."""
+    try:
+        if isinstance(value, str | bytes | bool):
+            raise TypeError
+        array = np.array(value, dtype=float)
+    except (TypeError, ValueError):
+        problems.add(field, value, VALUE)
+        return None
+    inside = np.isfinite(array).all() and np.abs(array).max(initial=0.0) <= LARGEST
+    return array if problems.check(bool(inside), field, value, VALUE) else None
+
+
+def _values(problems: Problems, drive: Drive, *fields: str) -> list[Any]:
+    """The fields as arrays that broadcast to the shape of the first one."""
+    arrays = [_array(problems, field, getattr(drive, field)) for field in fields]
+    for field, array in zip(fields, arrays, strict=True):
+        if array is not None and arrays[0] is not None and array.shape not in ((), arrays[0].shape):
+            problems.add(field, f"shape {array.shape}", f"a number, or shape {arrays[0].shape} as of {fields[0]}")
+    return arrays
+
+
+def _freeze(drive: Drive, **arrays: np.ndarray) -> None:
+    """Keep arrays as floats and nested tuples: equal descriptions compare and hash equal."""
+    for field, array in arrays.items():
+        object.__setattr__(drive, field, _tuples(array.tolist()))
+
+
+def _tuples(value: Any) -> Any:
+    return tuple(_tuples(v) for v in value) if isinstance(value, list) else value
+
+
+def _cache(drive: Drive, *arrays: Any) -> None:
+    """The same numbers as arrays, for fast calls; no part of the comparison. A number stays a Python float."""
+    kept = tuple(float(a) if np.ndim(a) == 0 else np.asarray(a) for a in arrays)
+    object.__setattr__(drive, "_arrays", kept)

@@ -1,0 +1,237 @@
+"""Leads: macroscopic reservoirs attached to sites of the device, each a list of channels.
+
+A channel is a device vector u_q (2N amplitudes) and a scalar self-energy: Sigma(E) = sum_q Sigma_q(E) u_q u_q^dag.
+Builders for chains and wide bands stand on top of the general `Lead`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from llgnegf._checks import Problems
+from llgnegf.problem.drives import Drive, drives_of
+from llgnegf.problem.spectra import ChainSpectrum, Spectrum, TabulatedSpectrum, WideBandSpectrum
+
+Voltage = float | Callable[[float], float]
+"""A lead voltage in eV: a number, or a function of time in fs."""
+
+
+@dataclass(frozen=True, eq=False)
+class Channel:
+    """One channel of a lead: Sigma(E) u u^dag with the device vector `vector` (2N,) and the scalar `spectrum`."""
+
+    vector: np.ndarray
+    spectrum: Spectrum
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class _Reservoir:
+    """Voltage and occupation, common to all leads.
+
+    Args:
+        voltage: V in eV, a number or a function of time (fs): shifts the lead's levels and its chemical potential
+            together. Before t = 0 it is V(0).
+        chemical_potential: mu in eV, moves the occupation alone; None takes the system's Fermi energy.
+    """
+
+    voltage: Voltage = 0.0
+    chemical_potential: float | None = None
+
+    def _check_reservoir(self, problems: Problems) -> None:
+        allowed = "a finite number, or a function of time in fs that returns one, in eV"
+        problems.number("voltage", self.voltage(0.0) if callable(self.voltage) else self.voltage, allowed)
+        if self.chemical_potential is not None:
+            problems.number("chemical_potential", self.chemical_potential, "None (the Fermi energy) or finite, in eV")
+
+    def drives(self) -> tuple[Drive, ...]:
+        """What changes in time: the voltage, if it is a function."""
+        return drives_of(self.voltage)
+
+    def voltage_at(self, time: float) -> float:
+        """V(t) in eV at `time` in fs; V(0) before t = 0.
+
+        Raises ValueError where a function gives no finite number; a NaN during a run is left to the integrator,
+        which says when it came.
+        """
+        if not callable(self.voltage):
+            return float(self.voltage)
+        value = self.voltage(max(time, 0.0))
+        if np.ndim(value) != 0 or not isinstance(value, int | float | np.number):
+            raise ValueError(f"{type(self).__name__}.voltage: {value!r} at t = {time:g} fs; allowed: a number, in eV")
+        return float(value)
+
+
+@dataclass(frozen=True, eq=False)
+class Lead(_Reservoir):
+    """A lead as a list of (device vector, spectrum).
+
+    Args:
+        channels: Pairs (u, spectrum): u of length N couples both spins alike (two channels, one for each spin);
+            u of length 2N (index 2 i + s) couples one combination of spins, as in a magnetic lead.
+            `spectrum` is any object with the methods of `llgnegf.problem.spectra.Spectrum`.
+
+    Raises:
+        ValueError: One line for each argument that is not of this kind.
+    """
+
+    channels: Sequence[tuple[Any, Spectrum]]
+
+    def __post_init__(self) -> None:
+        problems = Problems("Lead")
+        allowed = "a non-empty list of pairs (device vector, spectrum)"
+        is_list = isinstance(self.channels, Sequence) and not isinstance(self.channels, str)
+        pairs = list(self.channels) if is_list else []
+        problems.check(len(pairs) > 0, "channels", self.channels, allowed)
+        checked = []
+        for k, pair in enumerate(pairs):
+            is_pair = isinstance(pair, Sequence) and len(pair) == 2
+            if not problems.check(is_pair, f"channels[{k}]", pair, "a pair (device vector, spectrum)"):
+                continue
+            vector = problems.array(f"channels[{k}].vector", pair[0], (None,), "N or 2N finite amplitudes", complex)
+            wanted = "an object with self_energy, self_energy_derivative, broadening, support and is_zero"
+            is_spectrum = isinstance(pair[1], Spectrum) and not isinstance(pair[1], type)
+            problems.check(is_spectrum, f"channels[{k}].spectrum", pair[1], wanted)
+            checked.append((vector, pair[1]))
+        self._check_reservoir(problems)
+        problems.raise_all()
+        object.__setattr__(self, "channels", tuple(checked))
+
+    def attach(self, n_sites: int) -> list[Channel]:
+        """The channels on a device of `n_sites` sites; raises ValueError where a vector does not fit."""
+        attached = []
+        for k, (vector, spectrum) in enumerate(self.channels):
+            if vector.size == n_sites:
+                attached += [Channel(np.kron(vector, spin), spectrum) for spin in np.eye(2)]
+            elif vector.size == 2 * n_sites:
+                attached.append(Channel(vector, spectrum))
+            else:
+                raise ValueError(
+                    f"Lead.channels[{k}].vector: {vector.size} amplitudes; "
+                    f"allowed: {n_sites} (both spins alike) or {2 * n_sites}"
+                )
+        return attached
+
+
+@dataclass(frozen=True, eq=False)
+class _SiteLead(_Reservoir):
+    """A lead that couples both spins of one site alike."""
+
+    site: int
+
+    def _check_site(self, problems: Problems) -> None:
+        problems.integer("site", self.site, "an integer, -n_sites <= site < n_sites")
+
+    def _spectrum(self) -> Spectrum:
+        raise NotImplementedError
+
+    def attach(self, n_sites: int) -> list[Channel]:
+        """The two channels (spin up, spin down) on a device of `n_sites` sites; ValueError for a site out of range."""
+        problems, allowed = Problems(type(self).__name__), f"-{n_sites} <= site < {n_sites}"
+        inside = -n_sites <= self.site < n_sites
+        problems.check(inside, "site", self.site, f"{allowed} (the device has {n_sites} sites)")
+        problems.raise_all()
+        index = 2 * (self.site % n_sites)
+        vectors = np.zeros((2, 2 * n_sites), dtype=complex)
+        vectors[(0, 1), (index, index + 1)] = 1.0
+        return [Channel(vector, self._spectrum()) for vector in vectors]
+
+
+@dataclass(frozen=True, eq=False)
+class ChainLead(_SiteLead):
+    """Semi-infinite chain with hopping gamma and on-site energy e, attached to `site` by the hopping gamma_c.
+
+        Sigma(E) = gamma_c^2/(2 gamma^2) [x - sqrt(x - 2 gamma) sqrt(x + 2 gamma)],     x = E - e - V(t)
+
+    Args:
+        site: Device site, 0 .. N-1, or negative from the end. Two leads may share a site.
+        coupling: gamma_c in eV; 0 detaches the lead.
+        hopping: gamma in eV, positive.
+        onsite: e in eV.
+        voltage: V in eV, number or function of time in fs; shifts levels and chemical potential together.
+        chemical_potential: mu in eV, moves the occupation alone; None takes the system's Fermi energy.
+
+    Raises:
+        ValueError: One line for each argument that is not of this kind.
+    """
+
+    coupling: float = 1.0
+    hopping: float = 1.0
+    onsite: float = 0.0
+
+    def __post_init__(self) -> None:
+        problems = Problems("ChainLead")
+        self._check_site(problems)
+        problems.number("coupling", self.coupling, "a finite number, in eV")
+        problems.number("hopping", self.hopping, "a finite number > 0, in eV", lambda x: x > 0)
+        problems.number("onsite", self.onsite, "a finite number, in eV")
+        self._check_reservoir(problems)
+        problems.raise_all()
+
+    def _spectrum(self) -> Spectrum:
+        return ChainSpectrum(self.coupling, self.hopping, self.onsite)
+
+
+@dataclass(frozen=True, eq=False)
+class WideBandLead(_SiteLead):
+    """Lead with an energy-independent self-energy Sigma = -i Gamma/2 on `site`.
+
+    Args:
+        site: Device site, 0 .. N-1, or negative from the end.
+        broadening: Gamma in eV, >= 0 (the paper's wide-band Gamma' is Gamma/2).
+        voltage, chemical_potential: As for `ChainLead`.
+
+    Raises:
+        ValueError: One line for each argument that is not of this kind.
+    """
+
+    broadening: float
+
+    def __post_init__(self) -> None:
+        problems = Problems("WideBandLead")
+        self._check_site(problems)
+        problems.number("broadening", self.broadening, "a finite number >= 0, in eV", lambda x: x >= 0)
+        self._check_reservoir(problems)
+        problems.raise_all()
+
+    def _spectrum(self) -> Spectrum:
+        return WideBandSpectrum(self.broadening)
+
+
+@dataclass(frozen=True, eq=False)
+class TabulatedLead(_SiteLead):
+    """Lead whose broadening Gamma(E) is a table, piecewise linear and zero outside (see `TabulatedSpectrum`).
+
+    Args:
+        site: Device site, 0 .. N-1, or negative from the end.
+        energies: Increasing energies in eV, (n,).
+        broadening: Gamma >= 0 in eV at these energies, (n,), zero at both ends.
+        voltage, chemical_potential: As for `ChainLead`.
+
+    Raises:
+        ValueError: One line for each argument that is not of this kind.
+    """
+
+    energies: Any
+    broadening: Any
+
+    def __post_init__(self) -> None:
+        problems = Problems("TabulatedLead")
+        self._check_site(problems)
+        self._check_reservoir(problems)
+        try:
+            TabulatedSpectrum(self.energies, self.broadening)
+        except ValueError as error:
+            lines = str(error).replace("TabulatedSpectrum.values", "TabulatedLead.broadening")
+            problems.lines += lines.replace("TabulatedSpectrum.", "TabulatedLead.").splitlines()
+        problems.raise_all()
+
+    def _spectrum(self) -> Spectrum:
+        return TabulatedSpectrum(self.energies, self.broadening)
+
+
+AnyLead = Lead | ChainLead | WideBandLead | TabulatedLead
+"""Every kind of lead that an `OpenSystem` takes."""

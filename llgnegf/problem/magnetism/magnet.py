@@ -1,0 +1,309 @@
+"""Magnet: moments that answer. The problem object of the LLG equation, and its numbers for the integrators.
+
+Terms come from `energies.py` and `torques.py`; the compiled right-hand side is `llg_kernel` of `llg.py`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from llgnegf._checks import UNIT_TOLERANCE, Problems, as_numbers
+from llgnegf.problem.drives import Drive, TimeFunction, drives_of
+from llgnegf.problem.magnetism.motion import INSTANTS, Frozen, Precession, Prescribed, holds_nan
+from llgnegf.problem.magnetism.terms import ClassicalEnergy, EnergyTerm, as_terms
+from llgnegf.problem.magnetism.torques import Amplitudes, SpinTransferTorque
+from llgnegf.problem.plausibility import doubts_of_magnet, warn
+from llgnegf.units import G_E, HBAR
+
+PRESCRIBED = "(sites, motion): a function of t (fs) that returns unit vectors (len(sites), 3), or e.g. a Precession"
+
+
+def torque_prefactor(magnetic_moment: np.ndarray) -> np.ndarray:
+    """g/mu_M = g_e/(hbar n), 1/(eV fs), for moments of n Bohr magnetons: dM/dt = prefactor * torque (eV)."""
+    return G_E / (HBAR * np.asarray(magnetic_moment, dtype=float))
+
+
+@dataclass(frozen=True, eq=False)
+class Magnet:
+    """Classical moments that move by the LLG equation, Eq. (1) of PRL 125, 187202:
+
+        dM/dt = -g M x B + lambda M x dM/dt + (g/mu_M) (T_ext + T),   B = -(1/mu_M) dH/dM.
+
+    Args:
+        moments: Unit vectors at t = 0, shape (n_sites, 3).
+        magnetic_moment: mu_M in Bohr magnetons, positive: a number, or one for each site.
+        damping: Gilbert's lambda >= 0: a number, or one for each site.
+        energies: Energy terms H: a list, a sum such as `Exchange(0.1) + Zeeman([0, 0, 1])`, or one term.
+        torques: Spin-transfer torques T_ext: a list, or one of them.
+        pinned: Sites whose moments stay as they are: numbers from 0 (negative ones count from the end), or a mask
+            of n_sites booleans. They act on their neighbours and on the electrons.
+        prescribed: Sites whose moments follow a given motion: (sites, motion), motion a function of t (fs) that
+            returns unit vectors of shape (len(sites), 3), or a `Precession` or `Prescribed` of that many moments.
+            At t = 0 it must agree with `moments`. Kept as (sites, function of t), the function as a drive.
+
+    Raises:
+        ValueError: One line for each argument that is not of this kind, each energy or torque that is of no use
+            on this chain, and if no moment is left to move (use `Frozen` or `Prescribed` then).
+    """
+
+    moments: Any
+    magnetic_moment: Any
+    damping: Any = 0.0
+    energies: Any = ()
+    torques: Any = ()
+    pinned: Any = ()
+    prescribed: Any = None
+
+    def __post_init__(self) -> None:
+        problems = Problems("Magnet")
+        moments = problems.moments("moments", self.moments)
+        if moments is None:
+            problems.raise_all()
+        assert moments is not None
+        n = len(moments)
+        problems.check(n >= 1, "moments", self.moments, "at least one")
+        values = {
+            "moments": moments,
+            "magnetic_moment": problems.per_site(
+                "magnetic_moment", self.magnetic_moment, n, "> 0, in mu_B", lambda x: x > 0
+            ),
+            "damping": problems.per_site("damping", self.damping, n, ">= 0", lambda x: x >= 0),
+            "energies": _energies(problems, self.energies, n),
+            "torques": _torques(problems, self.torques, n),
+            "pinned": _sites(problems, "pinned", self.pinned, n),
+            "prescribed": _prescribed(problems, self.prescribed, moments),
+        }
+        _check_moving(problems, values["pinned"], values["prescribed"], n)
+        problems.raise_all()
+        for name, value in values.items():
+            object.__setattr__(self, name, value)
+        warn(doubts_of_magnet(self))
+
+    @property
+    def n_sites(self) -> int:
+        """The number of moments."""
+        return len(self.moments)
+
+    @property
+    def moving(self) -> np.ndarray:
+        """True for the sites that obey the LLG equation, shape (n_sites,)."""
+        held = list(self.pinned) + (list(self.prescribed[0]) if self.prescribed else [])
+        moving = np.ones(self.n_sites, dtype=bool)
+        moving[held] = False
+        return moving
+
+    def drives(self) -> tuple[Drive, ...]:
+        """All that changes in time: fields, torques and prescribed moments."""
+        parts = tuple(drive for part in (*self.energies, *self.torques) for drive in part.drives())
+        return parts if self.prescribed is None else (*parts, self.prescribed[1])
+
+    def check_prescribed(self, t_end: float) -> list[str]:
+        """A line if prescribed moments are no unit vectors somewhere from 0 to `t_end` (fs); NaN as in `Prescribed`."""
+        assert self.prescribed is not None
+        sites, function = self.prescribed
+        for time in t_end * INSTANTS:
+            value = function(float(time))
+            try:
+                _unit_vectors("prescribed", value, len(sites), float(time))
+            except ValueError as error:
+                if not holds_nan(value):
+                    return [str(error)]
+        return []
+
+    def compile(self) -> CompiledMagnet:
+        """The numbers of the equation of motion."""
+        return CompiledMagnet(
+            energy=ClassicalEnergy(self.energies, self.n_sites, self.magnetic_moment),
+            prefactor=torque_prefactor(self.magnetic_moment),
+            damping=np.array(self.damping),
+            moving=self.moving,
+            torques=self.torques,
+            prescribed=self.prescribed,
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class CompiledMagnet:
+    """A `Magnet` as numbers; made by `Magnet.compile`.
+
+    Attributes:
+        energy: The classical energy of the moments.
+        prefactor: g/mu_M, 1/(eV fs), (n_sites,).
+        damping: Gilbert's lambda, (n_sites,).
+        moving: True for sites that obey the LLG equation, (n_sites,) bool.
+        torques: Spin-transfer torques of an external current.
+        prescribed: (sites, function of time) or None.
+        arrays: (A_data, A_indices, A_indptr), the time-independent arguments 2 to 4 of `llg_kernel`.
+    """
+
+    energy: ClassicalEnergy
+    prefactor: np.ndarray
+    damping: np.ndarray
+    moving: np.ndarray
+    torques: tuple[SpinTransferTorque, ...] = ()
+    prescribed: tuple[tuple[int, ...], Drive] | None = None
+    arrays: tuple[np.ndarray, np.ndarray, np.ndarray] = field(init=False, repr=False)
+    _driven_torques: tuple[SpinTransferTorque, ...] = field(init=False, repr=False)
+    _static_amplitudes: Amplitudes = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        matrix = self.energy.matrix
+        arrays = (matrix.data.astype(float), matrix.indices.astype(np.int64), matrix.indptr.astype(np.int64))
+        object.__setattr__(self, "arrays", arrays)
+        static = [torque for torque in self.torques if torque.is_static]
+        object.__setattr__(self, "_driven_torques", tuple(t for t in self.torques if t not in static))
+        object.__setattr__(self, "_static_amplitudes", Amplitudes.of(static, self.energy.n_sites, 0.0))
+
+    @property
+    def n_sites(self) -> int:
+        """The number of moments."""
+        return self.energy.n_sites
+
+    @property
+    def is_static(self) -> bool:
+        """Whether neither energies, torques nor prescribed moments depend on time explicitly."""
+        return self.energy.is_static and self.prescribed is None and not self._driven_torques
+
+    def place(self, t: float, moments: np.ndarray) -> None:
+        """Set the prescribed moments of time `t` (fs) in `moments` (n_sites, 3), in place."""
+        if self.prescribed is not None:
+            sites, function = self.prescribed
+            moments[list(sites)] = _unit_vectors("prescribed", function(t), len(sites), t)
+
+    def amplitudes(self, t: float) -> Amplitudes:
+        """All spin-transfer torques at time `t` (fs), as `spin_transfer_kernel` takes them."""
+        if not self._driven_torques:
+            return self._static_amplitudes
+        static, total = self._static_amplitudes, Amplitudes.of(self._driven_torques, self.n_sites, t)
+        for name in ("damping_like", "field_like", "drift", "nonadiabatic"):
+            getattr(total, name)[:] += getattr(static, name)
+        return total
+
+    def external_torque(self, moments: np.ndarray, t: float = 0.0) -> np.ndarray:
+        """T_ext (eV) of the spin-transfer torques, shape (n_sites, 3)."""
+        torque = np.zeros((self.n_sites, 3))
+        if self.torques:
+            from llgnegf.problem.magnetism.llg import spin_transfer_kernel
+
+            moments = np.array(moments, dtype=float)
+            a = self.amplitudes(t)
+            spin_transfer_kernel(
+                moments, a.damping_like, a.field_like, a.drift, a.nonadiabatic, self.prefactor, torque
+            )
+        return torque
+
+    def rate(self, moments: np.ndarray, t: float = 0.0, electron_torque: np.ndarray | None = None) -> np.ndarray:
+        """dM/dt (1/fs), shape (n_sites, 3); zero for sites that are pinned or prescribed.
+
+        Args:
+            moments: M, shape (n_sites, 3), prescribed moments in place (see `place`).
+            t: Time (fs).
+            electron_torque: T = J_sd <s> x M (eV), shape (n_sites, 3); None without electrons.
+        """
+        from llgnegf.problem.magnetism.llg import llg_kernel
+
+        moments = np.array(moments, dtype=float)  # writeable: a read-only array is another type to the compiler
+        torque = self.external_torque(moments, t)
+        if electron_torque is not None:
+            torque += electron_torque
+        out = np.empty((self.n_sites, 3))
+        energy = self.energy
+        llg_kernel(
+            moments, *self.arrays, energy.linear(t), energy.cubic_constants, energy.cubic_axes,
+            torque, self.prefactor, self.damping, self.moving, out,
+        )  # fmt: skip
+        return out
+
+    def dissipation(self, rate: np.ndarray) -> float:
+        """Power lost to Gilbert damping (eV/fs), sum_i lambda_i (mu_i/g) |dM_i/dt|^2 >= 0, of dM/dt = `rate`.
+
+        Without torques and with fields at rest dH/dt = -dissipation: M . (M x dM/dt) vanishes, and so does
+        dM/dt . (M x B), leaving -mu_M B.dM/dt = -(mu_M/g) lambda |dM/dt|^2 for |M| = 1.
+        """
+        return float(np.sum(self.damping / self.prefactor * np.sum(np.square(rate), axis=1)))
+
+
+def _energies(problems: Problems, value: Any, n_sites: int) -> tuple[EnergyTerm, ...]:
+    try:
+        terms = as_terms(value)
+    except TypeError:
+        problems.add("energies", value, "energy terms such as Exchange(0.1): a list, a sum or one of them")
+        return ()
+    problems.lines += [line for term in terms for line in term.problems(n_sites)]
+    return terms
+
+
+def _torques(problems: Problems, value: Any, n_sites: int) -> tuple[SpinTransferTorque, ...]:
+    torques = tuple(value) if isinstance(value, Iterable) else (value,)
+    for torque in torques:
+        if problems.check(
+            isinstance(torque, SpinTransferTorque), "torques", torque, "SlonczewskiTorque or ZhangLiTorque"
+        ):
+            problems.lines += torque.problems(n_sites)
+    return torques
+
+
+def _sites(problems: Problems, name: str, value: Any, n_sites: int) -> tuple[int, ...]:
+    """Site numbers 0 .. n_sites - 1 in ascending order of mention, from numbers or a mask."""
+    allowed = f"different sites from {-n_sites} to {n_sites - 1}, or a mask of {n_sites} booleans"
+    try:
+        entries = np.asarray(value)
+    except ValueError:  # rows of unequal length
+        entries = np.zeros(1)
+    if entries.size == 0:
+        return ()
+    if entries.dtype == bool and entries.shape == (n_sites,):
+        return tuple(int(i) for i in np.flatnonzero(entries))
+    ok = entries.ndim == 1 and np.issubdtype(entries.dtype, np.integer)
+    ok = ok and bool(np.all((entries >= -n_sites) & (entries < n_sites)))
+    if not problems.check(ok and len(set(entries % n_sites)) == len(entries), name, value, allowed):
+        return ()
+    return tuple(int(i) for i in entries % n_sites)
+
+
+def _prescribed(problems: Problems, value: Any, moments: np.ndarray) -> tuple[tuple[int, ...], Drive] | None:
+    if value is None:
+        return None
+    function = value[1] if isinstance(value, tuple | list) and len(value) == 2 else None
+    if isinstance(function, Frozen):
+        function = TimeFunction(function.moments, np.inf, derivative=function.velocity)
+    elif isinstance(function, Precession | Prescribed):
+        (function,) = function.drives()
+    if not callable(function):
+        problems.add("prescribed", value, PRESCRIBED)
+        return None
+    sites = _sites(problems, "prescribed", value[0], len(moments))
+    if not problems.check(len(sites) > 0, "prescribed", value[0], "at least one site of the chain"):
+        return None
+    try:
+        start = _unit_vectors("prescribed", function(0.0), len(sites), 0.0)
+    except ValueError as error:
+        problems.lines.append(str(error))
+        return None
+    differs = np.flatnonzero(np.abs(start - moments[list(sites)]).max(axis=1) > UNIT_TOLERANCE)
+    for k in differs[:1]:
+        given = f"site {sites[k]} is {start[k].tolist()} at t = 0"
+        problems.add("prescribed", given, f"what moments says, {moments[sites[k]].tolist()}")
+    return sites, drives_of(function)[0]
+
+
+def _unit_vectors(name: str, value: Any, count: int, t: float) -> np.ndarray:
+    vectors = as_numbers(value, float)
+    shaped = vectors is not None and vectors.shape == (count, 3)
+    if shaped and np.all(np.abs(np.linalg.norm(vectors, axis=1) - 1) <= UNIT_TOLERANCE):  # type: ignore[arg-type]
+        return vectors  # type: ignore[return-value]
+    problems = Problems("Magnet")
+    problems.moments(name, value, count)
+    raise ValueError("\n".join(line.replace(": ", f": at t = {t:g} fs ", 1) for line in problems.lines))
+
+
+def _check_moving(problems: Problems, pinned: Any, prescribed: Any, n_sites: int) -> None:
+    others = prescribed[0] if prescribed else ()
+    both = sorted(set(pinned) & set(others))
+    problems.check(not both, "pinned", f"site {both} is prescribed too", "one of the two for each site")
+    if len(set(pinned) | set(others)) == n_sites:
+        problems.add("pinned", f"site {sorted({*pinned, *others})}", "at least one moment that moves")

@@ -1,0 +1,188 @@
+"""Prescribed motion of the moments: at rest, in steady precession, or any function of time.
+
+What `simulate` takes in place of a `Magnet`; times in fs, energies in eV.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from math import cos, sin
+from typing import Any
+
+import numpy as np
+
+from llgnegf._checks import UNIT_TOLERANCE, Problems, as_numbers
+from llgnegf.problem.drives import SHORTEST, Drive, TimeFunction, drives_of
+from llgnegf.units import HBAR
+
+INSTANTS = np.concatenate([[0.0], np.geomspace(1e-6, 1.0, 25), np.linspace(0.0, 1.0, 24)[1:-1]])
+"""Parts of a run at which a function of time is looked at before it begins."""
+FASTEST, SLOWEST = 0.5 * np.pi * HBAR / SHORTEST, 1e-12
+"""eV, hbar w of precessions: a quarter of a period is 1e-6 fs, and longer than any run."""
+
+
+def holds_nan(value: Any) -> bool:
+    """Whether `value` is made of numbers of which one is NaN."""
+    array = as_numbers(value, float)
+    return array is not None and bool(np.isnan(array).any())
+
+
+@dataclass(frozen=True, eq=False)
+class Frozen:
+    """Moments at rest, `texture` (N, 3) unit vectors."""
+
+    texture: Any
+
+    def __post_init__(self) -> None:
+        problems = Problems("Frozen")
+        texture = problems.moments("texture", self.texture)
+        problems.raise_all()
+        object.__setattr__(self, "texture", texture)
+
+    @property
+    def n_sites(self) -> int:
+        """Number of moments N."""
+        return len(self.texture)
+
+    def drives(self) -> tuple[Drive, ...]:
+        """Nothing changes in time."""
+        return ()
+
+    def moments(self, time: float) -> np.ndarray:
+        """M(t), (N, 3), at `time` in fs."""
+        return self.texture
+
+    def velocity(self, time: float) -> np.ndarray:
+        """dM/dt in 1/fs, (N, 3)."""
+        return np.zeros_like(self.texture)
+
+
+@dataclass(frozen=True, eq=False)
+class Precession:
+    """Steady precession of a texture about an axis, counter-clockwise, M_i(t) = R(axis, phase(t)) M_i(0).
+
+        phase(t) = w [t - (ramp/pi) sin(pi t/ramp)]/2  for t < ramp,   w (t - ramp/2) after it,   w = energy/hbar
+
+    so that the angular velocity rises smoothly from 0 to w; without a ramp it starts with w at t = 0.
+
+    Args:
+        texture: M_i(0), (N, 3) unit vectors.
+        energy: hbar w in eV; negative for clockwise.
+        axis: 'x', 'y', 'z' or a non-zero 3-vector.
+        ramp: Switch-on time in fs, >= 0.
+
+    Raises:
+        ValueError: One line for each argument that is not of this kind.
+    """
+
+    texture: Any
+    energy: float
+    axis: Any = "z"
+    ramp: float = 0.0
+
+    def __post_init__(self) -> None:
+        problems = Problems("Precession")
+        texture = problems.moments("texture", self.texture)
+        allowed = f"a finite number, in eV, of magnitude up to {FASTEST:.3g}"
+        problems.number("energy", self.energy, allowed, lambda e: abs(e) <= FASTEST)
+        axis = problems.axis("axis", self.axis)
+        problems.number("ramp", self.ramp, "a finite number >= 0, in fs", lambda x: x >= 0)
+        problems.raise_all()
+        assert texture is not None and axis is not None
+        object.__setattr__(self, "texture", texture)
+        object.__setattr__(self, "axis", axis)
+        along = np.outer(texture @ axis, axis)
+        # Rodrigues: R M = M_parallel + cos(phase) M_perp + sin(phase) axis x M
+        parts = np.array([along, texture - along, np.cross(axis, texture)]).reshape(3, -1)
+        object.__setattr__(self, "_parts", parts)
+
+    @property
+    def n_sites(self) -> int:
+        """Number of moments N."""
+        return len(self.texture)
+
+    def drives(self) -> tuple[Drive, ...]:
+        """The moments: seen with steps of a quarter of a period; the curvature of the phase jumps after the ramp."""
+        quarter = 0.5 * np.pi * HBAR / abs(self.energy) if abs(self.energy) > SLOWEST else np.inf
+        kinks = (self.ramp,) if self.ramp > 0 else ()
+        return (TimeFunction(self.moments, quarter, kinks, self.velocity),)
+
+    def phase(self, time: float) -> float:
+        """Angle turned since t = 0, in rad, at `time` in fs."""
+        w = self.energy / HBAR
+        if time >= self.ramp:
+            return w * (time - 0.5 * self.ramp)
+        return 0.5 * w * (time - self.ramp / np.pi * np.sin(np.pi * time / self.ramp))
+
+    def angular_velocity(self, time: float) -> float:
+        """d(phase)/dt in rad/fs."""
+        w = self.energy / HBAR
+        return w if time >= self.ramp else 0.5 * w * (1 - np.cos(np.pi * time / self.ramp))
+
+    def moments(self, time: float) -> np.ndarray:
+        """M(t), (N, 3), at `time` in fs."""
+        phase = self.phase(time)
+        return (np.array([1.0, cos(phase), sin(phase)]) @ self._parts).reshape(-1, 3)  # type: ignore[attr-defined]
+
+    def velocity(self, time: float) -> np.ndarray:
+        """dM/dt in 1/fs, (N, 3)."""
+        return self.angular_velocity(time) * np.cross(self.axis, self.moments(time))
+
+
+@dataclass(frozen=True, eq=False)
+class Prescribed:
+    """Moments that follow any function of time.
+
+    Args:
+        function: t in fs -> (n_sites, 3) unit vectors; called at any t >= 0, must depend on t alone. A run looks at it
+            at some fifty instants before it begins. A `TimeFunction` where something is known of it: steps are no
+            longer than `save_every` otherwise.
+
+    Raises:
+        ValueError: If `function` is not callable or gives no unit vectors at t = 0.
+    """
+
+    function: Callable[[float], Any]
+
+    def __post_init__(self) -> None:
+        problems = Problems("Prescribed")
+        if problems.check(callable(self.function), "function", self.function, "a function of time in fs"):
+            problems.moments("function(0.0)", self.function(0.0))
+        problems.raise_all()
+
+    @property
+    def n_sites(self) -> int:
+        """Number of moments N."""
+        return len(self.function(0.0))
+
+    def drives(self) -> tuple[Drive, ...]:
+        """The function."""
+        return drives_of(self.function)
+
+    def moments(self, time: float) -> np.ndarray:
+        """M(t), (N, 3), at `time` in fs; raises ValueError where the function gives no unit vectors."""
+        moments = np.asarray(self.function(time), dtype=float)
+        length = np.sqrt(np.einsum("ia,ia->i", moments, moments))
+        if not np.all(np.abs(length - 1) <= UNIT_TOLERANCE):
+            problems = Problems("Prescribed")
+            problems.moments(f"function({time:g})", moments)
+            raise ValueError("\n".join(line.replace(": ", ": moments, ", 1) for line in problems.lines))
+        return moments
+
+    def check(self, t_end: float) -> list[str]:
+        """A line if the function gives no unit vectors somewhere; it is called at instants from 0 to `t_end` (fs).
+
+        A NaN is left to the integrator, which says when it came.
+        """
+        for time in t_end * INSTANTS:
+            value, problems = self.function(float(time)), Problems("Prescribed")
+            problems.moments(f"function({time:g})", value, self.n_sites)
+            if problems.lines and not holds_nan(value):
+                return problems.lines
+        return []
+
+    def velocity(self, time: float) -> np.ndarray:
+        """dM/dt in 1/fs, (N, 3): what the function says of itself, or from differences (see `Drive.rate`)."""
+        (drive,) = self.drives()
+        return np.asarray(drive.rate(time), dtype=float)

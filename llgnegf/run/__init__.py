@@ -1,0 +1,1 @@
+"""One run from its options to its rows: simulation, recorder, error budget, relaxation."""

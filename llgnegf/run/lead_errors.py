@@ -1,0 +1,186 @@
+"""What the damped modes of the leads do to a run: the error of rho that they cause, known before the run starts.
+
+The modes of channel q have the self-energy Sigma_q + dSigma_q; both are known on the real axis (hbar = 1). To first
+order, with h the extended Hamiltonian of frozen moments, h R_k = lambda_k R_k and L_k h = lambda_k L_k:
+
+Levels. Level k moves by  d lambda_k = sum_q (L_k u_q) dSigma_q(E_k) (u_q^dag R_k).  What is in it, or between it and
+another level, is off in proportion to the time, until the level's own width Gamma_k = -2 Im lambda_k forgets:
+
+    |d rho_ii| <= sum_k 2 |d lambda_k| min(T, 1/Gamma_k) |R_ik L_ki|
+
+An undamped level (outside every band) never forgets. A run
+that starts in its stationary state has had all the time there is, but for levels that nothing damps, which it starts
+with as they are: T is infinite for all others. One that a weak lead feeds compares that lead's broadening with
+the tails of all others.
+
+Band. An electron that passes through sees the relative error |dSigma_q|/Gamma_q of the broadening, on the average over
+the band, or at its largest in the window of energies at which the run departs from equilibrium where that is known.
+Where Gamma_q is small, next to the edges, little weight lies: the quotient is taken of at least a tenth of its maximum.
+
+Both act on what departs from equilibrium, at most 1 (`departure`): in equilibrium h and the sources agree on every
+filling. There the error is that of rho = 1/2 + sum_m r_m [G(z_m^*) + h.c.] with the one and the other Sigma.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from llgnegf.poles.channels import PoleChannel, PoleSystem
+from llgnegf.static.start import FrozenDevice, extended_hamiltonian
+
+FLOOR = 0.1
+"""Smallest Gamma that a relative error is taken of, in units of its maximum in the band."""
+EVERYWHERE = (-np.inf, np.inf)
+"""The window of a run that may disturb every energy."""
+ROUND_OFF = 2e-15
+"""Round-off (eV) of the sources of a stationary state, which are divided by the levels' widths."""
+DENSE = 300
+"""Device states up to which levels are those of device and modes together; beyond, of the device alone."""
+
+
+@dataclass(frozen=True, eq=False)
+class Levels:
+    """Levels of a frozen device with its leads.
+
+    Attributes:
+        energies: Re lambda_k in eV, (n,).
+        widths: Gamma_k in eV with the exact leads, (n,).
+        overlaps: |L_k u_q| |u_q^dag R_k|, (n, n_channels).
+        weights: |R_ik L_ki| on the device, (n, 2N).
+        voltages: V of each channel, (n_channels,), in eV.
+    """
+
+    energies: np.ndarray
+    widths: np.ndarray
+    overlaps: np.ndarray
+    weights: np.ndarray
+    voltages: np.ndarray
+
+
+def find_levels(frozen: FrozenDevice) -> Levels:
+    """The levels of one instant that have weight on the device; their widths with the exact leads."""
+    a = frozen.arrays
+    voltages = frozen.voltages
+    if a.n <= DENSE:
+        energies, right = np.linalg.eig(extended_hamiltonian(frozen))
+        left = np.linalg.inv(right)
+        right, left = right[: a.n], left[:, : a.n]
+    else:
+        energies, right = np.linalg.eigh(frozen.hamiltonian)
+        left = right.conj().T
+    weights = np.abs(right.T * left)
+    seen = weights.max(axis=1) > 1e-6
+    energies, weights = energies[seen], weights[seen]
+    amplitudes = (left[seen] @ frozen.u) * (frozen.u.conj().T @ right[:, seen]).T
+    overlaps = np.abs(amplitudes)
+    channels = zip(frozen.poles.channels, voltages, strict=True)
+    exact = np.array([c.exact.broadening(energies.real - v) for c, v in channels])
+    return Levels(energies.real, (overlaps * exact.T).sum(axis=1), overlaps, weights, voltages)
+
+
+def self_energy_errors(channel: PoleChannel, energies: np.ndarray) -> np.ndarray:
+    """|Sigma_modes - Sigma| of a channel at real energies relative to its lead, any shape, in eV."""
+    if channel.energies.size == 0:
+        return np.zeros(np.shape(energies))
+    return np.abs(channel.spectrum.self_energy(energies) - channel.exact.self_energy(energies))
+
+
+def level_errors(
+    channels: Sequence[PoleChannel], levels: Levels, duration: float, stationary: bool = False
+) -> np.ndarray:
+    """2 |d lambda_k| min(T, 1/Gamma_k) of each level, T = `duration` in 1/eV, (n,); with round-off if `stationary`."""
+    shift = np.zeros(levels.energies.size)
+    known: dict[Any, np.ndarray] = {}
+    for q, channel in enumerate(channels):
+        key = channel.exact, levels.voltages[q]
+        if key not in known:
+            energies = _around(channel, levels.energies - levels.voltages[q])
+            known[key] = self_energy_errors(channel, energies).max(axis=1)
+        shift += levels.overlaps[:, q] * known[key]
+    damped = levels.widths > 0
+    memory = 1 / np.maximum(levels.widths, 1e-300)
+    ends = np.where(damped, np.inf, duration) if stationary else duration
+    # A bound state's weight is off by d(dSigma)/dE too, at most its shift over the distance from the nearest band.
+    near = np.where(damped, 0.0, 1 / np.maximum(_distance(channels, levels), 1e-300))
+    errors = 2 * shift * (np.minimum(ends, memory) + near)
+    return errors + ROUND_OFF * memory * damped if stationary else errors
+
+
+def _distance(channels: Sequence[PoleChannel], levels: Levels) -> np.ndarray:
+    """From the nearest band edge, (n,), infinite between wide bands."""
+    edges = [np.add(c.exact.support, v) for c, v in zip(channels, levels.voltages, strict=True)]
+    return np.abs(levels.energies[:, None] - np.concatenate(edges)).min(axis=1)
+
+
+def _around(channel: PoleChannel, energies: np.ndarray) -> np.ndarray:
+    """Energies about each one, (n, 5): the error touches zero in places, where no level need stay."""
+    low, high = channel.exact.support
+    distance = np.minimum(np.abs(energies - low), np.abs(energies - high))
+    distance = np.where(np.isfinite(distance), distance, 0.0)
+    return energies[:, None] + distance[:, None] * np.array([-0.4, -0.2, 0.0, 0.2, 0.4])
+
+
+def band_error(channel: PoleChannel, window: tuple[float, float] = EVERYWHERE) -> float:
+    """|dSigma|/Gamma: its mean over the band, or its largest in a window (eV, measured from the lead's levels)."""
+    low, high = channel.exact.support
+    if not (np.isfinite(low) and channel.energies.size):
+        return 0.0
+    # Equal steps of an angle, dense where the band ends, and about the modes, which are where a spectrum has structure.
+    grid = 0.5 * (low + high) - 0.5 * (high - low) * np.cos(np.linspace(0, np.pi, 402)[1:-1])
+    modes = (channel.energies.real + np.outer([-2, -1, 0, 1, 2], channel.energies.imag)).ravel()
+    grid = np.unique(np.concatenate([grid, modes[(modes > grid[0]) & (modes < grid[-1])]]))
+    gamma = channel.exact.broadening(grid)
+    relative = self_energy_errors(channel, grid) / np.maximum(gamma, FLOOR * gamma.max())
+    if window == EVERYWHERE:
+        return float(np.trapezoid(relative, grid) / (high - low))
+    inside = np.clip(np.linspace(*window, 65), low, high)
+    return float(np.interp(inside, grid, relative).max())
+
+
+def equilibrium_error(frozen: FrozenDevice, mu: float) -> float:
+    """Largest error of an element of rho in equilibrium at mu, by the Matsubara-like sum with both self-energies."""
+    poles = frozen.poles
+    assert poles.fermi is not None
+    z, r = poles.fermi.poles(mu, poles.system.kT)
+    energies = z.conj()
+    correction = np.array(
+        [
+            c.exact.self_energy(energies - v) - c.spectrum.self_energy(energies - v)
+            for c, v in zip(poles.channels, frozen.voltages, strict=True)
+        ]
+    )
+    inverse = frozen.inverse_green(energies)
+    exact = np.linalg.inv(inverse - np.einsum("iq,qe,jq->eij", frozen.u, correction, frozen.u.conj()))
+    half = np.einsum("m,mab->ab", r, np.linalg.inv(inverse) - exact)
+    return float(np.abs(half + half.conj().T).max())
+
+
+def lead_error(
+    poles: PoleSystem,
+    levels: Sequence[Levels],
+    duration: float,
+    window: tuple[float, float] = EVERYWHERE,
+    stationary: bool = False,
+) -> float:
+    """Error of rho from the modes where rho departs from equilibrium by 1.
+
+    Args:
+        poles: The expansion.
+        levels: The levels at some instants; the worst instant counts.
+        duration: T in 1/eV.
+        window: Energies (eV) at which rho departs.
+        stationary: Whether the run starts in the stationary state of leads that differ.
+    """
+    worst = 0.0
+    for at in levels:
+        low, high = window
+        bands = {(c.exact, v): c for c, v in zip(poles.channels, at.voltages.tolist(), strict=True)}
+        band = max((band_error(c, (low - v, high - v)) for (_, v), c in bands.items()), default=0.0)
+        inside = (at.energies > low) & (at.energies < high)
+        errors = level_errors(poles.channels, at, duration, stationary)[inside]
+        worst = max(worst, band + float((errors @ at.weights[inside]).max(initial=0.0)))
+    return worst

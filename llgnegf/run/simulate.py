@@ -1,0 +1,170 @@
+"""simulate(): the one entry to all runs, and the choice of the simulation that a request means.
+
+Electrons with their memory (`simulation`), slow electrons with or without thermal noise (`slow`), or moments alone:
+no option is ignored by any of them.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from llgnegf._checks import Problems, memory_of_machine
+from llgnegf.problem.system import OpenSystem
+from llgnegf.run.error_budget import warn_if_exceeded
+from llgnegf.run.options import RESPONSES, check_kind, is_slow
+from llgnegf.run.progress import Progress, keeping, reporting
+from llgnegf.run.result import Result, Rows
+from llgnegf.run.simulation import Motion, Simulation
+
+if TYPE_CHECKING:
+    from llgnegf.run.slow_simulation import SlowSimulation
+
+
+@reporting("fs")
+def simulate(
+    system: OpenSystem | None,
+    motion: Motion,
+    *,
+    t_end: float,
+    save_every: float = 1.0,
+    rtol: float = 1e-6,
+    start: str = "thermal",
+    integrator: str = "auto",
+    step: float | None = None,
+    observables: Sequence[str] = (),
+    initial_density_matrix: Any = None,
+    electrons: str = "full",
+    response: Sequence[str] = RESPONSES,
+    temperature: float = 0.0,
+    seed: int | None = None,
+    progress: bool | Callable[..., None] = False,
+    folder: str | Path | None = None,
+) -> Result:
+    """Propagate G<(t,t) of an open system in the lab frame, with moments that move as prescribed or answer.
+
+    The equations are those of `llgnegf.equations.electrons` (electrons, leads) and `llgnegf.equations.coupled` (LLG).
+
+    Args:
+        system, motion, t_end, save_every, rtol, start, integrator, step, observables, initial_density_matrix:
+            As for `Simulation`.
+        electrons: "full", or "adiabatic": electrons integrated out one order beyond the adiabatic one, in equilibrium
+            with a `Magnet` at rest plus a first order in its velocities.
+        response: Which tensors of that first order act with electrons = "adiabatic": any of "geometric" and
+            "friction"; () leaves the adiabatic torque alone.
+        temperature, seed: kT (eV) and random key of the moments' thermal noise, with electrons = "adiabatic" or for
+            moments alone (see `llgnegf.SlowSimulation`).
+        progress: True shows what is done, a bar on a terminal and lines with percentages elsewhere; a function is
+            called with (done, total, text): times in fs and the stage of the run.
+        folder: Run folder, as of `llgnegf run`: rows are committed every few seconds, and a run that was stopped or
+            killed goes on when it is asked for again (or with `llgnegf resume`). None keeps all in memory.
+
+    Returns:
+        A `Result` whose dataset has the columns moments, spin_density, torque (time, site, component),
+        charge_density (time, site), lead_current (time, lead; electrons/fs), lead_spin_current (time, lead,
+        component; eV), bond_current, bond_spin_current, energies, and what has left through the leads since t = 0.
+
+    Raises:
+        ValueError: One line for each argument that is not allowed; with a folder also for what an input file has no
+            words for (an own function of time, a `Prescribed` motion), and if it holds a run of something else.
+        IntegrationStopped: On NaN, or a step below round-off, with time, quantity and cause.
+        StorageError: If the folder cannot be written.
+        KeyboardInterrupt: On Ctrl-C; with a folder on SIGTERM too, after a commit.
+
+    Whatever stops the rows, a mistake in a drive or Ctrl-C among it, carries a `Result` of the rows so far as its
+    attribute `result` (with `density_matrix` None).
+    """
+    options: dict[str, Any] = {
+        "t_end": t_end, "save_every": save_every, "rtol": rtol, "start": start, "integrator": integrator,
+        "step": step, "observables": observables, "initial_density_matrix": initial_density_matrix,
+        "electrons": electrons, "response": response, "temperature": temperature, "seed": seed,
+    }  # fmt: skip
+    assert callable(progress)
+    if folder is not None:
+        from llgnegf.stored_run import simulate_in_folder
+
+        result = simulate_in_folder(system, motion, options, folder, progress)
+    else:
+        progress(0.0, 0.0, "set-up")
+        simulation = new_simulation(system, motion, **options)
+        _check_rows(simulation)
+        result = _run(simulation, progress)
+    warn_if_exceeded(result.errors, rtol)
+    return result
+
+
+def _check_rows(simulation: Simulation | SlowSimulation) -> None:
+    """Refuse rows that do not fit into memory, where this function keeps them; a run in a folder does not."""
+    row = 8 * sum(math.prod(variable.shape) for variable in simulation.variables.values())
+    rows, there = simulation.times.size, memory_of_machine()
+    problems = Problems("simulate")
+    value = f"{rows} rows of {row} bytes, {rows * row / 2**30:.3g} GiB"
+    remedy = f"rows that fit into the {there / 2**30:.3g} GiB of this machine (a larger save_every), or `llgnegf run`"
+    problems.check(rows * row <= there, "save_every", value, remedy)
+    problems.raise_all()
+
+
+def _run(simulation: Simulation | SlowSimulation, report: Progress) -> Result:
+    """All rows, in memory; what stops them carries those before it."""
+    end = float(simulation.times[-1])
+    report(0.0, end, "error budget")
+    simulation.error_budget()  # measured once, and before the rows: a run that is stopped has it too
+    columns = {name: np.empty((simulation.times.size, *v.shape)) for name, v in simulation.variables.items()}
+    count = 0
+
+    def rows() -> Rows:
+        kept = {name: column[:count] for name, column in columns.items()}
+        return Rows(simulation.times[:count], kept, simulation.variables, simulation.coordinates)
+
+    simulation.between_steps = lambda time: report(time, end, "running")
+    report(0.0, end, "running")
+    # Within a step that did not end there is no density matrix.
+    with keeping(lambda: Result(rows(), simulation.error_budget(), None, simulation.statistics), "the rows"):
+        for index, row in simulation.rows():
+            for name, value in row.items():
+                columns[name][index] = value
+            count = index + 1
+            report(float(simulation.times[index]), end, "running")
+    return Result(rows(), simulation.error_budget(), simulation.density_matrix, simulation.statistics)
+
+
+def new_simulation(
+    system: Any,
+    motion: Any,
+    *,
+    t_end: float,
+    save_every: float = 1.0,
+    rtol: float = 1e-6,
+    start: str = "thermal",
+    integrator: str = "auto",
+    step: float | None = None,
+    observables: Sequence[str] = (),
+    initial_density_matrix: Any = None,
+    electrons: str = "full",
+    response: Sequence[str] = RESPONSES,
+    temperature: float = 0.0,
+    seed: int | None = None,
+) -> Simulation | SlowSimulation:
+    """The simulation that fits, at t = 0; arguments and errors as for `simulate`."""
+    options = {
+        "start": start, "integrator": integrator, "step": step, "initial_density_matrix": initial_density_matrix,
+        "electrons": electrons, "response": response, "temperature": temperature, "seed": seed,
+    }  # fmt: skip
+    problems = Problems("simulate")
+    check_kind(problems, system is not None, options)
+    problems.raise_all()
+    if is_slow(system is not None, options):
+        from llgnegf.run.slow_simulation import SlowSimulation
+
+        return SlowSimulation(
+            system, motion, t_end=t_end, save_every=save_every, rtol=rtol, step=step, response=response,
+            temperature=temperature, seed=seed, observables=observables,
+        )  # fmt: skip
+    return Simulation(
+        system, motion, t_end=t_end, save_every=save_every, rtol=rtol, start=start, integrator=integrator, step=step,
+        observables=observables, initial_density_matrix=initial_density_matrix,
+    )  # fmt: skip

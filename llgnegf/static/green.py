@@ -1,0 +1,282 @@
+"""Retarded Green functions of a device with static leads, batched over energies.
+
+The linear algebra under `equilibrium`, `steady_state` and `rotating_frame`; takes its channels from `system`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import scipy.linalg
+
+from llgnegf.problem.spectra import Spectrum
+
+TRUSTED = 1e4
+"""|Sigma u^dag D u| up to which the low-rank formulas are used: beyond it more than 4 of 16 digits would cancel."""
+
+
+EQUAL = 1e-13
+"""Levels closer than this part of the largest one, or of 1 eV, are equal."""
+ROUND_OFF = 1e-14
+"""Part of a coupling that is round-off; multiplied by the largest level over the distance to the next one."""
+
+
+@dataclass(frozen=True, eq=False)
+class StaticChannel:
+    """A lead channel of a stationary problem: Sigma_q(E - shift) u u^dag, filled up to `chemical_potential`.
+
+    Attributes:
+        vector: Device vector u, (2N,).
+        spectrum: Self-energy of the channel.
+        shift: Energy in eV by which the channel's levels are raised (voltage, rotating frame).
+        chemical_potential: mu of the channel in eV, everything included.
+        lead: Number of the lead it belongs to.
+        spin: +1 or -1 for a channel of spin up or down along the rotation axis, 0 where spin is not resolved.
+    """
+
+    vector: np.ndarray
+    spectrum: Spectrum
+    shift: float
+    chemical_potential: float
+    lead: int
+    spin: int = 0
+
+
+@dataclass(frozen=True, eq=False)
+class StaticDevice:
+    """A time-independent device: Hamiltonian (2N, 2N) in eV and its lead channels.
+
+        G(E) = [E - H - Sigma(E)]^-1,    Sigma(E) = sum_q Sigma_q(E - shift_q) u_q u_q^dag,    Im E >= 0
+    """
+
+    hamiltonian: np.ndarray
+    channels: tuple[StaticChannel, ...]
+
+    @property
+    def size(self) -> int:
+        """Dimension 2N of the device."""
+        return self.hamiltonian.shape[0]
+
+    @cached_property
+    def vectors(self) -> np.ndarray:
+        """Device vectors of the channels as columns, (2N, n_channels)."""
+        columns = [c.vector for c in self.channels]
+        return np.array(columns, dtype=complex).reshape(-1, self.size).T
+
+    @cached_property
+    def spins(self) -> np.ndarray:
+        """Spin +1, -1 or 0 of each channel, (n_channels,)."""
+        return np.array([c.spin for c in self.channels], dtype=float)
+
+    @cached_property
+    def leads(self) -> np.ndarray:
+        """Lead number of each channel, (n_channels,)."""
+        return np.array([c.lead for c in self.channels], dtype=int)
+
+    @cached_property
+    def _levels(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        return coupled_levels(self.hamiltonian, self.vectors)
+
+    @property
+    def levels(self) -> tuple[np.ndarray, np.ndarray]:
+        """Eigenvalues (2N,) and eigenvectors (2N, 2N, columns) of the Hamiltonian without leads.
+
+        Equal levels are combined such that as few as possible couple to the leads, see `coupled_levels`.
+        """
+        return self._levels[:2]
+
+    @cached_property
+    def entries(self) -> tuple[np.ndarray, np.ndarray]:
+        """Rows and columns of the nonzero entries of the Hamiltonian."""
+        row, column = np.nonzero(self.hamiltonian)
+        return row, column
+
+    def states_near(self, energy: float, relative: float) -> np.ndarray:
+        """Eigenvectors (2N, n) of the levels within `relative` of `energy` in units of the largest |level| or 1 eV.
+
+        Most often there is none, which the eigenvalues of a band matrix tell at a cost of O(N^2 x bandwidth).
+        """
+        row, column = self.entries
+        width = int(np.abs(row - column).max(initial=0))
+        if 4 * width < self.size:
+            reach = relative * max(1.0, float(np.abs(self.hamiltonian).sum(axis=1).max()))
+            band = np.array([np.pad(np.diagonal(self.hamiltonian, -d), (0, d)) for d in range(width + 1)])
+            window = (energy - 2 * reach, energy + 2 * reach)
+            found = scipy.linalg.eig_banded(band, lower=True, eigvals_only=True, select="v", select_range=window)
+            if found.size == 0:
+                return np.zeros((self.size, 0), dtype=complex)
+        energies, states = self.levels
+        return states[:, np.abs(energies - energy) <= relative * max(1.0, float(np.abs(energies).max()))]
+
+    def self_energies(self, energy: np.ndarray) -> np.ndarray:
+        """Sigma_q(E - shift_q) in eV, (n, n_channels), for energies (n,) with Im E >= 0."""
+        return self._stack([c.spectrum.self_energy(energy - c.shift) for c in self.channels], energy)
+
+    def self_energy_derivatives(self, energy: np.ndarray) -> np.ndarray:
+        """dSigma_q/dE at E - shift_q, (n, n_channels)."""
+        return self._stack([c.spectrum.self_energy_derivative(energy - c.shift) for c in self.channels], energy)
+
+    def broadenings(self, energy: np.ndarray) -> np.ndarray:
+        """Gamma_q(E - shift_q) in eV, (n, n_channels), for real energies (n,)."""
+        return self._stack([c.spectrum.broadening(energy - c.shift) for c in self.channels], energy).real
+
+    def is_open(self, energy: np.ndarray) -> np.ndarray:
+        """Whether any channel has states at the real energies (n,)."""
+        return np.asarray((self.broadenings(energy) > 0).any(axis=1))
+
+    def on_device(self, weights: np.ndarray) -> np.ndarray:
+        """sum_q w_q u_q u_q^dag, (n, 2N, 2N), for weights (n, n_channels)."""
+        return (self.vectors * weights[:, None, :]) @ self.vectors.conj().T
+
+    def retarded(self, energy: np.ndarray) -> np.ndarray:
+        """G(E) in 1/eV, (n, 2N, 2N), for energies (n,) with Im E >= 0: one batched inversion."""
+        inverse = -self.hamiltonian - self.on_device(self.self_energies(energy))
+        diagonal = np.arange(self.size)
+        inverse[:, diagonal, diagonal] += energy[:, None]
+        return np.linalg.inv(inverse)
+
+    def reached_green(self, energy: np.ndarray) -> np.ndarray:
+        """G(E) in 1/eV, (n, 2N, 2N), at real energies (n,), without the levels that no lead reaches."""
+        energies, states, vectors = self._levels
+        reached = vectors.any(axis=1)
+        if reached.all():
+            return self.retarded(energy.astype(complex))
+        distances = energy[:, None] - energies[reached]
+        inverse = _level_inverse(distances, vectors[reached], self.self_energies(energy.astype(complex)))
+        return states[:, reached] @ np.linalg.inv(inverse) @ states[:, reached].conj().T
+
+    @property
+    def level_vectors(self) -> np.ndarray:
+        """V^dag u_q, (2N, n_channels), V the eigenvectors of H; rows of zeros are levels that no lead reaches."""
+        return self._levels[2]
+
+    def retarded_columns(self, origin: np.ndarray, offset: np.ndarray) -> np.ndarray:
+        """V^dag G(E) u_q at the real energies E = origin + offset: (n, 2N, n_channels), V the eigenvectors of H.
+
+        In the basis of the levels eps_k the diagonal of E - H is (origin - eps_k) + offset. With a level as the
+        origin and the offset kept apart, a resonance is resolved however narrow it is against |E| * 1e-16.
+        """
+        weights = self.self_energies(origin + offset)
+        reached = self.level_vectors.any(axis=1)  # the others are no part of G u, but poles of G
+        vectors = self.level_vectors[reached]
+        distances = (origin[:, None] - self.levels[0][reached]) + offset[:, None]
+        found, trusted = _low_rank_columns(distances, vectors, weights)
+        if not trusted.all():
+            inverse = _level_inverse(distances[~trusted], vectors, weights[~trusted])
+            found[~trusted] = np.linalg.solve(inverse, np.broadcast_to(vectors, found[~trusted].shape))
+        columns = np.zeros((origin.size, *self.level_vectors.shape), dtype=complex)
+        columns[:, reached] = found
+        return columns
+
+    def level_green(self, energy: np.ndarray) -> LevelGreen:
+        """V^dag G(E) V for energies (n,) with Im E > 0."""
+        u, weights = self.level_vectors, self.self_energies(energy)
+        distances = energy[:, None] - self.levels[0]
+        scaled = u / distances[:, :, None]
+        product = weights[:, :, None] * (u.conj().T @ scaled)
+        doubtful = (np.abs(product) > TRUSTED).any(axis=(1, 2))
+        product[doubtful] = 0.0
+        t_matrix = np.linalg.inv(np.eye(weights.shape[1]) - product) * weights[:, None, :]
+        dense = np.linalg.inv(_level_inverse(distances[doubtful], u, weights[doubtful]))
+        rows = u.conj().T / distances[:, None, :]
+        return LevelGreen(1 / distances, scaled @ t_matrix, rows, doubtful, dense)
+
+    def _stack(self, columns: list[np.ndarray], energy: np.ndarray) -> np.ndarray:
+        if not columns:
+            return np.zeros((energy.size, 0), dtype=complex)
+        return np.stack(columns, axis=-1)
+
+
+@dataclass(frozen=True, eq=False)
+class LevelGreen:
+    """G in the basis of the levels at n energies, as diagonal + low rank: O(N^2 n_channels) for a full matrix.
+
+        G = D + D u T u^dag D,    D = 1/(E - eps),    T = Sigma (1 - u^dag D u Sigma)^-1
+
+    Attributes:
+        diagonal: D, (n, 2N).
+        left, right: D u T (n, 2N, n_channels) and u^dag D (n, n_channels, 2N).
+        doubtful: Energies (n,) where D and the rest cancel too far (see `TRUSTED`).
+        dense: G at those energies, (m, 2N, 2N).
+    """
+
+    diagonal: np.ndarray
+    left: np.ndarray
+    right: np.ndarray
+    doubtful: np.ndarray
+    dense: np.ndarray
+
+    def matrix(self) -> np.ndarray:
+        """G, (n, 2N, 2N)."""
+        out = self.left @ self.right
+        level = np.arange(self.diagonal.shape[1])
+        out[:, level, level] += self.diagonal
+        out[self.doubtful] = self.dense
+        return out
+
+    def sandwich(self, x: np.ndarray) -> np.ndarray:
+        """G X G, (n, 2N, 2N), for X (2N, 2N)."""
+        inside = self.diagonal[:, :, None] * (x @ self.left)  # D X (G - D), its left factor
+        outside = (self.right @ x) * self.diagonal[:, None, :] + (self.right @ x @ self.left) @ self.right
+        out = np.concatenate([self.left, inside], axis=2) @ np.concatenate([outside, self.right], axis=1)
+        for k, d in enumerate(self.diagonal):  # one energy at a time: no temporary of the size of the result
+            out[k] += d[:, None] * x * d
+        out[self.doubtful] = self.dense @ x @ self.dense
+        return out
+
+    def between(self, u: np.ndarray, weights: np.ndarray) -> np.ndarray:
+        """G (sum_q w_q u_q u_q^dag) G, (n, 2N, 2N), for columns u (2N, Q) and weights (n, Q)."""
+        columns = self.diagonal[:, :, None] * u + self.left @ (self.right @ u)
+        rows = u.conj().T * self.diagonal[:, None, :] + (u.conj().T @ self.left) @ self.right
+        columns[self.doubtful] = self.dense @ u
+        rows[self.doubtful] = u.conj().T @ self.dense
+        return (columns * weights[:, None, :]) @ rows
+
+
+def coupled_levels(hamiltonian: np.ndarray, vectors: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Eigenvalues (n,), eigenvectors V (n, n) and V^dag u (n, Q) for columns u (n, Q), zero where u is out of reach.
+
+    Of m equal levels m - rank combinations do not couple: the singular vectors of V^dag u. Elsewhere an eigenvector is
+    known up to round-off over the distance to the other levels, and so is its coupling: what is below that is set to
+    zero. It would otherwise pass for a resonance of a width that means nothing, with a filling as meaningless.
+    """
+    energies, states = np.linalg.eigh(hamiltonian)
+    scale = float(np.abs(energies).max(initial=0.0))
+    norms = np.linalg.norm(vectors, axis=0)
+    number = np.cumsum(np.diff(energies, prepend=-np.inf) > EQUAL * max(1.0, scale))
+    for group in np.split(np.arange(energies.size), np.flatnonzero(np.diff(number)) + 1) if vectors.size else []:
+        if group.size > 1:
+            turn = np.linalg.svd(states[:, group].conj().T @ (vectors / norms))[0]
+            states[:, group], energies[group] = states[:, group] @ turn, energies[group].mean()
+    projected = states.conj().T @ vectors
+    with np.errstate(divide="ignore", invalid="ignore"):
+        nearness = np.where(number[:, None] == number, 0.0, scale / np.abs(energies[:, None] - energies))
+    noise = ROUND_OFF * (norms + np.sqrt(nearness**2 @ np.abs(projected) ** 2))
+    projected[np.abs(projected) <= noise] = 0.0
+    return energies, states, projected
+
+
+def _low_rank_columns(
+    distances: np.ndarray, projected: np.ndarray, weights: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """(D^-1 - u S u^dag)^-1 u = D u (1 - S u^dag D u)^-1 with diagonal D = 1/`distances`, and where it can be trusted.
+
+    O(N n_channels^2) for each energy instead of O(N^3). Next to a level S u^dag D u is large and must cancel against
+    D u, see `TRUSTED`.
+    """
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+        scaled = projected / distances[:, :, None]
+        product = weights[:, :, None] * (projected.conj().T @ scaled)
+        trusted = (np.abs(product) <= TRUSTED).all(axis=(1, 2))
+    scaled[~trusted], product[~trusted] = 0.0, 0.0
+    return scaled @ np.linalg.inv(np.eye(weights.shape[1]) - product), trusted
+
+
+def _level_inverse(distances: np.ndarray, projected: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """E - H - Sigma in the basis of the levels, (n, 2N, 2N), for the full equations."""
+    inverse = -(projected * weights[:, None, :]) @ projected.conj().T
+    diagonal = np.arange(distances.shape[1])
+    inverse[:, diagonal, diagonal] += distances
+    return inverse

@@ -1,0 +1,221 @@
+"""Compiled sums over energies of products of Green functions, one configuration of the moments after the other.
+
+Works on plain arrays; `tensors` makes them. Matrices are small (2N), so calls cost more than arithmetic elsewhere.
+Chains go through the recursion of `chain_kernel`, other devices and energies too close to a level of a part of the
+chain through dense inverses.
+"""
+
+# mypy: disallow_untyped_defs = False
+from __future__ import annotations
+
+import numpy as np
+
+from llgnegf._compile import FUSED, kernel, part
+from llgnegf.static.chain_kernel import chain_green
+from llgnegf.static.pair_kernel import NUMBERS, add_crossed, add_squared, add_tensor, subtract_transpose
+
+
+@part(FUSED, error_model="numpy")
+def _invert(re, im, swapped):
+    """Inverse of re + i im in place: Gauss-Jordan with partial pivoting, real and imaginary plane apart."""
+    n = re.shape[0]
+    for k in range(n):
+        p, largest = k, -1.0
+        for i in range(k, n):
+            size = re[i, k] ** 2 + im[i, k] ** 2
+            if size > largest:
+                p, largest = i, size
+        swapped[k] = p
+        if p != k:
+            for j in range(n):
+                re[k, j], re[p, j] = re[p, j], re[k, j]
+                im[k, j], im[p, j] = im[p, j], im[k, j]
+        x, y = re[k, k] / largest, -im[k, k] / largest
+        re[k, k], im[k, k] = 1.0, 0.0
+        for j in range(n):
+            s = re[k, j] * x - im[k, j] * y
+            im[k, j] = re[k, j] * y + im[k, j] * x
+            re[k, j] = s
+        for i in range(n):
+            if i != k:
+                x, y = re[i, k], im[i, k]
+                re[i, k], im[i, k] = 0.0, 0.0
+                if x != 0.0 or y != 0.0:
+                    for j in range(n):
+                        re[i, j] -= x * re[k, j] - y * im[k, j]
+                        im[i, j] -= x * im[k, j] + y * re[k, j]
+    for k in range(n - 1, -1, -1):
+        p = swapped[k]
+        if p != k:
+            for i in range(n):
+                re[i, k], re[i, p] = re[i, p], re[i, k]
+                im[i, k], im[i, p] = im[i, p], im[i, k]
+
+
+@part(FUSED, error_model="numpy")
+def _green(base, j_sd, moments, re, im, swapped):
+    """[base + J sigma.M]^-1 into re + i im."""
+    for i in range(base.shape[0]):  # re[:] = base.real takes the compiler 10 s
+        for j in range(base.shape[1]):
+            re[i, j], im[i, j] = base[i, j].real, base[i, j].imag
+    for i in range(j_sd.size):
+        x, y, z = j_sd[i] * moments[i, 0], j_sd[i] * moments[i, 1], j_sd[i] * moments[i, 2]
+        re[2 * i, 2 * i] += z
+        re[2 * i + 1, 2 * i + 1] -= z
+        re[2 * i, 2 * i + 1] += x
+        re[2 * i + 1, 2 * i] += x
+        im[2 * i, 2 * i + 1] -= y
+        im[2 * i + 1, 2 * i] += y
+    _invert(re, im, swapped)
+
+
+@part(FUSED, error_model="numpy")
+def _components(re, im, out):
+    """g^m_ij with G_ij = sum_m g^m_ij sigma_m, (N, N, 4)."""
+    for i in range(out.shape[0]):
+        for j in range(out.shape[1]):
+            a = complex(re[2 * i, 2 * j], im[2 * i, 2 * j])
+            b = complex(re[2 * i, 2 * j + 1], im[2 * i, 2 * j + 1])
+            c = complex(re[2 * i + 1, 2 * j], im[2 * i + 1, 2 * j])
+            d = complex(re[2 * i + 1, 2 * j + 1], im[2 * i + 1, 2 * j + 1])
+            out[i, j, 0] = 0.5 * (a + d)
+            out[i, j, 1] = 0.5 * (b + c)
+            out[i, j, 2] = 0.5j * (b - c)
+            out[i, j, 3] = 0.5 * (a - d)
+
+
+@part(FUSED, error_model="numpy")
+def _product(re, im, out_re, out_im):
+    """G G."""
+    n = re.shape[0]
+    for i in range(n):
+        out_re[i] = 0.0
+        out_im[i] = 0.0
+        for k in range(n):
+            x, y = re[i, k], im[i, k]
+            for j in range(n):
+                out_re[i, j] += x * re[k, j] - y * im[k, j]
+                out_im[i, j] += x * im[k, j] + y * re[k, j]
+
+
+@part(FUSED, error_model="numpy")
+def _subtract_leads(re, im, u, slope, out_re, out_im):
+    """out -= sum_q slope_q (G u_q)(u_q^dag G)."""
+    n = re.shape[0]
+    column = np.empty(n, dtype=np.complex128)
+    row = np.empty(n, dtype=np.complex128)
+    for q in range(slope.size):
+        for i in range(n):
+            c = 0.0j
+            r = 0.0j
+            for k in range(n):
+                if u[k, q] != 0.0:
+                    c += complex(re[i, k], im[i, k]) * u[k, q]
+                    r += np.conj(u[k, q]) * complex(re[k, i], im[k, i])
+            column[i] = slope[q] * c
+            row[i] = r
+        for i in range(n):
+            for j in range(n):
+                value = column[i] * row[j]
+                out_re[i, j] -= value.real
+                out_im[i, j] -= value.imag
+
+
+@part(FUSED, error_model="numpy")
+def _dense_green(base, u, slopes, j_sd, moments, slope, planes, swapped, g, d):
+    """What `chain_green` gives, for any device."""
+    re, im, d_re, d_im = planes[0], planes[1], planes[2], planes[3]
+    _green(base, j_sd, moments, re, im, swapped)
+    _components(re, im, g)
+    if slope:
+        _product(re, im, d_re, d_im)
+        _subtract_leads(re, im, u, slopes, d_re, d_im)
+        _components(d_re, d_im, d)
+
+
+@kernel(FUSED, error_model="numpy")
+def fermi_sums(chain, base, residues, u, slopes, weights, j_sd, moments, curvature, spin, charge, geometric):
+    """Sums over the Fermi poles for moments (B, N, 3).
+
+    Args:
+        chain: Whether H connects neighbours only and every channel couples to one site.
+        base, residues: E - H_0 - Sigma at the poles z_m^*, (M, 2N, 2N), and r_m, (M,).
+        u, slopes, weights: Lead vectors (2N, Q), dSigma_q/dE (M, Q), and for a chain 1 - dSigma/dE on each site,
+            (M, N, 4).
+        j_sd, moments: (N,), (B, N, 3).
+        curvature: Whether `geometric` is wanted.
+        spin, charge: Get 4 Re sum_m r_m g_ii(z_m^*), (B, N, 3), and 1 + the same of g^0, (B, N).
+        geometric: Gets A of `response`, the antisymmetric Im sum_m r_m (Tr sigma_a D_ij sigma_b G_ji - transpose).
+    """
+    n = j_sd.size
+    planes, swapped = np.empty((4, 2 * n, 2 * n)), np.empty(2 * n, dtype=np.int64)
+    ends, dots = np.empty((2, n, 4), dtype=np.complex128), np.empty((2, n, 4), dtype=np.complex128)
+    blocks = np.empty((n, 2, 4), dtype=np.complex128)
+    g, d = np.empty((n, n, 4), dtype=np.complex128), np.empty((n, n, 4), dtype=np.complex128)
+    total = np.empty((n, n, NUMBERS))
+    for copy in range(moments.shape[0]):
+        m, total[:], spin[copy], charge[copy] = moments[copy], 0.0, 0.0, 1.0
+        for e in range(residues.size):
+            sound = chain and chain_green(
+                base[e], weights[e], j_sd, m, curvature, curvature, ends, dots, blocks, g, d
+            )  # fmt: skip
+            if not sound:
+                _dense_green(base[e], u, slopes[e], j_sd, m, curvature, planes, swapped, g, d)
+            for i in range(n):
+                charge[copy, i] += 4 * residues[e] * g[i, i, 0].real
+                for a in range(3):
+                    spin[copy, i, a] += 4 * residues[e] * g[i, i, a + 1].real
+            if curvature:
+                add_crossed(d, g, residues[e], total)
+        if curvature:
+            add_tensor(total, 1.0, geometric[copy])
+            subtract_transpose(geometric[copy])
+
+
+@kernel(FUSED, error_model="numpy")
+def surface_sums(
+    chain, base, rules, u, slopes, weights, j_sd, moments, with_friction, with_geometric, tensors, sizes
+):  # fmt: skip
+    """Sums over real energies for moments (B, N, 3): symmetric and antisymmetric part of -S of `response`.
+
+    Args:
+        chain, base, u, slopes, weights, j_sd, moments: As for `fermi_sums`.
+        rules: Weights of the energies in several rules, (R, E); a weight 0 costs nothing.
+        with_friction, with_geometric: What is wanted.
+        tensors: Get (1/4 pi) sum_e w_e Tr sigma_a a_ij sigma_b a_ji with a = i (G - G^dag), and (1/4 pi) sum_e w_e
+            (Tr sigma_a G_ij sigma_b G^dag_ji - transpose), (R, 2, B, 3N, 3N).
+        sizes: Get (1/4 pi) sum_e w_e Tr G G^dag, (R, B). A level without much width next to no node hides from the
+            tensors, where the width stands in the numerator, but not from this sum.
+    """
+    n = j_sd.size
+    planes, swapped = np.empty((4, 2 * n, 2 * n)), np.empty(2 * n, dtype=np.int64)
+    ends, dots = np.empty((2, n, 4), dtype=np.complex128), np.empty((2, n, 4), dtype=np.complex128)
+    blocks = np.empty((n, 2, 4), dtype=np.complex128)
+    g, spectral = np.empty((n, n, 4), dtype=np.complex128), np.empty((n, n, 4), dtype=np.complex128)
+    total = np.empty((rules.shape[0], 2, n, n, NUMBERS))
+    for copy in range(moments.shape[0]):
+        m, total[:] = moments[copy], 0.0
+        for e in range(rules.shape[1]):
+            sound = chain and chain_green(
+                base[e], weights[0], j_sd, m, False, True, ends, dots, blocks, g, spectral
+            )  # fmt: skip
+            if not sound:
+                _dense_green(base[e], u, slopes[0], j_sd, m, False, planes, swapped, g, spectral)
+            for i in range(n):
+                for j in range(n):
+                    for k in range(4):
+                        spectral[i, j, k] = 1j * (g[i, j, k] - np.conj(g[j, i, k]))
+            size = 0.0
+            for x in g.reshape(-1):
+                size += 2 * (x.real * x.real + x.imag * x.imag)
+            for rule in range(rules.shape[0]):
+                weight = rules[rule, e] / (4 * np.pi)
+                sizes[rule, copy] += weight * size
+                if weight != 0.0 and with_friction:
+                    add_squared(spectral, weight, total[rule, 0])
+                if weight != 0.0 and with_geometric:
+                    add_squared(g, weight, total[rule, 1])
+        for rule in range(rules.shape[0]):
+            add_tensor(total[rule, 0], 1.0, tensors[rule, 0, copy])
+            add_tensor(total[rule, 1], 1.0, tensors[rule, 1, copy])
+            subtract_transpose(tensors[rule, 1, copy])

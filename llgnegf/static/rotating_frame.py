@@ -1,0 +1,337 @@
+"""The oracle: exact steady state of electrons under steadily precessing moments, and its four parts.
+
+PRL 125, 187202. Maps precession onto `steady_state` in the rotating frame; nothing of the time domain is used.
+"""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from llgnegf._blas import limited
+from llgnegf._checks import Problems
+from llgnegf.problem.electrons import PAULI
+from llgnegf.problem.plausibility import doubts_of_frame, warn
+from llgnegf.problem.system import OpenSystem
+from llgnegf.static.decomposition import CurrentDecomposition, Decomposition, LinearResponse
+from llgnegf.static.green import StaticChannel, StaticDevice
+from llgnegf.static.local import LocalDecomposition, LocalDensityMatrix, LocalResponse, LocalState, WindowTooNarrow
+from llgnegf.static.recursion import is_chain
+from llgnegf.static.steady_state import LeadCurrents, SteadyState
+from llgnegf.units import HBAR
+
+DENSE_ARRAYS = 8
+"""Matrices of the size of the Hamiltonian that a solution holds at the same time, at least."""
+COMMUTES = 1e-10
+"""How far a commutator with sigma.axis may be from 0, relative to the matrix."""
+LONG_CHAIN = 32
+"""Sites from which lead currents are taken from the recursion: below it the levels are faster."""
+
+
+@dataclass(frozen=True, eq=False)
+class RotatingFrame:
+    """Electrons of `system` under moments that precess steadily, counter-clockwise about +axis at w = energy/hbar.
+
+        M_i(t) = R(axis, w t) M_i(0),   U = exp(-i w t sigma_axis/2),   H_RF = H(0) - hbar w sigma_axis/2
+
+    In the frame that turns with the moments the problem is static. A lead's channel of spin s along the axis is
+    shifted by Q_s hbar w, Q_up = -1/2, Q_down = +1/2, levels and filling alike:
+        G = [E - H_RF - sum_{p,s} Sigma^s_p(E - Q_s hbar w)]^-1,
+        rho_RF = (1/2 pi) sum_{p,s} int dE G Gamma^s_p(E - Q_s hbar w) G^dag f(E - mu_p - Q_s hbar w).
+    Leads may have static voltages. What this integral leaves open is filled with the mean chemical potential of the
+    coupled leads: bound states outside all bands, and dark states, which no lead reaches (an isolated site, or of equal
+    levels the combinations whose couplings cancel, to round-off). A closed system has rho_RF = f(H_RF).
+
+    Args:
+        system: Electrons and leads. For energy != 0, H_0 and every lead's Sigma must commute with sigma.axis: no
+            spin-orbit coupling, no magnetic lead (unless magnetised along the axis).
+        texture: Moments at t = 0, unit vectors (N, 3).
+        energy: hbar w in eV; negative turns clockwise, 0 is the static system.
+        axis: 'x', 'y', 'z' or a non-zero 3-vector.
+        tolerance: Absolute error allowed in the largest entry of a density matrix (or hbar times a rate, in eV).
+
+    Raises:
+        ValueError: One line for each argument that is not of this kind, a voltage that depends on time included.
+        QuadratureError: By the methods, when the tolerance cannot be reached, and under bias or precession for nearly
+            equal levels with a combination that is almost dark: too narrow to be resolved.
+    """
+
+    system: OpenSystem
+    texture: Any
+    energy: float
+    axis: Any = "z"
+    tolerance: float = 1e-9
+
+    def __post_init__(self) -> None:
+        problems = Problems("RotatingFrame")
+        is_system = problems.check(isinstance(self.system, OpenSystem), "system", self.system, "an OpenSystem")
+        texture = problems.moments("texture", self.texture, self.system.n_sites if is_system else None)
+        energy = problems.number("energy", self.energy, "a finite number, in eV")
+        axis = problems.axis("axis", self.axis)
+        problems.number("tolerance", self.tolerance, "a finite number > 0", lambda x: x > 0, smallest=0.0)
+        if is_system and problems.memory("system", self.system.n_sites, DENSE_ARRAYS, "fewer sites"):
+            self._check_system(problems, None if energy == 0 else axis)
+        problems.raise_all()
+        object.__setattr__(self, "texture", texture)
+        object.__setattr__(self, "axis", axis)
+        warn(doubts_of_frame(self))
+
+    def _check_system(self, problems: Problems, axis: np.ndarray | None) -> None:
+        for p, lead in enumerate(self.system.leads):
+            if lead.drives():
+                problems.add(f"system.leads[{p}].voltage", lead.voltage, "a number (the rotating frame is stationary)")
+        if axis is None or self.system.drives():
+            return
+        spin = np.einsum("a,ast->st", axis, PAULI)
+        matrix = self.system.electrons.hamiltonian.toarray()
+        along = np.array2string(axis, precision=4)
+        if _commutator(matrix, spin) > COMMUTES:
+            problems.add(
+                "system.electrons.hamiltonian", f"does not commute with sigma.axis, axis {along}",
+                "no spin-orbit coupling: H_0 must keep the spin along the axis",
+            )  # fmt: skip
+        for p, channels in enumerate(self.system.lead_channels):
+            if any(_commutator(m, spin) > COMMUTES for m in _probe(channels, self.system.n_sites)):
+                problems.add(
+                    f"system.leads[{p}]", f"is magnetic: Sigma does not commute with sigma.axis, axis {along}",
+                    "leads that couple both spins alike",
+                )  # fmt: skip
+
+    def density_matrix(self) -> np.ndarray:
+        """rho_RF, (2N, 2N): in the rotating frame at all times, in the lab frame at t = 0."""
+        return self.density_matrix_with_error()[0]
+
+    @limited
+    def density_matrix_with_error(self) -> tuple[np.ndarray, float]:
+        """rho_RF (2N, 2N) and the estimated quadrature error of its largest entry."""
+        result = self._steady_state.density_matrix()
+        return result.value, result.error
+
+    def local_density_matrix(self) -> LocalDensityMatrix:
+        """rho_RF on sites and bonds of a nearest-neighbour chain: all that densities, torques and currents take.
+
+        O(N) for each energy where the whole matrix costs O(N^2), e.g. 800 sites in seconds.
+
+        Raises:
+            ValueError: For a device with hopping beyond neighbours or a lead on several sites (`density_matrix` takes
+                any).
+        """
+        return self.local_density_matrix_with_error()[0]
+
+    @limited
+    def local_density_matrix_with_error(self) -> tuple[LocalDensityMatrix, float]:
+        """`local_density_matrix` and the estimated quadrature error of its largest entry."""
+        state = self._steady_state
+        self._check_chain(state.device, "local_density_matrix")
+        if state.device.channels:
+            with suppress(WindowTooNarrow):
+                return LocalState(state).density_matrix()
+        rho, error = self.density_matrix_with_error()
+        return LocalDensityMatrix.cut(rho), error
+
+    @limited
+    def decompose_locally(self) -> LocalDecomposition:
+        """`decompose` on sites and bonds of a nearest-neighbour chain, at a cost of O(N) for each energy.
+
+        Raises:
+            ValueError: As `decompose` and `local_density_matrix`.
+        """
+        response = self._linear_response("decompose_locally")
+        self._check_chain(response.state.device, "decompose_locally")
+        if response.state.device.channels:
+            with suppress(WindowTooNarrow):
+                return LocalResponse(response).density_matrices()
+        parts = response.density_matrices()
+        cut = LocalDensityMatrix.cut
+        return LocalDecomposition(
+            cut(parts.adiabatic), cut(parts.geometric), cut(parts.sea), cut(parts.surface), parts.error
+        )
+
+    @staticmethod
+    def _check_chain(device: StaticDevice, method: str) -> None:
+        if not is_chain(device):
+            raise ValueError(
+                f"RotatingFrame.{method}: system with hopping beyond neighbouring sites, or a lead on several sites; "
+                "allowed: a nearest-neighbour chain with each lead channel on one site"
+            )
+
+    def density_matrix_at(self, time: float) -> np.ndarray:
+        """rho_lab(t) = U rho_RF U^dag, (2N, 2N), at `time` in fs; ValueError unless that is a finite number."""
+        problems = Problems("RotatingFrame.density_matrix_at")
+        problems.number("time", time, "a finite number, in fs")
+        problems.raise_all()
+        return rotate_spins(self.density_matrix(), self.axis, self.energy * time / HBAR)
+
+    @limited
+    def lead_currents(self) -> LeadCurrents:
+        """Charge (electrons/fs) and spin currents (eV) into each lead, spin components in the rotating frame."""
+        state = self._steady_state
+        result = None
+        if self._is_long(state.device):
+            with suppress(WindowTooNarrow):
+                result = LocalState(state).lead_rates()
+        result = state.lead_rates() if result is None else result
+        return LeadCurrents.from_rates(result.value, result.error)
+
+    @limited
+    def decompose(self) -> Decomposition:
+        """Adiabatic part and the three parts of first order in hbar w: geometric, Fermi sea, Fermi surface.
+
+        Raises:
+            ValueError: When the coupled leads differ in chemical potential (voltage included); at kT = 0 with a
+                level at the Fermi energy that no lead couples to.
+            QuadratureError: If the tolerance is not reached.
+        """
+        return self._linear_response("decompose").density_matrices()
+
+    @limited
+    def decompose_lead_currents(self) -> CurrentDecomposition:
+        """`lead_currents` of each of the four parts; raises as `decompose` does."""
+        response = self._linear_response("decompose_lead_currents")
+        if self._is_long(response.state.device):
+            with suppress(WindowTooNarrow):
+                rates, error = LocalResponse(response).lead_rates()
+                return CurrentDecomposition(*(LeadCurrents.from_rates(r, error) for r in rates))
+        return response.lead_currents()
+
+    @staticmethod
+    def _is_long(device: StaticDevice) -> bool:
+        return device.size >= 2 * LONG_CHAIN and LocalState.applies(device)
+
+    @property
+    def velocity(self) -> np.ndarray:
+        """dM/dt = w axis x M at t = 0 in 1/fs, (N, 3); exactly zero for a moment along the axis."""
+        across = np.cross(self.axis, self.texture)
+        across[np.linalg.norm(across, axis=1) < 1e-14] = 0.0
+        return self.energy / HBAR * across
+
+    @property
+    def reference_level(self) -> float:
+        """Mean chemical potential of the coupled leads in eV (the Fermi energy of a closed system)."""
+        filled = self._lead_levels
+        return float(filled.mean()) if filled.size else float(self.system.fermi_energy)
+
+    @property
+    def _lead_levels(self) -> np.ndarray:
+        coupled = [bool(channels) for channels in self.system.lead_channels]
+        return self.system.chemical_potentials()[np.array(coupled, dtype=bool)]
+
+    @cached_property
+    def _spin_along_axis(self) -> np.ndarray:
+        """sigma.axis on every site, (2N, 2N)."""
+        return np.kron(np.eye(self.system.n_sites), np.einsum("a,ast->st", self.axis, PAULI))
+
+    @cached_property
+    def _steady_state(self) -> SteadyState:
+        hamiltonian = self.system.electrons.hamiltonian_at(self.texture) - 0.5 * self.energy * self._spin_along_axis
+        device = StaticDevice(hamiltonian, self._channels(self.energy))
+        return self._filled(device)
+
+    def _filled(self, device: StaticDevice) -> SteadyState:
+        n_leads = len(self.system.leads)
+        return SteadyState(device, n_leads, self.reference_level, self.system.kT, self.tolerance)
+
+    def _channels(self, energy: float) -> tuple[StaticChannel, ...]:
+        """Channels of the frame that turns with `energy`, resolved by spin along the axis.
+
+        P_s Sigma_p P_s is laid out channel by channel; the cross terms P_up Sigma_p P_down cancel in the sum over
+        the channels of a lead that commutes with sigma.axis.
+        """
+        if self.energy == 0:
+            spins = {0: np.eye(2, dtype=complex)}
+        else:
+            spin_along_axis = np.einsum("a,ast->st", self.axis, PAULI)
+            spins = {s: 0.5 * (np.eye(2) + s * spin_along_axis) for s in (1, -1)}
+        levels, voltages = self.system.chemical_potentials(), self.system.voltages()
+        result = []
+        for lead, channels in enumerate(self.system.lead_channels):
+            for spin, projector in spins.items():
+                shift = -0.5 * spin * energy
+                for vectors, spectrum in _merged(channels, projector):
+                    result += [
+                        StaticChannel(v, spectrum, shift + voltages[lead], shift + levels[lead], lead, spin)
+                        for v in vectors
+                    ]
+        return tuple(result)
+
+    def _linear_response(self, method: str) -> LinearResponse:
+        levels = self._lead_levels
+        voltages = self.system.voltages()
+        if levels.size and np.ptp(levels) > 1e-12 * max(1.0, float(np.abs(levels).max())):
+            raise ValueError(
+                f"RotatingFrame.{method}: leads at the chemical potentials {levels.tolist()} (voltages "
+                f"{voltages.tolist()} included); allowed: leads in a common equilibrium"
+            )
+        device = StaticDevice(self.system.electrons.hamiltonian_at(self.texture), self._channels(0.0))
+        if self.system.kT == 0 and device.channels:
+            refuse_dark_levels(device, self.reference_level, f"RotatingFrame.{method}")
+        return LinearResponse(self._filled(device), self.energy, self._spin_along_axis)
+
+
+def refuse_dark_levels(device: StaticDevice, mu: float, owner: str) -> None:
+    """Refuse a level at mu that no lead couples to: at kT = 0 its occupation responds without bound."""
+    here = device.states_near(mu, 1e-12)
+    if np.linalg.matrix_rank(device.vectors.conj().T @ here, tol=1e-12) < here.shape[1]:
+        raise ValueError(
+            f"{owner}: kT = 0 with a level at the Fermi energy {mu:g} eV that no lead couples to; "
+            "allowed: kT > 0, or another Fermi energy"
+        )
+
+
+def rotate_spins(rho: np.ndarray, axis: np.ndarray, angle: float) -> np.ndarray:
+    """U rho U^dag with U = exp(-i angle sigma.axis/2) on every site, (..., 2N, 2N)."""
+    spin = np.einsum("a,ast->st", axis, PAULI)
+    u = np.cos(angle / 2) * np.eye(2) - 1j * np.sin(angle / 2) * spin
+    u_all = np.kron(np.eye(rho.shape[-1] // 2), u)
+    return u_all @ rho @ u_all.conj().T
+
+
+def _commutator(matrix: np.ndarray, spin: np.ndarray) -> float:
+    """max |[matrix, spin on every site]| relative to max |matrix|, for spin (2, 2)."""
+    size = np.abs(matrix).max()
+    if size == 0:
+        return 0.0
+    n = matrix.shape[0] // 2
+    blocks = matrix.reshape(n, 2, n, 2)
+    turned = np.einsum("isju,ut->isjt", blocks, spin) - np.einsum("su,iujt->isjt", spin, blocks)
+    return float(np.abs(turned).max() / size)
+
+
+def _probe(channels: Any, n_sites: int) -> list[np.ndarray]:
+    """Sigma of a lead, on the sites that it couples to, at three energies in general position.
+
+    It is analytic, so a commutator shows at one of them.
+    """
+    probes = np.array([-1.37 + 0.71j, 0.23 + 0.31j, 1.91 + 1.13j])
+    spinors = np.array([c.vector for c in channels]).reshape(-1, n_sites, 2)
+    coupled = spinors[:, np.any(spinors != 0, axis=(0, 2))]
+    vectors = coupled.reshape(len(spinors), coupled.shape[1] * 2)
+    weights = np.array([c.spectrum.self_energy(probes) for c in channels]).reshape(-1, probes.size)
+    return [(vectors.T * w) @ vectors.conj() for w in weights.T] if vectors.size else []
+
+
+def _merged(channels: Any, projector: np.ndarray) -> list[tuple[list[np.ndarray], Any]]:
+    """Channels P u, those of one spectrum merged: sum_q P u_q u_q^dag P as few vectors as its rank.
+
+    P (2, 2) acts on the spin of every site.
+    """
+    groups: list[tuple[Any, list[np.ndarray]]] = []
+    for c in channels:
+        projected = (c.vector.reshape(-1, 2) @ projector.T).ravel()
+        for spectrum, vectors in groups:
+            if spectrum is c.spectrum or spectrum == c.spectrum:
+                vectors.append(projected)
+                break
+        else:
+            groups.append((c.spectrum, [projected]))
+    merged = []
+    for spectrum, vectors in groups:
+        left, singular, _ = np.linalg.svd(np.stack(vectors, axis=1), full_matrices=False)
+        # Squared singular values enter Sigma: below 1e-14 of the largest a direction is round-off of the projection.
+        keep = singular > 1e-14 * max(np.linalg.norm(c.vector) for c in channels)
+        merged.append(([s * v for s, v in zip(singular[keep], left.T[keep], strict=True)], spectrum))
+    return merged

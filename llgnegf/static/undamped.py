@@ -1,0 +1,113 @@
+"""Levels of an open device that no lead damps: bound states outside all bands, and dark states.
+
+Their poles of G lie on the real axis, where integrals over the Fermi surface do not see them; `slow` asks for them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from llgnegf.static.green import StaticDevice
+
+SAME = 1e-9
+"""Undamped levels closer than this (eV) are one pole."""
+ACCURACY = 1e-14
+"""Error of their energies, in units of the largest or of 1 eV."""
+MOST_STEPS = 100
+CIRCLE = 16
+"""Points on the circle around a pole that average it away, exactly up to the power (radius/distance)^16."""
+
+
+@dataclass(frozen=True, eq=False)
+class UndampedLevel:
+    """A pole of G on the real axis: G = residue/(E - energy) + rest + O(E - energy).
+
+    Attributes:
+        energy: In eV.
+        residue: (2N, 2N); a projector for dark states, less than one for bound states, which are partly in the leads.
+        rest: In 1/eV, (2N, 2N).
+    """
+
+    energy: float
+    residue: np.ndarray
+    rest: np.ndarray
+
+
+def gaps(device: StaticDevice, lower: float, upper: float) -> list[tuple[float, float]]:
+    """The parts of [lower, upper] where no channel has states."""
+    free = [(lower, upper)]
+    for c in device.channels:
+        low, high = (c.shift + edge for edge in c.spectrum.support)
+        pieces = [piece for a, b in free for piece in ((a, min(b, low)), (max(a, high), b))]
+        free = [(a, b) for a, b in pieces if a < b]
+    return free
+
+
+def bound_states(device: StaticDevice, lower: float, upper: float) -> list[UndampedLevel]:
+    """The undamped levels in the gaps within [lower, upper].
+
+    There H + Sigma(E) is Hermitian and falls with E: each of its levels lambda_k crosses E at most once.
+    """
+    found = []
+    for low, high in gaps(device, lower, upper):
+        margin = 1e-13 * max(1.0, abs(low), abs(high))
+        low, high = low + margin, high - margin
+        first, last = (int((_levels(device, np.array([e]))[0][0] < e).sum()) for e in (low, high))
+        energies = _crossings(device, low, high, np.arange(first, last))
+        distinct = energies[np.diff(energies, prepend=-np.inf) > SAME]
+        for energy in distinct:
+            others = np.abs(np.concatenate([distinct[distinct != energy], [low, high]]) - energy)
+            found.append(_level_at(device, float(energy), 0.25 * float(others.min())))
+    return found
+
+
+def dark_states(device: StaticDevice, lower: float, upper: float) -> list[UndampedLevel]:
+    """The undamped levels in the bands within [lower, upper]; rest has the width of the levels around them."""
+    energies, states = device.levels
+    reached = device.level_vectors.any(axis=1)
+    inside = ~reached & (energies >= lower) & (energies <= upper)
+    inside &= device.is_open(energies)
+    candidates = np.unique(energies[inside])
+    found = []
+    for energy in candidates[np.diff(candidates, prepend=-np.inf) > SAME]:
+        here = ~reached & (np.abs(energies - energy) <= SAME)
+        other = ~reached & ~here
+        rest = device.reached_green(np.array([energy]))[0]
+        rest += (states[:, other] / (energy - energies[other])) @ states[:, other].conj().T
+        found.append(UndampedLevel(float(energy), states[:, here] @ states[:, here].conj().T, rest))
+    return found
+
+
+def _levels(device: StaticDevice, energies: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Eigenvalues (n, 2N) and eigenvectors (n, 2N, 2N) of H + Sigma(E) at energies (n,) outside all bands."""
+    values, states = np.linalg.eigh(device.hamiltonian + device.on_device(device.self_energies(energies + 0j).real))
+    return values, states
+
+
+def _crossings(device: StaticDevice, low: float, high: float, numbers: np.ndarray) -> np.ndarray:
+    """Where E = lambda_k(E) between `low` and `high`, for each k in `numbers`: Newton's steps, bisection outside."""
+    below, above = np.full(numbers.size, low), np.full(numbers.size, high)
+    energies, rows = 0.5 * (below + above), np.arange(numbers.size)
+    for _ in range(MOST_STEPS if numbers.size else 0):
+        values, states = _levels(device, energies)
+        excess = energies - values[rows, numbers]
+        below, above = np.where(excess < 0, energies, below), np.where(excess < 0, above, energies)
+        weight = np.abs(states[rows, :, numbers].conj() @ device.vectors) ** 2
+        slope = 1 - (weight * device.self_energy_derivatives(energies + 0j).real).sum(axis=1)
+        step = energies - excess / slope
+        before, energies = energies, np.where((below <= step) & (step <= above), step, 0.5 * (below + above))
+        if np.abs(energies - before).max() <= ACCURACY * max(1.0, float(np.abs(energies).max())):
+            break
+    return energies
+
+
+def _level_at(device: StaticDevice, energy: float, radius: float) -> UndampedLevel:
+    """Residue and rest as means over a circle, of which G(z^*) = G(z)^dag gives the lower half."""
+    turn = np.exp(2j * np.pi * (np.arange(CIRCLE // 2) + 0.5) / CIRCLE)
+    green = device.retarded(energy + radius * turn)
+    adjoint = green.conj().swapaxes(-1, -2)
+    moment = green * (radius * turn)[:, None, None]
+    residue = (moment + moment.conj().swapaxes(-1, -2)).sum(axis=0) / CIRCLE
+    return UndampedLevel(energy, residue, (green + adjoint).sum(axis=0) / CIRCLE)

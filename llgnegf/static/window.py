@@ -1,0 +1,230 @@
+"""Panels of the real axis for the window integrals of `steady_state`: jumps, band edges and narrow resonances.
+
+Each panel has an origin: energies are origin + offset, so that a resonance narrower than round-off is resolved.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from llgnegf.static.green import StaticDevice
+from llgnegf.static.quadrature import QuadratureError
+from llgnegf.static.recursion import ChainGreen
+
+NARROW = 0.05
+"""Resonances narrower than this part of the window get panels of their own; bisection finds the others."""
+RESOLVED = 1e-10
+"""Part of the terms that cancel in the width of a resonance down to which the width is a number."""
+START_PANELS = 8
+"""Equal parts into which the window is cut to begin with."""
+
+UNEVEN_PHASE = 1.0
+"""Difference in the fall of the phase over the quarters of a cell beyond which the cell holds a resonance."""
+NARROWEST = 1e-9
+"""Width in eV of the cells at which the search gives up: resonances need energies measured from their own level."""
+
+
+@dataclass(frozen=True)
+class Panel:
+    """E = origin + offset, offset from `lower` to `upper`; edge_* mark a square-root singularity at that end."""
+
+    origin: float
+    lower: float
+    upper: float
+    edge_lower: bool
+    edge_upper: bool
+
+
+@dataclass(frozen=True, eq=False)
+class Window:
+    """An interval of the real axis as panels, each in a variable 0 <= u <= 1.
+
+    offset = lower + L s(u) with s = u, or s = u^2 (1 - (1-u)^2, sin^2(pi u/2)) where Gamma or G has a square root at
+    the lower (upper, either) end: sqrt and 1/sqrt both become smooth in u.
+    """
+
+    panels: tuple[Panel, ...]
+
+    @property
+    def segments(self) -> np.ndarray:
+        """(n_panels, 3) for `quadrature.integrate`."""
+        count = len(self.panels)
+        return np.stack([np.arange(count), np.zeros(count), np.ones(count)], axis=1)
+
+    def where(self, condition: Callable[[np.ndarray], np.ndarray]) -> Window:
+        """The panels for whose middle (n,) the condition holds."""
+        middles = np.array([p.origin + 0.5 * (p.lower + p.upper) for p in self.panels])
+        return Window(tuple(p for p, keep in zip(self.panels, condition(middles), strict=True) if keep))
+
+    @cached_property
+    def _table(self) -> tuple[np.ndarray, ...]:
+        p = self.panels
+        numbers = np.array([(x.origin, x.lower, x.upper) for x in p]).T
+        return (*numbers, np.array([x.edge_lower for x in p]), np.array([x.edge_upper for x in p]))
+
+    def energies(self, panel: np.ndarray, u: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Origin, offset and d offset/du, each (n,), at `u` of the panels numbered `panel`."""
+        origin, lower, upper, edge_lower, edge_upper = (column[panel] for column in self._table)
+        length = upper - lower
+        rise = np.where(edge_lower, u**2, u)
+        slope = np.where(edge_lower, 2 * u, 1.0)
+        fall = np.where(edge_upper, (1 - u) ** 2, 1 - u)
+        both = edge_lower & edge_upper
+        rise = np.where(both, np.sin(0.5 * np.pi * u) ** 2, rise)
+        fall = np.where(both, np.cos(0.5 * np.pi * u) ** 2, fall)
+        slope = np.where(edge_upper, 2 * (1 - u), slope)
+        slope = np.where(both, 0.5 * np.pi * np.sin(np.pi * u), slope)
+        # Measured from the nearer end, so that neither end loses digits.
+        from_above = edge_upper & ~edge_lower
+        offset = np.where(from_above, upper - length * fall, lower + length * rise)
+        return origin, offset, length * slope
+
+
+def window_panels(device: StaticDevice, lower: float, upper: float, jumps: np.ndarray) -> Window:
+    """Panels of [lower, upper], cut at `jumps`, at the channels' band edges and around narrow resonances.
+
+    Around a resonance of width gamma the cuts are at its centre and at distances gamma 4^k, so no bisection can
+    overlook it. Empty for lower = upper.
+
+    Raises:
+        QuadratureError: For nearly equal levels that combine to a resonance narrower than the numbers resolve.
+    """
+    if not lower < upper:
+        return Window(())
+    _refuse_unresolved(device, lower, upper)
+    edges = sorted({c.shift + e for c in device.channels for e in c.spectrum.support if np.isfinite(e)})
+    cuts = np.concatenate([np.linspace(lower, upper, START_PANELS + 1), jumps, edges])
+    cuts = np.unique(cuts[(cuts >= lower) & (cuts <= upper)])
+    groups = _narrow_resonances(device, lower, upper)
+    panels: list[Panel] = []
+    bounds = _cells([origin for origin, _ in groups], lower, upper)
+    for (origin, offsets), start, end in zip(groups or [(0.0, np.zeros(0))], bounds[:-1], bounds[1:], strict=True):
+        points = np.concatenate([[start - origin, end - origin], cuts - origin, offsets])
+        points = np.unique(points[(points >= start - origin) & (points <= end - origin)])
+        points = _separate(points)
+        marked = np.array([np.any(np.abs(np.array(edges) - origin - x) < 1e-13) for x in points], dtype=bool)
+        panels += [
+            Panel(origin, float(a), float(b), bool(at_a), bool(at_b))
+            for a, b, at_a, at_b in zip(points[:-1], points[1:], marked[:-1], marked[1:], strict=True)
+        ]
+    return Window(tuple(panels))
+
+
+def chain_window(chain: ChainGreen, lower: float, upper: float, jumps: np.ndarray) -> Window | None:
+    """Panels of [lower, upper] as `window_panels`, for a chain at O(N) for each energy; None if one is too narrow.
+
+    The phase of det(E - H - Sigma) falls by pi across a resonance. A cell is cut into four until the phase falls by
+    nearly the same in all of them: cells that hold a resonance shrink to its width. Where no channel has any
+    broadening the integrand is zero, whatever levels there are.
+    """
+    if not lower < upper:
+        return Window(())
+    channels = chain.device.channels
+    edges = np.unique([c.shift + e for c in channels for e in c.spectrum.support if np.isfinite(e)])
+    cuts = np.unique(np.concatenate([np.linspace(lower, upper, START_PANELS + 1), jumps, edges]))
+    cuts = _separate(cuts[(cuts >= lower) & (cuts <= upper)])
+    cells = np.stack([cuts[:-1], cuts[1:]], axis=1)
+    done = []
+    while len(cells):
+        points = np.linspace(cells[:, 0], cells[:, 1], 5, axis=1)
+        fall = -np.diff(chain.phase(points.ravel()).reshape(points.shape), axis=1)
+        open_channel = chain.device.broadenings(points[:, 2]).max(axis=1, initial=0.0) > 0
+        uneven = (np.ptp(fall, axis=1) > UNEVEN_PHASE) & open_channel
+        if (cells[uneven, 1] - cells[uneven, 0] < NARROWEST).any():
+            return None
+        done.append(cells[~uneven])
+        inner = points[uneven]
+        cells = np.stack([inner[:, :-1].ravel(), inner[:, 1:].ravel()], axis=1)
+    ordered = np.concatenate(done)
+    marked = np.isin(ordered, edges)
+    ordered, marked = ordered[np.argsort(ordered[:, 0])], marked[np.argsort(ordered[:, 0])]
+    return Window(
+        tuple(
+            Panel(0.0, float(a), float(b), bool(at_a), bool(at_b))
+            for (a, b), (at_a, at_b) in zip(ordered, marked, strict=True)
+        )
+    )
+
+
+def _narrow_resonances(device: StaticDevice, lower: float, upper: float) -> list[tuple[float, np.ndarray]]:
+    """Groups (origin, cuts as offsets from it) of the resonances in the window that are narrow against it.
+
+    Weak coupling: first order, centre eps + Re <n|Sigma|n>, width <n|Gamma|n>. Otherwise the eigenvalues of
+    H + Sigma at the middle of the window; these are hints, the quadrature does the rest.
+    """
+    energies, states = device.levels
+    length = upper - lower
+    found: list[tuple[float, float, float]] = []  # origin, offset, width
+    weight = np.abs(states.conj().T @ device.vectors) ** 2
+    diagonal = np.einsum("nq,nq->n", weight, device.self_energies(energies.astype(complex)))
+    near = (energies + diagonal.real >= lower - length) & (energies + diagonal.real <= upper + length)
+    for n in np.flatnonzero(near):
+        width = -2 * diagonal[n].imag
+        if 0 < width < NARROW * length:
+            found.append((float(energies[n]), float(diagonal[n].real), float(width)))
+    middle = np.array([0.5 * (lower + upper)], dtype=complex)
+    for value in np.linalg.eigvals(device.hamiltonian + device.on_device(device.self_energies(middle))[0]):
+        width = -2 * value.imag
+        if lower - length <= value.real <= upper + length and 1e-11 < width < NARROW * length:
+            origin = float(energies[np.argmin(np.abs(energies - value.real))])
+            found.append((origin, float(value.real - origin), float(width)))
+    return _grouped(sorted(found), length)
+
+
+def _refuse_unresolved(device: StaticDevice, lower: float, upper: float) -> None:
+    """Refuse combinations of nearly equal levels whose couplings cancel: a width d^2/Gamma for levels d apart.
+
+    E - H - Sigma holds d beside Gamma: of the width, round-off leaves nothing. (Levels that are equal to round-off have
+    combinations without any coupling, which `StaticDevice.levels` sets apart.)
+    """
+    reached = device.level_vectors.any(axis=1)
+    energies, vectors = device.levels[0][reached], device.level_vectors[reached]
+    inside = (energies >= lower) & (energies <= upper)
+    energies, vectors = energies[inside], vectors[inside]
+    sizes = np.abs(device.self_energies(energies.astype(complex)))
+    near = 10 * np.sqrt(RESOLVED) * float((sizes * np.abs(vectors) ** 2).sum(axis=1).max(initial=0.0))
+    starts = np.flatnonzero(np.diff(energies, prepend=-np.inf) > near)
+    for group in np.split(np.arange(energies.size), starts)[1:]:
+        level, u = energies[group].mean(keepdims=True), vectors[group]
+        sigma = device.self_energies(level.astype(complex))[0]
+        values, states = np.linalg.eig(np.diag(energies[group] - level) + (u * sigma) @ u.conj().T)
+        widths = -2 * sigma.imag @ np.abs(u.conj().T @ states) ** 2
+        # Of channels that are open there: outside every band nothing has a width that could be lost.
+        cancelled = np.where(sigma.imag < 0, np.abs(sigma), 0.0) @ (np.abs(u.T) @ np.abs(states)) ** 2
+        if group.size > 1 and (widths < RESOLVED * cancelled).any():
+            raise QuadratureError(
+                f"levels at {level[0]:.6g} eV, {np.ptp(energies[group]):.2g} eV apart, combine to a resonance of width "
+                f"{widths.min():.2g} eV, too narrow to be resolved where the leads are filled differently; allowed: "
+                f"levels that are equal (a dark state, filled with the leads' mean chemical potential) or further apart"
+            )
+
+
+def _grouped(found: list[tuple[float, float, float]], length: float) -> list[tuple[float, np.ndarray]]:
+    """Merge resonances of nearly the same origin and lay the geometric cuts around each."""
+    groups: list[tuple[float, list[float]]] = []
+    for origin, offset, width in found:
+        if not groups or origin - groups[-1][0] > 1e-10:
+            groups.append((origin, []))
+        centre = offset + (origin - groups[-1][0])
+        distances = width * 4.0 ** np.arange(0, np.ceil(np.log(length / width) / np.log(4.0)) + 1)
+        groups[-1][1].extend([centre, *(centre - distances), *(centre + distances)])
+    return [(origin, _separate(np.unique(points))) for origin, points in groups]
+
+
+def _cells(origins: list[float], lower: float, upper: float) -> np.ndarray:
+    """Ends of the interval nearest to each origin, len(origins) + 1 (one cell without origins)."""
+    middles = [0.5 * (a + b) for a, b in zip(origins[:-1], origins[1:], strict=True)]
+    return np.clip(np.array([lower, *middles, upper]), lower, upper)
+
+
+def _separate(points: np.ndarray) -> np.ndarray:
+    """Sorted points without those equal to the one before up to round-off; the last one stays."""
+    if points.size < 2:
+        return points
+    keep = np.concatenate([[True], np.diff(points) > 8 * np.finfo(float).eps * np.abs(points[:-1])])
+    keep[-1] = True
+    return points[keep]
