@@ -19,8 +19,7 @@ from llgnegf.config.toml_text import toml_text
 from llgnegf.problem.plausibility import largest_energy, place_in_file, silent, warn
 
 if TYPE_CHECKING:
-    from llgnegf.run.simulation import Simulation
-    from llgnegf.run.slow_simulation import SlowSimulation
+    from llgnegf.run.run import Run
 
 
 LARGEST_FILE = 10 * 2**20
@@ -116,18 +115,18 @@ class RunConfig(Document):
             raise ConfigError(builder.lines)
         return problem
 
-    def simulation(self) -> Simulation | SlowSimulation:
+    def simulation(self) -> Run:
         """The run, at t = 0.
 
         Raises:
             ConfigError: As `build` does.
         """
-        from llgnegf.run.simulate import new_simulation
+        from llgnegf.run.simulate import run_of
 
         problem = self.build()
         try:
             with silent():  # of the file was warned when it was read
-                return new_simulation(problem.system, problem.motion, **problem.options)
+                return run_of(problem.system, problem.motion, problem.options)
         except ValueError as error:  # what shows only when leads and moments are set up
             raise ConfigError(self._in_this_file(line, problem.system) for line in str(error).splitlines()) from None
 

@@ -9,10 +9,12 @@ from __future__ import annotations
 import numpy as np
 
 from llgnegf._compile import kernel
+from llgnegf.equations import protocol
 from llgnegf.equations.electrons import Equation
 from llgnegf.equations.kernels.electrons import electronic_rhs, sd_torque
 from llgnegf.equations.layout import Layout
 from llgnegf.poles.channels import PoleSystem
+from llgnegf.problem.drives import Drive
 from llgnegf.problem.magnetism.llg import llg_kernel, spin_transfer_kernel
 from llgnegf.problem.magnetism.magnet import CompiledMagnet, Magnet
 from llgnegf.units import HBAR
@@ -115,6 +117,10 @@ class CoupledEquation(Equation):
         self.magnet = magnet
         self._llg = _Moments(magnet)
 
+    def drives(self) -> tuple[Drive, ...]:
+        """Those of the leads and of the magnet."""
+        return (*self.system.drives(), *self.magnet.drives())
+
     def moments_at(self, tau: float, free: np.ndarray) -> np.ndarray:
         return self._llg.at(tau, free)
 
@@ -135,14 +141,21 @@ class CoupledEquation(Equation):
         self.normalise(self.layout.moments(state))
 
 
-class ClassicalEquation:
+class ClassicalEquation(protocol.Equation):
     """d(state)/d(t/hbar) of moments alone; the state is M, (3 N,)."""
+
+    time_unit = HBAR
 
     def __init__(self, magnet: Magnet) -> None:
         self.magnet = magnet
         self.layout = Layout(0, (), 0, magnet.n_sites, 0)
+        self.size, self.sections = self.layout.size, self.layout.sections
         self._llg = _Moments(magnet)
         self.evaluations = 0
+
+    def drives(self) -> tuple[Drive, ...]:
+        """Those of the magnet."""
+        return self.magnet.drives()
 
     def moments_at(self, tau: float, free: np.ndarray) -> np.ndarray:
         """M at t/hbar = tau, (N, 3), from the moments in the state."""

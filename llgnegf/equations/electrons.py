@@ -20,6 +20,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from llgnegf.equations import protocol
 from llgnegf.equations.kernels.electrons import electronic_rhs, pack_constants
 from llgnegf.equations.layout import Layout
 from llgnegf.poles.channels import PoleSystem, spectral_bounds
@@ -95,7 +96,7 @@ class ElectronArrays:
         return np.array([*_planes(self.z), zero, zero, one, *_planes(self.c)])
 
 
-class Equation:
+class Equation(protocol.Equation):
     """d(state)/d(t/hbar) of electrons whose moments move as prescribed.
 
     Args:
@@ -105,12 +106,14 @@ class Equation:
     The state is laid out by `layout`; times are t/hbar in 1/eV.
     """
 
+    time_unit = HBAR
+
     def __init__(self, poles: PoleSystem, motion: MovingMoments | None, n_moments: int = 0) -> None:
         self.poles = poles
         self.system = poles.system
         self.motion = motion
         self.arrays = a = ElectronArrays(poles, n_moments)
-        self.layout = a.layout
+        self.layout, self.size, self.sections = a.layout, a.layout.size, a.layout.sections
         self._scratch = np.zeros(
             3 * (a.chi.size + a.z.size) + 4 * a.lead.size * self.layout.columns + 3 * self.system.n_sites
         )
@@ -140,6 +143,13 @@ class Equation:
         electronic_rhs(
             a.integers, a.numbers, self._moments, self.channel_voltages(tau), self._scratch, state, derivative
         )
+
+    def drives(self) -> tuple[Drive, ...]:
+        """Those of the leads and of the moments' motion."""
+        return (*self.system.drives(), *(() if self.motion is None else self.motion.drives()))
+
+    def project(self, state: np.ndarray) -> None:
+        """Nothing to restore."""
 
     def fastest_rates(self, implicit: bool = False) -> tuple[float, float]:
         """Bounds (eV) on |rate| of all that turns and of all that is damped: what an explicit step must follow.

@@ -24,6 +24,8 @@ from functools import cached_property
 
 import numpy as np
 
+from llgnegf.equations.protocol import Section
+
 
 @dataclass(frozen=True)
 class Layout:
@@ -72,6 +74,13 @@ class Layout:
     def size(self) -> int:
         """Length of the state vector."""
         return 2 * self.n_complex + 3 * self.n_moments + 5 * self.n_leads
+
+    @cached_property
+    def sections(self) -> tuple[Section, ...]:
+        """The parts of the state whose errors count by themselves."""
+        ends = np.cumsum([0, 2 * self.n_complex, 3 * self.n_moments, 5 * self.n_leads]).tolist()
+        parts = zip(("G<(t,t)", "moments", "outflow"), ends, ends[1:], strict=False)
+        return tuple(Section(name, start, stop) for name, start, stop in parts if stop > start)
 
     def electrons(self, state: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Views of the real and the imaginary plane, each (n_complex,)."""

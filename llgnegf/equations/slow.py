@@ -20,6 +20,7 @@ from typing import Any
 
 import numpy as np
 
+from llgnegf.equations import protocol
 from llgnegf.equations.kernels.slow import (
     add_spin_fields,
     energy_fields,
@@ -30,6 +31,7 @@ from llgnegf.equations.kernels.slow import (
     velocity_matrices,
 )
 from llgnegf.equations.kernels.slow_step import pole_stages
+from llgnegf.problem.drives import Drive
 from llgnegf.problem.magnetism.magnet import CompiledMagnet, Magnet
 from llgnegf.run.options import RESPONSES
 from llgnegf.static.tensors import Adiabatic, PoleTensors, SlowElectrons, Tensors
@@ -75,7 +77,7 @@ class Instant:
         return (right + damping * cross(self.moments, right)) / (1 + damping**2)
 
 
-class SlowEquation:
+class SlowEquation(protocol.Equation):
     """The equation of motion of the module's docstring.
 
     Args:
@@ -84,6 +86,8 @@ class SlowEquation:
         response: Which tensors act: any of "geometric" and "friction"; () is the adiabatic torque alone.
         noisy: Whether friction is the source of noise as well, and needed to an accuracy of its own.
     """
+
+    time_unit = 1.0
 
     def __init__(
         self,
@@ -99,6 +103,8 @@ class SlowEquation:
         self.precession = np.where(self.moving, self.compiled.prefactor, 0.0)
         self.j_sd = np.zeros(magnet.n_sites) if electrons is None else np.asarray(electrons.j_sd, dtype=float)
         self.evaluations = 0
+        self.size = 3 * magnet.n_sites
+        self.sections = (protocol.Section("moments", 0, self.size),)
         self._compiled = self._compiled_arguments()
 
     def instant(self, time: float, moments: np.ndarray) -> Instant:
@@ -138,6 +144,18 @@ class SlowEquation:
         damping = self.compiled.damping
         matrix = velocity_matrices(rest.moments, tensors.friction, tensors.geometric, self.precession, damping)
         return Instant(rest.moments, force, self.precession, damping, matrix, rest, tensors)
+
+    def __call__(self, time: float, state: np.ndarray, derivative: np.ndarray) -> None:
+        """Write dM/dt (1/fs) into `derivative`, (3N,)."""
+        derivative[:] = self.rate(time, state)
+
+    def drives(self) -> tuple[Drive, ...]:
+        """Those of the magnet."""
+        return self.magnet.drives()
+
+    def project(self, state: np.ndarray) -> None:
+        """Restore |M| = 1: dM/dt is that of M/|M|, an error in the length would turn M at a wrong rate from here on."""
+        state[:] = place_on_spheres(state.reshape(1, -1, 3)).ravel()
 
     def rate(self, time: float, state: np.ndarray) -> np.ndarray:
         """dM/dt (3N,) in 1/fs of one configuration (3N,), as ODE solvers ask for it."""
