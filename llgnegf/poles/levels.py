@@ -10,7 +10,7 @@ import numpy as np
 from llgnegf.poles.channels import PoleSystem
 
 
-class Levels:
+class LeadLevels:
     """Coupling modes y and Fermi vectors k of all channels q, channel after channel, at rest (V = 0).
 
     Args:
@@ -36,9 +36,9 @@ class Levels:
         z, c, f = [], [], []
         for channel, potential in zip(channels, mu, strict=True):
             assert poles.fermi is not None
-            poles_of, residues = poles.fermi.poles(potential, system.kT)
-            z.append(poles_of)
-            c.append((1j * residues * channel.broadening(poles_of)).conj())
+            roots, residues = poles.fermi.poles(potential, system.kT)
+            z.append(roots)
+            c.append((1j * residues * channel.broadening(roots)).conj())
             f.append(poles.occupation(channel.energies, potential))
         self.z, self.c = _joined(z), _joined(c)
         self.chi, b = _joined([c.energies for c in channels]), _joined([c.weights for c in channels])
