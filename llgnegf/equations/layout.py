@@ -77,10 +77,10 @@ class Layout:
 
     @cached_property
     def sections(self) -> tuple[Section, ...]:
-        """The parts of the state whose errors count by themselves."""
-        ends = np.cumsum([0, 2 * self.n_complex, 3 * self.n_moments, 5 * self.n_leads]).tolist()
-        parts = zip(("G<(t,t)", "moments", "outflow"), ends, ends[1:], strict=False)
-        return tuple(Section(name, start, stop) for name, start, stop in parts if stop > start)
+        """The parts of the state whose errors the step control watches."""
+        electrons, end = 2 * self.n_complex, 2 * self.n_complex + 3 * self.n_moments
+        parts = ("G<(t,t)", 0, electrons), ("moments", electrons, end), ("outflow", end, self.size)
+        return tuple(Section(*part) for part in parts if part[2] > part[1])
 
     def electrons(self, state: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Views of the real and the imaginary plane, each (n_complex,)."""

@@ -45,8 +45,7 @@ class Noise:
 
     def __init__(self, equation: SlowEquation, kT: float, seed: int) -> None:
         self.equation, self.kT, self.seed = equation, kT, seed
-        c = equation.compiled
-        self._gilbert = np.where(equation.moving, c.damping / c.prefactor, 0.0)
+        self._gilbert = np.where(equation.moving, equation.magnet.damping / equation.magnet.prefactor, 0.0)
         self._has_drift = equation.electrons is not None and (equation.friction or equation.geometric)
 
     def kick(self, number: int, time: float, start: Instant, length: float) -> np.ndarray:

@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from llgnegf.equations.electrons import Equation
+from llgnegf.equations.electrons import ElectronEquation
 from llgnegf.equations.sample import Sample, Sampler, bond_observables, site_observables
 from llgnegf.equations.slow import SlowEquation, cross
 from llgnegf.problem.magnetism.magnet import Magnet
@@ -68,10 +68,9 @@ class FullRows:
     def __init__(self, equation: Any, motion: Any) -> None:
         self.equation, self.sampler = equation, Sampler(equation)
         self.magnet = motion if isinstance(motion, Magnet) else None
-        self.compiled = None if self.magnet is None else self.magnet.compile()
         self.kinds = frozenset() if self.magnet is None else frozenset({"magnet"})
         self.labels: dict[str, list[Any]] = {"site": list(range(motion.n_sites)), "component": ["x", "y", "z"]}
-        if isinstance(equation, Equation):
+        if isinstance(equation, ElectronEquation):
             electrons, self.kinds = equation.system.electrons, self.kinds | {"electrons", "full"}
             self.labels["lead"] = list(range(len(equation.system.leads)))
             self.labels["bond"] = [f"{i}-{j}" for i, j in electrons.bonds]
@@ -105,8 +104,8 @@ class _FullRow:
 
     @cached_property
     def energy_classical(self) -> float:
-        assert self._rows.compiled is not None
-        return self._rows.compiled.energy.energy(self.moments, self.time)
+        assert self._rows.magnet is not None
+        return self._rows.magnet.energy.energy(self.moments, self.time)
 
     @cached_property
     def lead_rate(self) -> np.ndarray:
@@ -146,7 +145,7 @@ class _SlowRow:
         self._equation, self.time = equation, time
         self.moments = self.interpolated = moments
         self.magnetic_moment, self.j_sd = np.asarray(equation.magnet.magnetic_moment), equation.j_sd
-        self.energy_classical = equation.compiled.energy.energy(moments, time)
+        self.energy_classical = equation.magnet.energy.energy(moments, time)
         self.spin = np.zeros_like(moments)
         if equation.electrons is not None:
             self._electronic()

@@ -13,8 +13,8 @@ import numpy as np
 
 from llgnegf._blas import limited
 from llgnegf._checks import Problems
-from llgnegf.equations.coupled import ClassicalEquation, CoupledEquation
-from llgnegf.equations.electrons import Equation
+from llgnegf.equations.electrons import ElectronEquation
+from llgnegf.equations.moments import MomentEquation
 from llgnegf.integrators.integration import STABLE, Integration, runge_kutta, stability_limit
 from llgnegf.integrators.schedule import Schedule
 from llgnegf.integrators.tableaus import METHODS, ImexTableau, Tableau
@@ -85,7 +85,7 @@ class Simulation(Run):
         ValueError: One line for each argument that is not of this kind or does not fit another one.
     """
 
-    equation: Equation | ClassicalEquation
+    equation: ElectronEquation | MomentEquation
 
     @limited
     def __init__(
@@ -165,15 +165,15 @@ def _check(system: Any, motion: Any, options: dict[str, Any]) -> None:
     problems.raise_all()
 
 
-def _equation(poles: PoleSystem | None, motion: Motion) -> Equation | ClassicalEquation:
+def _equation(poles: PoleSystem | None, motion: Motion) -> ElectronEquation | MomentEquation:
     if poles is None:
         assert isinstance(motion, Magnet)
-        return ClassicalEquation(motion)
-    return CoupledEquation(poles, motion) if isinstance(motion, Magnet) else Equation(poles, motion)
+        return MomentEquation(motion)
+    return ElectronEquation(poles, motion)
 
 
 def initial_state(
-    equation: Equation | ClassicalEquation, poles: PoleSystem | None, motion: Motion, start: str, rho: Any = None
+    equation: ElectronEquation | MomentEquation, poles: PoleSystem | None, motion: Motion, start: str, rho: Any = None
 ) -> np.ndarray:
     """The state vector at t = 0, by `start` and rho(0) as for `Simulation`."""
     moments = moments_of(motion, 0.0)
@@ -188,8 +188,8 @@ def initial_state(
 
 
 def _integration(
-    equation: Equation | ClassicalEquation, state: np.ndarray, method: Tableau, tolerance: float, step: float | None,
-    schedule: Schedule,
+    equation: ElectronEquation | MomentEquation, state: np.ndarray, method: Tableau, tolerance: float,
+    step: float | None, schedule: Schedule,
 ) -> Integration:  # fmt: skip
     """Ready at t = 0; `tolerance` is what an adaptive step may err per hbar/eV."""
     limit = stability_limit(equation, method)
@@ -219,21 +219,21 @@ def _implicit_pays(equation: Any, rtol: float, step: float | None, t_end: float)
     dop853, at most twice, where the drives have to be seen with steps of L, and much less where nothing moves.
     Bare functions count as slow: taken for fast they may cost ten times too much, the other way round twice.
     """
-    if not isinstance(equation, Equation) or not _is_stiff(equation):
+    if not isinstance(equation, ElectronEquation) or not _is_stiff(equation):
         return False
     if rtol < FINE or step is not None:  # a fixed step is the user's: far poles must not make it unstable
         return True
-    seen = equation.motion is not None and np.any(equation.system.electrons.j_sd)
-    schedule = Schedule((*equation.system.drives(), *(equation.motion.drives() if seen and equation.motion else ())))
+    seen = equation.llg is None and np.any(equation.system.electrons.j_sd)
+    schedule = Schedule((*equation.system.drives(), *(equation.motion.drives() if seen else ())))
     work = 0.0
     for start, stop in schedule.segments(t_end):
         work += (stop - start) * min(2.0, np.sqrt(FAST / schedule.longest_step(start)))
     return work < t_end
 
 
-def _is_stiff(equation: Equation) -> bool:
+def _is_stiff(equation: ElectronEquation) -> bool:
     """Whether the farthest Fermi pole would set an explicit step."""
-    z = equation.arrays.z
+    z = equation.levels.z
     if z.size == 0:
         return False
     low, high = spectral_bounds(equation.system)
