@@ -122,12 +122,14 @@ class RunConfig(Document):
         Raises:
             ConfigError: As `build` does.
         """
+        from llgnegf.run.options import RunOptions
         from llgnegf.run.simulate import run_of
 
         problem = self.build()
         try:
             with silent():  # of the file was warned when it was read
-                return run_of(problem.system, problem.motion, problem.options)
+                options = RunOptions.checked(problem.system, problem.motion, **problem.options)
+                return run_of(problem.system, problem.motion, options)
         except ValueError as error:  # what shows only when leads and moments are set up
             raise ConfigError(self._in_this_file(line, problem.system) for line in str(error).splitlines()) from None
 

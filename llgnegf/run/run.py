@@ -5,9 +5,9 @@ The one loop of full, slow and classical runs; what differs is set up by `simula
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from functools import cached_property
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 
@@ -18,8 +18,9 @@ from llgnegf.integrators.integration import Integration
 from llgnegf.integrators.schedule import Schedule
 from llgnegf.integrators.stepper import Sample
 from llgnegf.poles.channels import PoleSystem
+from llgnegf.problem.plausibility import doubts_of_options, doubts_together, warn
 from llgnegf.problem.system import OpenSystem
-from llgnegf.run.options import save_times
+from llgnegf.run.options import RunOptions
 from llgnegf.run.recorder import Recorder, Rows
 from llgnegf.run.result import ErrorEstimate, Variable
 
@@ -28,7 +29,7 @@ class Run:
     """What all runs share; made by `Simulation` and `SlowSimulation`.
 
     Attributes:
-        system, motion, rtol: As given.
+        system, motion, options, rtol: As given.
         times: Save times in fs.
         row: Number of rows so far.
         between_steps: Called within `rows` with the time reached (fs) after each step that ends before a row; a
@@ -38,25 +39,32 @@ class Run:
     """
 
     equation: Equation
-    _recorder: Recorder
-    _dense: DenseRows
 
-    def __init__(self, system: OpenSystem | None, motion: Any, t_end: float, save_every: float, rtol: float) -> None:
-        self.system, self.motion, self.rtol = system, motion, rtol
-        self.times, self._save_every = save_times(t_end, save_every), save_every
-        self.row = 0
+    @limited
+    def __init__(self, system: OpenSystem | None, motion: Any, options: RunOptions) -> None:
+        warn(doubts_together(system, motion) + doubts_of_options(options.by_name()))
+        self.system, self.motion, self.options, self.rtol = system, motion, options, options.rtol
+        self.times, self.row = options.times, 0
         self.between_steps: Callable[[float], None] = lambda time: None
         self.poles: PoleSystem | None = None
+        integration, sample, tolerance, rows = self._set_up(options)
+        self._recorder = Recorder(rows, options.observables)
+        self._dense = DenseRows(integration, sample, tolerance, float(self.times[-1]) / self.equation.time_unit)
+
+    @classmethod
+    def of(cls, system: OpenSystem | None, motion: Any, options: RunOptions) -> Self:
+        """The run of options that are known to fit system and motion."""
+        run = cls.__new__(cls)
+        Run.__init__(run, system, motion, options)
+        return run
+
+    def _set_up(self, options: RunOptions) -> tuple[Integration, Sample, np.ndarray | None, Rows]:
+        """Set `poles` and `equation`; an integration at t = 0, what rows need of its state, what that may err by
+        interpolation (None: see `DenseRows`), and what makes rows of it."""
+        raise NotImplementedError
 
     def _schedule(self) -> Schedule:
-        return Schedule(self.equation.drives(), self._save_every, self.equation.time_unit)
-
-    def _begin(
-        self, integration: Integration, sample: Sample, tolerance: np.ndarray | None, rows: Rows, extra: Sequence[str]
-    ) -> None:
-        """Ready at t = 0: rows from samples whose interpolation may err by `tolerance` (None: see `DenseRows`)."""
-        self._recorder = Recorder(rows, extra)
-        self._dense = DenseRows(integration, sample, tolerance, float(self.times[-1]) / self.equation.time_unit)
+        return Schedule(self.equation.drives(), self.options.save_every, self.equation.time_unit)
 
     @property
     def variables(self) -> dict[str, Variable]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import inspect
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ import numpy as np
 from llgnegf._checks import Problems, memory_of_machine
 from llgnegf.problem.system import OpenSystem
 from llgnegf.run.error_budget import warn_if_exceeded
-from llgnegf.run.options import RESPONSES, check_kind, is_slow
+from llgnegf.run.options import RunOptions, takes_run_options
 from llgnegf.run.progress import Progress, keeping, reporting
 from llgnegf.run.result import Result, Rows
 from llgnegf.run.run import Run
@@ -22,29 +22,19 @@ from llgnegf.run.simulation import Motion, Simulation
 from llgnegf.run.slow_simulation import SlowSimulation
 
 
+@takes_run_options
 @reporting("fs")
 def simulate(
     system: OpenSystem | None,
     motion: Motion,
     *,
-    t_end: float,
-    save_every: float = 1.0,
-    rtol: float = 1e-6,
-    start: str = "thermal",
-    integrator: str = "auto",
-    step: float | None = None,
-    observables: Sequence[str] = (),
-    initial_density_matrix: Any = None,
-    electrons: str = "full",
-    response: Sequence[str] = RESPONSES,
-    temperature: float = 0.0,
-    seed: int | None = None,
     progress: bool | Callable[..., None] = False,
     folder: str | Path | None = None,
+    **options: Any,
 ) -> Result:
     """Propagate G<(t,t) of an open system in the lab frame, with moments that move as prescribed or answer.
 
-    The equations are those of `llgnegf.equations.electrons` (electrons, leads) and `llgnegf.equations.coupled` (LLG).
+    The equations are those of `llgnegf.equations.electrons` (electrons, leads, LLG).
 
     Args:
         system, motion, t_end, save_every, rtol, start, integrator, step, observables, initial_density_matrix:
@@ -75,11 +65,7 @@ def simulate(
     Whatever stops the rows, a mistake in a drive or Ctrl-C among it, carries a `Result` of the rows so far as its
     attribute `result` (with `density_matrix` None).
     """
-    options: dict[str, Any] = {
-        "t_end": t_end, "save_every": save_every, "rtol": rtol, "start": start, "integrator": integrator,
-        "step": step, "observables": observables, "initial_density_matrix": initial_density_matrix,
-        "electrons": electrons, "response": response, "temperature": temperature, "seed": seed,
-    }  # fmt: skip
+    inspect.signature(simulate).bind(system, motion, **options)  # TypeError for what is no option here
     assert callable(progress)
     if folder is not None:
         from llgnegf.stored_run import simulate_in_folder
@@ -87,10 +73,10 @@ def simulate(
         result = simulate_in_folder(system, motion, options, folder, progress)
     else:
         progress(0.0, 0.0, "set-up")
-        simulation = run_of(system, motion, options)
+        simulation = run_of(system, motion, RunOptions.checked(system, motion, **options))
         _check_rows(simulation)
         result = _run(simulation, progress)
-    warn_if_exceeded(result.errors, rtol)
+    warn_if_exceeded(result.errors, options.get("rtol", RunOptions.rtol))
     return result
 
 
@@ -129,15 +115,10 @@ def _run(simulation: Run, report: Progress) -> Result:
     return Result(rows(), simulation.error_budget(), simulation.density_matrix, simulation.statistics)
 
 
-def run_of(system: Any, motion: Any, options: Mapping[str, Any]) -> Run:
+def run_of(system: Any, motion: Any, options: RunOptions) -> Run:
     """The run that is asked for, at t = 0: with electrons and their memory, of slow moments, or of moments alone.
 
-    Arguments and errors as for `simulate`; what `options` leave out is by default.
+    Arguments as for `simulate`, the options known to fit.
     """
-    given = {name: p.default for name, p in inspect.signature(simulate).parameters.items()} | dict(options)
-    problems = Problems("simulate")
-    check_kind(problems, system is not None, given)
-    problems.raise_all()
-    kind = SlowSimulation if is_slow(system is not None, given) else Simulation
-    taken = inspect.signature(kind).parameters.keys() & given.keys() - {"system", "motion"}
-    return kind(system, motion, **{name: given[name] for name in taken})
+    kind = SlowSimulation if options.is_slow(system is not None) else Simulation
+    return kind.of(system, motion, options)

@@ -12,29 +12,19 @@ from typing import Any
 import numpy as np
 
 from llgnegf._blas import limited
-from llgnegf._checks import Problems
 from llgnegf.equations.electrons import ElectronEquation
 from llgnegf.equations.moments import MomentEquation
 from llgnegf.integrators.integration import STABLE, Integration, runge_kutta, stability_limit
 from llgnegf.integrators.schedule import Schedule
+from llgnegf.integrators.stepper import Sample
 from llgnegf.integrators.tableaus import METHODS, ImexTableau, Tableau
 from llgnegf.poles.channels import PoleSystem, spectral_bounds
 from llgnegf.problem.magnetism.magnet import Magnet
 from llgnegf.problem.magnetism.motion import Frozen, Precession, Prescribed
-from llgnegf.problem.plausibility import doubts_of_options, doubts_together, warn
 from llgnegf.problem.system import OpenSystem
 from llgnegf.run.error_budget import NOTHING_EXPANDED, expand_for_run, fermi_estimate, moments_of, step_tolerance
-from llgnegf.run.options import (
-    check_accuracy,
-    check_density_matrix,
-    check_memory,
-    check_method,
-    check_motion,
-    check_start,
-    check_steps,
-    check_times,
-)
-from llgnegf.run.recorder import FullRows
+from llgnegf.run.options import RunOptions
+from llgnegf.run.recorder import FullRows, Rows
 from llgnegf.run.result import ErrorEstimate
 from llgnegf.run.run import Run
 from llgnegf.run.watch import Watch
@@ -102,28 +92,37 @@ class Simulation(Run):
         observables: Sequence[str] = (),
         initial_density_matrix: Any = None,
     ) -> None:
-        options = {
-            "t_end": t_end, "save_every": save_every, "rtol": rtol, "start": start, "integrator": integrator,
-            "step": step, "observables": observables, "initial_density_matrix": initial_density_matrix,
-        }  # fmt: skip
-        _check(system, motion, options)
-        warn(doubts_together(system, motion) + doubts_of_options(options))
-        super().__init__(system, motion, t_end, save_every, rtol)
+        options = RunOptions.checked(
+            system, motion, slow=False, t_end=t_end, save_every=save_every, rtol=rtol, start=start,
+            integrator=integrator, step=step, observables=observables, initial_density_matrix=initial_density_matrix,
+        )  # fmt: skip
+        super().__init__(system, motion, options)
+
+    def _set_up(self, options: RunOptions) -> tuple[Integration, Sample, np.ndarray | None, Rows]:
+        system, motion, start, rtol, t_end = self.system, self.motion, options.start, options.rtol, options.t_end
         self._lead_error = NOTHING_EXPANDED
         if system is not None:
             self.poles, self._lead_error = expand_for_run(system, motion, start, t_end, rtol)
-        self.equation = _equation(self.poles, motion)
+        self.equation = MomentEquation(motion) if self.poles is None else ElectronEquation(self.poles, motion)
         self._watch = Watch(self.equation.layout, rtol)
-        rho = None if initial_density_matrix is None else np.array(initial_density_matrix, dtype=complex)
-        state = initial_state(self.equation, self.poles, motion, start, rho)
-        schedule = self._schedule()
-        if integrator == "auto":
-            integrator = "ark5" if _implicit_pays(self.equation, rtol, step, t_end) else "dop853"
-        tolerance = step_tolerance(rtol, t_end)
-        integration = _integration(self.equation, state, METHODS[integrator], tolerance, step, schedule)
+        state = initial_state(self.equation, self.poles, motion, start, options.initial_density_matrix)
         rows = FullRows(self.equation, motion)
         may_err = rows.sampler.row_tolerance(ROW_SHARE * rtol, MOMENT_ROW_SHARE * rtol)
-        self._begin(integration, rows.sampler, may_err, rows, observables)
+        return self._integration(state, options), rows.sampler, may_err, rows
+
+    def _integration(self, state: np.ndarray, options: RunOptions) -> Integration:
+        """By the method that is asked for, ready at t = 0."""
+        name, equation, schedule = options.integrator, self.equation, self._schedule()
+        if name == "auto":
+            name = "ark5" if _implicit_pays(equation, options) else "dop853"
+        method = METHODS[name]
+        limit = stability_limit(equation, method)
+        if options.step is not None:
+            _refuse_unstable(HBAR * limit, method, options.step)
+            return runge_kutta(equation, method, state, options.step / HBAR, schedule=schedule)
+        largest = np.inf if isinstance(method, ImexTableau) else STABLE * limit
+        tolerance = step_tolerance(options.rtol, options.t_end)
+        return runge_kutta(equation, method, state, FIRST_STEP / HBAR, tolerance, largest, schedule=schedule)
 
     @property
     def density_matrix(self) -> np.ndarray | None:
@@ -142,36 +141,6 @@ class Simulation(Run):
         return {"coupling_poles": self._lead_error, "fermi_poles": fermi_estimate(self.poles)}
 
 
-def _check(system: Any, motion: Any, options: dict[str, Any]) -> None:
-    """Check all arguments of a run at once."""
-    problems = Problems("simulate")
-    problems.check(system is None or isinstance(system, OpenSystem), "system", system, "an OpenSystem, or None")
-    kinds = "Frozen, Precession, Prescribed or a Magnet"
-    known = problems.check(isinstance(motion, Motion), "motion", motion, kinds)
-    if system is None and known and not isinstance(motion, Magnet):
-        problems.add("motion", type(motion).__name__, "a Magnet when there are no electrons (system = None)")
-    if isinstance(system, OpenSystem) and known:
-        sites = f"{system.n_sites}, one for each site of the electrons"
-        problems.check(motion.n_sites == system.n_sites, "motion", f"{motion.n_sites} moments", sites)
-        check_memory(problems, system.n_sites)
-    electrons = system if isinstance(system, OpenSystem) else None
-    check_times(problems, options)
-    check_accuracy(problems, electrons, options)
-    check_method(problems, options)
-    check_start(problems, electrons, options)
-    check_density_matrix(problems, electrons, options)
-    check_steps(problems, system, motion, options)
-    check_motion(problems, motion, options)
-    problems.raise_all()
-
-
-def _equation(poles: PoleSystem | None, motion: Motion) -> ElectronEquation | MomentEquation:
-    if poles is None:
-        assert isinstance(motion, Magnet)
-        return MomentEquation(motion)
-    return ElectronEquation(poles, motion)
-
-
 def initial_state(
     equation: ElectronEquation | MomentEquation, poles: PoleSystem | None, motion: Motion, start: str, rho: Any = None
 ) -> np.ndarray:
@@ -180,24 +149,12 @@ def initial_state(
     if poles is None:
         return moments.ravel()
     if start == "partitioned":
-        blocks = starts.partitioned(poles, moments, rho)
+        given = None if rho is None else np.array(rho, dtype=complex)
+        blocks = starts.partitioned(poles, moments, given)
     else:
         blocks = (starts.thermal if start == "thermal" else starts.steady)(poles, moments)
     in_state = moments if isinstance(motion, Magnet) else np.zeros((0, 3))
     return equation.layout.pack(blocks.density_matrix, blocks.device_mode, blocks.mode_block, blocks.vectors, in_state)
-
-
-def _integration(
-    equation: ElectronEquation | MomentEquation, state: np.ndarray, method: Tableau, tolerance: float,
-    step: float | None, schedule: Schedule,
-) -> Integration:  # fmt: skip
-    """Ready at t = 0; `tolerance` is what an adaptive step may err per hbar/eV."""
-    limit = stability_limit(equation, method)
-    if step is not None:
-        _refuse_unstable(HBAR * limit, method, step)
-        return runge_kutta(equation, method, state, step / HBAR, schedule=schedule)
-    largest = np.inf if isinstance(method, ImexTableau) else STABLE * limit
-    return runge_kutta(equation, method, state, FIRST_STEP / HBAR, tolerance, largest, schedule=schedule)
 
 
 def _refuse_unstable(limit: float, method: Tableau, step: float) -> None:
@@ -212,7 +169,7 @@ def _refuse_unstable(limit: float, method: Tableau, step: float) -> None:
     )
 
 
-def _implicit_pays(equation: Any, rtol: float, step: float | None, t_end: float) -> bool:
+def _implicit_pays(equation: ElectronEquation | MomentEquation, options: RunOptions) -> bool:
     """Whether ark5 costs less than dop853: with stiff Fermi poles, unless voltages or given motions are mostly fast.
 
     Far Fermi vectors follow what moves. Measured (docs/performance.md), ark5 takes about sqrt(FAST/L) times as long as
@@ -221,14 +178,14 @@ def _implicit_pays(equation: Any, rtol: float, step: float | None, t_end: float)
     """
     if not isinstance(equation, ElectronEquation) or not _is_stiff(equation):
         return False
-    if rtol < FINE or step is not None:  # a fixed step is the user's: far poles must not make it unstable
+    if options.rtol < FINE or options.step is not None:  # far poles must not make the user's own step unstable
         return True
     seen = equation.llg is None and np.any(equation.system.electrons.j_sd)
     schedule = Schedule((*equation.system.drives(), *(equation.motion.drives() if seen else ())))
     work = 0.0
-    for start, stop in schedule.segments(t_end):
+    for start, stop in schedule.segments(options.t_end):
         work += (stop - start) * min(2.0, np.sqrt(FAST / schedule.longest_step(start)))
-    return work < t_end
+    return work < options.t_end
 
 
 def _is_stiff(equation: ElectronEquation) -> bool:

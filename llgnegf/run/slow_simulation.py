@@ -16,14 +16,15 @@ from llgnegf.equations.slow import SlowEquation
 from llgnegf.integrators.controller import Controller
 from llgnegf.integrators.heun import Heun, Noise
 from llgnegf.integrators.integration import Integration, runge_kutta
+from llgnegf.integrators.schedule import Schedule
+from llgnegf.integrators.stepper import Sample
 from llgnegf.integrators.tableaus import DOP853, RK4
 from llgnegf.poles.channels import expand
 from llgnegf.problem.magnetism.magnet import Magnet
-from llgnegf.problem.plausibility import doubts_of_options, doubts_together, warn
 from llgnegf.problem.system import OpenSystem
 from llgnegf.run.error_budget import equilibrium_estimate, fermi_estimate
-from llgnegf.run.options import RESPONSES, check_slow_run
-from llgnegf.run.recorder import SlowRows
+from llgnegf.run.options import RESPONSES, RunOptions
+from llgnegf.run.recorder import Rows, SlowRows
 from llgnegf.run.result import ErrorEstimate
 from llgnegf.run.run import Run
 from llgnegf.static.tensors import ContourTensors, LevelTensors, PoleTensors, SlowElectrons
@@ -79,28 +80,29 @@ class SlowSimulation(Run):
         observables: Sequence[str] = (),
         copies: int = 1,
     ) -> None:
-        options = {
-            "t_end": t_end, "save_every": save_every, "rtol": rtol, "step": step, "response": response,
-            "temperature": temperature, "seed": seed, "observables": observables, "copies": copies,
-        }  # fmt: skip
-        check_slow_run(system, magnet, options)
-        warn(doubts_together(system, magnet) + doubts_of_options(options))
-        super().__init__(system, magnet, t_end, save_every, rtol)
-        self.equation = SlowEquation(magnet, self._electrons(), tuple(response), noisy=temperature > 0)
-        start = np.array(magnet.moments, dtype=float)
-        if step is None:
-            integration = self._adaptive(start)
-        elif temperature == 0:
-            integration = runge_kutta(self.equation, RK4, start.ravel(), step, schedule=self._schedule())
-        else:
-            assert seed is not None
-            schedule = self._schedule()
-            stepper = Heun(Noise(self.equation, temperature, seed), schedule)
-            integration = Integration(stepper, Controller(step), np.tile(start.ravel(), copies), schedule)
-        has_potential = system is not None and (system.is_closed or system.kT > 0)
-        self._begin(integration, np.array, None, SlowRows(self.equation, has_potential), observables)
+        options = RunOptions.checked(
+            system, magnet, slow=True, t_end=t_end, save_every=save_every, rtol=rtol, step=step, response=response,
+            temperature=temperature, seed=seed, observables=observables, copies=copies,
+        )  # fmt: skip
+        super().__init__(system, magnet, options)
 
-    def _adaptive(self, start: np.ndarray) -> Integration:
+    def _set_up(self, options: RunOptions) -> tuple[Integration, Sample, np.ndarray | None, Rows]:
+        system, magnet, kT, step = self.system, self.motion, options.temperature, options.step
+        equation = self.equation = SlowEquation(magnet, self._electrons(), options.response, noisy=kT > 0)
+        start, schedule = np.array(magnet.moments, dtype=float), self._schedule()
+        if step is None:
+            integration = self._adaptive(start, schedule)
+        elif kT == 0:
+            integration = runge_kutta(equation, RK4, start.ravel(), step, schedule=schedule)
+        else:
+            assert options.seed is not None
+            copies = np.tile(start.ravel(), options.copies)
+            stepper = Heun(Noise(equation, kT, options.seed), schedule)
+            integration = Integration(stepper, Controller(step), copies, schedule)
+        has_potential = system is not None and (system.is_closed or system.kT > 0)
+        return integration, np.array, None, SlowRows(equation, has_potential)
+
+    def _adaptive(self, start: np.ndarray, schedule: Schedule) -> Integration:
         """DOP853 with steps as long as errors allow that may add up to their share of rtol; rows cost no steps."""
         slope = self.equation.rate(0.0, start.ravel())
         # Not from dM/dt: at rest, before a field rises, that says nothing of the steps that the motion will need.
@@ -109,8 +111,8 @@ class SlowSimulation(Run):
         steps = 1 + float(self.times[-1]) / (STEPS_ANGLES * first)
         tolerance = STEPS_SHARE * self.rtol * min(STEP_SHARE, 1 / steps)
         return runge_kutta(
-            self.equation, DOP853, start.ravel(), first, tolerance, per_time=False, schedule=self._schedule()
-        )
+            self.equation, DOP853, start.ravel(), first, tolerance, per_time=False, schedule=schedule
+        )  # fmt: skip
 
     def _electrons(self) -> SlowElectrons | None:
         system, rtol = self.system, self.rtol
