@@ -11,6 +11,7 @@ from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from llgnegf._checks import python_place
 from llgnegf.config.build import Builder, Problem
 from llgnegf.config.messages import ConfigError, dotted
 from llgnegf.config.reading import draft_of, parsed, too_deep
@@ -19,8 +20,7 @@ from llgnegf.config.toml_text import toml_text
 from llgnegf.problem.plausibility import largest_energy, place_in_file, silent, warn
 
 if TYPE_CHECKING:
-    from llgnegf.run.simulation import Simulation
-    from llgnegf.run.slow_simulation import SlowSimulation
+    from llgnegf.run.run import Run
 
 
 LARGEST_FILE = 10 * 2**20
@@ -116,18 +116,20 @@ class RunConfig(Document):
             raise ConfigError(builder.lines)
         return problem
 
-    def simulation(self) -> Simulation | SlowSimulation:
+    def simulation(self) -> Run:
         """The run, at t = 0.
 
         Raises:
             ConfigError: As `build` does.
         """
-        from llgnegf.run.simulate import new_simulation
+        from llgnegf.run.options import RunOptions
+        from llgnegf.run.simulate import run_of
 
         problem = self.build()
         try:
             with silent():  # of the file was warned when it was read
-                return new_simulation(problem.system, problem.motion, **problem.options)
+                options = RunOptions.checked(problem.system, problem.motion, **problem.options)
+                return run_of(problem.system, problem.motion, options)
         except ValueError as error:  # what shows only when leads and moments are set up
             raise ConfigError(self._in_this_file(line, problem.system) for line in str(error).splitlines()) from None
 
@@ -136,7 +138,7 @@ class RunConfig(Document):
         if line.startswith("kT: ") and system is not None:
             key = "entries" if getattr(self.electrons, "kind", "") == "matrix" else "hopping"
             place, value = largest_energy(system)
-            return f"system.{line}, or a smaller range, set by {place_in_file(place, key)} = {value:g}"
+            return f"system.{line}, or a smaller range, set by {place_in_file(python_place(place), key)} = {value:g}"
         return line.replace("simulate.", "run.", 1)
 
 

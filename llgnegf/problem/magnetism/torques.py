@@ -1,13 +1,13 @@
 """Spin-transfer torques of an external current, the T_ext of the LLG equation.
 
-They are no part of an energy; `magnet.py` adds them up, `spin_transfer_kernel` of `llg.py` turns the sums into eV.
+They are no part of an energy; `magnet.py` adds them up, `equations.moments` turns the sums into eV.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 
@@ -40,9 +40,8 @@ class SpinTransferTorque:
         raise NotImplementedError
 
 
-@dataclass(frozen=True, eq=False)
-class Amplitudes:
-    """Spin-transfer torques at one instant, as `spin_transfer_kernel` takes them.
+class Amplitudes(NamedTuple):
+    """Spin-transfer torques at one instant, as the compiled torque takes them.
 
     Attributes:
         damping_like, field_like: Sums of a_DL p and a_FL p (eV), (n_sites, 3).
@@ -55,13 +54,12 @@ class Amplitudes:
     nonadiabatic: np.ndarray
 
     @classmethod
-    def zero(cls, n_sites: int) -> Amplitudes:
-        return cls(np.zeros((n_sites, 3)), np.zeros((n_sites, 3)), np.zeros(n_sites), np.zeros(n_sites))
-
-    @classmethod
-    def of(cls, torques: Iterable[SpinTransferTorque], n_sites: int, t: float) -> Amplitudes:
-        """The sum of `torques` at time `t` (fs)."""
-        total = cls.zero(n_sites)
+    def of(
+        cls, torques: Iterable[SpinTransferTorque], n_sites: int, t: float, others: Amplitudes | None = None
+    ) -> Amplitudes:
+        """The sum of `torques` at time `t` (fs), and of `others`."""
+        shapes = ((n_sites, 3), (n_sites, 3), n_sites, n_sites)
+        total = cls(*(np.zeros(shape) for shape in shapes) if others is None else map(np.copy, others))
         for torque in torques:
             torque.add_to(total, t)
         return total
