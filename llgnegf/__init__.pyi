@@ -1,6 +1,8 @@
 from .config import ConfigError, RunConfig
 from .integrators.integration import IntegrationStopped
 from .poles.channels import with_pole_leads
+from .problem.carriers import Chirp, LightPulse
+from .problem.device_terms import ElectricField, ElectronZeeman, Gate, Peierls, TimeDependent, VectorPotential
 from .problem.drives import Drive, Pulse, Ramp, Sine, Table, TimeFunction
 from .problem.electrons import Electrons, chain
 from .problem.leads import ChainLead, Lead, TabulatedLead, WideBandLead
@@ -17,6 +19,7 @@ from .problem.magnetism.magnet import Magnet
 from .problem.magnetism.motion import Frozen, Precession, Prescribed
 from .problem.magnetism.terms import EnergyTerm
 from .problem.magnetism.torques import SlonczewskiTorque, SpinTransferTorque, ZhangLiTorque
+from .problem.mean_fields import DensityDependent, Hubbard
 from .problem.observables import (
     TorqueComponents,
     bond_charge_current,
@@ -48,6 +51,8 @@ from .sweep import run_sweep
 __version__: str
 
 __all__ = [
+    "Chirp", "DensityDependent", "ElectricField", "ElectronZeeman", "Gate", "Hubbard", "LightPulse", "Peierls",
+    "TimeDependent", "VectorPotential",
     "AccuracyWarning", "ChainLead", "ConfigError", "CubicAnisotropy", "CurrentDecomposition", "DMI", "Decomposition",
     "Dipolar", "Drive", "Electrons", "EnergyTerm", "Exchange", "Frozen", "IntegrationStopped", "Lead", "LeadCurrents",
     "Magnet",

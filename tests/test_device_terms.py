@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from scipy.integrate import quad_vec, solve_ivp
+from scipy.integrate import solve_ivp
 
 import llgnegf as ln
 from tests.explicit_device import HBAR, SIGMA, Chain, propagate, spins, thermal
@@ -12,7 +12,7 @@ from tests.explicit_device import HBAR, SIGMA, Chain, propagate, spins, thermal
 RTOL = 1e-6
 KT = 0.2
 """eV: the cut of 40 sites is then felt in equilibrium as exp(-2 pi kT 40/2) = 1e-11."""
-LENGTH, END = 40, 20.0
+LENGTH, END = 40, 16.0
 """Sites of an explicit lead, whose echo returns after 40 hbar/eV = 26 fs, and the end of a run in fs."""
 MU_B, G_E = 5.7883818060e-5, 2.00231930436
 
@@ -45,7 +45,7 @@ def check_against_chain(system, moments, device, leads, *, times, stops=(), tole
 
 
 TEXTURE = np.array([[0.6, 0.0, 0.8], [0.0, 0.6, 0.8], [0.0, -0.8, 0.6]])
-TIMES = (0.0, 3.0, 7.0, 12.0, 20.0)
+TIMES = (0.0, 3.0, 7.0, 12.0, 16.0)
 LEADS = [ln.ChainLead(0, coupling=0.9), ln.ChainLead(-1)]
 EXPLICIT = [Chain(0, coupling=0.9), Chain(-1)]
 
@@ -142,7 +142,7 @@ class TestGauge:
             ln.chain(3, j_sd=0.4),
             [ln.ChainLead(0, coupling=0.9, voltage=back), ln.ChainLead(-1, voltage=back)], fermi_energy=0.1, kT=KT,
         )  # fmt: skip
-        a, b = (ln.simulate(s, ln.Frozen(TEXTURE), t_end=15.0, rtol=1e-10).dataset for s in (gated, biased))
+        a, b = (ln.simulate(s, ln.Frozen(TEXTURE), t_end=12.0, rtol=3e-10).dataset for s in (gated, biased))
         for name in ("spin_density", "charge_density", "lead_current", "lead_spin_current", "bond_current", "torque"):
             np.testing.assert_allclose(a[name], b[name], atol=1e-9)
 
@@ -185,15 +185,15 @@ class TestClosedForms:
             begin = 1 / (energy - level + 0.5j * gamma)
             return solve_ivp(rate, (0, t), begin.astype(complex), method="DOP853", rtol=1e-10, atol=1e-12).y[:, -1]
 
-        x, weights = np.polynomial.legendre.leggauss(6000)
-        energies = 60.0 * x
+        x, weights = np.polynomial.legendre.leggauss(1500)
+        energies = 20.0 * x
         filled = 1 / (1 + np.exp(np.clip(energies / kT, -500, 500)))
         spectral = gamma * np.abs(amplitude(energies)) ** 2 / (2 * np.pi)
-        occupation = 60.0 * weights @ (spectral * filled)
-        # Below -60 eV the state is full and |A|^2 = 1/E^2: int = Gamma/(2 pi 60)
-        occupation += gamma / (2 * np.pi * 60.0)
+        occupation = 20.0 * weights @ (spectral * filled)
+        # Below -20 eV the state is full and |A|^2 = 1/E^2 to second order in level/E: int = Gamma/(2 pi 20)
+        occupation += gamma / (2 * np.pi * 20.0)
         got = float(run.charge_density.sel(time=t)[0]) / 2
-        assert got == pytest.approx(occupation, abs=2e-5)
+        assert got == pytest.approx(occupation, abs=1e-4)
 
 
 def test_power_balance_and_continuity() -> None:
@@ -207,7 +207,7 @@ def test_power_balance_and_continuity() -> None:
         ],
         j_sd=lambda t: 0.4 + 0.1 * np.sin(t),
     )  # fmt: skip
-    run = ln.simulate(system, ln.Frozen(TEXTURE), t_end=20.0, save_every=0.5, rtol=1e-10).dataset
+    run = ln.simulate(system, ln.Frozen(TEXTURE), t_end=16.0, save_every=0.5, rtol=3e-10).dataset
     total = run.charge_density.sum("site") + run.lead_charge_out.sum("lead")
     assert np.abs(total - total[0]).max() < 1e-11
     energy = run.energy_electronic + run.energy_sd + run.lead_energy_out.sum("lead") - run.drive_work

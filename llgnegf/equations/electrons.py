@@ -29,12 +29,13 @@ import numpy as np
 from scipy import sparse
 
 from llgnegf._compile import resolved
+from llgnegf.equations.changing_device import ChangingDevice
 from llgnegf.equations.kernels import leads as kernels
 from llgnegf.equations.kernels.electrons import Workspace, coupled_rhs, electronic_rhs
 from llgnegf.equations.layout import Layout
 from llgnegf.equations.moments import LLG
 from llgnegf.equations.protocol import Equation
-from llgnegf.poles.channels import PoleSystem, spectral_bounds
+from llgnegf.poles.channels import PoleSystem
 from llgnegf.poles.levels import LeadLevels
 from llgnegf.problem.drives import Drive
 from llgnegf.problem.magnetism.magnet import Magnet
@@ -69,7 +70,10 @@ class ElectronEquation(Equation):
         self.levels = a = LeadLevels(poles)
         self.llg = LLG(motion, HBAR) if isinstance(motion, Magnet) else None
         n_moments = motion.n_sites if isinstance(motion, Magnet) else 0
-        self.layout = Layout(a.n, tuple(np.diff(a.offset).tolist()), a.z.size, n_moments, len(self.system.leads))
+        electrons, modes = self.system.electrons, tuple(np.diff(a.offset).tolist())
+        works = int(bool(electrons.drives()))
+        self.layout = Layout(a.n, modes, a.z.size, n_moments, len(self.system.leads), works)
+        self._device = None if electrons.is_constant else ChangingDevice(electrons, self.layout.columns)
         self.size, self.sections, self.evaluations = self.layout.size, self.layout.sections, 0
         self.constants = _constants(poles, a, self.layout)
         self._work = Workspace.of(self.system.n_sites, a.chi.size + a.z.size, a.lead.size)
@@ -103,6 +107,10 @@ class ElectronEquation(Equation):
 
     def __call__(self, tau: float, state: np.ndarray, derivative: np.ndarray) -> None:
         moments = self.moments_at(tau, self.layout.moments(state))
+        if self._device is not None:
+            self._device.follow(tau * HBAR, *self.layout.electrons(state), self.constants)
+            if self.layout.n_works:
+                self.layout.work(derivative)[0] = HBAR * self._device.power(tau * HBAR, moments)
         if self.llg is None:
             self.electrons(tau, state, moments, derivative)
             return
@@ -120,6 +128,11 @@ class ElectronEquation(Equation):
         self._moments[:] = moments
         self._rhs(self.constants, self._work, self._moments, self.channel_voltages(tau), state, derivative)
 
+    def hold(self, time: float, density_blocks: np.ndarray) -> None:
+        """Take H and J_sd of `time` (fs) and rho_ii (N, 2, 2) for what is computed next."""
+        if self._device is not None:
+            self._device.hold(time, density_blocks, self.constants)
+
     def normalise(self, moments: np.ndarray) -> None:
         """Restore |M| = 1 in place, (N, 3), of moments that obey the LLG equation."""
         if self.llg is not None:
@@ -136,7 +149,7 @@ class ElectronEquation(Equation):
         `implicit` the damping of the poles is left to the method.
         """
         a, shifts = self.levels, self.poles.voltages
-        low, high = spectral_bounds(self.system, shifts)
+        low, high = self.poles.bounds
         if a.z.size == 0:
             return float(high - low), 0.0
         lead_x, lead_z = a.lead[a.mode_channel], a.lead[a.vector_channel]
@@ -195,7 +208,7 @@ def _constants(poles: PoleSystem, levels: LeadLevels, layout: Layout) -> kernels
     fermi = np.array([*_planes(levels.z), zero, zero, one, *_planes(levels.c)])
     electrons, vectors = poles.system.electrons, [channel.vector for channel in poles.channels]
     return kernels.Electrons(
-        hamiltonian=_sparse(electrons.hamiltonian),
+        hamiltonian=_sparse(electrons.device.matrix(0.0) if electrons.terms else electrons.hamiltonian),
         vectors=_sparse(np.array(vectors, dtype=complex).reshape(-1, levels.n)),
         bounds=(levels.offset, levels.chi.size + levels.first),
         levels=kernels.Levels(*np.concatenate([modes, fermi], axis=1)),

@@ -99,29 +99,28 @@ def _replace_leads(system: OpenSystem, channels: Sequence[PoleChannel]) -> OpenS
     return replace(system, leads=leads)
 
 
-def spectral_bounds(system: OpenSystem, voltages: np.ndarray | None = None) -> tuple[float, float]:
+def spectral_bounds(
+    system: OpenSystem, voltages: np.ndarray | None = None, times: Sequence[float] = (0.0,)
+) -> tuple[float, float]:
     """Lower and upper bound (eV) of the spectrum of device and leads together, for any moments.
 
     Gershgorin: a device row reaches |H_0 row| + |J_sd| + the couplings c_q = sqrt(int Gamma dE/2pi) |u_q| attached to
     it; a lead band reaches max(0, c_q - half of its half-width) beyond its edges (for a chain the first row has
     radius gamma + gamma_c). `voltages` (n_leads, 2) are the lowest and the highest V_p of the run, None those of t = 0;
-    they shift the bands. Wide bands are left out.
+    they shift the bands; `times` (fs) are instants at which the device Hamiltonian is looked at. Wide bands are left out.
     """
     shifts = _static_voltages(system) if voltages is None else voltages
-    electrons = system.electrons
-    h = electrons.hamiltonian
-    center = h.diagonal().real
-    radius = np.asarray(abs(h).sum(axis=1)).ravel() - np.abs(center) + np.repeat(np.abs(electrons.j_sd), 2)
+    first, last = system.electrons.gershgorin(times)
     low, high = [], []
     for p, channel in _channels(system):
         bottom, top = channel.spectrum.support
         coupling = np.sqrt(_total_weight(channel.spectrum)) * np.abs(channel.vector)
-        radius = radius + coupling
+        first, last = first - coupling, last + coupling
         if np.isfinite(bottom):
             excess = max(0.0, float(np.linalg.norm(coupling)) - 0.25 * (top - bottom))
             low.append(bottom + shifts[p, 0] - excess)
             high.append(top + shifts[p, 1] + excess)
-    return min([*low, float((center - radius).min())]), max([*high, float((center + radius).max())])
+    return min([*low, float(first.min())]), max([*high, float(last.max())])
 
 
 def _static_voltages(system: OpenSystem) -> np.ndarray:
@@ -179,7 +178,9 @@ class PoleSystem:
         fermi: The Fermi poles in units of kT; None for a closed system.
         spectral_range: E_max in eV that the Fermi poles cover on both sides of every chemical potential.
         voltages: Lowest and highest V_p(t) of the run in eV, (n_leads, 2).
+        bounds: Of the spectrum of device and leads during the run, in eV.
         tail_error: Error of rho from the part of wide-band spectra beyond the range of the Fermi poles.
+        density_blocks: rho_ii (N, 2, 2) that mean fields are taken at where the device is frozen; None leaves them out.
     """
 
     system: OpenSystem
@@ -187,7 +188,9 @@ class PoleSystem:
     fermi: FermiPoles | None
     spectral_range: float
     voltages: np.ndarray
+    bounds: tuple[float, float]
     tail_error: float = 0.0
+    density_blocks: np.ndarray | None = None
 
     def with_pole_leads(self) -> OpenSystem:
         """The system with these poles for leads, as the rotating-frame oracle takes it."""
@@ -213,6 +216,7 @@ def expand(
     voltages: np.ndarray | None = None,
     tail_tolerance: float = 1e-6,
     strict: bool = True,
+    times: Sequence[float] = (0.0,),
 ) -> PoleSystem:
     """Expand the leads and the Fermi function of `system` in poles.
 
@@ -224,15 +228,16 @@ def expand(
             takes those of t = 0.
         tail_tolerance: Error allowed in rho from the part of a wide-band spectrum that f does not cover.
         strict: Whether kernels that miss their tolerance are refused, or taken as good as they get.
+        times: Instants (fs) at which the device Hamiltonian is looked at.
 
     Raises:
         ValueError: For kT too small to be expanded, or tolerances that cannot be met.
     """
     shifts = _static_voltages(system) if voltages is None else np.asarray(voltages, dtype=float)
+    low, high = bounds = spectral_bounds(system, shifts, times)
     if system.is_closed:
-        return PoleSystem(system, (), None, 0.0, shifts)
+        return PoleSystem(system, (), None, 0.0, shifts, bounds)
     channels = expand_channels(system, coupling_tolerance, strict)
-    low, high = spectral_bounds(system, shifts)
     mu = (system.chemical_potentials() - system.voltages())[:, None] + shifts
     reach = float(np.max(np.abs([low - mu, high - mu])))
     scale, wide = reach, [c.wide_band for c in channels if c.wide_band]
@@ -242,7 +247,7 @@ def expand(
     check_temperature(system.kT, reach)
     poles = _capped_fermi_poles(reach / system.kT, fermi_tolerance)
     tail = max(wide, default=0.0) * scale / (2 * np.pi * reach**2)
-    return PoleSystem(system, channels, poles, reach, shifts, tail)
+    return PoleSystem(system, channels, poles, reach, shifts, bounds, tail)
 
 
 def expand_channels(system: OpenSystem, tolerance: float, strict: bool = True) -> tuple[PoleChannel, ...]:

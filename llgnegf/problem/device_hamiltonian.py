@@ -24,7 +24,9 @@ class DeviceHamiltonian:
         positions: Of the sites in nm, (N, 3), or None.
 
     Attributes:
-        indptr, indices: The pattern, in CSR, columns in order.
+        indptr, indices, rows: The pattern, in CSR, columns in order; the row of each element.
+        own: Places of the four elements of every site's block, row by row, (4 N,).
+        bonds: Pairs (i, j), i < j, of sites that the pattern connects, (n_bonds, 2), in lexical order.
     """
 
     def __init__(self, hamiltonian: sp.csr_array, terms: Sequence[Any], positions: np.ndarray | None) -> None:
@@ -43,7 +45,9 @@ class DeviceHamiltonian:
         self._phases = np.concatenate(
             [np.zeros((i.size, 0)), *(term.phases(i, j, n, positions) for term in self.changing)], axis=1
         )
-        self._own = np.flatnonzero(i == j)  # the four elements of every site's block, row by row
+        self.own = np.flatnonzero(i == j)
+        pairs = np.unique(np.stack([i, j], axis=1)[i < j], axis=0).astype(int).reshape(-1, 2)
+        self.bonds, self._hops = pairs, self._blocks_below(pairs)
 
     def elements(self, time: float, blocks: np.ndarray | None = None) -> np.ndarray:
         """H(t, rho) on the pattern in eV, (nnz,) complex; `blocks` are rho_ii (N, 2, 2), None leaves mean fields out."""
@@ -58,7 +62,7 @@ class DeviceHamiltonian:
     def add_mean_fields(self, data: np.ndarray, blocks: np.ndarray) -> None:
         """Add H_i(rho_ii) in place."""
         field = sum(term.field(blocks) for term in self.mean_fields)
-        data[self._own] += np.asarray(field).reshape(-1)  # row by row, as the pattern has them
+        data[self.own] += np.asarray(field).reshape(-1)  # row by row, as the pattern has them
 
     def rates(self, time: float) -> np.ndarray:
         """(dH/dt) at fixed rho on the pattern, in eV/fs, (nnz,)."""
@@ -72,6 +76,23 @@ class DeviceHamiltonian:
     def matrix(self, time: float, blocks: np.ndarray | None = None) -> sp.csr_array:
         """H(t, rho) as CSR, (2N, 2N)."""
         return self._as_matrix(self.elements(time, blocks))
+
+    def onsite_blocks(self, elements: np.ndarray) -> np.ndarray:
+        """H_ii of numbers on the pattern, (N, 2, 2)."""
+        return elements[self.own].reshape(-1, 2, 2)
+
+    def hopping_blocks(self, elements: np.ndarray) -> np.ndarray:
+        """H_ji of every bond (i, j), (n_bonds, 2, 2)."""
+        return np.append(elements, 0.0)[self._hops]
+
+    def _blocks_below(self, bonds: np.ndarray) -> np.ndarray:
+        """Where the elements of H_ji are, (n_bonds, 2, 2); one beyond the last for those that are never filled."""
+        size, spins = 2 * self.n_sites, np.arange(2)
+        keys = self.rows * size + self.indices
+        rows, columns = 2 * bonds[:, 1, None, None] + spins[:, None], 2 * bonds[:, 0, None, None] + spins
+        wanted = rows * size + columns
+        places = np.minimum(np.searchsorted(keys, wanted), keys.size - 1)
+        return np.where(keys[places] == wanted, places, keys.size)
 
     def interaction(self, blocks: np.ndarray) -> float:
         """E_int of all mean fields in eV."""

@@ -92,11 +92,34 @@ class Electrons:
         """H_0 and the terms as functions of time and density matrix."""
         return DeviceHamiltonian(self.hamiltonian, self.terms, self.positions)
 
+    @property
+    def is_constant(self) -> bool:
+        """Whether H depends on the moments alone: nothing changes in time or with the density."""
+        return not self.drives() and not self.mean_fields
+
     def j_sd_at(self, time: float) -> np.ndarray:
         """J_sd in eV at `time` (fs), that of t = 0 before it, (N,)."""
         if self.j_drive is None:
             return self.j_sd
         return np.broadcast_to(np.asarray(self.j_drive(max(time, 0.0)), dtype=float), self.j_sd.shape)
+
+    def j_sd_rate(self, time: float) -> np.ndarray:
+        """dJ_sd/dt in eV/fs at `time` (fs), (N,)."""
+        rate = 0.0 if self.j_drive is None else self.j_drive.rate(time)
+        return np.broadcast_to(np.asarray(rate, dtype=float), self.j_sd.shape)
+
+    def gershgorin(self, times: Sequence[float] = (0.0,)) -> tuple[np.ndarray, np.ndarray]:
+        """Lower and upper ends (eV) of the interval about each level of the device that holds it at all `times` (fs),
+        whatever moments and density matrix are, without leads, (2N,) each."""
+        reach = sum((term.reach(self.n_sites) for term in self.mean_fields), np.zeros(self.n_sites))
+        low, high = np.full(2 * self.n_sites, np.inf), np.full(2 * self.n_sites, -np.inf)
+        for time in times:
+            matrix = self.device.matrix(time)
+            center = matrix.diagonal().real
+            radius = np.asarray(abs(matrix).sum(axis=1)).ravel() - np.abs(center)
+            radius = radius + np.repeat(np.abs(self.j_sd_at(time)) + reach, 2)
+            low, high = np.minimum(low, center - radius), np.maximum(high, center + radius)
+        return low, high
 
     def frozen(self, time: float = 0.0, density_blocks: np.ndarray | None = None) -> Electrons:
         """The electrons of one instant, without terms: H(t) with the mean fields of rho_ii (N, 2, 2), if given."""
@@ -109,37 +132,33 @@ class Electrons:
         """Number of sites N."""
         return self.hamiltonian.shape[0] // 2
 
-    @cached_property
+    @property
     def bonds(self) -> np.ndarray:
         """Pairs (i, j), i < j, of sites that H connects at any time, shape (n_bonds, 2), in lexical order."""
-        i, j = self.device.rows // 2, self.device.indices // 2
-        pairs = np.stack([i, j], axis=1)[i < j]
-        return np.unique(pairs, axis=0).astype(int).reshape(-1, 2)
+        return self.device.bonds
 
     @cached_property
     def onsite_blocks(self) -> np.ndarray:
-        """H_ii in eV of every site, shape (N, 2, 2)."""
-        entries = self.hamiltonian.tocoo()
-        own = entries.row // 2 == entries.col // 2
-        blocks = np.zeros((self.n_sites, 2, 2), dtype=complex)
-        blocks[entries.row[own] // 2, entries.row[own] % 2, entries.col[own] % 2] = entries.data[own]
-        return blocks
+        """H_ii in eV of every site at t = 0, without mean fields, shape (N, 2, 2)."""
+        return self.device.onsite_blocks(self.device.elements(0.0))
 
     @cached_property
     def hopping_blocks(self) -> np.ndarray:
-        """H_ji in eV of every bond (i, j), shape (n_bonds, 2, 2)."""
-        entries, bonds, n_sites = self.hamiltonian.tocoo(), self.bonds, self.n_sites
-        i, j = entries.col // 2, entries.row // 2
-        below = (i < j) & (entries.data != 0)
-        bond = np.searchsorted(bonds[:, 0] * n_sites + bonds[:, 1], i[below] * n_sites + j[below])
-        hopping = np.zeros((len(bonds), 2, 2), dtype=complex)
-        hopping[bond, entries.row[below] % 2, entries.col[below] % 2] = entries.data[below]
-        return hopping
+        """H_ji in eV of every bond (i, j) at t = 0, shape (n_bonds, 2, 2)."""
+        return self.device.hopping_blocks(self.device.elements(0.0))
 
-    def hamiltonian_at(self, moments: np.ndarray) -> np.ndarray:
-        """H(M) = H_0 - J_sd sigma.M in eV as a dense (2N, 2N) array, for moments of shape (N, 3)."""
-        matrix = self.hamiltonian.toarray()
-        blocks = -np.einsum("i,ia,ast->ist", self.j_sd, moments, PAULI)
+    def hamiltonian_at(
+        self, moments: np.ndarray, time: float = 0.0, density_blocks: np.ndarray | None = None
+    ) -> np.ndarray:
+        """H(M, t, rho) in eV as a dense (2N, 2N) array.
+
+        Args:
+            moments: (N, 3).
+            time: In fs.
+            density_blocks: rho_ii, (N, 2, 2); None leaves mean fields out.
+        """
+        matrix = self.device.matrix(time, density_blocks).toarray()
+        blocks = -np.einsum("i,ia,ast->ist", self.j_sd_at(time), moments, PAULI)
         view = matrix.reshape(self.n_sites, 2, self.n_sites, 2)
         sites = np.arange(self.n_sites)
         view[sites, :, sites, :] += blocks

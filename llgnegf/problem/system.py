@@ -77,8 +77,14 @@ class OpenSystem:
         return not any(self.lead_channels)
 
     def drives(self) -> tuple[Drive, ...]:
-        """All that changes in time: the drives of the leads."""
-        return tuple(drive for lead in self.leads for drive in lead.drives())
+        """All that changes in time: the drives of electrons and leads."""
+        return (*self.electrons.drives(), *(drive for lead in self.leads for drive in lead.drives()))
+
+    def amplitudes(self, time: float) -> np.ndarray:
+        """All numbers that change in time, at `time` (fs): voltages, amplitudes of the electrons' terms, J_sd (eV)."""
+        electrons = self.electrons
+        of_terms = [term.amplitudes(time) for term in electrons.device.changing]
+        return np.concatenate([self.voltages(time), *of_terms, electrons.j_sd_at(time)])
 
     def chemical_potentials(self, time: float = 0.0) -> np.ndarray:
         """mu_p + V_p(t) of every lead in eV at `time` (fs), shape (n_leads,)."""

@@ -20,7 +20,7 @@ from llgnegf.problem.observables import spin_density
 from llgnegf.problem.system import OpenSystem
 from llgnegf.run.lead_errors import EVERYWHERE, Levels, equilibrium_error, find_levels, lead_error
 from llgnegf.run.result import ErrorEstimate
-from llgnegf.static.start import FrozenDevice
+from llgnegf.static.start import FrozenDevice, settled
 from llgnegf.units import HBAR
 
 LEAD_SHARE, FERMI_SHARE, TAIL_SHARE, STEP_SHARE, STEPS_SHARE = 0.5, 0.01, 0.15, 0.03, 0.3
@@ -187,14 +187,14 @@ def _change(frozen: FrozenDevice, moments: np.ndarray, later: np.ndarray) -> flo
 
 
 def _extreme_times(system: OpenSystem, t_end: float) -> list[float]:
-    """t = 0 and the instants (fs) at which a lead's voltage is lowest and highest."""
+    """t = 0 and the instants (fs) at which a voltage, or an amplitude in the device Hamiltonian, is lowest and highest."""
     drives = system.drives()
     if not drives:
         return [0.0]
     times, values = [], []
     for time in Schedule(drives).times_to_look(t_end):
         with suppress(Exception):  # a function that fails somewhere: the run itself says where
-            if np.isfinite(value := system.voltages(time)).all():
+            if np.isfinite(value := system.amplitudes(time)).all():
                 values.append(value)
                 times.append(float(time))
     lowest, highest = np.argmin(values, axis=0), np.argmax(values, axis=0)
@@ -214,11 +214,13 @@ def expand_for_run(
 
     Kernels are refined until the estimate holds, or until there are no finer ones.
     """
-    coarse = expand(system, COARSE, FERMI_SHARE * rtol, voltage_range(system, t_end), TAIL_SHARE * rtol, strict=False)
+    times, voltages = _extreme_times(system, t_end), voltage_range(system, t_end)
+    coarse = expand(system, COARSE, FERMI_SHARE * rtol, voltages, TAIL_SHARE * rtol, strict=False, times=times)
     if system.is_closed:
         return coarse, NOTHING_EXPANDED
     if not any(c.energies.size for c in coarse.channels):
         return coarse, ErrorEstimate(0.0, "wide bands alone, which need no modes")
+    coarse = settled(coarse, moments_of(motion, 0.0))
     run = RunErrors.of(coarse, motion, start, t_end)
     levels = run.levels(coarse)
     departure = run.departure(coarse, levels)

@@ -18,7 +18,7 @@ from llgnegf.integrators.integration import STABLE, Integration, runge_kutta, st
 from llgnegf.integrators.schedule import Schedule
 from llgnegf.integrators.stepper import Sample
 from llgnegf.integrators.tableaus import METHODS, ImexTableau, Tableau
-from llgnegf.poles.channels import PoleSystem, spectral_bounds
+from llgnegf.poles.channels import PoleSystem
 from llgnegf.problem.magnetism.magnet import Magnet
 from llgnegf.problem.magnetism.motion import Frozen, Precession, Prescribed
 from llgnegf.problem.system import OpenSystem
@@ -193,5 +193,5 @@ def _is_stiff(equation: ElectronEquation) -> bool:
     z = equation.levels.z
     if z.size == 0:
         return False
-    low, high = spectral_bounds(equation.system)
+    low, high = equation.poles.bounds
     return float(-z.imag.min()) > STIFF * max(abs(low), abs(high))

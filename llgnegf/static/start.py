@@ -13,6 +13,7 @@ import scipy.linalg
 
 from llgnegf.poles.channels import PoleSystem
 from llgnegf.poles.levels import LeadLevels
+from llgnegf.static.mean_field import self_consistent
 
 UNDAMPED = 1e-13
 """Width (eV) below which a state counts as undamped."""
@@ -40,7 +41,7 @@ class FrozenDevice:
         system = poles.system
         self.poles = poles
         self.arrays = a = LeadLevels(poles) if arrays is None else arrays
-        self.hamiltonian = system.electrons.hamiltonian_at(moments)
+        self.hamiltonian = system.electrons.hamiltonian_at(moments, time, poles.density_blocks)
         self.voltages = system.voltages(time)[a.lead] if a.lead.size else np.zeros(0)
         self.chi = a.chi + self.voltages[a.mode_channel]
         self.z = a.z + self.voltages[a.vector_channel]
@@ -48,7 +49,7 @@ class FrozenDevice:
         self.mu = system.chemical_potentials(time)
 
     def at(self, moments: np.ndarray, time: float = 0.0) -> FrozenDevice:
-        """The same device with other moments, and the voltages of another time (fs)."""
+        """The same device with other moments, and the voltages and drives of another time (fs)."""
         return FrozenDevice(self.poles, moments, time, self.arrays)
 
     def resolvent(self, energies: np.ndarray) -> np.ndarray:
@@ -125,13 +126,13 @@ def thermal(poles: PoleSystem, moments: np.ndarray) -> Blocks:
     system = poles.system
     if system.is_closed:
         return _isolated(poles, moments)
-    frozen = FrozenDevice(poles, moments)
-    mu = frozen.mu[[c.lead for c in poles.channels]]
+    mu = system.chemical_potentials()[[c.lead for c in poles.channels]]
     if np.ptp(mu) > 1e-12 * max(1.0, float(np.abs(mu).max())):
         raise ValueError(
-            f"start: 'thermal' with chemical potentials {frozen.mu.tolist()} eV at t = 0; allowed: 'steady' or "
+            f"start: 'thermal' with chemical potentials {system.chemical_potentials().tolist()} eV at t = 0; allowed: 'steady' or "
             "'partitioned' when the leads are not in equilibrium with one another"
         )
+    frozen = FrozenDevice(settled(poles, moments), moments)
     return _equilibrium(frozen, float(mu[0]), frozen.fermi_vectors())
 
 
@@ -156,12 +157,22 @@ def adiabatic_density_matrix(poles: PoleSystem, moments: np.ndarray, time: float
     It uses the leads and the Fermi function of the run, so that their expansion errors cancel in the difference
     rho(t) - rho_adiabatic. The chemical potential is the mean over the leads of that instant.
     """
+    return _density(settled(poles, moments, time), moments, time)
+
+
+def _density(poles: PoleSystem, moments: np.ndarray, time: float) -> np.ndarray:
+    """Equilibrium rho at the density that mean fields are taken at."""
     system = poles.system
     if system.is_closed:
-        return isolated_equilibrium(system.electrons.hamiltonian_at(moments), system.fermi_energy, system.kT)
+        hamiltonian = system.electrons.hamiltonian_at(moments, time, poles.density_blocks)
+        return isolated_equilibrium(hamiltonian, system.fermi_energy, system.kT)
     frozen = FrozenDevice(poles, moments, time)
-    mu = float(np.mean(frozen.mu[np.unique(frozen.arrays.lead)]))
-    return frozen.density_matrix(mu)
+    return frozen.density_matrix(float(np.mean(frozen.mu[np.unique(frozen.arrays.lead)])))
+
+
+def settled(poles: PoleSystem, moments: np.ndarray, time: float = 0.0) -> PoleSystem:
+    """The system with the density of its equilibrium at `time` (fs) in its mean fields."""
+    return self_consistent(poles, lambda at: _density(at, moments, time))
 
 
 def _mode_block(frozen: FrozenDevice, device_mode: np.ndarray) -> np.ndarray:
@@ -184,6 +195,11 @@ def steady(poles: PoleSystem, moments: np.ndarray) -> Blocks:
     """
     if poles.system.is_closed:
         raise ValueError("start: 'steady' for a closed system; allowed: 'thermal' (nothing damps a closed system)")
+    return _steady(self_consistent(poles, lambda at: _steady(at, moments).density_matrix), moments)
+
+
+def _steady(poles: PoleSystem, moments: np.ndarray) -> Blocks:
+    """The stationary state at the density that mean fields are taken at."""
     frozen = FrozenDevice(poles, moments)
     a = frozen.arrays
     mean = float(np.mean(frozen.mu[np.unique(a.lead)]))
@@ -321,7 +337,11 @@ def _isolated(poles: PoleSystem, moments: np.ndarray, rho: np.ndarray | None = N
     arrays = LeadLevels(poles)
     n, m, k = arrays.n, arrays.chi.size, arrays.z.size
     if rho is None:
-        rho = isolated_equilibrium(system.electrons.hamiltonian_at(moments), system.fermi_energy, system.kT)
+        def isolated(at: PoleSystem) -> np.ndarray:
+            hamiltonian = system.electrons.hamiltonian_at(moments, 0.0, at.density_blocks)
+            return isolated_equilibrium(hamiltonian, system.fermi_energy, system.kT)
+
+        rho = isolated(self_consistent(poles, isolated))
     zero = np.zeros((m, m), dtype=complex)
     return Blocks(rho, np.zeros((n, m), dtype=complex), zero, np.zeros((n + m, k), dtype=complex))
 

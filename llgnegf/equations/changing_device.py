@@ -1,0 +1,51 @@
+"""A device Hamiltonian that changes: written into the constants of the compiled right-hand side before each call.
+
+    dE/dt = Tr[rho dH/dt] - outflow,    E = Tr[rho H_0(t)] + E_int[rho] - sum_i J_i <s_i>.M_i   at fixed moments
+
+(dH/dt at fixed rho: the field of an interaction is the derivative of E_int.)
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from llgnegf.equations.kernels.leads import Electrons as Constants
+from llgnegf.problem.electrons import Electrons
+
+
+class ChangingDevice:
+    """H(t, rho) and J_sd(t) on the way through a run.
+
+    Args:
+        electrons: The electrons.
+        columns: Columns of the state's device rows, which begin with rho.
+    """
+
+    def __init__(self, electrons: Electrons, columns: int) -> None:
+        self.electrons, self.device = electrons, electrons.device
+        self._places = self.device.rows * columns + self.device.indices
+        self._rho = np.zeros(self._places.size, dtype=complex)
+
+    def follow(self, time: float, real: np.ndarray, imag: np.ndarray, constants: Constants) -> None:
+        """Take H and J_sd of `time` (fs) and of the density matrix in the planes of a state."""
+        self._rho.real, self._rho.imag = real[self._places], imag[self._places]
+        self.hold(time, self.device.onsite_blocks(self._rho), constants)
+
+    def hold(self, time: float, blocks: np.ndarray, constants: Constants) -> None:
+        """Take H and J_sd of `time` (fs) and of rho_ii (N, 2, 2)."""
+        elements = self.device.elements(time, blocks)
+        constants.hamiltonian.real[:], constants.hamiltonian.imag[:] = elements.real, elements.imag
+        constants.j_sd[:] = self.electrons.j_sd_at(time)
+
+    def power(self, time: float, moments: np.ndarray) -> float:
+        """Tr[rho dH/dt] - sum_i dJ_i/dt <s_i>.M_i in eV/fs for the state that was followed last."""
+        power = float(np.vdot(self._rho, self.device.rates(time)).real)  # Tr[rho A] = sum rho_ab^* A_ab
+        if self.electrons.j_drive is not None:
+            power -= float(self.electrons.j_sd_rate(time) @ (spins(self.device.onsite_blocks(self._rho)) * moments).sum(1))
+        return power
+
+
+def spins(blocks: np.ndarray) -> np.ndarray:
+    """<s_i> of rho_ii, (N, 3)."""
+    flip = 2 * blocks[:, 1, 0]
+    return np.stack([flip.real, flip.imag, (blocks[:, 0, 0] - blocks[:, 1, 1]).real], axis=1)

@@ -1,0 +1,73 @@
+"""Self-consistent states of devices with mean fields: rho_ii that their own field H_i(rho_ii) gives back."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+import scipy.optimize
+
+from llgnegf.poles.channels import PoleSystem
+
+RESIDUAL = 1e-12
+"""Largest element of rho_ii - rho_ii[H(rho)] of a state that counts as self-consistent."""
+MIXING, MEMORY, ITERATIONS = 0.5, 8, 400
+
+
+def self_consistent(poles: PoleSystem, density: Callable[[PoleSystem], np.ndarray]) -> PoleSystem:
+    """The same system with the site blocks rho_ii of a self-consistent state, found by Anderson mixing.
+
+    The search begins at the blocks that `poles` has, or at the state without mean fields: a moment breaks the symmetry
+    of the spins by its sd coupling, and what it leads to is the state that is found.
+
+    Args:
+        poles: The system; one without mean fields comes back as it is.
+        density: rho (2N, 2N) of a system whose blocks are given.
+
+    Raises:
+        ValueError: Where the search does not converge, with the residual.
+    """
+    electrons = poles.system.electrons
+    if not electrons.mean_fields:
+        return poles
+    n_sites = electrons.n_sites
+
+    def at(numbers: np.ndarray) -> PoleSystem:
+        return replace(poles, density_blocks=_blocks(numbers, n_sites))
+
+    def change(numbers: np.ndarray) -> np.ndarray:
+        return _numbers(site_blocks(density(at(numbers)))) - numbers
+
+    start = site_blocks(density(poles)) if poles.density_blocks is None else poles.density_blocks
+    try:
+        found = scipy.optimize.anderson(
+            change, _numbers(start), alpha=MIXING, M=MEMORY, f_tol=RESIDUAL, maxiter=ITERATIONS, line_search=None
+        )
+    except scipy.optimize.NoConvergence as error:
+        residual = float(np.abs(change(np.asarray(error.args[0]))).max())
+        raise ValueError(
+            f"start: mean fields whose state is not self-consistent after {ITERATIONS} iterations, residual "
+            f"{residual:.2g}; allowed: a residual of {RESIDUAL:g} (a weaker interaction, a larger kT, or start = "
+            "'partitioned' with an initial_density_matrix, which needs none)"
+        ) from None
+    return at(found)
+
+
+def site_blocks(density_matrix: np.ndarray) -> np.ndarray:
+    """rho_ii of rho (2N, 2N), (N, 2, 2)."""
+    n_sites = density_matrix.shape[0] // 2
+    sites = np.arange(n_sites)
+    return density_matrix.reshape(n_sites, 2, n_sites, 2)[sites, :, sites, :]
+
+
+def _numbers(blocks: np.ndarray) -> np.ndarray:
+    """Hermitian blocks as 4 N real numbers."""
+    flip = blocks[:, 1, 0]
+    return np.concatenate([blocks[:, 0, 0].real, blocks[:, 1, 1].real, flip.real, flip.imag])
+
+
+def _blocks(numbers: np.ndarray, n_sites: int) -> np.ndarray:
+    up, down, real, imag = numbers.reshape(4, n_sites)
+    flip = real + 1j * imag
+    return np.stack([np.stack([up, flip.conj()], axis=1), np.stack([flip, down], axis=1)], axis=1)
