@@ -15,6 +15,7 @@ from .problem.magnetism.energies import (
     UniaxialAnisotropy,
     Zeeman,
 )
+from .problem.magnetism.external import External
 from .problem.magnetism.magnet import Magnet
 from .problem.magnetism.motion import Frozen, Precession, Prescribed
 from .problem.magnetism.terms import EnergyTerm
@@ -51,8 +52,8 @@ from .sweep import run_sweep
 __version__: str
 
 __all__ = [
-    "Chirp", "DensityDependent", "ElectricField", "ElectronZeeman", "Gate", "Hubbard", "LightPulse", "Peierls",
-    "TimeDependent", "VectorPotential",
+    "Chirp", "DensityDependent", "ElectricField", "ElectronZeeman", "External", "Gate", "Hubbard", "LightPulse",
+    "Peierls", "TimeDependent", "VectorPotential",
     "AccuracyWarning", "ChainLead", "ConfigError", "CubicAnisotropy", "CurrentDecomposition", "DMI", "Decomposition",
     "Dipolar", "Drive", "Electrons", "EnergyTerm", "Exchange", "Frozen", "IntegrationStopped", "Lead", "LeadCurrents",
     "Magnet",

@@ -44,8 +44,9 @@ def thermal(device: Device, n: int, leads: Sequence[Chain], length: int, kT: flo
 
 
 def propagate(
-    device: Device, n: int, leads: Sequence[Chain], length: int, rho: np.ndarray, times: Sequence[float], stops: Sequence[float] = ()
-) -> np.ndarray:
+    device: Device, n: int, leads: Sequence[Chain], length: int, rho: np.ndarray, times: Sequence[float],
+    stops: Sequence[float] = (),
+) -> np.ndarray:  # fmt: skip
     """rho of the device at `times` (fs), (T, n, n); `stops` are instants at which H jumps."""
     size, out = rho.shape[0], []
 
@@ -69,7 +70,8 @@ def _whole(device: np.ndarray, leads: Sequence[Chain], length: int, t: float) ->
     n = device.shape[0]
     blocks = [sp.csr_array(device)]
     for lead in leads:
-        chain = sp.diags_array([-lead.hopping, lead.voltage(t), -lead.hopping], offsets=[-1, 0, 1], shape=(length, length))
+        parts = [-lead.hopping, lead.voltage(t), -lead.hopping]
+        chain = sp.diags_array(parts, offsets=[-1, 0, 1], shape=(length, length))
         blocks.append(sp.csr_array(sp.kron(chain, sp.eye_array(2))))
     h = sp.lil_array(sp.block_diag(blocks, format="lil"), dtype=complex)
     for p, lead in enumerate(leads):

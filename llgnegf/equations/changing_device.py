@@ -1,8 +1,8 @@
 """A device Hamiltonian that changes: written into the constants of the compiled right-hand side before each call.
 
-    dE/dt = Tr[rho dH/dt] - outflow,    E = Tr[rho H_0(t)] + E_int[rho] - sum_i J_i <s_i>.M_i   at fixed moments
+    dE/dt = Tr[rho dH/dt] - outflow,    E = Tr[rho H_0(t)] + E_int[rho] - sum_i J_i <s_i>.M_i
 
-(dH/dt at fixed rho: the field of an interaction is the derivative of E_int.)
+(dH/dt at fixed rho, with moments whose motion is given: the field of an interaction is the derivative of E_int.)
 """
 
 from __future__ import annotations
@@ -37,12 +37,14 @@ class ChangingDevice:
         constants.hamiltonian.real[:], constants.hamiltonian.imag[:] = elements.real, elements.imag
         constants.j_sd[:] = self.electrons.j_sd_at(time)
 
-    def power(self, time: float, moments: np.ndarray) -> float:
-        """Tr[rho dH/dt] - sum_i dJ_i/dt <s_i>.M_i in eV/fs for the state that was followed last."""
+    def power(self, time: float, moments: np.ndarray, velocity: np.ndarray) -> float:
+        """Tr[rho dH/dt] - sum_i <s_i>.[dJ_i/dt M_i + J_i dM_i/dt] in eV/fs for the state that was followed last.
+
+        `velocity` is dM/dt (1/fs) of moments whose motion is given, 0 for the others, (N, 3).
+        """
         power = float(np.vdot(self._rho, self.device.rates(time)).real)  # Tr[rho A] = sum rho_ab^* A_ab
-        if self.electrons.j_drive is not None:
-            power -= float(self.electrons.j_sd_rate(time) @ (spins(self.device.onsite_blocks(self._rho)) * moments).sum(1))
-        return power
+        rates = self.electrons.j_sd_rate(time)[:, None] * moments + self.electrons.j_sd_at(time)[:, None] * velocity
+        return power - float(np.sum(spins(self.device.onsite_blocks(self._rho)) * rates))
 
 
 def spins(blocks: np.ndarray) -> np.ndarray:

@@ -51,6 +51,9 @@ class MovingMoments(Protocol):
     def moments(self, time: float) -> np.ndarray:
         """M(t), shape (N, 3), at `time` in fs."""
 
+    def velocity(self, time: float) -> np.ndarray:
+        """dM/dt in 1/fs, (N, 3)."""
+
     def drives(self) -> tuple[Drive, ...]:
         """What changes in time."""
 
@@ -110,7 +113,8 @@ class ElectronEquation(Equation):
         if self._device is not None:
             self._device.follow(tau * HBAR, *self.layout.electrons(state), self.constants)
             if self.layout.n_works:
-                self.layout.work(derivative)[0] = HBAR * self._device.power(tau * HBAR, moments)
+                power = self._device.power(tau * HBAR, moments, self.given_velocity(tau * HBAR))
+                self.layout.work(derivative)[0] = HBAR * power
         if self.llg is None:
             self.electrons(tau, state, moments, derivative)
             return
@@ -127,6 +131,16 @@ class ElectronEquation(Equation):
         self.evaluations += 1
         self._moments[:] = moments
         self._rhs(self.constants, self._work, self._moments, self.channel_voltages(tau), state, derivative)
+
+    def given_velocity(self, time: float) -> np.ndarray:
+        """dM/dt in 1/fs of moments whose motion is given, 0 for the others, (N, 3)."""
+        if not isinstance(self.motion, Magnet):
+            return self.motion.velocity(time)
+        velocity = np.zeros((self.motion.n_sites, 3))
+        if self.motion.prescribed is not None:
+            sites, drive = self.motion.prescribed
+            velocity[list(sites)] = drive.rate(time)
+        return velocity
 
     def hold(self, time: float, density_blocks: np.ndarray) -> None:
         """Take H and J_sd of `time` (fs) and rho_ii (N, 2, 2) for what is computed next."""

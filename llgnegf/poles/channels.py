@@ -107,7 +107,7 @@ def spectral_bounds(
     Gershgorin: a device row reaches |H_0 row| + |J_sd| + the couplings c_q = sqrt(int Gamma dE/2pi) |u_q| attached to
     it; a lead band reaches max(0, c_q - half of its half-width) beyond its edges (for a chain the first row has
     radius gamma + gamma_c). `voltages` (n_leads, 2) are the lowest and the highest V_p of the run, None those of t = 0;
-    they shift the bands; `times` (fs) are instants at which the device Hamiltonian is looked at. Wide bands are left out.
+    they shift the bands; `times` (fs) are instants at which the device is looked at. Wide bands are left out.
     """
     shifts = _static_voltages(system) if voltages is None else voltages
     first, last = system.electrons.gershgorin(times)

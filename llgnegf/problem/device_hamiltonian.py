@@ -50,7 +50,7 @@ class DeviceHamiltonian:
         self.bonds, self._hops = pairs, self._blocks_below(pairs)
 
     def elements(self, time: float, blocks: np.ndarray | None = None) -> np.ndarray:
-        """H(t, rho) on the pattern in eV, (nnz,) complex; `blocks` are rho_ii (N, 2, 2), None leaves mean fields out."""
+        """H(t, rho) on the pattern in eV, (nnz,); `blocks` are rho_ii (N, 2, 2), None leaves mean fields out."""
         data = self._static_part(time)
         if self._phases.shape[1]:
             data = data * np.exp(1j * (self._phases @ self._amplitudes(time, phases=True)))

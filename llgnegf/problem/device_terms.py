@@ -4,8 +4,8 @@
 
 (o: element by element, alike for all spins of a bond, so that a Hermitian matrix stays one). Every term is asked for
 the same things: its functions of time, their rates, and the matrices or phases that they multiply. Energies in eV,
-times in fs, positions in nm. Electrons have the charge -e: a gate shifts levels by f(t) as it is given, a field E pushes
-electrons against it. Before t = 0 everything is what it is at t = 0.
+times in fs, positions in nm. Electrons have the charge -e: a gate shifts levels by f(t) as it is given, a field E
+pushes electrons against it. Before t = 0 everything is what it is at t = 0.
 """
 
 from __future__ import annotations
@@ -51,7 +51,8 @@ class DeviceTerm:
         shape = np.shape(self._at(0.0))
         problems = Problems(type(self).__name__)
         fits = int(np.prod(shape)) == count
-        problems.check(fits, self.driven, f"shape {shape} at t = 0", f"{count} finite, or a function of time of as many")
+        allowed = f"{count} number{'s' * (count > 1)}, or a function of time (fs) that returns as many"
+        problems.check(fits, self.driven, f"shape {shape} at t = 0", allowed)
         problems.raise_all()
 
     def drives(self) -> tuple[Drive, ...]:

@@ -79,7 +79,7 @@ class Electrons:
 
     def drives(self) -> tuple[Drive, ...]:
         """All that changes in time: the terms' drives and the sd coupling's."""
-        of_terms = tuple(drive for term in self.terms for drive in getattr(term, "drives", tuple)())
+        of_terms = tuple(drive for term in self.terms for drive in term.drives())
         return of_terms if self.j_drive is None else (*of_terms, self.j_drive)
 
     @property
@@ -201,7 +201,8 @@ def _placed(problems: Problems, value: Any, n_sites: int) -> np.ndarray | None:
         return None
     along_x = np.ndim(value) == 1 and np.size(value) == n_sites
     given = np.outer(value, [1.0, 0.0, 0.0]) if along_x else value
-    return problems.array("positions", given, (n_sites, 3), f"({n_sites}, 3) finite numbers in nm, or {n_sites} along x")
+    allowed = f"({n_sites}, 3) finite numbers in nm, or {n_sites} along x"
+    return problems.array("positions", given, (n_sites, 3), allowed)
 
 
 def _checked_terms(problems: Problems, value: Any, n_sites: int, positions: np.ndarray | None) -> tuple[Any, ...]:
@@ -215,5 +216,5 @@ def _checked_terms(problems: Problems, value: Any, n_sites: int, positions: np.n
         try:
             term.check(n_sites, positions) if isinstance(term, DeviceTerm) else term.check(n_sites)
         except ValueError as error:
-            problems.lines += [f"Electrons.terms[{k}]: {line}" for line in str(error).splitlines()]
+            problems.take(error, "terms", k)
     return tuple(value) if listed else ()

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from llgnegf._checks import Problems
+from llgnegf.problem.drives import Drive
 from llgnegf.problem.matrices import PAULI
 
 PROBES = 64
@@ -23,6 +24,10 @@ PROBES = 64
 
 class MeanField:
     """A Hermitian function of the site blocks rho_ii, (N, 2, 2)."""
+
+    def drives(self) -> tuple[Drive, ...]:
+        """Nothing changes by itself."""
+        return ()
 
     def check(self, n_sites: int) -> None:
         """Raise ValueError, one line a mistake, for what does not fit a device of `n_sites` sites."""
@@ -118,7 +123,8 @@ class DensityDependent(MeanField):
         allowed = f"finite Hermitian blocks in eV, shape ({n_sites}, 2, 2)"
         if problems.check(value.shape == (n_sites, 2, 2), "function", f"shape {value.shape}", allowed):
             off = np.abs(value - value.conj().transpose(0, 2, 1)).max()
-            problems.check(bool(off < 1e-12 * max(1.0, np.abs(value).max())), "function", f"|H - H^dag| of {off:.3g}", allowed)
+            hermitian = bool(off < 1e-12 * max(1.0, np.abs(value).max()))
+            problems.check(hermitian, "function", f"|H - H^dag| of {off:.3g}", allowed)
         problems.raise_all()
 
     def field(self, blocks: np.ndarray) -> np.ndarray:

@@ -187,7 +187,7 @@ def _change(frozen: FrozenDevice, moments: np.ndarray, later: np.ndarray) -> flo
 
 
 def _extreme_times(system: OpenSystem, t_end: float) -> list[float]:
-    """t = 0 and the instants (fs) at which a voltage, or an amplitude in the device Hamiltonian, is lowest and highest."""
+    """t = 0 and the instants (fs) at which a voltage or an amplitude in H is lowest and highest."""
     drives = system.drives()
     if not drives:
         return [0.0]

@@ -81,7 +81,7 @@ _LINES: tuple[tuple[str, str, str, str, str, Callable[[Row], np.ndarray | float]
     ("energy_electronic", "", "eV", "electronic energy without sd coupling, Tr[rho H_0] + E_int", "full",
      lambda row: row.energy_electronic),
     ("energy_sd", "", "eV", "sd energy, -sum J_sd <s>.M", "electrons", lambda row: row.energy_sd),
-    ("drive_power", "", "eV/fs", "power of the drives of the device Hamiltonian, Tr[rho dH/dt]", "driven",
+    ("drive_power", "", "eV/fs", "power of what drives the device, given motion too, Tr[rho dH/dt]", "driven",
      lambda row: row.drive_power),
     ("drive_work", "", "eV", "their work since t = 0", "driven", lambda row: row.drive_work),
     ("friction_power", "", "eV/fs", "power that friction hands to the electrons", "slow",

@@ -119,9 +119,9 @@ class _FullRow:
     def drive_power(self) -> float:
         electrons = self._rows.equation.system.electrons
         onsite, hopping, carried = _parts(electrons, electrons.device.rates(self.time))
-        rates = electrons.j_sd_rate(self.time)
-        on_sites = site_observables(self._sample.sites, self.moments, np.array(rates), onsite)
-        return float(on_sites[3] + on_sites[4] + bond_observables(self._sample.bonds, hopping, carried)[2])
+        on_sites = site_observables(self._sample.sites, self.moments, np.array(electrons.j_sd_rate(self.time)), onsite)
+        moving = np.sum(self.j_sd[:, None] * self.spin * self._rows.equation.given_velocity(self.time))
+        return float(on_sites[3] + on_sites[4] - moving + bond_observables(self._sample.bonds, hopping, carried)[2])
 
     @property
     def drive_work(self) -> float:

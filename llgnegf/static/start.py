@@ -129,8 +129,8 @@ def thermal(poles: PoleSystem, moments: np.ndarray) -> Blocks:
     mu = system.chemical_potentials()[[c.lead for c in poles.channels]]
     if np.ptp(mu) > 1e-12 * max(1.0, float(np.abs(mu).max())):
         raise ValueError(
-            f"start: 'thermal' with chemical potentials {system.chemical_potentials().tolist()} eV at t = 0; allowed: 'steady' or "
-            "'partitioned' when the leads are not in equilibrium with one another"
+            f"start: 'thermal' with chemical potentials {system.chemical_potentials().tolist()} eV at t = 0; "
+            "allowed: 'steady' or 'partitioned' when the leads are not in equilibrium with one another"
         )
     frozen = FrozenDevice(settled(poles, moments), moments)
     return _equilibrium(frozen, float(mu[0]), frozen.fermi_vectors())
