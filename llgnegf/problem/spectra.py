@@ -14,6 +14,7 @@ from typing import Any, Protocol, runtime_checkable
 import numpy as np
 
 from llgnegf._checks import Problems
+from llgnegf.problem.arguments import Energies, Energy
 
 
 @runtime_checkable
@@ -53,9 +54,14 @@ class ChainSpectrum:
     dSigma/dE = -Sigma/(sqrt sqrt) diverges at the band edges |x| = 2 gamma.
     """
 
-    coupling: float
-    hopping: float
-    onsite: float = 0.0
+    coupling: Energy
+    hopping: Energy
+    onsite: Energy = 0.0
+
+    def __post_init__(self) -> None:
+        problems = Problems("ChainSpectrum")
+        problems.number("hopping", self.hopping, "a finite number other than 0, in eV", lambda x: x != 0)
+        problems.raise_all()
 
     @property
     def support(self) -> tuple[float, float]:
@@ -88,7 +94,12 @@ class ChainSpectrum:
 class WideBandSpectrum:
     """Energy-independent Sigma = -i Gamma/2 (the paper's -i Gamma' with Gamma' = Gamma/2); `gamma` is Gamma in eV."""
 
-    gamma: float
+    gamma: Energy
+
+    def __post_init__(self) -> None:
+        problems = Problems("WideBandSpectrum")
+        problems.number("gamma", self.gamma, "a finite number >= 0, in eV", lambda x: x >= 0)
+        problems.raise_all()
 
     @property
     def support(self) -> tuple[float, float]:
@@ -118,8 +129,8 @@ class TabulatedSpectrum:
     `broadening` must be zero at both ends: a jump would make Sigma diverge logarithmically there.
     """
 
-    energies: Any
-    values: Any
+    energies: Energies
+    values: Energies
 
     def __post_init__(self) -> None:
         problems = Problems("TabulatedSpectrum")

@@ -190,7 +190,7 @@ class RunOptions:
     def _note_each(self, problems: Problems, system: OpenSystem | None) -> None:
         """Values that are none of their kind, and times that do not fit one another."""
         for one in declared(RunOptions):
-            if getattr(self, one.name) is not None or one.default is not None:
+            if getattr(self, one.name) is not None or not self.is_usual(one.name):
                 one.argument.note(problems, one.name, getattr(self, one.name))
         if not problems.has("rtol"):
             demands.check_accuracy(problems, self.rtol, system)

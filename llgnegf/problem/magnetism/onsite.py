@@ -7,12 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar
 
 import numpy as np
 from scipy import sparse
 
 from llgnegf._checks import Problems, as_numbers, dimensions, normalised
+from llgnegf.problem.arguments import AXIS, Argument, EnergyPerSite, Vector, Vectors
 from llgnegf.problem.drives import Drive, TimeFunction, drives_of
 from llgnegf.problem.magnetism.terms import EnergyTerm
 from llgnegf.units import MU_B
@@ -45,8 +46,8 @@ class UniaxialAnisotropy(EnergyTerm):
         ValueError: For a value that is none of these; on use, if the number of entries is not that of the sites.
     """
 
-    K: Any
-    axis: Any
+    K: EnergyPerSite
+    axis: Annotated[Any, Argument(str | Vector | Vectors, f"{AXIS}, or one for each site")]
     name: ClassVar[str] = "uniaxial_anisotropy"
 
     def __post_init__(self) -> None:
@@ -90,8 +91,8 @@ class CubicAnisotropy(EnergyTerm):
         ValueError: For a value that is none of these; on use, if the number of K1 is not that of the sites.
     """
 
-    K1: Any
-    axes: Any = None
+    K1: EnergyPerSite
+    axes: Annotated[Any, Argument(Vectors, "three orthonormal vectors")] = None
     name: ClassVar[str] = "cubic_anisotropy"
 
     def __post_init__(self) -> None:
@@ -131,7 +132,9 @@ class Zeeman(EnergyTerm):
             the number of field vectors is not that of the sites.
     """
 
-    B: Any
+    B: Annotated[
+        Any, Argument(Vector | Vectors, "a vector of 3 finite numbers, or one for each site", "T", driven=True)
+    ]
     rate: Callable[[float], Any] | None = None
     name: ClassVar[str] = "zeeman"
 

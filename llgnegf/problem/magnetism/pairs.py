@@ -6,18 +6,21 @@ Each is an `EnergyTerm` (`terms.py`) of the form sum_{i<j} M_i . X_ij . M_j with
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar
 
 import numpy as np
 from scipy import sparse
 
 from llgnegf._checks import Problems, dimensions, memory_of_machine
+from llgnegf.problem.arguments import AXIS, Argument, Axis, EnergyPerBond, Length, Numbers, Vector, Vectors
 from llgnegf.problem.magnetism.onsite import length_problem, number_or_array
 from llgnegf.problem.magnetism.terms import EnergyTerm
 from llgnegf.units import MU_B
 
 MU_0_OVER_4_PI = 1.602176634e4 * 1.00000000055
 """Magnetic constant over 4 pi, T^2 angstrom^3/eV (CODATA 2018)."""
+
+VECTOR_PER_BOND = "a vector of 3 finite numbers or one for each bond; with axis a number or one for each bond"
 
 PAIR_BYTES = 900
 """Memory for each pair of the dipolar interaction: nine entries and their indices, in both triangles and a copy."""
@@ -48,7 +51,7 @@ class Exchange(EnergyTerm):
         ValueError: For a value that is neither; on use, for one site or a wrong number of bonds.
     """
 
-    J: Any
+    J: EnergyPerBond
     name: ClassVar[str] = "exchange"
 
     def __post_init__(self) -> None:
@@ -78,7 +81,9 @@ class PairExchange(EnergyTerm):
         ValueError: For a value that is neither; on use, for a site that the chain does not have.
     """
 
-    pairs: Any
+    pairs: Annotated[
+        Any, Argument(tuple[tuple[int, int, float], ...], "a list of [site, other site, J], each pair once", "eV")
+    ]
     name: ClassVar[str] = "pair_exchange"
 
     def __post_init__(self) -> None:
@@ -147,8 +152,8 @@ class DMI(EnergyTerm):
         ValueError: For a value that is none of these or D = 0; on use, for one site or a wrong number of bonds.
     """
 
-    D: Any
-    axis: Any = None
+    D: Annotated[Any, Argument(float | Numbers | Vectors, VECTOR_PER_BOND, "eV")]
+    axis: Annotated[Any, Argument(str | Vector, AXIS, kept=False)] = None
     name: ClassVar[str] = "dmi"
 
     def __post_init__(self) -> None:
@@ -196,8 +201,8 @@ class Dipolar(EnergyTerm):
         ValueError: For a value that is none of these; on use, for one site.
     """
 
-    spacing: float
-    direction: Any
+    spacing: Length
+    direction: Axis
     name: ClassVar[str] = "dipolar"
 
     def __post_init__(self) -> None:

@@ -7,11 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar
 
 import numpy as np
 
 from llgnegf._checks import Problems, as_numbers, dimensions
+from llgnegf.problem.arguments import PER_SITE, Argument, Axis, EnergyPerSiteOverTime, Numbers, PerSite
 from llgnegf.problem.drives import Drive, drives_of, unknown_drives
 from llgnegf.problem.magnetism.onsite import length_problem, number_or_array, wrong_array
 
@@ -84,9 +85,9 @@ class SlonczewskiTorque(SpinTransferTorque):
             number is not that of the sites.
     """
 
-    damping_like: Any
-    field_like: Any
-    polarization: Any
+    damping_like: EnergyPerSiteOverTime
+    field_like: EnergyPerSiteOverTime
+    polarization: Axis
     name: ClassVar[str] = "slonczewski"
 
     def __post_init__(self) -> None:
@@ -143,9 +144,11 @@ class ZhangLiTorque(SpinTransferTorque):
             number is not that of the sites.
     """
 
-    velocity: Any
-    nonadiabaticity: Any = 0.0
-    spacing: float | None = None
+    velocity: Annotated[
+        Any, Argument(float | Numbers, PER_SITE, "sites/fs, or angstrom/fs with spacing", driven=True)
+    ]
+    nonadiabaticity: PerSite = 0.0
+    spacing: Annotated[float | None, Argument(float, "a finite number > 0", "angstrom")] = None
     name: ClassVar[str] = "zhang_li"
 
     def __post_init__(self) -> None:
