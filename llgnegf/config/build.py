@@ -313,7 +313,8 @@ class Builder:
         problems = Problems("run")
         check_times(problems, options)
         if run.t_end == NEVER:  # nothing is too short beside it
-            problems.lines = [line for line in problems.lines if not line.endswith(("t_end/save_every", "t_end/step"))]
+            ends = ("t_end/save_every", "t_end/step")
+            problems.mistakes = [m for m in problems.mistakes if not m.allowed.endswith(ends)]
         check_accuracy(problems, system, options)
         check_method(problems, options)
         slow = is_slow(self._has("electrons"), options)

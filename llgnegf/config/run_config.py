@@ -11,6 +11,7 @@ from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from llgnegf._checks import python_place
 from llgnegf.config.build import Builder, Problem
 from llgnegf.config.messages import ConfigError, dotted
 from llgnegf.config.reading import draft_of, parsed, too_deep
@@ -136,7 +137,7 @@ class RunConfig(Document):
         if line.startswith("kT: ") and system is not None:
             key = "entries" if getattr(self.electrons, "kind", "") == "matrix" else "hopping"
             place, value = largest_energy(system)
-            return f"system.{line}, or a smaller range, set by {place_in_file(place, key)} = {value:g}"
+            return f"system.{line}, or a smaller range, set by {place_in_file(python_place(place), key)} = {value:g}"
         return line.replace("simulate.", "run.", 1)
 
 

@@ -7,12 +7,12 @@ Builders for chains and wide bands stand on top of the general `Lead`.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
-from llgnegf._checks import Problems
+from llgnegf._checks import Problems, mistakes_of
 from llgnegf.problem.drives import Drive, drives_of
 from llgnegf.problem.spectra import ChainSpectrum, Spectrum, TabulatedSpectrum, WideBandSpectrum
 
@@ -102,17 +102,17 @@ class Lead(_Reservoir):
 
     def attach(self, n_sites: int) -> list[Channel]:
         """The channels on a device of `n_sites` sites; raises ValueError where a vector does not fit."""
-        attached = []
+        attached: list[Channel] = []
+        problems = Problems("Lead")
         for k, (vector, spectrum) in enumerate(self.channels):
             if vector.size == n_sites:
                 attached += [Channel(np.kron(vector, spin), spectrum) for spin in np.eye(2)]
             elif vector.size == 2 * n_sites:
                 attached.append(Channel(vector, spectrum))
             else:
-                raise ValueError(
-                    f"Lead.channels[{k}].vector: {vector.size} amplitudes; "
-                    f"allowed: {n_sites} (both spins alike) or {2 * n_sites}"
-                )
+                allowed = f"{n_sites} (both spins alike) or {2 * n_sites}"
+                problems.add(f"channels[{k}].vector", f"{vector.size} amplitudes", allowed)
+        problems.raise_all()
         return attached
 
 
@@ -225,8 +225,9 @@ class TabulatedLead(_SiteLead):
         try:
             TabulatedSpectrum(self.energies, self.broadening)
         except ValueError as error:
-            lines = str(error).replace("TabulatedSpectrum.values", "TabulatedLead.broadening")
-            problems.lines += lines.replace("TabulatedSpectrum.", "TabulatedLead.").splitlines()
+            names = {"values": "broadening"}
+            for m in mistakes_of(error):
+                problems.take([replace(m, path=("TabulatedLead", names.get(str(m.path[1]), m.path[1])))])
         problems.raise_all()
 
     def _spectrum(self) -> Spectrum:

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from llgnegf._checks import Path
 from llgnegf.problem.drives import Pulse, Ramp, Sine, Table
 from llgnegf.units import MU_B
 
@@ -203,15 +204,15 @@ def place_in_file(place: str, electrons: str = "hopping") -> str:
     return place
 
 
-def largest_energy(system: OpenSystem) -> tuple[str, float]:
+def largest_energy(system: OpenSystem) -> tuple[Path, float]:
     """Place and magnitude (eV) of the largest energy of a system, which sets the range of its spectrum."""
-    found = {
-        "OpenSystem.electrons.hamiltonian": _largest(system.electrons.hamiltonian.data),
-        "OpenSystem.electrons.j_sd": _largest(system.electrons.j_sd),
+    found: dict[Path, float] = {
+        ("OpenSystem", "electrons", "hamiltonian"): _largest(system.electrons.hamiltonian.data),
+        ("OpenSystem", "electrons", "j_sd"): _largest(system.electrons.j_sd),
     }
     for p, lead in enumerate(system.leads):
         for name in ("hopping", "coupling", "broadening", "onsite", "voltage"):
-            found[f"OpenSystem.leads[{p}].{name}"] = _largest_in_time(getattr(lead, name, None))
+            found["OpenSystem", "leads", p, name] = _largest_in_time(getattr(lead, name, None))
     return max(found.items(), key=lambda item: item[1])
 
 

@@ -51,7 +51,7 @@ class OpenSystem:
                 try:
                     lead.attach(self.electrons.n_sites)
                 except ValueError as error:
-                    problems.lines.append(f"OpenSystem.leads[{p}]: {error}")
+                    problems.take(error, "leads", p)
         problems.number("fermi_energy", self.fermi_energy, "a finite number, in eV")
         problems.number("kT", self.kT, "a finite number >= 0, in eV", lambda x: x >= 0)
         problems.raise_all()

@@ -6,13 +6,13 @@ Terms come from `energies.py` and `torques.py`; `equations.moments` holds the eq
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
 import numpy as np
 
-from llgnegf._checks import UNIT_TOLERANCE, Problems, as_numbers
+from llgnegf._checks import UNIT_TOLERANCE, MistakesError, Problems, as_numbers
 from llgnegf.problem.drives import Drive, TimeFunction, drives_of
 from llgnegf.problem.magnetism.motion import INSTANTS, Frozen, Precession, Prescribed, holds_nan
 from llgnegf.problem.magnetism.terms import ClassicalEnergy, EnergyTerm, as_terms
@@ -162,7 +162,7 @@ def _energies(problems: Problems, value: Any, n_sites: int) -> tuple[EnergyTerm,
     except TypeError:
         problems.add("energies", value, "energy terms such as Exchange(0.1): a list, a sum or one of them")
         return ()
-    problems.lines += [line for term in terms for line in term.problems(n_sites)]
+    problems.take(line for term in terms for line in term.problems(n_sites))
     return terms
 
 
@@ -172,7 +172,7 @@ def _torques(problems: Problems, value: Any, n_sites: int) -> tuple[SpinTransfer
         if problems.check(
             isinstance(torque, SpinTransferTorque), "torques", torque, "SlonczewskiTorque or ZhangLiTorque"
         ):
-            problems.lines += torque.problems(n_sites)
+            problems.take(torque.problems(n_sites))
     return torques
 
 
@@ -211,7 +211,7 @@ def _prescribed(problems: Problems, value: Any, moments: np.ndarray) -> tuple[tu
     try:
         start = _unit_vectors("prescribed", function(0.0), len(sites), 0.0)
     except ValueError as error:
-        problems.lines.append(str(error))
+        problems.take(error)
         return None
     differs = np.flatnonzero(np.abs(start - moments[list(sites)]).max(axis=1) > UNIT_TOLERANCE)
     for k in differs[:1]:
@@ -227,7 +227,7 @@ def _unit_vectors(name: str, value: Any, count: int, t: float) -> np.ndarray:
         return vectors  # type: ignore[return-value]
     problems = Problems("Magnet")
     problems.moments(name, value, count)
-    raise ValueError("\n".join(line.replace(": ", f": at t = {t:g} fs ", 1) for line in problems.lines))
+    raise MistakesError(replace(m, value=f"at t = {t:g} fs {m.value}") for m in problems.mistakes)
 
 
 def _check_moving(problems: Problems, pinned: Any, prescribed: Any, n_sites: int) -> None:

@@ -6,13 +6,13 @@ What `simulate` takes in place of a `Magnet`; times in fs, energies in eV.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import cos, sin
 from typing import Any
 
 import numpy as np
 
-from llgnegf._checks import UNIT_TOLERANCE, Problems, as_numbers
+from llgnegf._checks import UNIT_TOLERANCE, MistakesError, Problems, as_numbers
 from llgnegf.problem.drives import SHORTEST, Drive, TimeFunction, drives_of
 from llgnegf.units import HBAR
 
@@ -167,7 +167,7 @@ class Prescribed:
         if not np.all(np.abs(length - 1) <= UNIT_TOLERANCE):
             problems = Problems("Prescribed")
             problems.moments(f"function({time:g})", moments)
-            raise ValueError("\n".join(line.replace(": ", ": moments, ", 1) for line in problems.lines))
+            raise MistakesError(replace(m, value=f"moments, {m.value}") for m in problems.mistakes)
         return moments
 
     def check(self, t_end: float) -> list[str]:

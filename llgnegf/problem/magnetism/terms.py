@@ -142,7 +142,7 @@ class ClassicalEnergy:
         n = problems.integer("n_sites", n_sites, "an integer >= 1", lambda n: n >= 1)
         if n is not None:
             mu = problems.per_site("magnetic_moment", magnetic_moment, n, "> 0, in mu_B", lambda x: x > 0)
-            problems.lines += [line for term in self.terms for line in term.problems(n)]
+            problems.take(line for term in self.terms for line in term.problems(n))
         problems.raise_all()
         assert n is not None and mu is not None
         self.n_sites, self.magnetic_moment = n, mu
