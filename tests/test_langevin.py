@@ -52,7 +52,7 @@ def test_two_moments_of_different_size_sample_their_exact_energy() -> None:
     run = langevin_ensemble(None, magnet, temperature=kT, t_end=800.0, step=0.8, save_every=16.0, copies=300, seed=5)
     energy = -j * np.einsum("tba,tba->tb", run.moments[10:, :, 0], run.moments[10:, :, 1])
     mean, error = mean_and_error(energy)
-    parallel = magnet.compile().energy.energy(np.array([[0, 0, 1.0], [0, 0, 1.0]]))
+    parallel = magnet.energy.energy(np.array([[0, 0, 1.0], [0, 0, 1.0]]))
     assert parallel == pytest.approx(-j)
     assert error < 0.02 * j
     assert abs(mean + j * langevin_function(j / kT)) < 3 * error
@@ -65,7 +65,7 @@ def test_anisotropy_and_cubic_terms_are_sampled_by_many_copies_at_once() -> None
     run = langevin_ensemble(None, magnet, temperature=kT, t_end=800.0, step=0.8, save_every=16.0, copies=300, seed=8)
     mean, error = mean_and_error(run.moments[10:, :, 0, 2] ** 2)
     u, w = leggauss(40)
-    energy = np.array([magnet.compile().energy.energy(np.array([[np.sqrt(1 - x * x), 0, x]])) for x in u])
+    energy = np.array([magnet.energy.energy(np.array([[np.sqrt(1 - x * x), 0, x]])) for x in u])
     weight = w * np.exp(-energy / kT)
     assert abs(mean - np.sum(weight * u**2) / weight.sum()) < 3 * error
 

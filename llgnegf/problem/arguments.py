@@ -133,7 +133,9 @@ def _declared(make: Any) -> tuple[Declared, ...]:
         return ()
     found = []
     for name, parameter in inspect.signature(make).parameters.items():
-        marks = [mark for mark in get_args(hints.get(name)) if isinstance(mark, Argument)]
+        kept = getattr(make, "__dataclass_fields__", {}).get(name)
+        marks = [*get_args(hints.get(name)), kept and kept.metadata.get("argument")]
+        marks = [mark for mark in marks if isinstance(mark, Argument)]
         if marks:
             given = parameter.default if marks[0].default is EMPTY else marks[0].default
             usual = ... if given is EMPTY else given
@@ -185,7 +187,6 @@ Axis = Annotated[Any, Argument(str | Vector, AXIS)]
 PerSite = Annotated[Any, Argument(float | Numbers, PER_SITE)]
 EnergyPerSite = Annotated[Any, Argument(float | Numbers, PER_SITE, "eV")]
 EnergyPerBond = Annotated[Any, Argument(float | Numbers, f"{NUMBER}, or a list with one for each bond", "eV")]
-EnergyPerSiteOverTime = Annotated[Any, Argument(float | Numbers, PER_SITE, "eV", driven=True, default=0.0)]
 SiteCount = Annotated[int, Argument(int, f"an integer from 1 to {MOST_SITES}", ok=lambda n: 1 <= n <= MOST_SITES)]
 TextureSites = Annotated[
     int,

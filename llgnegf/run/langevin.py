@@ -67,8 +67,8 @@ class Langevin:
         self.equation, self.kT, self.seed = equation, kT, seed
         self.moments = np.array(moments, dtype=float)
         self.steps = 0
-        c = equation.compiled
-        self._gilbert = np.where(equation.moving, c.damping / c.prefactor, 0.0)
+        magnet = equation.magnet
+        self._gilbert = np.where(equation.moving, magnet.damping / magnet.prefactor, 0.0)
         self._spurious = equation.electrons is not None and (equation.friction or equation.geometric)
 
     def step(self, begin: float, end: float, length: float) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from llgnegf.equations.electrons import Equation
+from llgnegf.equations.electrons import ElectronEquation
 from llgnegf.equations.sample import Sample, Sampler, bond_observables, site_observables
 from llgnegf.problem.magnetism.magnet import Magnet
 from llgnegf.problem.observables import carried_spin, spin_density
@@ -30,9 +30,8 @@ class Recorder:
     def __init__(self, equation: Any, motion: Any, extra: tuple[str, ...]) -> None:
         self.equation = equation
         self.extra = extra
-        self.electrons = isinstance(equation, Equation)
+        self.electrons = isinstance(equation, ElectronEquation)
         self.magnet = motion if isinstance(motion, Magnet) else None
-        self._classical = self.magnet.compile() if self.magnet is not None else None
         self.sampler = Sampler(equation)
         if self.electrons:
             electrons = equation.system.electrons
@@ -65,8 +64,8 @@ class Recorder:
         if self.magnet is not None:
             self.equation.normalise(moments)
         columns: Columns = {"moments": moments}
-        if self._classical is not None:
-            columns["energy_classical"] = np.array(self._classical.energy.energy(moments, tau * HBAR))
+        if self.magnet is not None:
+            columns["energy_classical"] = np.array(self.magnet.energy.energy(moments, tau * HBAR))
         if self.electrons:
             self._electronic(columns, tau, sample, moments)
         if self.magnet is not None:

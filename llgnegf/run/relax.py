@@ -17,7 +17,7 @@ from scipy.optimize import NoConvergence, OptimizeResult, minimize, newton_krylo
 from llgnegf._blas import limited
 from llgnegf._checks import Problems
 from llgnegf.poles.channels import PoleSystem, expand
-from llgnegf.problem.magnetism.magnet import CompiledMagnet, Magnet
+from llgnegf.problem.magnetism.magnet import Magnet
 from llgnegf.problem.observables import spin_density
 from llgnegf.problem.plausibility import doubts_together, silent, warn
 from llgnegf.problem.system import OpenSystem
@@ -36,7 +36,7 @@ class FreeEnergy:
 
     def __init__(self, system: OpenSystem | None, magnet: Magnet, rtol: float = 1e-9) -> None:
         self.system = system
-        self.classical: CompiledMagnet = magnet.compile()
+        self.classical = magnet
         self.poles: PoleSystem | None = None
         if system is not None:
             self.poles = expand(system, rtol, 0.1 * rtol, tail_tolerance=rtol)

@@ -12,8 +12,8 @@ import numpy as np
 
 from llgnegf._blas import limited, one_thread_if_small
 from llgnegf._checks import Problems
-from llgnegf.equations.coupled import ClassicalEquation, CoupledEquation
-from llgnegf.equations.electrons import Equation
+from llgnegf.equations.electrons import ElectronEquation
+from llgnegf.equations.moments import MomentEquation
 from llgnegf.equations.watch import Watch
 from llgnegf.integrators.dense import DenseRows
 from llgnegf.integrators.runge_kutta import ImexRungeKutta, RungeKutta
@@ -236,11 +236,11 @@ def _check(system: Any, motion: Any, options: dict[str, Any]) -> None:
     problems.raise_all()
 
 
-def _equation(poles: PoleSystem | None, motion: Motion) -> Equation | ClassicalEquation:
+def _equation(poles: PoleSystem | None, motion: Motion) -> ElectronEquation | MomentEquation:
     if poles is None:
         assert isinstance(motion, Magnet)
-        return ClassicalEquation(motion)
-    return CoupledEquation(poles, motion) if isinstance(motion, Magnet) else Equation(poles, motion)
+        return MomentEquation(motion)
+    return ElectronEquation(poles, motion)
 
 
 def _initial_state(
@@ -261,12 +261,12 @@ def _integration(
     equation: Any, state: np.ndarray, name: str, local: float, step: float | None, schedule: Schedule
 ) -> RungeKutta:
     """The integrator called `name`, ready at t = 0; `local` is what a step may err per hbar/eV."""
-    electrons = isinstance(equation, Equation)
+    electrons = isinstance(equation, ElectronEquation)
     tolerance = local if step is None else None
     first_step = (0.01 if step is None else step) / HBAR
-    project = getattr(equation, "project", None)
+    project = equation.project
     method = METHODS[name]
-    arguments = (equation, 0.0, state, method, tolerance, first_step, _sections(equation), project)
+    arguments = (equation, 0.0, state, method, tolerance, first_step, list(equation.sections), project)
     scale = equation.error_scale() if electrons else None
     if step is not None and electrons:
         _refuse_unstable(equation, method, step)
@@ -277,14 +277,14 @@ def _integration(
     return RungeKutta(*arguments, largest_step=largest, schedule=schedule, scale=scale)
 
 
-def _stability_limit(equation: Equation, method: Tableau) -> float:
+def _stability_limit(equation: ElectronEquation, method: Tableau) -> float:
     """Longest explicit step (hbar/eV) that damps all that the equation damps."""
     turning, damped = equation.fastest_rates(implicit=isinstance(method, ImexTableau))
     rate = max(turning / method.stability, damped / method.damped_stability)
     return 1 / rate if rate > 0 else np.inf
 
 
-def _refuse_unstable(equation: Equation, method: Tableau, step: float) -> None:
+def _refuse_unstable(equation: ElectronEquation, method: Tableau, step: float) -> None:
     """ValueError for a fixed step (fs) with which errors grow."""
     limit = HBAR * _stability_limit(equation, method)
     digits = 2 - int(np.floor(np.log10(limit)))
@@ -297,7 +297,7 @@ def _refuse_unstable(equation: Equation, method: Tableau, step: float) -> None:
 
 
 def _implicit_pays(
-    equation: Equation | ClassicalEquation, rtol: float, step: float | None, t_end: float
+    equation: ElectronEquation | MomentEquation, rtol: float, step: float | None, t_end: float
 ) -> bool:
     """Whether ark5 costs less than dop853: with stiff Fermi poles, unless voltages or given motions are mostly fast.
 
@@ -305,30 +305,22 @@ def _implicit_pays(
     dop853, at most twice, where the drives have to be seen with steps of L, and much less where nothing moves.
     Bare functions count as slow: taken for fast they may cost ten times too much, the other way round twice.
     """
-    if not isinstance(equation, Equation) or not _is_stiff(equation):
+    if not isinstance(equation, ElectronEquation) or not _is_stiff(equation):
         return False
     if rtol < FINE or step is not None:  # a fixed step is the user's: far poles must not make it unstable
         return True
-    seen = equation.motion is not None and np.any(equation.system.electrons.j_sd)
-    schedule = Schedule((*equation.system.drives(), *(equation.motion.drives() if seen and equation.motion else ())))
+    seen = equation.llg is None and np.any(equation.system.electrons.j_sd)
+    schedule = Schedule((*equation.system.drives(), *(equation.motion.drives() if seen else ())))
     work = 0.0
     for start, stop in schedule.segments(t_end):
         work += (stop - start) * min(2.0, np.sqrt(FAST / schedule.longest_step(start)))
     return work < t_end
 
 
-def _is_stiff(equation: Equation) -> bool:
+def _is_stiff(equation: ElectronEquation) -> bool:
     """Whether the farthest Fermi pole would set an explicit step."""
-    z = equation.arrays.z
+    z = equation.levels.z
     if z.size == 0:
         return False
     low, high = spectral_bounds(equation.system)
     return float(-z.imag.min()) > STIFF * max(abs(low), abs(high))
-
-
-def _sections(equation: Any) -> list[tuple[str, int, int]]:
-    """The parts of the state whose errors the step control watches."""
-    layout = equation.layout
-    electrons, end = 2 * layout.n_complex, 2 * layout.n_complex + 3 * layout.n_moments
-    sections = [("G<(t,t)", 0, electrons), ("moments", electrons, end), ("outflow", end, layout.size)]
-    return [s for s in sections if s[2] > s[1]]

@@ -40,8 +40,7 @@ class SlowRecorder:
 
     def row(self, time: float, moments: np.ndarray) -> Columns:
         """The columns for the moments (N, 3) of `time` (fs)."""
-        compiled = self.equation.compiled
-        energy = compiled.energy.energy(moments, time)
+        energy = self.equation.magnet.energy.energy(moments, time)
         columns: Columns = {"moments": moments, "energy_classical": np.array(energy)}
         spin = np.zeros_like(moments)
         if self.electrons:
