@@ -20,7 +20,7 @@ from llgnegf import (
     spin_density,
 )
 from llgnegf.equations.electrons import ElectronEquation
-from llgnegf.integrators.runge_kutta import RungeKutta
+from llgnegf.integrators.integration import runge_kutta
 from llgnegf.integrators.tableaus import DOP853
 from llgnegf.poles.channels import expand, with_pole_leads
 from llgnegf.problem.magnetism.motion import Frozen, Precession, Prescribed
@@ -251,7 +251,7 @@ def test_oracle_with_pole_leads_tells_lead_error_from_time_error():
     state = equation.layout.pack(
         start.density_matrix, start.device_mode, start.mode_block, start.vectors, np.zeros((0, 3))
     )
-    integration = RungeKutta(equation, 0.0, state, DOP853, None, 0.2, [])
+    integration = runge_kutta(equation, DOP853, state, 0.2)
     integration.advance(200.0)
     rho = equation.layout.density_matrix(integration.state)
     turned = rotate_spins(rho, np.array([0.0, 0.0, 1.0]), -motion.phase(200.0 * HBAR))

@@ -33,11 +33,11 @@ from scipy.integrate import RK45
 
 import llgnegf as ln
 from llgnegf.equations.electrons import ElectronEquation
-from llgnegf.integrators.runge_kutta import ImexRungeKutta, RungeKutta
+from llgnegf.integrators.integration import STABLE, runge_kutta, stability_limit
 from llgnegf.integrators.tableaus import ARK5, DOP853, RK4, Tableau
 from llgnegf.poles.channels import expand
 from llgnegf.problem.magnetism.motion import Precession
-from llgnegf.run.simulation import STABLE, _initial_state, _sections, _stability_limit
+from llgnegf.run.simulation import initial_state
 from llgnegf.static.start import FrozenDevice, extended_hamiltonian
 from llgnegf.units import HBAR
 from validation._report import Report, run_as_script
@@ -78,28 +78,19 @@ def regimes() -> list[Regime]:
 
 
 class Problem:
-    """ElectronEquation, start and reference of a regime."""
+    """Equation, start and reference of a regime."""
 
     def __init__(self, regime: Regime) -> None:
         self.regime = regime
         self.motion = Precession(ln.bloch_wall(7, 4, 0.9), regime.energy)
         self.poles = expand(regime.system, 1e-6, 1e-7)
         self.equation = ElectronEquation(self.poles, self.motion)
-        self.start = _initial_state(self.equation, self.poles, self.motion, "thermal", None)
+        self.start = initial_state(self.equation, self.poles, self.motion, "thermal")
 
     def solve(self, method: Tableau, tolerance: float | None, step: float) -> np.ndarray:
         """Final state by a Runge-Kutta method."""
-        sections = _sections(self.equation)
-        if method is ARK5:
-            rates = self.equation.stiff_rates()
-            integration: RungeKutta = ImexRungeKutta(
-                self.equation, 0.0, self.start, method, tolerance, step, sections, rates=rates
-            )
-        else:
-            longest = STABLE * _stability_limit(self.equation, method) if method is DOP853 else np.inf
-            integration = RungeKutta(
-                self.equation, 0.0, self.start, method, tolerance, step, sections, largest_step=longest
-            )
+        longest = STABLE * stability_limit(self.equation, method) if method is DOP853 else np.inf
+        integration = runge_kutta(self.equation, method, self.start, step, tolerance, longest)
         integration.advance(self.regime.length)
         return integration.state
 

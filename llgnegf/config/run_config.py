@@ -22,8 +22,7 @@ from llgnegf.config.toml_text import toml_text
 from llgnegf.problem.plausibility import largest_energy, silent, warn
 
 if TYPE_CHECKING:
-    from llgnegf.run.simulation import Simulation
-    from llgnegf.run.slow_simulation import SlowSimulation
+    from llgnegf.run.run import Run
 
 
 LARGEST_FILE = 10 * 2**20
@@ -120,13 +119,14 @@ class RunConfig(Document):
             raise ConfigError(builder.mistakes)
         return problem
 
-    def simulation(self) -> Simulation | SlowSimulation:
+    def simulation(self) -> Run:
         """The run, at t = 0.
 
         Raises:
             ConfigError: As `build` does.
         """
-        from llgnegf.run.simulate import new_simulation
+        from llgnegf.run.options import RunOptions
+        from llgnegf.run.simulate import run_of
 
         builder = Builder(self)
         problem = builder.problem()
@@ -134,7 +134,8 @@ class RunConfig(Document):
             raise ConfigError(builder.mistakes)
         try:
             with silent():  # of the file was warned when it was read
-                return new_simulation(problem.system, problem.motion, **problem.options)
+                options = RunOptions.checked(problem.system, problem.motion, **problem.options)
+                return run_of(problem.system, problem.motion, options)
         except ValueError as error:  # what shows only when leads and moments are set up
             found = [replace(one, path=in_file(one.path, "hopping")) for one in mistakes_of(error)]
             raise ConfigError(self._with_cause(one, problem.system, builder) for one in found) from None

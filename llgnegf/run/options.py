@@ -217,19 +217,3 @@ def takes_run_options(function: F) -> F:
     signature = own.replace(parameters=[*first, *options, *(p for p in given if p not in first)])
     function.__signature__ = signature  # type: ignore[attr-defined]
     return function
-
-
-from llgnegf.run.demands import check_equilibrium, check_memory  # noqa: E402, F401
-from llgnegf.run.former_checks import (  # noqa: E402, F401 (until the runs take the options as a whole)
-    check_accuracy,
-    check_density_matrix,
-    check_kind,
-    check_method,
-    check_motion,
-    check_slow_run,
-    check_start,
-    check_steps,
-    check_times,
-    is_slow,
-    save_times,
-)
