@@ -52,6 +52,11 @@ class ChainSpectrum:
     (physics of a semi-infinite chain: Sigma = gamma_c^2 g with the surface function g = 1/(x - gamma^2 g)).
     It is evaluated as 2 gamma_c^2/(x + sqrt sqrt), which does not cancel at large |E|.
     dSigma/dE = -Sigma/(sqrt sqrt) diverges at the band edges |x| = 2 gamma.
+
+    Args:
+        coupling: gamma_c in eV.
+        hopping: gamma in eV, not 0.
+        onsite: e in eV.
     """
 
     coupling: Energy
@@ -92,7 +97,11 @@ class ChainSpectrum:
 
 @dataclass(frozen=True)
 class WideBandSpectrum:
-    """Energy-independent Sigma = -i Gamma/2 (the paper's -i Gamma' with Gamma' = Gamma/2); `gamma` is Gamma in eV."""
+    """Energy-independent Sigma = -i Gamma/2 (the paper's -i Gamma' with Gamma' = Gamma/2).
+
+    Args:
+        gamma: Gamma in eV, >= 0.
+    """
 
     gamma: Energy
 
@@ -126,7 +135,9 @@ class TabulatedSpectrum:
         Sigma(E) = int dE'/(2 pi) Gamma(E')/(E - E'),      exact for each linear piece:
         int_a^b (p + q E')/(E - E') dE' = (p + q E) log[(E - a)/(E - b)] - q (b - a)
 
-    `broadening` must be zero at both ends: a jump would make Sigma diverge logarithmically there.
+    Args:
+        energies: Increasing energies in eV, (n,).
+        values: Gamma >= 0 in eV, (n,), zero at both ends: a jump would make Sigma diverge logarithmically there.
     """
 
     energies: Energies

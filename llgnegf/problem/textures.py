@@ -36,14 +36,20 @@ def bloch_wall(n_sites: TextureSites, center: Sites, width: Sites) -> np.ndarray
 def neel_wall(n_sites: TextureSites, center: Sites, width: Sites) -> np.ndarray:
     """Coplanar Neel wall of the paper's supplement: M_i = (0, sech u, tanh u), u = (center - z_i)/width.
 
-    Arguments, shape and errors as for `bloch_wall`.
+    Args:
+        n_sites, center, width: As for `bloch_wall`, so are shape and errors.
     """
     sech, tanh = _wall_profile("neel_wall", n_sites, center, width)
     return _normalised(np.stack([np.zeros_like(sech), sech, tanh], axis=1))
 
 
 def uniform(n_sites: TextureSites, direction: Axis = "z") -> np.ndarray:
-    """All moments along `direction` ('x', 'y', 'z' or a non-zero 3-vector); shape (n_sites, 3)."""
+    """All moments along one direction; shape (n_sites, 3).
+
+    Args:
+        n_sites: Number of moments.
+        direction: 'x', 'y', 'z' or a non-zero 3-vector.
+    """
     problems = Problems("uniform")
     count = problems.sites("n_sites", n_sites)
     axis = problems.axis("direction", direction)
@@ -83,7 +89,12 @@ def cone(n_sites: TextureSites, angle: Angle, azimuth: AnglePerSite = 0.0, axis:
 
 
 def listed(moments: UnitVectors, n_sites: int | None = None) -> np.ndarray:
-    """The moments one by one, unit vectors of shape (n_sites, 3), checked."""
+    """Moments one by one, checked; shape (n_sites, 3).
+
+    Args:
+        moments: Unit vectors.
+        n_sites: How many there must be.
+    """
     problems = Problems("listed")
     array = problems.moments("moments", moments, n_sites)
     problems.raise_all()

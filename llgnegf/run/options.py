@@ -14,18 +14,19 @@ from typing import Annotated, Any, TypeVar, get_type_hints
 import numpy as np
 
 from llgnegf._checks import Problems
+from llgnegf.integrators.tableaus import METHODS
 from llgnegf.problem.arguments import ENTRIES, NUMBER, Argument, MatrixEntries, choice, choices, declared
 from llgnegf.problem.magnetism.magnet import Magnet
 from llgnegf.problem.magnetism.motion import Frozen, Precession, Prescribed
 from llgnegf.problem.system import OpenSystem
 from llgnegf.run import demands
+from llgnegf.run.observables import extra_names
 from llgnegf.run.pace import MOST_STEPS, check_pace
 
 F = TypeVar("F", bound=Callable[..., Any])
 
 STARTS = ("thermal", "steady", "partitioned")
-INTEGRATORS = ("auto", "dop853", "rk4", "ark5")
-OBSERVABLES = ("adiabatic",)
+INTEGRATORS = ("auto", *METHODS)
 ELECTRONS = ("full", "adiabatic")
 RESPONSES = ("geometric", "friction")
 MOST_ROWS = 10**7
@@ -69,7 +70,7 @@ class RunOptions:
     start: Annotated[str, choice(*STARTS, implied=True)] = "thermal"
     integrator: Annotated[str, choice(*INTEGRATORS)] = "auto"
     step: Annotated[float | None, STEP] = None
-    observables: Annotated[Sequence[str], choices(*OBSERVABLES)] = ()
+    observables: Annotated[Sequence[str], choices(*extra_names())] = ()
     initial_density_matrix: Annotated[Any, Argument(MatrixEntries, ENTRIES)] = None
     electrons: Annotated[str, choice(*ELECTRONS, implied=True)] = "full"
     response: Annotated[Sequence[str], choices(*RESPONSES)] = RESPONSES
