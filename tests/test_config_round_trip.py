@@ -32,13 +32,13 @@ texts = st.text(string.printable + 'äß€😀\x7f\x00\\"', max_size=8)
 def drives(value: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
     """A constant, or a table for a function of time."""
     ramp = st.fixed_dictionaries(
-        {"kind": st.just("ramp"), "initial": value, "final": value, "start": finite, "duration": finite}
+        {"kind": st.just("ramp"), "initial": value, "final": value, "start": positive, "duration": positive}
     )
     sine = st.fixed_dictionaries(
-        {"kind": st.just("sine"), "amplitude": value, "period": finite},
+        {"kind": st.just("sine"), "amplitude": value, "period": positive},
         optional={"phase": number_or_list, "offset": value},
     )
-    pulse = st.fixed_dictionaries({"kind": st.just("pulse"), "amplitude": value, "center": finite, "width": finite})
+    pulse = st.fixed_dictionaries({"kind": st.just("pulse"), "amplitude": value, "center": finite, "width": positive})
     table = st.fixed_dictionaries(
         {"kind": st.just("table"), "times": listed, "values": st.lists(value, max_size=3).map(tuple)}
     )
@@ -97,11 +97,11 @@ electrons = st.fixed_dictionaries(
 runs = st.fixed_dictionaries(
     {"t_end": positive},
     optional={
-        "save_every": finite,
+        "save_every": positive,
         "rtol": finite,
         "start": st.sampled_from(["thermal", "steady", "partitioned"]),
         "integrator": st.sampled_from(["auto", "dop853", "rk4"]),
-        "step": finite,
+        "step": positive,
         "observables": st.just(("adiabatic",)),
         "checkpoint_every": positive,
         "electrons": st.just("full"),

@@ -15,8 +15,9 @@ from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
+from llgnegf._checks import Mistake, Path
 from llgnegf.config.fields import Table
-from llgnegf.config.messages import ConfigError, Path, nearest, path_of, unknown_key, wrong_kind, wrong_value
+from llgnegf.config.messages import ConfigError, nearest, path_of, unknown_key, wrong_kind, wrong_value
 from llgnegf.config.schema import NEVER, SCHEMA_VERSION, Document
 
 D = TypeVar("D", bound=Document)
@@ -83,14 +84,14 @@ class Draft:
 
     Attributes:
         data: The input, mended.
-        lines: One line for each mistake.
+        mistakes: What was wrong.
         lost: Tables of which something is missing now, so that nothing may be concluded from their absence.
         removed: Paths that were left out, with the numbers they have in the file.
         origin: For each array of tables the original numbers of the entries that are left.
     """
 
     data: dict[str, Any]
-    lines: list[str] = field(default_factory=list)
+    mistakes: list[Mistake] = field(default_factory=list)
     lost: set[str] = field(default_factory=set)
     removed: set[Path] = field(default_factory=set)
     origin: dict[str, list[int]] = field(default_factory=dict)
@@ -152,7 +153,7 @@ def draft_of(data: dict[str, Any], model: type[D]) -> tuple[Draft, D | None]:
     document, errors, tables = _validated(draft, model)
     for error in errors:
         path = path_of(error["loc"])
-        draft.lines.append(wrong_value(error, draft.original(path), draft.at(path[:-1]), tables))
+        draft.mistakes.append(wrong_value(error, draft.original(path), draft.at(path[:-1]), tables))
     for _ in range(8):  # removals can make their surroundings unusable, at most once for each level of nesting
         if document is not None:
             return draft, document
@@ -190,7 +191,7 @@ def _mend_names(draft: Draft, model: type[Document]) -> None:
 
 
 def _mend_key(draft: Draft, path: Path, table: type[Table]) -> None:
-    draft.lines.append(unknown_key(draft.original(path), table))
+    draft.mistakes.append(unknown_key(draft.original(path), table.model_fields))
     parent, name = draft.at(path[:-1]), str(path[-1])
     value = parent.pop(name)
     near = nearest(name, table.model_fields)
@@ -201,7 +202,7 @@ def _mend_key(draft: Draft, path: Path, table: type[Table]) -> None:
 
 
 def _mend_kind(draft: Draft, path: Path, value: Any, kinds: list[str]) -> None:
-    draft.lines.append(wrong_kind(draft.original(path), value, kinds))
+    draft.mistakes.append(wrong_kind(draft.original(path), value, kinds))
     kind = value.get("kind") if isinstance(value, dict) else None
     near = nearest(kind, kinds) if isinstance(kind, str) else None
     if near:

@@ -7,17 +7,19 @@ from __future__ import annotations
 
 import os
 import stat
+from dataclasses import replace
 from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from llgnegf._checks import python_place
+from llgnegf._checks import Mistake, mistakes_of
 from llgnegf.config.build import Builder, Problem
-from llgnegf.config.messages import ConfigError, dotted
+from llgnegf.config.matrices import hermitian_entries
+from llgnegf.config.messages import ConfigError, in_file
 from llgnegf.config.reading import draft_of, parsed, too_deep
 from llgnegf.config.schema import SCHEMA_VERSION, Document
 from llgnegf.config.toml_text import toml_text
-from llgnegf.problem.plausibility import largest_energy, place_in_file, silent, warn
+from llgnegf.problem.plausibility import largest_energy, silent, warn
 
 if TYPE_CHECKING:
     from llgnegf.run.run import Run
@@ -67,15 +69,14 @@ class RunConfig(Document):
         if deep := too_deep(data):
             raise ConfigError([deep])
         draft, config = draft_of(data, cls)
-        lines = draft.lines
+        mistakes = draft.mistakes
         if config is not None:
             builder = Builder(config, frozenset(draft.lost), draft.origin)
             builder.problem()
             # What was left out after a mistake is not to be missed, or judged by its default, a second time.
-            again = tuple(f"{dotted(path)}{end}" for path in draft.removed for end in (":", "."))
-            lines = lines + [line for line in builder.lines if not line.startswith(again)]
-        if lines or config is None:
-            raise ConfigError(lines)
+            mistakes += [m for m in builder.mistakes if not any(m.path[: len(out)] == out for out in draft.removed)]
+        if mistakes or config is None:
+            raise ConfigError(mistakes)
         warn(builder.doubts)
         return config
 
@@ -87,12 +88,14 @@ class RunConfig(Document):
             ConfigError: If something has no words in a file: a function of time that is not from
                 `llgnegf.problem.drives`, a `Prescribed` motion, an own spectrum.
         """
-        from llgnegf.config.from_objects import hermitian_entries, tables_of
+        from llgnegf.config.from_objects import tables_of
 
         if run.get("initial_density_matrix") is not None:
             run["initial_density_matrix"] = hermitian_entries(run["initial_density_matrix"])
         if run.get("electrons") == "full":  # what is meant when nothing is said, and all that moments alone may say
             del run["electrons"]
+        if system is None and run.get("start") == "thermal":  # likewise
+            del run["start"]
         with silent():  # of the objects was warned when they were made
             return cls.from_dict({"schema_version": SCHEMA_VERSION, "run": run, **tables_of(system, motion)})
 
@@ -113,7 +116,7 @@ class RunConfig(Document):
         builder = Builder(self)
         problem = builder.problem()
         if problem is None:
-            raise ConfigError(builder.lines)
+            raise ConfigError(builder.mistakes)
         return problem
 
     def simulation(self) -> Run:
@@ -125,21 +128,26 @@ class RunConfig(Document):
         from llgnegf.run.options import RunOptions
         from llgnegf.run.simulate import run_of
 
-        problem = self.build()
+        builder = Builder(self)
+        problem = builder.problem()
+        if problem is None:
+            raise ConfigError(builder.mistakes)
         try:
             with silent():  # of the file was warned when it was read
                 options = RunOptions.checked(problem.system, problem.motion, **problem.options)
                 return run_of(problem.system, problem.motion, options)
         except ValueError as error:  # what shows only when leads and moments are set up
-            raise ConfigError(self._in_this_file(line, problem.system) for line in str(error).splitlines()) from None
+            found = [replace(one, path=in_file(one.path, "hopping")) for one in mistakes_of(error)]
+            raise ConfigError(self._with_cause(one, problem.system, builder) for one in found) from None
 
-    def _in_this_file(self, line: str, system: Any) -> str:
-        """A line about the run with the paths of the file; one about kT names what else is at fault."""
-        if line.startswith("kT: ") and system is not None:
-            key = "entries" if getattr(self.electrons, "kind", "") == "matrix" else "hopping"
-            place, value = largest_energy(system)
-            return f"system.{line}, or a smaller range, set by {place_in_file(python_place(place), key)} = {value:g}"
-        return line.replace("simulate.", "run.", 1)
+    def _with_cause(self, mistake: Mistake, system: Any, builder: Builder) -> Mistake:
+        """A mistake in kT with what else is at fault: what sets the range of energies."""
+        if mistake.path != ("system", "kT") or system is None:
+            return mistake
+        place, value = largest_energy(system)
+        return replace(
+            mistake, value=f"{mistake.value}, or a smaller range, set by {builder.place(place)} = {value:g}"
+        )
 
 
 def _read(path: Path) -> bytes:

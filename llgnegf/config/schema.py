@@ -1,73 +1,62 @@
-"""The input file: [run], [sweep] and the document as a whole. Keys are the names of the Python arguments.
+"""The input file as a whole, and the list of its keys with types, units, defaults and words.
 
-Field types and units are made in `fields`; which values and combinations are accepted is settled in `build`.
+Tables are made in `fields` of what the problem objects declare; which combinations are accepted is settled in `build`.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field
+from pydantic import BeforeValidator
 
-from llgnegf.config.fields import Allowed, ListOf, MatrixEntry, Table
-from llgnegf.config.moment_tables import EnergyTable, MagnetTable, MotionTable, TextureTable, TorqueTable
-from llgnegf.config.system_tables import ElectronsTable, LeadTable, SystemTable
-from llgnegf.run.options import ELECTRONS, INTEGRATORS, LONGEST_RUN, STARTS
+import llgnegf.config.sections  # noqa: F401 (fills the sections)
+from llgnegf.config.fields import SECTIONS, Allowed, ListOf, Section, Table, Tables
+from llgnegf.problem.arguments import Argument, choice, declared
+from llgnegf.problem.drives import KINDS
+from llgnegf.run.options import LONGEST_RUN, RunOptions
 
 SCHEMA_VERSION = 1
 NEVER = math.nextafter(LONGEST_RUN, 0.0)
 """Stands for a t_end that cannot be read: no other time is beyond it, and nobody writes this one."""
 
+SECONDS = Argument(float, "a finite number > 0", "s of the clock on the wall", ok=lambda t: t > 0)
+WORKERS = Argument(int, "an integer >= 1", none="one for each core", ok=lambda n: n >= 1)
+PARAMETERS = Argument(
+    dict[str, Annotated[tuple[Any, ...], ListOf]],
+    'dotted paths such as "electrons.j_sd" or "lead.*.coupling", each with a list of values',
+    ok=lambda given: bool(given) and all(given.values()),
+)
 
-def _one_of(*names: str) -> Allowed:
-    return Allowed(", ".join(repr(name) for name in names[:-1]) + f" or {names[-1]!r}" if names[1:] else repr(names[0]))
 
+@dataclass(frozen=True, eq=False, kw_only=True)
+class FileOptions(RunOptions):
+    """[run]: how long, how accurately, and what is kept (`llgnegf.simulate`), and how a stored run is kept.
 
-class RunTable(Table):
-    """[run]: how long, how accurately, and what is kept (`llgnegf.simulate`).
-
-    electrons = "adiabatic" is one order beyond the adiabatic torque; response = [] leaves that torque alone.
+    Args:
+        checkpoint_every: Time between commits of rows to the run folder.
     """
 
-    t_end: Annotated[float, Field(gt=0), Allowed("a finite number > 0", "fs")]
-    save_every: Annotated[float, Allowed("a finite number > 0 and <= t_end", "fs")] = 1.0
-    rtol: Annotated[float, Allowed("1e-12 <= rtol <= 1e-2")] = 1e-6
-    start: Annotated[
-        Literal["thermal", "steady", "partitioned"] | None, _one_of(*STARTS)
-    ] = None
-    initial_density_matrix: Annotated[
-        Annotated[tuple[MatrixEntry, ...], ListOf] | None,
-        Allowed("a list of [row, column, real, imaginary], row <= column, each pair once, counted 2 site + spin"),
-    ] = None
-    integrator: Annotated[Literal["auto", "dop853", "rk4", "ark5"], _one_of(*INTEGRATORS)] = "auto"
-    step: Annotated[float | None, Allowed("a finite number > 0 (left out: adaptive steps)", "fs")] = None
-    observables: Annotated[tuple[Literal["adiabatic"], ...], ListOf, Allowed("a list of 'adiabatic'")] = ()
-    checkpoint_every: Annotated[float, Field(gt=0), Allowed("a finite number > 0", "s of the clock on the wall")] = 5.0
-    electrons: Annotated[Literal["full", "adiabatic"] | None, _one_of(*ELECTRONS)] = None
-    response: Annotated[
-        tuple[Literal["geometric", "friction"], ...], ListOf, Allowed("a list of 'geometric' and 'friction'")
-    ] = ("geometric", "friction")
-    temperature: Annotated[float, Field(ge=0), Allowed("a finite number >= 0: kT of the moments' noise", "eV")] = 0.0
-    seed: Annotated[Annotated[int, Field(ge=0)] | None, Allowed("an integer >= 0, for runs with random numbers")] = None
+    checkpoint_every: Annotated[float, SECONDS] = 5.0
 
 
-class SweepTable(Table):
-    """[sweep]: the values that keys of this file take; `parameters` goes from dotted paths to lists of values.
+def sweep(
+    parameters: Annotated[Any, PARAMETERS], mode: Annotated[str, choice("grid", "list")] = "grid",
+    workers: Annotated[int | None, WORKERS] = None,
+) -> None:
+    """[sweep]: the values that keys of this file take.
 
-    "lead.0.coupling" moves one lead, "lead.*.coupling" all leads together; so does * in any other list.
-    mode = "grid" runs every combination, "list" the first values together, then the second ones, and so on.
+    Args:
+        parameters: From dotted paths to lists of values; "lead.*.coupling" moves all leads together.
+        mode: Every combination, or the first values together, then the second ones, and so on.
+        workers: Runs at a time.
     """
 
-    mode: Annotated[Literal["grid", "list"], _one_of("grid", "list")] = "grid"
-    workers: Annotated[
-        Annotated[int, Field(ge=1)] | None, Allowed("an integer >= 1 (left out: one for each core)")
-    ] = None
-    parameters: Annotated[
-        dict[str, Annotated[tuple[Any, ...], Field(min_length=1), ListOf]],
-        Field(min_length=1),
-        Allowed('dotted paths such as "electrons.j_sd" or "lead.*.coupling", each with a list of values'),
-    ]
+
+SECTIONS["run"] = Section({"": FileOptions})
+SECTIONS["sweep"] = Section({"": sweep})
 
 
 def _no_other_one(value: Any) -> Any:
@@ -80,14 +69,58 @@ def _no_other_one(value: Any) -> Any:
 class Document(Table):
     """The whole file, before anything that concerns more than one key is checked."""
 
-    schema_version: Annotated[Literal[1], BeforeValidator(_no_other_one), Allowed("1")]
-    run: RunTable
-    electrons: ElectronsTable | None = None
-    lead: Annotated[tuple[LeadTable, ...], ListOf] = ()
-    system: SystemTable | None = None
-    texture: TextureTable
-    motion: MotionTable | None = None
-    magnet: MagnetTable | None = None
-    energy: Annotated[tuple[EnergyTable, ...], ListOf] = ()
-    torque: Annotated[tuple[TorqueTable, ...], ListOf] = ()
-    sweep: SweepTable | None = None
+    schema_version: Annotated[Literal[1], BeforeValidator(_no_other_one), Allowed(Argument(int, "1"))]
+    run: Annotated[Any, Tables("run")]
+    electrons: Annotated[Any, Tables("electrons")] = None
+    lead: Annotated[Any, Tables("lead", many=True)] = ()
+    system: Annotated[Any, Tables("system")] = None
+    texture: Annotated[Any, Tables("texture")]
+    motion: Annotated[Any, Tables("motion")] = None
+    magnet: Annotated[Any, Tables("magnet")] = None
+    energy: Annotated[Any, Tables("energy", many=True)] = ()
+    torque: Annotated[Any, Tables("torque", many=True)] = ()
+    sweep: Annotated[Any, Tables("sweep")] = None
+
+
+@dataclass(frozen=True)
+class Key:
+    """One key of the input file.
+
+    Attributes:
+        table: Its table, as `lead`, or `lead.channel` within another.
+        kind: The kind of table; "" for the one there is.
+        name: The key itself.
+        allowed: What it may be, in words.
+        unit: "" for what has none.
+        driven: Whether a function of time may stand in its place.
+        needed: Whether it must be given.
+        default: What stands for it otherwise; None for nothing.
+        doc: What it means, in a sentence.
+    """
+
+    table: str
+    kind: str
+    name: str
+    allowed: str
+    unit: str
+    driven: bool
+    needed: bool
+    default: Any
+    doc: str
+
+
+def reference() -> list[Key]:
+    """All keys of all tables, in the order of the file; those of functions of time last, under `drive`."""
+    tables = [key for name in Document.model_fields if name in SECTIONS for key in _keys(name, SECTIONS[name].makes)]
+    return tables + list(_keys("drive", KINDS))
+
+
+def _keys(table: str, makes: Mapping[str, Any]) -> Iterator[Key]:
+    for kind, make in makes.items():
+        for one in declared(make):
+            argument, needed = one.argument, one.default is ...
+            words = f"a table {table}.{one.key}" if argument.tables else argument.sentence
+            default = None if needed else one.usual
+            yield Key(table, kind, one.key, words, argument.unit, argument.driven, needed, default, one.doc)
+            if argument.tables:
+                yield from _keys(f"{table}.{one.key}", SECTIONS[argument.form].makes)

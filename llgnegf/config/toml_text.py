@@ -28,8 +28,16 @@ def toml_text(document: Document) -> str:
 
 def _entry(name: str, table: Table) -> str:
     """One entry of an array of tables, with the array of tables inside it, if it has one."""
-    inner = [_block(f"[[{name}.channel]]", channel) for channel in getattr(table, "channel", ())]
+    inner = [
+        _block(f"[[{name}.{key}]]", part) for key in type(table).model_fields if _is_array(getattr(table, key))
+        for part in getattr(table, key)
+    ]  # fmt: skip
     return "\n".join([_block(f"[[{name}]]", table), *inner])
+
+
+def _is_array(value: Any) -> bool:
+    """Whether this is an array of tables."""
+    return isinstance(value, tuple) and bool(value) and isinstance(value[0], Table)
 
 
 def _block(header: str, table: Table) -> str:
@@ -37,7 +45,7 @@ def _block(header: str, table: Table) -> str:
     fields = type(table).model_fields
     for name, field in sorted(fields.items(), key=lambda item: item[0] != "kind"):
         value = getattr(table, name)
-        if value is None or name in ("channel", "parameters"):
+        if value is None or _is_array(value) or name == "parameters":
             continue
         unit = next((mark.unit for mark in field.metadata if getattr(mark, "unit", "")), "")
         lines.append(f"{name} = {_value(value)}" + (f"  # {unit}" if unit else ""))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from llgnegf._compile import resolved
 from llgnegf.equations.kernels import moments as kernels
 from llgnegf.equations.layout import Layout
 from llgnegf.equations.protocol import Equation
@@ -77,6 +78,8 @@ class MomentEquation(Equation):
         self.magnet, self.llg = magnet, LLG(magnet, HBAR)
         self.layout = Layout(0, (), 0, magnet.n_sites, 0)
         self.size, self.sections, self.evaluations = self.layout.size, self.layout.sections, 0
+        vectors = np.zeros((magnet.n_sites, 3))
+        self._rates = resolved(kernels.moment_rates, self.llg.constants, vectors, vectors, vectors, vectors)
 
     def drives(self) -> tuple[Drive, ...]:
         return self.magnet.drives()
@@ -90,7 +93,7 @@ class MomentEquation(Equation):
         moments = self.moments_at(tau, self.layout.moments(state))
         linear = self.llg.linear(tau * HBAR, moments)
         torque = self.llg.external_torque(tau * HBAR, moments)
-        kernels.moment_rates(self.llg.constants, moments, linear, torque, self.layout.moments(derivative))
+        self._rates(self.llg.constants, moments, linear, torque, self.layout.moments(derivative))
 
     def normalise(self, moments: np.ndarray) -> None:
         """|M| = 1 in place, (N, 3)."""

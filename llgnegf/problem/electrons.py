@@ -14,6 +14,7 @@ import numpy as np
 import scipy.sparse as sp
 
 from llgnegf._checks import Problems
+from llgnegf.problem.arguments import EnergyPerBond, EnergyPerSite, SiteCount
 from llgnegf.problem.device_hamiltonian import DeviceHamiltonian
 from llgnegf.problem.device_terms import DeviceTerm
 from llgnegf.problem.drives import Drive, drives_of
@@ -166,7 +167,8 @@ class Electrons:
 
 
 def chain(
-    n_sites: int, hopping: Any = 1.0, j_sd: Any = 0.0, onsite: Any = 0.0, *, positions: Any = None, terms: Any = ()
+    n_sites: SiteCount, hopping: EnergyPerBond = 1.0, j_sd: EnergyPerSite = 0.0, onsite: EnergyPerSite = 0.0, *,
+    positions: Any = None, terms: Any = (),
 ) -> Electrons:
     """Tight-binding chain H_0 = -sum_i gamma_i (c_i^dag c_{i+1} + h.c.) + sum_i e_i c_i^dag c_i, the paper's wire.
 

@@ -19,7 +19,7 @@ from llgnegf.integrators.integration import Integration, runge_kutta
 from llgnegf.integrators.schedule import Schedule
 from llgnegf.integrators.stepper import Sample
 from llgnegf.integrators.tableaus import DOP853, RK4
-from llgnegf.poles.channels import expand
+from llgnegf.poles.channels import PoleSystem, expand
 from llgnegf.problem.magnetism.magnet import Magnet
 from llgnegf.problem.system import OpenSystem
 from llgnegf.run.error_budget import equilibrium_estimate, fermi_estimate
@@ -88,7 +88,8 @@ class SlowSimulation(Run):
 
     def _set_up(self, options: RunOptions) -> tuple[Integration, Sample, np.ndarray | None, Rows]:
         system, magnet, kT, step = self.system, self.motion, options.temperature, options.step
-        equation = self.equation = SlowEquation(magnet, self._electrons(), options.response, noisy=kT > 0)
+        electrons, self.poles = (None, None) if system is None else slow_electrons(system, self.rtol)
+        equation = self.equation = SlowEquation(magnet, electrons, options.response, noisy=kT > 0)
         start, schedule = np.array(magnet.moments, dtype=float), self._schedule()
         if step is None:
             integration = self._adaptive(start, schedule)
@@ -113,17 +114,6 @@ class SlowSimulation(Run):
         return runge_kutta(
             self.equation, DOP853, start.ravel(), first, tolerance, per_time=False, schedule=schedule
         )  # fmt: skip
-
-    def _electrons(self) -> SlowElectrons | None:
-        system, rtol = self.system, self.rtol
-        if system is None:
-            return None
-        if system.is_closed:
-            return LevelTensors(system)
-        if system.kT == 0:
-            return ContourTensors(system, SURFACE_SHARE * rtol)
-        self.poles = expand(system, COUPLING_SHARE * rtol, FERMI_SHARE * rtol, tail_tolerance=rtol)
-        return PoleTensors(self.poles, SURFACE_SHARE * rtol)
 
     def _sizes(self) -> dict[str, int]:
         return {**super()._sizes(), "fermi_surface_nodes": self._surface_nodes}
@@ -156,3 +146,13 @@ class SlowSimulation(Run):
             "hbar J_i J_j, in 1/eV^2",
         )
         return {"coupling_poles": coupling, "fermi_poles": fermi, "fermi_surface": surface}
+
+
+def slow_electrons(system: OpenSystem, rtol: float) -> tuple[SlowElectrons, PoleSystem | None]:
+    """Electrons in equilibrium with moments at rest, and the expansion they are made of, if there is one."""
+    if system.is_closed:
+        return LevelTensors(system), None
+    if system.kT == 0:
+        return ContourTensors(system, SURFACE_SHARE * rtol), None
+    poles = expand(system, COUPLING_SHARE * rtol, FERMI_SHARE * rtol, tail_tolerance=rtol)
+    return PoleTensors(poles, SURFACE_SHARE * rtol), poles

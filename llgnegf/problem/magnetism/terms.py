@@ -13,10 +13,11 @@ from scipy import sparse
 
 from llgnegf._checks import Problems, normalised
 from llgnegf.problem.drives import Drive, TimeFunction, drives_of, unknown_drives
+from llgnegf.problem.magnetism.fields import Declared
 from llgnegf.units import MU_B
 
 
-class EnergyTerm:
+class EnergyTerm(Declared):
     """One term H(M_1 .. M_N, t) of the energy of classical moments, in eV.
 
     A term says what it is in one of two ways. Sums of three kinds of parts, which compiled code knows, by overriding
@@ -31,10 +32,6 @@ class EnergyTerm:
 
     name: ClassVar[str]
     """Key of this term in an energy by terms."""
-
-    def problems(self, n_sites: int) -> list[str]:
-        """One line for each reason why this term is of no use on a chain of `n_sites`."""
-        return []
 
     def matrix(self, n_sites: int, magnetic_moment: np.ndarray) -> sparse.csr_array | None:
         """The symmetric A (eV), shape (3 n_sites, 3 n_sites), row 3 i + a; None if there is none."""
