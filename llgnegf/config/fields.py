@@ -25,7 +25,7 @@ from pydantic import (
 from pydantic_core import PydanticCustomError, core_schema
 
 from llgnegf.problem.arguments import Argument, Declared, V, declared
-from llgnegf.problem.drives import KINDS
+from llgnegf.problem.carriers import KINDS
 
 OWN = "package.module:Class"
 """How a class of the user is named as a kind."""

@@ -15,7 +15,7 @@ from pydantic import BeforeValidator
 import llgnegf.config.sections  # noqa: F401 (fills the sections)
 from llgnegf.config.fields import SECTIONS, Allowed, ListOf, Section, Table, Tables
 from llgnegf.problem.arguments import Argument, choice, declared
-from llgnegf.problem.drives import KINDS
+from llgnegf.problem.carriers import KINDS
 from llgnegf.run.options import LONGEST_RUN, RunOptions
 
 SCHEMA_VERSION = 1
@@ -72,6 +72,7 @@ class Document(Table):
     schema_version: Annotated[Literal[1], BeforeValidator(_no_other_one), Allowed(Argument(int, "1"))]
     run: Annotated[Any, Tables("run")]
     electrons: Annotated[Any, Tables("electrons")] = None
+    term: Annotated[Any, Tables("term", many=True)] = ()
     lead: Annotated[Any, Tables("lead", many=True)] = ()
     system: Annotated[Any, Tables("system")] = None
     texture: Annotated[Any, Tables("texture")]

@@ -6,7 +6,8 @@ What keys they have, their units and what they may be is declared by the classes
 from __future__ import annotations
 
 from llgnegf.config.fields import SECTIONS, Section
-from llgnegf.config.matrices import channel, matrix
+from llgnegf.config.matrices import channel, matrix, time_dependent
+from llgnegf.problem.device_terms import ElectricField, ElectronZeeman, Gate, Peierls, VectorPotential
 from llgnegf.problem.electrons import chain
 from llgnegf.problem.leads import ChainLead, Lead, TabulatedLead, WideBandLead
 from llgnegf.problem.magnetism.magnet import Magnet
@@ -15,6 +16,7 @@ from llgnegf.problem.magnetism.onsite import CubicAnisotropy, UniaxialAnisotropy
 from llgnegf.problem.magnetism.pairs import DMI, Dipolar, Exchange, PairExchange
 from llgnegf.problem.magnetism.terms import EnergyTerm
 from llgnegf.problem.magnetism.torques import SlonczewskiTorque, SpinTransferTorque, ZhangLiTorque
+from llgnegf.problem.mean_fields import Hubbard
 from llgnegf.problem.spectra import ChainSpectrum, TabulatedSpectrum, WideBandSpectrum
 from llgnegf.problem.system import OpenSystem
 from llgnegf.problem.textures import bloch_wall, cone, listed, neel_wall, uniform
@@ -24,6 +26,13 @@ TORQUES = (SlonczewskiTorque, ZhangLiTorque)
 
 SECTIONS |= {
     "electrons": Section({"chain": chain, "matrix": matrix}, default="chain"),
+    "term": Section(
+        {
+            "time_dependent": time_dependent, "gate": Gate, "electric_field": ElectricField,
+            "electron_zeeman": ElectronZeeman, "peierls": Peierls, "vector_potential": VectorPotential,
+            "hubbard": Hubbard,
+        }
+    ),
     "spectrum": Section({"chain": ChainSpectrum, "wide_band": WideBandSpectrum, "tabulated": TabulatedSpectrum}),
     "channel": Section({"": channel}),
     "lead": Section({"chain": ChainLead, "wide_band": WideBandLead, "tabulated": TabulatedLead, "channels": Lead}),

@@ -1,27 +1,25 @@
-"""Drives that oscillate with a changing amplitude or frequency: light pulses and sweeps."""
+"""Drives that oscillate with a changing amplitude or frequency: light pulses and sweeps; and the list of all kinds."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar
 
 import numpy as np
 
-from llgnegf._checks import Problems
-from llgnegf.problem.drives import REACH, SHORTEST, Drive, Value, _cache, _freeze, _values
+from llgnegf.problem import drives
+from llgnegf.problem.arguments import NUMBER, Argument, Femtoseconds
+from llgnegf.problem.drives import REACH, Described, Drive, Phase, Span, Value, largest
 
 SEEN = 6.0
 """Widths from the center up to which the frequency of a chirped pulse is followed: beyond it is 1e-8 of its height."""
 
-
-def _times(problems: Problems, drive: Any, *fields: str) -> None:
-    for field in fields:
-        allowed = f"a finite number >= {SHORTEST:g}, in fs"
-        problems.number(field, getattr(drive, field), allowed, lambda t: t >= SHORTEST)
+Sweep = Annotated[float, Argument(float, NUMBER, "1/fs^2")]
 
 
 @dataclass(frozen=True)
-class LightPulse(Drive):
+class LightPulse(Described):
     """A Gaussian pulse with a carrier, exactly zero beyond 8.58 widths.
 
         v(t) = amplitude exp(-s^2/(2 width^2)) cos(2 pi s/period + pi chirp s^2 + phase),    s = t - center
@@ -29,9 +27,9 @@ class LightPulse(Drive):
     Args:
         amplitude: Of the envelope, a number or an array (a vector potential's components).
         center: Time of the maximum in fs; center >= 8.6 widths begins at exactly zero.
-        width: Standard deviation of the envelope in fs, >= 1e-6 (of the intensity: width/sqrt 2).
-        period: Of the carrier at the center in fs, >= 1e-6 (4.136 fs/hbar w in eV).
-        phase: Carrier-envelope phase in rad, a number or of the amplitude's shape (circular light: phases 0, pi/2).
+        width: Standard deviation of the envelope in fs, >= 1e-6 (that of the intensity is width/sqrt(2)).
+        period: Of the carrier at the center in fs, >= 1e-6: 4.136 fs over the photon energy in eV.
+        phase: Carrier-envelope phase in rad, a number or of the amplitude's shape (circular light: 0 and pi/2).
         chirp: Rate of the frequency in 1/fs^2.
 
     Raises:
@@ -39,22 +37,12 @@ class LightPulse(Drive):
     """
 
     amplitude: Value
-    center: float
-    width: float
-    period: float
-    phase: Value = 0.0
-    chirp: float = 0.0
+    center: Femtoseconds
+    width: Span
+    period: Span
+    phase: Phase = 0.0
+    chirp: Sweep = 0.0
     kind: ClassVar[str] = "light_pulse"
-
-    def __post_init__(self) -> None:
-        problems = Problems("LightPulse")
-        amplitude, phase = _values(problems, self, "amplitude", "phase")
-        problems.number("center", self.center, "a finite number, in fs")
-        _times(problems, self, "width", "period")
-        problems.number("chirp", self.chirp, "a finite number, in 1/fs^2")
-        problems.raise_all()
-        _freeze(self, amplitude=amplitude, phase=phase)
-        _cache(self, amplitude, phase)
 
     @property
     def longest_step(self) -> float:
@@ -69,12 +57,16 @@ class LightPulse(Drive):
         """Where it begins and where it ends."""
         return self.center - REACH * self.width, self.center + REACH * self.width
 
+    @property
+    def largest(self) -> float:
+        return largest(self.amplitude)
+
     def _is_on(self, time: float) -> bool:
         begin, end = self.discontinuities
         return begin <= time < end
 
     def __call__(self, time: float) -> Any:
-        amplitude, phase = self._arrays  # type: ignore[attr-defined]
+        amplitude, phase = self._arrays
         if not self._is_on(time):
             return 0.0 * amplitude
         s = time - self.center
@@ -82,7 +74,7 @@ class LightPulse(Drive):
         return amplitude * np.exp(-0.5 * (s / self.width) ** 2) * np.cos(angle)
 
     def rate(self, time: float) -> Any:
-        amplitude, phase = self._arrays  # type: ignore[attr-defined]
+        amplitude, phase = self._arrays
         if not self._is_on(time):
             return 0.0 * amplitude
         s = time - self.center
@@ -93,14 +85,15 @@ class LightPulse(Drive):
 
 
 @dataclass(frozen=True)
-class Chirp(Drive):
-    """A sine whose frequency rises or falls evenly, v(t) = amplitude sin(2 pi n(t) + phase), n the periods so far.
+class Chirp(Described):
+    """A sine whose frequency is swept, v(t) = amplitude sin(2 pi n(t) + phase), n(t) the periods so far.
 
         dn/dt: 1/period at t = 0, linear in t up to 1/final_period at t = duration, that after it
 
     Args:
         amplitude: A number or an array.
-        period, final_period: At the beginning and from `duration` on, in fs, >= 1e-6.
+        period: At t = 0 in fs, >= 1e-6.
+        final_period: From `duration` on in fs, >= 1e-6.
         duration: Of the sweep in fs, >= 1e-6.
         phase: In rad, a number or of the amplitude's shape.
 
@@ -109,19 +102,11 @@ class Chirp(Drive):
     """
 
     amplitude: Value
-    period: float
-    final_period: float
-    duration: float
-    phase: Value = 0.0
+    period: Span
+    final_period: Span
+    duration: Span
+    phase: Phase = 0.0
     kind: ClassVar[str] = "chirp"
-
-    def __post_init__(self) -> None:
-        problems = Problems("Chirp")
-        amplitude, phase = _values(problems, self, "amplitude", "phase")
-        _times(problems, self, "period", "final_period", "duration")
-        problems.raise_all()
-        _freeze(self, amplitude=amplitude, phase=phase)
-        _cache(self, amplitude, phase)
 
     @property
     def longest_step(self) -> float:
@@ -132,20 +117,26 @@ class Chirp(Drive):
         """The end of the sweep, where the slope of the frequency jumps."""
         return (self.duration,)
 
+    @property
+    def largest(self) -> float:
+        return largest(self.amplitude)
+
     def _periods(self, time: float) -> tuple[float, float]:
         """n and dn/dt."""
         first, last = 1 / self.period, 1 / self.final_period
         swept = min(max(time, 0.0), self.duration)
-        slope = (last - first) / self.duration
-        rest = time - swept
-        frequency = first + slope * swept
-        return first * swept + 0.5 * slope * swept**2 + frequency * rest, frequency
+        frequency = first + (last - first) / self.duration * swept
+        return 0.5 * (first + frequency) * swept + frequency * (time - swept), frequency
 
     def __call__(self, time: float) -> Any:
-        amplitude, phase = self._arrays  # type: ignore[attr-defined]
+        amplitude, phase = self._arrays
         return amplitude * np.sin(2 * np.pi * self._periods(time)[0] + phase)
 
     def rate(self, time: float) -> Any:
-        amplitude, phase = self._arrays  # type: ignore[attr-defined]
+        amplitude, phase = self._arrays
         periods, frequency = self._periods(time)
         return 2 * np.pi * frequency * amplitude * np.cos(2 * np.pi * periods + phase)
+
+
+KINDS: dict[str, Callable[..., Drive]] = {**drives.KINDS, "light_pulse": LightPulse, "chirp": Chirp}
+"""By the name that an input file has for them."""

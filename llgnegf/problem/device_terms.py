@@ -12,15 +12,33 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar
 
 import numpy as np
 import scipy.sparse as sp
 
 from llgnegf._checks import Problems
+from llgnegf.problem.arguments import AXIS, NUMBER, Argument, Numbers, Vector, Vectors
 from llgnegf.problem.drives import Drive, drives_of
 from llgnegf.problem.matrices import PAULI, hermitian
 from llgnegf.units import G_E, HBAR, MU_B
+
+Sites = Annotated[
+    Any, Argument(int | tuple[int, ...], "a site, or a list of different ones, -N <= site < N", none="all sites")
+]
+Bonds = Annotated[
+    Any,
+    Argument(tuple[tuple[int, int], ...], "a list of pairs [i, j] of different sites", none="all bonds i < j of H_0"),
+]
+Direction = Annotated[Any, Argument(str | Vector, AXIS, none="the numbers are vectors")]
+Amplitude = Annotated[Any, Argument(float, f"{NUMBER} that multiplies the matrix", driven=True)]
+Levels = Annotated[Any, Argument(float | Numbers, f"{NUMBER}, or one for each of the sites", "eV", driven=True)]
+FieldStrength = Annotated[Any, Argument(float | Vector, f"{NUMBER}, or three of them", "V/nm", driven=True)]
+Induction = Annotated[
+    Any, Argument(float | Numbers | Vectors, f"{NUMBER}, one for each site, or vectors of three", "T", driven=True)
+]
+BondPhase = Annotated[Any, Argument(float | Numbers, f"{NUMBER}, or one for each of the bonds", "rad", driven=True)]
+Potential = Annotated[Any, Argument(float | Vector, f"{NUMBER}, or three of them", "V fs/nm", driven=True)]
 
 
 class DeviceTerm:
@@ -98,7 +116,7 @@ class TimeDependent(DeviceTerm):
     """
 
     matrix: Any
-    drive: Any
+    drive: Amplitude
     driven: ClassVar[str] = "drive"
 
     def __post_init__(self) -> None:
@@ -129,8 +147,8 @@ class Gate(DeviceTerm):
         ValueError: One line for each argument that is not of this kind.
     """
 
-    sites: Any
-    drive: Any
+    sites: Sites
+    drive: Levels
     driven: ClassVar[str] = "drive"
 
     def __post_init__(self) -> None:
@@ -166,8 +184,8 @@ class ElectricField(DeviceTerm):
         ValueError: One line for each argument that is not of this kind; on use, for a device without positions.
     """
 
-    E: Any
-    direction: Any = None
+    E: FieldStrength
+    direction: Direction = None
     driven: ClassVar[str] = "E"
 
     def __post_init__(self) -> None:
@@ -194,8 +212,8 @@ class ElectronZeeman(DeviceTerm):
         ValueError: One line for each argument that is not of this kind.
     """
 
-    B: Any
-    direction: Any = None
+    B: Induction
+    direction: Direction = None
     driven: ClassVar[str] = "B"
 
     def __post_init__(self) -> None:
@@ -224,8 +242,8 @@ class Peierls(DeviceTerm):
         ValueError: One line for each argument that is not of this kind.
     """
 
-    phase: Any
-    bonds: Any = None
+    phase: BondPhase
+    bonds: Bonds = None
     driven: ClassVar[str] = "phase"
     is_phase: ClassVar[bool] = True
 
@@ -266,8 +284,8 @@ class VectorPotential(DeviceTerm):
         ValueError: One line for each argument that is not of this kind; on use, for a device without positions.
     """
 
-    A: Any
-    direction: Any = None
+    A: Potential
+    direction: Direction = None
     driven: ClassVar[str] = "A"
     is_phase: ClassVar[bool] = True
 

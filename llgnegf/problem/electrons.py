@@ -14,7 +14,7 @@ import numpy as np
 import scipy.sparse as sp
 
 from llgnegf._checks import Problems
-from llgnegf.problem.arguments import EnergyPerBond, EnergyPerSite, SiteCount
+from llgnegf.problem.arguments import Coupling, EnergyPerBond, EnergyPerSite, Positions, SiteCount
 from llgnegf.problem.device_hamiltonian import DeviceHamiltonian
 from llgnegf.problem.device_terms import DeviceTerm
 from llgnegf.problem.drives import Drive, drives_of
@@ -167,8 +167,8 @@ class Electrons:
 
 
 def chain(
-    n_sites: SiteCount, hopping: EnergyPerBond = 1.0, j_sd: EnergyPerSite = 0.0, onsite: EnergyPerSite = 0.0, *,
-    positions: Any = None, terms: Any = (),
+    n_sites: SiteCount, hopping: EnergyPerBond = 1.0, j_sd: Coupling = 0.0, onsite: EnergyPerSite = 0.0, *,
+    positions: Positions = None, terms: Any = (),
 ) -> Electrons:
     """Tight-binding chain H_0 = -sum_i gamma_i (c_i^dag c_{i+1} + h.c.) + sum_i e_i c_i^dag c_i, the paper's wire.
 
@@ -216,7 +216,7 @@ def _checked_terms(problems: Problems, value: Any, n_sites: int, positions: np.n
         if not problems.check(is_term, f"terms[{k}]", term, "a term, e.g. llgnegf.Gate(...) or llgnegf.Hubbard(...)"):
             continue
         try:
-            term.check(n_sites, positions) if isinstance(term, DeviceTerm) else term.check(n_sites)
+            term.check(n_sites, positions)
         except ValueError as error:
             problems.take(error, "terms", k)
     return tuple(value) if listed else ()

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from llgnegf._checks import Problems
+from llgnegf.problem.arguments import EnergyPerSite
 from llgnegf.problem.drives import Drive
 from llgnegf.problem.matrices import PAULI
 
@@ -29,7 +30,7 @@ class MeanField:
         """Nothing changes by itself."""
         return ()
 
-    def check(self, n_sites: int) -> None:
+    def check(self, n_sites: int, positions: np.ndarray | None = None) -> None:
         """Raise ValueError, one line a mistake, for what does not fit a device of `n_sites` sites."""
 
     def field(self, blocks: np.ndarray) -> np.ndarray:
@@ -63,7 +64,7 @@ class Hubbard(MeanField):
         ValueError: If it is neither.
     """
 
-    U: Any
+    U: EnergyPerSite
 
     def __post_init__(self) -> None:
         problems = Problems("Hubbard")
@@ -71,7 +72,7 @@ class Hubbard(MeanField):
         problems.per_site("U", self.U, count, "finite, in eV")
         problems.raise_all()
 
-    def check(self, n_sites: int) -> None:
+    def check(self, n_sites: int, positions: np.ndarray | None = None) -> None:
         problems = Problems("Hubbard")
         problems.per_site("U", self.U, n_sites, "finite, in eV")
         problems.raise_all()
@@ -117,7 +118,7 @@ class DensityDependent(MeanField):
         problems.check(given, "interaction", self.interaction, "a function of rho_ii, or None")
         problems.raise_all()
 
-    def check(self, n_sites: int) -> None:
+    def check(self, n_sites: int, positions: np.ndarray | None = None) -> None:
         problems = Problems("DensityDependent")
         value = np.asarray(self.function(np.full((n_sites, 1, 1), 0.5) * np.eye(2)))
         allowed = f"finite Hermitian blocks in eV, shape ({n_sites}, 2, 2)"
