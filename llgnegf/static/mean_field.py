@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -40,18 +41,30 @@ def self_consistent(poles: PoleSystem, density: Callable[[PoleSystem], np.ndarra
         return _numbers(site_blocks(density(at(numbers)))) - numbers
 
     start = site_blocks(density(poles)) if poles.density_blocks is None else poles.density_blocks
-    try:
-        found = scipy.optimize.anderson(
-            change, _numbers(start), alpha=MIXING, M=MEMORY, f_tol=RESIDUAL, maxiter=ITERATIONS, line_search=None
-        )
-    except scipy.optimize.NoConvergence as error:
-        residual = float(np.abs(change(np.asarray(error.args[0]))).max())
-        raise ValueError(
-            f"start: mean fields whose state is not self-consistent after {ITERATIONS} iterations, residual "
-            f"{residual:.2g}; allowed: a residual of {RESIDUAL:g} (a weaker interaction, a larger kT, or start = "
-            "'partitioned' with an initial_density_matrix, which needs none)"
-        ) from None
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)  # of the fit to past iterates, singular once they coincide
+        found = _search(change, _numbers(start))
     return at(found)
+
+
+def _search(change: Callable[[np.ndarray], np.ndarray], start: np.ndarray) -> np.ndarray:
+    """Where `change` vanishes."""
+    residuals = [np.inf]
+
+    def recorded(numbers: np.ndarray) -> np.ndarray:
+        found = change(numbers)
+        residuals.append(float(np.abs(found).max()))
+        return found
+
+    options = {"alpha": MIXING, "M": MEMORY, "f_tol": RESIDUAL, "maxiter": ITERATIONS, "line_search": None}
+    try:
+        return scipy.optimize.anderson(recorded, start, **options)
+    except (scipy.optimize.NoConvergence, np.linalg.LinAlgError, ValueError):
+        raise ValueError(
+            f"start: mean fields whose state is not self-consistent after {len(residuals) - 1} iterations, least "
+            f"residual {min(residuals):.2g}; allowed: a residual of {RESIDUAL:g} (a weaker interaction, a larger kT, "
+            "or start = 'partitioned' with an initial_density_matrix, which needs none)"
+        ) from None
 
 
 def site_blocks(density_matrix: np.ndarray) -> np.ndarray:
