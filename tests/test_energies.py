@@ -266,7 +266,7 @@ def test_wrong_values_are_named(make, words: str) -> None:
         (UniaxialAnisotropy([0.1, 0.2], "z"), 3, "UniaxialAnisotropy.K: 2 of them"),
         (UniaxialAnisotropy(0.1, [[0, 0, 1]] * 2), 3, "UniaxialAnisotropy.axis: 2 of them"),
         (CubicAnisotropy([0.1, 0.2]), 3, "CubicAnisotropy.K1: 2 of them"),
-        (Zeeman([[0, 0, 1]] * 2), 3, "Zeeman.B: 2 of them; allowed: a vector of 3 finite numbers, or 3, one for each site"),
+        (Zeeman([[0, 0, 1]] * 2), 3, "Zeeman.B: 2 of them; allowed: a vector of 3 finite numbers, or 3, one for each"),
         (Zeeman(lambda t: [1.0, 2.0]), 3, "Zeeman.B: shape .* at t = 0"),
         (Zeeman(lambda t: [1.0, 2.0, np.nan]), 3, "Zeeman.B: NaN or inf at t = 0"),
     ],

@@ -173,20 +173,6 @@ class ElectronEquation(Equation):
                 plane[here] = np.repeat(-a.z.imag, count)
         return rates
 
-    def lead_operators(self, state: np.ndarray) -> np.ndarray:
-        """P_q of every channel, (Q, n): d rho/dt|_q = -i u_q P_q^dag + i P_q u_q^dag."""
-        a = self.levels
-        device = self.layout.device(state)
-        n, m = a.n, a.chi.size
-        operators = np.zeros((a.lead.size, n), dtype=complex)
-        for q, channel in enumerate(self.poles.channels):
-            y = slice(n + a.offset[q], n + a.offset[q + 1])
-            k = slice(n + m + a.first[q], n + m + a.first[q + 1])
-            operators[q] = device[:, y] @ a.s[a.offset[q] : a.offset[q + 1]] + device[:, k].sum(axis=1)
-            u = channel.vector
-            operators[q] += 0.5j * channel.wide_band * (device[:, :n] @ u - 0.5 * u)
-        return operators
-
 
 def _constants(poles: PoleSystem, levels: LeadLevels, layout: Layout) -> kernels.Electrons:
     """The constants of the equation as the compiled kernel takes them."""
