@@ -104,9 +104,7 @@ class Sampler:
         """The samples of the rows `chosen` of `states`, (n, size), in one call."""
         vectors = np.empty((chosen.size, self._electronic + states.shape[1] - self._tail))
         if self._electronic:
-            electronic = np.empty((chosen.size, self._electronic))
-            sample_many(self._constants, self._places, states, chosen, electronic)
-            vectors[:, : self._electronic] = electronic
+            sample_many(self._constants, self._places, states, chosen, vectors)
         vectors[:, self._electronic :] = states[chosen, self._tail :]
         return vectors
 

@@ -132,11 +132,11 @@ def sample_many(e, places, states, chosen, out):
     """What rows need of the electrons in several rows of `states`, linear in them: rho at `places` of a plane, then
     the lead sums.
 
-    Real parts before imaginary ones: out = [Re rho, Im rho, Re T (Q, n), Im T (Q, n)], where T_q = P_q^* without the
-    constant of wide-band channels.
+    Real parts before imaginary ones: rows of `out` begin with [Re rho, Im rho, Re T (Q, n), Im T (Q, n)], where
+    T_q = P_q^* without the constant of wide-band channels.
     """
     u, n = e.vectors, 2 * e.j_sd.size
-    columns = n + e.levels.s.size
+    columns, first, last = n + e.levels.s.size, 2 * places.size, 2 * (places.size + e.lead.size * n)
     for k in range(chosen.size):
         state, row = states[chosen[k]], out[k]
         real, imag = state[: e.n_complex], state[e.n_complex : 2 * e.n_complex]
@@ -144,7 +144,7 @@ def sample_many(e, places, states, chosen, out):
             row[i] = real[places[i]]
             row[places.size + i] = imag[places[i]]
         br, bi = real[: n * columns].reshape(n, columns), imag[: n * columns].reshape(n, columns)
-        sums = row[2 * places.size :].reshape(2, e.lead.size, n)
+        sums = row[first:last].reshape(2, e.lead.size, n)
         sums[:] = 0.0
         for q in range(e.lead.size):
             lead_sums(e.bounds, e.levels.s, q, n, br, bi, sums[0, q], sums[1, q])
