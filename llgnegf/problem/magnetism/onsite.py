@@ -112,9 +112,9 @@ class Zeeman(EnergyTerm):
         scale = MU_B * magnetic_moment[:, None]
 
         def rate(t: float) -> np.ndarray:
-            return scale * (drives_of(self.B)[0].rate(t) if self.rate is None else self.at("rate", n_sites, t))
+            return scale * (drives_of(self.B)[0].rate(t) if self.rate is None else self.all_or_each("rate", n_sites, t))
 
-        return TimeFunction(lambda t: scale * self.at("B", n_sites, t), derivative=rate)
+        return TimeFunction(lambda t: scale * self.all_or_each("B", n_sites, t), derivative=rate)
 
     def drives(self) -> tuple[Drive, ...]:
         return drives_of(self.B)
