@@ -47,7 +47,7 @@ def simulate(
 ) -> Result:
     """Propagate G<(t,t) of an open system in the lab frame, with moments that move as prescribed or answer.
 
-    The equations are those of `llgnegf.equations.electrons` (electrons, leads) and `llgnegf.equations.moments` (LLG).
+    The equations are those of `llgnegf.equations.electrons` (electrons, leads) and `llgnegf.equations.coupled` (LLG).
 
     Args:
         system, motion, t_end, save_every, rtol, start, integrator, step, observables, initial_density_matrix:
