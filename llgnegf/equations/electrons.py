@@ -76,15 +76,13 @@ class ElectronEquation(Equation):
         self._moments = np.zeros((self.system.n_sites, 3))
         self._time_dependent = any(lead.drives() for lead in self.system.leads)
         self._voltage = self.system.voltages(0.0)[a.lead]
-        state = np.zeros(self.size)
+        moments, state = self._moments, np.zeros(0)
         if self.llg is None:
-            self._rhs = resolved(
-                electronic_rhs, self.constants, self._work, self._moments, self._voltage, state, state
-            )
+            self._rhs = resolved(electronic_rhs, self.constants, self._work, moments, self._voltage, state, state)
         else:
             self._rhs = resolved(
-                coupled_rhs, self.constants, self._work, self.llg.constants, self._moments, self._moments,
-                self._moments, self._voltage, state, state,
+                coupled_rhs, self.constants, self._work, self.llg.constants, moments, moments, moments, self._voltage,
+                state, state,
             )  # fmt: skip
 
     def drives(self) -> tuple[Drive, ...]:
