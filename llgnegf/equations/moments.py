@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from llgnegf._compile import resolved
 from llgnegf.equations.kernels import moments as kernels
 from llgnegf.equations.layout import Layout
 from llgnegf.equations.protocol import Equation
@@ -28,7 +29,7 @@ class LLG:
         damping = np.array(magnet.damping, dtype=float)
         self.constants = kernels.Moments(self.energy, time_unit * magnet.prefactor, damping, self.free)
         self._torque = np.zeros((magnet.n_sites, 3))
-        self._linear = np.array(energy.constant)
+        self._constant = np.array(energy.constant) if energy.is_constant else None
         self._placed = np.array(magnet.moments, dtype=float)
 
     def place(self, time: float, moments: np.ndarray) -> np.ndarray:
@@ -40,11 +41,10 @@ class LLG:
         return self._placed
 
     def linear(self, time: float, moments: np.ndarray) -> np.ndarray:
-        """b (eV, (N, 3)) at `time` (fs) beside the compiled parts of the energy, -dH/dM of all others among it; an
-        array of this object."""
-        if not self.magnet.energy.is_constant:
-            self._linear[:] = self.magnet.energy.linear(time, moments)
-        return self._linear
+        """b (eV, (N, 3)) at `time` (fs) beside the compiled parts of the energy, -dH/dM of all others among it."""
+        if self._constant is not None:
+            return self._constant
+        return np.ascontiguousarray(self.magnet.energy.linear(time, moments), dtype=float)
 
     def external_torque(self, time: float, moments: np.ndarray) -> np.ndarray:
         """The torques of external currents (eV, (N, 3)) at `time` (fs); an array of this object."""
@@ -77,6 +77,8 @@ class MomentEquation(Equation):
         self.magnet, self.llg = magnet, LLG(magnet, HBAR)
         self.layout = Layout(0, (), 0, magnet.n_sites, 0)
         self.size, self.sections, self.evaluations = self.layout.size, self.layout.sections, 0
+        vectors = np.zeros((magnet.n_sites, 3))
+        self._rates = resolved(kernels.moment_rates, self.llg.constants, vectors, vectors, vectors, vectors)
 
     def drives(self) -> tuple[Drive, ...]:
         return self.magnet.drives()
@@ -90,7 +92,7 @@ class MomentEquation(Equation):
         moments = self.moments_at(tau, self.layout.moments(state))
         linear = self.llg.linear(tau * HBAR, moments)
         torque = self.llg.external_torque(tau * HBAR, moments)
-        kernels.moment_rates(self.llg.constants, moments, linear, torque, self.layout.moments(derivative))
+        self._rates(self.llg.constants, moments, linear, torque, self.layout.moments(derivative))
 
     def normalise(self, moments: np.ndarray) -> None:
         """|M| = 1 in place, (N, 3)."""

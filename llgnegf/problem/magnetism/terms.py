@@ -13,10 +13,11 @@ from scipy import sparse
 
 from llgnegf._checks import Problems, normalised
 from llgnegf.problem.drives import Drive, TimeFunction, drives_of, unknown_drives
+from llgnegf.problem.magnetism.fields import Declared
 from llgnegf.units import MU_B
 
 
-class EnergyTerm:
+class EnergyTerm(Declared):
     """One term H(M_1 .. M_N, t) of the energy of classical moments, in eV.
 
     A term says what it is in one of two ways. Sums of three kinds of parts, which compiled code knows, by overriding
@@ -31,10 +32,6 @@ class EnergyTerm:
 
     name: ClassVar[str]
     """Key of this term in an energy by terms."""
-
-    def problems(self, n_sites: int) -> list[str]:
-        """One line for each reason why this term is of no use on a chain of `n_sites`."""
-        return []
 
     def matrix(self, n_sites: int, magnetic_moment: np.ndarray) -> sparse.csr_array | None:
         """The symmetric A (eV), shape (3 n_sites, 3 n_sites), row 3 i + a; None if there is none."""
@@ -171,27 +168,32 @@ class ClassicalEnergy:
 
     def linear(self, t: float = 0.0, moments: np.ndarray | None = None) -> np.ndarray:
         """b(t) (eV), shape (n_sites, 3); for given moments minus the gradients of all other terms added to it."""
-        fields = [drive(t) for drive in self.driven]
-        if moments is not None:
-            fields += [-term.gradient(moments, self.magnetic_moment, t) for term in self.others]
-        return self.constant + sum(fields) if fields else self.constant
+        total = self.constant
+        for drive in self.driven:
+            total = total + drive(t)
+        for term in self.others if moments is not None else ():
+            total = total - term.gradient(moments, self.magnetic_moment, t)
+        return total
 
     def energy(self, moments: Any, t: float = 0.0) -> float:
         """The total energy (eV) of `moments` (n_sites, 3) at time `t` (fs)."""
         flat = self._checked(moments).reshape(-1)
-        square = self._along_axes(flat) ** 2
         energy = 0.5 * flat @ (self.matrix @ flat) - self.linear(t).reshape(-1) @ flat
-        energy += np.sum(self.cubic_constants * np.sum(square * np.roll(square, -1, axis=-1), axis=-1))
+        if self.cubic_constants.size:
+            square = self._along_axes(flat) ** 2
+            energy += np.sum(self.cubic_constants * np.sum(square * np.roll(square, -1, axis=-1), axis=-1))
         return float(energy + sum(x.energy(moments, self.magnetic_moment, t) for x in self.others))
 
     def gradient(self, moments: Any, t: float = 0.0) -> np.ndarray:
         """dH/dM_i (eV), shape (n_sites, 3)."""
         moments = self._checked(moments)
-        crystal = self._along_axes(moments)
-        others = np.sum(crystal**2, axis=-1, keepdims=True) - crystal**2
-        slope = 2 * self.cubic_constants[..., None] * crystal * others
         gradient = (self.matrix @ moments.reshape(-1)).reshape(-1, 3) - self.linear(t, moments)
-        return gradient + np.einsum("cab,cia->ib", self.cubic_axes, slope)
+        if self.cubic_constants.size:
+            crystal = self._along_axes(moments)
+            others = np.sum(crystal**2, axis=-1, keepdims=True) - crystal**2
+            slope = 2 * self.cubic_constants[..., None] * crystal * others
+            gradient += np.einsum("cab,cia->ib", self.cubic_axes, slope)
+        return gradient
 
     def field(self, moments: Any, t: float = 0.0) -> np.ndarray:
         """The effective field B_i = -(1/mu_i) dH/dM_i (T), shape (n_sites, 3)."""
