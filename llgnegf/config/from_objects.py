@@ -13,10 +13,10 @@ from typing import Any
 import numpy as np
 
 from llgnegf._checks import Mistake, Path
-from llgnegf.config.fields import SECTIONS
 from llgnegf.config.matrices import hermitian_entries
 from llgnegf.config.messages import ConfigError, shown
 from llgnegf.config.own_terms import argument_names, imported
+from llgnegf.config.sections import SECTIONS
 from llgnegf.problem.arguments import declared
 from llgnegf.problem.drives import KINDS, Drive
 from llgnegf.problem.magnetism.magnet import Magnet

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import stat
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,7 +16,7 @@ from llgnegf._checks import Mistake, mistakes_of
 from llgnegf.config.build import Builder, Problem
 from llgnegf.config.matrices import hermitian_entries
 from llgnegf.config.messages import ConfigError, in_file
-from llgnegf.config.reading import draft_of, parsed, too_deep
+from llgnegf.config.reading import Reader, parsed, too_deep
 from llgnegf.config.schema import SCHEMA_VERSION, Document
 from llgnegf.config.toml_text import toml_text
 from llgnegf.problem.plausibility import largest_energy, silent, warn
@@ -29,6 +29,7 @@ LARGEST_FILE = 10 * 2**20
 """Bytes."""
 
 
+@dataclass(frozen=True, kw_only=True)
 class RunConfig(Document):
     """A run, as the input file says it. Equal texts and equal objects make equal configurations."""
 
@@ -68,15 +69,14 @@ class RunConfig(Document):
         """
         if deep := too_deep(data):
             raise ConfigError([deep])
-        draft, config = draft_of(data, cls)
-        mistakes = draft.mistakes
-        if config is not None:
-            builder = Builder(config, frozenset(draft.lost), draft.origin)
-            builder.problem()
-            # What was left out after a mistake is not to be missed, or judged by its default, a second time.
-            mistakes += [m for m in builder.mistakes if not any(m.path[: len(out)] == out for out in draft.removed)]
-        if mistakes or config is None:
-            raise ConfigError(mistakes)
+        reader = Reader()
+        config = reader.document(data, cls)
+        builder = Builder(config, frozenset(reader.lost), reader.origin)
+        builder.problem()
+        # What was left out after a mistake is not to be missed, or judged by its default, a second time.
+        judged = [m for m in builder.mistakes if not any(m.path[: len(out)] == out for out in reader.removed)]
+        if reader.mistakes or judged:
+            raise ConfigError([*reader.mistakes, *judged])
         warn(builder.doubts)
         return config
 
@@ -98,10 +98,6 @@ class RunConfig(Document):
             del run["start"]
         with silent():  # of the objects was warned when they were made
             return cls.from_dict({"schema_version": SCHEMA_VERSION, "run": run, **tables_of(system, motion)})
-
-    def to_dict(self) -> dict[str, Any]:
-        """The tables as plain dicts and lists, keys without a value left out; `from_dict` gives `self` back."""
-        return self.model_dump(mode="json", exclude_none=True)
 
     def to_toml(self) -> str:
         """The configuration as TOML text, defaults included; `loads` gives `self` back."""
