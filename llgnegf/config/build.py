@@ -71,16 +71,13 @@ class Builder:
             problem = self._problem()
         if problem is not None:
             found = doubts_of_run(problem.system, problem.motion, problem.options)
-            self.doubts = [doubt.line(self.place) for doubt in found]
+            self.doubts = [doubt.line(lambda path: dotted(in_file(path, self.hamiltonian))) for doubt in found]
         return problem
 
-    def place(self, path: Path) -> str:
-        """The place in the file of an argument in Python, as text."""
-        return dotted(in_file(path, "entries" if self._entries is not None else "hopping"))
-
     @property
-    def _entries(self) -> Any:
-        return getattr(self.document.electrons, "entries", None)
+    def hamiltonian(self) -> str:
+        """The key of [electrons] that holds H_0."""
+        return "entries" if "entries" in getattr(self.document.electrons, "given", ()) else "hopping"
 
     def _problem(self) -> Problem | None:
         self._check_tables()
@@ -262,11 +259,11 @@ class Builder:
 
     def _note(self, found: Iterable[Mistake]) -> None:
         """Note mistakes with places in Python, where nothing is noted yet."""
-        taken, hamiltonian = {one.path for one in self.mistakes}, "hopping" if self._entries is None else "entries"
+        taken = {one.path for one in self.mistakes}
         for one in found:
-            path, beside = in_file(one.path, hamiltonian), in_file(one.beside, hamiltonian)
+            path = in_file(one.path, self.hamiltonian)
             if path not in taken:
-                self.mistakes.append(replace(one, path=path, beside=beside))
+                self.mistakes.append(replace(one, path=path, beside=in_file(one.beside, self.hamiltonian)))
 
 
 def _per_site(table: Any) -> bool:

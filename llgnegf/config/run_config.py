@@ -15,11 +15,12 @@ from typing import TYPE_CHECKING, Any
 from llgnegf._checks import Mistake, mistakes_of
 from llgnegf.config.build import Builder, Problem
 from llgnegf.config.matrices import hermitian_entries
-from llgnegf.config.messages import ConfigError, in_file
+from llgnegf.config.messages import ConfigError, dotted, in_file
 from llgnegf.config.reading import Reader, parsed, too_deep
 from llgnegf.config.schema import SCHEMA_VERSION, Document
 from llgnegf.config.toml_text import toml_text
 from llgnegf.problem.plausibility import largest_energy, silent, warn
+from llgnegf.run.options import RunOptions
 
 if TYPE_CHECKING:
     from llgnegf.run.run import Run
@@ -121,29 +122,25 @@ class RunConfig(Document):
         Raises:
             ConfigError: As `build` does.
         """
-        from llgnegf.run.options import RunOptions
         from llgnegf.run.simulate import run_of
 
-        builder = Builder(self)
-        problem = builder.problem()
-        if problem is None:
-            raise ConfigError(builder.mistakes)
+        problem = self.build()
         try:
             with silent():  # of the file was warned when it was read
                 options = RunOptions.checked(problem.system, problem.motion, **problem.options)
                 return run_of(problem.system, problem.motion, options)
         except ValueError as error:  # what shows only when leads and moments are set up
-            found = [replace(one, path=in_file(one.path, "hopping")) for one in mistakes_of(error)]
-            raise ConfigError(self._with_cause(one, problem.system, builder) for one in found) from None
+            raise ConfigError(self._with_cause(one, problem.system) for one in mistakes_of(error)) from None
 
-    def _with_cause(self, mistake: Mistake, system: Any, builder: Builder) -> Mistake:
-        """A mistake in kT with what else is at fault: what sets the range of energies."""
-        if mistake.path != ("system", "kT") or system is None:
-            return mistake
+    def _with_cause(self, mistake: Mistake, system: Any) -> Mistake:
+        """A mistake in Python with its place in the file; one in kT with what sets the range of energies."""
+        hamiltonian = Builder(self).hamiltonian
+        found = replace(mistake, path=in_file(mistake.path, hamiltonian), beside=in_file(mistake.beside, hamiltonian))
+        if found.path != ("system", "kT") or system is None:
+            return found
         place, value = largest_energy(system)
-        return replace(
-            mistake, value=f"{mistake.value}, or a smaller range, set by {builder.place(place)} = {value:g}"
-        )
+        cause = f"{dotted(in_file(place, hamiltonian))} = {value:g}"
+        return replace(found, value=f"{found.value}, or a smaller range, set by {cause}")
 
 
 def _read(path: Path) -> bytes:
