@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import pickle
 import string
 import tomllib
 from pathlib import Path
@@ -158,6 +160,7 @@ def test_objects_to_toml_and_back_is_the_identity(data: dict[str, Any]) -> None:
 def test_examples_come_back_the_same(path: Path) -> None:
     config = RunConfig.load(path)
     assert RunConfig.loads(config.to_toml()) == config
+    assert pickle.loads(pickle.dumps(config)) == config == copy.deepcopy(config)
     assert read(tomllib.loads(path.read_text())).run == config.run
 
 

@@ -34,9 +34,10 @@ class Table:
     given: Mapping[str, Any]
 
     def __getattr__(self, key: str) -> Any:
-        if key == "given" or key not in self.given:
-            raise AttributeError(f"a table of kind {self.kind!r} has no {key!r}")
-        return self.given[key]
+        given = vars(self).get("given", {})  # none of the attributes are there while a copy is made
+        if key not in given:
+            raise AttributeError(f"no key {key!r} in this table")
+        return given[key]
 
     def items(self) -> Iterator[tuple[str, Any, str]]:
         """Key, value and unit of all that has a value, the kind first."""

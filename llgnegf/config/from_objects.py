@@ -21,6 +21,7 @@ from llgnegf.problem.arguments import declared
 from llgnegf.problem.drives import KINDS, Drive
 from llgnegf.problem.magnetism.magnet import Magnet
 from llgnegf.problem.magnetism.motion import Frozen, Precession
+from llgnegf.problem.magnetism.pairs import PAIRS
 from llgnegf.problem.system import OpenSystem
 
 DRIVES = ", ".join(cls.__name__ for cls in KINDS.values())
@@ -80,7 +81,7 @@ def _value(argument: Any, path: Path, value: Any) -> Any:
         return _table(argument.form, path, value)
     if argument.tables == "many":
         return [_channel((*path, k), *pair) for k, pair in enumerate(value)]
-    if argument.form is not None and path[-1] == "pairs" and isinstance(value, np.ndarray):
+    if argument is PAIRS and isinstance(value, np.ndarray):  # a matrix of all pairs
         first, second = np.nonzero(np.triu(value, 1))
         return [[int(i), int(j), float(value[i, j])] for i, j in zip(first, second, strict=True)]
     return _written(path, value)

@@ -161,22 +161,22 @@ def doubts_together(system: OpenSystem | None, motion: Any) -> list[Doubt]:
     hopping = _hopping(system)
     beside = f"{BEYOND:g} times the largest hopping, {hopping:.3g} eV, or more"
     least = BEYOND * min(max(hopping, NARROW), 1.0) if hopping > 0 else np.inf
-    return _strengths(motion, least, BEYOND, beside) + _doubts_of_rotation(system, motion)
+    found = _strengths(motion, least, BEYOND, beside)
+    turning = [((type(motion).__name__, name), value) for name, unit, value in quantities(motion) if unit == "eV"]
+    return found + [doubt for place, quantum in turning for doubt in _doubts_of_rotation(system, place, quantum)]
 
 
 def doubts_of_frame(frame: Any) -> list[Doubt]:
     """hbar w of a `RotatingFrame`."""
-    return _doubts_of_rotation(frame.system, frame)
+    return _doubts_of_rotation(frame.system, ("RotatingFrame", "energy"), frame.energy)
 
 
-def _doubts_of_rotation(system: OpenSystem, turning: Any) -> list[Doubt]:
-    """hbar w of what turns as a whole, beside the width of all bands."""
+def _doubts_of_rotation(system: OpenSystem, place: Path, quantum: float) -> list[Doubt]:
+    """hbar w beside the width of all bands."""
     low, high = _all_bands(system)
-    energy = getattr(turning, "energy", 0.0)
-    if abs(energy) < (high - low or BEYOND):
+    if abs(quantum) < (high - low or BEYOND):
         return []
-    beside = f"hbar w above the width of all bands, {high - low:.3g} eV"
-    return [_milli((type(turning).__name__, "energy"), energy, beside)]
+    return [_milli(place, quantum, f"hbar w above the width of all bands, {high - low:.3g} eV")]
 
 
 def doubts_of_options(options: Mapping[str, Any]) -> list[Doubt]:
