@@ -76,15 +76,13 @@ class ElectronEquation(Equation):
         self._moments = np.zeros((self.system.n_sites, 3))
         self._time_dependent = any(lead.drives() for lead in self.system.leads)
         self._voltage = self.system.voltages(0.0)[a.lead]
-        state = np.zeros(self.size)
+        moments, state = self._moments, np.zeros(0)
         if self.llg is None:
-            self._rhs = resolved(
-                electronic_rhs, self.constants, self._work, self._moments, self._voltage, state, state
-            )
+            self._rhs = resolved(electronic_rhs, self.constants, self._work, moments, self._voltage, state, state)
         else:
             self._rhs = resolved(
-                coupled_rhs, self.constants, self._work, self.llg.constants, self._moments, self._moments,
-                self._moments, self._voltage, state, state,
+                coupled_rhs, self.constants, self._work, self.llg.constants, moments, moments, moments, self._voltage,
+                state, state,
             )  # fmt: skip
 
     def drives(self) -> tuple[Drive, ...]:
@@ -172,20 +170,6 @@ class ElectronEquation(Equation):
             for (_, here), count in zip(layout.blocks, layout.modes, strict=True):
                 plane[here] = np.repeat(-a.z.imag, count)
         return rates
-
-    def lead_operators(self, state: np.ndarray) -> np.ndarray:
-        """P_q of every channel, (Q, n): d rho/dt|_q = -i u_q P_q^dag + i P_q u_q^dag."""
-        a = self.levels
-        device = self.layout.device(state)
-        n, m = a.n, a.chi.size
-        operators = np.zeros((a.lead.size, n), dtype=complex)
-        for q, channel in enumerate(self.poles.channels):
-            y = slice(n + a.offset[q], n + a.offset[q + 1])
-            k = slice(n + m + a.first[q], n + m + a.first[q + 1])
-            operators[q] = device[:, y] @ a.s[a.offset[q] : a.offset[q + 1]] + device[:, k].sum(axis=1)
-            u = channel.vector
-            operators[q] += 0.5j * channel.wide_band * (device[:, :n] @ u - 0.5 * u)
-        return operators
 
 
 def _constants(poles: PoleSystem, levels: LeadLevels, layout: Layout) -> kernels.Electrons:

@@ -128,40 +128,36 @@ def outflow(e, sd, tr, ti, out):
 
 
 @kernel(REORDERED)
-def sample_electrons(e, places, state, out):
-    """What rows need of the electrons, linear in the state: rho at `places` of a plane, then the lead sums.
+def sample_many(e, places, states, chosen, out):
+    """What rows need of the electrons in several rows of `states`, linear in them: rho at `places` of a plane, then
+    the lead sums.
 
-    Real parts before imaginary ones: out = [Re rho, Im rho, Re T (Q, n), Im T (Q, n)], where T_q = P_q^* without the
-    constant of wide-band channels.
+    Real parts before imaginary ones: rows of `out` begin with [Re rho, Im rho, Re T (Q, n), Im T (Q, n)], where
+    T_q = P_q^* without the constant of wide-band channels.
     """
     u, n = e.vectors, 2 * e.j_sd.size
-    columns = n + e.levels.s.size
-    real, imag = state[: e.n_complex], state[e.n_complex : 2 * e.n_complex]
-    for i in range(places.size):
-        out[i] = real[places[i]]
-        out[places.size + i] = imag[places[i]]
-    br, bi = real[: n * columns].reshape(n, columns), imag[: n * columns].reshape(n, columns)
-    sums = out[2 * places.size :].reshape(2, e.lead.size, n)
-    sums[:] = 0.0
-    for q in range(e.lead.size):
-        lead_sums(e.bounds, e.levels.s, q, n, br, bi, sums[0, q], sums[1, q])
-        if e.wide[q] != 0.0:
-            for p in range(u.start[q], u.start[q + 1]):
-                half = -0.5 * e.wide[q]  # -(i Gamma/2) u_q^dag rho
-                row = u.column[p]
-                axpy(half * u.imag[p], half * u.real[p], br[row, :n], bi[row, :n], sums[0, q], sums[1, q])
-
-
-@kernel()
-def sample_many(e, places, states, chosen, out):
-    """`sample_electrons` of several rows of `states`."""
+    columns, first, last = n + e.levels.s.size, 2 * places.size, 2 * (places.size + e.lead.size * n)
     for k in range(chosen.size):
-        sample_electrons(e, places, states[chosen[k]], out[k])
+        state, row = states[chosen[k]], out[k]
+        real, imag = state[: e.n_complex], state[e.n_complex : 2 * e.n_complex]
+        for i in range(places.size):
+            row[i] = real[places[i]]
+            row[places.size + i] = imag[places[i]]
+        br, bi = real[: n * columns].reshape(n, columns), imag[: n * columns].reshape(n, columns)
+        sums = row[first:last].reshape(2, e.lead.size, n)
+        sums[:] = 0.0
+        for q in range(e.lead.size):
+            lead_sums(e.bounds, e.levels.s, q, n, br, bi, sums[0, q], sums[1, q])
+            if e.wide[q] != 0.0:
+                for p in range(u.start[q], u.start[q + 1]):
+                    half = -0.5 * e.wide[q]  # -(i Gamma/2) u_q^dag rho
+                    r = u.column[p]
+                    axpy(half * u.imag[p], half * u.real[p], br[r, :n], bi[r, :n], sums[0, q], sums[1, q])
 
 
 @kernel(REORDERED)
 def lead_flow(e, moments, sums, out):
-    """The flow into the leads, (n_leads, 5), from the lead sums (2, Q, n) of `sample_electrons`."""
+    """The flow into the leads, (n_leads, 5), from the lead sums (2, Q, n) of `sample_many`."""
     u = e.vectors
     for q in range(e.lead.size):
         for p in range(u.start[q], u.start[q + 1]):
