@@ -7,8 +7,8 @@ import numpy as np
 
 from llgnegf._compile import FUSED, kernel, part
 
-BLOCK = 1024
-"""Numbers of a state that are combined at a time, so that they stay in the nearest cache."""
+BLOCK = 512
+"""Numbers of a state that are combined at a time, so that all their stages stay in the nearest cache."""
 SMALLEST = 1e-200
 """Numbers of a state below this are as good as 0; a step multiplies by far more than 1e-100, so none gets denormal."""
 
@@ -66,18 +66,6 @@ def combine(y, stages, weights, step, out):
         _add_stages(stages, used, weights, step, start, part)
 
 
-@part(FUSED)
-def _add_four_thrice(u, v, w, x, b, e, f, y, first, second):
-    """Four stages into the new state and into both error estimates: each is loaded once."""
-    b_u, b_v, b_w, b_x = b
-    e_u, e_v, e_w, e_x = e
-    f_u, f_v, f_w, f_x = f
-    for i in range(y.size):
-        y[i] += b_u * u[i] + b_v * v[i] + b_w * w[i] + b_x * x[i]
-        first[i] += e_u * u[i] + e_v * v[i] + e_w * w[i] + e_x * x[i]
-        second[i] += f_u * u[i] + f_v * v[i] + f_w * w[i] + f_x * x[i]
-
-
 @kernel()
 def finish(y, stages, used, weights, step, bounds, scale, out, largest):
     """out = y + step * sum_j weights_0j stages_j, and the largest |sum_j weights_ej stages_j| of the error estimates.
@@ -90,32 +78,21 @@ def finish(y, stages, used, weights, step, bounds, scale, out, largest):
         largest: (n, 2) is written; NaN where an entry is NaN.
     """
     sums, sizes = np.empty((2, BLOCK)), np.empty((2, BLOCK))
-    fours = used.size // 4 * 4
     for n in range(bounds.shape[0]):
         _clear(sizes[0])
         _clear(sizes[1])
         for start in range(bounds[n, 0], bounds[n, 1], BLOCK):
             here = slice(start, min(start + BLOCK, bounds[n, 1]))
-            part, first, second = out[here], sums[0, : here.stop - start], sums[1, : here.stop - start]
+            part = out[here]
             _copy(y[here], part)
-            _clear(first)
-            _clear(second)
-            for k in range(0, fours, 4):
-                i, j, p, q = used[k], used[k + 1], used[k + 2], used[k + 3]
-                b, e, f = step * weights[0], weights[1], weights[2]
-                _add_four_thrice(
-                    stages[i, here], stages[j, here], stages[p, here], stages[q, here],
-                    (b[i], b[j], b[p], b[q]), (e[i], e[j], e[p], e[q]), (f[i], f[j], f[p], f[q]), part, first, second,
-                )  # fmt: skip
-            for k in range(fours, used.size):
-                j = used[k]
-                _add(step * weights[0, j], stages[j, here], part)
-                _add(weights[1, j], stages[j, here], first)
-                _add(weights[2, j], stages[j, here], second)
+            _add_stages(stages, used, weights[0], step, start, part)
             for e in range(2):
+                error = sums[e, : part.size]
+                _clear(error)
+                _add_stages(stages, used, weights[1 + e], 1.0, start, error)
                 if scale.size > 0:
-                    sums[e, : part.size] *= scale[here]
-                _keep_larger(sums[e, : part.size], sizes[e])
+                    error *= scale[here]
+                _keep_larger(error, sizes[e])
         for e in range(2):
             largest[n, e] = sizes[e].max()
 
