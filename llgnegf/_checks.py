@@ -112,7 +112,7 @@ class Problems:
 
     def add(self, field: str, value: object, allowed: str, beside: Path = ()) -> None:
         """Note that `field` (`leads[0].site` for one further inside) has `value`, which is not what is `allowed`."""
-        self.mistakes.append(Mistake((*self.owner, *steps(field)), shown(value), allowed, beside))
+        self.mistakes.append(Mistake((*self.owner, *steps(field)), shown(value, describes=True), allowed, beside))
 
     def has(self, field: str) -> bool:
         """Whether a mistake in `field` itself is noted."""
@@ -290,10 +290,10 @@ def dimensions(value: Any) -> int:
         return 1
 
 
-def shown(value: object) -> str:
-    """`value` in one line of at most 120 characters; text of several words describes a value and is not quoted."""
+def shown(value: object, describes: bool = False) -> str:
+    """`value` in one line of at most 120 characters; text of several words that `describes` a value is not quoted."""
     try:
-        text = value if isinstance(value, str) and " " in value else repr(value)
+        text = value if describes and isinstance(value, str) and " " in value else repr(value)
     except ValueError:  # an integer of more digits than Python prints
         text = "an integer of thousands of digits"
     text = " ".join(text.split())

@@ -70,7 +70,7 @@ def channel_poles(spectrum: Spectrum, tolerance: float, strict: bool = True) -> 
     if not strict:
         tolerance = max(tolerance, 1e-9)
     if isinstance(spectrum, TabulatedSpectrum):
-        weight = np.trapezoid(spectrum.values, spectrum.energies) / (2 * np.pi)
+        weight = float(np.trapezoid(spectrum.values, spectrum.energies)) / (2 * np.pi)
         return fit_broadening(spectrum.energies, spectrum.values, tolerance * weight, strict)
     return fit_spectrum(spectrum, tolerance, strict)
 

@@ -15,6 +15,8 @@ from typing import Annotated, Any, Literal, TypeVar, get_args, get_origin, get_t
 
 from llgnegf._checks import MOST_SITES, Problems
 
+EMPTY = inspect.Parameter.empty
+
 V = TypeVar("V")
 """In the form of an argument of a drive: the form of the constant in whose place the drive stands."""
 
@@ -33,6 +35,7 @@ class Argument:
         tables: Whether it is made from a table, or from an array of tables, of its own.
         none: What None means, which is left out in a file.
         implied: Whether a file leaves the default out, because it may be said only where it has a meaning.
+        default: Default in a file, where the argument has none.
         kept: Whether the object keeps it under its name; what is used up in another argument is not written.
     """
 
@@ -45,17 +48,18 @@ class Argument:
     tables: Literal["", "one", "many"] = ""
     none: str = ""
     implied: bool = False
+    default: Any = EMPTY
     kept: bool = True
 
     @property
     def sentence(self) -> str:
         """What is allowed in a file, with the unit."""
-        return self._in_unit(f"{self.allowed} (left out: {self.none})" if self.none else self.allowed)
+        return self._in_unit() + (f" (left out: {self.none})" if self.none else "")
 
     @property
     def python_sentence(self) -> str:
         """What is allowed in Python."""
-        return (f"None ({self.none}) or " if self.none else "") + self._in_unit(self.allowed)
+        return (f"None ({self.none}) or " if self.none else "") + self._in_unit()
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -76,8 +80,9 @@ class Argument:
             listed = isinstance(value, list | tuple) and all(one in self.names for one in value)
             problems.check(listed, name, value, f"a list of names; known: {known}")
 
-    def _in_unit(self, text: str) -> str:
-        return f"{text}, in {self.unit}" if self.unit and f"in {self.unit}" not in text else text
+    def _in_unit(self) -> str:
+        said = not self.unit or f"in {self.unit}" in self.allowed
+        return self.allowed if said else f"{self.allowed}, in {self.unit}"
 
 
 def choice(*names: str, implied: bool = False) -> Argument:
@@ -94,11 +99,19 @@ def choices(*names: str) -> Argument:
 
 @dataclass(frozen=True)
 class Declared:
-    """One argument of a class or function that a file may give; `default` is `inspect.Parameter.empty` if needed."""
+    """One argument of a class or function that a file may give.
+
+    Attributes:
+        name, argument: Its name, and what its annotation says.
+        default: What a file that leaves it out has; ... if it is needed.
+        usual: What it means to leave it out.
+        doc: What it means, in a sentence.
+    """
 
     name: str
     argument: Argument
     default: Any
+    usual: Any
     doc: str
 
     @property
@@ -107,22 +120,32 @@ class Declared:
         return self.argument.key or self.name
 
 
-@cache
 def declared(make: Any) -> tuple[Declared, ...]:
     """The arguments of a class or function that its annotations declare, in order."""
-    hints = get_type_hints(make, include_extras=True)
+    return _declared(make)
+
+
+@cache
+def _declared(make: Any) -> tuple[Declared, ...]:
+    try:
+        hints = get_type_hints(make, include_extras=True)
+    except (NameError, TypeError):  # a class of the user, whose annotations are not for us
+        return ()
     found = []
     for name, parameter in inspect.signature(make).parameters.items():
-        marks = [mark for mark in get_args(hints.get(name)) if isinstance(mark, Argument)]
+        kept = getattr(make, "__dataclass_fields__", {}).get(name)
+        marks = [*get_args(hints.get(name)), kept and kept.metadata.get("argument")]
+        marks = [mark for mark in marks if isinstance(mark, Argument)]
         if marks:
-            found.append(Declared(name, marks[0], parameter.default, _doc(make, name)))
+            given = parameter.default if marks[0].default is EMPTY else marks[0].default
+            usual = ... if given is EMPTY else given
+            found.append(Declared(name, marks[0], None if marks[0].implied else usual, usual, _doc(make, name)))
     return tuple(found)
 
 
 def quantities(owner: Any) -> Iterator[tuple[str, str, Any]]:
     """Name, unit and value of each declared argument of an object that it keeps and that is not None."""
-    kind: Any = type(owner)
-    for one in declared(kind):
+    for one in declared(type(owner)):
         value = getattr(owner, one.name, None) if one.argument.kept else None
         if value is not None:
             yield one.name, one.argument.unit, value
@@ -156,7 +179,6 @@ EnergyOverTime = Annotated[Any, Argument(float, NUMBER, "eV", driven=True)]
 ChemicalPotential = Annotated[float | None, Argument(float, NUMBER, "eV", none="the Fermi energy")]
 Energies = Annotated[Any, Argument(Numbers, "a list of finite numbers", "eV")]
 Femtoseconds = Annotated[float, Argument(float, NUMBER, "fs")]
-Duration = Annotated[float, Argument(float, f"{NUMBER} > 0", "fs")]
 Angle = Annotated[float, Argument(float, NUMBER, "rad")]
 AnglePerSite = Annotated[Any, Argument(float | Numbers, PER_SITE, "rad")]
 Sites = Annotated[float, Argument(float, NUMBER, "lattice constants")]
@@ -165,7 +187,13 @@ Axis = Annotated[Any, Argument(str | Vector, AXIS)]
 PerSite = Annotated[Any, Argument(float | Numbers, PER_SITE)]
 EnergyPerSite = Annotated[Any, Argument(float | Numbers, PER_SITE, "eV")]
 EnergyPerBond = Annotated[Any, Argument(float | Numbers, f"{NUMBER}, or a list with one for each bond", "eV")]
-EnergyPerSiteOverTime = Annotated[Any, Argument(float | Numbers, PER_SITE, "eV", driven=True)]
 SiteCount = Annotated[int, Argument(int, f"an integer from 1 to {MOST_SITES}", ok=lambda n: 1 <= n <= MOST_SITES)]
+TextureSites = Annotated[
+    int,
+    Argument(
+        int, f"an integer from 1 to {MOST_SITES}", ok=lambda n: 1 <= n <= MOST_SITES, none="that of the electrons",
+        default=None,
+    ),
+]
 SiteIndex = Annotated[int, Argument(int, "an integer")]
 UnitVectors = Annotated[Any, Argument(Vectors, "a list of unit vectors [x, y, z], one for each site")]

@@ -6,18 +6,16 @@ Builders for chains and wide bands stand on top of the general `Lead`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 
 from llgnegf._checks import Problems, mistakes_of
+from llgnegf.problem.arguments import Argument, ChemicalPotential, Energies, Energy, EnergyOverTime, SiteIndex
 from llgnegf.problem.drives import Drive, drives_of
 from llgnegf.problem.spectra import ChainSpectrum, Spectrum, TabulatedSpectrum, WideBandSpectrum
-
-Voltage = float | Callable[[float], float]
-"""A lead voltage in eV: a number, or a function of time in fs."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,8 +36,8 @@ class _Reservoir:
         chemical_potential: mu in eV, moves the occupation alone; None takes the system's Fermi energy.
     """
 
-    voltage: Voltage = 0.0
-    chemical_potential: float | None = None
+    voltage: EnergyOverTime = 0.0
+    chemical_potential: ChemicalPotential = None
 
     def _check_reservoir(self, problems: Problems) -> None:
         allowed = "a finite number, or a function of time in fs that returns one, in eV"
@@ -78,7 +76,7 @@ class Lead(_Reservoir):
         ValueError: One line for each argument that is not of this kind.
     """
 
-    channels: Sequence[tuple[Any, Spectrum]]
+    channels: Annotated[Sequence[tuple[Any, Spectrum]], Argument("channel", key="channel", tables="many")]
 
     def __post_init__(self) -> None:
         problems = Problems("Lead")
@@ -120,7 +118,7 @@ class Lead(_Reservoir):
 class _SiteLead(_Reservoir):
     """A lead that couples both spins of one site alike."""
 
-    site: int
+    site: SiteIndex
 
     def _check_site(self, problems: Problems) -> None:
         problems.integer("site", self.site, "an integer, -n_sites <= site < n_sites")
@@ -158,9 +156,9 @@ class ChainLead(_SiteLead):
         ValueError: One line for each argument that is not of this kind.
     """
 
-    coupling: float = 1.0
-    hopping: float = 1.0
-    onsite: float = 0.0
+    coupling: Energy = 1.0
+    hopping: Energy = 1.0
+    onsite: Energy = 0.0
 
     def __post_init__(self) -> None:
         problems = Problems("ChainLead")
@@ -188,7 +186,7 @@ class WideBandLead(_SiteLead):
         ValueError: One line for each argument that is not of this kind.
     """
 
-    broadening: float
+    broadening: Energy
 
     def __post_init__(self) -> None:
         problems = Problems("WideBandLead")
@@ -215,8 +213,8 @@ class TabulatedLead(_SiteLead):
         ValueError: One line for each argument that is not of this kind.
     """
 
-    energies: Any
-    broadening: Any
+    energies: Energies
+    broadening: Energies
 
     def __post_init__(self) -> None:
         problems = Problems("TabulatedLead")

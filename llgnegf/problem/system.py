@@ -12,6 +12,7 @@ from functools import cached_property
 import numpy as np
 
 from llgnegf._checks import Problems
+from llgnegf.problem.arguments import Energy
 from llgnegf.problem.drives import Drive
 from llgnegf.problem.electrons import Electrons
 from llgnegf.problem.leads import AnyLead, Channel, Lead, _SiteLead
@@ -34,8 +35,8 @@ class OpenSystem:
 
     electrons: Electrons
     leads: Sequence[AnyLead] = field(default_factory=tuple)
-    fermi_energy: float = 0.0
-    kT: float = 0.0
+    fermi_energy: Energy = 0.0
+    kT: Energy = 0.0
 
     def __post_init__(self) -> None:
         problems = Problems("OpenSystem")

@@ -40,7 +40,7 @@ def check_full(problems: Problems, options: RunOptions, system: OpenSystem | Non
         noise = "with electrons = 'full': the noise is that of slow moments ('adiabatic') or of moments alone"
         usual = {
             "response": "the default with electrons = 'full', which has the whole response",
-            "temperature": f"0 {noise}", "seed": f"None {noise}",
+            "temperature": f"0 {noise}", "seed": f"left out {noise}",
         }  # fmt: skip
     _check_usual(problems, options, usual)
     if not has_electrons:
@@ -131,7 +131,7 @@ def _check_noise(problems: Problems, options: RunOptions, system: OpenSystem | N
     """temperature, seed and step of a Langevin run."""
     kT, seed = options.temperature, options.seed
     if not kT > 0:
-        problems.check(seed is None, "seed", seed, "None without a temperature: nothing is random")
+        problems.check(seed is None, "seed", seed, "left out without a temperature: nothing is random")
         return
     if not problems.has("seed"):
         problems.integer("seed", seed, "an integer >= 0 with a temperature", lambda s: 0 <= s < 2**64)

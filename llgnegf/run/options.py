@@ -14,18 +14,19 @@ from typing import Annotated, Any, TypeVar, get_type_hints
 import numpy as np
 
 from llgnegf._checks import Problems
+from llgnegf.integrators.tableaus import METHODS
 from llgnegf.problem.arguments import ENTRIES, NUMBER, Argument, MatrixEntries, choice, choices, declared
 from llgnegf.problem.magnetism.magnet import Magnet
 from llgnegf.problem.magnetism.motion import Frozen, Precession, Prescribed
 from llgnegf.problem.system import OpenSystem
 from llgnegf.run import demands
+from llgnegf.run.observables import extra_names
 from llgnegf.run.pace import MOST_STEPS, check_pace
 
 F = TypeVar("F", bound=Callable[..., Any])
 
 STARTS = ("thermal", "steady", "partitioned")
-INTEGRATORS = ("auto", "dop853", "rk4", "ark5")
-OBSERVABLES = ("adiabatic",)
+INTEGRATORS = ("auto", *METHODS)
 ELECTRONS = ("full", "adiabatic")
 RESPONSES = ("geometric", "friction")
 MOST_ROWS = 10**7
@@ -69,7 +70,7 @@ class RunOptions:
     start: Annotated[str, choice(*STARTS, implied=True)] = "thermal"
     integrator: Annotated[str, choice(*INTEGRATORS)] = "auto"
     step: Annotated[float | None, STEP] = None
-    observables: Annotated[Sequence[str], choices(*OBSERVABLES)] = ()
+    observables: Annotated[Sequence[str], choices(*extra_names())] = ()
     initial_density_matrix: Annotated[Any, Argument(MatrixEntries, ENTRIES)] = None
     electrons: Annotated[str, choice(*ELECTRONS, implied=True)] = "full"
     response: Annotated[Sequence[str], choices(*RESPONSES)] = RESPONSES
@@ -190,7 +191,7 @@ class RunOptions:
     def _note_each(self, problems: Problems, system: OpenSystem | None) -> None:
         """Values that are none of their kind, and times that do not fit one another."""
         for one in declared(RunOptions):
-            if getattr(self, one.name) is not None or one.default is not None:
+            if getattr(self, one.name) is not None or not self.is_usual(one.name):
                 one.argument.note(problems, one.name, getattr(self, one.name))
         if not problems.has("rtol"):
             demands.check_accuracy(problems, self.rtol, system)
@@ -217,19 +218,3 @@ def takes_run_options(function: F) -> F:
     signature = own.replace(parameters=[*first, *options, *(p for p in given if p not in first)])
     function.__signature__ = signature  # type: ignore[attr-defined]
     return function
-
-
-from llgnegf.run.demands import check_equilibrium, check_memory  # noqa: E402, F401
-from llgnegf.run.former_checks import (  # noqa: E402, F401 (until the runs take the options as a whole)
-    check_accuracy,
-    check_density_matrix,
-    check_kind,
-    check_method,
-    check_motion,
-    check_slow_run,
-    check_start,
-    check_steps,
-    check_times,
-    is_slow,
-    save_times,
-)

@@ -1,6 +1,6 @@
 """Arguments of energy terms and torques: each declared once, with how it is read and how many entries it may have.
 
-Constructor, checks on a chain, and values in time follow from the declarations.
+Constructor, checks on a chain, values in time and the tables of input files follow from the declarations.
 """
 
 from __future__ import annotations
@@ -12,28 +12,35 @@ from typing import Any, ClassVar
 import numpy as np
 
 from llgnegf._checks import Problems, as_numbers, dimensions, normalised
+from llgnegf.problem.arguments import AXIS, EMPTY, NUMBER, Argument, Numbers, Vector, Vectors
 from llgnegf.problem.drives import Drive, drives_of
 
 Reader = Callable[[Problems, str, Any], Any]
 """(problems, name, value) -> the value as it is kept; mistakes are noted in the problems."""
 
 
-def declared(read: Reader, per: str | None = None, entry: tuple[int, ...] = (), **default: Any) -> Any:
-    """A dataclass field that `read` reads; with `per`, "site" or "bond", it may hold an entry of shape `entry` for
-    each of them instead of one for all."""
-    return field(metadata={"read": read, "per": per, "entry": entry}, **default)
+def read_by(
+    read: Reader, argument: Argument | None, per: str | None = None, entry: tuple[int, ...] = (), **default: Any
+) -> Any:
+    """A dataclass field that `read` reads, in files an `argument` (None: not in files); with `per`, "site" or "bond",
+    it may hold an entry of shape `entry` for each of them instead of one for all."""
+    return field(metadata={"read": read, "per": per, "entry": entry, "argument": argument}, **default)
 
 
-def strength(unit: str, per: str = "site", driven: bool = False, **default: Any) -> Any:
-    """A number, or one for each site or bond; if `driven` also a function of time that returns either."""
-    allowed = f"{unit}: a number, or a list of them"
+def strength(unit: str, per: str = "site", driven: bool = False, in_file: Any = EMPTY, **default: Any) -> Any:
+    """A number, or one for each site or bond; if `driven` also a function of time that returns either. A file that
+    leaves it out has `in_file`."""
+    said = f"in {unit}" if unit else "dimensionless"
+    allowed = f"{said}: a number, or a list of them"
     if driven:
-        allowed = f"a number, one for each {per}, or a function of time (fs) that returns either, {unit}"
+        allowed = f"a number, one for each {per}, or a function of time (fs) that returns either, {said}"
 
     def read(problems: Problems, name: str, value: Any) -> Any:
         return value if driven and callable(value) else read_strength(problems, name, value, allowed)
 
-    return declared(read, per, **default)
+    words = f"{NUMBER}, or a list with one for each {per}"
+    argument = Argument(float | Numbers, words, unit, driven=driven, default=in_file)
+    return read_by(read, argument, per, **default)
 
 
 def read_strength(problems: Problems, name: str, value: Any, allowed: str) -> Any:
@@ -55,7 +62,9 @@ def direction(per: str | None = None) -> Any:
             return vectors
         return normalised(vectors)
 
-    return declared(read, per, (3,))
+    one = Argument(str | Vector, AXIS)
+    argument = one if per is None else Argument(str | Vector | Vectors, f"{AXIS}, or one for each {per}")
+    return read_by(read, argument, per, (3,))
 
 
 def distance(allowed: str = "> 0, in angstrom", **default: Any) -> Any:
@@ -66,7 +75,7 @@ def distance(allowed: str = "> 0, in angstrom", **default: Any) -> Any:
             return None
         return problems.number(name, value, allowed, lambda x: x > 0)
 
-    return declared(read, **default)
+    return read_by(read, Argument(float, f"{NUMBER} > 0", "angstrom"), **default)
 
 
 class Declared:

@@ -8,11 +8,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 
 from llgnegf._checks import UNIT_TOLERANCE, MistakesError, Problems, as_numbers
+from llgnegf.problem.arguments import PER_SITE, Argument, Numbers, PerSite
 from llgnegf.problem.drives import Drive, TimeFunction, drives_of
 from llgnegf.problem.magnetism.motion import INSTANTS, Frozen, Precession, Prescribed, holds_nan
 from llgnegf.problem.magnetism.terms import ClassicalEnergy, EnergyTerm, as_terms
@@ -52,11 +53,11 @@ class Magnet:
     """
 
     moments: Any
-    magnetic_moment: Any
-    damping: Any = 0.0
+    magnetic_moment: Annotated[Any, Argument(float | Numbers, PER_SITE, "mu_B")]
+    damping: PerSite = 0.0
     energies: Any = ()
     torques: Any = ()
-    pinned: Any = ()
+    pinned: Annotated[Any, Argument(tuple[int, ...], "a list of different site numbers")] = ()
     prescribed: Any = None
 
     def __post_init__(self) -> None:

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from llgnegf._checks import UNIT_TOLERANCE, MistakesError, Problems, as_numbers
+from llgnegf.problem.arguments import Axis, Energy, Femtoseconds
 from llgnegf.problem.drives import SHORTEST, Drive, TimeFunction, drives_of
 from llgnegf.units import HBAR
 
@@ -77,9 +78,9 @@ class Precession:
     """
 
     texture: Any
-    energy: float
-    axis: Any = "z"
-    ramp: float = 0.0
+    energy: Energy
+    axis: Axis = "z"
+    ramp: Femtoseconds = 0.0
 
     def __post_init__(self) -> None:
         problems = Problems("Precession")

@@ -14,8 +14,9 @@ import numpy as np
 from scipy import sparse
 
 from llgnegf._checks import Problems, dimensions
+from llgnegf.problem.arguments import Argument, Vector, Vectors
 from llgnegf.problem.drives import Drive, TimeFunction, drives_of
-from llgnegf.problem.magnetism.fields import declared, direction, strength
+from llgnegf.problem.magnetism.fields import direction, read_by, strength
 from llgnegf.problem.magnetism.terms import EnergyTerm
 from llgnegf.units import MU_B
 
@@ -30,7 +31,7 @@ class UniaxialAnisotropy(EnergyTerm):
             site, shape (n_sites, 3).
     """
 
-    K: Any = strength("in eV")
+    K: Any = strength("eV")
     axis: Any = direction(per="site")
     name: ClassVar[str] = "uniaxial_anisotropy"
 
@@ -59,12 +60,15 @@ class CubicAnisotropy(EnergyTerm):
         axes: The three crystal axes as orthonormal rows, shape (3, 3); the Cartesian axes if left out.
     """
 
-    K1: Any = strength("in eV")
-    axes: Any = declared(_read_axes, default=None)
+    K1: Any = strength("eV")
+    axes: Any = read_by(_read_axes, Argument(Vectors, "three orthonormal vectors"), default=None)
     name: ClassVar[str] = "cubic_anisotropy"
 
     def cubic(self, n_sites: int) -> tuple[np.ndarray, np.ndarray]:
         return self.at("K1", n_sites), self.axes
+
+
+FIELD = Argument(Vector | Vectors, "a vector of 3 finite numbers, or one for each site", "T", driven=True)
 
 
 def _read_field(problems: Problems, name: str, value: Any) -> Any:
@@ -93,8 +97,8 @@ class Zeeman(EnergyTerm):
             Left out, it is that of B where B is a drive, and otherwise taken from differences (`Drive.rate`).
     """
 
-    B: Any = declared(_read_field, "site", (3,))
-    rate: Callable[[float], Any] | None = declared(_read_rate, "site", (3,), default=None)
+    B: Any = read_by(_read_field, FIELD, "site", (3,))
+    rate: Callable[[float], Any] | None = read_by(_read_rate, None, "site", (3,), default=None)
     name: ClassVar[str] = "zeeman"
 
     def __post_init__(self) -> None:

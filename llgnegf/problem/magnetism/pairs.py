@@ -7,18 +7,25 @@ for other numbers of entries than it has bonds.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar
 
 import numpy as np
 from scipy import sparse
 
 from llgnegf._checks import Problems, dimensions, memory_of_machine
-from llgnegf.problem.magnetism.fields import declared, direction, distance, read_strength, strength
+from llgnegf.problem.arguments import AXIS, Argument, Numbers, Vector, Vectors
+from llgnegf.problem.magnetism.fields import direction, distance, read_by, read_strength, strength
 from llgnegf.problem.magnetism.terms import EnergyTerm
 from llgnegf.units import MU_B
 
 MU_0_OVER_4_PI = 1.602176634e4 * 1.00000000055
 """Magnetic constant over 4 pi, T^2 angstrom^3/eV (CODATA 2018)."""
+
+PAIRS = Argument(tuple[tuple[int, int, float], ...], "a list of [site, other site, J], each pair once", "eV")
+VECTORS = Argument(
+    float | Numbers | Vectors,
+    "a vector of 3 finite numbers or one for each bond; with axis a number or one for each bond", "eV",
+)  # fmt: skip
 
 PAIR_BYTES = 900
 """Memory for each pair of the dipolar interaction: nine entries and their indices, in both triangles and a copy."""
@@ -42,7 +49,7 @@ class Exchange(EnergyTerm):
         J: Exchange (eV): a number, or one for each of the n_sites - 1 bonds.
     """
 
-    J: Any = strength("in eV", per="bond")
+    J: Any = strength("eV", per="bond")
     name: ClassVar[str] = "exchange"
     least_sites = 2
 
@@ -91,7 +98,7 @@ class PairExchange(EnergyTerm):
             anything else is a list of (i, j, J), sites counted from 0, each pair at most once.
     """
 
-    pairs: Any = declared(_read_pairs)
+    pairs: Any = read_by(_read_pairs, PAIRS)
     name: ClassVar[str] = "pair_exchange"
     least_sites = 2
 
@@ -123,8 +130,8 @@ class DMI(EnergyTerm):
         axis: Direction of D, 'x', 'y', 'z' or a non-zero 3-vector, if `D` is a strength.
     """
 
-    D: Any = declared(lambda problems, name, value: value, "bond", (3,))
-    axis: Any = None
+    D: Any = read_by(lambda problems, name, value: value, VECTORS, "bond", (3,))
+    axis: Annotated[Any, Argument(str | Vector, AXIS, kept=False)] = None
     name: ClassVar[str] = "dmi"
     least_sites = 2
 

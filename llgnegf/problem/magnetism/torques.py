@@ -82,8 +82,8 @@ class SlonczewskiTorque(_DeclaredTorque):
         polarization: p: 'x', 'y', 'z' or a non-zero 3-vector (its length is of no account).
     """
 
-    damping_like: Any = strength("in eV", driven=True)
-    field_like: Any = strength("in eV", driven=True)
+    damping_like: Any = strength("eV", driven=True, in_file=0.0)
+    field_like: Any = strength("eV", driven=True, in_file=0.0)
     polarization: Any = direction()
     name: ClassVar[str] = "slonczewski"
 
@@ -118,8 +118,8 @@ class ZhangLiTorque(_DeclaredTorque):
         spacing: Lattice constant (angstrom), positive; None if the velocity is in sites/fs.
     """
 
-    velocity: Any = strength("in sites/fs, or angstrom/fs with spacing=", driven=True)
-    nonadiabaticity: Any = strength("dimensionless", default=0.0)
+    velocity: Any = strength("sites/fs, or angstrom/fs with spacing", driven=True)
+    nonadiabaticity: Any = strength("", default=0.0)
     spacing: float | None = distance("> 0, in angstrom, or None", default=None)
     name: ClassVar[str] = "zhang_li"
     least_sites = 2
