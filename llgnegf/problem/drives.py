@@ -181,6 +181,11 @@ class Ramp(_Described):
     duration: Span
     kind: ClassVar[str] = "ramp"
 
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        initial, final = self._arrays
+        object.__setattr__(self, "_arrays", (initial, final - initial))
+
     @property
     def longest_step(self) -> float:
         return self.duration
@@ -199,14 +204,13 @@ class Ramp(_Described):
         return max(largest(self.initial), largest(self.final))
 
     def __call__(self, time: float) -> Any:
-        initial, final = self._arrays
+        initial, change = self._arrays
         s = min(max((time - self.start) / self.duration, 0.0), 1.0)
-        return initial + 0.5 * (1 - np.cos(np.pi * s)) * (final - initial)
+        return initial + 0.5 * (1 - np.cos(np.pi * s)) * change
 
     def rate(self, time: float) -> Any:
-        initial, final = self._arrays
         s = min(max((time - self.start) / self.duration, 0.0), 1.0)
-        return (0.5 * np.pi / self.duration * np.sin(np.pi * s) if s < 1 else 0.0) * (final - initial)
+        return (0.5 * np.pi / self.duration * np.sin(np.pi * s) if s < 1 else 0.0) * self._arrays[1]
 
 
 @dataclass(frozen=True)
