@@ -100,11 +100,11 @@ class ElectronEquation(Equation):
         return self.system.voltages(tau * HBAR)[self.levels.lead] if self._time_dependent else self._voltage
 
     def __call__(self, tau: float, state: np.ndarray, derivative: np.ndarray) -> None:
-        moments = self.moments_at(tau, self.layout.moments(state))
         if self.llg is None:
-            self.electrons(tau, state, moments, derivative)
+            self.electrons(tau, state, self.moments_at(tau, state), derivative)
             return
         self.evaluations += 1
+        moments = self.llg.place(tau * HBAR, self.layout.moments(state))
         linear = self.llg.linear(tau * HBAR, moments)
         torque = self.llg.external_torque(tau * HBAR, moments)
         self._rhs(
@@ -181,8 +181,8 @@ def _constants(poles: PoleSystem, levels: LeadLevels, layout: Layout) -> kernels
     return kernels.Electrons(
         hamiltonian=_sparse(electrons.hamiltonian),
         vectors=_sparse(np.array(vectors, dtype=complex).reshape(-1, levels.n)),
-        bounds=(levels.offset, levels.chi.size + levels.first),
-        levels=kernels.Levels(*np.concatenate([modes, fermi], axis=1)),
+        bounds=np.array([levels.offset, levels.chi.size + levels.first]),
+        levels=np.concatenate([modes, fermi], axis=1),
         wide=levels.wide,
         lead=levels.lead,
         j_sd=np.array(electrons.j_sd, dtype=float),

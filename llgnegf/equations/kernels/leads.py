@@ -43,8 +43,8 @@ class Electrons(NamedTuple):
     Attributes:
         hamiltonian: H_0 (eV), 2N rows.
         vectors: The channels' device vectors u_q, Q rows.
-        bounds: Where the levels of each channel begin and end among the modes and among all levels, two (Q + 1,).
-        levels: Coupling modes and Fermi vectors.
+        bounds: Where the levels of each channel begin and end among the modes and among all levels, (2, Q + 1).
+        levels: Coupling modes and Fermi vectors, (7, M + K): the fields of `Levels`.
         wide: Wide-band Gamma_q (eV), 0 for the others, (Q,).
         lead: The lead that each channel belongs to, (Q,).
         j_sd: (N,) in eV.
@@ -53,13 +53,20 @@ class Electrons(NamedTuple):
 
     hamiltonian: Sparse
     vectors: Sparse
-    bounds: tuple[np.ndarray, np.ndarray]
-    levels: Levels
+    bounds: np.ndarray
+    levels: np.ndarray
     wide: np.ndarray
     lead: np.ndarray
     j_sd: np.ndarray
     n_complex: int
     n_leads: int
+
+
+@part(REORDERED)
+def levels_of(e):
+    """`Levels` of `Electrons`: made here, since every array that is handed over costs a call 25 ns."""
+    x = e.levels
+    return Levels(x[0], x[1], x[2], x[3], x[4], x[5], x[6])
 
 
 @part(REORDERED)
@@ -136,7 +143,7 @@ def sample_many(e, places, states, chosen, out):
     T_q = P_q^* without the constant of wide-band channels.
     """
     u, n = e.vectors, 2 * e.j_sd.size
-    columns, first, last = n + e.levels.s.size, 2 * places.size, 2 * (places.size + e.lead.size * n)
+    columns, first, last = n + e.levels.shape[1], 2 * places.size, 2 * (places.size + e.lead.size * n)
     for k in range(chosen.size):
         state, row = states[chosen[k]], out[k]
         real, imag = state[: e.n_complex], state[e.n_complex : 2 * e.n_complex]
@@ -147,7 +154,7 @@ def sample_many(e, places, states, chosen, out):
         sums = row[first:last].reshape(2, e.lead.size, n)
         sums[:] = 0.0
         for q in range(e.lead.size):
-            lead_sums(e.bounds, e.levels.s, q, n, br, bi, sums[0, q], sums[1, q])
+            lead_sums(e.bounds, levels_of(e).s, q, n, br, bi, sums[0, q], sums[1, q])
             if e.wide[q] != 0.0:
                 for p in range(u.start[q], u.start[q + 1]):
                     half = -0.5 * e.wide[q]  # -(i Gamma/2) u_q^dag rho
@@ -172,7 +179,7 @@ def lead_flow(e, moments, sums, out):
 def sd_torque(e, state, moments, out):
     """Adds T_i = J_i <s_i> x M_i in eV, from the density-matrix columns of B, to `out` (N, 3)."""
     real, imag = state[: e.n_complex], state[e.n_complex : 2 * e.n_complex]
-    columns = 2 * e.j_sd.size + e.levels.s.size
+    columns = 2 * e.j_sd.size + e.levels.shape[1]
     for i in range(e.j_sd.size):
         up, down = 2 * i, 2 * i + 1
         # <sigma_x> = 2 Re rho_du, <sigma_y> = 2 Im rho_du, <sigma_z> = rho_uu - rho_dd
