@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import dataclasses
 import inspect
 import tomllib
 from pathlib import Path
@@ -16,8 +17,10 @@ from hypothesis import strategies as st
 import llgnegf as ln
 from llgnegf.config import ConfigError, RunConfig
 from llgnegf.config.schema import reference
-from llgnegf.problem.arguments import declared
+from llgnegf.config.sections import SECTIONS
+from llgnegf.problem.arguments import Energy, declared
 from llgnegf.problem.magnetism.magnet import Magnet
+from llgnegf.problem.spectra import ChainSpectrum
 from llgnegf.run.options import RunOptions
 
 BASE: dict[str, Any] = tomllib.loads("""
@@ -463,3 +466,39 @@ def test_every_key_of_the_file_is_listed_with_its_words() -> None:
         for table, value in base.items():
             for entry in value if isinstance(value, list) else [value] if isinstance(value, dict) else []:
                 assert all((table, key) in listed for key in entry if key != "kind")
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class HalfChain(ln.ChainLead):
+    """A chain coupled by half of what is said.
+
+    Args:
+        detuning: Shift of its levels.
+    """
+
+    detuning: Energy = 0.0
+
+    def _spectrum(self) -> ChainSpectrum:
+        return ChainSpectrum(0.5 * self.coupling, self.hopping, self.onsite + self.detuning)
+
+
+def test_a_new_lead_is_its_class_and_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Table, errors, units, the list of keys and the way back follow from the arguments that it declares."""
+    monkeypatch.setitem(SECTIONS["lead"].makes, "half", HalfChain)
+    data = edited(BASE, {"lead.0": {"kind": "half", "site": 0, "coupling": 0.8, "detuning": 0.1}})
+    config = RunConfig.from_dict(data)
+    problem = config.build()
+    assert problem.system is not None
+    (left, _) = problem.system.leads
+    assert isinstance(left, HalfChain)
+    assert left._spectrum() == ChainSpectrum(0.4, 1.0, 0.1)
+    assert "detuning = 0.1  # eV" in config.to_toml() and RunConfig.loads(config.to_toml()) == config
+    again = RunConfig.from_objects(problem.system, problem.motion, t_end=1.0)
+    assert again.lead[0].to_dict() == config.lead[0].to_dict()
+    assert mistakes(edited(data, {"lead.0.detuning": "x", "lead.0.sit": 1})) == [
+        "lead.0.sit: unknown key, nearest known name is 'site'; allowed: kind, site, coupling, hopping, onsite, "
+        "detuning, voltage, chemical_potential",
+        "lead.0.detuning: 'x'; allowed: a finite number, in eV",
+    ]
+    (key,) = (key for key in reference() if key.kind == "half" and key.name == "detuning")
+    assert (key.unit, key.default, key.doc) == ("eV", 0.0, "Shift of its levels")

@@ -281,3 +281,37 @@ def test_cost_grows_with_the_square_of_the_state_not_its_cube():
         return best
 
     assert seconds(200) < 40 * seconds(50)
+
+
+def test_every_equation_answers_what_integrators_ask():
+    """Sections cover the state, moments get their length back, and no drive of leads or magnet is missed."""
+    rng = np.random.default_rng(0)
+    voltage, field = ln.Ramp(0.0, 0.1, 1.0, 2.0), ln.Ramp([0.0] * 3, [0.0, 0.0, 5.0], 3.0, 4.0)
+    system = OpenSystem(chain(3, 1.0, 0.5), [ChainLead(site=0, voltage=voltage)], 0.1, 0.1)
+    magnet = Magnet(unit_vectors(rng, 3), 2.0, 0.1, [ln.Zeeman(field)], pinned=[2])
+    poles = expand(system, 1e-3, 1e-4)
+    given = ln.Precession(unit_vectors(rng, 3), 0.1)
+    for equation, drives in (
+        (ElectronEquation(poles, magnet), {voltage, field}),
+        (ElectronEquation(poles, given), {voltage}),
+        (MomentEquation(magnet), {field}),
+        (SlowEquation(magnet, None), {field}),
+    ):
+        bounds = [(section.start, section.stop) for section in equation.sections]
+        assert [0, *(stop for _, stop in bounds)] == [*(start for start, _ in bounds), equation.size]
+        assert drives <= set(equation.drives())
+        assert equation.time_unit == (1.0 if isinstance(equation, SlowEquation) else HBAR)
+        turning, damped = equation.fastest_rates()
+        stiff = equation.stiff_rates()
+        assert bool(turning > 0 and damped >= stiff.max() > 0) is isinstance(equation, ElectronEquation)
+        assert stiff.shape == (equation.size,)
+        scale = equation.error_scale()
+        assert scale is None or scale.shape == (equation.size,)
+        state = rng.normal(size=equation.size)
+        for section in equation.sections:
+            if section.name == "moments":
+                state[section.start : section.stop] = 1.1 * magnet.moments.ravel()
+                equation.project(state)
+                lengths = np.linalg.norm(state[section.start : section.stop].reshape(3, 3), axis=1)
+                np.testing.assert_allclose(lengths[:2], 1.0, rtol=0, atol=1e-15)
+        assert equation.evaluations == 0

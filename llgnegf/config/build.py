@@ -12,11 +12,12 @@ from typing import Any, TypeVar
 import numpy as np
 
 from llgnegf._checks import Mistake, Path, Problems, mistakes_of, shown
-from llgnegf.config.fields import MAKES, SECTIONS, OwnTable, Table, plain
+from llgnegf.config.fields import Table, plain
 from llgnegf.config.matrices import hermitian
 from llgnegf.config.messages import dotted, in_file
 from llgnegf.config.own_terms import own_term
 from llgnegf.config.schema import NEVER, Document
+from llgnegf.config.sections import SECTIONS
 from llgnegf.problem.arguments import declared
 from llgnegf.problem.electrons import Electrons, chain
 from llgnegf.problem.magnetism.magnet import Magnet
@@ -70,16 +71,13 @@ class Builder:
             problem = self._problem()
         if problem is not None:
             found = doubts_of_run(problem.system, problem.motion, problem.options)
-            self.doubts = [doubt.line(self.place) for doubt in found]
+            self.doubts = [doubt.line(lambda path: dotted(in_file(path, self.hamiltonian))) for doubt in found]
         return problem
 
-    def place(self, path: Path) -> str:
-        """The place in the file of an argument in Python, as text."""
-        return dotted(in_file(path, "entries" if self._entries is not None else "hopping"))
-
     @property
-    def _entries(self) -> Any:
-        return getattr(self.document.electrons, "entries", None)
+    def hamiltonian(self) -> str:
+        """The key of [electrons] that holds H_0."""
+        return "entries" if "entries" in getattr(self.document.electrons, "given", ()) else "hopping"
 
     def _problem(self) -> Problem | None:
         self._check_tables()
@@ -108,16 +106,16 @@ class Builder:
         """Note that `path` has `value`, which is not what is `allowed`."""
         self.mistakes.append(Mistake(path, value, allowed))
 
-    def made(self, path: Path, table: Any, **context: Any) -> Any:
+    def made(self, path: Path, table: Table, **context: Any) -> Any:
         """The object of a table, with `context` as further arguments; None after a mistake."""
-        if isinstance(table, OwnTable):
+        if table.make is None:
             base = SECTIONS[str(path[0])].own
             assert base is not None
             return self.attempt(path, lambda: own_term(table, base))
-        make, before = MAKES[type(table)], len(self.mistakes)
+        make, before = table.make, len(self.mistakes)
         given, keys = dict(context), {}
         for one in declared(make):
-            keys[one.name], value = one.key, getattr(table, one.key)
+            keys[one.name], value = one.key, table.given[one.key]
             if value is not None and one.name not in context:
                 given[one.name] = self._argument((*path, one.key), value)
         complete = {name: value for name, value in given.items() if value is not None}
@@ -178,7 +176,7 @@ class Builder:
         """What the Hamiltonian has on top of H_0, usable on this device."""
         terms = []
         for path, table in self._numbered("term"):
-            own = {one.name for one in declared(MAKES[type(table)])}
+            own = {one.name for one in declared(table.make)}
             term = self.made(path, table, **({"n_sites": electrons.n_sites} if "n_sites" in own else {}))
             if term is not None:
                 fits = self.attempt(path, lambda term=term: term.check(electrons.n_sites, electrons.positions) or True)  # type: ignore[misc]
@@ -208,7 +206,7 @@ class Builder:
                 leads[k] = leads[k] if self.attempt(path, lambda k=k: leads[k].attach(count), keys) else None  # type: ignore[misc]
         complete = electrons is not None and not any(lead is None for lead in leads)
         parts = {"electrons": electrons, "leads": leads} if complete else {"electrons": chain(1), "leads": []}
-        table = self.document.system or SECTIONS["system"].tables[""]()
+        table = self.document.system or Table(OpenSystem, "", {"fermi_energy": 0.0, "kT": 0.0})
         system = self.made(("system",), table, **parts)  # the levels are checked all the same
         return system if complete else None
 
@@ -259,7 +257,7 @@ class Builder:
     def _options(self, system: OpenSystem | None, motion: Any) -> dict[str, Any]:
         """Keyword arguments of the run, checked as `simulate` does with what is known of system and moments."""
         run, electrons = self.document.run, self._has("electrons")
-        given = {one.name: plain(getattr(run, one.key)) for one in declared(RunOptions)}
+        given = {one.name: plain(run.given[one.key]) for one in declared(RunOptions)}
         given["initial_density_matrix"] = self._density_matrix()
         given = {name: value for name, value in given.items() if value is not None}
         end = np.nan if run.t_end == NEVER else run.t_end
@@ -276,13 +274,13 @@ class Builder:
 
     def _note(self, found: Iterable[Mistake]) -> None:
         """Note mistakes with places in Python, where nothing is noted yet."""
-        taken, hamiltonian = {one.path for one in self.mistakes}, "hopping" if self._entries is None else "entries"
+        taken = {one.path for one in self.mistakes}
         for one in found:
-            path, beside = in_file(one.path, hamiltonian), in_file(one.beside, hamiltonian)
+            path = in_file(one.path, self.hamiltonian)
             if path not in taken:
-                self.mistakes.append(replace(one, path=path, beside=beside))
+                self.mistakes.append(replace(one, path=path, beside=in_file(one.beside, self.hamiltonian)))
 
 
 def _per_site(table: Any) -> bool:
     """Whether a table has something that can be judged only with the number of sites."""
-    return any(isinstance(getattr(table, name), tuple) for name in type(table).model_fields)
+    return any(isinstance(value, tuple) for value in table.given.values())

@@ -13,16 +13,17 @@ from typing import Any
 import numpy as np
 
 from llgnegf._checks import Mistake, Path
-from llgnegf.config.fields import SECTIONS
 from llgnegf.config.matrices import hermitian_entries
 from llgnegf.config.messages import ConfigError, shown
 from llgnegf.config.own_terms import argument_names, imported
+from llgnegf.config.sections import SECTIONS
 from llgnegf.problem.arguments import declared
 from llgnegf.problem.carriers import KINDS
 from llgnegf.problem.device_terms import TimeDependent
 from llgnegf.problem.drives import Drive
 from llgnegf.problem.magnetism.magnet import Magnet
 from llgnegf.problem.magnetism.motion import Frozen, Precession
+from llgnegf.problem.magnetism.pairs import PAIRS
 from llgnegf.problem.system import OpenSystem
 
 DRIVES = ", ".join(cls.__name__ for cls in KINDS.values())
@@ -94,7 +95,7 @@ def _value(argument: Any, path: Path, value: Any) -> Any:
         return _table(argument.form, path, value)
     if argument.tables == "many":
         return [_channel((*path, k), *pair) for k, pair in enumerate(value)]
-    if argument.form is not None and path[-1] == "pairs" and isinstance(value, np.ndarray):
+    if argument is PAIRS and isinstance(value, np.ndarray):  # a matrix of all pairs
         first, second = np.nonzero(np.triu(value, 1))
         return [[int(i), int(j), float(value[i, j])] for i, j in zip(first, second, strict=True)]
     return _written(path, value)

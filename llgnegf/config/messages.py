@@ -1,17 +1,15 @@
 """Mistakes in an input file: their places and words, and the nearest known name.
 
-Turns what pydantic reports, and the places of mistakes in problem objects, into mistakes of the file; `reading` and
-`build` collect them.
+Also turns the places of arguments in Python into those of the file; `reading` and `build` collect the mistakes.
 """
 
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import Any
 
 from llgnegf._checks import Mistake, Path, shown
-from llgnegf.config.fields import Table
 
 __all__ = ["ConfigError", "Path", "dotted", "nearest", "shown"]
 
@@ -48,11 +46,6 @@ def in_file(path: Path, hamiltonian: str) -> Path:
     return PLACES.get(known, ()) + path[len(known) :]
 
 
-def path_of(location: Iterable[str | int]) -> Path:
-    """A pydantic location without the tags <kind> of unions."""
-    return tuple(step for step in location if not (isinstance(step, str) and step.startswith("<")))
-
-
 def dotted(path: Iterable[str | int]) -> str:
     """`lead.0.coupling`, as in the keys of a sweep; a key with line breaks and the like is escaped."""
     return ".".join(text if text.isprintable() else repr(text) for text in map(str, path))
@@ -76,7 +69,7 @@ def unknown_key(path: Path, known: Iterable[str]) -> Mistake:
     return Mistake(path, f"unknown key{_hint(str(path[-1]), known)}", ", ".join(known))
 
 
-def wrong_kind(path: Path, value: Any, kinds: list[str]) -> Mistake:
+def wrong_kind(path: Path, value: Any, kinds: Iterable[str]) -> Mistake:
     """A table whose `kind` is missing or unknown, or something that is no table."""
     allowed = ", ".join(repr(kind) for kind in kinds)
     if not isinstance(value, dict):
@@ -84,20 +77,3 @@ def wrong_kind(path: Path, value: Any, kinds: list[str]) -> Mistake:
     if "kind" not in value:
         return Mistake((*path, "kind"), "missing", allowed)
     return Mistake((*path, "kind"), shown(value["kind"]) + _hint(value["kind"], kinds), allowed)
-
-
-def wrong_value(error: Mapping[str, Any], path: Path, parent: Any, tables: Mapping[int, type[Table]]) -> Mistake:
-    """A missing or unusable value; `tables` says which table class read which dict."""
-    if error["type"] == "missing":
-        name = str(path[-1])
-        marks = tables[id(parent)].model_fields[name].metadata
-        words = (mark.sentence for mark in marks if hasattr(mark, "sentence"))
-        return Mistake(path, "missing", next(words, f"a table [{name}]"))
-    allowed = error["msg"]
-    if error["type"] in ("model_type", "model_attributes_type", "dict_type"):
-        allowed = "a table"
-    elif error["type"] == "too_short":
-        allowed = "at least one table"
-    elif error["type"] in ("tuple_type", "list_type"):
-        allowed = f"a list of tables, each headed [[{dotted(path)}]]"
-    return Mistake(path, shown(error["input"]), allowed)

@@ -11,20 +11,20 @@ import inspect
 from typing import Any, TypeVar
 
 from llgnegf._checks import Mistake, MistakesError, shown
-from llgnegf.config.fields import OWN, OwnTable, plain
+from llgnegf.config.fields import OWN, Table, plain
 from llgnegf.config.messages import unknown_key
 from llgnegf.problem.carriers import KINDS
 
 T = TypeVar("T")
 
 
-def own_term(table: OwnTable, base: type[T]) -> T:
+def own_term(table: Table, base: type[T]) -> T:
     """The object that a table describes, of a subclass of `base`.
 
     Raises:
         ValueError: If there is no such class, or it does not take these arguments; and what the class raises.
     """
-    given = {name: _built(plain(value)) for name, value in (table.model_extra or {}).items()}
+    given = {name: _built(plain(value)) for name, value in table.given.items()}
     cls = imported(table.kind, base)
     names = argument_names(cls)
     unknown = [unknown_key(("own", name), names) for name in given if name not in names]

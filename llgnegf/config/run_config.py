@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import stat
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,11 +15,12 @@ from typing import TYPE_CHECKING, Any
 from llgnegf._checks import Mistake, mistakes_of
 from llgnegf.config.build import Builder, Problem
 from llgnegf.config.matrices import hermitian_entries
-from llgnegf.config.messages import ConfigError, in_file
-from llgnegf.config.reading import draft_of, parsed, too_deep
+from llgnegf.config.messages import ConfigError, dotted, in_file
+from llgnegf.config.reading import Reader, parsed, too_deep
 from llgnegf.config.schema import SCHEMA_VERSION, Document
 from llgnegf.config.toml_text import toml_text
 from llgnegf.problem.plausibility import largest_energy, silent, warn
+from llgnegf.run.options import RunOptions
 
 if TYPE_CHECKING:
     from llgnegf.run.run import Run
@@ -29,6 +30,7 @@ LARGEST_FILE = 10 * 2**20
 """Bytes."""
 
 
+@dataclass(frozen=True, kw_only=True)
 class RunConfig(Document):
     """A run, as the input file says it. Equal texts and equal objects make equal configurations."""
 
@@ -68,15 +70,14 @@ class RunConfig(Document):
         """
         if deep := too_deep(data):
             raise ConfigError([deep])
-        draft, config = draft_of(data, cls)
-        mistakes = draft.mistakes
-        if config is not None:
-            builder = Builder(config, frozenset(draft.lost), draft.origin)
-            builder.problem()
-            # What was left out after a mistake is not to be missed, or judged by its default, a second time.
-            mistakes += [m for m in builder.mistakes if not any(m.path[: len(out)] == out for out in draft.removed)]
-        if mistakes or config is None:
-            raise ConfigError(mistakes)
+        reader = Reader()
+        config = reader.document(data, cls)
+        builder = Builder(config, frozenset(reader.lost), reader.origin)
+        builder.problem()
+        # What was left out after a mistake is not to be missed, or judged by its default, a second time.
+        judged = [m for m in builder.mistakes if not any(m.path[: len(out)] == out for out in reader.removed)]
+        if reader.mistakes or judged:
+            raise ConfigError([*reader.mistakes, *judged])
         warn(builder.doubts)
         return config
 
@@ -98,10 +99,6 @@ class RunConfig(Document):
             del run["start"]
         with silent():  # of the objects was warned when they were made
             return cls.from_dict({"schema_version": SCHEMA_VERSION, "run": run, **tables_of(system, motion)})
-
-    def to_dict(self) -> dict[str, Any]:
-        """The tables as plain dicts and lists, keys without a value left out; `from_dict` gives `self` back."""
-        return self.model_dump(mode="json", exclude_none=True)
 
     def to_toml(self) -> str:
         """The configuration as TOML text, defaults included; `loads` gives `self` back."""
@@ -125,29 +122,25 @@ class RunConfig(Document):
         Raises:
             ConfigError: As `build` does.
         """
-        from llgnegf.run.options import RunOptions
         from llgnegf.run.simulate import run_of
 
-        builder = Builder(self)
-        problem = builder.problem()
-        if problem is None:
-            raise ConfigError(builder.mistakes)
+        problem = self.build()
         try:
             with silent():  # of the file was warned when it was read
                 options = RunOptions.checked(problem.system, problem.motion, **problem.options)
                 return run_of(problem.system, problem.motion, options)
         except ValueError as error:  # what shows only when leads and moments are set up
-            found = [replace(one, path=in_file(one.path, "hopping")) for one in mistakes_of(error)]
-            raise ConfigError(self._with_cause(one, problem.system, builder) for one in found) from None
+            raise ConfigError(self._with_cause(one, problem.system) for one in mistakes_of(error)) from None
 
-    def _with_cause(self, mistake: Mistake, system: Any, builder: Builder) -> Mistake:
-        """A mistake in kT with what else is at fault: what sets the range of energies."""
-        if mistake.path != ("system", "kT") or system is None:
-            return mistake
+    def _with_cause(self, mistake: Mistake, system: Any) -> Mistake:
+        """A mistake in Python with its place in the file; one in kT with what sets the range of energies."""
+        hamiltonian = Builder(self).hamiltonian
+        found = replace(mistake, path=in_file(mistake.path, hamiltonian), beside=in_file(mistake.beside, hamiltonian))
+        if found.path != ("system", "kT") or system is None:
+            return found
         place, value = largest_energy(system)
-        return replace(
-            mistake, value=f"{mistake.value}, or a smaller range, set by {builder.place(place)} = {value:g}"
-        )
+        cause = f"{dotted(in_file(place, hamiltonian))} = {value:g}"
+        return replace(found, value=f"{found.value}, or a smaller range, set by {cause}")
 
 
 def _read(path: Path) -> bytes:

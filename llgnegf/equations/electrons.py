@@ -83,15 +83,13 @@ class ElectronEquation(Equation):
         self._moments = np.zeros((self.system.n_sites, 3))
         self._time_dependent = any(lead.drives() for lead in self.system.leads)
         self._voltage = self.system.voltages(0.0)[a.lead]
-        state = np.zeros(self.size)
+        moments, state = self._moments, np.zeros(0)
         if self.llg is None:
-            self._rhs = resolved(
-                electronic_rhs, self.constants, self._work, self._moments, self._voltage, state, state
-            )
+            self._rhs = resolved(electronic_rhs, self.constants, self._work, moments, self._voltage, state, state)
         else:
             self._rhs = resolved(
-                coupled_rhs, self.constants, self._work, self.llg.constants, self._moments, self._moments,
-                self._moments, self._voltage, state, state,
+                coupled_rhs, self.constants, self._work, self.llg.constants, moments, moments, moments, self._voltage,
+                state, state,
             )  # fmt: skip
 
     def drives(self) -> tuple[Drive, ...]:
@@ -109,16 +107,16 @@ class ElectronEquation(Equation):
         return self.system.voltages(tau * HBAR)[self.levels.lead] if self._time_dependent else self._voltage
 
     def __call__(self, tau: float, state: np.ndarray, derivative: np.ndarray) -> None:
-        moments = self.moments_at(tau, self.layout.moments(state))
         if self._device is not None:
             self._device.follow(tau * HBAR, *self.layout.electrons(state), self.constants)
             if self.layout.n_works:
-                power = self._device.power(tau * HBAR, moments, self.given_velocity(tau * HBAR))
-                self.layout.work(derivative)[0] = HBAR * power
+                free, velocity = self.layout.moments(state), self.given_velocity(tau * HBAR)
+                self.layout.work(derivative)[0] = HBAR * self._device.power(tau * HBAR, self.moments_at(tau, free), velocity)
         if self.llg is None:
-            self.electrons(tau, state, moments, derivative)
+            self.electrons(tau, state, self.moments_at(tau, state), derivative)
             return
         self.evaluations += 1
+        moments = self.llg.place(tau * HBAR, self.layout.moments(state))
         linear = self.llg.linear(tau * HBAR, moments)
         torque = self.llg.external_torque(tau * HBAR, moments)
         self._rhs(
@@ -200,20 +198,6 @@ class ElectronEquation(Equation):
                 plane[here] = np.repeat(-a.z.imag, count)
         return rates
 
-    def lead_operators(self, state: np.ndarray) -> np.ndarray:
-        """P_q of every channel, (Q, n): d rho/dt|_q = -i u_q P_q^dag + i P_q u_q^dag."""
-        a = self.levels
-        device = self.layout.device(state)
-        n, m = a.n, a.chi.size
-        operators = np.zeros((a.lead.size, n), dtype=complex)
-        for q, channel in enumerate(self.poles.channels):
-            y = slice(n + a.offset[q], n + a.offset[q + 1])
-            k = slice(n + m + a.first[q], n + m + a.first[q + 1])
-            operators[q] = device[:, y] @ a.s[a.offset[q] : a.offset[q + 1]] + device[:, k].sum(axis=1)
-            u = channel.vector
-            operators[q] += 0.5j * channel.wide_band * (device[:, :n] @ u - 0.5 * u)
-        return operators
-
 
 def _constants(poles: PoleSystem, levels: LeadLevels, layout: Layout) -> kernels.Electrons:
     """The constants of the equation as the compiled kernel takes them."""
@@ -224,8 +208,8 @@ def _constants(poles: PoleSystem, levels: LeadLevels, layout: Layout) -> kernels
     return kernels.Electrons(
         hamiltonian=_sparse(electrons.device.matrix(0.0) if electrons.terms else electrons.hamiltonian),
         vectors=_sparse(np.array(vectors, dtype=complex).reshape(-1, levels.n)),
-        bounds=(levels.offset, levels.chi.size + levels.first),
-        levels=kernels.Levels(*np.concatenate([modes, fermi], axis=1)),
+        bounds=np.array([levels.offset, levels.chi.size + levels.first]),
+        levels=np.concatenate([modes, fermi], axis=1),
         wide=levels.wide,
         lead=levels.lead,
         j_sd=np.array(electrons.j_sd, dtype=float),

@@ -4,7 +4,7 @@ The state is one float64 vector, so that every integrator sees plain arrays:
 
     [ Re electrons | Im electrons | moments (3 N) | work (1 or none) | outflow (5 for each lead) ]
 
-Electrons, in complex numbers, with n = 2N device states, M coupling modes and K Fermi vectors (physics in `equation`):
+Electrons, in complex numbers, with n = 2N device states, M coupling modes and K Fermi vectors (physics in `electrons`):
 
     B (n, n + M + K)  device rows of  [ rho | C_device,mode | v_k ]
     then for each channel p, whose m_p modes are the columns:

@@ -29,7 +29,7 @@ class LLG:
         damping = np.array(magnet.damping, dtype=float)
         self.constants = kernels.Moments(self.energy, time_unit * magnet.prefactor, damping, self.free)
         self._torque = np.zeros((magnet.n_sites, 3))
-        self._linear = np.array(energy.constant)
+        self._constant = np.array(energy.constant) if energy.is_constant else None
         self._placed = np.array(magnet.moments, dtype=float)
 
     def place(self, time: float, moments: np.ndarray) -> np.ndarray:
@@ -41,11 +41,10 @@ class LLG:
         return self._placed
 
     def linear(self, time: float, moments: np.ndarray) -> np.ndarray:
-        """b (eV, (N, 3)) at `time` (fs) beside the compiled parts of the energy, -dH/dM of all others among it; an
-        array of this object."""
-        if not self.magnet.energy.is_constant:
-            self._linear[:] = self.magnet.energy.linear(time, moments)
-        return self._linear
+        """b (eV, (N, 3)) at `time` (fs) beside the compiled parts of the energy, -dH/dM of all others among it."""
+        if self._constant is not None:
+            return self._constant
+        return np.ascontiguousarray(self.magnet.energy.linear(time, moments), dtype=float)
 
     def external_torque(self, time: float, moments: np.ndarray) -> np.ndarray:
         """The torques of external currents (eV, (N, 3)) at `time` (fs); an array of this object."""

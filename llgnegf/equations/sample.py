@@ -8,7 +8,7 @@ import numpy as np
 
 from llgnegf._compile import kernel
 from llgnegf.equations.electrons import ElectronEquation
-from llgnegf.equations.kernels.leads import lead_flow, sample_electrons, sample_many
+from llgnegf.equations.kernels.leads import lead_flow, sample_many
 from llgnegf.equations.moments import MomentEquation
 from llgnegf.units import HBAR
 
@@ -79,6 +79,9 @@ def bond_observables(blocks, hopping, carried):  # type: ignore[no-untyped-def]
     return charge, spin, energy
 
 
+_FIRST = np.zeros(1, dtype=np.int64)
+
+
 class Sampler:
     """Takes samples of the states of an equation.
 
@@ -97,19 +100,13 @@ class Sampler:
 
     def __call__(self, state: np.ndarray) -> np.ndarray:
         """The sample of a state or of its derivative, a new vector."""
-        vector = np.empty(self._electronic + state.size - self._tail)
-        if self._electronic:
-            sample_electrons(self._constants, self._places, state, vector[: self._electronic])
-        vector[self._electronic :] = state[self._tail :]
-        return vector
+        return self.many(state[None], _FIRST)[0]
 
     def many(self, states: np.ndarray, chosen: np.ndarray) -> np.ndarray:
         """The samples of the rows `chosen` of `states`, (n, size), in one call."""
         vectors = np.empty((chosen.size, self._electronic + states.shape[1] - self._tail))
         if self._electronic:
-            electronic = np.empty((chosen.size, self._electronic))
-            sample_many(self._constants, self._places, states, chosen, electronic)
-            vectors[:, : self._electronic] = electronic
+            sample_many(self._constants, self._places, states, chosen, vectors)
         vectors[:, self._electronic :] = states[chosen, self._tail :]
         return vectors
 

@@ -52,6 +52,7 @@ class Integration:
         self._trial = np.zeros_like(self.state)
         settle(self.state)
         self._before, self._time_before, self._last_step = self.state.copy(), self.time, 0.0
+        self._inside: tuple[Sample, np.ndarray, np.ndarray] | None = None  # what rows inside the last step are made of
 
     @property
     def adaptive(self) -> bool:
@@ -86,7 +87,7 @@ class Integration:
             return False
         self._time_before, self._last_step = self.time, 0.0
         self._before[:] = self.state
-        self.stepper.forget(self.progress.accepted)
+        self._forget()
         return True
 
     def derivative(self) -> np.ndarray:
@@ -105,12 +106,16 @@ class Integration:
             aside = method.aside(self._time_before, self._before, time - self._time_before)
             method.equation.project(aside)
             return sample(aside)
-        had = method.has_extra
-        self.derivative()
-        polynomial = method.polynomial(self._time_before, self._before, self._last_step, self.state, sample)
-        method.has_extra = keep or had
-        x = (time - self._time_before) / self._last_step
-        return sample(self._before) + inside_step(polynomial, x)
+        if self._inside is None or self._inside[0] is not sample:
+            had = method.has_extra
+            self.derivative()
+            polynomial = method.polynomial(self._time_before, self._before, self._last_step, self.state, sample)
+            method.has_extra = keep or had
+            self._inside = sample, sample(self._before), polynomial
+        _, start, polynomial = self._inside
+        if not keep:
+            self._inside = None
+        return start + inside_step(polynomial, (time - self._time_before) / self._last_step)
 
     def checkpoint(self) -> dict[str, Any]:
         """All that a later `restore` needs to go on with the same bits."""
@@ -130,11 +135,11 @@ class Integration:
         self._time_before, self._last_step = float(checkpoint["time_before"]), float(checkpoint["last_step"])
         accepted, rejected = int(checkpoint["accepted"]), int(checkpoint["rejected"])
         self.progress = Progress(accepted, rejected, float(checkpoint["error_sum"]))
-        self.stepper.forget(accepted)
+        self._forget()
         if isinstance(self.stepper, RungeKutta) and self._last_step > 0 and self.adaptive:
             # The stages of the last step once more, for the interpolant.
             self.stepper.step(self._time_before, self._before, self._last_step, self._trial)
-            self.stepper.forget(accepted)
+            self._forget()
         if checkpoint["has_rate"]:
             self.derivative()
         if checkpoint["has_extra"]:
@@ -151,9 +156,14 @@ class Integration:
         self.stepper.equation.project(self.state)
         self.progress.accepted += 1
         self.progress.error_sum += local
-        self.stepper.forget(self.progress.accepted)
+        self._forget()
         if not settle(self.state):
             self._stop("is not finite")
+
+    def _forget(self) -> None:
+        """What was known belongs to another state now."""
+        self.stepper.forget(self.progress.accepted)
+        self._inside = None
 
     def _close_in_on_nan(self, step: float) -> None:
         """Shorten a step that ran into NaN until the time at which it arises is known, then stop."""

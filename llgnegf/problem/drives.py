@@ -1,6 +1,7 @@
 """Drives: all that may change in time (voltages, fields, torques, prescribed moments) in one protocol.
 
-Frozen descriptions that are called with the time in fs, so that a run stays one readable file; imports only checks.
+Frozen descriptions that are called with the time in fs, so that a run stays one readable file. All raise ValueError, a
+line for each argument that is not of the kind that is named.
 Every object that may change in time gives its drives by `drives()`; `integrators.schedule` makes of them where the
 steps of a run have to end and how long they may be.
 """
@@ -92,9 +93,6 @@ class TimeFunction(Drive):
         discontinuities: Instants in fs at which it or one of its derivatives jumps; what it is at these instants
             themselves is of no account.
         derivative: Its derivative per fs; None takes differences of values.
-
-    Raises:
-        ValueError: One line for each argument that is not of this kind.
     """
 
     function: Callable[[float], Any]
@@ -175,9 +173,6 @@ class Ramp(Described):
         final: The value after it, of the same shape.
         start: Beginning of the switch in fs, >= 0.
         duration: Its length in fs, >= 1e-6.
-
-    Raises:
-        ValueError: One line for each argument that is not of this kind.
     """
 
     initial: Value
@@ -185,6 +180,11 @@ class Ramp(Described):
     start: Start
     duration: Span
     kind: ClassVar[str] = "ramp"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        initial, final = self._arrays
+        object.__setattr__(self, "_arrays", (initial, final - initial))
 
     @property
     def longest_step(self) -> float:
@@ -204,14 +204,13 @@ class Ramp(Described):
         return max(largest(self.initial), largest(self.final))
 
     def __call__(self, time: float) -> Any:
-        initial, final = self._arrays
+        initial, change = self._arrays
         s = min(max((time - self.start) / self.duration, 0.0), 1.0)
-        return initial + 0.5 * (1 - np.cos(np.pi * s)) * (final - initial)
+        return initial + 0.5 * (1 - np.cos(np.pi * s)) * change
 
     def rate(self, time: float) -> Any:
-        initial, final = self._arrays
         s = min(max((time - self.start) / self.duration, 0.0), 1.0)
-        return (0.5 * np.pi / self.duration * np.sin(np.pi * s) if s < 1 else 0.0) * (final - initial)
+        return (0.5 * np.pi / self.duration * np.sin(np.pi * s) if s < 1 else 0.0) * self._arrays[1]
 
 
 @dataclass(frozen=True)
@@ -224,9 +223,6 @@ class Sine(Described):
         phase: In rad, a number or an array of the amplitude's shape (a rotating field has amplitude (B, B, 0) and
             phase (pi/2, 0, 0)).
         offset: A number, or of the amplitude's shape.
-
-    Raises:
-        ValueError: One line for each argument that is not of this kind.
     """
 
     amplitude: Value
@@ -264,9 +260,6 @@ class Pulse(Described):
         center: Time of the maximum in fs.
         width: Standard deviation in fs, >= 1e-6.
         offset: A number, or of the amplitude's shape.
-
-    Raises:
-        ValueError: One line for each argument that is not of this kind.
     """
 
     amplitude: Value
@@ -316,9 +309,6 @@ class Table(Described):
     Args:
         times: Increasing times in fs, at least two, >= 1e-6 apart.
         values: A value for each time, all of one shape.
-
-    Raises:
-        ValueError: One line for each argument that is not of this kind.
     """
 
     times: Times

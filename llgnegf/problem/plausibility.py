@@ -23,7 +23,6 @@ from llgnegf.problem.drives import largest
 from llgnegf.units import MU_B
 
 if TYPE_CHECKING:
-    from llgnegf.problem.magnetism.magnet import Magnet
     from llgnegf.problem.system import OpenSystem
 
 BOLTZMANN = 8.617333262e-5
@@ -105,10 +104,8 @@ def warn(doubts: Iterable[object]) -> None:
 
 def doubts_of_run(system: OpenSystem | None, motion: Any, options: Mapping[str, Any]) -> list[Doubt]:
     """All doubts about a run: those of its parts and those that show only with the parts together."""
-    from llgnegf.problem.magnetism.magnet import Magnet
-
     own = doubts_of_system(system) if system is not None else []
-    own += doubts_of_magnet(motion) if isinstance(motion, Magnet) else []
+    own += doubts_of_magnet(motion) if hasattr(motion, "magnetic_moment") else []
     return own + doubts_together(system, motion) + doubts_of_options(options)
 
 
@@ -129,7 +126,7 @@ def doubts_of_system(system: OpenSystem) -> list[Doubt]:
     return found + _joule(place, j_sd) + _doubts_of_hoppings(system) + _doubts_of_levels(system, low, high)
 
 
-def doubts_of_magnet(magnet: Magnet) -> list[Doubt]:
+def doubts_of_magnet(magnet: Any) -> list[Doubt]:
     """Moments, damping, fields, spacings, currents, and energies that are no eV whatever stands beside them."""
     least, most, damping = magnet.magnetic_moment.min(), magnet.magnetic_moment.max(), largest(magnet.damping)
     found = _strengths(magnet, BEYOND, np.inf, f"{BEYOND:g} eV or more")
@@ -159,31 +156,27 @@ def doubts_of_magnet(magnet: Magnet) -> list[Doubt]:
 
 def doubts_together(system: OpenSystem | None, motion: Any) -> list[Doubt]:
     """Magnetic energies beside the hoppings, the quantum of a precession beside the bands."""
-    from llgnegf.problem.magnetism.magnet import Magnet
-    from llgnegf.problem.magnetism.motion import Precession
-
     if system is None:
         return []
-    hopping, (low, high) = _hopping(system), _all_bands(system)
-    if isinstance(motion, Magnet) and hopping > 0:
-        beside = f"{BEYOND:g} times the largest hopping, {hopping:.3g} eV, or more"
-        return _strengths(motion, BEYOND * min(max(hopping, NARROW), 1.0), BEYOND, beside)
-    if isinstance(motion, Precession):
-        return doubts_of_rotation(("Precession", "energy"), motion.energy, high - low)
-    return []
-
-
-def doubts_of_rotation(place: Path, energy: float, width: float) -> list[Doubt]:
-    """hbar w beside the width of all bands."""
-    if abs(energy) < (width or BEYOND):
-        return []
-    return [_milli(place, energy, f"hbar w above the width of all bands, {width:.3g} eV")]
+    hopping = _hopping(system)
+    beside = f"{BEYOND:g} times the largest hopping, {hopping:.3g} eV, or more"
+    least = BEYOND * min(max(hopping, NARROW), 1.0) if hopping > 0 else np.inf
+    found = _strengths(motion, least, BEYOND, beside)
+    turning = [((type(motion).__name__, name), value) for name, unit, value in quantities(motion) if unit == "eV"]
+    return found + [doubt for place, quantum in turning for doubt in _doubts_of_rotation(system, place, quantum)]
 
 
 def doubts_of_frame(frame: Any) -> list[Doubt]:
     """hbar w of a `RotatingFrame`."""
-    low, high = _all_bands(frame.system)
-    return doubts_of_rotation(("RotatingFrame", "energy"), frame.energy, high - low)
+    return _doubts_of_rotation(frame.system, ("RotatingFrame", "energy"), frame.energy)
+
+
+def _doubts_of_rotation(system: OpenSystem, place: Path, quantum: float) -> list[Doubt]:
+    """hbar w beside the width of all bands."""
+    low, high = _all_bands(system)
+    if abs(quantum) < (high - low or BEYOND):
+        return []
+    return [_milli(place, quantum, f"hbar w above the width of all bands, {high - low:.3g} eV")]
 
 
 def doubts_of_options(options: Mapping[str, Any]) -> list[Doubt]:
@@ -218,16 +211,16 @@ def _of_lead(system: OpenSystem, p: int) -> dict[Path, float]:
     return {("OpenSystem", "leads", p, name): largest(value) for name, value in energies.items()}
 
 
-def _of_terms(magnet: Magnet) -> Iterator[tuple[Path, str, float]]:
+def _of_terms(magnet: Any) -> Iterator[tuple[Path, str, float]]:
     """Place, unit and largest magnitude of every quantity of energy terms and torques."""
     for group in ("energies", "torques"):
-        for k, term in enumerate(getattr(magnet, group)):
+        for k, term in enumerate(getattr(magnet, group, ())):
             for name, unit, value in quantities(term):
                 if unit:
                     yield ("Magnet", group, k, name), unit, largest(value)
 
 
-def _strengths(magnet: Magnet, least: float, below: float, beside: str) -> list[Doubt]:
+def _strengths(magnet: Any, least: float, below: float, beside: str) -> list[Doubt]:
     """Constants in eV of energies and torques from `least` to `below`; in joule where no limit is given."""
     found = []
     for place, unit, value in _of_terms(magnet):

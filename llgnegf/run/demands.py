@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from llgnegf._checks import Problems, memory_of_machine
+from llgnegf.integrators.tableaus import METHODS
 from llgnegf.problem.drives import REACH, Pulse
 from llgnegf.problem.magnetism.magnet import Magnet
 from llgnegf.problem.system import OpenSystem
@@ -45,8 +46,9 @@ def check_full(problems: Problems, options: RunOptions, system: OpenSystem | Non
     _check_usual(problems, options, usual)
     if not has_electrons:
         _check_alone(problems, options)
-    if options.integrator == "rk4" and options.step is None:
-        problems.add("step", None, "a number > 0, in fs, with integrator = 'rk4', which has no step control")
+    name, fixed = options.integrator, [m.name for m in METHODS.values() if m.errors.size == 0]
+    if name in fixed and options.step is None:
+        problems.add("step", None, f"a number > 0, in fs, with integrator = {name!r}, which has no step control")
     if system is not None:
         _check_start(problems, options.start, system)
         _check_density_matrix(problems, options, 2 * system.n_sites)

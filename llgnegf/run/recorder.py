@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from functools import cached_property
 from typing import Any, Protocol
 
@@ -21,15 +21,10 @@ from llgnegf.units import HBAR
 
 
 class Rows(Protocol):
-    """What makes rows of one kind of run."""
+    """What makes rows of one kind of run: what it is, as `run.observables` has it, and the labels of each dim."""
 
-    @property
-    def kinds(self) -> frozenset[str]:
-        """What the run is, as `run.observables` has it."""
-
-    @property
-    def labels(self) -> Mapping[str, Sequence[Any]]:
-        """The labels of each dim that its columns may have."""
+    kinds: frozenset[str]
+    labels: dict[str, list[Any]]
 
     def at(self, time: float, vector: np.ndarray) -> Row:
         """The row of a sample at `time` (fs)."""
@@ -50,7 +45,7 @@ class Recorder:
         self.variables = {
             o.name: Variable(o.dims, tuple(sizes[dim] for dim in o.dims), o.units, o.long_name) for o in self._chosen
         }
-        self.coordinates: dict[str, list[Any]] = {dim: list(labels) for dim, labels in rows.labels.items() if labels}
+        self.coordinates: dict[str, list[Any]] = {dim: labels for dim, labels in rows.labels.items() if labels}
 
     def row(self, time: float, vector: np.ndarray) -> dict[str, np.ndarray]:
         """The columns of a sample at `time` (fs)."""
@@ -69,7 +64,7 @@ class FullRows:
     def __init__(self, equation: Any, motion: Any) -> None:
         self.equation, self.sampler = equation, Sampler(equation)
         self.magnet = motion if isinstance(motion, Magnet) else None
-        self.kinds = frozenset() if self.magnet is None else frozenset({"magnet"})
+        self.kinds: frozenset[str] = frozenset() if self.magnet is None else frozenset({"magnet"})
         self.labels: dict[str, list[Any]] = {"site": list(range(motion.n_sites)), "component": ["x", "y", "z"]}
         if isinstance(equation, ElectronEquation):
             electrons, self.kinds = equation.system.electrons, self.kinds | {"electrons", "full"}

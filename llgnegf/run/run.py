@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from functools import cached_property
-from typing import Any, Self
+from inspect import Parameter, Signature, signature
+from typing import Any, Self, get_type_hints
 
 import numpy as np
 
@@ -39,9 +40,31 @@ class Run:
     """
 
     equation: Equation
+    slow = False
+    """Whether it is a run of slow moments."""
+
+    def __init_subclass__(cls, moments: str, without: tuple[str, ...]) -> None:
+        """Arguments are the system, `moments`, and by name the options of `RunOptions` but those that mean nothing."""
+        first = [Parameter(name, Parameter.POSITIONAL_OR_KEYWORD) for name in ("system", moments)]
+        options, hints = signature(RunOptions).parameters, get_type_hints(RunOptions)
+        named = [p.replace(annotation=hints[name]) for name, p in options.items() if name not in without]
+        cls.__signature__ = Signature([*first, *named])  # type: ignore[attr-defined]
 
     @limited
-    def __init__(self, system: OpenSystem | None, motion: Any, options: RunOptions) -> None:
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        given = signature(type(self)).bind(*arguments, **options).arguments
+        system, motion = (given.pop(name) for name in list(given)[:2])
+        self._begin(system, motion, RunOptions.checked(system, motion, slow=self.slow, **given))
+
+    @classmethod
+    def of(cls, system: OpenSystem | None, motion: Any, options: RunOptions) -> Self:
+        """The run of options that are known to fit system and motion."""
+        run = cls.__new__(cls)
+        run._begin(system, motion, options)
+        return run
+
+    @limited
+    def _begin(self, system: OpenSystem | None, motion: Any, options: RunOptions) -> None:
         warn(doubts_together(system, motion) + doubts_of_options(options.by_name()))
         self.system, self.motion, self.options, self.rtol = system, motion, options, options.rtol
         self.times, self.row = options.times, 0
@@ -50,13 +73,6 @@ class Run:
         integration, sample, tolerance, rows = self._set_up(options)
         self._recorder = Recorder(rows, options.observables)
         self._dense = DenseRows(integration, sample, tolerance, float(self.times[-1]) / self.equation.time_unit)
-
-    @classmethod
-    def of(cls, system: OpenSystem | None, motion: Any, options: RunOptions) -> Self:
-        """The run of options that are known to fit system and motion."""
-        run = cls.__new__(cls)
-        Run.__init__(run, system, motion, options)
-        return run
 
     def _set_up(self, options: RunOptions) -> tuple[Integration, Sample, np.ndarray | None, Rows]:
         """Set `poles` and `equation`; an integration at t = 0, what rows need of its state, what that may err by

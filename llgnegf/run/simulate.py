@@ -32,13 +32,11 @@ def simulate(
     folder: str | Path | None = None,
     **options: Any,
 ) -> Result:
-    """Propagate G<(t,t) of an open system in the lab frame, with moments that move as prescribed or answer.
-
-    The equations are those of `llgnegf.equations.electrons` (electrons, leads, LLG).
+    """Propagate G<(t,t) of an open system in the lab frame, with moments that move as prescribed or answer, by the
+    equations of `llgnegf.equations.electrons`.
 
     Args:
-        system, motion, t_end, save_every, rtol, start, integrator, step, observables, initial_density_matrix:
-            As for `Simulation`.
+        system, motion, options: As for `Simulation`, and the following ones.
         electrons: "full", or "adiabatic": electrons integrated out one order beyond the adiabatic one, in equilibrium
             with a `Magnet` at rest plus a first order in its velocities.
         response: Which tensors of that first order act with electrons = "adiabatic": any of "geometric" and
@@ -51,9 +49,7 @@ def simulate(
             killed goes on when it is asked for again (or with `llgnegf resume`). None keeps all in memory.
 
     Returns:
-        A `Result` whose dataset has the columns moments, spin_density, torque (time, site, component),
-        charge_density (time, site), lead_current (time, lead; electrons/fs), lead_spin_current (time, lead,
-        component; eV), bond_current, bond_spin_current, energies, and what has left through the leads since t = 0.
+        A `Result`, whose dataset has the columns of `llgnegf.run.observables` with dims (time, ...) and units.
 
     Raises:
         ValueError: One line for each argument that is not allowed; with a folder also for what an input file has no

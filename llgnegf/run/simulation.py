@@ -5,13 +5,12 @@ What is its own: the expansion of leads, the state at the start, the choice of t
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from functools import cached_property
 from typing import Any
 
 import numpy as np
 
-from llgnegf._blas import limited
 from llgnegf._checks import Problems
 from llgnegf.equations.electrons import ElectronEquation
 from llgnegf.equations.moments import MomentEquation
@@ -23,7 +22,6 @@ from llgnegf.poles.channels import PoleSystem
 from llgnegf.problem.magnetism.external import External, GreatCircles
 from llgnegf.problem.magnetism.magnet import Magnet
 from llgnegf.problem.magnetism.motion import Frozen, Precession, Prescribed
-from llgnegf.problem.system import OpenSystem
 from llgnegf.run.error_budget import NOTHING_EXPANDED, expand_for_run, fermi_estimate, moments_of, step_tolerance
 from llgnegf.run.options import RunOptions
 from llgnegf.run.recorder import FullRows, Rows
@@ -48,7 +46,7 @@ are restored afterwards, which should change them little."""
 Motion = Frozen | Precession | Prescribed | External | Magnet
 
 
-class Simulation(Run):
+class Simulation(Run, moments="motion", without=("electrons", "response", "temperature", "seed", "copies")):
     """One run, advanced row by row.
 
     Args:
@@ -79,27 +77,6 @@ class Simulation(Run):
     """
 
     equation: ElectronEquation | MomentEquation
-
-    @limited
-    def __init__(
-        self,
-        system: OpenSystem | None,
-        motion: Motion,
-        *,
-        t_end: float,
-        save_every: float = 1.0,
-        rtol: float = 1e-6,
-        start: str = "thermal",
-        integrator: str = "auto",
-        step: float | None = None,
-        observables: Sequence[str] = (),
-        initial_density_matrix: Any = None,
-    ) -> None:
-        options = RunOptions.checked(
-            system, motion, slow=False, t_end=t_end, save_every=save_every, rtol=rtol, start=start,
-            integrator=integrator, step=step, observables=observables, initial_density_matrix=initial_density_matrix,
-        )  # fmt: skip
-        super().__init__(system, motion, options)
 
     def _set_up(self, options: RunOptions) -> tuple[Integration, Sample, np.ndarray | None, Rows]:
         system, motion, start, rtol, t_end = self.system, self.motion, options.start, options.rtol, options.t_end

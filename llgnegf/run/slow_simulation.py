@@ -5,13 +5,12 @@ What is its own: the sums that the electrons are made of, the choice of the meth
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from functools import cached_property
 from typing import Any
 
 import numpy as np
 
-from llgnegf._blas import limited
 from llgnegf.equations.slow import SlowEquation
 from llgnegf.integrators.controller import Controller
 from llgnegf.integrators.heun import Heun, Noise
@@ -20,10 +19,9 @@ from llgnegf.integrators.schedule import Schedule
 from llgnegf.integrators.stepper import Sample
 from llgnegf.integrators.tableaus import DOP853, RK4
 from llgnegf.poles.channels import PoleSystem, expand
-from llgnegf.problem.magnetism.magnet import Magnet
 from llgnegf.problem.system import OpenSystem
 from llgnegf.run.error_budget import equilibrium_estimate, fermi_estimate
-from llgnegf.run.options import RESPONSES, RunOptions
+from llgnegf.run.options import RunOptions
 from llgnegf.run.recorder import Rows, SlowRows
 from llgnegf.run.result import ErrorEstimate
 from llgnegf.run.run import Run
@@ -37,7 +35,9 @@ STEPS_ANGLES, STEP_SHARE = 2.0, 0.3
 """Length of most steps in units of the first one tried, and the largest part of their tolerance for one of them."""
 
 
-class SlowSimulation(Run):
+class SlowSimulation(
+    Run, moments="magnet", without=("start", "integrator", "initial_density_matrix", "electrons")
+):  # fmt: skip
     """Moments with electrons that follow at first order in the velocities, with or without thermal noise.
 
     This is electrons = "adiabatic" of `simulate`: by the default `response` one order beyond the adiabatic torque.
@@ -63,28 +63,7 @@ class SlowSimulation(Run):
     """
 
     equation: SlowEquation
-
-    @limited
-    def __init__(
-        self,
-        system: OpenSystem | None,
-        magnet: Magnet,
-        *,
-        t_end: float,
-        save_every: float = 1.0,
-        rtol: float = 1e-6,
-        step: float | None = None,
-        response: Sequence[str] = RESPONSES,
-        temperature: float = 0.0,
-        seed: int | None = None,
-        observables: Sequence[str] = (),
-        copies: int = 1,
-    ) -> None:
-        options = RunOptions.checked(
-            system, magnet, slow=True, t_end=t_end, save_every=save_every, rtol=rtol, step=step, response=response,
-            temperature=temperature, seed=seed, observables=observables, copies=copies,
-        )  # fmt: skip
-        super().__init__(system, magnet, options)
+    slow = True
 
     def _set_up(self, options: RunOptions) -> tuple[Integration, Sample, np.ndarray | None, Rows]:
         system, magnet, kT, step = self.system, self.motion, options.temperature, options.step

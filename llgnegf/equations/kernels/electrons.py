@@ -20,7 +20,7 @@ from typing import NamedTuple
 import numpy as np
 
 from llgnegf._compile import REORDERED, kernel, part
-from llgnegf.equations.kernels.leads import axpy, lead_sums, outflow, sd_coupling, sd_torque
+from llgnegf.equations.kernels.leads import axpy, lead_sums, levels_of, outflow, sd_coupling, sd_torque
 from llgnegf.equations.kernels.moments import moment_rates
 
 GROUP = 32
@@ -31,22 +31,19 @@ class Workspace(NamedTuple):
     """Memory of one call of `electronic_rhs`.
 
     Attributes:
-        energy, flow: Energies of the levels and the flow into them, (M + K,) and (2, M + K), zero at first.
+        levels: Energies of the levels, Re and Im of the flow into them, (3, M + K), zero at first.
         sd: -J_i M_i, (N, 3).
-        projected, total: Re and Im of a_q = u_q^dag B and of T_q, (2, Q, n + M + K).
+        channels: Re and Im of a_q = u_q^dag B and of T_q, (4, Q, n + M + K).
     """
 
-    energy: np.ndarray
-    flow: np.ndarray
+    levels: np.ndarray
     sd: np.ndarray
-    projected: np.ndarray
-    total: np.ndarray
+    channels: np.ndarray
 
     @classmethod
     def of(cls, n_sites: int, n_levels: int, n_channels: int) -> Workspace:
         """Zeros."""
-        planes = (2, n_channels, 2 * n_sites + n_levels)
-        shapes = ((n_levels,), (2, n_levels), (n_sites, 3), planes, planes)
+        shapes = (3, n_levels), (n_sites, 3), (4, n_channels, 2 * n_sites + n_levels)
         return cls(*(np.zeros(shape) for shape in shapes))
 
 
@@ -92,7 +89,7 @@ def _project(u, br, bi, ar, ai):
 @part(REORDERED)
 def _sources(e, n, br, bi, ar, ai, tr, ti):
     """Starts T_q: P_q^* on the density-matrix columns, the inhomogeneous terms D and c_k, wide-band self-energies."""
-    u, levels = e.vectors, e.levels
+    u, levels = e.vectors, levels_of(e)
     for q in range(e.lead.size):
         for c in range(br.shape[1]):
             tr[q, c], ti[q, c] = 0.0, 0.0
@@ -199,8 +196,8 @@ def _level_blocks(bounds, levels, energy, n, a, real, imag, t, d_real, d_imag):
 @part(REORDERED)
 def _device_rows(e, sd, energy, flow, n, br, bi, ar, ai, tr, ti, dbr, dbi):
     """dB: left action E = -i (H B + sum_q u_q T_q) on all columns, right action on the levels', d rho = E + E^dag."""
-    h, u, levels, offset = e.hamiltonian, e.vectors, e.levels, e.bounds[0]
-    gr, gi = flow[0], flow[1]
+    h, u, levels, offset = e.hamiltonian, e.vectors, levels_of(e), e.bounds[0]
+    gr, gi = flow
     for r in range(n):
         for q in range(offset.size - 1):  # (rho u_q)_r = (u_q^dag rho)_r^*
             gr[offset[q] : offset[q + 1]] = ar[q, r]
@@ -281,25 +278,26 @@ def electronic_rhs(e, work, moments, voltage, state, derivative):
         voltage: (Q,) V_q(t) in eV.
         state, derivative: Vectors in the order of `layout`.
     """
-    n, count = 2 * moments.shape[0], e.levels.s.size
+    n, count, levels = 2 * moments.shape[0], e.levels.shape[1], levels_of(e)
     columns, device = n + count, n * (n + count)
     real, imag = state[: e.n_complex], state[e.n_complex : 2 * e.n_complex]
     d_real, d_imag = derivative[: e.n_complex], derivative[e.n_complex : 2 * e.n_complex]
     br, bi = real[:device].reshape(n, columns), imag[:device].reshape(n, columns)
     dbr, dbi = d_real[:device].reshape(n, columns), d_imag[:device].reshape(n, columns)
-    ar, ai, tr, ti = work.projected[0], work.projected[1], work.total[0], work.total[1]
+    energy, flow = work.levels[0], (work.levels[1], work.levels[2])
+    ar, ai, tr, ti = work.channels[0], work.channels[1], work.channels[2], work.channels[3]
     sd_coupling(e.j_sd, moments, work.sd)
     for bound in e.bounds:
         for q in range(e.lead.size):
             for j in range(bound[q], bound[q + 1]):
-                work.energy[j] = e.levels.real[j] + voltage[q]
+                energy[j] = levels.real[j] + voltage[q]
     _project(e.vectors, br, bi, ar, ai)
     _sources(e, n, br, bi, ar, ai, tr, ti)
     _level_blocks(
-        e.bounds, e.levels, work.energy, n, (ar, ai), real[device:], imag[device:], (tr, ti), d_real[device:],
+        e.bounds, levels, energy, n, (ar, ai), real[device:], imag[device:], (tr, ti), d_real[device:],
         d_imag[device:],
     )  # fmt: skip
-    _device_rows(e, work.sd, work.energy, work.flow, n, br, bi, ar, ai, tr, ti, dbr, dbi)
+    _device_rows(e, work.sd, energy, flow, n, br, bi, ar, ai, tr, ti, dbr, dbi)
     outflow(e, work.sd, tr, ti, derivative[derivative.size - 5 * e.n_leads :].reshape(e.n_leads, 5))
 
 

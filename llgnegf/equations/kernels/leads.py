@@ -43,8 +43,8 @@ class Electrons(NamedTuple):
     Attributes:
         hamiltonian: H_0 (eV), 2N rows.
         vectors: The channels' device vectors u_q, Q rows.
-        bounds: Where the levels of each channel begin and end among the modes and among all levels, two (Q + 1,).
-        levels: Coupling modes and Fermi vectors.
+        bounds: Where the levels of each channel begin and end among the modes and among all levels, (2, Q + 1).
+        levels: Coupling modes and Fermi vectors, (7, M + K): the fields of `Levels`.
         wide: Wide-band Gamma_q (eV), 0 for the others, (Q,).
         lead: The lead that each channel belongs to, (Q,).
         j_sd: (N,) in eV.
@@ -53,13 +53,20 @@ class Electrons(NamedTuple):
 
     hamiltonian: Sparse
     vectors: Sparse
-    bounds: tuple[np.ndarray, np.ndarray]
-    levels: Levels
+    bounds: np.ndarray
+    levels: np.ndarray
     wide: np.ndarray
     lead: np.ndarray
     j_sd: np.ndarray
     n_complex: int
     n_leads: int
+
+
+@part(REORDERED)
+def levels_of(e):
+    """`Levels` of `Electrons`: made here, since every array that is handed over costs a call 25 ns."""
+    x = e.levels
+    return Levels(x[0], x[1], x[2], x[3], x[4], x[5], x[6])
 
 
 @part(REORDERED)
@@ -128,40 +135,36 @@ def outflow(e, sd, tr, ti, out):
 
 
 @kernel(REORDERED)
-def sample_electrons(e, places, state, out):
-    """What rows need of the electrons, linear in the state: rho at `places` of a plane, then the lead sums.
+def sample_many(e, places, states, chosen, out):
+    """What rows need of the electrons in several rows of `states`, linear in them: rho at `places` of a plane, then
+    the lead sums.
 
-    Real parts before imaginary ones: out = [Re rho, Im rho, Re T (Q, n), Im T (Q, n)], where T_q = P_q^* without the
-    constant of wide-band channels.
+    Real parts before imaginary ones: rows of `out` begin with [Re rho, Im rho, Re T (Q, n), Im T (Q, n)], where
+    T_q = P_q^* without the constant of wide-band channels.
     """
     u, n = e.vectors, 2 * e.j_sd.size
-    columns = n + e.levels.s.size
-    real, imag = state[: e.n_complex], state[e.n_complex : 2 * e.n_complex]
-    for i in range(places.size):
-        out[i] = real[places[i]]
-        out[places.size + i] = imag[places[i]]
-    br, bi = real[: n * columns].reshape(n, columns), imag[: n * columns].reshape(n, columns)
-    sums = out[2 * places.size :].reshape(2, e.lead.size, n)
-    sums[:] = 0.0
-    for q in range(e.lead.size):
-        lead_sums(e.bounds, e.levels.s, q, n, br, bi, sums[0, q], sums[1, q])
-        if e.wide[q] != 0.0:
-            for p in range(u.start[q], u.start[q + 1]):
-                half = -0.5 * e.wide[q]  # -(i Gamma/2) u_q^dag rho
-                row = u.column[p]
-                axpy(half * u.imag[p], half * u.real[p], br[row, :n], bi[row, :n], sums[0, q], sums[1, q])
-
-
-@kernel()
-def sample_many(e, places, states, chosen, out):
-    """`sample_electrons` of several rows of `states`."""
+    columns, first, last = n + e.levels.shape[1], 2 * places.size, 2 * (places.size + e.lead.size * n)
     for k in range(chosen.size):
-        sample_electrons(e, places, states[chosen[k]], out[k])
+        state, row = states[chosen[k]], out[k]
+        real, imag = state[: e.n_complex], state[e.n_complex : 2 * e.n_complex]
+        for i in range(places.size):
+            row[i] = real[places[i]]
+            row[places.size + i] = imag[places[i]]
+        br, bi = real[: n * columns].reshape(n, columns), imag[: n * columns].reshape(n, columns)
+        sums = row[first:last].reshape(2, e.lead.size, n)
+        sums[:] = 0.0
+        for q in range(e.lead.size):
+            lead_sums(e.bounds, levels_of(e).s, q, n, br, bi, sums[0, q], sums[1, q])
+            if e.wide[q] != 0.0:
+                for p in range(u.start[q], u.start[q + 1]):
+                    half = -0.5 * e.wide[q]  # -(i Gamma/2) u_q^dag rho
+                    r = u.column[p]
+                    axpy(half * u.imag[p], half * u.real[p], br[r, :n], bi[r, :n], sums[0, q], sums[1, q])
 
 
 @kernel(REORDERED)
 def lead_flow(e, moments, sums, out):
-    """The flow into the leads, (n_leads, 5), from the lead sums (2, Q, n) of `sample_electrons`."""
+    """The flow into the leads, (n_leads, 5), from the lead sums (2, Q, n) of `sample_many`."""
     u = e.vectors
     for q in range(e.lead.size):
         for p in range(u.start[q], u.start[q + 1]):
@@ -176,7 +179,7 @@ def lead_flow(e, moments, sums, out):
 def sd_torque(e, state, moments, out):
     """Adds T_i = J_i <s_i> x M_i in eV, from the density-matrix columns of B, to `out` (N, 3)."""
     real, imag = state[: e.n_complex], state[e.n_complex : 2 * e.n_complex]
-    columns = 2 * e.j_sd.size + e.levels.s.size
+    columns = 2 * e.j_sd.size + e.levels.shape[1]
     for i in range(e.j_sd.size):
         up, down = 2 * i, 2 * i + 1
         # <sigma_x> = 2 Re rho_du, <sigma_y> = 2 Im rho_du, <sigma_z> = rho_uu - rho_dd

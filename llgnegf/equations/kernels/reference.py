@@ -70,13 +70,14 @@ def electron_torque(j_sd: np.ndarray, rho: np.ndarray, moments: np.ndarray) -> n
     return j_sd[:, None] * np.cross(spin_density(rho), moments)
 
 
-def moment_rates(magnet: Magnet, moments: np.ndarray, time: float, electron_torque: np.ndarray) -> np.ndarray:
-    """dM/dt (1/fs), (N, 3), at `time` (fs), for moments of any length; T and T_ext without their parts along M.
+def moment_rates(magnet: Magnet, moments: np.ndarray, time: float, torque: np.ndarray) -> np.ndarray:
+    """dM/dt (1/fs), (N, 3), at `time` (fs) under the electrons' torque T (eV), for moments of any length; T and T_ext
+    count without their parts along M.
 
     dM/dt = (a + lambda M x a)/(1 + lambda^2 M.M),  a = (g/mu_M) (M x dH/dM + T_ext + T)
     """
     damping = magnet.damping[:, None]
-    torque = electron_torque + spin_transfer(magnet.amplitudes(time), moments, magnet.prefactor)
+    torque = torque + spin_transfer(magnet.amplitudes(time), moments, magnet.prefactor)
     gradient = magnet.energy.gradient(moments, time)
     a = magnet.prefactor[:, None] * (np.cross(moments, gradient) + _normal(torque, moments))
     rates = (a + damping * np.cross(moments, a)) / (1 + damping**2 * np.sum(moments**2, axis=1, keepdims=True))

@@ -115,12 +115,19 @@ class Declared:
         Raises:
             ValueError: For another number of entries; for a function that returns anything but finite numbers.
         """
-        (one,) = (f for f in self._declared() if f.name == name)
-        entry, per, value = one.metadata["entry"], one.metadata["per"], getattr(self, name)
-        given = value(t) if callable(value) else value
+        array, shape = self._at(name, n_sites, t)
+        return np.broadcast_to(array, shape)
+
+    def all_or_each(self, name: str, n_sites: int, t: float) -> np.ndarray:
+        """As `at`, but a single entry where it is the same for all: what broadcasts costs more than most functions."""
+        return self._at(name, n_sites, t)[0]
+
+    def _at(self, name: str, n_sites: int, t: float) -> tuple[np.ndarray, tuple[int, ...]]:
+        metadata, value = type(self).__dataclass_fields__[name].metadata, getattr(self, name)  # type: ignore[attr-defined]
+        entry, per, given = metadata["entry"], metadata["per"], value(t) if callable(value) else value
         array, shape = as_numbers(given, float), (n_sites if per == "site" else n_sites - 1, *entry)
         if array is not None and array.shape in (entry, shape) and np.isfinite(array).all():
-            return np.broadcast_to(array, shape)
+            return array, shape
         if not callable(value):
             what = f"{len(value)} of them"
         elif array is None:

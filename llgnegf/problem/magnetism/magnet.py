@@ -12,7 +12,7 @@ from typing import Annotated, Any
 
 import numpy as np
 
-from llgnegf._checks import UNIT_TOLERANCE, MistakesError, Problems, as_numbers
+from llgnegf._checks import UNIT_TOLERANCE, Mistake, MistakesError, Problems, as_numbers, mistakes_of
 from llgnegf.problem.arguments import PER_SITE, Argument, Numbers, PerSite
 from llgnegf.problem.drives import Drive, TimeFunction, drives_of
 from llgnegf.problem.magnetism.motion import INSTANTS, Frozen, Precession, Prescribed, holds_nan
@@ -103,8 +103,8 @@ class Magnet:
         parts = tuple(drive for part in (*self.energies, *self.torques) for drive in part.drives())
         return parts if self.prescribed is None else (*parts, self.prescribed[1])
 
-    def check_prescribed(self, t_end: float) -> list[str]:
-        """A line if prescribed moments are no unit vectors somewhere from 0 to `t_end` (fs); NaN as in `Prescribed`."""
+    def check_prescribed(self, t_end: float) -> list[Mistake]:
+        """A mistake where prescribed moments are no unit vectors from 0 to `t_end` (fs); NaN as in `Prescribed`."""
         assert self.prescribed is not None
         sites, function = self.prescribed
         for time in t_end * INSTANTS:
@@ -113,7 +113,7 @@ class Magnet:
                 _unit_vectors("prescribed", value, len(sites), float(time))
             except ValueError as error:
                 if not holds_nan(value):
-                    return [str(error)]
+                    return list(mistakes_of(error))
         return []
 
     @cached_property

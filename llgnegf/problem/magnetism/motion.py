@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from llgnegf._checks import UNIT_TOLERANCE, MistakesError, Problems, as_numbers
+from llgnegf._checks import UNIT_TOLERANCE, Mistake, MistakesError, Problems, as_numbers
 from llgnegf.problem.arguments import Axis, Energy, Femtoseconds
 from llgnegf.problem.drives import SHORTEST, Drive, TimeFunction, drives_of
 from llgnegf.units import HBAR
@@ -185,16 +185,16 @@ class Prescribed:
             raise MistakesError(replace(m, value=f"moments, {m.value}") for m in problems.mistakes)
         return moments
 
-    def check(self, t_end: float) -> list[str]:
-        """A line if the function gives no such vectors somewhere; it is called at instants from 0 to `t_end` (fs).
+    def check(self, t_end: float) -> list[Mistake]:
+        """A mistake if the function gives no such vectors somewhere; it is called at instants from 0 to `t_end` (fs).
 
         A NaN is left to the integrator, which says when it came.
         """
         for time in t_end * INSTANTS:
             value, problems = self.function(float(time)), Problems("Prescribed")
             self._note(problems, f"function({time:g})", value, self.n_sites)
-            if problems.lines and not holds_nan(value):
-                return problems.lines
+            if problems.mistakes and not holds_nan(value):
+                return problems.mistakes
         return []
 
     def velocity(self, time: float) -> np.ndarray:

@@ -94,8 +94,7 @@ class Zeeman(EnergyTerm):
         B: Magnetic field (T): a 3-vector, one for each site of shape (n_sites, 3), or a function of time (fs)
             that returns either.
         rate: dB/dt (T/fs) as a function of time, for the power of a time-dependent field (not for a constant one).
-            Left out, it is that of B where B is a drive, and otherwise taken from five values of the field spaced by
-            h = 0.01 fs (error h^4 |d^5 B/dt^5| / 30).
+            Left out, it is that of B where B is a drive, and otherwise taken from differences (`Drive.rate`).
     """
 
     B: Any = read_by(_read_field, FIELD, "site", (3,))
@@ -114,24 +113,13 @@ class Zeeman(EnergyTerm):
     def driven(self, n_sites: int, magnetic_moment: np.ndarray) -> Drive | None:
         if not callable(self.B):
             return None
-        scale, h = MU_B * magnetic_moment[:, None], RATE_STEP
+        scale = MU_B * magnetic_moment[:, None]
 
-        def field_at(t: float) -> np.ndarray:
-            return scale * self.at("B", n_sites, t)
+        def rate(t: float) -> np.ndarray:
+            return scale * (drives_of(self.B)[0].rate(t) if self.rate is None else self.all_or_each("rate", n_sites, t))
 
-        def rate_at(t: float) -> np.ndarray:
-            if self.rate is not None:
-                return scale * self.at("rate", n_sites, t)
-            if isinstance(self.B, Drive):
-                return scale * self.B.rate(t)
-            near, far = field_at(t + h) - field_at(t - h), field_at(t + 2 * h) - field_at(t - 2 * h)
-            return (8 * near - far) / (12 * h)
-
-        return TimeFunction(field_at, derivative=rate_at)
+        return TimeFunction(lambda t: scale * self.all_or_each("B", n_sites, t), derivative=rate)
 
     def drives(self) -> tuple[Drive, ...]:
         return drives_of(self.B)
 
-
-RATE_STEP = 0.01
-"""Spacing (fs) of the field values behind a rate that is not given."""

@@ -168,27 +168,32 @@ class ClassicalEnergy:
 
     def linear(self, t: float = 0.0, moments: np.ndarray | None = None) -> np.ndarray:
         """b(t) (eV), shape (n_sites, 3); for given moments minus the gradients of all other terms added to it."""
-        fields = [drive(t) for drive in self.driven]
-        if moments is not None:
-            fields += [-term.gradient(moments, self.magnetic_moment, t) for term in self.others]
-        return self.constant + sum(fields) if fields else self.constant
+        total = self.constant
+        for drive in self.driven:
+            total = total + drive(t)
+        for term in self.others if moments is not None else ():
+            total = total - term.gradient(moments, self.magnetic_moment, t)
+        return total
 
     def energy(self, moments: Any, t: float = 0.0) -> float:
         """The total energy (eV) of `moments` (n_sites, 3) at time `t` (fs)."""
         flat = self._checked(moments).reshape(-1)
-        square = self._along_axes(flat) ** 2
         energy = 0.5 * flat @ (self.matrix @ flat) - self.linear(t).reshape(-1) @ flat
-        energy += np.sum(self.cubic_constants * np.sum(square * np.roll(square, -1, axis=-1), axis=-1))
+        if self.cubic_constants.size:
+            square = self._along_axes(flat) ** 2
+            energy += np.sum(self.cubic_constants * np.sum(square * np.roll(square, -1, axis=-1), axis=-1))
         return float(energy + sum(x.energy(moments, self.magnetic_moment, t) for x in self.others))
 
     def gradient(self, moments: Any, t: float = 0.0) -> np.ndarray:
         """dH/dM_i (eV), shape (n_sites, 3)."""
         moments = self._checked(moments)
-        crystal = self._along_axes(moments)
-        others = np.sum(crystal**2, axis=-1, keepdims=True) - crystal**2
-        slope = 2 * self.cubic_constants[..., None] * crystal * others
         gradient = (self.matrix @ moments.reshape(-1)).reshape(-1, 3) - self.linear(t, moments)
-        return gradient + np.einsum("cab,cia->ib", self.cubic_axes, slope)
+        if self.cubic_constants.size:
+            crystal = self._along_axes(moments)
+            others = np.sum(crystal**2, axis=-1, keepdims=True) - crystal**2
+            slope = 2 * self.cubic_constants[..., None] * crystal * others
+            gradient += np.einsum("cab,cia->ib", self.cubic_axes, slope)
+        return gradient
 
     def field(self, moments: Any, t: float = 0.0) -> np.ndarray:
         """The effective field B_i = -(1/mu_i) dH/dM_i (T), shape (n_sites, 3)."""
