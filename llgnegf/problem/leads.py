@@ -1,20 +1,20 @@
 """Leads: macroscopic reservoirs attached to sites of the device, each a list of channels.
 
 A channel is a device vector u_q (2N amplitudes) and a scalar self-energy: Sigma(E) = sum_q Sigma_q(E) u_q u_q^dag.
-Builders for chains and wide bands stand on top of the general `Lead`.
+`Reservoir` is what every solver asks a lead for, whatever its class; `spectra` holds the self-energies.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 
 from llgnegf._checks import Problems
 from llgnegf.problem.drives import Drive, drives_of
-from llgnegf.problem.spectra import ChainSpectrum, Spectrum, TabulatedSpectrum, WideBandSpectrum
+from llgnegf.problem.spectra import ChainSpectrum, Spectrum, TabulatedSpectrum, WideBandSpectrum, checked_table
 
 Voltage = float | Callable[[float], float]
 """A lead voltage in eV: a number, or a function of time in fs."""
@@ -26,6 +26,24 @@ class Channel:
 
     vector: np.ndarray
     spectrum: Spectrum
+
+
+@runtime_checkable
+class Reservoir(Protocol):
+    """What an `OpenSystem` takes for a lead: any object with these members."""
+
+    @property
+    def chemical_potential(self) -> float | None:
+        """mu in eV without the voltage; None is the system's Fermi energy."""
+
+    def attach(self, n_sites: int) -> Sequence[Channel]:
+        """The channels on a device of `n_sites` sites; a ValueError says why they do not fit."""
+
+    def voltage_at(self, time: float) -> float:
+        """V(t) in eV at `time` in fs, V(0) before t = 0: shifts levels and occupation together."""
+
+    def drives(self) -> tuple[Drive, ...]:
+        """What changes in time; () for a constant voltage."""
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -137,7 +155,8 @@ class _SiteLead(_Reservoir):
         index = 2 * (self.site % n_sites)
         vectors = np.zeros((2, 2 * n_sites), dtype=complex)
         vectors[(0, 1), (index, index + 1)] = 1.0
-        return [Channel(vector, self._spectrum()) for vector in vectors]
+        spectrum = self._spectrum()
+        return [Channel(vector, spectrum) for vector in vectors]
 
 
 @dataclass(frozen=True, eq=False)
@@ -222,16 +241,8 @@ class TabulatedLead(_SiteLead):
         problems = Problems("TabulatedLead")
         self._check_site(problems)
         self._check_reservoir(problems)
-        try:
-            TabulatedSpectrum(self.energies, self.broadening)
-        except ValueError as error:
-            lines = str(error).replace("TabulatedSpectrum.values", "TabulatedLead.broadening")
-            problems.lines += lines.replace("TabulatedSpectrum.", "TabulatedLead.").splitlines()
+        checked_table(problems, self.energies, self.broadening, "broadening")
         problems.raise_all()
 
     def _spectrum(self) -> Spectrum:
         return TabulatedSpectrum(self.energies, self.broadening)
-
-
-AnyLead = Lead | ChainLead | WideBandLead | TabulatedLead
-"""Every kind of lead that an `OpenSystem` takes."""

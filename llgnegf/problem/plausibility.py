@@ -226,14 +226,14 @@ _PATHS = (
 def _hoppings(system: OpenSystem) -> list[Doubt]:
     """Hoppings, couplings and broadenings beside those of the rest of the system."""
     device = _device_hopping(system)
-    chains = [abs(lead.hopping) for lead in system.leads if hasattr(lead, "hopping")]
+    chains = [_largest(lead.hopping) for lead in system.leads if hasattr(lead, "hopping")]
     found = _beside("OpenSystem.electrons.hamiltonian", device, max(chains, default=1.0), "the leads' hopping")
     for p, lead in enumerate(system.leads):
         for name in ("hopping", "coupling", "broadening"):
             value = getattr(lead, name, None)
             if value is not None and np.ndim(value) == 0:
                 place = f"OpenSystem.leads[{p}].{name}"
-                own = abs(lead.hopping) if name == "coupling" else 0.0  # type: ignore[union-attr]
+                own = _largest(getattr(lead, "hopping", 0.0)) if name == "coupling" else 0.0
                 found += _beside(place, abs(value), max(device, own) or 1.0, "the hopping beside it")
     return found
 
@@ -256,7 +256,7 @@ def _levels(system: OpenSystem, low: float, high: float) -> list[Doubt]:
         for place, value in levels.items() if max(low - value, value - high) >= BEYOND * width
     ]  # fmt: skip
     for p, lead in enumerate(system.leads):
-        voltage = _largest_in_time(lead.voltage)
+        voltage = _largest_in_time(getattr(lead, "voltage", None))
         if voltage >= BEYOND * width:
             beside = f"over {BEYOND:g} times the width of all bands, {width:.3g} eV"
             found.append(_milli(f"OpenSystem.leads[{p}].voltage", voltage, beside))

@@ -17,7 +17,7 @@ from llgnegf.problem.magnetism.magnet import Magnet, torque_prefactor
 from llgnegf.problem.magnetism.motion import Precession, Prescribed
 from llgnegf.problem.magnetism.torques import Amplitudes
 from llgnegf.problem.plausibility import largest_energy
-from llgnegf.problem.system import OpenSystem
+from llgnegf.problem.system import OpenSystem, check_equilibrium
 from llgnegf.units import HBAR
 
 STARTS = ("thermal", "steady", "partitioned")
@@ -183,10 +183,8 @@ def check_start(problems: Problems, system: OpenSystem | None, options: Mapping[
                      "pi kT from the real axis (the rotating frame has kT = 0)")  # fmt: skip
     if start == "steady" and system.is_closed:
         problems.add("start", start, "'thermal' or 'partitioned' for a closed system, which never settles")
-    mu = system.chemical_potentials()
-    coupled = [p for p, channels in enumerate(system.lead_channels) if channels]
-    if start == "thermal" and np.ptp(mu[coupled] if coupled else [0.0]) > 1e-12:
-        differ = f"'steady' or 'partitioned' when the leads differ at t = 0: {mu.tolist()} eV"
+    if start == "thermal" and system.common_chemical_potential() is None:
+        differ = f"'steady' or 'partitioned' when the leads differ at t = 0: {system.chemical_potentials().tolist()} eV"
         problems.add("start", start, differ + _later_pulses(system))
 
 
@@ -271,21 +269,6 @@ def check_slow_run(system: Any, magnet: Any, options: Mapping[str, Any]) -> None
     check_steps(problems, system, magnet, {**options, "electrons": "adiabatic"})
     check_motion(problems, magnet, options)
     problems.raise_all()
-
-
-def check_equilibrium(problems: Problems, system: OpenSystem) -> None:
-    """Note what keeps the leads of `system` from being in a common, static equilibrium."""
-    for p, lead in enumerate(system.leads):
-        if lead.drives():
-            problems.add(
-                f"system.leads[{p}].voltage", "a function of time", "a number: the response is that of static leads"
-            )
-            return
-    coupled = [p for p, channels in enumerate(system.lead_channels) if channels]
-    mu = system.chemical_potentials()[coupled]
-    if mu.size and np.ptp(mu) > 1e-12 * max(1.0, float(np.abs(mu).max())):
-        problems.add("system.leads", f"biased, chemical potentials {mu.tolist()} eV", "one chemical potential for all "
-                     "leads: friction and its noise are derived for leads in equilibrium")  # fmt: skip
 
 
 def check_noise(problems: Problems, system: Any, magnet: Any, options: Mapping[str, Any]) -> None:

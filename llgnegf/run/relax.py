@@ -19,10 +19,11 @@ from llgnegf._checks import Problems
 from llgnegf.poles.channels import PoleSystem, expand
 from llgnegf.problem.magnetism.magnet import CompiledMagnet, Magnet
 from llgnegf.problem.observables import spin_density
+from llgnegf.problem.occupation import density_matrix, grand_potential
 from llgnegf.problem.plausibility import doubts_together, silent, warn
 from llgnegf.problem.system import OpenSystem
 from llgnegf.run.progress import Progress, reporting
-from llgnegf.static.start import FrozenDevice, isolated_equilibrium
+from llgnegf.static.start import FrozenDevice
 
 
 class FreeEnergy:
@@ -39,7 +40,7 @@ class FreeEnergy:
         self.classical: CompiledMagnet = magnet.compile()
         self.poles: PoleSystem | None = None
         if system is not None:
-            self.poles = expand(system, rtol, 0.1 * rtol, tail_tolerance=rtol)
+            self.poles = expand(system, rtol, 0.1 * rtol, tail_tolerance=rtol, strict=False)
 
     def __call__(self, moments: np.ndarray) -> tuple[float, np.ndarray]:
         """F (eV) and dF/dM (eV), (N, 3), for moments (N, 3)."""
@@ -164,12 +165,8 @@ def _electrons(poles: PoleSystem, moments: np.ndarray) -> tuple[float, np.ndarra
         mu = float(frozen.mu[frozen.arrays.lead[0]])
         return frozen.grand_potential(mu), frozen.density_matrix(mu)
     hamiltonian = system.electrons.hamiltonian_at(moments)
-    levels = np.linalg.eigvalsh(hamiltonian) - system.fermi_energy
-    if system.kT > 0:
-        omega = -system.kT * float(np.logaddexp(0.0, -levels / system.kT).sum())
-    else:
-        omega = float(levels[levels < 0].sum())
-    return omega, isolated_equilibrium(hamiltonian, system.fermi_energy, system.kT)
+    omega = grand_potential(np.linalg.eigvalsh(hamiltonian), system.fermi_energy, system.kT)
+    return omega, density_matrix(hamiltonian, system.fermi_energy, system.kT)
 
 
 def _check(system: OpenSystem | None, magnet: Magnet, tolerance: float) -> None:
@@ -182,8 +179,8 @@ def _check(system: OpenSystem | None, magnet: Magnet, tolerance: float) -> None:
             problems.check(magnet.n_sites == system.n_sites, "magnet", f"{magnet.n_sites} moments", sites)
     problems.number("torque_tolerance", tolerance, "a number > 0, in eV", lambda t: t > 0)
     if isinstance(system, OpenSystem) and not system.is_closed:
-        mu = system.chemical_potentials()[[p for p, c in enumerate(system.lead_channels) if c]]
-        equal = bool(np.ptp(mu) <= 1e-12)
-        problems.check(equal, "system", f"chemical potentials {mu.tolist()} eV", "one for all leads")
+        mu = system.chemical_potentials()[system.coupled_leads].tolist()
+        equal = system.common_chemical_potential() is not None
+        problems.check(equal, "system", f"chemical potentials {mu} eV", "one for all leads")
         problems.check(system.kT > 0, "system.kT", system.kT, "> 0 with leads (the Fermi function is taken in poles)")
     problems.raise_all()

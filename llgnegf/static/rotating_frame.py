@@ -83,7 +83,8 @@ class RotatingFrame:
     def _check_system(self, problems: Problems, axis: np.ndarray | None) -> None:
         for p, lead in enumerate(self.system.leads):
             if lead.drives():
-                problems.add(f"system.leads[{p}].voltage", lead.voltage, "a number (the rotating frame is stationary)")
+                allowed = "a number (the rotating frame is stationary)"
+                problems.add(f"system.leads[{p}].voltage", "a function of time", allowed)
         if axis is None or self.system.drives():
             return
         spin = np.einsum("a,ast->st", axis, PAULI)

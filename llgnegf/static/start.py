@@ -11,8 +11,9 @@ from dataclasses import dataclass
 import numpy as np
 import scipy.linalg
 
-from llgnegf.equations.electrons import ElectronArrays
+from llgnegf.poles.arrays import PoleArrays
 from llgnegf.poles.channels import PoleSystem
+from llgnegf.problem.occupation import density_matrix
 
 UNDAMPED = 1e-13
 """Width (eV) below which a state counts as undamped."""
@@ -35,11 +36,11 @@ class FrozenDevice:
     """The extended Hamiltonian h of frozen moments and voltages, with the poles of every channel."""
 
     def __init__(
-        self, poles: PoleSystem, moments: np.ndarray, time: float = 0.0, arrays: ElectronArrays | None = None
+        self, poles: PoleSystem, moments: np.ndarray, time: float = 0.0, arrays: PoleArrays | None = None
     ) -> None:
         system = poles.system
         self.poles = poles
-        self.arrays = a = ElectronArrays(poles) if arrays is None else arrays
+        self.arrays = a = PoleArrays(poles) if arrays is None else arrays
         self.hamiltonian = system.electrons.hamiltonian_at(moments)
         self.voltages = system.voltages(time)[a.lead] if a.lead.size else np.zeros(0)
         self.chi = a.chi + self.voltages[a.mode_channel]
@@ -158,7 +159,7 @@ def adiabatic_density_matrix(poles: PoleSystem, moments: np.ndarray, time: float
     """
     system = poles.system
     if system.is_closed:
-        return isolated_equilibrium(system.electrons.hamiltonian_at(moments), system.fermi_energy, system.kT)
+        return density_matrix(system.electrons.hamiltonian_at(moments), system.fermi_energy, system.kT)
     frozen = FrozenDevice(poles, moments, time)
     mu = float(np.mean(frozen.mu[np.unique(frozen.arrays.lead)]))
     return frozen.density_matrix(mu)
@@ -205,17 +206,17 @@ def steady(poles: PoleSystem, moments: np.ndarray) -> Blocks:
     return Blocks(rho, device_mode, reference.mode_block + change[a.n :, a.n :], vectors)
 
 
-def _fermi_sources(frozen: FrozenDevice, q: int, mu: float) -> tuple[np.ndarray, np.ndarray]:
+def _shifted_sources(frozen: FrozenDevice, q: int, mu: float) -> tuple[np.ndarray, np.ndarray]:
     """Poles z and sources c of channel q if its chemical potential were mu, its levels unchanged."""
-    assert frozen.poles.fermi is not None
-    z, r = frozen.poles.fermi.poles(mu, frozen.poles.system.kT)
-    return z, (1j * r * frozen.poles.channels[q].broadening(z - frozen.voltages[q])).conj()
+    voltage = frozen.voltages[q]
+    z, c = frozen.poles.fermi_sources(q, mu - voltage)
+    return z + voltage, c
 
 
 def _vectors_at(frozen: FrozenDevice, q: int, mu: float) -> np.ndarray:
     """S_q (n + M,) of channel q if its chemical potential were mu, its levels unchanged."""
     a = frozen.arrays
-    z, c = _fermi_sources(frozen, q, mu)
+    z, c = _shifted_sources(frozen, q, mu)
     device = np.einsum("k,kab,b->ak", c, frozen.resolvent(z.conj()), frozen.u[:, q])
     projected = frozen.u.conj().T[a.mode_channel] @ device
     modes = a.kappa[:, None] * projected / (z.conj() - frozen.chi[:, None])
@@ -285,7 +286,7 @@ def _bound_change(frozen: FrozenDevice, t: np.ndarray, basis: np.ndarray, mean: 
     change = np.zeros((energies.size, energies.size), dtype=complex)
     for q in range(a.lead.size):
         k, modes = slice(a.first[q], a.first[q + 1]), slice(a.offset[q], a.offset[q + 1])
-        z_mean, c_mean = _fermi_sources(frozen, q, mean)
+        z_mean, c_mean = _shifted_sources(frozen, q, mean)
         z, c = np.concatenate([frozen.z[k], z_mean]).conj(), np.concatenate([a.c[k], -c_mean])
         chi = frozen.chi[modes]
         filling = frozen.poles.occupation(chi, frozen.mu[a.lead[q]]) - frozen.poles.occupation(chi, mean)
@@ -318,20 +319,10 @@ def partitioned(
 
 def _isolated(poles: PoleSystem, moments: np.ndarray, rho: np.ndarray | None = None) -> Blocks:
     system = poles.system
-    arrays = ElectronArrays(poles)
+    arrays = PoleArrays(poles)
     n, m, k = arrays.n, arrays.chi.size, arrays.z.size
     if rho is None:
-        rho = isolated_equilibrium(system.electrons.hamiltonian_at(moments), system.fermi_energy, system.kT)
+        rho = density_matrix(system.electrons.hamiltonian_at(moments), system.fermi_energy, system.kT)
     zero = np.zeros((m, m), dtype=complex)
     return Blocks(rho, np.zeros((n, m), dtype=complex), zero, np.zeros((n + m, k), dtype=complex))
 
-
-def isolated_equilibrium(hamiltonian: np.ndarray, mu: float, kT: float) -> np.ndarray:
-    """f(H) of a closed device; at kT = 0 levels at mu (within 1e-12 eV) are half filled."""
-    levels, states = np.linalg.eigh(hamiltonian)
-    x = levels - mu
-    if kT > 0:
-        occupation = 0.5 - 0.5 * np.tanh(0.5 * x / kT)
-    else:
-        occupation = np.where(np.abs(x) < 1e-12, 0.5, (x < 0).astype(float))
-    return (states * occupation) @ states.conj().T
