@@ -22,7 +22,6 @@ import numpy as np
 
 from llgnegf.equations.kernels.electrons import electronic_rhs, pack_constants
 from llgnegf.equations.layout import Layout
-from llgnegf.poles.arrays import PoleArrays, joined
 from llgnegf.poles.channels import PoleSystem, spectral_bounds
 from llgnegf.problem.drives import Drive
 from llgnegf.units import HBAR
@@ -51,14 +50,37 @@ def csr_planes(matrix: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndar
     )  # fmt: skip
 
 
-class ElectronArrays(PoleArrays):
+class ElectronArrays:
     """The constants of the electronic equation in the form that the compiled kernel takes."""
 
     def __init__(self, poles: PoleSystem, n_moments: int = 0) -> None:
-        super().__init__(poles)
-        system, chi, kappa, s, offset = poles.system, self.chi, self.kappa, self.s, self.offset
+        system = poles.system
+        channels = poles.channels
+        self.n = 2 * system.n_sites
+        self.n_leads = len(system.leads)
         ham = csr_planes(system.electrons.hamiltonian)
-        vectors = _sparse_rows([c.vector for c in poles.channels], self.n)
+        vectors = _sparse_rows([c.vector for c in channels], self.n)
+        chi = _joined([c.energies for c in channels])
+        b = _joined([c.weights for c in channels])
+        s = np.sqrt(np.abs(b))
+        kappa = b / s
+        offset = np.cumsum([0] + [c.energies.size for c in channels])
+        self.chi, self.kappa, self.s, self.offset = chi, kappa, s, offset
+        self.mode_channel = np.repeat(np.arange(len(channels)), np.diff(offset))
+        mu = system.chemical_potentials() - system.voltages()
+        z, c, f, first = [], [], [], [0]
+        for channel in channels:
+            assert poles.fermi is not None
+            zq, rq = poles.fermi.poles(mu[channel.lead], system.kT)
+            z.append(zq)
+            c.append((1j * rq * channel.broadening(zq)).conj())
+            f.append(poles.occupation(channel.energies, mu[channel.lead]))
+            first.append(first[-1] + zq.size)
+        self.z, self.c, self.first = _joined(z), _joined(c), np.array(first)
+        self.vector_channel = np.repeat(np.arange(len(channels)), np.diff(self.first))
+        self.d = (b * _joined(f) / s).conj()
+        self.wide = np.array([channel.wide_band for channel in channels], dtype=float)
+        self.lead = np.array([channel.lead for channel in channels], dtype=np.int64)
         levels = np.concatenate([[*_planes(chi), *_planes(kappa), s, *_planes(self.d)], self._vector_levels()], axis=1)
         bounds = (offset, chi.size + self.first)
         self.layout = Layout(self.n, tuple(np.diff(offset).tolist()), self.z.size, n_moments, self.n_leads)
@@ -179,6 +201,10 @@ class Equation:
         return operators
 
 
+def _joined(parts: list[np.ndarray]) -> np.ndarray:
+    return np.concatenate(parts) if parts else np.zeros(0, dtype=complex)
+
+
 def _planes(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return np.ascontiguousarray(values.real), np.ascontiguousarray(values.imag)
 
@@ -186,7 +212,7 @@ def _planes(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 def _sparse_rows(vectors: list[np.ndarray], n: int) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """The device vectors u_q as (indptr, index, real, imag), one row for each channel."""
     index = [np.flatnonzero(u) for u in vectors]
-    data = joined([u[i].astype(complex) for u, i in zip(vectors, index, strict=True)])
+    data = _joined([u[i].astype(complex) for u, i in zip(vectors, index, strict=True)])
     indptr = np.cumsum([0] + [i.size for i in index])
     flat = np.concatenate(index) if index else np.zeros(0, dtype=np.int64)
     return indptr.astype(np.int64), flat.astype(np.int64), *_planes(data)
