@@ -104,7 +104,8 @@ def test_foreign_leads_with_a_voltage_settle_as_those_of_the_package():
     assert foreign.common_chemical_potential() is None
     assert foreign.mean_chemical_potential() == pytest.approx(0.15)
     frozen = ln.Frozen(TEXTURE)
-    flows = [ln.simulate(s, frozen, t_end=1.0, rtol=1e-5, start="steady").dataset["lead_current"][-1] for s in (foreign, own)]
+    runs = [ln.simulate(s, frozen, t_end=1.0, rtol=1e-5, start="steady") for s in (foreign, own)]
+    flows = [got.dataset["lead_current"][-1] for got in runs]
     np.testing.assert_allclose(*flows, rtol=0, atol=1e-8)
     exact = ln.RotatingFrame(foreign, TEXTURE, 0.0).lead_currents().charge
     assert np.abs(exact).min() > 1e-3

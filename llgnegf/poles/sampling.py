@@ -75,7 +75,7 @@ def finite_support(spectrum: Spectrum) -> tuple[float, float]:
     if not (np.isfinite(low) and np.isfinite(high) and low < high):
         raise ValueError(
             f"{type(spectrum).__name__}.support: ({low}, {high}); allowed: finite ends in increasing order outside "
-            "which Gamma is zero (cut the tails off), a WideBandSpectrum where Gamma is constant, or own weight and modes"
+            "which Gamma is zero (cut the tails off), a WideBandSpectrum, or its own weight and modes"
         )
     return float(low), float(high)
 

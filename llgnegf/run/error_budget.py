@@ -19,7 +19,7 @@ from llgnegf.problem.observables import spin_density
 from llgnegf.problem.system import OpenSystem
 from llgnegf.run.lead_errors import EVERYWHERE, Levels, equilibrium_error, find_levels, lead_error
 from llgnegf.run.result import ErrorEstimate
-from llgnegf.static.start import FrozenDevice
+from llgnegf.static.frozen import FrozenDevice
 from llgnegf.units import HBAR
 
 LEAD_SHARE, FERMI_SHARE, TAIL_SHARE, STEP_SHARE, STEPS_SHARE = 0.5, 0.01, 0.15, 0.03, 0.3

@@ -12,7 +12,7 @@ from llgnegf.equations.sample import Sample, Sampler, bond_observables, site_obs
 from llgnegf.problem.magnetism.magnet import Magnet
 from llgnegf.problem.observables import carried_spin, spin_density
 from llgnegf.run.result import Variable
-from llgnegf.static.start import adiabatic_density_matrix
+from llgnegf.static.frozen import adiabatic_density_matrix
 from llgnegf.units import G_E, HBAR
 
 Columns = dict[str, np.ndarray]

@@ -23,7 +23,7 @@ from llgnegf.problem.occupation import density_matrix, grand_potential
 from llgnegf.problem.plausibility import doubts_together, silent, warn
 from llgnegf.problem.system import OpenSystem
 from llgnegf.run.progress import Progress, reporting
-from llgnegf.static.start import FrozenDevice
+from llgnegf.static.frozen import FrozenDevice
 
 
 class FreeEnergy:

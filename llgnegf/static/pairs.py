@@ -127,7 +127,7 @@ class ChainPairs:
 
     def green_and_slope(self, energy: np.ndarray) -> tuple[Both, Both]:
         weights = np.eye(2)[..., None] - self.chain.on_lead_sites(self.device.self_energy_derivatives(energy))
-        upper, lower, sound = self.chain.band_blocks(energy, self.distance, weights)
+        upper, lower, sound = self.chain.band_blocks(energy, self.distance, weights[None])
         found = self._pick(upper, lower, 0), self._pick(upper, lower, 1)
         for e in np.flatnonzero(~sound):
             _replace(found, int(e), self.dense.green_and_slope(energy[e : e + 1]))
