@@ -22,7 +22,7 @@ from llgnegf.static.closed import occupation_response
 from llgnegf.static.contour import FERMI_RANGE
 from llgnegf.static.quadrature import Integral
 from llgnegf.static.steady_state import Density, LeadCurrents, Occupation, SteadyState
-from llgnegf.static.views import View
+from llgnegf.static.views import InLevels
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,7 +65,7 @@ class LinearResponse:
     energy: float
     spin: np.ndarray
 
-    def density_matrices(self, view: View) -> Decomposition:
+    def density_matrices(self, view: InLevels) -> Decomposition:
         """The four parts as `view` hands them out."""
         if not self.state.device.channels:
             return self._closed(view)
@@ -77,7 +77,7 @@ class LinearResponse:
         error = sum(integral.error for integral in common) + surface.error
         return Decomposition(adiabatic, geometric, sea, fermi, error)
 
-    def lead_currents(self, view: View) -> CurrentDecomposition:
+    def lead_currents(self, view: InLevels) -> CurrentDecomposition:
         """Lead currents of the four parts."""
         state, device = self.state, self.state.device
         if not device.channels:
@@ -97,7 +97,7 @@ class LinearResponse:
         error = common.error + surface.error
         return CurrentDecomposition(*(LeadCurrents.from_rates(r, error) for r in [*common.value, surface.value]))
 
-    def _closed(self, view: View) -> Decomposition:
+    def _closed(self, view: InLevels) -> Decomposition:
         """Discrete levels: f(H) and its response to -hbar w sigma.axis/2; neither sea nor surface."""
         hamiltonian, mu, kT = self.state.device.hamiltonian, self.state.mu, self.state.kT
         geometric = nothing = np.zeros_like(hamiltonian)
@@ -121,7 +121,7 @@ class LinearResponse:
         """X_sea = sum_q w_q u_q u_q^dag: w, (n, n_channels)."""
         return self._spin_weights * self.state.device.self_energy_derivatives(z)
 
-    def _surface(self, view: View, density: Callable[[View, Occupation], Density]) -> Integral:
+    def _surface(self, view: InLevels, density: Callable[[InLevels, Occupation], Density]) -> Integral:
         """int dE of a `density` with f_q - f to first order; at kT = 0 df/dE = -delta(E - mu)."""
         mu, kT, what = self.state.mu, self.state.kT, "RotatingFrame, Fermi surface"
         if kT == 0:

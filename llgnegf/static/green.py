@@ -193,7 +193,8 @@ class StaticDevice:
         reached = self.level_vectors.any(axis=1)  # the others are no part of G u, but poles of G
         vectors = self.level_vectors[reached]
         distances = (origin[:, None] - self.levels[0][reached]) + offset[:, None]
-        found, trusted = _low_rank_columns(distances, vectors, weights)
+        scaled, inner, trusted = _low_rank(distances, vectors, weights)
+        found = scaled @ inner
         if not trusted.all():
             inverse = _level_inverse(distances[~trusted], vectors, weights[~trusted])
             found[~trusted] = np.linalg.solve(inverse, np.broadcast_to(vectors, found[~trusted].shape))
@@ -205,14 +206,10 @@ class StaticDevice:
         """V^dag G(E) V for energies (n,) with Im E > 0."""
         u, weights = self.level_vectors, self.self_energies(energy)
         distances = energy[:, None] - self.levels[0]
-        scaled = u / distances[:, :, None]
-        product = weights[:, :, None] * (u.conj().T @ scaled)
-        doubtful = (np.abs(product) > TRUSTED).any(axis=(1, 2))
-        product[doubtful] = 0.0
-        t_matrix = np.linalg.inv(np.eye(weights.shape[1]) - product) * weights[:, None, :]
-        dense = np.linalg.inv(_level_inverse(distances[doubtful], u, weights[doubtful]))
+        scaled, inner, trusted = _low_rank(distances, u, weights)
+        dense = np.linalg.inv(_level_inverse(distances[~trusted], u, weights[~trusted]))
         rows = u.conj().T / distances[:, None, :]
-        return LevelGreen(1 / distances, scaled @ t_matrix, rows, doubtful, dense)
+        return LevelGreen(1 / distances, scaled @ (inner * weights[:, None, :]), rows, ~trusted, dense)
 
     def _stack(self, columns: list[np.ndarray], energy: np.ndarray) -> np.ndarray:
         return np.stack(columns, axis=-1) if columns else np.zeros((energy.size, 0), dtype=complex)
@@ -287,10 +284,10 @@ def coupled_levels(hamiltonian: np.ndarray, vectors: np.ndarray) -> tuple[np.nda
     return energies, states, projected
 
 
-def _low_rank_columns(
+def _low_rank(
     distances: np.ndarray, projected: np.ndarray, weights: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
-    """(D^-1 - u S u^dag)^-1 u = D u (1 - S u^dag D u)^-1 with diagonal D = 1/`distances`, and where it can be trusted.
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """D u and (1 - S u^dag D u)^-1, their product (D^-1 - u S u^dag)^-1 u, D = 1/`distances`; where to trust them, (n,).
 
     O(N n_channels^2) for each energy instead of O(N^3). Next to a level S u^dag D u is large and must cancel against
     D u, see `TRUSTED`.
@@ -300,7 +297,7 @@ def _low_rank_columns(
         product = weights[:, :, None] * (projected.conj().T @ scaled)
         trusted = (np.abs(product) <= TRUSTED).all(axis=(1, 2))
     scaled[~trusted], product[~trusted] = 0.0, 0.0
-    return scaled @ np.linalg.inv(np.eye(weights.shape[1]) - product), trusted
+    return scaled, np.linalg.inv(np.eye(weights.shape[1]) - product), trusted
 
 
 def _level_inverse(distances: np.ndarray, projected: np.ndarray, weights: np.ndarray) -> np.ndarray:

@@ -23,7 +23,7 @@ from llgnegf.static.green import StaticChannel, StaticDevice
 from llgnegf.static.local import LocalDensityMatrix
 from llgnegf.static.recursion import is_chain
 from llgnegf.static.steady_state import LeadCurrents, SteadyState
-from llgnegf.static.views import InLevels, InLevelsCut, OnChain, View, WindowTooNarrow
+from llgnegf.static.views import InLevels, InLevelsCut, OnChain, WindowTooNarrow
 from llgnegf.units import HBAR
 
 DENSE_ARRAYS = 8
@@ -176,7 +176,7 @@ class RotatingFrame:
         return _of_fastest(response.state.device, response.lead_currents, LONG_CHAIN)
 
     @staticmethod
-    def _along_chain(device: StaticDevice, method: str, ask: Callable[[View], T]) -> T:
+    def _along_chain(device: StaticDevice, method: str, ask: Callable[[InLevels], T]) -> T:
         if not is_chain(device):
             raise ValueError(
                 f"RotatingFrame.{method}: system with hopping beyond neighbouring sites, or a lead on several sites; "
@@ -244,7 +244,7 @@ class RotatingFrame:
         return LinearResponse(self._filled(device), self.energy, self._spin)
 
 
-def _of_fastest(device: StaticDevice, ask: Callable[[View], T], least_sites: int = 1) -> T:
+def _of_fastest(device: StaticDevice, ask: Callable[[InLevels], T], least_sites: int = 1) -> T:
     """What `ask` gives with the recursion along an open chain of so many sites, else with whole matrices."""
     if device.channels and device.size >= 2 * least_sites and is_chain(device):
         with suppress(WindowTooNarrow):

@@ -23,7 +23,7 @@ from llgnegf.problem.occupation import density_matrix, fermi
 from llgnegf.static.contour import FERMI_RANGE, THERMAL_CUTS, Contour, twice_real
 from llgnegf.static.green import StaticDevice
 from llgnegf.static.quadrature import Integral
-from llgnegf.static.views import Parts, View
+from llgnegf.static.views import InLevels, Parts
 from llgnegf.static.window import Window
 from llgnegf.units import HBAR
 
@@ -66,7 +66,7 @@ class SteadyState:
     kT: float
     tolerance: float
 
-    def density_matrix(self, view: View) -> Integral:
+    def density_matrix(self, view: InLevels) -> Integral:
         """rho as `view` hands it out, and its error."""
         if not self.device.channels:
             return Integral(view.cut(density_matrix(self.device.hamiltonian, self.mu, self.kT)), 0.0, 0)
@@ -75,7 +75,7 @@ class SteadyState:
         value = view.on_sites(common.value[0] + extra.value)
         return Integral(value, common.error + extra.error, common.evaluations + extra.evaluations)
 
-    def lead_rates(self, view: View) -> Integral:
+    def lead_rates(self, view: InLevels) -> Integral:
         """hbar Tr[O L_p] in eV, (n_leads, 4), O = 1, sigma_x, sigma_y, sigma_z."""
         if not self.device.channels:
             return Integral(np.zeros((self.n_leads, 4)), 0.0, 0)
@@ -89,7 +89,7 @@ class SteadyState:
         value = common.value + extra.value
         return Integral(value, common.error + extra.error, common.evaluations + extra.evaluations)
 
-    def contour(self, view: View, functions: tuple[Parts, ...], count: int) -> list[Integral]:
+    def contour(self, view: InLevels, functions: tuple[Parts, ...], count: int) -> list[Integral]:
         """I[F] of functions that give `count` F each, of all of them the first is G."""
         unit = np.zeros((count, *view.unit.shape))
         unit[0] = view.unit
@@ -101,16 +101,16 @@ class SteadyState:
             for k, f in enumerate(functions)
         ]
 
-    def traces(self, view: View, function: Callable[[np.ndarray], np.ndarray]) -> Integral:
+    def traces(self, view: InLevels, function: Callable[[np.ndarray], np.ndarray]) -> Integral:
         """I[Tr O F] for traces (n, ...) with Hermitian O."""
         what = "RotatingFrame, contour of lead currents"
         return self._contour.integral(function, 0.0, 0.5 * self.tolerance, view.entries, what, twice_real)
 
-    def integral(self, view: View, window: Window, density: Density, what: str) -> Integral:
+    def integral(self, view: InLevels, window: Window, density: Density, what: str) -> Integral:
         """int dE of `density` over a window."""
         return window.integral(density, 0.5 * self.tolerance, view.entries, what)
 
-    def spectral_density(self, view: View, occupation: Occupation) -> Density:
+    def spectral_density(self, view: InLevels, occupation: Occupation) -> Density:
         """G delta G^dag/2 pi, delta_q = Gamma_q times the `occupation`."""
 
         def density(origin: np.ndarray, offset: np.ndarray) -> np.ndarray:
@@ -119,7 +119,7 @@ class SteadyState:
 
         return density
 
-    def rate_density(self, view: View, occupation: Occupation) -> Density:
+    def rate_density(self, view: InLevels, occupation: Occupation) -> Density:
         """Tr O{-i (Sigma_p W + delta_p G^dag) + h.c.}/2 pi, (n, n_leads, 4)."""
 
         def density(origin: np.ndarray, offset: np.ndarray) -> np.ndarray:
@@ -135,7 +135,7 @@ class SteadyState:
         belongs = (self.device.leads[None, :] == np.arange(self.n_leads)[:, None]).astype(float)
         return np.einsum("noq,pq->npo", values, belongs)
 
-    def window(self, view: View) -> Window:
+    def window(self, view: InLevels) -> Window:
         """The part of the real axis where the channels' occupations differ; empty when they are all equal."""
         mus = np.unique([self.mu, *self.device.chemical_potentials])
         if mus.size == 1:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 
@@ -56,84 +56,39 @@ class LeadEnds:
         return 2 * (scattered + np.einsum("nq,noqq->noq", delta, bras)).imag
 
 
-class View(Protocol):
-    """G of a device, held in one way or the other."""
-
-    @property
-    def device(self) -> StaticDevice:
-        """The device."""
-
-    @property
-    def entries(self) -> int:
-        """Complex numbers handled at one energy."""
-
-    @property
-    def unit(self) -> np.ndarray:
-        """1, as it is held."""
-
-    @property
-    def ends(self) -> LeadEnds:
-        """The channels' vectors in the basis of `on_ends`."""
-
-    def plus_adjoint(self, matrices: np.ndarray) -> np.ndarray:
-        """F + F^dag, as they are held."""
-
-    def green(self, z: np.ndarray) -> np.ndarray:
-        """G at energies (n,) with Im z > 0, (n, 1, ...)."""
-
-    def parts(self, turn: np.ndarray, weights: Callable[[np.ndarray], np.ndarray]) -> tuple[Parts, ...]:
-        """G, G X G with X = `turn` (2, 2) on every site, G Y G with Y = sum_q w_q(z) u_q u_q^dag: one after the other,
-        all in one function or one in each."""
-
-    def columns(self, origin: np.ndarray, offset: np.ndarray) -> np.ndarray:
-        """G u_q at real energies origin + offset."""
-
-    def spectral(self, columns: np.ndarray, weights: np.ndarray) -> np.ndarray:
-        """sum_q w_q (G u_q)(G u_q)^dag, (n, ...), of what `columns` gave and weights (n, n_channels)."""
-
-    def on_ends(self, matrices: np.ndarray) -> np.ndarray:
-        """All that lead currents take of F (n, parts, ...), (n, parts, d, d)."""
-
-    def columns_on_ends(self, columns: np.ndarray) -> np.ndarray:
-        """The same of G u_q, (n, d, n_channels)."""
-
-    def window(self, lower: float, upper: float, jumps: np.ndarray) -> Window:
-        """Panels of the real axis; raises WindowTooNarrow where this view does not resolve a resonance."""
-
-    def on_sites(self, matrix: np.ndarray) -> Any:
-        """A matrix as it is held as the density matrix that is handed out."""
-
-    def cut(self, rho: np.ndarray) -> Any:
-        """The same from a density matrix (2N, 2N) on the sites."""
-
-
 @dataclass(frozen=True, eq=False)
 class InLevels:
-    """Whole matrices in the basis of the levels: any device, O(N^2) for each energy."""
+    """Whole matrices in the basis of the levels: any device, O(N^2) for each energy. Other views override all of it."""
 
     device: StaticDevice
 
     @property
     def entries(self) -> int:
+        """Complex numbers handled at one energy."""
         return 3 * self.device.size**2
 
     @property
     def unit(self) -> np.ndarray:
+        """1, as it is held."""
         return np.eye(self.device.size)
 
     @cached_property
     def ends(self) -> LeadEnds:
+        """The channels' vectors in the basis of `on_ends`."""
         turned = self.device.levels[1].conj().T @ spin_operators(self.device.vectors)
         return LeadEnds(self.device.level_vectors, turned)
 
     def plus_adjoint(self, matrices: np.ndarray) -> np.ndarray:
+        """F + F^dag, as they are held; may reuse F."""
         return plus_adjoint(matrices)
 
     def green(self, z: np.ndarray) -> np.ndarray:
+        """G at energies (n,) with Im z > 0, (n, 1, ...)."""
         return self.device.level_green(z).matrix()[:, None]
 
     def parts(self, turn: np.ndarray, weights: Callable[[np.ndarray], np.ndarray]) -> tuple[Parts, ...]:
-        # One function for each: all three at a time would be three times the memory.
+        """G, G X G with X = `turn` (2, 2) on every site, G Y G with Y = sum_q w_q(z) u_q u_q^dag: one after the other,
+        all in one function or, where all at a time would be three times the memory, one in each."""
         device, states = self.device, self.device.levels[1]
         x = states.conj().T @ np.kron(np.eye(device.size // 2), turn) @ states
         return (
@@ -143,25 +98,32 @@ class InLevels:
         )
 
     def columns(self, origin: np.ndarray, offset: np.ndarray) -> np.ndarray:
+        """G u_q at real energies origin + offset."""
         return self.device.retarded_columns(origin, offset)
 
     def spectral(self, columns: np.ndarray, weights: np.ndarray) -> np.ndarray:
+        """sum_q w_q (G u_q)(G u_q)^dag, (n, ...), of what `columns` gave and weights (n, n_channels)."""
         return (columns * weights[:, None, :]) @ adjoint(columns)
 
     def on_ends(self, matrices: np.ndarray) -> np.ndarray:
+        """All that lead currents take of F (n, parts, ...), (n, parts, d, d)."""
         return matrices
 
     def columns_on_ends(self, columns: np.ndarray) -> np.ndarray:
+        """The same of G u_q, (n, d, n_channels)."""
         return columns
 
     def window(self, lower: float, upper: float, jumps: np.ndarray) -> Window:
+        """Panels of the real axis; WindowTooNarrow where this view does not resolve a resonance."""
         return window_panels(self.device, lower, upper, jumps)
 
     def on_sites(self, matrix: np.ndarray) -> Any:
+        """A matrix as it is held as the density matrix that is handed out."""
         states = self.device.levels[1]
         return self.cut(states @ matrix @ states.conj().T)
 
     def cut(self, rho: np.ndarray) -> Any:
+        """The same from a density matrix (2N, 2N) on the sites."""
         return rho
 
 
@@ -173,11 +135,9 @@ class InLevelsCut(InLevels):
 
 
 @dataclass(frozen=True, eq=False)
-class OnChain:
+class OnChain(InLevelsCut):
     """Blocks on sites and bonds, (3 N - 2, 2, 2) as `ChainGreen.local_blocks` orders them: an open chain, O(N) for each
     energy. Spin and charge densities, torques, bond and lead currents need nothing else."""
-
-    device: StaticDevice
 
     @cached_property
     def chain(self) -> ChainGreen:
@@ -206,7 +166,6 @@ class OnChain:
         return LeadEnds(self.device.vectors[rows], spin_operators(self.device.vectors)[:, rows])
 
     def plus_adjoint(self, matrices: np.ndarray) -> np.ndarray:
-        """In place."""
         n = self.chain.n_sites
         site, upper, lower = (matrices[..., a:b, :, :] for a, b in ((0, n), (n, 2 * n - 1), (2 * n - 1, 3 * n - 2)))
         site += adjoint(site)
@@ -259,9 +218,6 @@ class OnChain:
 
     def on_sites(self, matrix: np.ndarray) -> LocalDensityMatrix:
         return LocalDensityMatrix.unpack(matrix)
-
-    def cut(self, rho: np.ndarray) -> LocalDensityMatrix:
-        return LocalDensityMatrix.cut(rho)
 
 
 def spin_operators(vectors: np.ndarray) -> np.ndarray:
