@@ -287,7 +287,7 @@ def coupled_levels(hamiltonian: np.ndarray, vectors: np.ndarray) -> tuple[np.nda
 def _low_rank(
     distances: np.ndarray, projected: np.ndarray, weights: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """D u and (1 - S u^dag D u)^-1, their product (D^-1 - u S u^dag)^-1 u, D = 1/`distances`; where to trust them, (n,).
+    """D u and (1 - S u^dag D u)^-1, their product (D^-1 - u S u^dag)^-1 u, D = 1/`distances`; where to trust them.
 
     O(N n_channels^2) for each energy instead of O(N^3). Next to a level S u^dag D u is large and must cancel against
     D u, see `TRUSTED`.

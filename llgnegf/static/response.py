@@ -39,7 +39,7 @@ from llgnegf.problem.system import OpenSystem, check_equilibrium
 from llgnegf.static.closed import berry_curvature
 from llgnegf.static.contour import FERMI_RANGE, Contour, twice_real
 from llgnegf.static.green import StaticDevice
-from llgnegf.static.pairs import PairGreen, pair_green, sea_density, surface_density, undamped_density
+from llgnegf.static.pairs import DensePairs, pair_green, sea_density, surface_density, undamped_density
 from llgnegf.static.quadrature import Integral, QuadratureError, scaled
 from llgnegf.static.recursion import is_chain
 from llgnegf.static.rotating_frame import RotatingFrame, refuse_dark_levels
@@ -306,7 +306,7 @@ class ResponseTensors:
         return StaticDevice.of(self.system, self.moments)
 
     @cached_property
-    def _green(self) -> PairGreen:
+    def _green(self) -> DensePairs:
         return pair_green(self._device, self._pairs, self.max_distance)
 
     @cached_property
