@@ -14,7 +14,14 @@ import numpy as np
 
 from llgnegf._checks import Problems
 from llgnegf.problem.drives import Drive, drives_of
-from llgnegf.problem.spectra import ChainSpectrum, Spectrum, TabulatedSpectrum, WideBandSpectrum, checked_table
+from llgnegf.problem.spectra import (
+    ChainSpectrum,
+    Spectrum,
+    TabulatedSpectrum,
+    WideBandSpectrum,
+    check_spectrum,
+    checked_table,
+)
 
 Voltage = float | Callable[[float], float]
 """A lead voltage in eV: a number, or a function of time in fs."""
@@ -110,9 +117,7 @@ class Lead(_Reservoir):
             if not problems.check(is_pair, f"channels[{k}]", pair, "a pair (device vector, spectrum)"):
                 continue
             vector = problems.array(f"channels[{k}].vector", pair[0], (None,), "N or 2N finite amplitudes", complex)
-            wanted = "an object with self_energy, self_energy_derivative, broadening, support and is_zero"
-            is_spectrum = isinstance(pair[1], Spectrum) and not isinstance(pair[1], type)
-            problems.check(is_spectrum, f"channels[{k}].spectrum", pair[1], wanted)
+            check_spectrum(problems, f"channels[{k}].spectrum", pair[1])
             checked.append((vector, pair[1]))
         self._check_reservoir(problems)
         problems.raise_all()

@@ -61,6 +61,12 @@ class Spectrum(Protocol):
         """Gamma(E) = -2 Im Sigma in eV, for real E."""
 
 
+def check_spectrum(problems: Problems, field: str, value: Any) -> None:
+    """Note `value` unless it is a spectrum."""
+    wanted = "an object with self_energy, self_energy_derivative, broadening, support and is_zero"
+    problems.check(isinstance(value, Spectrum) and not isinstance(value, type), field, value, wanted)
+
+
 @dataclass(frozen=True)
 class ChainSpectrum:
     """End of a semi-infinite chain with hopping gamma and on-site energy e, attached by gamma_c.

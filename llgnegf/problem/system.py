@@ -16,7 +16,7 @@ from llgnegf.problem.drives import Drive
 from llgnegf.problem.electrons import Electrons
 from llgnegf.problem.leads import Channel, Reservoir
 from llgnegf.problem.plausibility import doubts_of_system, warn
-from llgnegf.problem.spectra import Spectrum
+from llgnegf.problem.spectra import check_spectrum
 
 SAME_LEVEL = 1e-12
 """Chemical potentials closer than this part of the largest one, or of 1 eV, are one."""
@@ -131,5 +131,4 @@ def _check_channels(problems: Problems, p: int, channels: Sequence[Channel], siz
     for q, channel in enumerate(channels):
         place = f"leads[{p}].attach()[{q}]"
         problems.array(f"{place}.vector", channel.vector, (size,), f"{size} finite amplitudes", complex)
-        wanted = "an object with self_energy, self_energy_derivative, broadening, support and is_zero"
-        problems.check(isinstance(channel.spectrum, Spectrum), f"{place}.spectrum", channel.spectrum, wanted)
+        check_spectrum(problems, f"{place}.spectrum", channel.spectrum)

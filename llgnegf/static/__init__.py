@@ -6,7 +6,7 @@ Nothing moves here; runs take their start from it, slow runs all their electrons
     recursion        the same along a nearest-neighbour chain, O(N) for each energy
     frozen           a device whose leads are modes, with the modes and Fermi vectors beside it
     undamped         bound and dark states, where G has real poles;  closed: devices without leads
-    quadrature       adaptive integration;  contour: occupied states, off the real axis;  window: panels of the real axis
+    quadrature       adaptive integration;  contour: off the real axis;  window: panels of the real axis
     views            G in levels or along a chain: what the integrals of stationary states are taken of
     steady_state     differently filled leads: density matrix and currents;  decomposition: first order in hbar omega
     rotating_frame   the oracle: steady precession and its parts;  local: density matrices on sites and bonds
