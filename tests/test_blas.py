@@ -46,16 +46,16 @@ ENTRIES: dict[str, tuple[str, Callable[[], Any]]] = {
         lambda: ln.langevin_ensemble(None, MAGNET, temperature=0.01, t_end=1.0, step=0.5, save_every=1.0, copies=2,
                                      seed=1),
     ),
-    "relax": ("llgnegf.static.start.FrozenDevice.grand_potential", lambda: ln.relax(SYSTEM, MAGNET)),
+    "relax": ("llgnegf.static.frozen.FrozenDevice.grand_potential", lambda: ln.relax(SYSTEM, MAGNET)),
     "density matrix": (
         "llgnegf.static.steady_state.SteadyState.density_matrix", lambda: frame().density_matrix(),
     ),
-    "local density matrix": ("llgnegf.static.rotating_frame.LocalState", lambda: frame().local_density_matrix()),
+    "local density matrix": ("llgnegf.static.rotating_frame.OnChain", lambda: frame().local_density_matrix()),
     "lead currents": ("llgnegf.static.steady_state.SteadyState.lead_rates", lambda: frame().lead_currents()),
     "parts": (
         "llgnegf.static.decomposition.LinearResponse.density_matrices", lambda: frame().decompose(),
     ),
-    "local parts": ("llgnegf.static.rotating_frame.LocalResponse", lambda: frame().decompose_locally()),
+    "local parts": ("llgnegf.static.rotating_frame.OnChain", lambda: frame().decompose_locally()),
     "currents of the parts": (
         "llgnegf.static.decomposition.LinearResponse.lead_currents", lambda: frame().decompose_lead_currents(),
     ),

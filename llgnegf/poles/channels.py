@@ -1,6 +1,6 @@
 """From an open system to poles: damped modes for every lead channel and Fermi poles for every lead.
 
-Stands between `system` and `dynamics`; the expansions themselves are in `coupling` and `fermi`.
+Stands between `problem` and the equations; the expansions themselves are in `coupling` and `fermi`.
 """
 
 from __future__ import annotations
@@ -23,9 +23,10 @@ from llgnegf.problem.system import OpenSystem
 FARTHEST_POLE = (1.75, 2.0, 2.5, 3.0, None)
 """Caps on the farthest Fermi pole in units of the spectral range, tried in this order: the pole sets the stiffness of
 an explicit step, but the tighter the cap, the larger the error that no number of poles removes."""
-
 FINEST_FIT = 1e-9
 """Tolerance (of K(0)) beyond which no fit is better."""
+TAIL = 10.0
+"""Widths of a mode that f covers on both sides of it, where no band ends."""
 
 
 @singledispatch
@@ -103,7 +104,7 @@ def spectral_bounds(system: OpenSystem, voltages: np.ndarray | None = None) -> t
     Gershgorin: a device row reaches |H_0 row| + |J_sd| + the couplings c_q = sqrt(int Gamma dE/2pi) |u_q| attached to
     it; a lead band reaches max(0, c_q - half of its half-width) beyond its edges (for a chain the first row has
     radius gamma + gamma_c). `voltages` (n_leads, 2) are the lowest and the highest V_p of the run, None those of t = 0;
-    they shift the bands. Wide bands are left out.
+    they shift the bands. Wide bands are left out; a spectrum of modes without band reaches TAIL widths beyond them.
     """
     shifts = _static_voltages(system) if voltages is None else voltages
     electrons = system.electrons
@@ -112,7 +113,7 @@ def spectral_bounds(system: OpenSystem, voltages: np.ndarray | None = None) -> t
     radius = np.asarray(abs(h).sum(axis=1)).ravel() - np.abs(center) + np.repeat(np.abs(electrons.j_sd), 2)
     low, high = [], []
     for p, channel in _channels(system):
-        bottom, top = channel.spectrum.support
+        bottom, top = _band(channel.spectrum)
         coupling = np.sqrt(total_weight(channel.spectrum)) * np.abs(channel.vector)
         radius = radius + coupling
         if np.isfinite(bottom):
@@ -120,6 +121,15 @@ def spectral_bounds(system: OpenSystem, voltages: np.ndarray | None = None) -> t
             low.append(bottom + shifts[p, 0] - excess)
             high.append(top + shifts[p, 1] + excess)
     return min([*low, float((center - radius).min())]), max([*high, float((center + radius).max())])
+
+
+def _band(spectrum: Spectrum) -> tuple[float, float]:
+    """Where the spectrum has its weight (eV); infinite for a wide band."""
+    own: Callable[[float], Any] | None = getattr(spectrum, "modes", None)
+    chi = np.array(() if own is None else own(FINEST_FIT)[0], dtype=complex)
+    if np.isfinite(spectrum.support).all() or not chi.size:
+        return spectrum.support
+    return float((chi.real + TAIL * chi.imag).min()), float((chi.real - TAIL * chi.imag).max())
 
 
 def _static_voltages(system: OpenSystem) -> np.ndarray:

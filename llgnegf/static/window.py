@@ -118,11 +118,9 @@ def window_panels(device: StaticDevice, lower: float, upper: float, jumps: np.nd
         points = np.concatenate([[start - origin, end - origin], cuts - origin, offsets])
         points = np.unique(points[(points >= start - origin) & (points <= end - origin)])
         points = _separate(points)
-        marked = np.array([np.any(np.abs(edges - origin - x) < 1e-13) for x in points], dtype=bool)
-        panels += [
-            Panel(origin, float(a), float(b), bool(at_a), bool(at_b))
-            for a, b, at_a, at_b in zip(points[:-1], points[1:], marked[:-1], marked[1:], strict=True)
-        ]
+        cells = np.stack([points[:-1], points[1:]], axis=1)
+        at_edge = np.any(np.abs(cells[..., None] - (edges - origin)) < 1e-13, axis=-1)
+        panels += _panels(origin, cells, np.asarray(at_edge))
     return Window(tuple(panels))
 
 
@@ -151,14 +149,13 @@ def chain_window(chain: ChainGreen, lower: float, upper: float, jumps: np.ndarra
         inner = points[uneven]
         cells = np.stack([inner[:, :-1].ravel(), inner[:, 1:].ravel()], axis=1)
     ordered = np.concatenate(done)
-    marked = np.isin(ordered, edges)
-    ordered, marked = ordered[np.argsort(ordered[:, 0])], marked[np.argsort(ordered[:, 0])]
-    return Window(
-        tuple(
-            Panel(0.0, float(a), float(b), bool(at_a), bool(at_b))
-            for (a, b), (at_a, at_b) in zip(ordered, marked, strict=True)
-        )
-    )
+    ordered = ordered[np.argsort(ordered[:, 0])]
+    return Window(tuple(_panels(0.0, ordered, np.isin(ordered, edges))))
+
+
+def _panels(origin: float, cells: np.ndarray, marked: np.ndarray) -> list[Panel]:
+    """Panels from the ends of cells (m, 2), measured from the origin, and whether a band ends there (m, 2)."""
+    return [Panel(origin, *cell, *edge) for cell, edge in zip(cells.tolist(), marked.tolist(), strict=True)]
 
 
 def _narrow_resonances(device: StaticDevice, lower: float, upper: float) -> list[tuple[float, np.ndarray]]:
