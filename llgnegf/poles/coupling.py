@@ -93,7 +93,7 @@ class CouplingPoles:
         return value if np.iscomplexobj(energy) else value.real
 
     def kernel(self, time: Any) -> Complex:
-        """K(t) = sum_y b_y exp(-i chi_y t) for t >= 0 (1/eV), any shape."""
+        """K(t) = sum_y b_y exp(-i chi_y t) for t >= 0 (1/eV), any shape, without the delta function of `wide_band`."""
         t = np.asarray(time, dtype=float)
         if np.any(t < 0):
             raise ValueError(f"time: {t[t < 0].flat[0]}; allowed: t >= 0 (K(-t) = K(t)^*)")
@@ -123,8 +123,9 @@ class CouplingPoles:
             if not good:
                 raise ValueError(f"{name}: {value}; allowed: a finite number, scales positive (weight_scale 0 too)")
         return CouplingPoles(
-            center + energy_scale * self.energies, weight_scale * self.weights, weight_scale * self.error
-        )
+            center + energy_scale * self.energies, weight_scale * self.weights, weight_scale * self.error,
+            weight_scale / energy_scale * self.wide_band,
+        )  # fmt: skip
 
     def certify_nonnegative(self) -> float:
         """Prove Gamma(E) > 0 for all real E by the roots of its numerator; see `spectral_fit.smallest_margin`.
