@@ -110,8 +110,8 @@ class ElectronEquation(Equation):
         if self._device is not None:
             self._device.follow(tau * HBAR, *self.layout.electrons(state), self.constants)
             if self.layout.n_works:
-                free, velocity = self.layout.moments(state), self.given_velocity(tau * HBAR)
-                self.layout.work(derivative)[0] = HBAR * self._device.power(tau * HBAR, self.moments_at(tau, free), velocity)
+                time, moments = tau * HBAR, self.moments_at(tau, self.layout.moments(state))
+                self.layout.work(derivative)[0] = HBAR * self._device.power(time, moments, self.given_velocity(time))
         if self.llg is None:
             self.electrons(tau, state, self.moments_at(tau, state), derivative)
             return

@@ -133,5 +133,5 @@ def slow_electrons(system: OpenSystem, rtol: float) -> tuple[SlowElectrons, Pole
         return LevelTensors(system), None
     if system.kT == 0:
         return ContourTensors(system, SURFACE_SHARE * rtol), None
-    poles = expand(system, COUPLING_SHARE * rtol, FERMI_SHARE * rtol, tail_tolerance=rtol)
+    poles = expand(system, COUPLING_SHARE * rtol, FERMI_SHARE * rtol, tail_tolerance=rtol, strict=False)
     return PoleTensors(poles, SURFACE_SHARE * rtol), poles

@@ -29,25 +29,29 @@ def self_consistent(poles: PoleSystem, density: Callable[[PoleSystem], np.ndarra
     Raises:
         ValueError: Where the search does not converge, with the residual.
     """
-    electrons = poles.system.electrons
-    if not electrons.mean_fields:
+    if not poles.system.electrons.mean_fields:
         return poles
-    n_sites = electrons.n_sites
+    start = site_blocks(density(poles)) if poles.density_blocks is None else poles.density_blocks
+    found = self_consistent_blocks(start, lambda blocks: density(replace(poles, density_blocks=blocks)))
+    return replace(poles, density_blocks=found)
 
-    def at(numbers: np.ndarray) -> PoleSystem:
-        return replace(poles, density_blocks=_blocks(numbers, n_sites))
+
+def self_consistent_blocks(
+    start: np.ndarray, density: Callable[[np.ndarray], np.ndarray], residual: float = RESIDUAL
+) -> np.ndarray:
+    """rho_ii (N, 2, 2) of which `density` makes a rho (2N, 2N) with the same blocks, from `start` on; raises as
+    `self_consistent` does."""
+    n_sites = len(start)
 
     def change(numbers: np.ndarray) -> np.ndarray:
-        return _numbers(site_blocks(density(at(numbers)))) - numbers
+        return _numbers(site_blocks(density(_blocks(numbers, n_sites)))) - numbers
 
-    start = site_blocks(density(poles)) if poles.density_blocks is None else poles.density_blocks
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", RuntimeWarning)  # of the fit to past iterates, singular once they coincide
-        found = _search(change, _numbers(start))
-    return at(found)
+        return _blocks(_search(change, _numbers(start), residual), n_sites)
 
 
-def _search(change: Callable[[np.ndarray], np.ndarray], start: np.ndarray) -> np.ndarray:
+def _search(change: Callable[[np.ndarray], np.ndarray], start: np.ndarray, allowed: float) -> np.ndarray:
     """Where `change` vanishes."""
     residuals = [np.inf]
 
@@ -56,13 +60,13 @@ def _search(change: Callable[[np.ndarray], np.ndarray], start: np.ndarray) -> np
         residuals.append(float(np.abs(found).max()))
         return found
 
-    options = {"alpha": MIXING, "M": MEMORY, "f_tol": RESIDUAL, "maxiter": ITERATIONS, "line_search": None}
+    options = {"alpha": MIXING, "M": MEMORY, "f_tol": allowed, "maxiter": ITERATIONS, "line_search": None}
     try:
         return scipy.optimize.anderson(recorded, start, **options)
     except (scipy.optimize.NoConvergence, np.linalg.LinAlgError, ValueError):
         raise ValueError(
             f"start: mean fields whose state is not self-consistent after {len(residuals) - 1} iterations, least "
-            f"residual {min(residuals):.2g}; allowed: a residual of {RESIDUAL:g} (a weaker interaction, a larger kT, "
+            f"residual {min(residuals):.2g}; allowed: a residual of {allowed:g} (a weaker interaction, a larger kT, "
             "or start = 'partitioned' with an initial_density_matrix, which needs none)"
         ) from None
 
