@@ -11,6 +11,7 @@ import llgnegf as ln
 from tests.explicit_device import HBAR, SIGMA
 
 UP = ln.uniform(2, "z")
+FREE = ln.Magnet(UP, magnetic_moment=1.0, energies=[])
 
 
 def hubbard_two_sites(rho: np.ndarray, strengths: np.ndarray) -> np.ndarray:
@@ -179,3 +180,96 @@ class TestOrders:
     def test_orders(self, integrator: str, steps: tuple[float, float], order: int, drive: object) -> None:
         coarse, fine = self.errors(integrator, steps, drive)
         assert np.log2(coarse / fine) == pytest.approx(order, abs=0.6), (coarse, fine)
+
+
+HUBBARD = ln.OpenSystem(
+    ln.chain(3, j_sd=0.4, terms=[ln.Hubbard(1.1)]),
+    [ln.ChainLead(0, coupling=0.7), ln.ChainLead(-1, coupling=0.7)], kT=0.08,
+)  # fmt: skip
+
+
+class TestOtherSolvers:
+    def test_the_rotating_frame_is_where_a_precessing_run_settles(self) -> None:
+        texture, energy = ln.cone(3, 0.8), 0.2
+        frame = ln.RotatingFrame(HUBBARD, texture, energy, tolerance=1e-9)
+        end = 80.0
+        run = ln.simulate(HUBBARD, ln.Precession(texture, energy, ramp=10.0), t_end=end, save_every=end, rtol=1e-7)
+        turned = run.dataset.moments.values[-1]
+        phase = np.arctan2(turned[0, 1], turned[0, 0])
+        spins = ln.spin_density(frame.density_matrix())
+        c, s = np.cos(phase), np.sin(phase)
+        expected = spins @ np.array([[c, s, 0], [-s, c, 0], [0, 0, 1]])
+        np.testing.assert_allclose(run.dataset.spin_density.values[-1], expected, atol=3e-6)
+        np.testing.assert_allclose(
+            run.dataset.lead_spin_current.values[-1, :, 2], frame.lead_currents().spin[:, 2], atol=3e-6
+        )
+
+    def test_the_free_energy_of_relax_falls_as_its_gradient_says(self) -> None:
+        from llgnegf.run.relax import FreeEnergy
+
+        rng = np.random.default_rng(1)
+        moments = rng.normal(size=(3, 3))
+        moments /= np.linalg.norm(moments, axis=1)[:, None]
+        for system in (HUBBARD, ln.OpenSystem(ln.chain(3, j_sd=0.4, terms=[ln.Hubbard(1.1)]), [], kT=0.08)):
+            free = FreeEnergy(system, ln.Magnet(moments, magnetic_moment=1.0, energies=[]), 1e-9)
+            axis = rng.normal(size=(3, 3))
+            change = np.cross(axis, moments)
+            step = 1e-4
+            _, gradient = free(moments)
+            up, down = (free(moments + h * change)[0] for h in (step, -step))
+            assert (up - down) / (2 * step) == pytest.approx(np.sum(gradient * change), abs=1e-7)
+
+    def test_a_run_stays_where_relax_ends(self) -> None:
+        energies = [ln.UniaxialAnisotropy(0.05, "z"), ln.Exchange(0.02)]
+        magnet = ln.Magnet(ln.cone(3, 0.4), magnetic_moment=1.0, energies=energies, damping=0.1)
+        rest = ln.relax(HUBBARD, magnet, torque_tolerance=1e-8)
+        run = ln.simulate(HUBBARD, rest, t_end=20.0, save_every=20.0, rtol=1e-8).dataset
+        assert np.abs(run.moments[-1] - run.moments[0]).max() < 1e-6
+
+    @pytest.mark.parametrize(
+        ("ask", "message"),
+        [
+            (lambda s: ln.ResponseTensors(s, UP), r"terms\[0\]: 'Hubbard'"),
+            (lambda s: ln.simulate(s, FREE, t_end=1.0, electrons="adiabatic"), r"terms\[0\]: 'Hubbard'"),
+            (lambda s: ln.RotatingFrame(s, UP, 0.1).decompose(), "mean fields"),
+        ],
+    )  # fmt: skip
+    def test_what_does_not_take_a_mean_field_says_so(self, ask, message: str) -> None:
+        system = ln.OpenSystem(ln.chain(2, j_sd=0.1, terms=[ln.Hubbard(0.5)]), [ln.ChainLead(0)], kT=0.1)
+        with pytest.raises(ValueError, match=message):
+            ask(system)
+
+    @pytest.mark.parametrize(
+        "ask",
+        [
+            lambda s: ln.ResponseTensors(s, UP), lambda s: ln.RotatingFrame(s, UP, 0.0),
+            lambda s: ln.relax(s, FREE), lambda s: ln.simulate(s, FREE, t_end=1.0, electrons="adiabatic"),
+        ],
+    )  # fmt: skip
+    def test_what_is_static_refuses_a_drive(self, ask) -> None:
+        electrons = ln.chain(2, j_sd=lambda t: 0.1, terms=[ln.Gate(0, ln.Sine(0.1, 5.0))])
+        system = ln.OpenSystem(electrons, [ln.ChainLead(0)], kT=0.1)
+        with pytest.raises(ValueError, match=r"(?s)electrons\.j_sd.*electrons\.terms\[0\]: Gate that depends on"):
+            ask(system)
+
+    def test_own_mean_fields_turn_only_where_nothing_turns(self) -> None:
+        own = ln.DensityDependent(lambda blocks: 0.1 * blocks.real.transpose(0, 2, 1) + 0.1 * blocks.real)
+        system = ln.OpenSystem(ln.chain(2, j_sd=0.1, terms=[own]), [ln.ChainLead(0)], kT=0.1)
+        ln.RotatingFrame(system, UP, 0.0).density_matrix()
+        with pytest.raises(ValueError, match="turns with the spins"):
+            ln.RotatingFrame(system, UP, 0.1)
+
+    def test_terms_that_stay_are_part_of_the_hamiltonian(self) -> None:
+        """A gate with a number is an on-site energy, in every solver."""
+        leads = [ln.ChainLead(0), ln.ChainLead(-1)]
+        gated = ln.OpenSystem(ln.chain(2, j_sd=0.3, terms=[ln.Gate(1, 0.4)]), leads, kT=0.1)
+        plain = ln.OpenSystem(ln.chain(2, j_sd=0.3, onsite=[0.0, 0.4]), leads, kT=0.1)
+        texture = ln.cone(2, 0.7)
+        magnet = ln.Magnet(texture, magnetic_moment=1.0, energies=[ln.UniaxialAnisotropy(0.1, "z")])
+        for ask in (
+            lambda s: ln.RotatingFrame(s, texture, 0.1).density_matrix(),
+            lambda s: ln.ResponseTensors(s, texture).friction,
+            lambda s: ln.relax(s, magnet).moments,
+            lambda s: ln.simulate(s, ln.Frozen(texture), t_end=3.0).dataset.charge_density.values,
+        ):  # fmt: skip
+            np.testing.assert_allclose(ask(gated), ask(plain), atol=1e-9)

@@ -149,7 +149,7 @@ def grand_potential(poles: PoleSystem, moments: np.ndarray) -> float:
     system = poles.system
     if system.is_closed:
         hamiltonian = system.electrons.hamiltonian_at(moments, 0.0, poles.density_blocks)
-        return float(occupation.grand_potential(hamiltonian, system.fermi_energy, system.kT))
+        return occupation.grand_potential(np.linalg.eigvalsh(hamiltonian), system.fermi_energy, system.kT)
     return FrozenDevice(poles, moments).grand_potential()
 
 
