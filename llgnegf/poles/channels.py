@@ -12,14 +12,14 @@ from typing import Any
 
 import numpy as np
 
-from llgnegf.poles.coupling import CouplingPoles, fit_broadening, fit_spectrum, semicircle_poles
+from llgnegf.poles.coupling import TAILS, CouplingPoles, fit_broadening, fit_spectrum, semicircle_poles
 from llgnegf.poles.fermi import LARGEST_RATIO, FermiPoles, check_temperature, fermi_poles
 from llgnegf.poles.sampling import total_weight
 from llgnegf.problem.leads import AnyLead, Channel, Lead
 from llgnegf.problem.spectra import ChainSpectrum, Spectrum, TabulatedSpectrum, WideBandSpectrum
 from llgnegf.problem.system import OpenSystem
 
-FARTHEST_POLE = (1.75, 2.0, 2.5, 3.0, None)
+FARTHEST_POLE = (1.75, 2.0, 2.25, 2.5, 3.0, None)
 """Caps on the farthest Fermi pole in units of the spectral range, tried in this order: the pole sets the stiffness of
 an explicit step, but the tighter the cap, the larger the error that no number of poles removes."""
 
@@ -53,17 +53,19 @@ class PoleSpectrum:
         return np.real(self.poles.broadening(energy))
 
 
-def channel_poles(spectrum: Spectrum, tolerance: float, strict: bool = True) -> CouplingPoles:
+def channel_poles(
+    spectrum: Spectrum, tolerance: float, strict: bool = True, family: str = TAILS
+) -> CouplingPoles:
     """Damped modes of one lead channel with max_t |K(t) - K_fit(t)| <= tolerance K(0), or, not `strict`, the best ones.
 
-    A semi-infinite chain is the unit semicircle shifted and scaled: chi = e + gamma chi_0, b = gamma_c^2 b_0. Every
-    other spectrum is fitted. Raises ValueError for a wide band, which needs no modes, and for any other spectrum
+    A semi-infinite chain is the unit semicircle shifted and scaled, of the `family` of tabulated modes that is named:
+    chi = e + gamma chi_0, b = gamma_c^2 b_0. Every other spectrum is fitted. Raises ValueError for a wide band, which needs no modes, and for any other spectrum
     without finite support.
     """
     if isinstance(spectrum, PoleSpectrum):
         return spectrum.poles
     if isinstance(spectrum, ChainSpectrum):
-        unit = semicircle_poles(tolerance)
+        unit = semicircle_poles(tolerance, family)
         return unit.shifted_and_scaled(spectrum.onsite, abs(spectrum.hopping), spectrum.coupling**2)
     if isinstance(spectrum, WideBandSpectrum):
         raise ValueError("spectrum: a wide band; allowed: spectra with a finite band (the wide band needs no modes)")
@@ -193,6 +195,11 @@ class PoleSystem:
         """The system with these poles for leads, as the rotating-frame oracle takes it."""
         return _replace_leads(self.system, self.channels)
 
+    @property
+    def n_modes(self) -> int:
+        """Modes of all channels."""
+        return sum(c.energies.size for c in self.channels)
+
     @cached_property
     def coupling_error(self) -> float:
         """Largest certified max_t |K - K_fit| over the channels, eV^2."""
@@ -245,9 +252,11 @@ def expand(
     return PoleSystem(system, channels, poles, reach, shifts, tail)
 
 
-def expand_channels(system: OpenSystem, tolerance: float, strict: bool = True) -> tuple[PoleChannel, ...]:
+def expand_channels(
+    system: OpenSystem, tolerance: float, strict: bool = True, family: str = TAILS
+) -> tuple[PoleChannel, ...]:
     """Every coupled channel in modes with max_t |K - K_fit| <= tolerance K(0), or the best there are."""
-    return tuple(_pole_channel(channel, p, tolerance, strict) for p, channel in _channels(system))
+    return tuple(_pole_channel(channel, p, tolerance, strict, family) for p, channel in _channels(system))
 
 
 def _capped_fermi_poles(x_max: float, tolerance: float) -> FermiPoles:
@@ -269,9 +278,9 @@ def _wide_band_cutoff(gamma: float, scale: float, tolerance: float) -> float:
     return float(np.sqrt(gamma * scale / (2 * np.pi * tolerance)))
 
 
-def _pole_channel(channel: Channel, lead: int, tolerance: float, strict: bool) -> PoleChannel:
+def _pole_channel(channel: Channel, lead: int, tolerance: float, strict: bool, family: str) -> PoleChannel:
     if isinstance(channel.spectrum, WideBandSpectrum):
         empty = np.zeros(0, dtype=complex)
         return PoleChannel(channel.vector, lead, empty, empty, channel.spectrum.gamma, 0.0, channel.spectrum)
-    modes = channel_poles(channel.spectrum, tolerance, strict)
+    modes = channel_poles(channel.spectrum, tolerance, strict, family)
     return PoleChannel(channel.vector, lead, modes.energies, modes.weights, 0.0, modes.error, channel.spectrum)

@@ -126,24 +126,29 @@ def semicircle_modes(right: Complex, zeros: Real, log_gain: float) -> tuple[Comp
     return energies, np.concatenate([half, half.conj()])
 
 
-@lru_cache(maxsize=1)
-def semicircle_ladder() -> tuple[CouplingPoles, ...]:
-    """Every tabulated expansion of the unit semicircle, fewest modes first."""
+TAILS, KERNEL = "tails", "kernel"
+"""Families of tabulated modes: fitted to Sigma outside the band too, where errors damp and shift levels that nothing
+else damps; and to K(t) alone, with fewer modes for the same error of K and tails no smaller than it."""
+
+
+@lru_cache(maxsize=2)
+def semicircle_ladder(family: str = TAILS) -> tuple[CouplingPoles, ...]:
+    """Every tabulated expansion of the unit semicircle of a family, fewest modes first."""
     ladder = []
-    for entry in json.loads(files("llgnegf.poles").joinpath("semicircle.json").read_text())["ladder"]:
+    for entry in json.loads(files("llgnegf.poles").joinpath("semicircle.json").read_text())[family]:
         right = np.array(entry["real"]) - 1j * np.array(entry["width"])
         modes = semicircle_modes(right, np.array(entry["zeros"]), entry["log_gain"])
         ladder.append(CouplingPoles(*modes, entry["error"]))
     return tuple(ladder)
 
 
-def semicircle_poles(tolerance: float) -> CouplingPoles:
-    """Fewest modes with max_t |J_1(2t)/t - K_fit(t)| <= tolerance, for Gamma(E) = sqrt(4 - E^2) on [-2, 2].
+def semicircle_poles(tolerance: float, family: str = TAILS) -> CouplingPoles:
+    """Fewest modes of a family with max_t |J_1(2t)/t - K_fit(t)| <= tolerance, for Gamma(E) = sqrt(4 - E^2) on [-2, 2].
 
     K(0) = 1, so the tolerance is relative to K(0) for every chain lead; see `CouplingPoles.shifted_and_scaled`.
     Raises ValueError for a tolerance that is not in (0, 1) or below the best tabulated error.
     """
-    ladder = semicircle_ladder()
+    ladder = semicircle_ladder(family)
     best = ladder[-1].error
     if not (isinstance(tolerance, int | float | np.floating) and best <= tolerance < 1):
         raise ValueError(f"tolerance: {tolerance}; allowed: {best:.1e} <= tolerance < 1, relative to K(0)")

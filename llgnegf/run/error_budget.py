@@ -14,6 +14,7 @@ import numpy as np
 
 from llgnegf.integrators.schedule import Schedule
 from llgnegf.poles.channels import PoleSystem, expand, expand_channels
+from llgnegf.poles.coupling import KERNEL, TAILS, semicircle_ladder
 from llgnegf.problem.magnetism.magnet import Magnet
 from llgnegf.problem.observables import spin_density
 from llgnegf.problem.system import OpenSystem
@@ -31,8 +32,6 @@ SAFETY = 2.0
 """Factor on the equilibrium error of the lead modes, which is looked at in a few instants only."""
 COARSE = 3e-4
 """Tolerance of the modes with which levels are found, relative to K(0)."""
-FINEST = 1.2e-10
-"""The finest tolerance of kernels that is tried, relative to K(0)."""
 DELAYS = (0.23, 0.47, 0.71, 1.0)
 """Parts of the response time after which moments are compared: no simple fractions, which periods might hide behind."""
 STALLED = 0.9
@@ -171,10 +170,14 @@ def _rate_of_magnet(magnet: Magnet, times: np.ndarray, poles: PoleSystem) -> flo
 
 
 def _rate_of_path(motion: Any, times: np.ndarray) -> float:
-    rates = float(np.max([np.abs(motion.velocity(t)).max() for t in times]))
+    """By differences, and where they are largest by the velocity, which does not see jumps."""
+    times = times[np.diff(times, prepend=-np.inf) > 1e-8 * times[-1]]
     path = np.array([motion.moments(t) for t in times])
-    jumps = np.abs(np.diff(path, axis=0)).max(axis=(1, 2)) > 2 * rates * np.diff(times) + 1e-9
-    return np.inf if jumps.any() or np.isnan(rates) else rates
+    steps = np.abs(np.diff(path, axis=0)).max(axis=(1, 2))
+    k = int(np.argmax(steps / np.diff(times)))
+    rate = max(float(np.abs(motion.velocity(t)).max()) for t in (times[k], times[k : k + 2].mean(), times[k + 1]))
+    jumps = np.isnan(path).any() or steps[k] > 2 * rate * (times[k + 1] - times[k]) + 1e-9
+    return np.inf if jumps else max(rate, float(steps[k] / (times[k + 1] - times[k])))
 
 
 def _change(frozen: FrozenDevice, moments: np.ndarray, later: np.ndarray) -> float:
@@ -211,7 +214,7 @@ def expand_for_run(
 ) -> tuple[PoleSystem, ErrorEstimate]:
     """The system in poles that keep the error of rho by the leads below LEAD_SHARE rtol, and what it comes to.
 
-    Kernels are refined until the estimate holds, or until there are no finer ones.
+    A run that only moments disturb takes, of both families of tabulated modes, the one that needs fewer.
     """
     coarse = expand(system, COARSE, FERMI_SHARE * rtol, voltage_range(system, t_end), TAIL_SHARE * rtol, strict=False)
     if system.is_closed:
@@ -219,19 +222,26 @@ def expand_for_run(
     if not any(c.energies.size for c in coarse.channels):
         return coarse, ErrorEstimate(0.0, "wide bands alone, which need no modes")
     run = RunErrors.of(coarse, motion, start, t_end)
+    found = [_refined(run, coarse, family, rtol) for family in ((TAILS, KERNEL) if run.settled else (TAILS,))]
+    met = [each for each in found if each[1].value <= LEAD_SHARE * rtol]
+    return min(met, key=lambda e: e[0].n_modes) if met else min(found, key=lambda e: e[1].value)
+
+
+def _refined(run: RunErrors, coarse: PoleSystem, family: str, rtol: float) -> tuple[PoleSystem, ErrorEstimate]:
+    """Kernels of a family refined until the estimate holds, or until there are no finer ones."""
     levels = run.levels(coarse)
     departure = run.departure(coarse, levels)
-    tolerance, target = min(1e-2, 300 * rtol), LEAD_SHARE * rtol
+    finest, tolerance, target = semicircle_ladder(family)[-1].error, min(1e-2, 300 * rtol), LEAD_SHARE * rtol
     best: tuple[PoleSystem, ErrorEstimate] | None = None
     while True:
-        poles = replace(coarse, channels=expand_channels(system, tolerance, strict=False))
+        poles = replace(coarse, channels=expand_channels(run.system, tolerance, False, family))
         estimate = estimate_leads(run, poles, levels, departure)
         missed = any(c.error > tolerance * abs(c.weights.sum()) for c in poles.channels if c.energies.size)
         stalled = missed and best is not None and poles.coupling_error > STALLED * best[0].coupling_error
         best = (poles, estimate) if best is None or estimate.value < best[1].value else best
-        if best[1].value <= target or tolerance <= FINEST or stalled:
+        if best[1].value <= target or tolerance <= finest or stalled:
             return best
-        tolerance = max(FINEST, tolerance * min(0.5, max(1e-3, target / estimate.value)))
+        tolerance = max(finest, tolerance * min(0.5, max(1e-3, target / estimate.value)))
 
 
 def estimate_leads(run: RunErrors, poles: PoleSystem, levels: list[Levels], departure: float) -> ErrorEstimate:
