@@ -12,12 +12,14 @@ from hypothesis import strategies as st
 from scipy.integrate import quad
 from scipy.special import hankel2e, j1
 
-from llgnegf.poles.coupling import CouplingPoles, fit_broadening, semicircle_ladder, semicircle_poles
+from llgnegf.poles.coupling import KERNEL, TAILS, CouplingPoles, fit_broadening, semicircle_ladder, semicircle_poles
 from llgnegf.poles.spectral_fit import broadening_of, product_weights, product_weights_jacobian
 from llgnegf.poles.tabulated_kernel import TabulatedKernel
 
 LADDER = semicircle_ladder()
 every_size = pytest.mark.parametrize("modes", LADDER, ids=lambda m: f"{len(m)}")
+ENTRIES = [pytest.param(m, id=f"{family}-{len(m)}") for family in (TAILS, KERNEL) for m in semicircle_ladder(family)]
+every_entry = pytest.mark.parametrize("modes", ENTRIES)
 
 
 def semicircle_kernel(t):
@@ -91,7 +93,7 @@ def real_roots_and_middle(modes, number):
     return changes([p[0] for p in chain]) - changes([p[-1] for p in chain]), total[0]
 
 
-@every_size
+@every_entry
 def test_kernel_error_at_all_times(modes):
     # Both phases of the oscillation are resolved up to t = 300; later the envelope, J_1(2t)/t = Re[h(t) exp(-2it)],
     # is compared without its fast factor: |Re z| <= |z| with near equality somewhere in every period.
@@ -106,7 +108,7 @@ def test_kernel_error_at_all_times(modes):
     assert max(near, far, start) > 0.9 * modes.error  # the stored bound is sharp
 
 
-@every_size
+@every_entry
 def test_broadening_is_positive_on_the_whole_real_axis(modes):
     assert modes.certify_nonnegative() > 0
     assert np.all(modes.energies.imag < 0)
@@ -124,7 +126,7 @@ def test_positivity_by_a_sturm_chain_of_rationals(modes):
     assert middle > 0
 
 
-@every_size
+@every_entry
 def test_positivity_by_a_sturm_chain_in_a_thousand_digits(modes):
     with mpmath.workdps(1000):
         roots, middle = real_roots_and_middle(modes, mpmath.mpf)
@@ -153,6 +155,11 @@ def test_number_of_modes(tolerance, most):
     assert not smaller or smaller[-1].error > tolerance
 
 
+@pytest.mark.parametrize(("tolerance", "most"), [(1e-3, 8), (1e-5, 16), (1e-6, 22), (1e-7, 28), (1e-9, 44)])
+def test_number_of_modes_for_the_kernel_alone(tolerance, most):
+    assert len(semicircle_poles(tolerance, KERNEL)) <= most
+
+
 @every_size
 def test_levels_outside_the_band_are_hardly_damped_or_shifted(modes):
     # Both errors grow with time there: they are to fall as the power 3/2 of the kernel's error, down to round-off.
@@ -162,14 +169,14 @@ def test_levels_outside_the_band_are_hardly_damped_or_shifted(modes):
     assert modes.broadening(e).max() <= 10 * modes.error**1.5 + 1e-12
 
 
-@every_size
+@every_entry
 def test_modes_are_moderate(modes):
     assert np.abs(modes.energies).max() < 4
     assert np.abs(modes.weights).sum() < 2  # K(0) = 1 without cancellation
     np.testing.assert_array_equal(np.sort(modes.energies.real), -np.sort(modes.energies.real)[::-1])
 
 
-@every_size
+@every_entry
 def test_self_energy_off_the_axis_is_bounded_by_the_kernel(modes):
     # Sigma(E) = -i int_0^oo K exp(iEt) dt, hence |Sigma - Sigma_fit| <= error/Im E in the upper half plane.
     e = (np.linspace(-5, 5, 101)[:, None] + 1j * np.geomspace(0.003, 4, 12)).ravel()
@@ -239,26 +246,24 @@ def test_shift_and_scale_give_any_chain_lead(center, hopping, coupling, size, t)
 def test_product_weights_have_the_residues_and_the_slopes_of_the_product():
     rng = np.random.default_rng(3)
     poles = rng.uniform(-2, 2, 5) - 1j * rng.uniform(0.2, 1, 5)
-    zeros, lifts = rng.uniform(-3, 3, 4), np.array([0.0, 0.3, 0.1, 0.7])
-    weights = product_weights(poles, zeros, lifts, 0.4)
+    zeros = rng.uniform(-3, 3, 4)
+    weights = product_weights(poles, zeros, 0.4)
     e = np.linspace(-4, 4, 30)
-    product = np.exp(0.4) * np.prod((e[:, None] - zeros) ** 2 + lifts, 1) / np.prod(np.abs(e[:, None] - poles) ** 2, 1)
+    product = np.exp(0.4) * np.prod((e[:, None] - zeros) ** 2, 1) / np.prod(np.abs(e[:, None] - poles) ** 2, 1)
     np.testing.assert_allclose(broadening_of(e, poles, weights).real, product, rtol=1e-10, atol=1e-12)
-    by_pole, by_conjugate, by_zero, by_lift = product_weights_jacobian(poles, zeros, lifts)
+    by_pole, by_conjugate, by_zero = product_weights_jacobian(poles, zeros)
     h = 1e-6
     for k in range(5):
         for unit in (1, 1j):
             up, down = poles.copy(), poles.copy()
             up[k] += h * unit
             down[k] -= h * unit
-            slope = np.log(product_weights(up, zeros, lifts, 0) / product_weights(down, zeros, lifts, 0)) / (2 * h)
+            slope = np.log(product_weights(up, zeros, 0) / product_weights(down, zeros, 0)) / (2 * h)
             np.testing.assert_allclose(by_pole[:, k] * unit + by_conjugate[:, k] * np.conj(unit), slope, atol=1e-7)
     for k in range(4):
         d = h * (np.arange(4) == k)
-        slope = np.log(product_weights(poles, zeros + d, lifts, 0) / product_weights(poles, zeros - d, lifts, 0))
+        slope = np.log(product_weights(poles, zeros + d, 0) / product_weights(poles, zeros - d, 0))
         np.testing.assert_allclose(by_zero[:, k], slope / (2 * h), atol=1e-7)
-        slope = np.log(product_weights(poles, zeros, lifts + d, 0) / product_weights(poles, zeros, lifts - d, 0))
-        np.testing.assert_allclose(by_lift[:, k], slope / (2 * h), atol=1e-7)
 
 
 def test_certificate_refuses_a_negative_dip_that_a_grid_would_miss():

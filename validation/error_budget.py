@@ -2,8 +2,9 @@
 Run `python -m validation.error_budget [--runs N] [--first SEED]` (360 runs: some 20 min on two cores).
 
 References: explicit lead chains (`_long_chain`), the exact static solver for stationary states, and for wide bands
-rho(t) = e^{-iht} rho_0 e^{ih^dag t} + int dE/2pi Gamma f(E) a(E) a(E)^dag, h = H - i Gamma/2, the amplitude
-a = [1 - e^{-i(h - E)t}] (E - h)^{-1} u. A run counts with the largest error of an element of rho at its end.
+rho(t) = U rho_0 U^dag + int dE/2pi Gamma f(E) a(E) a(E)^dag with the propagator U(t, t') of h = H(t) - i Gamma/2 and
+a = U(t, 0) e^{iEt + i int V} a_0 - i int dt' U(t, t') u e^{iE(t - t') + i int_t'^t V}; after equilibrium a_0 is
+(E + V - h)^{-1} u of t = 0, and there is no rho_0. A run counts with the largest error of an element of rho at its end.
 """
 
 from __future__ import annotations
@@ -136,30 +137,50 @@ def partitioned(rng: np.random.Generator, rtol: float) -> Case:
 
 def driven(rng: np.random.Generator, rtol: float) -> Case:
     """Equilibrium with the leads attached, then voltages that change and moments that move."""
-    electrons = random_device(rng, 4)
-    n = electrons.n_sites
-    t_end = HBAR * float(rng.uniform(20, 150))
-    leads = chain_leads(rng, n, int(rng.integers(1, 3)), voltage=lambda r: drive(r, t_end))
-    system = ln.OpenSystem(electrons, leads, float(rng.uniform(-2.2, 2.2)), random_kT(rng, COLDEST))
-    motion = motion_of(rng, n)
-    chain = LongChain(system, motion.moments, settled_length(system, t_end))
-    return Case("thermal, voltages", system, motion, t_end, rtol, "thermal", lambda: chain.density_matrix(t_end, None))
+    t_end = HBAR * float(rng.uniform(20, 80))
+    return thermal(rng, rtol, "voltages", t_end, voltage=lambda r: drive(r, t_end))
 
 
 def moved(rng: np.random.Generator, rtol: float) -> Case:
-    """Equilibrium, then moments that move."""
-    electrons = random_device(rng, 5)
-    n = electrons.n_sites
-    t_end = HBAR * float(rng.uniform(20, 150))
-    leads = chain_leads(rng, n, int(rng.integers(1, 3)))
-    system = ln.OpenSystem(electrons, leads, float(rng.uniform(-2.2, 2.2)), random_kT(rng, COLDEST))
+    """Equilibrium, then moments that move; some of them for long."""
+    return thermal(rng, rtol, "moments", HBAR * float(rng.choice([rng.uniform(20, 80), 400.0], p=[0.9, 0.1])))
+
+
+COLDEST, COOL, WARM = 0.05, 0.1, 0.2
+"""Smallest kT (eV) of thermal starts, whose explicit chains are diagonalised whole; with tables; and with moments that
+answer, for which whole chains are propagated."""
+
+
+def thermal(rng: np.random.Generator, rtol: float, drives: str, t_end: float, **options: Any) -> Case:
+    electrons = random_device(rng, 4)
+    n, table, long = electrons.n_sites, bool(rng.random() < 0.15), t_end > 100 * HBAR
+    t_end = min(t_end, HBAR * (40 if table else 25 if electrons.j_sd.max() > 2 else np.inf))
+    n_leads = 1 if long else int(rng.integers(1, 3))
+    leads = tabulated_leads(rng, n, **options) if table else chain_leads(rng, n, n_leads, **options)
+    system = ln.OpenSystem(electrons, leads, fermi_energy(rng), random_kT(rng, COOL if table else COLDEST))
     motion = motion_of(rng, n)
-    chain = LongChain(system, motion.moments, settled_length(system, t_end))
-    return Case("thermal, moments", system, motion, t_end, rtol, "thermal", lambda: chain.density_matrix(t_end, None))
+    chain = LongChain(system, motion.moments, settled_length(system, t_end) + 100 * table)
+    name = f"thermal, {drives}{', table' * table}"
+    return Case(name, system, motion, t_end, rtol, "thermal", lambda: chain.density_matrix(t_end, None))
 
 
-COLDEST = 0.03
-"""Smallest kT (eV) of thermal starts, whose explicit chains are diagonalised whole."""
+def fermi_energy(rng: np.random.Generator) -> float:
+    """Anywhere in the bands and a little beyond, or at the edge of those that are not shifted."""
+    return float(rng.choice([rng.uniform(-2.2, 2.2), -2.0, 2.0], p=[0.8, 0.1, 0.1]))
+
+
+def answering(rng: np.random.Generator, rtol: float) -> Case:
+    """Equilibrium, then moments that answer to electrons, fields and anisotropy."""
+    electrons = random_device(rng, 2)
+    n, strong = electrons.n_sites, float(electrons.j_sd.max()) > 2
+    system = ln.OpenSystem(electrons, chain_leads(rng, n, 1), fermi_energy(rng), random_kT(rng, WARM))
+    terms = [ln.Zeeman(rng.normal(size=3) * 50.0), ln.UniaxialAnisotropy(float(rng.uniform(0, 0.05)), axis="z")]
+    size = float(10 ** rng.uniform(-0.3, 1))
+    magnet = ln.Magnet(random_unit(rng, n), magnetic_moment=size, damping=float(rng.choice([0, 0.1])), energies=terms)
+    t_end = HBAR * float(rng.uniform(3, 8) if strong else rng.uniform(10, 25))
+    chain = LongChain(system, lambda t: magnet.moments, settled_length(system, t_end))
+    answer = lambda: chain.with_answer(magnet, t_end)  # noqa: E731
+    return Case("thermal, moments that answer", system, magnet, t_end, rtol, "thermal", answer)
 
 
 def settled_length(system: ln.OpenSystem, t_end: float) -> int:
@@ -182,18 +203,21 @@ def steady(rng: np.random.Generator, rtol: float) -> Case:
 
 
 def wide_band(rng: np.random.Generator, rtol: float) -> Case:
-    """Wide-band leads attached at t = 0; closed form in time, one quadrature in energy."""
-    electrons = random_device(rng, 3)
-    n, t_end = electrons.n_sites, HBAR * float(10 ** rng.uniform(0, 1.7))
+    """Wide-band leads with voltages that change: attached at t = 0 to a device at rest, or in equilibrium before."""
+    electrons, partitioned = random_device(rng, 2), bool(rng.random() < 0.5)
+    n, t_end = electrons.n_sites, HBAR * float(10 ** rng.uniform(0, 1))
     leads = [
-        ln.WideBandLead(int(rng.integers(n)), random_coupling(rng) ** 2, chemical_potential=float(rng.uniform(-2, 2)))
+        ln.WideBandLead(
+            int(rng.integers(n)), random_coupling(rng) ** 2, voltage=drive(rng, t_end) if rng.random() < 0.6 else 0.0,
+            chemical_potential=float(rng.uniform(-2, 2)) if partitioned else 0.3,
+        )
         for _ in range(int(rng.integers(1, 3)))
-    ]
+    ]  # fmt: skip
     system = ln.OpenSystem(electrons, leads, 0.0, random_kT(rng, 1e-2))
-    motion = ln.Frozen(random_unit(rng, n))
-    rho = np.diag(rng.integers(0, 2, 2 * n)).astype(complex)
-    exact = wide_band_density(system, motion, rho, t_end)
-    return Case("partitioned, wide band", system, motion, t_end, rtol, "partitioned", exact, rho)
+    motion = ln.Frozen(random_unit(rng, n)) if partitioned else motion_of(rng, n)
+    rho = np.diag(rng.integers(0, 2, 2 * n)).astype(complex) if partitioned else None
+    exact, start = wide_band_density(system, motion, rho, t_end), "partitioned" if partitioned else "thermal"
+    return Case(f"{start}, wide band", system, motion, t_end, rtol, start, exact, rho)
 
 
 def wide_band_density(system: ln.OpenSystem, motion: Any, rho: np.ndarray | None, t_end: float) -> Reference:
@@ -311,7 +335,7 @@ def gauss(edges: np.ndarray) -> Grid:
     return (edges[:-1, None] + half * (1 + x)).ravel(), (half * w).ravel()
 
 
-FAMILIES = (partitioned, partitioned, driven, driven, moved, steady, steady, wide_band)
+FAMILIES = (partitioned, moved, driven, moved, answering, steady, moved, wide_band)
 
 
 Row = tuple[int, str, float, float, float, bool, float, int]

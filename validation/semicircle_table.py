@@ -121,7 +121,7 @@ class Residual:
 
     def weights(self, p: np.ndarray) -> np.ndarray:
         w, chi, _ = self.energies(p)
-        return product_weights(w, self.zeros(p), np.zeros(self.n - 1), p[-1]) / (2 * chi)
+        return product_weights(w, self.zeros(p), p[-1]) / (2 * chi)
 
     def _root_of_tail(self, p: np.ndarray) -> np.ndarray:
         """Gamma_fit^(1/2) outside the band with a sign, smooth where Gamma_fit has its double zeros."""
@@ -144,7 +144,7 @@ class Residual:
         n = self.n
         w, chi, offset = self.energies(p)
         b, zeros = self.weights(p), self.zeros(p)
-        by_pole, by_conjugate, by_zero, _ = product_weights_jacobian(w, zeros, np.zeros(n - 1))
+        by_pole, by_conjugate, by_zero = product_weights_jacobian(w, zeros)
         by_pole[np.diag_indices(n)] -= 1 / (2 * (4 + w))  # the 1/chi of dw = 2 chi dE
         direct, crossed = by_pole * w, by_conjugate * w.conj()
         log_b = np.hstack([direct + crossed, 1j * (direct - crossed), by_zero * zeros, np.ones((n, 1))])

@@ -58,9 +58,9 @@ def channel_poles(
 ) -> CouplingPoles:
     """Damped modes of one lead channel with max_t |K(t) - K_fit(t)| <= tolerance K(0), or, not `strict`, the best ones.
 
-    A semi-infinite chain is the unit semicircle shifted and scaled, of the `family` of tabulated modes that is named:
-    chi = e + gamma chi_0, b = gamma_c^2 b_0. Every other spectrum is fitted. Raises ValueError for a wide band, which needs no modes, and for any other spectrum
-    without finite support.
+    A semi-infinite chain is the unit semicircle shifted and scaled: chi = e + gamma chi_0, b = gamma_c^2 b_0, with a
+    `family` of tabulated modes. Every other spectrum is fitted. Raises ValueError for a wide band, which needs no
+    modes, and for any other spectrum without finite support.
     """
     if isinstance(spectrum, PoleSpectrum):
         return spectrum.poles

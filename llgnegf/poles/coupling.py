@@ -122,7 +122,7 @@ def semicircle_modes(right: Complex, zeros: Real, log_gain: float) -> tuple[Comp
     """
     energies = np.concatenate([right, -right.conj()])
     both = np.concatenate([zeros, -zeros])
-    half = positive_weights(energies, both, np.zeros(len(both)), log_gain)[: len(right)]
+    half = positive_weights(energies, both, log_gain)[: len(right)]
     return energies, np.concatenate([half, half.conj()])
 
 

@@ -8,6 +8,7 @@ import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -18,16 +19,12 @@ from llgnegf.poles.coupling import KERNEL, TAILS, semicircle_ladder
 from llgnegf.problem.magnetism.magnet import Magnet
 from llgnegf.problem.observables import spin_density
 from llgnegf.problem.system import OpenSystem
+from llgnegf.run import shares
 from llgnegf.run.lead_errors import EVERYWHERE, Levels, equilibrium_error, find_levels, lead_error
 from llgnegf.run.result import ErrorEstimate
 from llgnegf.static.start import FrozenDevice
 from llgnegf.units import HBAR
 
-LEAD_SHARE, FERMI_SHARE, TAIL_SHARE, STEP_SHARE, STEPS_SHARE = 0.5, 0.01, 0.15, 0.03, 0.3
-"""Shares of rtol: error of rho by the lead modes, tolerance of the Fermi function, what it leaves of wide bands, local
-error of a step, and of all steps together. The Fermi function's share is small because its error shows at once, as
-occupations outside 0 to 1, and costs few poles.
-"""
 SAFETY = 2.0
 """Factor on the equilibrium error of the lead modes, which is looked at in a few instants only."""
 COARSE = 3e-4
@@ -57,7 +54,7 @@ class RunErrors:
     """Where and how long the lead modes of a run are judged.
 
     Attributes:
-        system, motion: The run's.
+        coarse, motion: The run's system with its leads in a few poles; how its moments move.
         duration: t_end in fs.
         stationary: Whether the run starts in its stationary state.
         settled: Whether the run starts in equilibrium with leads that stay as they are: only moments disturb it.
@@ -65,7 +62,7 @@ class RunErrors:
         instants: (time in fs, moments (N, 3)) at which levels are looked for.
     """
 
-    system: OpenSystem
+    coarse: PoleSystem
     motion: Any
     duration: float
     stationary: bool
@@ -74,9 +71,9 @@ class RunErrors:
     instants: tuple[tuple[float, np.ndarray], ...]
 
     @classmethod
-    def of(cls, poles: PoleSystem, motion: Any, start: str, t_end: float) -> RunErrors:
-        """The description of a run from its arguments, its leads expanded in a few `poles`."""
-        system = poles.system
+    def of(cls, coarse: PoleSystem, motion: Any, start: str, t_end: float) -> RunErrors:
+        """The description of a run from its arguments."""
+        system = coarse.system
         coupled = np.array([bool(channels) for channels in system.lead_channels], dtype=bool)
         mu = system.chemical_potentials()[coupled]
         settled = start != "partitioned" and not system.drives() and np.ptp(mu) <= 1e-12
@@ -85,18 +82,23 @@ class RunErrors:
             times |= set(np.linspace(0.0, t_end, INSTANTS).tolist())
         window = EVERYWHERE
         if settled and mu.size:
-            reach = NEAR_FERMI * system.kT + QUANTA * HBAR * _turning_rate(motion, t_end, poles)
+            reach = NEAR_FERMI * system.kT + QUANTA * HBAR * _turning_rate(motion, t_end, coarse)
             window = (float(mu[0]) - reach, float(mu[0]) + reach)
         known = [t for t in sorted(times) if np.isfinite(system.voltages(t)).all()]
         instants = tuple(_known_instants(motion, known))
-        return cls(system, motion, t_end, start == "steady", settled, window, instants)
+        return cls(coarse, motion, t_end, start == "steady", settled, window, instants)
 
-    def levels(self, poles: PoleSystem) -> list[Levels]:
+    @cached_property
+    def frozen(self) -> FrozenDevice:
+        return FrozenDevice(self.coarse, self.instants[0][1])
+
+    @cached_property
+    def levels(self) -> list[Levels]:
         """The levels of device and leads at each instant."""
-        frozen = FrozenDevice(poles, self.instants[0][1])
-        return [find_levels(frozen.at(moments, time)) for time, moments in self.instants]
+        return [find_levels(self.frozen.at(moments, time)) for time, moments in self.instants]
 
-    def departure(self, poles: PoleSystem, levels: list[Levels]) -> float:
+    @cached_property
+    def departure(self) -> float:
         """How far, at most 1, an element of rho may be from equilibrium.
 
         1 where leads differ, change, or are attached at t = 0. Where only moments move it is what the equilibrium
@@ -105,21 +107,22 @@ class RunErrors:
         """
         if not self.settled:
             return 1.0
-        response = min(self.duration, HBAR * self._response_time(poles, levels))
-        frozen = FrozenDevice(poles, self.instants[0][1])
-        return min(1.0, max((_change(frozen, *pair) for pair in self._displaced(poles, response)), default=0.0))
+        response = min(self.duration, HBAR * self._response_time)
+        return min(1.0, max((_change(self.frozen, *pair) for pair in self._displaced(response)), default=0.0))
 
-    def _response_time(self, poles: PoleSystem, levels: list[Levels]) -> float:
+    @cached_property
+    def _response_time(self) -> float:
         """In 1/eV."""
-        rates = [0.25 * np.subtract(*c.exact.support[::-1]) for c in poles.channels if c.energies.size]
-        rates += [c.wide_band for c in poles.channels if c.wide_band]
-        passing = (2 * self.system.n_sites + 10) / min(rates)
-        mu = float(self.system.chemical_potentials()[poles.channels[0].lead])
-        near = [at.widths[np.abs(at.energies - mu) < NEAR_FERMI * self.system.kT] for at in levels]
+        system, channels = self.coarse.system, self.coarse.channels
+        rates = [0.25 * np.subtract(*c.exact.support[::-1]) for c in channels if c.energies.size]
+        rates += [c.wide_band for c in channels if c.wide_band]
+        passing = (2 * system.n_sites + 10) / min(rates)
+        mu = float(system.chemical_potentials()[channels[0].lead])
+        near = [at.widths[np.abs(at.energies - mu) < NEAR_FERMI * system.kT] for at in self.levels]
         narrowest = min((float(w.min()) for w in near if w.size), default=np.inf)
         return max(passing, 1 / max(narrowest, 1e-300))
 
-    def _displaced(self, poles: PoleSystem, response: float) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    def _displaced(self, response: float) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         """Moments now and after a response time (fs)."""
         if not isinstance(self.motion, Magnet):
             for time, moments in self.instants:
@@ -128,10 +131,23 @@ class RunErrors:
                     yield moments, later
             return
         moments = self.instants[0][1]
-        angle = min(np.pi / 2, response * _turning_rate(self.motion, self.duration, poles))
+        angle = min(np.pi / 2, response * _turning_rate(self.motion, self.duration, self.coarse))
         for axis in np.eye(3)[:2]:
             turned = np.cos(angle) * moments + np.sin(angle) * np.cross(axis, moments)
             yield moments, turned + (1 - np.cos(angle)) * np.outer(moments @ axis, axis)
+
+    def estimate(self, poles: PoleSystem) -> ErrorEstimate:
+        """Error of rho by the lead modes: in equilibrium, and in what departs from it."""
+        frozen = FrozenDevice(poles, self.instants[0][1])
+        at = [frozen.at(moments, time) for time, moments in self.instants]
+        equilibrium = SAFETY * max(equilibrium_error(f, float(f.mu[f.arrays.lead].mean())) for f in at)
+        driven = self.departure * lead_error(poles, self.levels, self.duration / HBAR, self.window, self.stationary)
+        return ErrorEstimate(
+            equilibrium + driven,
+            "error of a density-matrix element by the lead modes, to first order in those of the self-energies: "
+            f"{equilibrium:.2g} in equilibrium, {driven:.2g} by band and levels where rho departs from it by up to "
+            f"{self.departure:.2g} (kernels K(t) agree to {poles.coupling_error:.2g} eV^2 at all times)",
+        )
 
 
 def moments_of(motion: Any, time: float) -> np.ndarray:
@@ -212,50 +228,36 @@ def voltage_range(system: OpenSystem, t_end: float) -> np.ndarray:
 def expand_for_run(
     system: OpenSystem, motion: Any, start: str, t_end: float, rtol: float
 ) -> tuple[PoleSystem, ErrorEstimate]:
-    """The system in poles that keep the error of rho by the leads below LEAD_SHARE rtol, and what it comes to.
+    """The system in poles that keep the error of rho by the leads below its share of rtol, and what it comes to.
 
     A run that only moments disturb takes, of both families of tabulated modes, the one that needs fewer.
     """
-    coarse = expand(system, COARSE, FERMI_SHARE * rtol, voltage_range(system, t_end), TAIL_SHARE * rtol, strict=False)
+    voltages = voltage_range(system, t_end)
+    coarse = expand(system, COARSE, shares.FERMI * rtol, voltages, shares.TAILS * rtol, strict=False)
     if system.is_closed:
         return coarse, NOTHING_EXPANDED
     if not any(c.energies.size for c in coarse.channels):
         return coarse, ErrorEstimate(0.0, "wide bands alone, which need no modes")
     run = RunErrors.of(coarse, motion, start, t_end)
-    found = [_refined(run, coarse, family, rtol) for family in ((TAILS, KERNEL) if run.settled else (TAILS,))]
-    met = [each for each in found if each[1].value <= LEAD_SHARE * rtol]
+    found = [_refined(run, family, rtol) for family in ((TAILS, KERNEL) if run.settled else (TAILS,))]
+    met = [each for each in found if each[1].value <= shares.LEADS * rtol]
     return min(met, key=lambda e: e[0].n_modes) if met else min(found, key=lambda e: e[1].value)
 
 
-def _refined(run: RunErrors, coarse: PoleSystem, family: str, rtol: float) -> tuple[PoleSystem, ErrorEstimate]:
+def _refined(run: RunErrors, family: str, rtol: float) -> tuple[PoleSystem, ErrorEstimate]:
     """Kernels of a family refined until the estimate holds, or until there are no finer ones."""
-    levels = run.levels(coarse)
-    departure = run.departure(coarse, levels)
-    finest, tolerance, target = semicircle_ladder(family)[-1].error, min(1e-2, 300 * rtol), LEAD_SHARE * rtol
+    finest, tolerance, target = semicircle_ladder(family)[-1].error, min(1e-2, 300 * rtol), shares.LEADS * rtol
     best: tuple[PoleSystem, ErrorEstimate] | None = None
     while True:
-        poles = replace(coarse, channels=expand_channels(run.system, tolerance, False, family))
-        estimate = estimate_leads(run, poles, levels, departure)
+        channels = expand_channels(run.coarse.system, tolerance, strict=False, family=family)
+        poles = replace(run.coarse, channels=channels)
+        estimate = run.estimate(poles)
         missed = any(c.error > tolerance * abs(c.weights.sum()) for c in poles.channels if c.energies.size)
         stalled = missed and best is not None and poles.coupling_error > STALLED * best[0].coupling_error
         best = (poles, estimate) if best is None or estimate.value < best[1].value else best
         if best[1].value <= target or tolerance <= finest or stalled:
             return best
         tolerance = max(finest, tolerance * min(0.5, max(1e-3, target / estimate.value)))
-
-
-def estimate_leads(run: RunErrors, poles: PoleSystem, levels: list[Levels], departure: float) -> ErrorEstimate:
-    """Error of rho by the lead modes: in equilibrium, and in what departs from it."""
-    frozen = FrozenDevice(poles, run.instants[0][1])
-    at = [frozen.at(moments, time) for time, moments in run.instants]
-    equilibrium = SAFETY * max(equilibrium_error(f, float(f.mu[f.arrays.lead].mean())) for f in at)
-    driven = departure * lead_error(poles, levels, run.duration / HBAR, run.window, run.stationary)
-    return ErrorEstimate(
-        equilibrium + driven,
-        "error of a density-matrix element by the lead modes, to first order in those of the self-energies: "
-        f"{equilibrium:.2g} in equilibrium, {driven:.2g} by band and levels where rho departs from it by up to "
-        f"{departure:.2g} (kernels K(t) agree to {poles.coupling_error:.2g} eV^2 at all times)",
-    )
 
 
 def equilibrium_estimate(poles: PoleSystem | None, moments: np.ndarray) -> ErrorEstimate:
@@ -276,11 +278,6 @@ def fermi_estimate(poles: PoleSystem | None) -> ErrorEstimate:
     if poles.tail_error:
         reach += f"; {poles.tail_error:.2g} by the tails of wide bands beyond"
     return ErrorEstimate(poles.fermi.error + poles.tail_error, reach)
-
-
-def step_tolerance(rtol: float, t_end: float) -> float:
-    """Local error that a step may make for each unit of time (hbar/eV): errors of long runs may add up."""
-    return rtol * min(STEP_SHARE, STEPS_SHARE * HBAR / t_end)
 
 
 def warn_if_exceeded(budget: Mapping[str, ErrorEstimate], rtol: float) -> None:

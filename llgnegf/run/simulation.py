@@ -24,7 +24,7 @@ from llgnegf.problem.magnetism.magnet import Magnet
 from llgnegf.problem.magnetism.motion import Frozen, Precession, Prescribed
 from llgnegf.problem.plausibility import doubts_of_options, doubts_together, warn
 from llgnegf.problem.system import OpenSystem
-from llgnegf.run.error_budget import NOTHING_EXPANDED, expand_for_run, fermi_estimate, moments_of, step_tolerance
+from llgnegf.run.error_budget import NOTHING_EXPANDED, expand_for_run, fermi_estimate, moments_of
 from llgnegf.run.options import (
     check_accuracy,
     check_density_matrix,
@@ -38,6 +38,7 @@ from llgnegf.run.options import (
 )
 from llgnegf.run.recorder import Recorder
 from llgnegf.run.result import ErrorEstimate, Variable
+from llgnegf.run.shares import step_tolerance
 from llgnegf.static import start as starts
 from llgnegf.units import HBAR
 
