@@ -158,19 +158,19 @@ class LongChain:
         """rho of the device at `time` (fs) after equilibrium, with moments that obey their equation of motion."""
         vectors, filled = self._equilibrium()
         h, compiled, j = sp.csr_matrix(self._whole()), magnet.compile(), self.system.electrons.j_sd[:, None]
-        start, size = vectors * np.sqrt(filled), vectors.size
+        start, size = vectors * np.sqrt(filled), 2 * vectors.size
 
         def rate(tau: float, y: np.ndarray) -> np.ndarray:
-            psi, moments = (y[:size] + 1j * y[size : 2 * size]).reshape(vectors.shape), y[2 * size :].reshape(-1, 3)
+            psi, moments = y[:size].view(complex).reshape(vectors.shape), y[size:].reshape(-1, 3)
             turned = -1j * (h @ psi)
             turned[: self.n] += -1j * (self.device_with(moments - magnet.moments, 0.0) @ psi[: self.n])
             torque = np.cross(j * spin_density(psi[: self.n] @ psi[: self.n].conj().T), moments)
             moved = HBAR * compiled.rate(moments, tau * HBAR, torque)
-            return np.concatenate([turned.real.ravel(), turned.imag.ravel(), moved.ravel()])
+            return np.concatenate([turned.ravel().view(float), moved.ravel()])
 
-        first = np.concatenate([start.real.ravel(), start.imag.ravel(), magnet.moments.ravel()])
+        first = np.concatenate([start.ravel().view(float), magnet.moments.ravel()])
         done = solve_ivp(rate, (0.0, time / HBAR), first, "DOP853", [time / HBAR], rtol=rtol, atol=1e-2 * rtol)
-        psi = (done.y[:size, -1] + 1j * done.y[size : 2 * size, -1]).reshape(vectors.shape)[: self.n]
+        psi = np.ascontiguousarray(done.y[:size, -1]).view(complex).reshape(vectors.shape)[: self.n]
         return psi @ psi.conj().T
 
     def _whole(self) -> np.ndarray:
@@ -219,7 +219,7 @@ class LongChain:
 
     def _stepped(self, start: np.ndarray, time: float, rtol: float) -> np.ndarray:
         """The same by an adaptive method, the voltages as phases of the couplings."""
-        leads, first = self._leads(), self.length * np.arange(len(self.channels))
+        leads, ends = self._leads(), self.length * np.arange(len(self.channels))
         grid = np.linspace(0.0, time, max(4001, int(250 * time / HBAR)))
         shape = start.shape
         phase = []
@@ -231,13 +231,14 @@ class LongChain:
 
         def rate(tau: float, flat: np.ndarray) -> np.ndarray:
             time_fs = tau * HBAR
-            psi = flat.reshape(shape)
+            psi = flat.view(complex).reshape(shape)
             coupling = self._coupling(np.array([np.exp(-1j * f(time_fs)) for f in phase]))
             out = np.empty_like(psi)
-            out[: self.n] = self.device(time_fs) @ psi[: self.n] + coupling @ psi[self.n + first]
+            out[: self.n] = self.device(time_fs) @ psi[: self.n] + coupling @ psi[self.n + ends]
             out[self.n :] = leads @ psi[self.n :]
-            out[self.n + first] += coupling.conj().T @ psi[: self.n]
-            return (-1j * out).ravel()
+            out[self.n + ends] += coupling.conj().T @ psi[: self.n]
+            return (-1j * out).ravel().view(float)  # complex numbers would keep the method from fast products
 
-        done = solve_ivp(rate, (time / HBAR, 0.0), start.ravel(), "DOP853", rtol=rtol, atol=1e-2 * rtol, max_step=2.0)
-        return done.y[:, -1].reshape(shape)
+        first, end = start.ravel().view(float), (time / HBAR, 0.0)
+        done = solve_ivp(rate, end, first, "DOP853", [0.0], rtol=rtol, atol=1e-2 * rtol, max_step=2.0)
+        return np.ascontiguousarray(done.y[:, -1]).view(complex).reshape(shape)

@@ -143,7 +143,7 @@ def driven(rng: np.random.Generator, rtol: float) -> Case:
 
 def moved(rng: np.random.Generator, rtol: float) -> Case:
     """Equilibrium, then moments that move; some of them for long."""
-    return thermal(rng, rtol, "moments", HBAR * float(rng.choice([rng.uniform(20, 80), 400.0], p=[0.9, 0.1])))
+    return thermal(rng, rtol, "moments", HBAR * float(rng.choice([rng.uniform(15, 60), 200.0], p=[0.93, 0.07])))
 
 
 COLDEST, COOL, WARM = 0.05, 0.1, 0.2
