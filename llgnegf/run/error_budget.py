@@ -51,42 +51,47 @@ class AccuracyWarning(UserWarning):
 
 @dataclass(frozen=True, eq=False)
 class RunErrors:
-    """Where and how long the lead modes of a run are judged.
-
-    Attributes:
-        coarse, motion: The run's system with its leads in a few poles; how its moments move.
-        duration: t_end in fs.
-        stationary: Whether the run starts in its stationary state.
-        settled: Whether the run starts in equilibrium with leads that stay as they are: only moments disturb it.
-        window: Energies (eV) at which electrons leave equilibrium.
-        instants: (time in fs, moments (N, 3)) at which levels are looked for.
-    """
+    """Where and how long the lead modes of a run are judged: `coarse` has its leads in a few poles, t_end is in fs."""
 
     coarse: PoleSystem
     motion: Any
-    duration: float
-    stationary: bool
-    settled: bool
-    window: tuple[float, float]
-    instants: tuple[tuple[float, np.ndarray], ...]
+    start: str
+    t_end: float
 
-    @classmethod
-    def of(cls, coarse: PoleSystem, motion: Any, start: str, t_end: float) -> RunErrors:
-        """The description of a run from its arguments."""
-        system = coarse.system
-        coupled = np.array([bool(channels) for channels in system.lead_channels], dtype=bool)
-        mu = system.chemical_potentials()[coupled]
-        settled = start != "partitioned" and not system.drives() and np.ptp(mu) <= 1e-12
-        times = set(_extreme_times(system, t_end))
-        if not isinstance(motion, Magnet):
-            times |= set(np.linspace(0.0, t_end, INSTANTS).tolist())
-        window = EVERYWHERE
-        if settled and mu.size:
-            reach = NEAR_FERMI * system.kT + QUANTA * HBAR * _turning_rate(motion, t_end, coarse)
-            window = (float(mu[0]) - reach, float(mu[0]) + reach)
-        known = [t for t in sorted(times) if np.isfinite(system.voltages(t)).all()]
-        instants = tuple(_known_instants(motion, known))
-        return cls(coarse, motion, t_end, start == "steady", settled, window, instants)
+    @cached_property
+    def settled(self) -> bool:
+        """Whether the run starts in equilibrium with leads that stay as they are: only moments disturb it."""
+        system = self.coarse.system
+        mu = system.chemical_potentials()[[c.lead for c in self.coarse.channels]]
+        return self.start != "partitioned" and not system.drives() and bool(np.ptp(mu) <= 1e-12)
+
+    @cached_property
+    def window(self) -> tuple[float, float]:
+        """Energies (eV) at which electrons leave equilibrium."""
+        if not self.settled:
+            return EVERYWHERE
+        reach = NEAR_FERMI * self.coarse.system.kT + QUANTA * HBAR * self.turning_rate
+        mu = float(self.frozen.mu[self.frozen.arrays.lead[0]])
+        return mu - reach, mu + reach
+
+    @cached_property
+    def instants(self) -> tuple[tuple[float, np.ndarray], ...]:
+        """(time in fs, moments (N, 3)) at which levels are looked for."""
+        times = set(_extreme_times(self.coarse.system, self.t_end))
+        if not isinstance(self.motion, Magnet):
+            times |= set(np.linspace(0.0, self.t_end, INSTANTS).tolist())
+        known = [t for t in sorted(times) if np.isfinite(self.coarse.system.voltages(t)).all()]
+        return tuple(_known_instants(self.motion, known))
+
+    @cached_property
+    def turning_rate(self) -> float:
+        """A rate (1/fs) at which the moments may turn; infinite where they jump, or where nothing can be told."""
+        drives, magnet = self.motion.drives(), isinstance(self.motion, Magnet)
+        times = Schedule(drives).times_to_look(self.t_end)[:: 1 if drives else 16]
+        try:
+            return _rate_of_magnet(self.motion, times, self.frozen) if magnet else _rate_of_path(self.motion, times)
+        except Exception:  # what a function gives, or that it fails, is judged by the run, which says when
+            return np.inf
 
     @cached_property
     def frozen(self) -> FrozenDevice:
@@ -107,7 +112,7 @@ class RunErrors:
         """
         if not self.settled:
             return 1.0
-        response = min(self.duration, HBAR * self._response_time)
+        response = min(self.t_end, HBAR * self._response_time)
         return min(1.0, max((_change(self.frozen, *pair) for pair in self._displaced(response)), default=0.0))
 
     @cached_property
@@ -126,12 +131,12 @@ class RunErrors:
         """Moments now and after a response time (fs)."""
         if not isinstance(self.motion, Magnet):
             for time, moments in self.instants:
-                delays = [min(time + part * response, self.duration) for part in DELAYS]
+                delays = [min(time + part * response, self.t_end) for part in DELAYS]
                 for _, later in _known_instants(self.motion, delays):
                     yield moments, later
             return
         moments = self.instants[0][1]
-        angle = min(np.pi / 2, response * _turning_rate(self.motion, self.duration, self.coarse))
+        angle = min(np.pi / 2, response * self.turning_rate)
         for axis in np.eye(3)[:2]:
             turned = np.cos(angle) * moments + np.sin(angle) * np.cross(axis, moments)
             yield moments, turned + (1 - np.cos(angle)) * np.outer(moments @ axis, axis)
@@ -141,7 +146,7 @@ class RunErrors:
         frozen = FrozenDevice(poles, self.instants[0][1])
         at = [frozen.at(moments, time) for time, moments in self.instants]
         equilibrium = SAFETY * max(equilibrium_error(f, float(f.mu[f.arrays.lead].mean())) for f in at)
-        driven = self.departure * lead_error(poles, self.levels, self.duration / HBAR, self.window, self.stationary)
+        driven = self.departure * lead_error(poles, self.levels, self.t_end / HBAR, self.window, self.start == "steady")
         return ErrorEstimate(
             equilibrium + driven,
             "error of a density-matrix element by the lead modes, to first order in those of the self-energies: "
@@ -162,23 +167,12 @@ def _known_instants(motion: Any, times: list[float]) -> Iterator[tuple[float, np
             yield time, moments_of(motion, time)
 
 
-def _turning_rate(motion: Any, t_end: float, poles: PoleSystem) -> float:
-    """A rate (1/fs) at which the moments of a run may turn; infinite where they jump, or where nothing can be told."""
-    drives = motion.drives()
-    times = Schedule(drives).times_to_look(t_end)[:: 1 if drives else 16]
-    try:
-        return _rate_of_magnet(motion, times, poles) if isinstance(motion, Magnet) else _rate_of_path(motion, times)
-    except Exception:  # what a function gives, or that it fails, is judged by the run, which says when
-        return np.inf
-
-
-def _rate_of_magnet(magnet: Magnet, times: np.ndarray, poles: PoleSystem) -> float:
+def _rate_of_magnet(magnet: Magnet, times: np.ndarray, frozen: FrozenDevice) -> float:
     """By what drives the moments in their first position, the electrons' equilibrium spins among it, and a tenth of
     what would turn them out of equilibrium."""
     compiled, moments = magnet.compile(), moments_of(magnet, 0.0)
-    frozen = FrozenDevice(poles, moments)
     spins = spin_density(frozen.density_matrix(float(frozen.mu[frozen.arrays.lead].mean())))
-    fields = poles.system.electrons.j_sd[:, None] * spins
+    fields = frozen.poles.system.electrons.j_sd[:, None] * spins
     torque = np.cross(fields, moments)
     rates = [np.abs(compiled.rate(moments, t, torque)).max() for t in ([0.0] if compiled.is_static else times)]
     turning = compiled.prefactor[:, None] * (compiled.energy.gradient(moments) - fields)
@@ -238,7 +232,7 @@ def expand_for_run(
         return coarse, NOTHING_EXPANDED
     if not any(c.energies.size for c in coarse.channels):
         return coarse, ErrorEstimate(0.0, "wide bands alone, which need no modes")
-    run = RunErrors.of(coarse, motion, start, t_end)
+    run = RunErrors(coarse, motion, start, t_end)
     found = [_refined(run, family, rtol) for family in ((TAILS, KERNEL) if run.settled else (TAILS,))]
     met = [each for each in found if each[1].value <= shares.LEADS * rtol]
     return min(met, key=lambda e: e[0].n_modes) if met else min(found, key=lambda e: e[1].value)
