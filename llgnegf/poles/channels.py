@@ -69,8 +69,10 @@ def channel_poles(
         return unit.shifted_and_scaled(spectrum.onsite, abs(spectrum.hopping), spectrum.coupling**2)
     if isinstance(spectrum, WideBandSpectrum):
         raise ValueError("spectrum: a wide band; allowed: spectra with a finite band (the wide band needs no modes)")
-    fit = fit_broadening if isinstance(spectrum, TabulatedSpectrum) else fit_spectrum
-    return fit(spectrum, tolerance if strict else max(tolerance, 1e-9), strict)
+    tolerance = tolerance if strict else max(tolerance, 1e-9)
+    if isinstance(spectrum, TabulatedSpectrum):
+        return fit_broadening(spectrum, tolerance, strict)
+    return fit_spectrum(spectrum, tolerance, strict)
 
 
 def with_pole_leads(system: OpenSystem, tolerance: float) -> OpenSystem:
