@@ -46,7 +46,12 @@ from scipy.special import hankel2e, j1, jv
 
 from llgnegf.plots.style import line, new_figure, points, styled
 from llgnegf.poles import coupling
-from llgnegf.poles.spectral_fit import numerator_roots, product_weights, product_weights_jacobian
+from llgnegf.poles.spectral_fit import (
+    numerator_roots,
+    product_weights,
+    product_weights_jacobian,
+    smallest_margin,
+)
 from validation._report import OUTPUT, Report, run_as_script
 
 TABLE = Path(coupling.__file__).with_name("semicircle.json")
@@ -307,7 +312,7 @@ def certified(report: Report, family: str) -> list[tuple[int, float, float, floa
         bound, count = error_bound(modes.energies, modes.weights), len(modes.energies)
         claim = f"{family}, {count} modes: bound on the error of K(t), all times, against that stored"
         report.check(claim, bound, modes.error)
-        modes.certify_nonnegative()  # raises where Gamma is negative
+        smallest_margin(modes.energies, modes.weights)  # raises where Gamma is negative
         axis, off = (np.abs(modes.self_energy(e) - exact_self_energy(e)).max() for e in (outside, upper))
         report.note(
             f"{count:4d}   {axis:.2e}         {off:.2e}      {np.abs(modes.weights).sum():.3f}   "

@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 
 from llgnegf.poles.rational_fit import MOST_MODES, Fit, Target, fit_modes
 from llgnegf.poles.sampling import SampledSpectrum, sample
-from llgnegf.poles.spectral_fit import Complex, Real, broadening_of, positive_weights, smallest_margin
+from llgnegf.poles.spectral_fit import FLOOR, Complex, Real, broadening_of, product_weights
 from llgnegf.poles.tabulated_kernel import STEP, TabulatedKernel
 from llgnegf.problem.spectra import Spectrum, TabulatedSpectrum, piecewise_linear_self_energy
 
@@ -99,29 +99,18 @@ class CouplingPoles:
             center + energy_scale * self.energies, weight_scale * self.weights, weight_scale * self.error
         )
 
-    def certify_nonnegative(self) -> float:
-        """Prove Gamma(E) > 0 for all real E by the roots of its numerator; see `spectral_fit.smallest_margin`.
-
-        Returns the smallest minimum of Gamma close to the real axis (eV, inf if there is none).  Raises ValueError
-        naming energy and value otherwise.
-        """
-        if not np.any(self.weights):
-            return 0.0
-        low, high = self.energies.real.min(), self.energies.real.max()
-        center, scale = 0.5 * (low + high), max(0.25 * (high - low), float(-self.energies.imag.min()))
-        peak = float(np.abs(self.weights).sum()) / scale
-        unit = smallest_margin((self.energies - center) / scale, self.weights / (peak * scale))
-        return peak * unit
-
 
 def semicircle_modes(right: Complex, zeros: Real, log_gain: float) -> tuple[Complex, Complex]:
     """All chi and b of Gamma = g prod_j (E^2 - x_j^2)^2 / prod_y |E^2 - chi_y^2|^2 from chi (Re > 0), x_j and log g.
 
-    The mirror images -chi^* and b^* are exact, hence K_fit is real and Gamma_fit even without rounding.
+    The mirror images -chi^* and b^* are exact, hence K_fit is real and Gamma_fit even without rounding. A floor keeps
+    Gamma positive when weights and energies are rounded: a positive addition c to a weight adds the Lorentzian
+    2 c |Im chi|/|E - chi|^2 to Gamma and at most c to K; the broadest mode carries c = FLOOR sum |b|.
     """
     energies = np.concatenate([right, -right.conj()])
-    both = np.concatenate([zeros, -zeros])
-    half = positive_weights(energies, both, log_gain)[: len(right)]
+    weights = product_weights(energies, np.concatenate([zeros, -zeros]), log_gain)
+    weights[np.argmax(-energies.imag)] += FLOOR * np.abs(weights).sum()
+    half = weights[: len(right)]
     return energies, np.concatenate([half, half.conj()])
 
 
@@ -148,9 +137,7 @@ def semicircle_poles(tolerance: float, family: str = TAILS) -> CouplingPoles:
     Raises ValueError for a tolerance that is not in (0, 1) or below the best tabulated error.
     """
     ladder = semicircle_ladder(family)
-    best = ladder[-1].error
-    if not (isinstance(tolerance, int | float | np.floating) and best <= tolerance < 1):
-        raise ValueError(f"tolerance: {tolerance}; allowed: {best:.1e} <= tolerance < 1, relative to K(0)")
+    _check_tolerance(tolerance, ladder[-1].error)
     return next(modes for modes in ladder if modes.error <= tolerance)
 
 
@@ -210,9 +197,9 @@ def fit_spectrum(spectrum: Spectrum, tolerance: float, strict: bool = True) -> C
     return modes if not strict else _accepted(spectrum, modes, tolerance, sampled.total, remedy)
 
 
-def _check_tolerance(tolerance: float) -> None:
-    if not (isinstance(tolerance, int | float | np.floating) and 1e-9 <= tolerance < 1):
-        raise ValueError(f"tolerance: {tolerance}; allowed: 1e-9 <= tolerance < 1, relative to K(0)")
+def _check_tolerance(tolerance: float, best: float = 1e-9) -> None:
+    if not (isinstance(tolerance, int | float | np.floating) and best <= tolerance < 1):
+        raise ValueError(f"tolerance: {tolerance}; allowed: {best:.3g} <= tolerance < 1, relative to K(0)")
 
 
 def _accepted(spectrum: Spectrum, modes: CouplingPoles, tolerance: float, total: float, remedy: str) -> CouplingPoles:

@@ -49,17 +49,6 @@ def product_weights_jacobian(poles: Complex, zeros: Real) -> tuple[Complex, Comp
     return by_pole, across, by_zero
 
 
-def positive_weights(poles: Complex, zeros: Real, log_gain: float) -> Complex:
-    """Weights of the product form plus a floor that keeps Gamma positive when weights and energies are rounded.
-
-    A positive real addition c to a weight adds the Lorentzian 2 c |Im chi|/|E - chi|^2 to Gamma and at most c to K;
-    the broadest mode carries c = FLOOR sum |b|.
-    """
-    weights = product_weights(poles, zeros, log_gain)
-    weights[np.argmax(-poles.imag)] += FLOOR * np.abs(weights).sum()
-    return weights
-
-
 def broadening_of(energy: Complex | Real, poles: Complex, weights: Complex) -> Complex:
     """sum_y [i b_y/(E - chi_y) - i b_y^*/(E - chi_y^*)], continued to complex E; any shape of E."""
     z = np.asarray(energy, complex)[..., None]
