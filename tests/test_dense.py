@@ -2,26 +2,27 @@
 
 import numpy as np
 import pytest
-from propagation import run, unit_vectors
+from propagation import integration, run, unit_vectors
 
 from llgnegf import ChainLead, OpenSystem, WideBandLead, chain
 from llgnegf.integrators.dense import DenseRows
-from llgnegf.integrators.runge_kutta import RungeKutta
+from llgnegf.integrators.integration import Integration
 from llgnegf.integrators.tableaus import DOP853
 from llgnegf.problem.magnetism.energies import Exchange, Zeeman
 from llgnegf.problem.magnetism.magnet import Magnet
 from llgnegf.problem.magnetism.motion import Precession
-from llgnegf.run.simulation import ROW_SHARE, Simulation
+from llgnegf.run.shares import ROW
+from llgnegf.run.simulation import Simulation
 from llgnegf.units import HBAR
 
 
-def oscillator(w: float) -> RungeKutta:
+def oscillator(w: float) -> Integration:
     """y = (cos w t, sin w t, 1) in steps of 1/4, whose own error is far below that of the interpolation."""
 
     def rate(t: float, y: np.ndarray, out: np.ndarray) -> None:
         out[:] = -w * y[1], w * y[0], 0.0
 
-    return RungeKutta(rate, 0.0, np.array([1.0, 0.0, 1.0]), DOP853, 1e-6, 0.25, [("y", 0, 3)], largest_step=0.25)
+    return integration(rate, np.array([1.0, 0.0, 1.0]), DOP853, 0.25, 1e-6, largest=0.25)
 
 
 def rows(w: float, times: np.ndarray, tolerance: float) -> np.ndarray:
@@ -111,7 +112,7 @@ def test_rows_are_the_observables_of_the_state_within_their_tolerance(motion):
     rtol = 1e-6
     got = run(wire(), motions()[motion], t_end=60.0, save_every=1.3, rtol=rtol)
     exact = np.array([np.trace(r) for r in got.density_matrices]).real
-    assert np.abs(got["charge_density"].sum(axis=1) - exact).max() < 6 * ROW_SHARE * rtol
+    assert np.abs(got["charge_density"].sum(axis=1) - exact).max() < 6 * ROW * rtol
     total = got["charge_density"].sum(axis=1) + got["lead_charge_out"].sum(axis=1)
     assert np.ptp(total) < 1e-11
     lengths = np.linalg.norm(got["moments"], axis=-1)

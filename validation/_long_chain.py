@@ -25,6 +25,7 @@ from scipy.integrate import solve_ivp
 from scipy.special import expit, jv
 
 from llgnegf import OpenSystem, spin_density
+from llgnegf.equations.moments import LLG
 from llgnegf.problem.spectra import ChainSpectrum
 from llgnegf.units import HBAR
 
@@ -157,7 +158,7 @@ class LongChain:
     def with_answer(self, magnet: Any, time: float, rtol: float = 1e-11) -> np.ndarray:
         """rho of the device at `time` (fs) after equilibrium, with moments that obey their equation of motion."""
         vectors, filled = self._equilibrium()
-        h, compiled, j = sp.csr_matrix(self._whole()), magnet.compile(), self.system.electrons.j_sd[:, None]
+        h, llg, j = sp.csr_matrix(self._whole()), LLG(magnet, HBAR), self.system.electrons.j_sd[:, None]
         start, size = vectors * np.sqrt(filled), 2 * vectors.size
 
         def rate(tau: float, y: np.ndarray) -> np.ndarray:
@@ -165,7 +166,7 @@ class LongChain:
             turned = -1j * (h @ psi)
             turned[: self.n] += -1j * (self.device_with(moments - magnet.moments, 0.0) @ psi[: self.n])
             torque = np.cross(j * spin_density(psi[: self.n] @ psi[: self.n].conj().T), moments)
-            moved = HBAR * compiled.rate(moments, tau * HBAR, torque)
+            moved = llg.rate(moments, tau * HBAR, torque)
             return np.concatenate([turned.ravel().view(float), moved.ravel()])
 
         first = np.concatenate([start.ravel().view(float), magnet.moments.ravel()])

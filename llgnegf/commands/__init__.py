@@ -20,11 +20,8 @@ if TYPE_CHECKING:
     import xarray
 
     from llgnegf.plots.run import PlotReport
-    from llgnegf.run.simulation import Simulation
-    from llgnegf.run.slow_simulation import SlowSimulation
+    from llgnegf.run.run import Run
     from llgnegf.store import RunFolder
-
-    AnySimulation = Simulation | SlowSimulation
 
 
 PLOTS = "plots"
@@ -198,7 +195,7 @@ def draw_plots(folder: RunFolder, quiet: bool = False, pdf: bool = False) -> Plo
             return plot_run(dataset, folder.path / PLOTS, exact, pdf=pdf, progress=progress)
 
 
-def _started(path: Path, config: RunConfig) -> tuple[RunFolder, AnySimulation | None]:
+def _started(path: Path, config: RunConfig) -> tuple[RunFolder, Run | None]:
     """The run folder, and the simulation at t = 0 if the folder is new: an input that is refused makes none."""
     simulation = None if (path / "input.toml").exists() else config.simulation()
     return _open_or_create(path, config.to_toml()), simulation
@@ -219,7 +216,7 @@ def _complete(
     config: RunConfig,
     quiet: bool,
     report: bool = True,
-    simulation: AnySimulation | None = None,
+    simulation: Run | None = None,
     force: bool = False,
 ) -> int:
     """Run to the end (`simulation` at t = 0, if there is one) and, if asked to report, draw the plots and sum up."""

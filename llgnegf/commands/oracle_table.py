@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from llgnegf.config import ConfigError, RunConfig
-from llgnegf.config.moment_tables import PrecessionTable
 from llgnegf.problem.magnetism.motion import Precession
 from llgnegf.problem.observables import field_like_damping_like, spin_density, torque
 from llgnegf.problem.plausibility import silent
@@ -31,7 +30,7 @@ def rotating_frame(config: RunConfig) -> RotatingFrame:
         ConfigError: For a run that has none, one line for each reason.
     """
     motion = config.motion
-    if not isinstance(motion, PrecessionTable) or motion.energy == 0:
+    if getattr(motion, "kind", "") != "precession" or motion.energy == 0:
         given = "missing" if motion is None else f"{motion.kind!r}"
         lines = [f"motion.kind: {given}; allowed: 'precession' with energy other than 0, for the oracle"]
         raise ConfigError(lines)

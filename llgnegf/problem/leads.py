@@ -6,18 +6,16 @@ Builders for chains and wide bands stand on top of the general `Lead`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Annotated, Any
 
 import numpy as np
 
-from llgnegf._checks import Problems
+from llgnegf._checks import Problems, mistakes_of
+from llgnegf.problem.arguments import Argument, ChemicalPotential, Energies, Energy, EnergyOverTime, SiteIndex
 from llgnegf.problem.drives import Drive, drives_of
 from llgnegf.problem.spectra import ChainSpectrum, Spectrum, TabulatedSpectrum, WideBandSpectrum
-
-Voltage = float | Callable[[float], float]
-"""A lead voltage in eV: a number, or a function of time in fs."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,8 +36,8 @@ class _Reservoir:
         chemical_potential: mu in eV, moves the occupation alone; None takes the system's Fermi energy.
     """
 
-    voltage: Voltage = 0.0
-    chemical_potential: float | None = None
+    voltage: EnergyOverTime = 0.0
+    chemical_potential: ChemicalPotential = None
 
     def _check_reservoir(self, problems: Problems) -> None:
         allowed = "a finite number, or a function of time in fs that returns one, in eV"
@@ -78,7 +76,7 @@ class Lead(_Reservoir):
         ValueError: One line for each argument that is not of this kind.
     """
 
-    channels: Sequence[tuple[Any, Spectrum]]
+    channels: Annotated[Sequence[tuple[Any, Spectrum]], Argument("channel", key="channel", tables="many")]
 
     def __post_init__(self) -> None:
         problems = Problems("Lead")
@@ -102,17 +100,17 @@ class Lead(_Reservoir):
 
     def attach(self, n_sites: int) -> list[Channel]:
         """The channels on a device of `n_sites` sites; raises ValueError where a vector does not fit."""
-        attached = []
+        attached: list[Channel] = []
+        problems = Problems("Lead")
         for k, (vector, spectrum) in enumerate(self.channels):
             if vector.size == n_sites:
                 attached += [Channel(np.kron(vector, spin), spectrum) for spin in np.eye(2)]
             elif vector.size == 2 * n_sites:
                 attached.append(Channel(vector, spectrum))
             else:
-                raise ValueError(
-                    f"Lead.channels[{k}].vector: {vector.size} amplitudes; "
-                    f"allowed: {n_sites} (both spins alike) or {2 * n_sites}"
-                )
+                allowed = f"{n_sites} (both spins alike) or {2 * n_sites}"
+                problems.add(f"channels[{k}].vector", f"{vector.size} amplitudes", allowed)
+        problems.raise_all()
         return attached
 
 
@@ -120,7 +118,7 @@ class Lead(_Reservoir):
 class _SiteLead(_Reservoir):
     """A lead that couples both spins of one site alike."""
 
-    site: int
+    site: SiteIndex
 
     def _check_site(self, problems: Problems) -> None:
         problems.integer("site", self.site, "an integer, -n_sites <= site < n_sites")
@@ -158,9 +156,9 @@ class ChainLead(_SiteLead):
         ValueError: One line for each argument that is not of this kind.
     """
 
-    coupling: float = 1.0
-    hopping: float = 1.0
-    onsite: float = 0.0
+    coupling: Energy = 1.0
+    hopping: Energy = 1.0
+    onsite: Energy = 0.0
 
     def __post_init__(self) -> None:
         problems = Problems("ChainLead")
@@ -188,7 +186,7 @@ class WideBandLead(_SiteLead):
         ValueError: One line for each argument that is not of this kind.
     """
 
-    broadening: float
+    broadening: Energy
 
     def __post_init__(self) -> None:
         problems = Problems("WideBandLead")
@@ -215,8 +213,8 @@ class TabulatedLead(_SiteLead):
         ValueError: One line for each argument that is not of this kind.
     """
 
-    energies: Any
-    broadening: Any
+    energies: Energies
+    broadening: Energies
 
     def __post_init__(self) -> None:
         problems = Problems("TabulatedLead")
@@ -225,8 +223,9 @@ class TabulatedLead(_SiteLead):
         try:
             TabulatedSpectrum(self.energies, self.broadening)
         except ValueError as error:
-            lines = str(error).replace("TabulatedSpectrum.values", "TabulatedLead.broadening")
-            problems.lines += lines.replace("TabulatedSpectrum.", "TabulatedLead.").splitlines()
+            names = {"values": "broadening"}
+            for m in mistakes_of(error):
+                problems.take([replace(m, path=("TabulatedLead", names.get(str(m.path[1]), m.path[1])))])
         problems.raise_all()
 
     def _spectrum(self) -> Spectrum:

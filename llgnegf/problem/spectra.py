@@ -14,6 +14,7 @@ from typing import Any, Protocol, runtime_checkable
 import numpy as np
 
 from llgnegf._checks import Problems
+from llgnegf.problem.arguments import Energies, Energy
 
 
 @runtime_checkable
@@ -51,11 +52,21 @@ class ChainSpectrum:
     (physics of a semi-infinite chain: Sigma = gamma_c^2 g with the surface function g = 1/(x - gamma^2 g)).
     It is evaluated as 2 gamma_c^2/(x + sqrt sqrt), which does not cancel at large |E|.
     dSigma/dE = -Sigma/(sqrt sqrt) diverges at the band edges |x| = 2 gamma.
+
+    Args:
+        coupling: gamma_c in eV.
+        hopping: gamma in eV, not 0.
+        onsite: e in eV.
     """
 
-    coupling: float
-    hopping: float
-    onsite: float = 0.0
+    coupling: Energy
+    hopping: Energy
+    onsite: Energy = 0.0
+
+    def __post_init__(self) -> None:
+        problems = Problems("ChainSpectrum")
+        problems.number("hopping", self.hopping, "a finite number other than 0, in eV", lambda x: x != 0)
+        problems.raise_all()
 
     @property
     def support(self) -> tuple[float, float]:
@@ -86,9 +97,18 @@ class ChainSpectrum:
 
 @dataclass(frozen=True)
 class WideBandSpectrum:
-    """Energy-independent Sigma = -i Gamma/2 (the paper's -i Gamma' with Gamma' = Gamma/2); `gamma` is Gamma in eV."""
+    """Energy-independent Sigma = -i Gamma/2 (the paper's -i Gamma' with Gamma' = Gamma/2).
 
-    gamma: float
+    Args:
+        gamma: Gamma in eV, >= 0.
+    """
+
+    gamma: Energy
+
+    def __post_init__(self) -> None:
+        problems = Problems("WideBandSpectrum")
+        problems.number("gamma", self.gamma, "a finite number >= 0, in eV", lambda x: x >= 0)
+        problems.raise_all()
 
     @property
     def support(self) -> tuple[float, float]:
@@ -115,11 +135,13 @@ class TabulatedSpectrum:
         Sigma(E) = int dE'/(2 pi) Gamma(E')/(E - E'),      exact for each linear piece:
         int_a^b (p + q E')/(E - E') dE' = (p + q E) log[(E - a)/(E - b)] - q (b - a)
 
-    `broadening` must be zero at both ends: a jump would make Sigma diverge logarithmically there.
+    Args:
+        energies: Increasing energies in eV, (n,).
+        values: Gamma >= 0 in eV, (n,), zero at both ends: a jump would make Sigma diverge logarithmically there.
     """
 
-    energies: Any
-    values: Any
+    energies: Energies
+    values: Energies
 
     def __post_init__(self) -> None:
         problems = Problems("TabulatedSpectrum")

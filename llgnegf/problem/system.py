@@ -12,6 +12,7 @@ from functools import cached_property
 import numpy as np
 
 from llgnegf._checks import Problems
+from llgnegf.problem.arguments import Energy
 from llgnegf.problem.drives import Drive
 from llgnegf.problem.electrons import Electrons
 from llgnegf.problem.leads import AnyLead, Channel, Lead, _SiteLead
@@ -34,8 +35,8 @@ class OpenSystem:
 
     electrons: Electrons
     leads: Sequence[AnyLead] = field(default_factory=tuple)
-    fermi_energy: float = 0.0
-    kT: float = 0.0
+    fermi_energy: Energy = 0.0
+    kT: Energy = 0.0
 
     def __post_init__(self) -> None:
         problems = Problems("OpenSystem")
@@ -51,7 +52,7 @@ class OpenSystem:
                 try:
                     lead.attach(self.electrons.n_sites)
                 except ValueError as error:
-                    problems.lines.append(f"OpenSystem.leads[{p}]: {error}")
+                    problems.take(error, "leads", p)
         problems.number("fermi_energy", self.fermi_energy, "a finite number, in eV")
         problems.number("kT", self.kT, "a finite number >= 0, in eV", lambda x: x >= 0)
         problems.raise_all()

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from llgnegf.equations.moments import LLG
 from llgnegf.integrators.schedule import Schedule
 from llgnegf.poles.channels import PoleSystem, expand, expand_channels
 from llgnegf.poles.coupling import KERNEL, TAILS, semicircle_ladder
@@ -170,12 +171,12 @@ def _known_instants(motion: Any, times: list[float]) -> Iterator[tuple[float, np
 def _rate_of_magnet(magnet: Magnet, times: np.ndarray, frozen: FrozenDevice) -> float:
     """By what drives the moments in their first position, the electrons' equilibrium spins among it, and a tenth of
     what would turn them out of equilibrium."""
-    compiled, moments = magnet.compile(), moments_of(magnet, 0.0)
+    llg, moments = LLG(magnet), moments_of(magnet, 0.0)
     spins = spin_density(frozen.density_matrix(float(frozen.mu[frozen.arrays.lead].mean())))
     fields = frozen.poles.system.electrons.j_sd[:, None] * spins
     torque = np.cross(fields, moments)
-    rates = [np.abs(compiled.rate(moments, t, torque)).max() for t in ([0.0] if compiled.is_static else times)]
-    turning = compiled.prefactor[:, None] * (compiled.energy.gradient(moments) - fields)
+    rates = [np.abs(llg.rate(moments, t, torque)).max() for t in ([0.0] if magnet.is_static else times)]
+    turning = magnet.prefactor[:, None] * (magnet.energy.gradient(moments) - fields)
     return float(np.max(rates)) + 0.1 * float(np.abs(turning).max())
 
 

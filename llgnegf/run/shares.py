@@ -18,6 +18,8 @@ SURFACE = 0.1
 """Fermi-surface sums of slow runs."""
 STEP, STEPS = 0.03, 0.3
 """Local error of a step for each unit of time (hbar/eV), and of all steps together."""
+ONE_OF_FEW = 0.3
+"""Largest part of STEPS that a single step of a slow run may take, where few steps are expected."""
 ROW, MOMENT_ROW = 0.5, 0.01
 """Interpolation of a row, for electrons and for moments: the lengths of the moments are restored afterwards, which
 should change them little."""

@@ -35,7 +35,7 @@ from llgnegf._checks import Problems
 from llgnegf.problem.magnetism.magnet import torque_prefactor
 from llgnegf.problem.observables import spin_density
 from llgnegf.problem.system import OpenSystem
-from llgnegf.run.options import check_equilibrium
+from llgnegf.run.demands import check_equilibrium
 from llgnegf.static.equilibrium import FERMI_RANGE, contour_integral, fermi_derivative
 from llgnegf.static.green import StaticChannel, StaticDevice
 from llgnegf.static.pairs import PairGreen, pair_green, sea_density, surface_density, undamped_density

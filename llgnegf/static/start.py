@@ -11,8 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 import scipy.linalg
 
-from llgnegf.equations.electrons import ElectronArrays
 from llgnegf.poles.channels import PoleSystem
+from llgnegf.poles.levels import LeadLevels
 
 UNDAMPED = 1e-13
 """Width (eV) below which a state counts as undamped."""
@@ -35,11 +35,11 @@ class FrozenDevice:
     """The extended Hamiltonian h of frozen moments and voltages, with the poles of every channel."""
 
     def __init__(
-        self, poles: PoleSystem, moments: np.ndarray, time: float = 0.0, arrays: ElectronArrays | None = None
+        self, poles: PoleSystem, moments: np.ndarray, time: float = 0.0, arrays: LeadLevels | None = None
     ) -> None:
         system = poles.system
         self.poles = poles
-        self.arrays = a = ElectronArrays(poles) if arrays is None else arrays
+        self.arrays = a = LeadLevels(poles) if arrays is None else arrays
         self.hamiltonian = system.electrons.hamiltonian_at(moments)
         self.voltages = system.voltages(time)[a.lead] if a.lead.size else np.zeros(0)
         self.chi = a.chi + self.voltages[a.mode_channel]
@@ -318,7 +318,7 @@ def partitioned(
 
 def _isolated(poles: PoleSystem, moments: np.ndarray, rho: np.ndarray | None = None) -> Blocks:
     system = poles.system
-    arrays = ElectronArrays(poles)
+    arrays = LeadLevels(poles)
     n, m, k = arrays.n, arrays.chi.size, arrays.z.size
     if rho is None:
         rho = isolated_equilibrium(system.electrons.hamiltonian_at(moments), system.fermi_energy, system.kT)

@@ -148,7 +148,7 @@ class PoleTensors:
         return self._gap is None
 
     def compiled(self, margin: float) -> tuple[tuple, tuple, tuple]:
-        """Arguments `electrons`, `surface` and `accuracy` of `step_kernel.pole_stages`; `margin` as SPEED_MARGIN."""
+        """Arguments `electrons`, `surface` and `accuracy` of `kernels.slow.pole_stages`; `margin` as SPEED_MARGIN."""
         electrons = (
             self._is_chain, self._fermi_base, self._residues, self._frozen.u, self._slopes, self._site_weights,
             self.j_sd,

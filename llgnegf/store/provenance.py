@@ -20,7 +20,7 @@ from typing import Any
 
 from llgnegf.store.atomic import DamagedRunError, storage_errors, write_atomic
 
-LIBRARIES = ("numpy", "scipy", "numba", "llvmlite", "xarray", "h5netcdf", "h5py", "pydantic", "sympy", "matplotlib")
+LIBRARIES = ("numpy", "scipy", "numba", "llvmlite", "xarray", "h5netcdf", "h5py", "sympy", "matplotlib")
 THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
 
 

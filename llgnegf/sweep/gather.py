@@ -41,9 +41,9 @@ def gather(config: RunConfig, folder: str | os.PathLike[str]) -> xarray.Dataset:
     stacked = xarray.concat(
         results, dim="run", join="outer", combine_attrs="override", coords="minimal", compat="override"
     )
-    parameters = config.sweep.parameters  # type: ignore[union-attr]
+    parameters = config.sweep.parameters
     names = axis_names(parameters, [str(name) for name in (*stacked.variables, *stacked.dims)])
-    if config.sweep.mode == "list":  # type: ignore[union-attr]
+    if config.sweep.mode == "list":
         values = {path: labels(point.values[k] for point in runs) for k, path in enumerate(parameters)}
         swept, axes = stacked, dict.fromkeys(parameters, "run")
     else:

@@ -97,7 +97,7 @@ def run_sweep(
         if executor is not None:
             _finish(_in_executor(executor, jobs), jobs, progress)
         else:
-            count = min(workers or config.sweep.workers or os.cpu_count() or 1, len(jobs))  # type: ignore[union-attr]
+            count = min(workers or config.sweep.workers or os.cpu_count() or 1, len(jobs))
             with one_thread_each():
                 _finish(WorkerPool(attempt, count).outcomes(jobs), jobs, progress)
     dataset = gather(config, root)
