@@ -155,7 +155,7 @@ class LongChain:
         mu = self.system.chemical_potentials()[self.channels[0].lead]
         return vectors, expit(-(levels - mu) / self.system.kT)
 
-    def with_answer(self, magnet: Any, time: float, rtol: float = 1e-11) -> np.ndarray:
+    def with_answer(self, magnet: Any, time: float, rtol: float = 1e-13) -> np.ndarray:
         """rho of the device at `time` (fs) after equilibrium, with moments that obey their equation of motion."""
         vectors, filled = self._equilibrium()
         h, llg, j = sp.csr_matrix(self._whole()), LLG(magnet, HBAR), self.system.electrons.j_sd[:, None]
