@@ -50,12 +50,12 @@ ENTRIES: dict[str, tuple[str, Callable[[], Any]]] = {
     "density matrix": (
         "llgnegf.static.steady_state.SteadyState.density_matrix", lambda: frame().density_matrix(),
     ),
-    "local density matrix": ("llgnegf.static.rotating_frame.LocalState", lambda: frame().local_density_matrix()),
+    "local density matrix": ("llgnegf.static.rotating_frame.OnChain", lambda: frame().local_density_matrix()),
     "lead currents": ("llgnegf.static.steady_state.SteadyState.lead_rates", lambda: frame().lead_currents()),
     "parts": (
         "llgnegf.static.decomposition.LinearResponse.density_matrices", lambda: frame().decompose(),
     ),
-    "local parts": ("llgnegf.static.rotating_frame.LocalResponse", lambda: frame().decompose_locally()),
+    "local parts": ("llgnegf.static.rotating_frame.OnChain", lambda: frame().decompose_locally()),
     "currents of the parts": (
         "llgnegf.static.decomposition.LinearResponse.lead_currents", lambda: frame().decompose_lead_currents(),
     ),

@@ -38,7 +38,7 @@ from llgnegf.integrators.tableaus import ARK5, DOP853, RK4, Tableau
 from llgnegf.poles.channels import expand
 from llgnegf.problem.magnetism.motion import Precession
 from llgnegf.run.simulation import initial_state
-from llgnegf.static.start import FrozenDevice, extended_hamiltonian
+from llgnegf.static.frozen import FrozenDevice
 from llgnegf.units import HBAR
 from validation._report import Report, run_as_script
 
@@ -214,7 +214,7 @@ def spectrum(problem: Problem) -> np.ndarray:
     extended Hamiltonian h, a small dense matrix.
     """
     frozen = FrozenDevice(problem.poles, problem.motion.moments(0.0))
-    levels = np.linalg.eigvals(extended_hamiltonian(frozen))
+    levels = np.linalg.eigvals(frozen.extended_hamiltonian())
     right = np.concatenate([levels, frozen.z])
     return (-1j * (levels[:, None] - right.conj())).ravel()
 

@@ -1,21 +1,28 @@
 """Leads: macroscopic reservoirs attached to sites of the device, each a list of channels.
 
 A channel is a device vector u_q (2N amplitudes) and a scalar self-energy: Sigma(E) = sum_q Sigma_q(E) u_q u_q^dag.
-Builders for chains and wide bands stand on top of the general `Lead`.
+`Reservoir` is what every solver asks a lead for, whatever its class; `spectra` holds the self-energies.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from typing import Annotated, Any
+from dataclasses import dataclass
+from typing import Annotated, Any, Protocol, runtime_checkable
 
 import numpy as np
 
-from llgnegf._checks import Problems, mistakes_of
+from llgnegf._checks import Problems
 from llgnegf.problem.arguments import Argument, ChemicalPotential, Energies, Energy, EnergyOverTime, SiteIndex
 from llgnegf.problem.drives import Drive, drives_of
-from llgnegf.problem.spectra import ChainSpectrum, Spectrum, TabulatedSpectrum, WideBandSpectrum
+from llgnegf.problem.spectra import (
+    ChainSpectrum,
+    Spectrum,
+    TabulatedSpectrum,
+    WideBandSpectrum,
+    check_spectrum,
+    checked_table,
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -24,6 +31,24 @@ class Channel:
 
     vector: np.ndarray
     spectrum: Spectrum
+
+
+@runtime_checkable
+class Reservoir(Protocol):
+    """What an `OpenSystem` takes for a lead: any object with these members."""
+
+    @property
+    def chemical_potential(self) -> float | None:
+        """mu in eV without the voltage; None is the system's Fermi energy."""
+
+    def attach(self, n_sites: int) -> Sequence[Channel]:
+        """The channels on a device of `n_sites` sites; a ValueError says why they do not fit."""
+
+    def voltage_at(self, time: float) -> float:
+        """V(t) in eV at `time` in fs, V(0) before t = 0: shifts levels and occupation together."""
+
+    def drives(self) -> tuple[Drive, ...]:
+        """What changes in time; () for a constant voltage."""
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -90,9 +115,7 @@ class Lead(_Reservoir):
             if not problems.check(is_pair, f"channels[{k}]", pair, "a pair (device vector, spectrum)"):
                 continue
             vector = problems.array(f"channels[{k}].vector", pair[0], (None,), "N or 2N finite amplitudes", complex)
-            wanted = "an object with self_energy, self_energy_derivative, broadening, support and is_zero"
-            is_spectrum = isinstance(pair[1], Spectrum) and not isinstance(pair[1], type)
-            problems.check(is_spectrum, f"channels[{k}].spectrum", pair[1], wanted)
+            check_spectrum(problems, f"channels[{k}].spectrum", pair[1])
             checked.append((vector, pair[1]))
         self._check_reservoir(problems)
         problems.raise_all()
@@ -135,7 +158,8 @@ class _SiteLead(_Reservoir):
         index = 2 * (self.site % n_sites)
         vectors = np.zeros((2, 2 * n_sites), dtype=complex)
         vectors[(0, 1), (index, index + 1)] = 1.0
-        return [Channel(vector, self._spectrum()) for vector in vectors]
+        spectrum = self._spectrum()
+        return [Channel(vector, spectrum) for vector in vectors]
 
 
 @dataclass(frozen=True, eq=False)
@@ -220,17 +244,8 @@ class TabulatedLead(_SiteLead):
         problems = Problems("TabulatedLead")
         self._check_site(problems)
         self._check_reservoir(problems)
-        try:
-            TabulatedSpectrum(self.energies, self.broadening)
-        except ValueError as error:
-            names = {"values": "broadening"}
-            for m in mistakes_of(error):
-                problems.take([replace(m, path=("TabulatedLead", names.get(str(m.path[1]), m.path[1])))])
+        checked_table(problems, self.energies, self.broadening, "broadening")
         problems.raise_all()
 
     def _spectrum(self) -> Spectrum:
         return TabulatedSpectrum(self.energies, self.broadening)
-
-
-AnyLead = Lead | ChainLead | WideBandLead | TabulatedLead
-"""Every kind of lead that an `OpenSystem` takes."""

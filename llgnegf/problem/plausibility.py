@@ -239,7 +239,7 @@ def _doubts_of_hoppings(system: OpenSystem) -> list[Doubt]:
     place = ("OpenSystem", "electrons", "hamiltonian")
     found = _beside(place, device, max(chains, default=1.0), "the leads' hopping")
     for lead in leads:
-        own = lead["hopping"][1] if "coupling" in lead else 0.0
+        own = lead["hopping"][1] if {"coupling", "hopping"} <= set(lead) else 0.0
         for name, other in (("hopping", device), ("coupling", max(device, own)), ("broadening", device)):
             if name in lead and "energies" not in lead:  # a table has its own scale
                 found += _beside(*lead[name], other or 1.0, "the hopping beside it")

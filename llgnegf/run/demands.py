@@ -13,7 +13,7 @@ from llgnegf._checks import Problems, memory_of_machine
 from llgnegf.integrators.tableaus import METHODS
 from llgnegf.problem.drives import REACH, Pulse
 from llgnegf.problem.magnetism.magnet import Magnet
-from llgnegf.problem.system import OpenSystem
+from llgnegf.problem.system import OpenSystem, check_equilibrium
 
 if TYPE_CHECKING:
     from llgnegf.run.options import RunOptions
@@ -75,7 +75,7 @@ def _check_start(problems: Problems, start: str, system: OpenSystem) -> None:
                      "pi kT from the real axis (the rotating frame has kT = 0)")  # fmt: skip
     if start == "steady" and system.is_closed:
         problems.add("start", start, "'thermal' or 'partitioned' for a closed system, which never settles")
-    if start == "thermal" and _common_level(system) is None:
+    if start == "thermal" and system.common_chemical_potential() is None:
         mu = system.chemical_potentials().tolist()
         differ = f"'steady' or 'partitioned' when the leads differ at t = 0: {mu} eV"
         problems.add("start", start, differ + _later_pulses(system))
@@ -157,25 +157,6 @@ def check_memory(problems: Problems, n_sites: int, field: str = "system") -> boo
     """Note a number of sites whose electrons do not fit into this machine; returns whether they do."""
     remedy = "fewer sites, or moments without electrons"
     return problems.memory(field, n_sites, STATE_VECTORS, remedy)
-
-
-def check_equilibrium(problems: Problems, system: OpenSystem) -> None:
-    """Note what keeps the leads of `system` from being in a common, static equilibrium."""
-    driven = [p for p, lead in enumerate(system.leads) if lead.drives()]
-    for p in driven[:1]:
-        allowed = "a number: the response is that of static leads"
-        problems.add(f"system.leads[{p}].voltage", "a function of time", allowed)
-    if not driven and _common_level(system) is None:
-        value = f"biased, chemical potentials {system.chemical_potentials().tolist()} eV"
-        allowed = "one chemical potential for all leads: friction and its noise are derived for leads in equilibrium"
-        problems.add("system.leads", value, allowed)
-
-
-def _common_level(system: OpenSystem) -> float | None:
-    """The chemical potential (eV) that all coupled leads have at t = 0; None if they differ."""
-    coupled = [p for p, channels in enumerate(system.lead_channels) if channels]
-    mu = system.chemical_potentials()[coupled] if coupled else np.array([system.fermi_energy])
-    return None if np.ptp(mu) > 1e-12 * max(1.0, float(np.abs(mu).max())) else float(mu[0])
 
 
 def _later_pulses(system: OpenSystem) -> str:

@@ -23,7 +23,7 @@ from llgnegf.problem.system import OpenSystem
 from llgnegf.run import shares
 from llgnegf.run.lead_errors import EVERYWHERE, Levels, equilibrium_error, find_levels, lead_error
 from llgnegf.run.result import ErrorEstimate
-from llgnegf.static.start import FrozenDevice
+from llgnegf.static.frozen import FrozenDevice
 from llgnegf.units import HBAR
 
 SAFETY = 2.0
@@ -63,8 +63,7 @@ class RunErrors:
     def settled(self) -> bool:
         """Whether the run starts in equilibrium with leads that stay as they are: only moments disturb it."""
         system = self.coarse.system
-        mu = system.chemical_potentials()[[c.lead for c in self.coarse.channels]]
-        return self.start != "partitioned" and not system.drives() and bool(np.ptp(mu) <= 1e-12)
+        return self.start != "partitioned" and not system.drives() and system.common_chemical_potential() is not None
 
     @cached_property
     def window(self) -> tuple[float, float]:
@@ -72,7 +71,7 @@ class RunErrors:
         if not self.settled:
             return EVERYWHERE
         reach = NEAR_FERMI * self.coarse.system.kT + QUANTA * HBAR * self.turning_rate
-        mu = float(self.frozen.mu[self.frozen.arrays.lead[0]])
+        mu = self.coarse.system.mean_chemical_potential()
         return mu - reach, mu + reach
 
     @cached_property
@@ -123,7 +122,7 @@ class RunErrors:
         rates = [0.25 * np.subtract(*c.exact.support[::-1]) for c in channels if c.energies.size]
         rates += [c.wide_band for c in channels if c.wide_band]
         passing = (2 * system.n_sites + 10) / min(rates)
-        mu = float(system.chemical_potentials()[channels[0].lead])
+        mu = system.mean_chemical_potential()
         near = [at.widths[np.abs(at.energies - mu) < NEAR_FERMI * system.kT] for at in self.levels]
         narrowest = min((float(w.min()) for w in near if w.size), default=np.inf)
         return max(passing, 1 / max(narrowest, 1e-300))

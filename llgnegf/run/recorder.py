@@ -15,7 +15,7 @@ from llgnegf.problem.magnetism.magnet import Magnet
 from llgnegf.problem.observables import carried_spin, spin_density
 from llgnegf.run.observables import REGISTRY, Row
 from llgnegf.run.result import Variable
-from llgnegf.static.start import adiabatic_density_matrix
+from llgnegf.static.frozen import adiabatic_density_matrix
 from llgnegf.units import HBAR
 
 

@@ -165,8 +165,8 @@ def _check(system: OpenSystem | None, magnet: Magnet, tolerance: float) -> None:
             problems.check(magnet.n_sites == system.n_sites, "magnet", f"{magnet.n_sites} moments", sites)
     problems.number("torque_tolerance", tolerance, "a number > 0, in eV", lambda t: t > 0)
     if isinstance(system, OpenSystem) and not system.is_closed:
-        mu = system.chemical_potentials()[[p for p, c in enumerate(system.lead_channels) if c]]
-        equal = bool(np.ptp(mu) <= 1e-12)
-        problems.check(equal, "system", f"chemical potentials {mu.tolist()} eV", "one for all leads")
+        mu = system.chemical_potentials()[system.coupled_leads].tolist()
+        equal = system.common_chemical_potential() is not None
+        problems.check(equal, "system", f"chemical potentials {mu} eV", "one for all leads")
         problems.check(system.kT > 0, "system.kT", system.kT, "> 0 with leads (the Fermi function is taken in poles)")
     problems.raise_all()

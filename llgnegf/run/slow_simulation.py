@@ -132,5 +132,6 @@ def slow_electrons(system: OpenSystem, rtol: float) -> tuple[SlowElectrons, Pole
         return LevelTensors(system), None
     if system.kT == 0:
         return ContourTensors(system, shares.SURFACE * rtol), None
-    poles = expand(system, shares.SLOW_LEADS * rtol, shares.FERMI * rtol, tail_tolerance=shares.SLOW_TAILS * rtol)
+    tails = shares.SLOW_TAILS * rtol
+    poles = expand(system, shares.SLOW_LEADS * rtol, shares.FERMI * rtol, tail_tolerance=tails, strict=False)
     return PoleTensors(poles, shares.SURFACE * rtol), poles
