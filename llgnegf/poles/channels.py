@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from llgnegf.poles.coupling import CouplingPoles, fit_broadening, fit_spectrum, semicircle_poles
+from llgnegf.poles.coupling import TAILS, CouplingPoles, fit_broadening, fit_spectrum, semicircle_poles
 from llgnegf.poles.fermi import LARGEST_RATIO, FermiPoles, check_temperature, fermi_poles
 from llgnegf.poles.sampling import total_weight
 from llgnegf.problem.drives import Drive
@@ -20,7 +20,7 @@ from llgnegf.problem.leads import Channel, Reservoir
 from llgnegf.problem.spectra import ChainSpectrum, Spectrum, TabulatedSpectrum
 from llgnegf.problem.system import OpenSystem
 
-FARTHEST_POLE = (1.75, 2.0, 2.5, 3.0, None)
+FARTHEST_POLE = (1.75, 2.0, 2.25, 2.5, 3.0, None)
 """Caps on the farthest Fermi pole in units of the spectral range, tried in this order: the pole sets the stiffness of
 an explicit step, but the tighter the cap, the larger the error that no number of poles removes."""
 FINEST_FIT = 1e-9
@@ -30,32 +30,33 @@ TAIL = 10.0
 
 
 @singledispatch
-def fitted(spectrum: Spectrum, tolerance: float, strict: bool) -> CouplingPoles:
+def fitted(spectrum: Spectrum, tolerance: float, strict: bool, family: str) -> CouplingPoles:
     """Damped modes of a spectrum that does not know them itself; register a class for which there is a better way."""
     return fit_spectrum(spectrum, tolerance if strict else max(tolerance, FINEST_FIT), strict)
 
 
 @fitted.register
-def _(spectrum: ChainSpectrum, tolerance: float, strict: bool) -> CouplingPoles:
-    """The unit semicircle shifted and scaled: chi = e + gamma chi_0, b = gamma_c^2 b_0."""
-    unit = semicircle_poles(tolerance)
+def _(spectrum: ChainSpectrum, tolerance: float, strict: bool, family: str) -> CouplingPoles:
+    """The unit semicircle of the family shifted and scaled: chi = e + gamma chi_0, b = gamma_c^2 b_0."""
+    unit = semicircle_poles(tolerance, family)
     return unit.shifted_and_scaled(spectrum.onsite, abs(spectrum.hopping), spectrum.coupling**2)
 
 
 @fitted.register
-def _(spectrum: TabulatedSpectrum, tolerance: float, strict: bool) -> CouplingPoles:
-    tolerance = tolerance if strict else max(tolerance, FINEST_FIT)
-    return fit_broadening(spectrum.energies, spectrum.values, tolerance * spectrum.weight, strict)
+def _(spectrum: TabulatedSpectrum, tolerance: float, strict: bool, family: str) -> CouplingPoles:
+    return fit_broadening(spectrum, tolerance if strict else max(tolerance, FINEST_FIT), strict)
 
 
-def channel_poles(spectrum: Spectrum, tolerance: float, strict: bool = True) -> CouplingPoles:
+def channel_poles(
+    spectrum: Spectrum, tolerance: float, strict: bool = True, family: str = TAILS
+) -> CouplingPoles:
     """Damped modes of one lead channel with max_t |K(t) - K_fit(t)| <= tolerance K(0), or, not `strict`, the best ones.
 
-    They come from the spectrum itself where it has a method `modes`, else from a fit (`fitted`). Raises ValueError for
-    a spectrum without finite support that does not know its modes.
+    They come from the spectrum itself where it has a method `modes`, else from a fit (`fitted`); those of chains are
+    tabulated in families. Raises ValueError for a spectrum without finite support that does not know its modes.
     """
     own: Callable[[float], Any] | None = getattr(spectrum, "modes", None)
-    return fitted(spectrum, tolerance, strict) if own is None else CouplingPoles(*own(tolerance))
+    return fitted(spectrum, tolerance, strict, family) if own is None else CouplingPoles(*own(tolerance))
 
 
 @dataclass(frozen=True, eq=False)
@@ -199,6 +200,11 @@ class PoleSystem:
         """The system with these poles for leads, as the rotating-frame oracle takes it."""
         return _replace_leads(self.system, self.channels)
 
+    @property
+    def n_modes(self) -> int:
+        """Modes of all channels."""
+        return sum(c.energies.size for c in self.channels)
+
     @cached_property
     def coupling_error(self) -> float:
         """Largest certified max_t |K - K_fit| over the channels, eV^2."""
@@ -261,13 +267,15 @@ def expand(
     return PoleSystem(system, channels, poles, reach, shifts, bounds, tail)
 
 
-def expand_channels(system: OpenSystem, tolerance: float, strict: bool = True) -> tuple[PoleChannel, ...]:
+def expand_channels(
+    system: OpenSystem, tolerance: float, strict: bool = True, family: str = TAILS
+) -> tuple[PoleChannel, ...]:
     """Every coupled channel in modes with max_t |K - K_fit| <= tolerance K(0), or the best there are.
 
     Channels of one spectrum have the same modes.
     """
     spectra = {id(c.spectrum): c.spectrum for _, c in _channels(system)}
-    modes = {key: channel_poles(spectrum, tolerance, strict) for key, spectrum in spectra.items()}
+    modes = {key: channel_poles(spectrum, tolerance, strict, family) for key, spectrum in spectra.items()}
     return tuple(PoleChannel(c.vector, p, modes[id(c.spectrum)], c.spectrum) for p, c in _channels(system))
 
 

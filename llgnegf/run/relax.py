@@ -21,8 +21,9 @@ from llgnegf.problem.electrons import PAULI
 from llgnegf.problem.magnetism.magnet import Magnet
 from llgnegf.problem.plausibility import doubts_together, silent, warn
 from llgnegf.problem.system import OpenSystem, check_constant
+from llgnegf.run import shares
 from llgnegf.run.progress import Progress, reporting
-from llgnegf.run.slow_simulation import COUPLING_SHARE, FERMI_SHARE, slow_electrons
+from llgnegf.run.slow_simulation import slow_electrons
 from llgnegf.static.frozen import grand_potential, settled
 
 
@@ -65,7 +66,8 @@ class _Interacting:
 
     def __init__(self, system: OpenSystem, rtol: float) -> None:
         self.electrons = system.electrons
-        self.poles = expand(system, COUPLING_SHARE * rtol, FERMI_SHARE * rtol, tail_tolerance=rtol, strict=False)
+        leads, fermi, tails = shares.SLOW_LEADS * rtol, shares.FERMI * rtol, shares.SLOW_TAILS * rtol
+        self.poles = expand(system, leads, fermi, tail_tolerance=tails, strict=False)
 
     def __call__(self, moments: np.ndarray) -> tuple[float, np.ndarray]:
         self.poles = settled(self.poles, moments)  # where the next search begins

@@ -22,11 +22,12 @@ from llgnegf.poles.channels import PoleSystem
 from llgnegf.problem.magnetism.external import External, GreatCircles
 from llgnegf.problem.magnetism.magnet import Magnet
 from llgnegf.problem.magnetism.motion import Frozen, Precession, Prescribed
-from llgnegf.run.error_budget import NOTHING_EXPANDED, expand_for_run, fermi_estimate, moments_of, step_tolerance
+from llgnegf.run.error_budget import NOTHING_EXPANDED, expand_for_run, fermi_estimate, moments_of
 from llgnegf.run.options import RunOptions
 from llgnegf.run.recorder import FullRows, Rows
 from llgnegf.run.result import ErrorEstimate
 from llgnegf.run.run import Run
+from llgnegf.run.shares import MOMENT_ROW, ROW, step_tolerance
 from llgnegf.run.watch import Watch
 from llgnegf.static import start as starts
 from llgnegf.units import HBAR
@@ -39,9 +40,6 @@ FINE = 3e-6
 """With a smaller rtol ark5 is the cheaper one with every drive: the Fermi poles reach so far."""
 STIFF = 10.0
 """A farthest Fermi pole beyond this many times the device's and the leads' spectral range is stiff."""
-ROW_SHARE, MOMENT_ROW_SHARE = 0.5, 0.01
-"""Shares of rtol that the interpolation of a row may have, for electrons and for moments: the lengths of the moments
-are restored afterwards, which should change them little."""
 
 Motion = Frozen | Precession | Prescribed | External | Magnet
 
@@ -89,7 +87,7 @@ class Simulation(Run, moments="motion", without=("electrons", "response", "tempe
         self._watch = Watch(self.equation.layout, rtol)
         state = initial_state(self.equation, self.poles, motion, start, options.initial_density_matrix)
         rows = FullRows(self.equation, moving)
-        may_err = rows.sampler.row_tolerance(ROW_SHARE * rtol, MOMENT_ROW_SHARE * rtol)
+        may_err = rows.sampler.row_tolerance(ROW * rtol, MOMENT_ROW * rtol)
         return self._integration(state, options), rows.sampler, may_err, rows
 
     def _integration(self, state: np.ndarray, options: RunOptions) -> Integration:
