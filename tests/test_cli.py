@@ -485,22 +485,6 @@ def test_plot_says_which_plots_were_not_drawn_and_why(
     assert called(capsys, "plot", "x") == (0, ["a.png", "not drawn: torque (the run has no torque)"], [])
 
 
-def test_oracle_on_a_full_disk_names_the_file(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    """HDF5 words it in two lines and has no file name in its error."""
-
-    def full(*arguments: object, **options: object) -> None:
-        raise OSError(28, "Unable to create file\n(errno = 28)")
-
-    monkeypatch.setattr(xarray.Dataset, "to_netcdf", full)
-    monkeypatch.chdir(tmp_path)
-    (tmp_path / "small.toml").write_text(SMALL)
-    code, _, err = called(capsys, "oracle", tmp_path / "small.toml")
-    target = "small_oracle.nc"
-    assert code == 1 and err == [f"{target}: cannot write: No space left on device (errno 28, ENOSPC)"]
-
-
 def test_show_of_a_folder_without_a_whole_checkpoint(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     folder = RunFolder.create(tmp_path / "run", SMALL, [])
     assert "progress: not started" in called(capsys, "show", folder.path)[1]

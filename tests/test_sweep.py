@@ -13,7 +13,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from llgnegf.config import ConfigError, RunConfig
-from llgnegf.store import StorageError
 from llgnegf.sweep import points, run_sweep
 from llgnegf.sweep.axes import axis_attributes, common_times
 
@@ -269,23 +268,6 @@ def test_wrong_sweeps_are_one_line(options: dict[str, str], old: str, new: str, 
     with pytest.raises(ConfigError) as error:
         points(config)
     assert len(error.value.lines) == 1 and error.value.lines[0].startswith(line), error.value.lines
-
-
-def test_a_full_disk_at_the_end_names_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def full(dataset: Any, path: Path, **options: Any) -> None:
-        Path(path).write_bytes(b"half")
-        raise OSError(28, "No space\nleft")
-
-    config = RunConfig.loads(TEXT.format(mode="list").replace("[0.2, 0.5, 1.0]", "[0.2, 1.0]"))
-    run_sweep(config, tmp_path, Inline())
-    (tmp_path / "sweep.nc").unlink()
-    cause = r"sweep.nc: cannot write: No space left .*28"
-    with monkeypatch.context() as patch:
-        patch.setattr(xarray.Dataset, "to_netcdf", full)
-        with pytest.raises(StorageError, match=cause):
-            run_sweep(config, tmp_path, Inline())
-    assert not list(tmp_path.glob("sweep.nc*"))
-    assert run_sweep(config, tmp_path, Inline()).sizes["run"] == 2
 
 
 def test_workers_beside_an_executor_are_refused(tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from llgnegf._processes import THREAD_VARIABLES
 from llgnegf.cli import EXIT_FAILURE, EXIT_OK, EXIT_STOPPED
 from llgnegf.config import ConfigError, RunConfig
 from llgnegf.run.progress import shown
@@ -90,8 +91,9 @@ def plot(given: argparse.Namespace) -> int:
 
 def oracle(given: argparse.Namespace) -> int:
     """llgnegf oracle FILE.toml"""
+    from llgnegf._files import storage_errors, write_atomic
+    from llgnegf._netcdf import write_dataset
     from llgnegf.commands import oracle_table as table
-    from llgnegf.store.atomic import storage_errors
 
     with shown(True, "tables") as progress:
         progress(0, 0, "rotating frame")
@@ -100,11 +102,10 @@ def oracle(given: argparse.Namespace) -> int:
     source = Path(given.file)
     folder = Path(given.output or ".")
     netcdf, csv = folder / f"{source.stem}_oracle.nc", folder / f"{source.stem}_oracle.csv"
-    with storage_errors(netcdf, "write"):
+    with storage_errors(folder, "make the folder"):
         folder.mkdir(parents=True, exist_ok=True)
-        dataset.to_netcdf(netcdf, engine="h5netcdf")
-    with storage_errors(csv, "write"):
-        csv.write_text("\n".join(table.csv_lines(dataset)) + "\n")
+    write_dataset(dataset, netcdf)
+    write_atomic(csv, ["".join(f"{line}\n" for line in table.csv_lines(dataset)).encode()])
     _print(f"\nsaved {netcdf} and {csv}")
     return EXIT_OK
 
@@ -152,9 +153,7 @@ COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
 
 def check_thread_variables() -> None:
     """Refuse numbers of threads that the libraries cannot take, and stop at without a word of where it comes from."""
-    from llgnegf.store.provenance import THREADS
-
-    given = {name: os.environ.get(name, "") for name in THREADS}
+    given = {name: os.environ.get(name, "") for name in THREAD_VARIABLES}
     allowed = "allowed: a whole number >= 1, or not set"
     lines = [
         f"{name}: {text!r} in the environment; {allowed}" for name, text in given.items()

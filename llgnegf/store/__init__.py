@@ -3,7 +3,7 @@
 Uses `result` for the labels of the data; `cli` and `sweep` stand above.
 """
 
-from llgnegf.store.atomic import DamagedRunError, FolderInUseError, StorageError
+from llgnegf._files import DamagedRunError, FolderInUseError, StorageError
 from llgnegf.store.folder import RunFolder, RunStatus
 from llgnegf.store.running import run_in_folder
 

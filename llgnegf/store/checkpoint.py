@@ -12,8 +12,8 @@ from typing import Any
 
 import numpy as np
 
+from llgnegf._files import DamagedRunError
 from llgnegf.run.result import ErrorEstimate, Variable
-from llgnegf.store.atomic import DamagedRunError
 from llgnegf.store.records import read_record, write_record
 from llgnegf.store.segments import Segment, chain
 

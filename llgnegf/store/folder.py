@@ -19,13 +19,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from llgnegf._files import DamagedRunError, StorageError, storage_errors, sync_folder, write_atomic
+from llgnegf._netcdf import netcdf_damage
 from llgnegf.run.result import ErrorEstimate
-from llgnegf.store.atomic import DamagedRunError, StorageError, storage_errors, sync_folder, write_atomic
 from llgnegf.store.checkpoint import Checkpoint, Recovered, read_generations, recover
 from llgnegf.store.identity import identity
 from llgnegf.store.input_check import differences
 from llgnegf.store.lock import LOCK, holder, locked
-from llgnegf.store.netcdf import committed_dataset, open_result, result_damage, write_result
+from llgnegf.store.netcdf import committed_dataset, open_result, write_result
 from llgnegf.store.provenance import new_provenance, now, read_provenance, write_provenance
 
 if TYPE_CHECKING:
@@ -149,12 +150,12 @@ class RunFolder:
     @property
     def finished(self) -> bool:
         """Whether result.nc is there and can be opened."""
-        return self.result_path.exists() and result_damage(self.result_path, whole=False) is None
+        return self.result_path.exists() and netcdf_damage(self.result_path, whole=False) is None
 
     @property
     def damage(self) -> str | None:
         """What is wrong with result.nc, every byte of its arrays read; None if nothing is, or it is not there yet."""
-        return result_damage(self.result_path) if self.result_path.exists() else None
+        return netcdf_damage(self.result_path) if self.result_path.exists() else None
 
     @property
     def provenance(self) -> dict[str, Any]:

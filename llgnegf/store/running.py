@@ -13,8 +13,8 @@ from collections.abc import Callable
 from types import FrameType, TracebackType
 from typing import Any
 
+from llgnegf._files import remove
 from llgnegf.run.progress import Progress, silent
-from llgnegf.store.atomic import remove
 from llgnegf.store.checkpoint import Checkpoint, Layout, Recovered, other_generation
 from llgnegf.store.folder import PROVENANCE, RunFolder
 from llgnegf.store.identity import identity

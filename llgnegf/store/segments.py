@@ -13,8 +13,8 @@ from typing import Any
 
 import numpy as np
 
+from llgnegf._files import TEMPORARY, DamagedRunError, remove
 from llgnegf.run.result import Variable
-from llgnegf.store.atomic import TEMPORARY, DamagedRunError, remove
 from llgnegf.store.records import read_record, write_record
 
 SEGMENT_BYTES = 1 << 20

@@ -14,12 +14,15 @@ from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from llgnegf._files import storage_errors
+from llgnegf._netcdf import write_dataset
+from llgnegf._processes import one_thread_each
 from llgnegf.config import ConfigError, RunConfig
 from llgnegf.problem.plausibility import silent
 from llgnegf.run.progress import Progress, reporting
 from llgnegf.sweep.gather import gather
 from llgnegf.sweep.points import points
-from llgnegf.sweep.workers import Killed, WorkerPool, one_thread_each, stop_signals_interrupt
+from llgnegf.sweep.workers import Killed, WorkerPool, stop_signals_interrupt
 
 if TYPE_CHECKING:
     import xarray
@@ -92,7 +95,8 @@ def run_sweep(
     assert callable(progress)
     runs, root = points(config), Path(folder)
     jobs = [(point.config.to_toml(), str((root / point.name).absolute())) for point in runs]
-    root.mkdir(parents=True, exist_ok=True)
+    with storage_errors(root, "make the folder"):
+        root.mkdir(parents=True, exist_ok=True)
     with stop_signals_interrupt():
         if executor is not None:
             _finish(_in_executor(executor, jobs), jobs, progress)
@@ -101,7 +105,7 @@ def run_sweep(
             with one_thread_each():
                 _finish(WorkerPool(attempt, count).outcomes(jobs), jobs, progress)
     dataset = gather(config, root)
-    _save(dataset, root / RESULT)
+    write_dataset(dataset, root / RESULT)
     return dataset
 
 
@@ -174,16 +178,3 @@ def run_point(text: str, path: str) -> None:
         folder, simulation, commit_every_s=config.run.checkpoint_every, input_text=text
     ):
         raise RuntimeError("stopped; run the sweep again to go on")
-
-
-def _save(dataset: xarray.Dataset, path: Path) -> None:
-    """Write the file beside and rename it: a kill leaves the old one or the new one; raises StorageError."""
-    from llgnegf.store.atomic import storage_errors
-
-    temporary = path.with_suffix(".nc.tmp")
-    try:
-        with storage_errors(path, "write"):
-            dataset.to_netcdf(temporary, engine="h5netcdf")
-            os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
