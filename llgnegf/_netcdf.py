@@ -61,9 +61,9 @@ def signals_held() -> Iterator[None]:
     came: list[int] = []
     previous: dict[int, Any] = {}
     if threading.current_thread() is threading.main_thread():
-        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-            if callable(signal.getsignal(number)):
-                previous[number] = signal.signal(number, lambda number, _: came.append(number))
+        for held in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            if callable(signal.getsignal(held)):
+                previous[held] = signal.signal(held, lambda number, _: came.append(number))
     try:
         yield
     finally:

@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 import llgnegf as ln
-from llgnegf.cli import EXIT_BAD_INPUT, main
+from llgnegf.cli import main
+from llgnegf.commands.ending import EXIT_BAD_INPUT
 from llgnegf.config import RunConfig
 from llgnegf.plots.run import PlotReport
 
@@ -296,7 +297,7 @@ def test_the_corrected_file_is_accepted_where_the_wrong_one_was_refused(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """kT is too small for the spectral range: this shows only when the poles are expanded."""
-    monkeypatch.setattr("llgnegf.commands.draw_plots", lambda *_, **__: PlotReport((), {}))
+    monkeypatch.setattr("llgnegf.commands.plot.draw_plots", lambda *_, **__: PlotReport((), {}))
     Path("input.toml").write_text(WIRE.replace("kT = 0.1", "kT = 1e-9"))
     (line,) = refused(capsys, "run", "input.toml", "-o", "first")
     assert line.startswith("system.kT: 1e-09 eV is too small") and line.endswith("set by electrons.hopping = 1")

@@ -18,7 +18,7 @@ import xarray
 from fake_simulation import INPUT, FakeSimulation, expected, stored
 
 from llgnegf.cli import main
-from llgnegf.commands.oracle_table import oracle
+from llgnegf.commands.oracle import oracle
 from llgnegf.config import RunConfig
 from llgnegf.plots.run import PlotReport
 from llgnegf.plots.style import new_figure
@@ -144,9 +144,9 @@ def place(request: pytest.FixtureRequest, tmp_path: Path, quick: None) -> Callab
             (tmp_path / "whole" / lost).unlink(missing_ok=True)
     elif request.param == "oracle":
         table = oracle(RunConfig.load(tmp_path / "in.toml"))
-        patched.setattr("llgnegf.commands.oracle_table.oracle", lambda config: table)
+        patched.setattr("llgnegf.commands.oracle.oracle", lambda config: table)
     elif request.param == "run":
-        patched.setattr("llgnegf.commands.draw_plots", lambda *_, **__: PlotReport((), {}))
+        patched.setattr("llgnegf.commands.plot.draw_plots", lambda *_, **__: PlotReport((), {}))
 
     def begin(name: object) -> list[str]:
         folder = tmp_path / str(name)

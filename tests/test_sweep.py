@@ -102,8 +102,15 @@ def test_finished_runs_are_kept_and_others_go_on(tmp_path: Path) -> None:
 def test_the_folder_of_another_sweep_is_refused(tmp_path: Path) -> None:
     run_sweep(grid(), tmp_path, Inline())
     other = RunConfig.loads(TEXT.format(mode="grid").replace("t_end = 20.0", "t_end = 10.0"))
-    with pytest.raises(RuntimeError, match=r"6 of 6 runs failed: .*run_00000: run.t_end: 10.0 instead of 20.0"):
+    before = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*")}
+    with pytest.raises(ConfigError) as caught:
         run_sweep(other, tmp_path, Inline())
+    (line,) = caught.value.lines
+    assert line.startswith(f"folder: {tmp_path}/run_00000 holds the run of another input (run.t_end: 10.0 instead of ")
+    assert line.endswith("; allowed: another folder (-o DIR), or that sweep")
+    with pytest.raises(ConfigError, match=r"run_00000 holds a run; allowed: another folder \(-o DIR\)$"):
+        run_sweep(grid(), tmp_path / "run_00000", Inline())
+    assert {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*")} == before
 
 
 def test_a_failed_run_does_not_keep_the_others_from_running(tmp_path: Path) -> None:

@@ -35,6 +35,24 @@ if TYPE_CHECKING:
 INPUT, PROVENANCE, SEGMENTS, RESULT = "input.toml", "provenance.json", "segments", "result.nc"
 
 
+class OtherInputError(ValueError):
+    """The folder is that of a run of another input; one line for each field that differs.
+
+    Attributes:
+        short: The same in one line, with the first of the differences.
+    """
+
+    def __init__(self, path: Path, differences: Sequence[str]) -> None:
+        allowed = f"allowed: the input the run in {path} began with"
+        super().__init__("\n".join(f"{line}; {allowed}" for line in differences))
+        more = f" and {len(differences) - 1} more" if differences[1:] else ""
+        self.short = f"folder: {path} holds the run of another input ({differences[0]}{more})"
+        self._arguments = path, differences
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), self._arguments, self.__dict__
+
+
 @dataclass(frozen=True, eq=False)
 class RunStatus:
     """What a run folder says of its run.
@@ -185,15 +203,13 @@ class RunFolder:
             text: The input, TOML; None is the input.toml of the folder, which someone may have edited.
 
         Raises:
-            ValueError: One line for each field that differs.
+            OtherInputError: One line for each field that differs.
         """
         if text is None:
             with storage_errors(self.path / INPUT, "read"):
                 text = (self.path / INPUT).read_text()
-        lines = differences(self.config_text, text)
-        if lines:
-            allowed = f"allowed: the input the run in {self.path} began with"
-            raise ValueError("\n".join(f"{line}; {allowed}" for line in lines))
+        if lines := differences(self.config_text, text):
+            raise OtherInputError(self.path, lines)
 
     def status(self) -> RunStatus:
         """How far the run is; also while it runs."""

@@ -21,7 +21,7 @@ from llgnegf.config import ConfigError, RunConfig
 from llgnegf.problem.plausibility import silent
 from llgnegf.run.progress import Progress, reporting
 from llgnegf.sweep.gather import gather
-from llgnegf.sweep.points import points
+from llgnegf.sweep.points import Point, points
 from llgnegf.sweep.workers import Killed, WorkerPool, stop_signals_interrupt
 
 if TYPE_CHECKING:
@@ -95,6 +95,7 @@ def run_sweep(
     assert callable(progress)
     runs, root = points(config), Path(folder)
     jobs = [(point.config.to_toml(), str((root / point.name).absolute())) for point in runs]
+    _check_folder(root, runs)
     with storage_errors(root, "make the folder"):
         root.mkdir(parents=True, exist_ok=True)
     with stop_signals_interrupt():
@@ -107,6 +108,27 @@ def run_sweep(
     dataset = gather(config, root)
     write_dataset(dataset, root / RESULT)
     return dataset
+
+
+def _check_folder(root: Path, runs: list[Point]) -> None:
+    """Refuse, before anything is written, the folder of a run or of another sweep, of a file of the same name perhaps.
+
+    Raises:
+        ConfigError: In one line.
+    """
+    from llgnegf.store import OtherInputError, RunFolder, StorageError
+
+    advice = "allowed: another folder (-o DIR)"
+    if (root / "input.toml").exists():
+        raise ConfigError([f"folder: {root} holds a run; {advice}"])
+    for point in runs:
+        if (root / point.name / "input.toml").exists():
+            try:
+                RunFolder.open(root / point.name).check_same_input(point.config.to_toml())
+            except OtherInputError as error:
+                raise ConfigError([f"{error.short}; {advice}, or that sweep"]) from None
+            except (StorageError, ValueError):
+                continue  # of this point alone, which says so itself
 
 
 def _finish(outcomes: Outcomes, jobs: list[Job], progress: Progress) -> None:
