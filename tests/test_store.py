@@ -152,6 +152,32 @@ def test_signal_commits_and_stops(tmp_path: Path, number: signal.Signals) -> Non
     assert stored(folder) == expected()
 
 
+def test_sigterm_ends_a_step_that_takes_long(tmp_path: Path) -> None:
+    """As the compiler may: the fourth row takes a minute."""
+    folder = created(tmp_path)
+
+    class Long(FakeSimulation):
+        def rows(self) -> Iterator[tuple[int, dict[str, np.ndarray]]]:
+            for row, columns in super().rows():
+                if row == 3:
+                    time.sleep(60.0)
+                yield row, columns
+
+    pid = os.fork()
+    if pid == 0:
+        run_in_folder(folder, Long(), commit_every_s=0.0)
+        os._exit(0)
+    deadline = time.monotonic() + 20
+    while folder.status().rows < 3 and time.monotonic() < deadline:
+        time.sleep(0.01)
+    os.kill(pid, signal.SIGTERM)
+    began = time.monotonic()
+    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 130
+    assert time.monotonic() - began < 4.0  # 1.6 s, and a machine that does other things too
+    assert folder.status().rows == 3 and folder.status().running is None
+    assert run_in_folder(folder, FakeSimulation()) and stored(folder) == expected()
+
+
 def test_second_interrupt_is_not_held_back(tmp_path: Path) -> None:
     folder = created(tmp_path)
 

@@ -6,11 +6,8 @@ A commit is a segment and then a checkpoint that names it; whatever happens in b
 from __future__ import annotations
 
 import logging
-import signal
-import threading
 import time
 from collections.abc import Callable
-from types import FrameType, TracebackType
 from typing import Any
 
 from llgnegf._files import remove
@@ -21,6 +18,7 @@ from llgnegf.store.identity import identity
 from llgnegf.store.lock import Lock, locked
 from llgnegf.store.provenance import resume_entry, write_provenance
 from llgnegf.store.segments import Segment, Tail, remove_all_but
+from llgnegf.store.stop import StopSignals
 
 COMMIT_SHARE = 0.1
 """At most this part of the time goes into commits, however large the state and slow the disk."""
@@ -42,7 +40,8 @@ def run_in_folder(
 
     A run that is killed at any moment and continued by this function gives the same bits as one that is not. SIGTERM
     and SIGINT commit and stop after the present step, `stop_requested` after the present row; a second signal acts as
-    if this function had not been there, as does the first before the rows. Signals are handled in the main thread only.
+    if this function had not been there, as does the first before the rows. A step (or its compilation) that goes on for
+    1.5 s after SIGTERM ends with the process, exit code 130. Signals are handled in the main thread only.
 
     Args:
         folder: The run folder.
@@ -76,7 +75,7 @@ def run_in_folder(
         end = float(simulation.times[-1])
         progress(0.0, end, "error budget")
         simulation.error_budget()  # may take long and is kept: nothing is lost if a signal ends it here
-        with _StopSignals() as signals:
+        with StopSignals(folder.path) as signals:
             writer = _Writer(folder, simulation, lock, force)
             progress(writer.time, end, "running")
             if not writer.complete and not _advance(writer, progress, commit_every_s, signals, stop_requested or bool):
@@ -90,13 +89,13 @@ def _advance(
     writer: _Writer,
     progress: Progress,
     commit_every_s: float,
-    signals: _StopSignals,
+    signals: StopSignals,
     stop_requested: Callable[[], bool],
 ) -> bool:
     """Run to the end, or until a signal or `stop_requested`; returns whether it is the end."""
     if signals.received or stop_requested():
         return False
-    pace = _Pace(writer, commit_every_s)
+    pace = _Pace(writer, signals, commit_every_s)
 
     def between_steps(time: float) -> None:
         progress(time, writer.layout.t_end, "running")
@@ -130,8 +129,8 @@ class _StoppedWithinRow(Exception):
 class _Pace:
     """When the next commit is due: `every_s` after the last, and later if commits take long."""
 
-    def __init__(self, writer: _Writer, every_s: float) -> None:
-        self._writer, self._every_s = writer, every_s
+    def __init__(self, writer: _Writer, signals: StopSignals, every_s: float) -> None:
+        self._writer, self._signals, self._every_s = writer, signals, every_s
         self._next = time.monotonic() + every_s
 
     @property
@@ -140,7 +139,9 @@ class _Pace:
 
     def commit(self) -> None:
         began = time.monotonic()
+        self._signals.committing = True
         self._writer.commit()
+        self._signals.committing = False
         ended = time.monotonic()
         pause = (ended - began) / COMMIT_SHARE if self._every_s else 0.0
         self._next = ended + max(self._every_s, pause)
@@ -223,7 +224,6 @@ class _Writer:
         provenance["resumes"].append(resume_entry(provenance, self.row, damage))
         write_provenance(self.folder.path / PROVENANCE, provenance)
 
-
     def _check_code(self, checkpoint: Checkpoint) -> None:
         """Refuse rows of another version of the physics, unless forced: a run is of one version."""
         before, now = checkpoint.identity.get("code", "unknown"), self.identity["code"]
@@ -233,33 +233,3 @@ class _Writer:
         if not self.force:
             raise ValueError(f"{problem}; allowed: that version, or resume --force")
         log.warning("%s; going on by force", problem)
-
-
-class _StopSignals:
-    """While it lasts, the first SIGTERM or SIGINT sets `received`; the second acts as it did before."""
-
-    def __init__(self) -> None:
-        self.received = False
-        self._previous: dict[int, Any] = {}
-
-    def __enter__(self) -> _StopSignals:
-        if threading.current_thread() is threading.main_thread():
-            for number in (signal.SIGTERM, signal.SIGINT):
-                previous = signal.getsignal(number)
-                # An ignored signal (a job started with nohup, or in the background) stays ignored.
-                if previous is not None and previous is not signal.SIG_IGN:
-                    self._previous[number] = signal.signal(number, self._receive)
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        self._put_back()
-
-    def _receive(self, number: int, frame: FrameType | None) -> None:
-        self.received = True
-        self._put_back()
-
-    def _put_back(self) -> None:
-        for number, handler in self._previous.items():
-            signal.signal(number, handler)
