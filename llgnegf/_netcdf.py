@@ -92,7 +92,8 @@ def netcdf_damage(path: Path, whole: bool = True) -> str | None:
 
     usual, sys.unraisablehook = sys.unraisablehook, lambda _: None  # h5netcdf fails again where a failed opening ends
     try:
-        with h5netcdf.File(path, "r", locking=False) as file:
+        # By way of Python, since HDF5 refuses to open a file again that is open with another kind of lock.
+        with path.open("rb") as raw, h5netcdf.File(raw, "r") as file:
             labels = _label_digest(file)
             arrays = json.dumps(_array_digests(file)) if whole else None
             known = file.attrs.get(ARRAYS), file.attrs.get(LABELS)

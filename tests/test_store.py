@@ -412,6 +412,8 @@ def test_no_flipped_bit_of_a_result_changes_what_is_read(tmp_path: Path) -> None
 def test_a_result_of_an_earlier_version_has_no_digests(tmp_path: Path) -> None:
     folder = created(tmp_path)
     run_in_folder(folder, FakeSimulation())
+    with folder.dataset() as dataset:
+        assert dataset.sizes["time"] == 40 and folder.damage is None  # though it is open
     with h5netcdf.File(folder.result_path, "a") as file:
         for name in (ARRAYS, LABELS):
             del file.attrs[name]
