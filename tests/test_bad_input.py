@@ -159,8 +159,8 @@ EDITS = [
 
 
 KINDS_OF_VALUE = {
-    "text": '"many"', "bool": "true", "nested": "[[[1.0]]]", "table": '{ kind = "none" }', "date": "1979-05-27", "inf": "-inf",
-    "nan": "nan",
+    "text": '"many"', "bool": "true", "nested": "[[[1.0]]]", "table": '{ kind = "none" }', "date": "1979-05-27",
+    "inf": "-inf", "nan": "nan",
 }  # fmt: skip
 FIELDS = {
     "run.t_end": "t_end = 2.0", "run.save_every": "save_every = 1.0", "electrons.n_sites": "n_sites = 2",
