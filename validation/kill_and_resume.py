@@ -74,7 +74,7 @@ KINDS: dict[str, str] = {
     "full, prescribed": _input("", WIRE + TURNING),
     "full, Magnet": _input('observables = ["adiabatic"]', WIRE + MAGNET),
     "slow, adaptive": _input('electrons = "adiabatic"', WIRE + MAGNET),
-    "slow, noise": _input('electrons = "adiabatic"\ntemperature = 0.01\nseed = 3\nstep = 0.25', WIRE + MAGNET),
+    "slow, noise": _input('electrons = "adiabatic"\ntemperature = 0.1\nseed = 3\nstep = 0.25', WIRE + MAGNET),
     "moments alone": _input("", ALONE + MAGNET, t_end=2000.0),
     "fixed step": _input('integrator = "rk4"\nstep = 0.05', WIRE + MAGNET),
     "wide band": _input("", WIRE + TURNING, lead=WIDE, t_end=5.0),
@@ -180,13 +180,12 @@ class Tally:
     slowest_stop: float = 0.0
 
 
-def undisturbed(case: Case, root: Path, warm: Path) -> None:
-    """Run once with an empty cache and once with what that left, and keep what it gives."""
+def undisturbed(case: Case, root: Path, cache: Path) -> None:
+    """Run with an empty cache and again with what that left, and keep what it gives."""
     seconds = []
-    for name in ("cold", "warm"):
-        folder, began = root / f"{case.file.stem}_{name}", time.monotonic()
-        cache = root / f"{case.file.stem}_cache" if name == "cold" else warm
-        if start(case.command(folder), cache, log := root / f"{case.file.stem}.log").wait():
+    for k in range(2):
+        folder, began, log = root / f"{case.file.stem}_{k}", time.monotonic(), root / f"{case.file.stem}.log"
+        if start(case.command(folder), cache, log).wait():
             raise RuntimeError(f"{case.name}: {log.read_text()}")
         seconds.append(time.monotonic() - began)
         arrays = results(case, folder)

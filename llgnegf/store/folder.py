@@ -23,8 +23,7 @@ from llgnegf._files import DamagedRunError, StorageError, storage_errors, sync_f
 from llgnegf._netcdf import netcdf_damage
 from llgnegf.run.result import ErrorEstimate
 from llgnegf.store.checkpoint import Checkpoint, Recovered, read_generations, recover
-from llgnegf.store.identity import identity
-from llgnegf.store.input_check import differences
+from llgnegf.store.identity import differences, identity
 from llgnegf.store.lock import LOCK, holder, locked
 from llgnegf.store.netcdf import committed_dataset, open_result, write_result
 from llgnegf.store.provenance import new_provenance, now, read_provenance, write_provenance
@@ -208,7 +207,7 @@ class RunFolder:
         if text is None:
             with storage_errors(self.path / INPUT, "read"):
                 text = (self.path / INPUT).read_text()
-        if lines := differences(self.config_text, text):
+        if lines := list(differences(self.config_text, text)):
             raise OtherInputError(self.path, lines)
 
     def status(self) -> RunStatus:

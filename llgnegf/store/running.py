@@ -39,9 +39,7 @@ def run_in_folder(
     """Run `simulation` to its end in `folder`, from where the last commit left it.
 
     A run that is killed at any moment and continued by this function gives the same bits as one that is not. SIGTERM
-    and SIGINT commit and stop after the present step, `stop_requested` after the present row; a second signal acts as
-    if this function had not been there, as does the first before the rows. A step (or its compilation) that goes on for
-    1.5 s after SIGTERM ends with the process, exit code 130. Signals are handled in the main thread only.
+    and SIGINT commit and stop after the present step (see `StopSignals`), `stop_requested` after the present row.
 
     Args:
         folder: The run folder.
@@ -66,8 +64,9 @@ def run_in_folder(
     if not commit_every_s >= 0:
         raise ValueError(f"commit_every_s: {commit_every_s!r}; allowed: a number >= 0, in seconds")
     with locked(folder.path, force) as lock:
-        for text in (None, *([input_text] if input_text is not None else [])):
-            folder.check_same_input(text)
+        folder.check_same_input()
+        if input_text is not None:
+            folder.check_same_input(input_text)
         if damage := folder.damage:
             log.warning("%s; writing it again from the rows", damage)
         elif folder.finished:

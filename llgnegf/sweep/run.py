@@ -78,11 +78,7 @@ def run_sweep(
             text) after each run.
 
     Returns:
-        All results in one Dataset, also saved as sweep.nc: each variable of a run with the swept parameters as first
-        dims (mode = "list": one dim `run` with the parameters as coordinates). A dim is named by its path with
-        underscores, lead_0_coupling, and lead_coupling for lead.*.coupling, as `sel(lead_coupling=0.5)` takes it; the
-        full path is a coordinate too, and the attribute `path`. Where runs differ in times or sites, what one of them
-        lacks is NaN; `time.attrs["comment"]` says how many instants are common.
+        All results in one Dataset, also saved as sweep.nc, as `gather` makes it.
 
     Raises:
         ConfigError: As `points`; for `workers` beside an executor; if the folder holds runs of another sweep.
@@ -91,9 +87,9 @@ def run_sweep(
     """
     if executor is not None and workers is not None:
         raise ConfigError([f"workers: {workers}; allowed: None beside an executor, which has its own"])
-    assert config.sweep is not None or points(config)
     assert callable(progress)
     runs, root = points(config), Path(folder)
+    assert config.sweep is not None
     jobs = [(point.config.to_toml(), str((root / point.name).absolute())) for point in runs]
     _check_folder(root, runs)
     with storage_errors(root, "make the folder"):
@@ -102,7 +98,7 @@ def run_sweep(
         if executor is not None:
             _finish(_in_executor(executor, jobs), jobs, progress)
         else:
-            count = min(workers or config.sweep.workers or os.cpu_count() or 1, len(jobs))  # type: ignore[union-attr]
+            count = min(workers or config.sweep.workers or os.cpu_count() or 1, len(jobs))
             with one_thread_each():
                 _finish(WorkerPool(attempt, count).outcomes(jobs), jobs, progress)
     dataset = gather(config, root)
