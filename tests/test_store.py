@@ -152,6 +152,18 @@ def test_signal_commits_and_stops(tmp_path: Path, number: signal.Signals) -> Non
     assert stored(folder) == expected()
 
 
+def test_a_signal_in_the_last_step_stops_before_the_result(tmp_path: Path) -> None:
+    folder = created(tmp_path)
+
+    def send_at_the_end(reached: float, total: float, text: str) -> None:
+        if reached == total:
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    assert not run_in_folder(folder, FakeSimulation(), progress=send_at_the_end, commit_every_s=1e9)
+    assert folder.status().rows == 40 and not folder.finished
+    assert run_in_folder(folder, FakeSimulation()) and stored(folder) == expected()
+
+
 def test_sigterm_ends_a_step_that_takes_long(tmp_path: Path) -> None:
     """As the compiler may: the fourth row takes a minute."""
     folder = created(tmp_path)

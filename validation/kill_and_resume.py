@@ -177,7 +177,7 @@ class Tally:
     plots_missing: int = 0
     processes_left: int = 0
     stuck: list[str] = field(default_factory=list)
-    slowest_stop: float = 0.0
+    slowest_stop: tuple[float, str] = (0.0, "none")
 
 
 def undisturbed(case: Case, root: Path, cache: Path) -> None:
@@ -204,7 +204,7 @@ def strike(case: Case, process: subprocess.Popen[bytes], how: str, delay: float,
         process.send_signal(signal.SIGTERM if how == "SIGTERM" else signal.SIGKILL)
         process.wait()
         if how == "SIGTERM" and not case.is_sweep:  # which gives its runs time to commit
-            tally.slowest_stop = max(tally.slowest_stop, time.monotonic() - began)
+            tally.slowest_stop = max(tally.slowest_stop, (time.monotonic() - began, case.name))
         return True
     return process.returncode == -signal.SIGKILL
 
@@ -271,7 +271,8 @@ def main() -> bool:
         list(pool.map(work, range(options.processes)))
     kills = sum(tally.kills.values())
     report.note(f"{tally.runs} runs; kills: {dict(tally.kills)}, {tally.cold} with an empty numba cache")
-    report.note(f"longest time from SIGTERM to the end of the process: {tally.slowest_stop:.1f} s, others at work")
+    seconds, name = tally.slowest_stop
+    report.note(f"longest time from SIGTERM to the end of the process: {seconds:.1f} s ({name})")
     for line in tally.stuck:
         report.note(line)
     report.check("kills still missing", max(0, options.kills - kills), 0)
@@ -281,7 +282,7 @@ def main() -> bool:
     report.check("processes left", tally.processes_left, 0)
     report.check("folders that cannot go on", len(tally.stuck), 0)
     # Imports and the end of a run with a signal in them come on top, and other processes.
-    report.check("seconds from SIGTERM to the end, at the most", tally.slowest_stop, 2 * SIGTERM_S)
+    report.check("seconds from SIGTERM to the end, at the most", seconds, 2 * SIGTERM_S)
     return report.all_hold()
 
 

@@ -77,7 +77,8 @@ def run_in_folder(
         with StopSignals(folder.path) as signals:
             writer = _Writer(folder, simulation, lock, force)
             progress(writer.time, end, "running")
-            if not writer.complete and not _advance(writer, progress, commit_every_s, signals, stop_requested or bool):
+            done = writer.complete or _advance(writer, progress, commit_every_s, signals, stop_requested or bool)
+            if not done or signals.received:  # perhaps in the last step: what comes after the rows takes long too
                 return False
         progress(end, end, "writing the result")
         folder.write_result(folder.recover())
