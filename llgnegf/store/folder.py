@@ -170,6 +170,11 @@ class RunFolder:
         return self.result_path.exists() and netcdf_damage(self.result_path, whole=False) is None
 
     @property
+    def complete(self) -> bool:
+        """Whether result.nc is there and every byte of it is as it was written."""
+        return self.finished and self.damage is None
+
+    @property
     def damage(self) -> str | None:
         """What is wrong with result.nc, every byte of its arrays read; None if nothing is, or it is not there yet."""
         return netcdf_damage(self.result_path) if self.result_path.exists() else None

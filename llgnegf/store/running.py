@@ -32,7 +32,7 @@ def run_in_folder(
     *,
     progress: Progress = silent,
     commit_every_s: float = 5.0,
-    stop_requested: Callable[[], bool] | None = None,
+    stop_requested: Callable[[], bool] = bool,
     input_text: str | None = None,
     force: bool = False,
 ) -> bool:
@@ -42,42 +42,35 @@ def run_in_folder(
     and SIGINT commit and stop after the present step (see `StopSignals`), `stop_requested` after the present row.
 
     Args:
-        folder: The run folder.
-        simulation: A new `llgnegf.Simulation` of the input in the folder.
+        folder, simulation: The run folder, and a new `llgnegf.Simulation` of the input in it.
         progress: Called with the simulated time, the whole (both fs) and what is being done.
         commit_every_s: Seconds between commits, within rows too; 0 commits each row.
-        stop_requested: Asked after each row.
-        input_text: The input that `simulation` was made from, TOML: refused if it is not the folder's. None: not known.
-        force: Take the folder from a process on another host that may be alive, and go on with rows that another
-            version of the physics wrote; with a warning.
+        input_text: The input that `simulation` was made from, if known: refused if it is not the folder's.
+        force: Take a folder that a process on another host may use, or rows of other code, with a warning.
 
     Returns:
         Whether the run is finished and result.nc is there.
 
     Raises:
-        ValueError: If the input in the folder was changed, `simulation` is of another problem, or the rows so far are
-            of another version of the code.
+        ValueError: If the input in the folder was changed, or the rows are of another problem or version of the code.
         StorageError: If the disk cannot be written, with path and errno; what was committed is kept.
-        FolderInUseError: If another process runs in the folder, or took it by force.
-        DamagedRunError: If what was committed is damaged and cannot be recovered.
+        FolderInUseError, DamagedRunError: If another process has the folder, or what was committed is lost.
     """
     if not commit_every_s >= 0:
         raise ValueError(f"commit_every_s: {commit_every_s!r}; allowed: a number >= 0, in seconds")
     with locked(folder.path, force) as lock:
-        folder.check_same_input()
-        if input_text is not None:
-            folder.check_same_input(input_text)
+        for text in dict.fromkeys((None, input_text)):
+            folder.check_same_input(text)
         if damage := folder.damage:
             log.warning("%s; writing it again from the rows", damage)
         elif folder.finished:
             return True
-        end = float(simulation.times[-1])
-        progress(0.0, end, "error budget")
+        progress(0.0, end := float(simulation.times[-1]), "error budget")
         simulation.error_budget()  # may take long and is kept: nothing is lost if a signal ends it here
         with StopSignals(folder.path) as signals:
             writer = _Writer(folder, simulation, lock, force)
             progress(writer.time, end, "running")
-            done = writer.complete or _advance(writer, progress, commit_every_s, signals, stop_requested or bool)
+            done = writer.complete or _advance(writer, progress, commit_every_s, signals, stop_requested)
             if not done or signals.received:  # perhaps in the last step: what comes after the rows takes long too
                 return False
         progress(end, end, "writing the result")

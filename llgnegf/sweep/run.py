@@ -188,7 +188,7 @@ def run_point(text: str, path: str) -> None:
     if (Path(path) / "input.toml").exists():
         folder = RunFolder.open(path)
         folder.check_same_input(text)
-        simulation = None if folder.finished and folder.damage is None else config.simulation()
+        simulation = None if folder.complete else config.simulation()
     else:
         simulation = config.simulation()  # a point that is refused makes no folder
         folder = RunFolder.create(path, text, ["llgnegf", "sweep"])
