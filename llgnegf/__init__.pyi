@@ -1,3 +1,4 @@
+from .commands.simulate import simulate
 from .config import ConfigError, RunConfig
 from .integrators.integration import IntegrationStopped
 from .poles.channels import with_pole_leads
@@ -39,7 +40,6 @@ from .run.error_budget import AccuracyWarning
 from .run.langevin import langevin_ensemble
 from .run.relax import relax
 from .run.result import Result
-from .run.simulate import simulate
 from .run.simulation import Simulation
 from .run.slow_simulation import SlowSimulation
 from .static.decomposition import CurrentDecomposition, Decomposition

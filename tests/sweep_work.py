@@ -8,6 +8,7 @@ import time
 from pathlib import Path
 
 import llgnegf.sweep.workers as workers
+from llgnegf import _processes
 
 
 def dies_once(folder: str, name: str) -> str:
@@ -30,6 +31,6 @@ def sleeps(folder: str, name: str) -> None:
 if __name__ == "__main__":
     import sys
 
-    workers.GRACE = 0.5
+    _processes.GRACE = 0.5
     with workers.stop_signals_interrupt():
         list(workers.WorkerPool(sleeps, 2).outcomes([(sys.argv[1], "0"), (sys.argv[1], "1")]))

@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 import llgnegf as ln
-from llgnegf.cli import EXIT_BAD_INPUT, main
+from llgnegf.cli import main
+from llgnegf.commands.ending import EXIT_BAD_INPUT
 from llgnegf.config import RunConfig
 from llgnegf.plots.run import PlotReport
 
@@ -157,6 +158,42 @@ EDITS = [
 ]  # fmt: skip
 
 
+KINDS_OF_VALUE = {
+    "text": '"many"', "bool": "true", "nested": "[[[1.0]]]", "table": '{ kind = "none" }', "date": "1979-05-27",
+    "inf": "-inf", "nan": "nan",
+}  # fmt: skip
+FIELDS = {
+    "run.t_end": "t_end = 2.0", "run.save_every": "save_every = 1.0", "electrons.n_sites": "n_sites = 2",
+    "electrons.hopping": "hopping = 1.0", "electrons.j_sd": "j_sd = 0.2", "lead.0.site": "site = 0",
+    "lead.0.coupling": "coupling = 0.9", "system.kT": "kT = 0.1", "texture.angle": "angle = 0.5",
+    "magnet.magnetic_moment": "magnetic_moment = 1.0", "magnet.damping": "damping = 0.1",
+    "energy.0.B": "B = [0.0, 0.0, 10.0]", "energy.1.J": "J = 0.1", "torque.0.damping_like": "damping_like = 0.01",
+    "torque.0.polarization": 'polarization = "z"',
+}  # fmt: skip
+"""Fields, and their lines in `WIRE`."""
+
+CLASHES = [
+    # (line to replace, its replacement, beginning of the one line)
+    ("[magnet]", '[motion]\nkind = "precession"\nenergy = 0.1\n[magnet]', "motion"),
+    ("save_every = 1.0", 'save_every = 1.0\nelectrons = "adiabatic"\nstart = "steady"', "run.start"),
+    ("save_every = 1.0", 'save_every = 1.0\nelectrons = "adiabatic"\nintegrator = "ark5"', "run.integrator"),
+    ("save_every = 1.0", "save_every = 1.0\ntemperature = 0.1", "run.temperature"),
+    ("save_every = 1.0", 'save_every = 1.0\nelectrons = "adiabatic"\ntemperature = 0.1\nstep = 0.1', "run.seed"),
+    ("save_every = 1.0", 'save_every = 1.0\nresponse = ["friction"]', "run.response"),
+    ("[[lead]]", "[lead]", "lead: "),
+    ("[system]", "[[system]]", "system: "),
+    ("[texture]", "[[texture]]", "texture: "),
+    ("[run]", "[[run]]", "run: "),
+    ("[[energy]]", "[energy]", "bad.toml: "),
+    ("kT = 0.1", "kT = 0.1\nkT = 0.2", "bad.toml: "),
+    ("[system]", "[run]\nrtol = 1e-3\n[system]", "bad.toml: "),
+    ("site = 0", "site = 0\nvoltage = 0.1\nVoltage = 0.2", "lead.0.Voltage: unknown key"),
+    ("angle = 0.5", "angle = 0.5\ncolour = 1", "texture.colour: unknown key"),
+    ("damping = 0.1", "damping = 0.1\nalpha = 0.1", "magnet.alpha: unknown key"),
+    ("J = 0.1", "J = 0.1\nB = [0.0, 0.0, 1.0]", "energy.1.B: unknown key"),
+]  # fmt: skip
+
+
 @pytest.fixture(autouse=True)
 def empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     folder = tmp_path / "work"
@@ -182,6 +219,29 @@ def test_one_mistake_is_one_line(old: str, new: str, line: str, capsys: pytest.C
     lines = refused(capsys, "run", "bad.toml")
     assert len(lines) == 1 and lines[0].startswith(line), lines
     assert len(lines[0]) < 300
+
+
+@pytest.mark.parametrize("kind", KINDS_OF_VALUE)
+@pytest.mark.parametrize("field", FIELDS)
+def test_a_value_of_another_kind_is_one_line(field: str, kind: str, capsys: pytest.CaptureFixture[str]) -> None:
+    line = FIELDS[field]
+    Path("bad.toml").write_text(WIRE.replace(line, f"{line.split(' = ')[0]} = {KINDS_OF_VALUE[kind]}", 1))
+    (said,) = refused(capsys, "run", "bad.toml")
+    assert re.match(rf"{re.escape(field)}(\.kind)?: .*; allowed: ", said) and len(said) < 300
+
+
+@pytest.mark.parametrize(("old", "new", "line"), CLASHES, ids=[new.splitlines()[-1] for _, new, _ in CLASHES])
+def test_what_does_not_go_together_is_one_line(
+    old: str, new: str, line: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert WIRE.count(old)
+    Path("bad.toml").write_text(WIRE.replace(old, new, 1))
+    (said,) = refused(capsys, "run", "bad.toml")
+    assert said.startswith(line) and len(said) < 300
+
+
+def test_there_are_200_of_them() -> None:
+    assert len(EDITS) + len(FIELDS) * len(KINDS_OF_VALUE) + len(CLASHES) + len(SWEEPS) >= 200
 
 
 def test_the_base_of_all_these_is_right() -> None:
@@ -296,7 +356,7 @@ def test_the_corrected_file_is_accepted_where_the_wrong_one_was_refused(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """kT is too small for the spectral range: this shows only when the poles are expanded."""
-    monkeypatch.setattr("llgnegf.commands.draw_plots", lambda *_, **__: PlotReport((), {}))
+    monkeypatch.setattr("llgnegf.commands.plot.draw_plots", lambda *_, **__: PlotReport((), {}))
     Path("input.toml").write_text(WIRE.replace("kT = 0.1", "kT = 1e-9"))
     (line,) = refused(capsys, "run", "input.toml", "-o", "first")
     assert line.startswith("system.kT: 1e-09 eV is too small") and line.endswith("set by electrons.hopping = 1")

@@ -17,6 +17,7 @@ import pytest
 import xarray
 
 import llgnegf as ln
+from llgnegf._netcdf import write_dataset
 from llgnegf.cli import build_parser, main
 from llgnegf.config import RunConfig
 from llgnegf.plots.run import PlotReport
@@ -83,7 +84,7 @@ def called(capsys: pytest.CaptureFixture[str], *arguments: str | Path) -> tuple[
 @pytest.fixture
 def no_plots(monkeypatch: pytest.MonkeyPatch) -> None:
     """Runs without pictures, which have tests of their own."""
-    monkeypatch.setattr("llgnegf.commands.draw_plots", lambda *_, **__: PlotReport((), {}))
+    monkeypatch.setattr("llgnegf.commands.plot.draw_plots", lambda *_, **__: PlotReport((), {}))
 
 
 def test_help_fits_one_screen_and_every_command_has_an_example() -> None:
@@ -197,8 +198,30 @@ def test_a_folder_is_used_again_for_the_same_input_only(
     source.write_text(CLASSICAL.format(t_end=1.0))  # would end before the checkpoint of the run that is there
     code, _, err = called(capsys, "run", source)
     assert code == 2 and len(err) == 1
-    assert err[0].startswith("run.t_end: 1.0 instead of 2.0") and "-o DIR" in err[0]
+    assert err == ["folder: runs/moment holds the run of another input (run.t_end: 1.0 instead of 2.0); "
+                   "allowed: another folder with -o DIR, or that input"]  # fmt: skip
     assert called(capsys, "run", source, "-o", tmp_path / "other", "-q")[0] == 0
+
+
+def test_files_of_the_same_name_do_not_share_a_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], no_plots: None
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    texts = {"a": CLASSICAL.format(t_end=2.0), "b": CLASSICAL.format(t_end=1.0).replace("angle = 0.5", "angle = 0.7")}
+    for folder, text in texts.items():
+        Path(folder).mkdir()
+        Path(folder, "wire.toml").write_text(text)
+        Path(folder, "scan.toml").write_text(text + '[sweep.parameters]\n"texture.angle" = [0.2]\n')
+    assert called(capsys, "run", "a/wire.toml", "-q") == (0, [], [])
+    assert called(capsys, "sweep", "a/scan.toml", "-q") == (0, [], [])
+    before = {path: path.stat().st_mtime_ns for path in Path("runs").rglob("*")}
+    code, _, (line,) = called(capsys, "run", "b/wire.toml")
+    assert code == 2 and line.startswith("folder: runs/wire holds the run of another input (") and "-o DIR" in line
+    code, _, (line,) = called(capsys, "sweep", "b/scan.toml")
+    assert code == 2 and line.startswith("folder: runs/scan/run_00000 holds the run of another input (")
+    assert "-o DIR" in line
+    assert {path: path.stat().st_mtime_ns for path in Path("runs").rglob("*")} == before
+    assert called(capsys, "run", "b/wire.toml", "-q", "-o", "runs/b") == (0, [], [])
 
 
 @pytest.mark.parametrize(
@@ -241,7 +264,7 @@ def test_rerun_reproduces_the_bits_and_says_when_it_does_not(
     with xarray.open_dataset("a/result.nc") as stored:
         changed = stored.load()
     changed["moments"].values[-1, 0, 0] += 1e-12
-    changed.to_netcdf("a/result.nc", engine="h5netcdf")
+    write_dataset(changed, Path("a/result.nc"))
     code, out, _ = called(capsys, "rerun", "a", "-o", "b")
     assert code == 1 and out[0] == "b: differs from a" and "moments: differs by up to 1e-12" in out[1]
 
@@ -253,7 +276,7 @@ def test_a_reader_that_has_seen_enough_does_not_change_the_exit_code(tmp_path: P
     with xarray.open_dataset(tmp_path / "a/result.nc") as stored:
         changed = stored.load()
     changed["moments"].values[-1, 0, 0] += 1e-12
-    changed.to_netcdf(tmp_path / "a/result.nc", engine="h5netcdf")
+    write_dataset(changed, tmp_path / "a/result.nc")
     for arguments, code in ((["rerun", "a", "-o", "b"], 1), (["show", "b"], 0)):
         command = [sys.executable, "-m", "llgnegf", *arguments]
         process = subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
@@ -470,7 +493,7 @@ def test_failures_are_one_line(
     def fail(given: object) -> int:
         raise error
 
-    monkeypatch.setitem(__import__("llgnegf.commands", fromlist=["x"]).COMMANDS, "show", fail)
+    monkeypatch.setattr("llgnegf.commands.show.main", fail)
     assert called(capsys, "show", "x") == (code, [], [line])
 
 
@@ -478,27 +501,11 @@ def test_plot_says_which_plots_were_not_drawn_and_why(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(
-        "llgnegf.commands.draw_plots",
+        "llgnegf.commands.plot.draw_plots",
         lambda folder, pdf: PlotReport((Path("a.png"),), {"torque": "the run has no torque"}),
     )
     monkeypatch.setattr("llgnegf.store.RunFolder.open", lambda path: path)
     assert called(capsys, "plot", "x") == (0, ["a.png", "not drawn: torque (the run has no torque)"], [])
-
-
-def test_oracle_on_a_full_disk_names_the_file(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    """HDF5 words it in two lines and has no file name in its error."""
-
-    def full(*arguments: object, **options: object) -> None:
-        raise OSError(28, "Unable to create file\n(errno = 28)")
-
-    monkeypatch.setattr(xarray.Dataset, "to_netcdf", full)
-    monkeypatch.chdir(tmp_path)
-    (tmp_path / "small.toml").write_text(SMALL)
-    code, _, err = called(capsys, "oracle", tmp_path / "small.toml")
-    target = "small_oracle.nc"
-    assert code == 1 and err == [f"{target}: cannot write: No space left on device (errno 28, ENOSPC)"]
 
 
 def test_show_of_a_folder_without_a_whole_checkpoint(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

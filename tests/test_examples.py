@@ -34,7 +34,7 @@ BALANCE = 1e-9
 @pytest.fixture(autouse=True)
 def in_an_empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("llgnegf.commands.draw_plots", lambda *_, **__: PlotReport((), {}))
+    monkeypatch.setattr("llgnegf.commands.plot.draw_plots", lambda *_, **__: PlotReport((), {}))
     return tmp_path
 
 

@@ -137,7 +137,7 @@ def test_it_moves_the_moments_as_it_says(own: Any) -> None:
 
 
 def test_a_run_with_it_is_run_again_from_its_folder(own: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("llgnegf.commands.draw_plots", lambda *_, **__: PlotReport((), {}))
+    monkeypatch.setattr("llgnegf.commands.plot.draw_plots", lambda *_, **__: PlotReport((), {}))
     Path("input.toml").write_text(RunConfig.from_objects(None, magnet(own), t_end=5.0).to_toml())
     assert main(["run", "input.toml", "-o", "first", "-q"]) == 0
     assert main(["rerun", "first", "-q"]) == 0

@@ -14,12 +14,15 @@ import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
+import h5netcdf
 import numpy as np
 import pytest
 import xarray
 from fake_simulation import INPUT, FakeSimulation, created, expected, stop_after, stored
 
+from llgnegf._netcdf import ARRAYS, LABELS
 from llgnegf.run.result import Variable, build_dataset
 from llgnegf.store import FolderInUseError, RunFolder, StorageError, run_in_folder
 from llgnegf.store import segments as segments_module
@@ -147,6 +150,44 @@ def test_signal_commits_and_stops(tmp_path: Path, number: signal.Signals) -> Non
     assert signal.getsignal(number) is before
     assert run_in_folder(folder, FakeSimulation())
     assert stored(folder) == expected()
+
+
+def test_a_signal_in_the_last_step_stops_before_the_result(tmp_path: Path) -> None:
+    folder = created(tmp_path)
+
+    def send_at_the_end(reached: float, total: float, text: str) -> None:
+        if reached == total:
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    assert not run_in_folder(folder, FakeSimulation(), progress=send_at_the_end, commit_every_s=1e9)
+    assert folder.status().rows == 40 and not folder.finished
+    assert run_in_folder(folder, FakeSimulation()) and stored(folder) == expected()
+
+
+def test_sigterm_ends_a_step_that_takes_long(tmp_path: Path) -> None:
+    """As the compiler may: the fourth row takes a minute."""
+    folder = created(tmp_path)
+
+    class Long(FakeSimulation):
+        def rows(self) -> Iterator[tuple[int, dict[str, np.ndarray]]]:
+            for row, columns in super().rows():
+                if row == 3:
+                    time.sleep(60.0)
+                yield row, columns
+
+    pid = os.fork()
+    if pid == 0:
+        run_in_folder(folder, Long(), commit_every_s=0.0)
+        os._exit(0)
+    deadline = time.monotonic() + 20
+    while folder.status().rows < 3 and time.monotonic() < deadline:
+        time.sleep(0.01)
+    os.kill(pid, signal.SIGTERM)
+    began = time.monotonic()
+    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 130
+    assert time.monotonic() - began < 4.0  # 1.6 s, and a machine that does other things too
+    assert folder.status().rows == 3 and folder.status().running is None
+    assert run_in_folder(folder, FakeSimulation()) and stored(folder) == expected()
 
 
 def test_second_interrupt_is_not_held_back(tmp_path: Path) -> None:
@@ -354,6 +395,57 @@ def test_every_flipped_bit_of_the_arrays_is_noticed_and_mended(
     assert run_in_folder(folder, FakeSimulation())
     assert len(caplog.messages) == 1 and "writing it again from the rows" in caplog.messages[0]
     assert folder.damage is None and stored(folder) == expected(rows)
+
+
+def test_no_flipped_bit_of_a_result_changes_what_is_read(tmp_path: Path) -> None:
+    """Texts, attributes and structure too: a change is noticed, or is of a byte that nobody reads."""
+    folder = created(tmp_path)
+    run_in_folder(folder, FakeSimulation(8))
+    with folder.dataset() as dataset:
+        expected = dataset.load()
+    whole, offsets = folder.result_path.read_bytes(), random.Random(5)
+    names = (b"current into the lead", b"0-1", b"the kernel", b"[magnet]", b"electrons/fs", b"arrays_sha256")
+    places = [whole.index(name) + 1 for name in names] + [offsets.randrange(len(whole)) for _ in range(150)]
+    noticed = 0
+    for k, place in enumerate(places):
+        flipped = bytearray(whole)
+        flipped[place] ^= 1 << offsets.randrange(8)
+        folder.result_path.write_bytes(flipped)
+        if folder.damage is None:
+            with folder.dataset() as dataset:
+                xarray.testing.assert_identical(dataset.load(), expected)
+        noticed += folder.damage is not None
+        assert folder.damage is not None or k >= len(names)
+    assert noticed > 20
+    folder.result_path.write_bytes(whole)
+    assert folder.damage is None
+
+
+def test_a_result_of_an_earlier_version_has_no_digests(tmp_path: Path) -> None:
+    folder = created(tmp_path)
+    run_in_folder(folder, FakeSimulation())
+    with folder.dataset() as dataset:
+        assert dataset.sizes["time"] == 40 and folder.damage is None  # though it is open
+    with h5netcdf.File(folder.result_path, "a") as file:
+        for name in (ARRAYS, LABELS):
+            del file.attrs[name]
+    assert folder.damage is None and stored(folder) == expected()
+
+
+def test_ctrl_c_waits_until_hdf5_is_done(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An exception in the middle of HDF5 may end the process; signals come in each of its writes here."""
+    folder, real = created(tmp_path), os.write
+
+    def interrupted(descriptor: int, data: Any) -> int:
+        if os.readlink(f"/proc/self/fd/{descriptor}").endswith("result.nc.tmp"):
+            os.kill(os.getpid(), signal.SIGINT)
+        return real(descriptor, data)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "write", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            run_in_folder(folder, FakeSimulation())
+    assert folder.damage is None and stored(folder) == expected()
 
 
 @pytest.mark.parametrize("share", [0.0, 0.5, 0.99])

@@ -19,10 +19,10 @@ import numpy as np
 import pytest
 from fake_simulation import INPUT, FakeSimulation, created, expected, stop_after, stored
 
+from llgnegf._files import write_atomic
 from llgnegf.store import DamagedRunError, RunFolder, StorageError, run_in_folder
 from llgnegf.store import folder as folder_module
 from llgnegf.store import segments as segments_module
-from llgnegf.store.atomic import write_atomic
 from llgnegf.store.checkpoint import read_generations
 from llgnegf.store.records import read_record, write_record
 from llgnegf.store.segments import Segment, Tail, blocks
@@ -298,40 +298,3 @@ def test_simulated_full_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, na
     assert stored(folder) == expected(rows)
     assert run_in_folder(folder, FakeSimulation())
     assert stored(folder) == expected()
-
-
-@pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A disk of 2 MB; skipped where mounting is not allowed."""
-    mount = tmp_path / "disk"
-    mount.mkdir()
-    try:
-        command = ["mount", "-t", "tmpfs", "-o", "size=2m", "tmpfs", str(mount)]
-        done = subprocess.run(command, capture_output=True, check=False).returncode == 0
-    except OSError:
-        done = False
-    if not done:
-        pytest.skip("mounting a tmpfs is not allowed here")
-    yield mount
-    subprocess.run(["umount", str(mount)], check=True)
-
-
-@pytest.mark.parametrize("ballast_kB", [0, 800, 1990])
-def test_full_disk_of_2_MB(small_disk: Path, ballast_kB: int) -> None:
-    """480 kB of rows, twice in the end (result.nc), and an older tail fit on 2 MB, but not beside the ballast."""
-    ballast, n_rows = small_disk / "ballast", 4000
-    folder = RunFolder.create(small_disk / "run", INPUT, [])
-    ballast.write_bytes(bytes(1000 * ballast_kB))
-    simulation = FakeSimulation(n_rows)
-    if ballast_kB:
-        with pytest.raises(StorageError) as caught:
-            run_in_folder(folder, simulation, commit_every_s=0.01)
-        assert caught.value.errno == errno.ENOSPC
-        rows = folder.status().rows
-        if rows:
-            assert stored(folder) == expected(rows)
-        ballast.unlink()
-    assert run_in_folder(folder, FakeSimulation(n_rows), commit_every_s=1e9)
-    assert stored(folder) == expected(n_rows)
-
-

@@ -20,6 +20,7 @@ from llgnegf.store import folder as folder_module
 from llgnegf.store import lock as lock_module
 from llgnegf.store import running as running_module
 from llgnegf.store.identity import identity
+from validation.folder_races import races
 
 OTHER_INPUT = INPUT.replace("0.02", "0.9")
 FRESH, STALE = 10.0, 301.0
@@ -228,3 +229,8 @@ def test_rows_behind_a_link_are_not_ours(tmp_path: Path) -> None:
         RunFolder.open(folder.path)
     run_in_folder(folder, FakeSimulation())
     assert (tmp_path / "theirs" / "thesis.tex").exists()
+
+
+def test_two_inputs_that_race_for_a_folder(tmp_path: Path) -> None:
+    """Of 500 races in validation; the winner's result is its own and the loser gets one line."""
+    assert races(tmp_path, 4, seed=2) == []

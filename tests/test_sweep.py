@@ -13,7 +13,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from llgnegf.config import ConfigError, RunConfig
-from llgnegf.store import StorageError
 from llgnegf.sweep import points, run_sweep
 from llgnegf.sweep.axes import axis_attributes, common_times
 
@@ -103,8 +102,15 @@ def test_finished_runs_are_kept_and_others_go_on(tmp_path: Path) -> None:
 def test_the_folder_of_another_sweep_is_refused(tmp_path: Path) -> None:
     run_sweep(grid(), tmp_path, Inline())
     other = RunConfig.loads(TEXT.format(mode="grid").replace("t_end = 20.0", "t_end = 10.0"))
-    with pytest.raises(RuntimeError, match=r"6 of 6 runs failed: .*run_00000: run.t_end: 10.0 instead of 20.0"):
+    before = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*")}
+    with pytest.raises(ConfigError) as caught:
         run_sweep(other, tmp_path, Inline())
+    (line,) = caught.value.lines
+    assert line.startswith(f"folder: {tmp_path}/run_00000 holds the run of another input (run.t_end: 10.0 instead of ")
+    assert line.endswith("; allowed: another folder (-o DIR), or that sweep")
+    with pytest.raises(ConfigError, match=r"run_00000 holds a run; allowed: another folder \(-o DIR\)$"):
+        run_sweep(grid(), tmp_path / "run_00000", Inline())
+    assert {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*")} == before
 
 
 def test_a_failed_run_does_not_keep_the_others_from_running(tmp_path: Path) -> None:
@@ -269,23 +275,6 @@ def test_wrong_sweeps_are_one_line(options: dict[str, str], old: str, new: str, 
     with pytest.raises(ConfigError) as error:
         points(config)
     assert len(error.value.lines) == 1 and error.value.lines[0].startswith(line), error.value.lines
-
-
-def test_a_full_disk_at_the_end_names_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def full(dataset: Any, path: Path, **options: Any) -> None:
-        Path(path).write_bytes(b"half")
-        raise OSError(28, "No space\nleft")
-
-    config = RunConfig.loads(TEXT.format(mode="list").replace("[0.2, 0.5, 1.0]", "[0.2, 1.0]"))
-    run_sweep(config, tmp_path, Inline())
-    (tmp_path / "sweep.nc").unlink()
-    cause = r"sweep.nc: cannot write: No space left .*28"
-    with monkeypatch.context() as patch:
-        patch.setattr(xarray.Dataset, "to_netcdf", full)
-        with pytest.raises(StorageError, match=cause):
-            run_sweep(config, tmp_path, Inline())
-    assert not list(tmp_path.glob("sweep.nc*"))
-    assert run_sweep(config, tmp_path, Inline()).sizes["run"] == 2
 
 
 def test_workers_beside_an_executor_are_refused(tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ import sweep_work
 
 import llgnegf
 from llgnegf.config import ConfigError, RunConfig
-from llgnegf.store import DamagedRunError, FolderInUseError, RunFolder, StorageError
+from llgnegf.store import DamagedRunError, FolderInUseError, OtherInputError, RunFolder, StorageError
 from llgnegf.store.lock import locked
 from llgnegf.sweep import SweepError, run_sweep
 from llgnegf.sweep.workers import Killed, WorkerPool, WorkersFailed
@@ -49,6 +49,7 @@ WHOLE: list[BaseException] = [
     ConfigError(["run.t_end: missing; allowed: a number", "lead.0: 3; allowed: a table"]),
     SweepError({"a/run_00001": "cause", "a/run_00004": "other"}, 9),
     *(kind(Path("a/b"), "cannot write", 28) for kind in (StorageError, DamagedRunError, FolderInUseError)),
+    OtherInputError(Path("a"), ["t_end: 1.0 instead of 2.0", "seed: 3 is new"]),
 ]
 
 

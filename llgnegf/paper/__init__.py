@@ -10,6 +10,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from llgnegf._checks import Problems
+from llgnegf._files import storage_errors
+from llgnegf._netcdf import write_dataset
+from llgnegf.plots.files import save
 
 if TYPE_CHECKING:
     import xarray
@@ -34,22 +37,19 @@ def make(name: str, folder: str | Path, time_domain: bool = True, workers: int =
 
     Raises:
         ValueError: One line for each argument that is not of this kind.
-        OSError: If a file cannot be written.
+        StorageError: If a file cannot be written; what was there before is whole.
     """
     problems = Problems("figures.make")
     problems.check(name in NAMES, "name", name, ", ".join(map(repr, NAMES)))
     problems.check(isinstance(time_domain, bool), "time_domain", time_domain, "True or False")
     problems.integer("workers", workers, "an integer >= 1", lambda n: n >= 1)
     problems.raise_all()
+    stem = Path(folder) / name
+    with storage_errors(stem.parent, "make the folder"):
+        stem.parent.mkdir(parents=True, exist_ok=True)
     dataset = data(name, time_domain, workers)
-    figure = _module(name)[1](dataset)
-    folder = Path(folder)
-    folder.mkdir(parents=True, exist_ok=True)
-    files = [folder / f"{name}{ending}" for ending in (".png", ".pdf", ".nc")]
-    figure.savefig(files[0], dpi=DPI)
-    figure.savefig(files[1], metadata={"CreationDate": None})
-    dataset.to_netcdf(files[2], engine="h5netcdf")
-    return files
+    write_dataset(dataset, stem.with_suffix(".nc"))
+    return [*save(_module(name)[1](dataset), stem, pdf=True, dpi=DPI), stem.with_suffix(".nc")]
 
 
 def data(name: str, time_domain: bool = True, workers: int = WORKERS) -> xarray.Dataset:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from llgnegf.paper.lab_frame import KT
+from llgnegf.paper.model import PARTS
 from llgnegf.plots.style import COLOURS, LINES, MARKERS
 
 if TYPE_CHECKING:
@@ -48,15 +51,28 @@ def part_style(part: str, markers: bool = False) -> dict[str, Any]:
     return PART_STYLES[part] | extra
 
 
-def lab_points(axes: Axes, x: Any, lab: Any, exact: Any, kT: str, missed: float = 0.0) -> None:
+def part_curves(axes: Axes, x: Any, values: xarray.DataArray, symbol: str, markers: bool = False) -> None:
+    """A curve for each part of the torque `values` (eV), and one for their sum."""
+    for part in PARTS:
+        text = rf"${symbol}^\mathrm{{{NAMES[part]}}}$"
+        axes.plot(x, values.sel(part=part) / MICRO, label=text, **part_style(part, markers))
+    axes.plot(x, (values / MICRO).sum("part"), label=FIRST_ORDER, **part_style("sum"))
+
+
+def lab_points(
+    axes: Axes, x: Any, dataset: xarray.Dataset, name: str, kT: str = f"$kT$ = {1e3 * KT:g} meV", missed: float = 0.0
+) -> None:
     """Circles for the lab frame's values and crosses for the exact ones at the same kT, all orders in hbar w.
 
     Where the first order has `missed` more than DIFFERS of the exact values, a line joins them and the panel says so.
+    Nothing without the lab frame.
     """
-    exact = np.asarray(exact)
-    axes.plot(x, np.asarray(lab) / MICRO, label=rf"lab frame $G^<(t,t)$: all orders in $\hbar\omega$, {kT}", **LAB)
+    if not has_lab(dataset):
+        return
+    lab, exact = (dataset[f"{who}_{name}"].values / MICRO for who in ("lab", "exact"))
+    axes.plot(x, lab, label=rf"lab frame $G^<(t,t)$: all orders in $\hbar\omega$, {kT}", **LAB)
     style = ALL_ORDERS if missed > DIFFERS else EXACT
-    axes.plot(x, exact / MICRO, label=rf"exact rotating frame: all orders in $\hbar\omega$, {kT}", **style)
+    axes.plot(x, exact, label=rf"exact rotating frame: all orders in $\hbar\omega$, {kT}", **style)
     if missed > DIFFERS:
         text = "solid black: exact, all orders\ndotted: first order only"
         axes.text(0.5, 0.97, text, transform=axes.transAxes, ha="center", va="top", fontsize=7)
@@ -108,3 +124,8 @@ def order(value: float) -> str:
         return "0"
     digit, power = f"{value:.0e}".split("e")
     return rf"${digit}\times10^{{{int(power)}}}$"
+
+
+def each(differences: Any, places: Sequence[str]) -> str:
+    """Relative differences with the places that they are of, for a caption."""
+    return ", ".join(f"{order(float(d))} ({place})" for d, place in zip(differences, places, strict=True))

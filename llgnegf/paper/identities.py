@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -44,19 +44,24 @@ def recorded(dataset: xarray.Dataset) -> list[Identity]:
     return [Identity(n, str(a[f"{n}_statement"]), float(a[f"{n}_measured"]), float(a[f"{n}_bound"])) for n in names]
 
 
-def pumping(torque: np.ndarray, lead_spin: np.ndarray) -> Identity:
+def measured(dataset: xarray.Dataset) -> dict[str, float]:
+    """The measured values of the identities in `dataset`, by name."""
+    return {identity.name: identity.measured for identity in recorded(dataset)}
+
+
+def pumping(torque: Any, lead_spin: Any) -> Identity:
     """Damping-like torque along the axis, summed over the wire, against the currents pumped into the leads.
 
     Args:
         torque: Of the surface part in eV, (n,).
         lead_spin: Of the surface part in eV, (n, n_leads).
     """
-    pumped = lead_spin.sum(axis=-1)
+    pumped = np.sum(lead_spin, axis=-1)
     text = "(sum_i T_i^{surf,DL}) along the axis = I_L + I_R pumped; largest relative difference"
-    return Identity("pumping", text, float(np.abs(torque / pumped - 1).max()), 1e-8)
+    return Identity("pumping", text, float(np.abs(np.asarray(torque) / pumped - 1).max()), 1e-8)
 
 
-def no_net_torque(torque: np.ndarray, size: np.ndarray) -> Identity:
+def no_net_torque(torque: Any, size: Any) -> Identity:
     """Geometric and sea torques along the axis sum to zero over the wire.
 
     Args:
@@ -64,7 +69,7 @@ def no_net_torque(torque: np.ndarray, size: np.ndarray) -> Identity:
         size: Largest torque on a site in eV, (n,).
     """
     text = "sum_i T_i^{geo} = sum_i T_i^{sea} = 0 along the axis; relative to the largest torque on a site"
-    return Identity("no_net_torque", text, float((np.abs(torque) / size[:, None]).max()), 1e-10)
+    return Identity("no_net_torque", text, float((np.abs(torque) / np.asarray(size)[:, None]).max()), 1e-10)
 
 
 def field_like_only(field_like: np.ndarray, damping_like: np.ndarray) -> Identity:

@@ -5,12 +5,13 @@ The paper's claim that its density matrix is identical to hbar G<(t,t)/i of the 
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from llgnegf.paper.model import ENERGY, rotating_frame
+from llgnegf.paper.model import ENERGY, in_eV, rotating_frame
 from llgnegf.problem.magnetism.motion import Precession
 from llgnegf.problem.observables import bond_spin_current, field_like_damping_like, spin_density
 from llgnegf.problem.system import OpenSystem
@@ -68,6 +69,21 @@ class LabAnswer:
 def relative_difference(pair: np.ndarray) -> float:
     """Largest |pair[0] - pair[1]| relative to the largest |pair[1]|."""
     return float(np.abs(pair[0] - pair[1]).max() / np.abs(pair[1]).max())
+
+
+def lab_columns(
+    answers: Sequence[LabAnswer],
+    dims: str | tuple[str, ...],
+    lengths: Sequence[int] = (-1,),
+    **fields: Callable[[LabAnswer], np.ndarray],
+) -> dict[str, Any]:
+    """Columns lab_NAME and exact_NAME in eV: what each of `fields` takes from an answer, (2, ...)."""
+    columns = {}
+    for name, field in fields.items():
+        pairs = np.stack([field(answer) for answer in answers], axis=1)
+        for who, values in zip(("lab", "exact"), pairs, strict=True):
+            columns[f"{who}_{name}"] = in_eV(dims, values.reshape(lengths))
+    return columns
 
 
 def lab_frame(case: LabCase) -> LabAnswer:

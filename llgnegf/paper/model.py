@@ -5,11 +5,13 @@ Shared by the figures; stands on `rotating_frame` and `observables` alone and dr
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from llgnegf.paper import identities
 from llgnegf.problem.electrons import chain
 from llgnegf.problem.leads import ChainLead
 from llgnegf.problem.observables import (
@@ -21,6 +23,9 @@ from llgnegf.problem.observables import (
 from llgnegf.problem.system import OpenSystem
 from llgnegf.problem.textures import bloch_wall, neel_wall
 from llgnegf.static.rotating_frame import RotatingFrame
+
+if TYPE_CHECKING:
+    import xarray
 
 HOPPING = 1.0
 """gamma in eV."""
@@ -59,6 +64,35 @@ class FirstOrder:
     torque_sum: np.ndarray
     lead_spin: np.ndarray
     bond_spin: np.ndarray
+
+    @property
+    def largest_torque(self) -> float:
+        """Of all parts and sites, in eV."""
+        return float(max(np.abs(self.field_like).max(), np.abs(self.damping_like).max()))
+
+
+def in_eV(dims: str | tuple[str, ...], values: Any) -> tuple[Any, ...]:
+    """A column or coordinate of a Dataset whose values are in eV."""
+    return dims, values, {"units": "eV"}
+
+
+def dataset(
+    figure: str,
+    columns: Mapping[str, Any],
+    coordinates: Mapping[str, Any],
+    attributes: Mapping[str, Any],
+    found: Sequence[identities.Identity],
+) -> xarray.Dataset:
+    """The numbers of a figure, with the model's parameters and the identities that hold in them as attributes."""
+    import xarray
+
+    known = {"part": list(PARTS), "component": ["x", "y", "z"]}
+    used = {dim for column in columns.values() for dim in ([column[0]] if isinstance(column[0], str) else column[0])}
+    coordinates = {name: labels for name, labels in known.items() if name in used} | dict(coordinates)
+    attributes = {"figure": figure, "hbar_omega_eV": ENERGY, "kT_eV": 0.0, **attributes}
+    made = xarray.Dataset(dict(columns), coordinates, attributes)
+    identities.record(made, found)
+    return made
 
 
 def wire(n_sites: int, j_sd: float, coupling: float, kT: float = 0.0) -> OpenSystem:

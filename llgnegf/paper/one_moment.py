@@ -9,21 +9,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from llgnegf.paper import identities
-from llgnegf.paper.drawing import (
-    FIRST_ORDER,
-    MICRO,
-    NAMES,
-    UNIT,
-    caption,
-    has_lab,
-    lab_points,
-    letter,
-    order,
-    part_style,
-)
-from llgnegf.paper.lab_frame import KT, LabCase, lab_frame
-from llgnegf.paper.model import ENERGY, PARTS, STRONG, THETA, WEAK, FirstOrder, first_order, rotating_frame, wire
+from llgnegf.paper import drawing, identities, model
+from llgnegf.paper.lab_frame import KT, LabCase, lab_columns, lab_frame
+from llgnegf.paper.model import STRONG, THETA, WEAK, FirstOrder
 from llgnegf.paper.workers import Mapper
 from llgnegf.plots.style import label, legend_above, new_figure, styled
 from llgnegf.problem.textures import cone
@@ -39,33 +27,29 @@ COUPLINGS = np.linspace(0.0, 1.0, 101)
 LAB_COUPLINGS = {WEAK: (0.25, 0.5, 0.75, 1.0), STRONG: (0.5, 1.0)}
 LAB_RAMP = {WEAK: 300.0, STRONG: 100.0}
 """In hbar/eV; strong J_sd has no slow excitations."""
+KINDS = {"field": "FL", "damping": "DL"}
 
 
 def data(run: Mapper, time_domain: bool) -> xarray.Dataset:
     """Torques in eV on the grid (j_sd, coupling, part), and at the lab frame's points."""
-    import xarray
-
     grid = [(j, c) for j in (WEAK, STRONG) for c in COUPLINGS]
-    found = run(_point, grid)
-    shape = (2, COUPLINGS.size, len(PARTS))
-    dims = ("j_sd", "coupling", "part")
-    torques = {
-        f"{kind}_like": (dims, np.reshape([getattr(f, f"{kind}_like")[:, 0] for f in found], shape), {"units": "eV"})
-        for kind in ("field", "damping")
+    found: list[FirstOrder] = run(_point, grid)
+    shape, dims = (2, COUPLINGS.size, len(model.PARTS)), ("j_sd", "coupling", "part")
+    columns = {
+        f"{kind}_like": model.in_eV(dims, np.reshape([getattr(f, f"{kind}_like")[:, 0] for f in found], shape))
+        for kind in KINDS
     }
     coordinates = {
-        "j_sd": ("j_sd", [WEAK, STRONG], {"units": "eV"}),
+        "j_sd": model.in_eV("j_sd", [WEAK, STRONG]),
         "coupling": ("coupling", COUPLINGS, {"units": "eV", "long_name": "gamma_c"}),
-        "part": list(PARTS),
     }
-    attributes = {"figure": "fig2", "hbar_omega_eV": ENERGY, "theta_rad": THETA, "axis": AXIS, "kT_eV": 0.0}
-    dataset = xarray.Dataset(torques, coordinates, attributes)
-    identities.record(dataset, _identities(grid, found))
+    attributes = {"theta_rad": THETA, "axis": AXIS}
+    dataset = model.dataset("fig2", columns, coordinates, attributes, _identities(grid, found))
     return dataset.merge(_lab(run), combine_attrs="no_conflicts") if time_domain else dataset
 
 
 def _point(at: tuple[float, float]) -> FirstOrder:
-    return first_order(rotating_frame(wire(1, *at), cone(1, THETA, axis=AXIS), AXIS))
+    return model.first_order(model.rotating_frame(model.wire(1, *at), cone(1, THETA, axis=AXIS), AXIS))
 
 
 def _identities(grid: list[tuple[float, float]], found: list[FirstOrder]) -> list[identities.Identity]:
@@ -74,15 +58,13 @@ def _identities(grid: list[tuple[float, float]], found: list[FirstOrder]) -> lis
     field, damping = (np.stack([getattr(f, name) for f in closed]) for name in ("field_like", "damping_like"))
     # Closed, kT = 0, lower level full: -hbar w sigma_y/2 beside -J_sd sigma.M tilts the spin by
     # hbar w sin(theta)/2 J_sd, and T = J_sd s x M does not depend on J_sd.
-    limit = 0.5 * ENERGY * np.sin(THETA)
+    limit = 0.5 * model.ENERGY * np.sin(THETA)
     berry = float(np.abs(field[:, 0, 0] / limit - 1).max())
     return [
-        identities.pumping(
-            np.array([f.torque_sum[2] for f in opened]), np.stack([f.lead_spin[2] for f in opened])
-        ),
+        identities.pumping([f.torque_sum[2] for f in opened], [f.lead_spin[2] for f in opened]),
         identities.geometric_only(field, damping),
         identities.Identity("closed_geometric", "closed: T^{geo} = (hbar w/2) sin(theta) e_FL; relative", berry, 1e-12),
-    ]  # fmt: skip
+    ]
 
 
 def _lab(run: Mapper) -> xarray.Dataset:
@@ -90,16 +72,13 @@ def _lab(run: Mapper) -> xarray.Dataset:
 
     points = [(j, c) for j, couplings in LAB_COUPLINGS.items() for c in couplings]
     moment = cone(1, THETA, axis=AXIS)
-    cases = [LabCase(wire(1, j, c, KT), moment, AXIS, ramp=LAB_RAMP[j]) for j, c in points]
-    answers = run(lab_frame, cases)
-    columns = {
-        f"{who}_{kind}_like": ("point", [getattr(a, f"{kind}_like")[k, 0] for a in answers], {"units": "eV"})
-        for k, who in enumerate(("lab", "exact"))
-        for kind in ("field", "damping")
-    }
+    answers = run(lab_frame, [LabCase(model.wire(1, j, c, KT), moment, AXIS, ramp=LAB_RAMP[j]) for j, c in points])
+    columns = lab_columns(
+        answers, "point", field_like=lambda a: a.field_like[:, 0], damping_like=lambda a: a.damping_like[:, 0]
+    )
     columns["lab_difference"] = ("point", [a.torque_difference for a in answers], {"units": "1"})
-    places = {"point_j_sd": ("point", [j for j, _ in points], {"units": "eV"})}
-    places["point_coupling"] = ("point", [c for _, c in points], {"units": "eV"})
+    places = {"point_j_sd": model.in_eV("point", [j for j, _ in points])}
+    places["point_coupling"] = model.in_eV("point", [c for _, c in points])
     return xarray.Dataset(columns, places, {"lab_kT_eV": KT})
 
 
@@ -108,13 +87,13 @@ def draw(dataset: xarray.Dataset) -> Figure:
     """Panels (a-d): field-like above damping-like, J_sd = 0.1 left of 20."""
     figure = new_figure(5.6)
     panels = figure.subplots(2, 2, sharex=True)
-    for row, kind in enumerate(("field", "damping")):
+    for row, (kind, name) in enumerate(KINDS.items()):
         for column, j_sd in enumerate((WEAK, STRONG)):
             axes = panels[row, column]
-            letter(axes, "abcd"[2 * row + column], rf"$J_{{sd}} = {j_sd:g}\,\gamma$" if row == 0 else "")
+            drawing.letter(axes, "abcd"[2 * row + column], rf"$J_{{sd}} = {j_sd:g}\,\gamma$" if row == 0 else "")
             _panel(axes, dataset, kind, j_sd)
             if column == 0:
-                axes.set_ylabel(label(rf"$T^\mathrm{{{'FL' if kind == 'field' else 'DL'}}}$", UNIT))
+                axes.set_ylabel(label(rf"$T^\mathrm{{{name}}}$", drawing.UNIT))
             if row == 1:
                 axes.set_xlabel(r"coupling to the leads $\gamma_c$ ($\gamma$ = 1 eV)")
     legend_above(figure, panels[0, 0], 3)
@@ -123,32 +102,21 @@ def draw(dataset: xarray.Dataset) -> Figure:
 
 
 def _panel(axes: Axes, dataset: xarray.Dataset, kind: str, j_sd: float) -> None:
-    values = dataset[f"{kind}_like"].sel(j_sd=j_sd) / MICRO
-    for part in PARTS:
-        text = rf"$T^\mathrm{{{NAMES[part]}}}$"
-        axes.plot(dataset["coupling"], values.sel(part=part), label=text, **part_style(part))
-    axes.plot(dataset["coupling"], values.sum("part"), label=FIRST_ORDER, **part_style("sum"))
-    if has_lab(dataset):
-        chosen = np.flatnonzero(dataset["point_j_sd"].values == j_sd)
-        at = dataset.isel(point=chosen)
-        lab, exact = at[f"lab_{kind}_like"], at[f"exact_{kind}_like"]
-        lab_points(axes, at["point_coupling"], lab, exact, f"$kT$ = {1e3 * KT:g} meV")
+    drawing.part_curves(axes, dataset["coupling"], dataset[f"{kind}_like"].sel(j_sd=j_sd), "T")
+    if drawing.has_lab(dataset):
+        at = dataset.isel(point=np.flatnonzero(dataset["point_j_sd"].values == j_sd))
+        drawing.lab_points(axes, at["point_coupling"], at, f"{kind}_like")
 
 
 def _caption(figure: Figure, dataset: xarray.Dataset) -> None:
-    found = {i.name: i.measured for i in identities.recorded(dataset)}
+    found = identities.measured(dataset)
     lines = [
         rf"One moment on a cone of $\theta$ = {np.degrees(THETA):g}° (not given in the paper) about y, "
-        rf"$\hbar\omega = {ENERGY:g}\,\gamma$, $E_F = 0$; curves: first order in $\hbar\omega$ at $kT = 0$. "
-        rf"Damping-like torque along y against the currents pumped: {order(found['pumping'])} relative."
+        rf"$\hbar\omega = {model.ENERGY:g}\,\gamma$, $E_F = 0$; curves: first order in $\hbar\omega$ at $kT = 0$. "
+        rf"Damping-like torque along y against the currents pumped: {drawing.order(found['pumping'])} relative."
     ]
-    if has_lab(dataset):
-        each = ", ".join(
-            rf"{order(d)} ({j:g}, {c:g})"
-            for d, j, c in zip(
-                dataset["lab_difference"].values, dataset["point_j_sd"].values, dataset["point_coupling"].values,
-                strict=True,
-            )
-        )  # fmt: skip
+    if drawing.has_lab(dataset):
+        places = zip(dataset["point_j_sd"].values, dataset["point_coupling"].values, strict=True)
+        each = drawing.each(dataset["lab_difference"].values, [f"{j:g}, {c:g}" for j, c in places])
         lines.append(rf"Lab frame against rotating frame, relative difference at ($J_{{sd}}$, $\gamma_c$)/eV: {each}.")
-    caption(figure, lines)
+    drawing.caption(figure, lines)

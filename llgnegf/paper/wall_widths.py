@@ -9,20 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from llgnegf.paper import identities
-from llgnegf.paper.drawing import MICRO, SMF, UNIT, caption, has_lab, lab_points, letter, order
-from llgnegf.paper.lab_frame import KT, LabAnswer, LabCase, lab_frame, relative_difference
-from llgnegf.paper.model import (
-    ENERGY,
-    HOPPING,
-    PARTS,
-    WALLS,
-    WEAK,
-    first_order,
-    rotating_frame,
-    spin_motive_force,
-    wire,
-)
+from llgnegf.paper import drawing, identities, model
+from llgnegf.paper.drawing import MICRO, SMF, UNIT
+from llgnegf.paper.lab_frame import KT, LabAnswer, LabCase, lab_columns, lab_frame, relative_difference
+from llgnegf.paper.model import WALLS, WEAK, in_eV
 from llgnegf.paper.workers import Mapper
 from llgnegf.plots.style import SITE, label, legend_above, line, new_figure, styled
 
@@ -44,43 +34,35 @@ NAMES = {"bloch": "Bloch", "neel": "Néel"}
 
 def data(run: Mapper, time_domain: bool) -> xarray.Dataset:
     """Currents in eV, (wall, width, part), SMF estimates, (wall, width), and the profiles M of panel (a)."""
-    import xarray
-
-    grid = [(wall, int(w)) for wall in WALLS for w in WIDTHS]
-    found = run(_point, grid)
-    unit, shape = {"units": "eV"}, (len(WALLS), WIDTHS.size)
+    found = run(_point, [(wall, int(w)) for wall in WALLS for w in WIDTHS])
+    local, outflow, smf, torque, pumped = (np.stack(those) for those in zip(*found, strict=True))
+    shape, by_part = (len(WALLS), WIDTHS.size), ("wall", "width", "part")
+    smf = smf.reshape(*shape, N_SITES - 1)
     columns: dict[str, Any] = {
-        "local_spin_current": (("wall", "width", "part"), np.reshape([f[0] for f in found], (*shape, 3)), unit),
-        "outflow": (("wall", "width", "part"), np.reshape([f[1] for f in found], (*shape, 3)), unit),
-        "smf_local_spin_current": (("wall", "width"), np.reshape([f[2][BOND] for f in found], shape), unit),
-        "smf_outflow": (("wall", "width"), np.reshape([f[2][-1] for f in found], shape), unit),
+        "local_spin_current": in_eV(by_part, local.reshape(*shape, 3)),
+        "outflow": in_eV(by_part, outflow.reshape(*shape, 3)),
+        "smf_local_spin_current": in_eV(("wall", "width"), smf[..., BOND]),
+        "smf_outflow": in_eV(("wall", "width"), smf[..., -1]),
         "moments": (("wall", "shown_width", "site", "component"), _profiles(), {"units": "1"}),
     }
     if time_domain:
         columns |= _lab(run)
+    constants = {"units": "lattice constants"}
     coordinates = {
-        "wall": list(WALLS), "width": ("width", WIDTHS, {"units": "lattice constants"}), "part": list(PARTS),
-        "shown_width": list(SHOWN), "site": np.arange(N_SITES), "component": ["x", "y", "z"],
-        "point_width": ("point", list(LAB_WIDTHS), {"units": "lattice constants"}),
+        "wall": list(WALLS), "width": ("width", WIDTHS, constants), "shown_width": list(SHOWN),
+        "site": np.arange(N_SITES), "point_width": ("point", list(LAB_WIDTHS), constants),
     }  # fmt: skip
-    attributes = {
-        "figure": "figS3", "hbar_omega_eV": ENERGY, "j_sd_eV": J_SD, "kT_eV": 0.0, "lab_kT_eV": KT, "center": CENTER,
-    }  # fmt: skip
-    dataset = xarray.Dataset(columns, coordinates, attributes)
-    smf = np.reshape([f[2] for f in found], (*shape, N_SITES - 1))
-    pumped = np.stack([f[4] for f in found])
-    identities.record(
-        dataset, [identities.pumping(np.array([f[3] for f in found]), pumped), identities.same_line(smf[0], smf[1])]
-    )
-    return dataset
+    attributes = {"j_sd_eV": J_SD, "lab_kT_eV": KT, "center": CENTER}
+    hold = [identities.pumping(torque, pumped), identities.same_line(smf[0], smf[1])]
+    return model.dataset("figS3", columns, coordinates, attributes, hold)
 
 
 def _point(at: tuple[str, int]) -> tuple[np.ndarray, np.ndarray, np.ndarray, float, np.ndarray]:
     """Local current and outflow to the right by part, SMF on all bonds, surface torque and pumped currents."""
     wall, width = at
-    frame = rotating_frame(wire(N_SITES, J_SD, HOPPING), WALLS[wall](N_SITES, CENTER, width))
-    f = first_order(frame)
-    return f.bond_spin[:, BOND], f.lead_spin[:, 1], spin_motive_force(frame), f.damping_like_sum[2, 2], f.lead_spin[2]
+    frame = model.rotating_frame(model.wire(N_SITES, J_SD, model.HOPPING), WALLS[wall](N_SITES, CENTER, width))
+    f, smf = model.first_order(frame), model.spin_motive_force(frame)
+    return f.bond_spin[:, BOND], f.lead_spin[:, 1], smf, f.damping_like_sum[2, 2], f.lead_spin[2]
 
 
 def _profiles() -> np.ndarray:
@@ -88,15 +70,14 @@ def _profiles() -> np.ndarray:
 
 
 def _lab(run: Mapper) -> dict[str, Any]:
-    system = wire(N_SITES, J_SD, HOPPING, KT)
+    system = model.wire(N_SITES, J_SD, model.HOPPING, KT)
     cases = [LabCase(system, make(N_SITES, CENTER, w)) for make in WALLS.values() for w in LAB_WIDTHS]
     answers: list[LabAnswer] = run(lab_frame, cases)
     shape, dims = (len(WALLS), len(LAB_WIDTHS)), ("wall", "point")
-    pairs = np.stack([np.stack([a.bond_spin[:, BOND], a.lead_spin[:, 1]], axis=-1) for a in answers])
-    columns: dict[str, Any] = {}
-    for k, who in enumerate(("lab", "exact")):
-        columns[f"{who}_local_spin_current"] = (dims, pairs[:, k, 0].reshape(shape), {"units": "eV"})
-        columns[f"{who}_outflow"] = (dims, pairs[:, k, 1].reshape(shape), {"units": "eV"})
+    columns = lab_columns(
+        answers, dims, shape, local_spin_current=lambda a: a.bond_spin[:, BOND], outflow=lambda a: a.lead_spin[:, 1]
+    )
+    pairs = [np.stack([a.bond_spin[:, BOND], a.lead_spin[:, 1]], axis=-1) for a in answers]
     difference = np.reshape([relative_difference(p) for p in pairs], shape)
     return columns | {"lab_difference": (dims, difference, {"units": "1"})}
 
@@ -111,13 +92,11 @@ def draw(dataset: xarray.Dataset) -> Figure:
         local = rf"I^{{S_z}}_{{{BOND}\to {BOND + 1}}}"
         for name, key, text in (("local_spin_current", "bc", local), ("outflow", "de", "I^{S_z}_R")):
             axes = panels[key[column]]
-            letter(axes, key[column], f"{NAMES[wall]} wall")
+            drawing.letter(axes, key[column], f"{NAMES[wall]} wall")
             at = dataset.sel(wall=wall)
             axes.plot(at["width"], at[name].sum("part") / MICRO, label="geo + sea + surf", **line(0))
             axes.plot(at["width"], at[f"smf_{name}"] / MICRO, label="spin-motive force", **SMF)
-            if has_lab(dataset):
-                exact = at[f"exact_{name}"]
-                lab_points(axes, at["point_width"], at[f"lab_{name}"], exact, f"$kT$ = {1e3 * KT:g} meV")
+            drawing.lab_points(axes, at["point_width"], at, name)
             axes.set(xlabel="width W (lattice constants)", ylabel=label(f"${text}$", UNIT), xticks=range(1, 16, 2))
             axes.set_ylim(bottom=0)
     legend_above(figure, panels["b"], 2)
@@ -126,7 +105,7 @@ def draw(dataset: xarray.Dataset) -> Figure:
 
 
 def _profile_panel(axes: Any, dataset: xarray.Dataset) -> None:
-    letter(axes, "a", "Bloch walls")
+    drawing.letter(axes, "a", "Bloch walls")
     profiles = dataset["moments"].sel(wall="bloch", component="y")
     for width, style in zip(SHOWN, ("-", "-."), strict=True):
         axes.plot(dataset["site"], profiles.sel(shown_width=width), **line(0, linestyle=style), label=f"W = {width}")
@@ -137,20 +116,17 @@ def _profile_panel(axes: Any, dataset: xarray.Dataset) -> None:
 
 
 def _caption(figure: Figure, dataset: xarray.Dataset) -> None:
-    found = {i.name: i.measured for i in identities.recorded(dataset)}
+    found = identities.measured(dataset)
     lines = [
         rf"N = {N_SITES}, centre on site {CENTER - 1:g} (Z = {CENTER:g} in the paper, which counts from 1), "
         rf"$J_{{sd}} = {J_SD:g}\,\gamma$ (not given in the paper), "
-        rf"$\hbar\omega = {ENERGY:g}\,\gamma$, $\gamma_c = \gamma$, $E_F = 0$; curves: first order in $\hbar\omega$ "
-        r"at $kT = 0$. Spin-motive force with $G_0 = G_\uparrow + G_\downarrow = 2e^2/h$ (ballistic wire), in (d, e) "
-        f"on the last bond; Bloch against Néel: {order(found['same_smf'])} relative. "
-        f"Damping-like torque against pumped currents: {order(found['pumping'])}."
+        rf"$\hbar\omega = {model.ENERGY:g}\,\gamma$, $\gamma_c = \gamma$, $E_F = 0$; curves: first order in "
+        r"$\hbar\omega$ at $kT = 0$. Spin-motive force with $G_0 = G_\uparrow + G_\downarrow = 2e^2/h$ (ballistic "
+        f"wire), in (d, e) on the last bond; Bloch against Néel: {drawing.order(found['same_smf'])} relative. "
+        f"Damping-like torque against pumped currents: {drawing.order(found['pumping'])}."
     ]
-    if has_lab(dataset):
-        each = ", ".join(
-            f"{order(float(dataset['lab_difference'].sel(wall=wall)[n]))} ({NAMES[wall]}, {w:g})"
-            for wall in WALLS
-            for n, w in enumerate(LAB_WIDTHS)
-        )
+    if drawing.has_lab(dataset):
+        places = [f"{NAMES[wall]}, {w:g}" for wall in WALLS for w in dataset["point_width"].values]
+        each = drawing.each(dataset["lab_difference"].values.ravel(), places)
         lines.append(f"Lab frame against rotating frame at the same $kT$, relative difference at (wall, W): {each}.")
-    caption(figure, lines)
+    drawing.caption(figure, lines)

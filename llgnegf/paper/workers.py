@@ -12,6 +12,8 @@ from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from typing import Any
 
+from llgnegf._processes import end_with_parent, one_thread_each
+
 Mapper = Callable[[Callable[[Any], Any], Sequence[Any]], list[Any]]
 """(function, arguments) -> its values in the same order."""
 
@@ -22,8 +24,6 @@ def mapper(workers: int) -> Iterator[Mapper]:
     if workers == 1:
         yield lambda function, arguments: [function(a) for a in arguments]
         return
-    from llgnegf.sweep.workers import end_with_parent, one_thread_each
-
     pool = ProcessPoolExecutor(workers, multiprocessing.get_context("spawn"), end_with_parent, (os.getpid(),))
     with one_thread_each(), pool:
         yield lambda function, arguments: list(pool.map(function, arguments))

@@ -1,6 +1,6 @@
 """The files of a run's plots: each there in full or not at all, and a record that says when they are all there.
 
-Used by `plots`; writes through `store.atomic`, which follows no link that someone has put in the place of a file.
+Used by `plots` and `paper`; writes through `_files`, which follows no link that someone has put in the place of a file.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from llgnegf._files import StorageError, remove, storage_errors, write_atomic
 from llgnegf.plots.style import styled
-from llgnegf.store.atomic import StorageError, remove, storage_errors, write_atomic
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -71,8 +71,9 @@ def _first_line(n_rows: int) -> str:
 
 
 @styled
-def save(figure: Figure, stem: Path, pdf: bool) -> list[Path]:
+def save(figure: Figure, stem: Path, pdf: bool, dpi: float | None = None) -> list[Path]:
     """Write `figure`, which is used up, as `stem`.png and if asked as `stem`.pdf; raises StorageError."""
+    figure.set_dpi(dpi or figure.dpi)
     files = {stem.with_suffix(".png"): _png(figure)}
     if pdf:
         files[stem.with_suffix(".pdf")] = _pdf(figure)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from llgnegf._files import write_atomic
 from llgnegf.plots.animation import animation
 from llgnegf.plots.data import MissingDataError, require, thin, thinned, vectors
 from llgnegf.plots.files import PlotReport, begin, finish, save
@@ -31,7 +32,6 @@ from llgnegf.plots.style import (
 )
 from llgnegf.problem.observables import field_like_damping_like
 from llgnegf.run.progress import Progress, silent
-from llgnegf.store.atomic import write_atomic
 
 if TYPE_CHECKING:
     import xarray

@@ -6,7 +6,6 @@ from __future__ import annotations
 import inspect
 import math
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -29,49 +28,15 @@ def simulate(
     motion: Motion,
     *,
     progress: bool | Callable[..., None] = False,
-    folder: str | Path | None = None,
     **options: Any,
 ) -> Result:
-    """Propagate G<(t,t) of an open system in the lab frame, with moments that move as prescribed or answer, by the
-    equations of `llgnegf.equations.electrons`.
-
-    Args:
-        system, motion, options: As for `Simulation`, and the following ones.
-        electrons: "full", or "adiabatic": electrons integrated out one order beyond the adiabatic one, in equilibrium
-            with a `Magnet` at rest plus a first order in its velocities.
-        response: Which tensors of that first order act with electrons = "adiabatic": any of "geometric" and
-            "friction"; () leaves the adiabatic torque alone.
-        temperature, seed: kT (eV) and random key of the moments' thermal noise, with electrons = "adiabatic" or for
-            moments alone (see `llgnegf.SlowSimulation`).
-        progress: True shows what is done, a bar on a terminal and lines with percentages elsewhere; a function is
-            called with (done, total, text): times in fs and the stage of the run.
-        folder: Run folder, as of `llgnegf run`: rows are committed every few seconds, and a run that was stopped or
-            killed goes on when it is asked for again (or with `llgnegf resume`). None keeps all in memory.
-
-    Returns:
-        A `Result`, whose dataset has the columns of `llgnegf.run.observables` with dims (time, ...) and units.
-
-    Raises:
-        ValueError: One line for each argument that is not allowed; with a folder also for what an input file has no
-            words for (an own function of time, a `Prescribed` motion), and if it holds a run of something else.
-        IntegrationStopped: On NaN, or a step below round-off, with time, quantity and cause.
-        StorageError: If the folder cannot be written.
-        KeyboardInterrupt: On Ctrl-C; with a folder on SIGTERM too, after a commit.
-
-    Whatever stops the rows, a mistake in a drive or Ctrl-C among it, carries a `Result` of the rows so far as its
-    attribute `result` (with `density_matrix` None).
-    """
+    """A run in memory: as `llgnegf.simulate`, which says what the arguments are, without a folder."""
     inspect.signature(simulate).bind(system, motion, **options)  # TypeError for what is no option here
     assert callable(progress)
-    if folder is not None:
-        from llgnegf.stored_run import simulate_in_folder
-
-        result = simulate_in_folder(system, motion, options, folder, progress)
-    else:
-        progress(0.0, 0.0, "set-up")
-        simulation = run_of(system, motion, RunOptions.checked(system, motion, **options))
-        _check_rows(simulation)
-        result = _run(simulation, progress)
+    progress(0.0, 0.0, "set-up")
+    simulation = run_of(system, motion, RunOptions.checked(system, motion, **options))
+    _check_rows(simulation)
+    result = _run(simulation, progress)
     warn_if_exceeded(result.errors, options.get("rtol", RunOptions.rtol))
     return result
 

@@ -1,10 +1,12 @@
 """The run folder: what a run commits while it lasts, how it continues after a kill, and the one file it leaves.
 
-Uses `result` for the labels of the data; `cli` and `sweep` stand above.
+Uses `result` for the labels of the data; `commands`, `sweep` and `config` stand above.
 """
 
-from llgnegf.store.atomic import DamagedRunError, FolderInUseError, StorageError
-from llgnegf.store.folder import RunFolder, RunStatus
+from llgnegf._files import DamagedRunError, FolderInUseError, StorageError
+from llgnegf.store.folder import OtherInputError, RunFolder, RunStatus
 from llgnegf.store.running import run_in_folder
 
-__all__ = ["DamagedRunError", "FolderInUseError", "RunFolder", "RunStatus", "StorageError", "run_in_folder"]
+__all__ = [
+    "DamagedRunError", "FolderInUseError", "OtherInputError", "RunFolder", "RunStatus", "StorageError", "run_in_folder",
+]  # fmt: skip

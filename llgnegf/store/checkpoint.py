@@ -6,14 +6,14 @@ A checkpoint holds the state of the simulation after a row and names the segment
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from llgnegf._files import DamagedRunError
 from llgnegf.run.result import ErrorEstimate, Variable
-from llgnegf.store.atomic import DamagedRunError
 from llgnegf.store.records import read_record, write_record
 from llgnegf.store.segments import Segment, chain
 
@@ -51,14 +51,7 @@ class Layout:
 
     def tree(self) -> dict[str, Any]:
         """As the content of a record."""
-        variables = {
-            name: {"dims": tuple(v.dims), "shape": tuple(v.shape), "units": v.units, "long_name": v.long_name}
-            for name, v in self.variables.items()
-        }
-        return {
-            "variables": variables, "coordinates": dict(self.coordinates), "total_rows": self.total_rows,
-            "t_end": self.t_end,
-        }  # fmt: skip
+        return asdict(self)
 
 
 @dataclass(frozen=True, eq=False)

@@ -19,19 +19,37 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from llgnegf._files import DamagedRunError, StorageError, storage_errors, sync_folder, write_atomic
+from llgnegf._netcdf import netcdf_damage
 from llgnegf.run.result import ErrorEstimate
-from llgnegf.store.atomic import DamagedRunError, StorageError, storage_errors, sync_folder, write_atomic
 from llgnegf.store.checkpoint import Checkpoint, Recovered, read_generations, recover
-from llgnegf.store.identity import identity
-from llgnegf.store.input_check import differences
+from llgnegf.store.identity import differences, identity
 from llgnegf.store.lock import LOCK, holder, locked
-from llgnegf.store.netcdf import committed_dataset, open_result, result_damage, write_result
+from llgnegf.store.netcdf import committed_dataset, open_result, write_result
 from llgnegf.store.provenance import new_provenance, now, read_provenance, write_provenance
 
 if TYPE_CHECKING:
     import xarray
 
 INPUT, PROVENANCE, SEGMENTS, RESULT = "input.toml", "provenance.json", "segments", "result.nc"
+
+
+class OtherInputError(ValueError):
+    """The folder is that of a run of another input; one line for each field that differs.
+
+    Attributes:
+        short: The same in one line, with the first of the differences.
+    """
+
+    def __init__(self, path: Path, differences: Sequence[str]) -> None:
+        allowed = f"allowed: the input the run in {path} began with"
+        super().__init__("\n".join(f"{line}; {allowed}" for line in differences))
+        more = f" and {len(differences) - 1} more" if differences[1:] else ""
+        self.short = f"folder: {path} holds the run of another input ({differences[0]}{more})"
+        self._arguments = path, differences
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), self._arguments, self.__dict__
 
 
 @dataclass(frozen=True, eq=False)
@@ -149,12 +167,17 @@ class RunFolder:
     @property
     def finished(self) -> bool:
         """Whether result.nc is there and can be opened."""
-        return self.result_path.exists() and result_damage(self.result_path, whole=False) is None
+        return self.result_path.exists() and netcdf_damage(self.result_path, whole=False) is None
+
+    @property
+    def complete(self) -> bool:
+        """Whether result.nc is there and every byte of it is as it was written."""
+        return self.finished and self.damage is None
 
     @property
     def damage(self) -> str | None:
         """What is wrong with result.nc, every byte of its arrays read; None if nothing is, or it is not there yet."""
-        return result_damage(self.result_path) if self.result_path.exists() else None
+        return netcdf_damage(self.result_path) if self.result_path.exists() else None
 
     @property
     def provenance(self) -> dict[str, Any]:
@@ -184,15 +207,13 @@ class RunFolder:
             text: The input, TOML; None is the input.toml of the folder, which someone may have edited.
 
         Raises:
-            ValueError: One line for each field that differs.
+            OtherInputError: One line for each field that differs.
         """
         if text is None:
             with storage_errors(self.path / INPUT, "read"):
                 text = (self.path / INPUT).read_text()
-        lines = differences(self.config_text, text)
-        if lines:
-            allowed = f"allowed: the input the run in {self.path} began with"
-            raise ValueError("\n".join(f"{line}; {allowed}" for line in lines))
+        if lines := list(differences(self.config_text, text)):
+            raise OtherInputError(self.path, lines)
 
     def status(self) -> RunStatus:
         """How far the run is; also while it runs."""

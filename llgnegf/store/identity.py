@@ -1,6 +1,7 @@
-"""What a run is of: digests of its input and of the code that computes it, kept in every checkpoint and result.
+"""What a run is of: its input, compared as parsed TOML whatever the fields mean, and the code that computes it.
 
-A checkpoint from another run's folder, or written by another version of the physics, is not gone on from.
+Digests of both are kept in every checkpoint and result: one of another run's folder, or of another version of the
+physics, is not gone on from.
 """
 
 from __future__ import annotations
@@ -8,18 +9,35 @@ from __future__ import annotations
 import hashlib
 import json
 import tomllib
+from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 from typing import Any
 
-AROUND = ("__main__.py", "cli.py", "commands", "paper", "plots", "store")
+AROUND = ("__main__.py", "_files.py", "_netcdf.py", "_processes.py", "cli.py", "commands", "paper", "plots", "store")
 """Files and folders of the package that a result's numbers do not depend on."""
 
 
 def identity(input_text: str) -> dict[str, str]:
     """Digests of the resolved input (TOML; comments and order do not count) and of the code."""
-    canonical = json.dumps(_canonical(tomllib.loads(input_text)), sort_keys=True)
+    canonical = _canonical(tomllib.loads(input_text))
     return {"input": hashlib.sha256(canonical.encode()).hexdigest(), "code": code_digest()}
+
+
+def differences(began: str, now: str) -> Iterator[str]:
+    """One line for each field in which the TOML text `now` differs from `began`; layout and order do not count.
+
+    Raises:
+        ValueError: If one of them is not TOML.
+    """
+    before, after = (_flat(tomllib.loads(text)) for text in (began, now))
+    for name in sorted(before.keys() | after.keys()):
+        if name not in after:
+            yield f"{name}: removed, was {before[name]!r}"
+        elif name not in before:
+            yield f"{name}: {after[name]!r} is new"
+        elif _canonical(before[name]) != _canonical(after[name]):
+            yield f"{name}: {after[name]!r} instead of {before[name]!r}"
 
 
 @cache
@@ -34,12 +52,27 @@ def code_digest() -> str:
     return digest.hexdigest()
 
 
-def _canonical(value: Any) -> Any:
-    """1 and 1.0 are the same input, 1 and true are not."""
+def _flat(value: Any, path: str = "") -> dict[str, Any]:
+    """The leaves of parsed TOML by their dotted path."""
+    if isinstance(value, dict) and (value or not path):
+        items = [(f"{path}.{key}" if path else key, item) for key, item in value.items()]
+    elif isinstance(value, list) and any(isinstance(item, dict | list) for item in value):
+        items = [(f"{path}[{i}]", item) for i, item in enumerate(value)]
+    else:
+        return {path: value}
+    return {name: leaf for key, item in items for name, leaf in _flat(item, key).items()}
+
+
+def _canonical(value: Any) -> str:
+    """As JSON in which 1 and 1.0 are the same input, 1 and true are not."""
+    return json.dumps(_plain(value), sort_keys=True)
+
+
+def _plain(value: Any) -> Any:
     if isinstance(value, dict):
-        return {key: _canonical(item) for key, item in value.items()}
+        return {key: _plain(item) for key, item in value.items()}
     if isinstance(value, list):
-        return [_canonical(item) for item in value]
+        return [_plain(item) for item in value]
     if isinstance(value, int) and not isinstance(value, bool) and abs(value) < 2**53:
         return float(value)
     return value if isinstance(value, bool | int | float | str) else str(value)

@@ -20,7 +20,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
-from llgnegf.store.atomic import FolderInUseError, StorageError, storage_errors
+from llgnegf._files import FolderInUseError, StorageError, storage_errors
 
 LOCK = "lock"
 BEAT_S = 15.0

@@ -18,10 +18,10 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from llgnegf.store.atomic import DamagedRunError, storage_errors, write_atomic
+from llgnegf._files import DamagedRunError, storage_errors, write_atomic
+from llgnegf._processes import THREAD_VARIABLES
 
 LIBRARIES = ("numpy", "scipy", "numba", "llvmlite", "xarray", "h5netcdf", "h5py", "sympy", "matplotlib")
-THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
 
 
 def new_provenance(command: Sequence[str], input_text: str) -> dict[str, Any]:
@@ -45,7 +45,7 @@ def _environment() -> str:
         "host": socket.gethostname(),
         "cpu": _cpu(),
         "cpu_count": os.cpu_count(),
-        "threads": {name: os.environ.get(name) for name in THREADS},
+        "threads": {name: os.environ.get(name) for name in THREAD_VARIABLES},
     }
     return json.dumps(found)
 

@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from llgnegf.store.atomic import DamagedRunError, storage_errors, write_atomic
+from llgnegf._files import DamagedRunError, storage_errors, write_atomic
 
 MAGIC = b"LLGNEGF1"
 DIGEST_SIZE = hashlib.sha256().digest_size

@@ -6,21 +6,19 @@ A commit is a segment and then a checkpoint that names it; whatever happens in b
 from __future__ import annotations
 
 import logging
-import signal
-import threading
 import time
 from collections.abc import Callable
-from types import FrameType, TracebackType
 from typing import Any
 
+from llgnegf._files import remove
 from llgnegf.run.progress import Progress, silent
-from llgnegf.store.atomic import remove
 from llgnegf.store.checkpoint import Checkpoint, Layout, Recovered, other_generation
 from llgnegf.store.folder import PROVENANCE, RunFolder
 from llgnegf.store.identity import identity
 from llgnegf.store.lock import Lock, locked
 from llgnegf.store.provenance import resume_entry, write_provenance
 from llgnegf.store.segments import Segment, Tail, remove_all_but
+from llgnegf.store.stop import StopSignals
 
 COMMIT_SHARE = 0.1
 """At most this part of the time goes into commits, however large the state and slow the disk."""
@@ -34,52 +32,46 @@ def run_in_folder(
     *,
     progress: Progress = silent,
     commit_every_s: float = 5.0,
-    stop_requested: Callable[[], bool] | None = None,
+    stop_requested: Callable[[], bool] = bool,
     input_text: str | None = None,
     force: bool = False,
 ) -> bool:
     """Run `simulation` to its end in `folder`, from where the last commit left it.
 
     A run that is killed at any moment and continued by this function gives the same bits as one that is not. SIGTERM
-    and SIGINT commit and stop after the present step, `stop_requested` after the present row; a second signal acts as
-    if this function had not been there, as does the first before the rows. Signals are handled in the main thread only.
+    and SIGINT commit and stop after the present step (see `StopSignals`), `stop_requested` after the present row.
 
     Args:
-        folder: The run folder.
-        simulation: A new `llgnegf.Simulation` of the input in the folder.
+        folder, simulation: The run folder, and a new `llgnegf.Simulation` of the input in it.
         progress: Called with the simulated time, the whole (both fs) and what is being done.
         commit_every_s: Seconds between commits, within rows too; 0 commits each row.
-        stop_requested: Asked after each row.
-        input_text: The input that `simulation` was made from, TOML: refused if it is not the folder's. None: not known.
-        force: Take the folder from a process on another host that may be alive, and go on with rows that another
-            version of the physics wrote; with a warning.
+        input_text: The input that `simulation` was made from, if known: refused if it is not the folder's.
+        force: Take a folder that a process on another host may use, or rows of other code, with a warning.
 
     Returns:
         Whether the run is finished and result.nc is there.
 
     Raises:
-        ValueError: If the input in the folder was changed, `simulation` is of another problem, or the rows so far are
-            of another version of the code.
+        ValueError: If the input in the folder was changed, or the rows are of another problem or version of the code.
         StorageError: If the disk cannot be written, with path and errno; what was committed is kept.
-        FolderInUseError: If another process runs in the folder, or took it by force.
-        DamagedRunError: If what was committed is damaged and cannot be recovered.
+        FolderInUseError, DamagedRunError: If another process has the folder, or what was committed is lost.
     """
     if not commit_every_s >= 0:
         raise ValueError(f"commit_every_s: {commit_every_s!r}; allowed: a number >= 0, in seconds")
     with locked(folder.path, force) as lock:
-        for text in (None, *([input_text] if input_text is not None else [])):
+        for text in dict.fromkeys((None, input_text)):
             folder.check_same_input(text)
         if damage := folder.damage:
             log.warning("%s; writing it again from the rows", damage)
         elif folder.finished:
             return True
-        end = float(simulation.times[-1])
-        progress(0.0, end, "error budget")
+        progress(0.0, end := float(simulation.times[-1]), "error budget")
         simulation.error_budget()  # may take long and is kept: nothing is lost if a signal ends it here
-        with _StopSignals() as signals:
+        with StopSignals(folder.path) as signals:
             writer = _Writer(folder, simulation, lock, force)
             progress(writer.time, end, "running")
-            if not writer.complete and not _advance(writer, progress, commit_every_s, signals, stop_requested or bool):
+            done = writer.complete or _advance(writer, progress, commit_every_s, signals, stop_requested)
+            if not done or signals.received:  # perhaps in the last step: what comes after the rows takes long too
                 return False
         progress(end, end, "writing the result")
         folder.write_result(folder.recover())
@@ -90,13 +82,13 @@ def _advance(
     writer: _Writer,
     progress: Progress,
     commit_every_s: float,
-    signals: _StopSignals,
+    signals: StopSignals,
     stop_requested: Callable[[], bool],
 ) -> bool:
     """Run to the end, or until a signal or `stop_requested`; returns whether it is the end."""
     if signals.received or stop_requested():
         return False
-    pace = _Pace(writer, commit_every_s)
+    pace = _Pace(writer, signals, commit_every_s)
 
     def between_steps(time: float) -> None:
         progress(time, writer.layout.t_end, "running")
@@ -130,8 +122,8 @@ class _StoppedWithinRow(Exception):
 class _Pace:
     """When the next commit is due: `every_s` after the last, and later if commits take long."""
 
-    def __init__(self, writer: _Writer, every_s: float) -> None:
-        self._writer, self._every_s = writer, every_s
+    def __init__(self, writer: _Writer, signals: StopSignals, every_s: float) -> None:
+        self._writer, self._signals, self._every_s = writer, signals, every_s
         self._next = time.monotonic() + every_s
 
     @property
@@ -140,7 +132,9 @@ class _Pace:
 
     def commit(self) -> None:
         began = time.monotonic()
+        self._signals.committing = True
         self._writer.commit()
+        self._signals.committing = False
         ended = time.monotonic()
         pause = (ended - began) / COMMIT_SHARE if self._every_s else 0.0
         self._next = ended + max(self._every_s, pause)
@@ -223,7 +217,6 @@ class _Writer:
         provenance["resumes"].append(resume_entry(provenance, self.row, damage))
         write_provenance(self.folder.path / PROVENANCE, provenance)
 
-
     def _check_code(self, checkpoint: Checkpoint) -> None:
         """Refuse rows of another version of the physics, unless forced: a run is of one version."""
         before, now = checkpoint.identity.get("code", "unknown"), self.identity["code"]
@@ -233,33 +226,3 @@ class _Writer:
         if not self.force:
             raise ValueError(f"{problem}; allowed: that version, or resume --force")
         log.warning("%s; going on by force", problem)
-
-
-class _StopSignals:
-    """While it lasts, the first SIGTERM or SIGINT sets `received`; the second acts as it did before."""
-
-    def __init__(self) -> None:
-        self.received = False
-        self._previous: dict[int, Any] = {}
-
-    def __enter__(self) -> _StopSignals:
-        if threading.current_thread() is threading.main_thread():
-            for number in (signal.SIGTERM, signal.SIGINT):
-                previous = signal.getsignal(number)
-                # An ignored signal (a job started with nohup, or in the background) stays ignored.
-                if previous is not None and previous is not signal.SIG_IGN:
-                    self._previous[number] = signal.signal(number, self._receive)
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        self._put_back()
-
-    def _receive(self, number: int, frame: FrameType | None) -> None:
-        self.received = True
-        self._put_back()
-
-    def _put_back(self) -> None:
-        for number, handler in self._previous.items():
-            signal.signal(number, handler)

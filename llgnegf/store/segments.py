@@ -7,14 +7,14 @@ segment, the tail, is written anew with each commit until it is full; a checkpoi
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from llgnegf._files import TEMPORARY, DamagedRunError, remove
 from llgnegf.run.result import Variable
-from llgnegf.store.atomic import TEMPORARY, DamagedRunError, remove
 from llgnegf.store.records import read_record, write_record
 
 SEGMENT_BYTES = 1 << 20
@@ -40,11 +40,11 @@ class Segment:
     @staticmethod
     def from_tree(tree: Mapping[str, Any] | None) -> Segment | None:
         """The segment whose `tree` this is."""
-        return None if tree is None else Segment(int(tree["start"]), int(tree["end"]), str(tree["digest"]))
+        return None if tree is None else Segment(**tree)
 
     def tree(self) -> dict[str, Any]:
         """As the content of a record."""
-        return {"start": self.start, "end": self.end, "digest": self.digest}
+        return asdict(self)
 
 
 def read_segment(folder: Path, segment: Segment) -> tuple[Columns, Segment | None]:

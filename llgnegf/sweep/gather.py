@@ -19,7 +19,12 @@ if TYPE_CHECKING:
 
 
 def gather(config: RunConfig, folder: str | os.PathLike[str]) -> xarray.Dataset:
-    """The results of a sweep that has run in `folder`, as `run_sweep` returns them.
+    """The results of a sweep that has run in `folder`, in one Dataset.
+
+    Each variable of a run has the swept parameters as first dims (mode = "list": one dim `run` with the parameters as
+    coordinates). A dim is named by its path with underscores, lead_0_coupling, and lead_coupling for lead.*.coupling,
+    as `sel(lead_coupling=0.5)` takes it; the full path is a coordinate too, and the attribute `path`. Where runs differ
+    in times or sites, what one of them lacks is NaN; `time.attrs["comment"]` says how many instants are common.
 
     Raises:
         ConfigError: As `points`.
@@ -29,8 +34,8 @@ def gather(config: RunConfig, folder: str | os.PathLike[str]) -> xarray.Dataset:
 
     from llgnegf.store import RunFolder
 
-    assert config.sweep is not None or points(config)
     runs = points(config)
+    assert config.sweep is not None
     results = []
     for point in runs:
         with RunFolder.open(Path(folder) / point.name).dataset() as dataset:

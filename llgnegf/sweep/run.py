@@ -14,12 +14,15 @@ from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from llgnegf._files import storage_errors
+from llgnegf._netcdf import write_dataset
+from llgnegf._processes import one_thread_each
 from llgnegf.config import ConfigError, RunConfig
 from llgnegf.problem.plausibility import silent
 from llgnegf.run.progress import Progress, reporting
 from llgnegf.sweep.gather import gather
-from llgnegf.sweep.points import points
-from llgnegf.sweep.workers import Killed, WorkerPool, one_thread_each, stop_signals_interrupt
+from llgnegf.sweep.points import Point, points
+from llgnegf.sweep.workers import Killed, WorkerPool, stop_signals_interrupt
 
 if TYPE_CHECKING:
     import xarray
@@ -75,11 +78,7 @@ def run_sweep(
             text) after each run.
 
     Returns:
-        All results in one Dataset, also saved as sweep.nc: each variable of a run with the swept parameters as first
-        dims (mode = "list": one dim `run` with the parameters as coordinates). A dim is named by its path with
-        underscores, lead_0_coupling, and lead_coupling for lead.*.coupling, as `sel(lead_coupling=0.5)` takes it; the
-        full path is a coordinate too, and the attribute `path`. Where runs differ in times or sites, what one of them
-        lacks is NaN; `time.attrs["comment"]` says how many instants are common.
+        All results in one Dataset, also saved as sweep.nc, as `gather` makes it.
 
     Raises:
         ConfigError: As `points`; for `workers` beside an executor; if the folder holds runs of another sweep.
@@ -88,11 +87,13 @@ def run_sweep(
     """
     if executor is not None and workers is not None:
         raise ConfigError([f"workers: {workers}; allowed: None beside an executor, which has its own"])
-    assert config.sweep is not None or points(config)
     assert callable(progress)
     runs, root = points(config), Path(folder)
+    assert config.sweep is not None
     jobs = [(point.config.to_toml(), str((root / point.name).absolute())) for point in runs]
-    root.mkdir(parents=True, exist_ok=True)
+    _check_folder(root, runs)
+    with storage_errors(root, "make the folder"):
+        root.mkdir(parents=True, exist_ok=True)
     with stop_signals_interrupt():
         if executor is not None:
             _finish(_in_executor(executor, jobs), jobs, progress)
@@ -101,8 +102,29 @@ def run_sweep(
             with one_thread_each():
                 _finish(WorkerPool(attempt, count).outcomes(jobs), jobs, progress)
     dataset = gather(config, root)
-    _save(dataset, root / RESULT)
+    write_dataset(dataset, root / RESULT)
     return dataset
+
+
+def _check_folder(root: Path, runs: list[Point]) -> None:
+    """Refuse, before anything is written, the folder of a run or of another sweep, of a file of the same name perhaps.
+
+    Raises:
+        ConfigError: In one line.
+    """
+    from llgnegf.store import OtherInputError, RunFolder, StorageError
+
+    advice = "allowed: another folder (-o DIR)"
+    if (root / "input.toml").exists():
+        raise ConfigError([f"folder: {root} holds a run; {advice}"])
+    for point in runs:
+        if (root / point.name / "input.toml").exists():
+            try:
+                RunFolder.open(root / point.name).check_same_input(point.config.to_toml())
+            except OtherInputError as error:
+                raise ConfigError([f"{error.short}; {advice}, or that sweep"]) from None
+            except (StorageError, ValueError):
+                continue  # of this point alone, which says so itself
 
 
 def _finish(outcomes: Outcomes, jobs: list[Job], progress: Progress) -> None:
@@ -166,7 +188,7 @@ def run_point(text: str, path: str) -> None:
     if (Path(path) / "input.toml").exists():
         folder = RunFolder.open(path)
         folder.check_same_input(text)
-        simulation = None if folder.finished and folder.damage is None else config.simulation()
+        simulation = None if folder.complete else config.simulation()
     else:
         simulation = config.simulation()  # a point that is refused makes no folder
         folder = RunFolder.create(path, text, ["llgnegf", "sweep"])
@@ -174,16 +196,3 @@ def run_point(text: str, path: str) -> None:
         folder, simulation, commit_every_s=config.run.checkpoint_every, input_text=text
     ):
         raise RuntimeError("stopped; run the sweep again to go on")
-
-
-def _save(dataset: xarray.Dataset, path: Path) -> None:
-    """Write the file beside and rename it: a kill leaves the old one or the new one; raises StorageError."""
-    from llgnegf.store.atomic import storage_errors
-
-    temporary = path.with_suffix(".nc.tmp")
-    try:
-        with storage_errors(path, "write"):
-            dataset.to_netcdf(temporary, engine="h5netcdf")
-            os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)

@@ -18,16 +18,12 @@ from multiprocessing.connection import Connection, wait
 from types import FrameType
 from typing import Any
 
-THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
+from llgnegf import _processes
+
 ATTEMPTS = 2
 """Times that a job is begun before the death of its process counts as its failure."""
 FALSE_STARTS = 3
 """Processes in a row that die before they can work: then something else is wrong."""
-WATCH_EVERY = 0.5
-"""Seconds between two looks at whether the parent lives."""
-GRACE = 3.0
-"""Seconds that a process has to commit its run before it is killed."""
-
 Job = tuple[Any, ...]
 Work = Callable[..., Any]
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -94,7 +90,7 @@ class WorkerPool:
         for worker in workers:
             worker.pipe.close()
             worker.process.terminate()
-        deadline = time.monotonic() + GRACE
+        deadline = time.monotonic() + _processes.GRACE
         for worker in workers:
             worker.process.join(max(0.0, deadline - time.monotonic()))
             worker.process.kill()
@@ -162,24 +158,11 @@ def _cause_of_death(process: Any) -> str:
 def _serve(pipe: Connection, work: Work, parent: int) -> None:
     """What a process does: the jobs from the pipe, until it is closed."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches all; the parent says when to stop
-    end_with_parent(parent)
+    _processes.end_with_parent(parent)
     with suppress(EOFError, OSError):
         pipe.send(None)
         while True:
             pipe.send(work(*pipe.recv()))
-
-
-def end_with_parent(parent: int) -> None:
-    """Have this process end, its run committed, soon after the process `parent` that started it has ended."""
-    threading.Thread(target=_watch, args=(parent,), daemon=True).start()
-
-
-def _watch(parent: int) -> None:
-    while os.getppid() == parent:
-        time.sleep(WATCH_EVERY)
-    os.kill(os.getpid(), signal.SIGTERM)
-    time.sleep(GRACE)
-    os.kill(os.getpid(), signal.SIGKILL)
 
 
 @contextmanager
@@ -200,18 +183,3 @@ def stop_signals_interrupt() -> Iterator[None]:
     finally:
         for number, handler in previous.items():
             signal.signal(number, handler)
-
-
-@contextmanager
-def one_thread_each() -> Iterator[None]:
-    """Processes started meanwhile use one thread for linear algebra and compiled code."""
-    before = {name: os.environ.get(name) for name in THREAD_VARIABLES}
-    os.environ.update({name: "1" for name in THREAD_VARIABLES})
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                os.environ.pop(name, None)
-            else:
-                os.environ[name] = value

@@ -1,6 +1,6 @@
 """Files that are either there in full or not at all, whatever kills the process or fills the disk.
 
-The lowest layer of the store: only this module writes to the run folder (the HDF5 library excepted).
+At the bottom of the package: every file that it writes is written here, those of HDF5 by way of `_netcdf`.
 """
 
 from __future__ import annotations
@@ -59,56 +59,40 @@ def storage_error(path: Path, action: str, error: OSError) -> StorageError:
     return StorageError(path, f"cannot {action}: {os.strerror(error.errno)} (errno {error.errno}, {name})", error.errno)
 
 
-def temporary(path: Path) -> Path:
-    """Where the file `path` is written before it is renamed."""
-    return path.with_name(path.name + TEMPORARY)
+@contextmanager
+def replacing(path: Path) -> Iterator[int]:
+    """The descriptor of a new file beside `path`, which becomes `path` when the body has ended.
 
-
-def open_temporary(path: Path) -> int:
-    """A new file where `temporary` says, for writing; whatever was there is removed, links are not followed."""
-    with suppress(FileNotFoundError):
-        os.unlink(temporary(path))
-    return os.open(temporary(path), os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
-
-
-def write_atomic(path: Path, parts: Iterable[bytes | memoryview]) -> None:
-    """Write `parts` to a temporary file, flush it to the disk, rename it to `path`, flush the folder.
-
-    After a kill or a loss of power at any moment `path` holds what it held before or all of `parts`.
+    The file is flushed to the disk, renamed, and its folder flushed: after a kill or a loss of power at any moment
+    `path` holds what it held before, or all that the body wrote. Links in the place of either are not followed.
 
     Raises:
-        StorageError: With path and errno; `path` is then as before and the temporary file is removed.
+        StorageError: With path and errno. After this and any other error `path` is as before and nothing is beside it.
     """
+    beside = path.with_name(path.name + TEMPORARY)
     with storage_errors(path, "write"):
+        with suppress(FileNotFoundError):
+            os.unlink(beside)
         try:
-            descriptor = open_temporary(path)
+            descriptor = os.open(beside, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
             try:
-                for part in parts:
-                    _write_all(descriptor, part)
+                yield descriptor
                 os.fsync(descriptor)
             finally:
                 os.close(descriptor)
-            os.replace(temporary(path), path)
+            os.replace(beside, path)
             sync_folder(path.parent)
-        except OSError:
+        except BaseException:
             with suppress(OSError):
-                os.unlink(temporary(path))
+                os.unlink(beside)
             raise
 
 
-def publish(path: Path) -> None:
-    """Make the closed file `temporary(path)` durable and rename it to `path`.
-
-    Raises:
-        OSError: From the operating system.
-    """
-    descriptor = os.open(temporary(path), os.O_RDWR | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-    os.replace(temporary(path), path)
-    sync_folder(path.parent)
+def write_atomic(path: Path, parts: Iterable[bytes | memoryview]) -> None:
+    """Write `parts` as the file `path`, as `replacing` does; raises StorageError."""
+    with replacing(path) as descriptor:
+        for part in parts:
+            write_all(descriptor, part)
 
 
 def sync_folder(folder: Path) -> None:
@@ -126,7 +110,8 @@ def remove(path: Path) -> None:
         os.unlink(path)
 
 
-def _write_all(descriptor: int, part: bytes | memoryview) -> None:
+def write_all(descriptor: int, part: bytes | memoryview) -> None:
+    """Write all of `part` where the file stands, in as many pieces as the system takes."""
     view = memoryview(part)
     while view:
         view = view[os.write(descriptor, view) :]

@@ -1,18 +1,24 @@
-"""The rotating frame's exact answer for an input file as a labelled table: torque by part and site, lead currents.
+"""llgnegf oracle FILE.toml: the rotating frame's exact answer as a labelled table, printed and saved.
 
-What `llgnegf oracle` prints and saves; the physics is `rotating_frame`.
+Torque by part and site, lead currents; the physics is `rotating_frame`.
 """
 
 from __future__ import annotations
 
+import argparse
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from llgnegf._files import storage_errors, write_atomic
+from llgnegf._netcdf import write_dataset
+from llgnegf.commands.ending import EXIT_OK, say
 from llgnegf.config import ConfigError, RunConfig
 from llgnegf.problem.magnetism.motion import Precession
 from llgnegf.problem.observables import field_like_damping_like, spin_density, torque
 from llgnegf.problem.plausibility import silent
+from llgnegf.run.progress import shown
 from llgnegf.static.quadrature import QuadratureError
 from llgnegf.static.rotating_frame import RotatingFrame
 
@@ -21,6 +27,22 @@ if TYPE_CHECKING:
 
 PARTS = ("adiabatic", "geometric", "sea", "surface")
 COMPONENTS = ["x", "y", "z"]
+
+
+def main(given: argparse.Namespace) -> int:
+    """Print the table, and save it as NetCDF and CSV."""
+    with shown(True, "tables") as progress:
+        progress(0, 0, "rotating frame")
+        dataset = oracle(RunConfig.load(given.file))
+    say(*table_lines(dataset))
+    folder, stem = Path(given.output or "."), Path(given.file).stem
+    netcdf, csv = folder / f"{stem}_oracle.nc", folder / f"{stem}_oracle.csv"
+    with storage_errors(folder, "make the folder"):
+        folder.mkdir(parents=True, exist_ok=True)
+    write_dataset(dataset, netcdf)
+    write_atomic(csv, ["".join(f"{line}\n" for line in csv_lines(dataset)).encode()])
+    say(f"\nsaved {netcdf} and {csv}")
+    return EXIT_OK
 
 
 def rotating_frame(config: RunConfig) -> RotatingFrame:

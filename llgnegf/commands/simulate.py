@@ -1,0 +1,120 @@
+"""simulate(), the command that is called from Python: in memory, or in a run folder as from the command line.
+
+In a folder the objects are written as an input file, which is run and committed.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from llgnegf.config import ConfigError, RunConfig
+from llgnegf.problem.system import OpenSystem
+from llgnegf.run.error_budget import warn_if_exceeded
+from llgnegf.run.progress import Progress, keeping, shown
+from llgnegf.run.result import Result, Rows
+from llgnegf.run.simulate import simulate as in_memory
+from llgnegf.run.simulation import Motion
+from llgnegf.store import RunFolder, run_in_folder
+
+
+def simulate(
+    system: OpenSystem | None,
+    motion: Motion,
+    *,
+    folder: str | Path | None = None,
+    progress: bool | Callable[..., None] = False,
+    **options: Any,
+) -> Result:
+    """Propagate G<(t,t) of an open system in the lab frame, with moments that move as prescribed or answer.
+
+    The equations are those of `llgnegf.equations.electrons`.
+
+    Args:
+        system, motion, options: As for `Simulation`, and the following ones.
+        electrons: "full", or "adiabatic": electrons integrated out one order beyond the adiabatic one, in equilibrium
+            with a `Magnet` at rest plus a first order in its velocities.
+        response: Which tensors of that first order act with electrons = "adiabatic": any of "geometric" and
+            "friction"; () leaves the adiabatic torque alone.
+        temperature, seed: kT (eV) and random key of the moments' thermal noise, with electrons = "adiabatic" or for
+            moments alone (see `llgnegf.SlowSimulation`).
+        folder: Run folder, as of `llgnegf run`: rows are committed every few seconds, and a run that was stopped or
+            killed goes on when it is asked for again (or with `llgnegf resume`). None keeps all in memory.
+        progress: True shows what is done, a bar on a terminal and lines with percentages elsewhere; a function is
+            called with (done, total, text): times in fs and the stage of the run.
+
+    Returns:
+        A `Result`, whose dataset has the columns of `llgnegf.run.observables` with dims (time, ...) and units.
+
+    Raises:
+        ValueError: One line for each argument that is not allowed; with a folder also for what an input file has no
+            words for (an own function of time, a `Prescribed` motion), and if it holds a run of something else.
+        IntegrationStopped: On NaN, or a step below round-off, with time, quantity and cause.
+        StorageError: If the folder cannot be written.
+        KeyboardInterrupt: On Ctrl-C; with a folder on SIGTERM too, after a commit.
+
+    Whatever stops the rows, a mistake in a drive or Ctrl-C among it, carries a `Result` of the rows so far as its
+    attribute `result` (with `density_matrix` None).
+    """
+    if folder is None:
+        return in_memory(system, motion, progress=progress, **options)
+    inspect.signature(in_memory).bind(system, motion, **options)  # TypeError for what is no option, as in memory
+    with shown(progress, "fs") as report:
+        result = _in_folder(config_of(system, motion, options), folder, report)
+    warn_if_exceeded(result.errors, options.get("rtol", DEFAULTS["rtol"]))
+    return result
+
+
+_parameters = inspect.signature(in_memory).parameters
+DEFAULTS = {name: parameter.default for name, parameter in _parameters.items()}
+simulate.__signature__ = inspect.Signature(  # type: ignore[attr-defined]
+    [*_parameters.values(), inspect.signature(simulate).parameters["folder"]], return_annotation="Result"
+)
+
+
+def _in_folder(config: RunConfig, path: str | Path, report: Progress) -> Result:
+    """The run of `config` from where the one in the folder `path` stands."""
+    report(0.0, 0.0, "set-up")
+    simulation = config.simulation()
+    folder = RunFolder.open_or_create(path, config.to_toml(), ["llgnegf.simulate"])
+    with keeping(lambda: _result(folder, simulation), "the committed rows"):
+        finished = run_in_folder(
+            folder, simulation, progress=report, commit_every_s=config.run.checkpoint_every,
+            input_text=config.to_toml(),
+        )  # fmt: skip
+        if not finished:
+            raise KeyboardInterrupt(f"stopped; all rows are saved in {folder.path}, where the same call goes on")
+    return _result(folder, simulation)
+
+
+def config_of(system: Any, motion: Any, options: dict[str, Any]) -> RunConfig:
+    """The input file that says the same as the arguments of `simulate`.
+
+    Raises:
+        ConfigError: One line for each argument that is not allowed, or that no file has words for.
+    """
+    given = {name: value for name, value in options.items() if value is not DEFAULTS[name]}
+    plain = {name: value.item() if isinstance(value, np.generic) else value for name, value in given.items()}
+    run = {name: list(value) if isinstance(value, tuple) else value for name, value in plain.items()}
+    try:
+        return RunConfig.from_objects(system, motion, **run)
+    except ConfigError as error:
+        lines = [f"simulate.{line.removeprefix('run.')}" for line in error.lines]
+        raise ConfigError([f"{line} (folder = ... writes the run as a file)" for line in lines]) from None
+
+
+def _result(folder: RunFolder, simulation: Any) -> Result:
+    """What is committed; with the density matrix if that is all."""
+    found = folder.recover()
+    done = found.checkpoint is not None and found.checkpoint.row == simulation.times.size
+    if found.checkpoint is not None:
+        simulation.restore(found.checkpoint.state)
+    with folder.dataset() as dataset:
+        columns = {name: np.array(dataset[name].values) for name in simulation.variables}
+        rows = Rows(np.array(dataset["time"].values), columns, simulation.variables, simulation.coordinates)
+    matrix = simulation.density_matrix if done else None
+    return Result(rows, simulation.error_budget(), matrix, simulation.statistics)
