@@ -3,7 +3,7 @@
 `python -m validation.fixed_runs FILE` writes the columns of every run to FILE (npz); `python -m validation.fixed_runs
 FILE --compare OTHER` also compares them with those of another version, which wrote OTHER with its own copy of the
 package: every column has to agree to 10 rtol of its largest value (at least 1), the two runs' own errors included.
-Only public names are used, so that any version runs it.
+Only public names are used, so that any version runs it. Without FILE it is `fixed_runs.npz` in validation/output.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from time import process_time
 import numpy as np
 
 import llgnegf as ln
+from validation._report import OUTPUT
 
 RTOL = 1e-6
 LEADS = [ln.ChainLead(0), ln.ChainLead(-1)]
@@ -101,10 +102,11 @@ def compare(new: dict[str, np.ndarray], old: dict[str, np.ndarray]) -> int:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("file")
+    parser.add_argument("file", nargs="?", default=str(OUTPUT / "fixed_runs.npz"))
     parser.add_argument("--compare", metavar="OTHER")
     given = parser.parse_args()
     columns = columns_of_all()
+    OUTPUT.mkdir(exist_ok=True)
     np.savez_compressed(given.file, **columns)
     if given.compare is None:
         return 0
