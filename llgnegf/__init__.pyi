@@ -1,6 +1,6 @@
 from .commands.simulate import simulate
 from .config import ConfigError, RunConfig
-from .integrators.runge_kutta import IntegrationStopped
+from .integrators.integration import IntegrationStopped
 from .poles.channels import with_pole_leads
 from .problem.drives import Drive, Pulse, Ramp, Sine, Table, TimeFunction
 from .problem.electrons import Electrons, chain

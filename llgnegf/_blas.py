@@ -18,8 +18,6 @@ from contextlib import AbstractContextManager, nullcontext
 from functools import cache, wraps
 from typing import Any, ParamSpec, TypeVar
 
-from llgnegf.problem.system import OpenSystem
-
 P = ParamSpec("P")
 R = TypeVar("R")
 
@@ -28,22 +26,26 @@ LARGEST_SERIAL = 512
 
 
 def one_thread_if_small(system: Any) -> AbstractContextManager[None]:
-    """Limits BLAS to one thread meanwhile if `system` is small; None, moments alone, is."""
-    rows = 2 * system.n_sites if isinstance(system, OpenSystem) else 0
-    return _ONE_THREAD if rows <= LARGEST_SERIAL else nullcontext()
+    """Limits BLAS to one thread meanwhile if the `OpenSystem` is small; None, moments alone, is."""
+    return _ONE_THREAD if (_rows(system) or 0) <= LARGEST_SERIAL else nullcontext()
 
 
 def limited(function: Callable[P, R]) -> Callable[P, R]:
-    """`function` with `one_thread_if_small` of the first OpenSystem among its arguments or their `system`."""
+    """`function` with `one_thread_if_small` of the first open system among its arguments or their `system`."""
 
     @wraps(function)
     def wrapped(*args: P.args, **kwargs: P.kwargs) -> R:
-        given = [*args, *kwargs.values()]
-        systems = (s for a in given for s in (a, getattr(a, "system", None)) if isinstance(s, OpenSystem))
-        with one_thread_if_small(next(systems, None)):
+        candidates = (s for a in (*args, *kwargs.values()) for s in (a, getattr(a, "system", None)))
+        with one_thread_if_small(next((s for s in candidates if _rows(s) is not None), None)):
             return function(*args, **kwargs)
 
     return wrapped
+
+
+def _rows(value: Any) -> int | None:
+    """Rows of the Hamiltonian of an open system; None for anything else."""
+    hamiltonian = getattr(getattr(value, "electrons", None), "hamiltonian", None)
+    return None if hamiltonian is None else int(hamiltonian.shape[0])
 
 
 class _OneThread(AbstractContextManager[None]):

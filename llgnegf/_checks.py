@@ -1,12 +1,15 @@
 """Argument checks shared by all problem objects: every mistake is found before the first one is raised.
 
-Each mistake is one line, `Owner.field: value; allowed: ...`; this module imports nothing of the package.
+A mistake is data, (path, value, allowed), and one line, `Owner.field: value; allowed: ...`; `config` turns its path
+into that of an input file. This module imports nothing of the package.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+import re
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -24,16 +27,102 @@ UNIT_TOLERANCE = 1e-10
 """How far |M| may be from 1: ten thousand round-offs, far below any physical effect."""
 
 
+Path = tuple[str | int, ...]
+
+
+@dataclass(frozen=True)
+class Mistake:
+    """One value that cannot be used.
+
+    Attributes:
+        path: Where it is: the owner (a class, a function or a table), then names of fields and numbers in lists.
+        value: What it is, in one line.
+        allowed: What would be right, in one line; with `beside`, {} in it stands for that place.
+        beside: Another place that sets what is allowed.
+    """
+
+    path: Path
+    value: str
+    allowed: str
+    beside: Path = ()
+
+    def __str__(self) -> str:
+        return self.line(python_place)
+
+    def line(self, place: Callable[[Path], str]) -> str:
+        """The mistake in one line, with places as `place` writes them."""
+        where = place(self.path)
+        allowed = self.allowed.replace("{}", place(self.beside)) if self.beside else self.allowed
+        return (f"{where}: " if where else "") + self.value + (f"; allowed: {allowed}" if allowed else "")
+
+    def below(self, *path: str | int) -> Mistake:
+        """The same with `path` in place of the owner."""
+        return replace(self, path=(*path, *self.path[1:]))
+
+    @classmethod
+    def read(cls, line: str) -> Mistake:
+        """That of a line `Owner.field: value; allowed: ...`, as own classes of a user write it."""
+        place, colon, rest = line.partition(": ")
+        if not colon or " " in place:
+            return cls((), line, "")
+        value, _, allowed = rest.partition("; allowed: ")
+        return cls(steps(place), value, allowed)
+
+
+class MistakesError(ValueError):
+    """Arguments that cannot be used: `mistakes` as data, the message one line for each."""
+
+    def __init__(self, mistakes: Iterable[Mistake]) -> None:
+        self.mistakes = tuple(mistakes)
+        super().__init__("\n".join(map(str, self.mistakes)))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self.mistakes,)
+
+
+def mistakes_of(error: ValueError) -> tuple[Mistake, ...]:
+    """Those that an error carries; of a foreign one those that its lines say."""
+    return error.mistakes if isinstance(error, MistakesError) else tuple(map(Mistake.read, str(error).splitlines()))
+
+
+def python_place(path: Path) -> str:
+    """`Owner.field[0].inner`."""
+    return "".join(f"[{s}]" if isinstance(s, int) else f".{s}" for s in path).removeprefix(".")
+
+
+def steps(place: str) -> Path:
+    """`system.leads[0].site` as ("system", "leads", 0, "site")."""
+    return tuple(int(step) if step.isdecimal() else step for step in _STEP.findall(place))
+
+
+_STEP = re.compile(r"\w+(?:\([^)]*\))?")
+
+
 class Problems:
     """The mistakes found in the arguments of one object, raised together by `raise_all`."""
 
     def __init__(self, owner: str) -> None:
-        self.owner = owner
-        self.lines: list[str] = []
+        self.owner = steps(owner)
+        self.mistakes: list[Mistake] = []
 
-    def add(self, field: str, value: object, allowed: str) -> None:
-        """Note that `field` has `value`, which is not what is `allowed`."""
-        self.lines.append(f"{self.owner}.{field}: {_short(value)}; allowed: {allowed}")
+    @property
+    def lines(self) -> list[str]:
+        """The mistakes as text."""
+        return [str(mistake) for mistake in self.mistakes]
+
+    def add(self, field: str, value: object, allowed: str, beside: Path = ()) -> None:
+        """Note that `field` (`leads[0].site` for one further inside) has `value`, which is not what is `allowed`."""
+        self.mistakes.append(Mistake((*self.owner, *steps(field)), shown(value, describes=True), allowed, beside))
+
+    def has(self, field: str) -> bool:
+        """Whether a mistake in `field` itself is noted."""
+        return any(mistake.path == (*self.owner, *steps(field)) for mistake in self.mistakes)
+
+    def take(self, found: ValueError | Iterable[Mistake | str], *path: str | int) -> None:
+        """Note the mistakes of another object, with the owner and `path` in place of it if a path is given."""
+        given = mistakes_of(found) if isinstance(found, ValueError) else found
+        for mistake in (m if isinstance(m, Mistake) else Mistake.read(m) for m in given):
+            self.mistakes.append(mistake.below(*self.owner, *path) if path else mistake)
 
     def check(self, ok: bool, field: str, value: object, allowed: str) -> bool:
         """Note a mistake unless `ok`; returns `ok` so that dependent checks can be skipped."""
@@ -42,9 +131,9 @@ class Problems:
         return ok
 
     def raise_all(self) -> None:
-        """Raise one ValueError with a line per mistake, if there is any."""
-        if self.lines:
-            raise ValueError("\n".join(self.lines))
+        """Raise one `MistakesError` with all mistakes, if there is any."""
+        if self.mistakes:
+            raise MistakesError(self.mistakes)
 
     def number(
         self, field: str, value: Any, allowed: str, ok: Callable[[float], bool] = lambda x: True,
@@ -201,8 +290,11 @@ def dimensions(value: Any) -> int:
         return 1
 
 
-def _short(value: object) -> str:
-    """`value` on one line; text of several words describes a value and is not quoted."""
-    text = value if isinstance(value, str) and " " in value else repr(value)
+def shown(value: object, describes: bool = False) -> str:
+    """`value` in one line of at most 120 characters; text of several words that `describes` a value is not quoted."""
+    try:
+        text = value if describes and isinstance(value, str) and " " in value else repr(value)
+    except ValueError:  # an integer of more digits than Python prints
+        text = "an integer of thousands of digits"
     text = " ".join(text.split())
     return text if len(text) <= 120 else text[:117] + "..."

@@ -16,7 +16,7 @@ import hashlib
 import os
 import stat
 import tempfile
-from collections.abc import Callable, Iterator, Set
+from collections.abc import Callable, Iterable, Iterator, Set
 from contextlib import contextmanager, suppress
 from functools import cache
 from pathlib import Path
@@ -60,6 +60,20 @@ def part(relaxed: Set[str] = frozenset(), **options: Any) -> Decorator:
     return nb.njit(forceinline=True, fastmath=set(relaxed), **without, **options)
 
 
+def resolved(compiled: Callable[..., Any], *arguments: Any) -> Callable[..., Any]:
+    """`compiled` for arguments of the types of these, to be called with such only.
+
+    The choice among the signatures of a compiled function looks at every array in a named tuple: 2 us for twenty of
+    them, 0.5 us without. Nothing is looked at here: an array of another type or order would be read as what it is not.
+    """
+    if not isinstance(compiled, Dispatcher):
+        return compiled
+    signature = tuple(nb.typeof(argument) for argument in arguments)
+    compiled.compile(signature)
+    found: Any = compiled.overloads[signature]
+    return found.entry_point
+
+
 def _keep(compiled: Any) -> None:
     """Cache the machine code of `compiled` in the first folder that can be written, if there is one."""
     with suppress(RuntimeError):  # numba found no folder
@@ -94,7 +108,7 @@ class _Cache(FunctionCache):
     """Numba's cache of one kernel: a file that is damaged or cannot be written costs a compilation, never the run."""
 
     def _index_key(self, sig: Any, codegen: Any) -> tuple[Any, ...]:
-        return (*super()._index_key(sig, codegen), fingerprint(self._py_func))
+        return (*super()._index_key(sig, codegen), fingerprint(self._py_func), _fields(sig))
 
     def load_overload(self, sig: Any, target_context: Any) -> Any:
         try:
@@ -111,6 +125,11 @@ class _Cache(FunctionCache):
             with suppress(Exception):
                 self.flush()
                 super().save_overload(sig, data)
+
+
+def _fields(types: Iterable[Any]) -> tuple[Any, ...]:
+    """The names of the fields of all named tuples among types of arguments: numba compares their types only."""
+    return tuple((getattr(t, "fields", ()), _fields(t.types)) for t in types if hasattr(t, "types"))
 
 
 @cache

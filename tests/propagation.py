@@ -1,13 +1,16 @@
-"""What the tests of the propagator share: runs that are checked row by row, random problems, units of hbar/eV."""
+"""What the tests of the propagator share: runs checked row by row, bare functions as equations, random problems."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from llgnegf.equations.protocol import Equation, Section
+from llgnegf.integrators.integration import Integration, runge_kutta
+from llgnegf.integrators.tableaus import Tableau
 from llgnegf.run.result import ErrorEstimate
 from llgnegf.run.simulation import Simulation
 from llgnegf.units import HBAR
@@ -54,6 +57,35 @@ def run(system: Any, motion: Any, *, t_end: float, save_every: float, **options:
     return Run(
         simulation.times / HBAR, columns, np.array(matrices), simulation.statistics, simulation.error_budget()
     )
+
+
+class FunctionEquation(Equation):
+    """A bare f(t, y, out) in units of hbar/eV as an equation, its state in sections (name, start, stop)."""
+
+    time_unit = HBAR
+
+    def __init__(self, function: Callable[..., None], size: int, sections: Sequence[tuple[str, int, int]] = ()) -> None:
+        self.function, self.size, self.evaluations = function, size, 0
+        self.sections = tuple(Section(*section) for section in sections or [("y", 0, size)])
+
+    def __call__(self, time: float, state: np.ndarray, derivative: np.ndarray) -> None:
+        self.evaluations += 1
+        self.function(time, state, derivative)
+
+    def drives(self) -> tuple[()]:
+        return ()
+
+    def project(self, state: np.ndarray) -> None:
+        pass
+
+
+def integration(
+    function: Callable[..., None], state: np.ndarray, tableau: Tableau, step: float, tolerance: float | None = None,
+    largest: float = np.inf, sections: Sequence[tuple[str, int, int]] = (),
+) -> Integration:  # fmt: skip
+    """Of dy/dt = function(t, y, out) from t = 0; a fixed step without a tolerance."""
+    equation = FunctionEquation(function, state.size, sections)
+    return runge_kutta(equation, tableau, state, step, tolerance, largest)
 
 
 def unit_vectors(rng: np.random.Generator, count: int) -> np.ndarray:

@@ -265,7 +265,7 @@ def test_zero_temperature_is_the_limit_of_low_temperature() -> None:
     [
         (OpenSystem(chain(1), [ChainLead(0, voltage=0.1), ChainLead(0)], kT=0.1), {}, "system.leads: biased"),
         (None, {"response": ("viscous",)}, "response"),
-        (None, {"seed": 3}, "seed: 3; allowed: None without a temperature"),
+        (None, {"seed": 3}, "seed: 3; allowed: left out without a temperature"),
         (None, {"step": -1.0}, "step"),
         (None, {"observables": ["adiabatic"]}, "observables"),
         (None, {"observables": None}, "observables: None"),

@@ -28,34 +28,34 @@ def frame() -> ln.RotatingFrame:
 
 
 ENTRIES: dict[str, tuple[str, Callable[[], Any]]] = {
-    "full start": ("llgnegf.run.simulation._initial_state", lambda: ln.Simulation(SYSTEM, MAGNET, t_end=1.0)),
+    "full start": ("llgnegf.run.simulation.initial_state", lambda: ln.Simulation(SYSTEM, MAGNET, t_end=1.0)),
     "full rows": ("llgnegf.run.recorder.Recorder.row", lambda: list(ln.Simulation(SYSTEM, MAGNET, t_end=1.0).rows())),
     "full errors": (
         "llgnegf.run.simulation.expand_for_run", lambda: ln.Simulation(SYSTEM, MAGNET, t_end=1.0).error_budget(),
     ),
     "slow start": ("llgnegf.run.slow_simulation.SlowEquation", lambda: ln.SlowSimulation(SYSTEM, MAGNET, t_end=1.0)),
     "slow rows": (
-        "llgnegf.run.slow_recorder.SlowRecorder.row", lambda: list(ln.SlowSimulation(SYSTEM, MAGNET, t_end=1.0).rows()),
+        "llgnegf.run.recorder.Recorder.row", lambda: list(ln.SlowSimulation(SYSTEM, MAGNET, t_end=1.0).rows()),
     ),
     "slow errors": (
         "llgnegf.run.slow_simulation.equilibrium_estimate",
         lambda: ln.SlowSimulation(SYSTEM, MAGNET, t_end=1.0).error_budget(),
     ),
     "ensemble": (
-        "llgnegf.run.slow_integration.FixedStep.moments_at",
+        "llgnegf.integrators.dense.DenseRows.at",
         lambda: ln.langevin_ensemble(None, MAGNET, temperature=0.01, t_end=1.0, step=0.5, save_every=1.0, copies=2,
                                      seed=1),
     ),
-    "relax": ("llgnegf.static.start.FrozenDevice.grand_potential", lambda: ln.relax(SYSTEM, MAGNET)),
+    "relax": ("llgnegf.static.tensors.PoleTensors.grand_potential", lambda: ln.relax(SYSTEM, MAGNET)),
     "density matrix": (
         "llgnegf.static.steady_state.SteadyState.density_matrix", lambda: frame().density_matrix(),
     ),
-    "local density matrix": ("llgnegf.static.rotating_frame.LocalState", lambda: frame().local_density_matrix()),
+    "local density matrix": ("llgnegf.static.rotating_frame.OnChain", lambda: frame().local_density_matrix()),
     "lead currents": ("llgnegf.static.steady_state.SteadyState.lead_rates", lambda: frame().lead_currents()),
     "parts": (
         "llgnegf.static.decomposition.LinearResponse.density_matrices", lambda: frame().decompose(),
     ),
-    "local parts": ("llgnegf.static.rotating_frame.LocalResponse", lambda: frame().decompose_locally()),
+    "local parts": ("llgnegf.static.rotating_frame.OnChain", lambda: frame().decompose_locally()),
     "currents of the parts": (
         "llgnegf.static.decomposition.LinearResponse.lead_currents", lambda: frame().decompose_lead_currents(),
     ),

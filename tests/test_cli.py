@@ -119,7 +119,7 @@ def test_bad_input_is_answered_quickly_without_traceback(tmp_path: Path) -> None
     assert sum(os.times()[2:4]) - began < 2.0
     assert done.returncode == 2 and done.stdout == ""
     lines = done.stderr.splitlines()
-    assert [line.split(":")[0] for line in lines] == ["electrons.jsd", "run.t_end"]
+    assert [line.split(":")[0] for line in lines] == ["run.t_end", "electrons.jsd"]
     assert not (tmp_path / "runs").exists()
 
 

@@ -14,6 +14,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 from numba.core import config
 from numba.core.caching import IndexDataCacheFile
@@ -104,7 +105,7 @@ def callees(function: Dispatcher) -> Iterator[Dispatcher]:
 
 def test_right_hand_side_has_the_same_bits_with_an_empty_and_a_full_cache(tmp_path: Path) -> None:
     compiled = right_hand_side(tmp_path)
-    assert list(tmp_path.rglob("coupled.coupled_rhs*.nbc"))
+    assert list(tmp_path.rglob("electrons.coupled_rhs*.nbc"))
     assert right_hand_side(tmp_path) == compiled
 
 
@@ -157,6 +158,48 @@ def test_changed_constant_or_callee_is_compiled_anew(
     assert changed("FACTOR = 2.0", "FACTOR = 3.0") == (3 * 3**2 + 1, 0)
     assert changed("(x * x)", "(x + x)") == (3 * (3 + 3) + 1, 0)
     assert changed("@part()", "@part({'contract'})") == (19.0, 0)
+
+
+def test_named_tuple_with_other_fields_is_compiled_anew(
+    script: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The order of the fields is not part of their types, and the class stands in another file."""
+    fields = tmp_path / "own_fields.py"
+    script.write_text("""
+from llgnegf._compile import kernel
+from own_fields import Pair
+
+@kernel()
+def difference(pair):
+    return pair.first - pair.second
+
+answer = (difference(Pair(3.0, 1.0)), len(difference.stats.cache_hits))
+""")
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setattr(sys, "dont_write_bytecode", True)
+
+    def with_fields(*names: str) -> tuple[float, int]:
+        lines = ["from typing import NamedTuple", "class Pair(NamedTuple):", *(f"    {name}: float" for name in names)]
+        fields.write_text("\n".join(lines))
+        sys.modules.pop("own_fields", None)
+        return answer(script)
+
+    assert with_fields("first", "second") == (2.0, 0)
+    assert with_fields("first", "second") == (2.0, 1)
+    assert with_fields("second", "first") == (-2.0, 0)
+
+
+def test_resolved_is_the_function_for_these_types() -> None:
+    from llgnegf._compile import kernel, resolved
+
+    def scaled(pair, out):  # type: ignore[no-untyped-def]
+        out[0] = pair[0] * pair[1]
+
+    out = np.zeros(1)
+    resolved(kernel()(scaled), (2.0, 1.0), out)((3.0, 4.0), out)
+    assert out[0] == 12.0
+    resolved(scaled, (2.0, 1.0), out)((3.0, 5.0), out)  # as it comes with NUMBA_DISABLE_JIT
+    assert out[0] == 15.0
 
 
 def test_no_place_for_the_cache_but_that_for_temporary_files(script: Path, no_place: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import dataclasses
 import inspect
 import tomllib
 from pathlib import Path
@@ -14,10 +15,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import llgnegf as ln
-from llgnegf._checks import Problems
 from llgnegf.config import ConfigError, RunConfig
+from llgnegf.config.schema import reference
+from llgnegf.config.sections import SECTIONS
+from llgnegf.problem.arguments import Energy, declared
 from llgnegf.problem.magnetism.magnet import Magnet
-from llgnegf.run.options import check_accuracy, check_method, check_start, check_times
+from llgnegf.problem.spectra import ChainSpectrum
+from llgnegf.run.options import RunOptions
 
 BASE: dict[str, Any] = tomllib.loads("""
 schema_version = 1
@@ -425,29 +429,76 @@ def test_a_classical_file_has_no_system() -> None:
     assert problem.system is None and isinstance(problem.motion, Magnet)
 
 
-def test_options_of_a_file_are_those_of_simulate() -> None:
-    """Same names, defaults and verdicts, so that neither side can drift away from the other."""
-    defaults = {name: p.default for name, p in inspect.signature(ln.simulate).parameters.items()}
-    table = RunConfig.from_dict(BASE).run
-    for name in ("rtol", "integrator", "step"):
-        assert getattr(table, name) == defaults[name], name
-    assert tuple(table.observables) == tuple(defaults["observables"])
+def test_options_are_written_once() -> None:
+    """Fields of RunOptions, keywords of `simulate` and keys of [run]: same names, defaults and verdicts."""
+    fields = {one.name: one.usual for one in declared(RunOptions)}
+    keywords = inspect.signature(ln.simulate).parameters
+    asked = {name: p.default for name, p in keywords.items() if name not in ("system", "motion", "progress", "folder")}
+    assert {name: ... if default is inspect.Parameter.empty else default for name, default in asked.items()} == fields
+    keys = {key.name: ... if key.needed else key.default for key in reference() if key.table == "run"}
+    assert keys.pop("checkpoint_every") == 5.0  # of run folders alone
+    assert keys == fields
+    closed, at_rest = ln.OpenSystem(ln.chain(1)), ln.Frozen(ln.uniform(1))
     for options in (
-        {"integrator": "rk4"},
-        {"step": -1.0},
-        {"save_every": 11.0},
-        {"rtol": 1.0},
-        {"start": "steady"},
-        {"observables": ["x"]},
-    ):
-        given = {"t_end": 10.0, "save_every": 1.0, "rtol": 1e-6, "start": "thermal", "integrator": "auto", "step": None}
-        given |= {"observables": [], **options}
-        problems, closed = Problems("simulate"), ln.OpenSystem(ln.chain(1))
-        check_times(problems, given)
-        check_accuracy(problems, closed, given)
-        check_method(problems, given)
-        check_start(problems, closed, given)
-        assert len(problems.lines) == 1
-        with pytest.raises(ValueError, match=f"^simulate.{problems.lines[0].split(':')[0].split('.')[1]}: ") as error:
-            ln.simulate(closed, ln.Frozen(ln.uniform(1)), **given)
-        assert len(str(error.value).splitlines()) == 1
+        {"integrator": "rk4"}, {"step": -1.0}, {"save_every": 11.0}, {"rtol": 1.0}, {"start": "steady"},
+        {"observables": ["x"]}, {"seed": 1}, {"temperature": -1.0}, {"response": ["x"]}, {"electrons": "x"},
+    ):  # fmt: skip
+        (name,) = options
+        name = {"integrator": "step"}.get(name, name)
+        with pytest.raises(ValueError, match=rf"^simulate\.{name}: [^\n]*; allowed: [^\n]*$"):
+            ln.simulate(closed, at_rest, **{"t_end": 10.0, **options})
+        file = edited(BASE, {"lead": [], **{f"run.{key}": value for key, value in options.items()}})
+        assert [line.split(":")[0] for line in mistakes(file)] == [f"run.{name}"]
+
+
+def test_every_key_of_the_file_is_listed_with_its_words() -> None:
+    """One line for each key that a file may have: what examples/ and the tables above use is among them."""
+    keys = reference()
+    names = {(key.table, key.kind, key.name) for key in keys}
+    assert len(names) == len(keys)
+    assert all(key.allowed and key.doc for key in keys), [key for key in keys if not (key.allowed and key.doc)]
+    listed = {(key.table, key.name): key for key in keys}
+    assert (listed["run", "t_end"].unit, listed["run", "t_end"].needed) == ("fs", True)
+    assert (listed["lead", "voltage"].unit, listed["lead", "voltage"].driven) == ("eV", True)
+    assert listed["system", "kT"].default == 0.0 and listed["energy", "B"].unit == "T"
+    assert ("lead.channel.spectrum", "wide_band", "gamma") in names
+    for base in (BASE, MAGNET):
+        for table, value in base.items():
+            for entry in value if isinstance(value, list) else [value] if isinstance(value, dict) else []:
+                assert all((table, key) in listed for key in entry if key != "kind")
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class HalfChain(ln.ChainLead):
+    """A chain coupled by half of what is said.
+
+    Args:
+        detuning: Shift of its levels.
+    """
+
+    detuning: Energy = 0.0
+
+    def _spectrum(self) -> ChainSpectrum:
+        return ChainSpectrum(0.5 * self.coupling, self.hopping, self.onsite + self.detuning)
+
+
+def test_a_new_lead_is_its_class_and_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Table, errors, units, the list of keys and the way back follow from the arguments that it declares."""
+    monkeypatch.setitem(SECTIONS["lead"].makes, "half", HalfChain)
+    data = edited(BASE, {"lead.0": {"kind": "half", "site": 0, "coupling": 0.8, "detuning": 0.1}})
+    config = RunConfig.from_dict(data)
+    problem = config.build()
+    assert problem.system is not None
+    (left, _) = problem.system.leads
+    assert isinstance(left, HalfChain)
+    assert left._spectrum() == ChainSpectrum(0.4, 1.0, 0.1)
+    assert "detuning = 0.1  # eV" in config.to_toml() and RunConfig.loads(config.to_toml()) == config
+    again = RunConfig.from_objects(problem.system, problem.motion, t_end=1.0)
+    assert again.lead[0].to_dict() == config.lead[0].to_dict()
+    assert mistakes(edited(data, {"lead.0.detuning": "x", "lead.0.sit": 1})) == [
+        "lead.0.sit: unknown key, nearest known name is 'site'; allowed: kind, site, coupling, hopping, onsite, "
+        "detuning, voltage, chemical_potential",
+        "lead.0.detuning: 'x'; allowed: a finite number, in eV",
+    ]
+    (key,) = (key for key in reference() if key.kind == "half" and key.name == "detuning")
+    assert (key.unit, key.default, key.doc) == ("eV", 0.0, "Shift of its levels")

@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import llgnegf as ln
-from llgnegf.problem.leads import AnyLead
+from llgnegf.problem.leads import Reservoir
 from llgnegf.static.quadrature import QuadratureError
 from llgnegf.units import HBAR
 
@@ -34,13 +34,13 @@ def filled(hamiltonian: np.ndarray, mu: float, kT: float) -> np.ndarray:
     return (states * occupation) @ states.conj().T
 
 
-def frame(hamiltonian: np.ndarray, leads: list[AnyLead], kT: float, energy: float = 0.0) -> ln.RotatingFrame:
+def frame(hamiltonian: np.ndarray, leads: list[Reservoir], kT: float, energy: float = 0.0) -> ln.RotatingFrame:
     """No moments: spin up and down alike."""
     electrons = ln.Electrons(np.kron(hamiltonian, np.eye(2)), 0.0)
     return ln.RotatingFrame(ln.OpenSystem(electrons, leads, kT=kT), np.tile(UP, (len(hamiltonian), 1)), energy)
 
 
-def biased(vectors: list[np.ndarray]) -> list[AnyLead]:
+def biased(vectors: list[np.ndarray]) -> list[Reservoir]:
     """A chain and a wide band, mean chemical potential 0.05 eV."""
     spectra = [ln.ChainLead(0, coupling=0.6, hopping=1.2)._spectrum(), ln.WideBandLead(0, 0.3)._spectrum()]
     mus = (0.4, -0.3)

@@ -2,11 +2,11 @@
 
 import numpy as np
 import pytest
-from propagation import run, unit_vectors
+from propagation import integration, run, unit_vectors
 
 from llgnegf import ChainLead, OpenSystem, WideBandLead, chain
 from llgnegf.integrators.dense import DenseRows
-from llgnegf.integrators.runge_kutta import RungeKutta
+from llgnegf.integrators.integration import Integration
 from llgnegf.integrators.tableaus import DOP853
 from llgnegf.problem.magnetism.energies import Exchange, Zeeman
 from llgnegf.problem.magnetism.magnet import Magnet
@@ -15,13 +15,13 @@ from llgnegf.run.simulation import ROW_SHARE, Simulation
 from llgnegf.units import HBAR
 
 
-def oscillator(w: float) -> RungeKutta:
+def oscillator(w: float) -> Integration:
     """y = (cos w t, sin w t, 1) in steps of 1/4, whose own error is far below that of the interpolation."""
 
     def rate(t: float, y: np.ndarray, out: np.ndarray) -> None:
         out[:] = -w * y[1], w * y[0], 0.0
 
-    return RungeKutta(rate, 0.0, np.array([1.0, 0.0, 1.0]), DOP853, 1e-6, 0.25, [("y", 0, 3)], largest_step=0.25)
+    return integration(rate, np.array([1.0, 0.0, 1.0]), DOP853, 0.25, 1e-6, largest=0.25)
 
 
 def rows(w: float, times: np.ndarray, tolerance: float) -> np.ndarray:

@@ -1,18 +1,26 @@
-"""The compiled right-hand side against plain dense matrices written from the equations of `equations.electrons`."""
+"""The compiled right-hand sides against `kernels.reference`, and balances that hold for states of any kind."""
 
 import numpy as np
 import pytest
-from finite_chain import SIGMA, device_hamiltonian
+from finite_chain import SIGMA
 from propagation import random_hermitian, unit_vectors
 
+import llgnegf as ln
 from llgnegf import ChainLead, Electrons, Lead, OpenSystem, WideBandLead, bond_charge_current, bond_spin_current, chain
-from llgnegf.equations.electrons import Equation
-from llgnegf.poles.channels import PoleSystem, expand
+from llgnegf.equations.electrons import ElectronEquation
+from llgnegf.equations.kernels import reference
+from llgnegf.equations.moments import MomentEquation
+from llgnegf.equations.sample import Sampler
+from llgnegf.equations.slow import SlowEquation
+from llgnegf.poles.channels import expand
+from llgnegf.problem.magnetism.magnet import Magnet
 from llgnegf.problem.magnetism.motion import Frozen
 from llgnegf.problem.spectra import ChainSpectrum
+from llgnegf.static.tensors import PoleTensors
 from llgnegf.units import HBAR
 
-Dense = dict[str, np.ndarray]
+Dense = tuple[np.ndarray, np.ndarray]
+"""C (n + M, n + M) and v (n + M, K)."""
 
 
 def spin_orbit_electrons(rng: np.random.Generator, n_sites: int) -> Electrons:
@@ -54,114 +62,152 @@ def extended(rng: np.random.Generator) -> OpenSystem:
 SYSTEMS = (two_chains, crowded, extended)
 
 
-def random_state(rng: np.random.Generator, equation: Equation) -> tuple[np.ndarray, Dense]:
-    """A state that need not be physical: Hermitian C, any vectors."""
-    n, m, k = equation.layout.n_states, equation.layout.n_modes, equation.layout.n_vectors
+def random_state(rng: np.random.Generator, equation: ElectronEquation) -> tuple[np.ndarray, Dense]:
+    """A state that need not be physical: Hermitian C, any vectors, moments of any length near 1."""
+    layout = equation.layout
+    n, m, k = layout.n_states, layout.n_modes, layout.n_vectors
     c = random_hermitian(rng, n + m)
     v = rng.normal(size=(n + m, k)) + 1j * rng.normal(size=(n + m, k))
-    state = equation.layout.pack(c[:n, :n], c[:n, n:], c[n:, n:], v, np.zeros((0, 3)))
-    return state, {"C": c, "v": v}
+    moments = unit_vectors(rng, layout.n_moments) * rng.uniform(0.8, 1.2, (layout.n_moments, 1))
+    return layout.pack(c[:n, :n], c[:n, n:], c[n:, n:], v, moments), (c, v)
 
 
-def dense_derivative(poles: PoleSystem, moments: np.ndarray, time: float, state: Dense) -> Dense:
-    """dC/dt, dv/dt and each lead's part of d rho/dt, term by term as the docstring of `equation` writes them."""
-    system = poles.system
-    n = 2 * system.n_sites
-    c, v = state["C"], state["v"]
-    voltage = system.voltages(time)
-    mu = [system.fermi_energy if p.chemical_potential is None else p.chemical_potential for p in system.leads]
-    size = len(c)
-    h = np.zeros((size, size), dtype=complex)
-    h[:n, :n] = device_hamiltonian(system, moments)
-    source, by_lead = np.zeros_like(c), np.zeros((len(system.leads), n, n), dtype=complex)
-    decay, drive, s_total = [], [], np.zeros((len(poles.channels), size), dtype=complex)
-    row, column = n, 0
-    for q, channel in enumerate(poles.channels):
-        u = np.concatenate([channel.vector, np.zeros(size - n)])
-        b, chi = channel.weights, channel.energies
-        s = np.sqrt(np.abs(b))
-        for y in range(chi.size):
-            e = np.eye(size)[row + y]
-            h += s[y] * np.outer(u, e) + b[y] / s[y] * np.outer(e, u.conj())
-            h += (chi[y] + voltage[channel.lead]) * np.outer(e, e)
-            occupation = poles.occupation(chi[y], mu[channel.lead])
-            term = -1j * np.conj(b[y] * occupation / s[y]) * np.outer(u, e)
-            source += term + term.conj().T
-        assert poles.fermi is not None
-        z, r = poles.fermi.poles(mu[channel.lead], system.kT)
-        for z_m, r_m in zip(z, r, strict=True):
-            decay.append(np.conj(z_m) + voltage[channel.lead])
-            drive.append(np.conj(1j * r_m * channel.broadening(z_m)) * u)
-        s_total[q] = v[:, column : column + z.size].sum(axis=1)
-        source += -1j * np.outer(u, s_total[q].conj()) + 1j * np.outer(s_total[q], u.conj())
-        p = c[:n, row : row + chi.size] @ s + s_total[q][:n]
-        w, gamma = channel.vector, channel.wide_band
-        h[:n, :n] += -0.5j * gamma * np.outer(w, w.conj())
-        source[:n, :n] += 0.5 * gamma * np.outer(w, w.conj())
-        rate = -1j * np.outer(w, p.conj()) - 0.5 * gamma * np.outer(w, w.conj()) @ c[:n, :n]
-        rate += 0.25 * gamma * np.outer(w, w.conj())
-        by_lead[channel.lead] += rate + rate.conj().T
-        row, column = row + chi.size, column + z.size
-    dv = -1j * (h @ v - v * np.array(decay)) - 1j * np.array(drive).T
-    return {"C": -1j * (h @ c - c @ h.conj().T) + source, "v": dv, "leads": by_lead}
-
-
-def problem(build, seed: int) -> tuple[Equation, np.ndarray, np.ndarray, Dense, float]:  # type: ignore[no-untyped-def]
+def problem(build, seed: int) -> tuple[ElectronEquation, np.ndarray, np.ndarray, Dense, float]:  # type: ignore[no-untyped-def]
     rng = np.random.default_rng(seed)
     system = build(rng)
-    equation = Equation(expand(system, 1e-3, 1e-4), Frozen(unit_vectors(rng, system.n_sites)))
+    equation = ElectronEquation(expand(system, 1e-3, 1e-4), Frozen(unit_vectors(rng, system.n_sites)))
     state, dense = random_state(rng, equation)
     return equation, equation.moments_at(0.0, state), state, dense, rng.uniform(0.5, 3.0)
 
 
-@pytest.mark.parametrize("seed", range(3))
-@pytest.mark.parametrize("build", SYSTEMS)
-def test_compiled_derivative_is_the_dense_one(build, seed):
-    equation, moments, state, dense, tau = problem(build, seed)
-    expected = dense_derivative(equation.poles, moments, tau * HBAR, dense)
-    got = np.zeros_like(state)
-    equation(tau, state, got)
-    n, layout = layout_n(equation), equation.layout
+def assert_electrons_agree(equation: ElectronEquation, got: np.ndarray, expected: reference.ElectronRates) -> None:
+    n, layout = equation.layout.n_states, equation.layout
     device = layout.device(got)
-    scale = np.abs(expected["C"]).max() + np.abs(expected["v"]).max()
-    for block, reference in (
-        (device[:, : n + layout.n_modes], expected["C"][:n]),
-        (device[:, n + layout.n_modes :], expected["v"][:n]),
-        (layout.mode_block(got), expected["C"][n:, n:]),
-        (layout.vector_modes(got), expected["v"][n:]),
+    scale = np.abs(expected.correlation).max() + np.abs(expected.vectors).max()
+    for block, wanted in (
+        (device[:, : n + layout.n_modes], expected.correlation[:n]),
+        (device[:, n + layout.n_modes :], expected.vectors[:n]),
+        (layout.mode_block(got), expected.correlation[n:, n:]),
+        (layout.vector_modes(got), expected.vectors[n:]),
     ):
-        np.testing.assert_allclose(block, reference, rtol=0, atol=1e-13 * scale)
+        np.testing.assert_allclose(block, wanted, rtol=0, atol=1e-13 * scale)
     assert np.array_equal(layout.density_matrix(got), layout.density_matrix(got).conj().T)
-
-
-def layout_n(equation: Equation) -> int:
-    return equation.layout.n_states
+    flow = expected.outflow
+    np.testing.assert_allclose(layout.outflow(got), flow, rtol=0, atol=1e-12 * np.abs(flow).max())
 
 
 @pytest.mark.parametrize("seed", range(3))
 @pytest.mark.parametrize("build", SYSTEMS)
-def test_outflow_is_minus_the_leads_part_of_the_derivative(build, seed):
-    """Charge, sigma and device energy that each lead takes: -Tr[O d rho/dt|_lead]."""
+def test_electrons_of_prescribed_moments(build, seed):
     equation, moments, state, dense, tau = problem(build, seed)
-    by_lead = dense_derivative(equation.poles, moments, tau * HBAR, dense)["leads"]
     got = np.zeros_like(state)
     equation(tau, state, got)
-    system = equation.system
-    one = np.eye(system.n_sites)
-    operators = [np.kron(one, s) for s in (np.eye(2), *SIGMA)] + [device_hamiltonian(system, moments)]
-    expected = -np.array([[np.trace(o @ rate).real for o in operators] for rate in by_lead])
-    np.testing.assert_allclose(equation.layout.outflow(got), expected, rtol=0, atol=1e-12 * np.abs(expected).max())
+    assert_electrons_agree(equation, got, reference.electron_rates(equation.poles, moments, tau * HBAR, *dense))
+
+
+def any_magnet(rng: np.random.Generator, n: int, **options) -> Magnet:  # type: ignore[no-untyped-def]
+    """Every kind of energy and torque of order 0.1 eV, driven ones among them, and one pinned moment."""
+    axes = np.linalg.qr(rng.normal(size=(3, 3)))[0]
+    energies = [
+        ln.Exchange(rng.normal(size=n - 1)), ln.DMI(rng.normal(size=3)), ln.UniaxialAnisotropy(0.1, rng.normal(size=3)),
+        ln.CubicAnisotropy(rng.normal(size=n), axes), ln.CubicAnisotropy(0.2), ln.Dipolar(1.0, rng.normal(size=3)),
+        ln.Zeeman(lambda t: 300 * np.array([np.cos(t), 1.0, t])), Biquadratic(0.3),
+    ]  # fmt: skip
+    torques = [
+        ln.SlonczewskiTorque(rng.normal(size=n), lambda t: 0.1 * t, rng.normal(size=3)),
+        ln.ZhangLiTorque(rng.normal(size=n), 0.3),
+    ]
+    given = {"damping": rng.uniform(0, 1, n), "energies": energies, "torques": torques, "pinned": [1]} | options
+    return Magnet(unit_vectors(rng, n), rng.uniform(1, 4, n), **given)
+
+
+class Biquadratic(ln.EnergyTerm):
+    """H = -K sum_i (M_i.M_{i+1})^2: no quadratic form."""
+
+    name = "biquadratic"
+
+    def __init__(self, K: float) -> None:
+        self.K = K
+
+    def energy(self, moments, magnetic_moment, t=0.0):  # type: ignore[no-untyped-def]
+        return -self.K * np.sum(np.sum(moments[1:] * moments[:-1], axis=1) ** 2)
+
+    def gradient(self, moments, magnetic_moment, t=0.0):  # type: ignore[no-untyped-def]
+        slope = -2 * self.K * np.sum(moments[1:] * moments[:-1], axis=1, keepdims=True)
+        out = np.zeros_like(moments)
+        out[1:] += slope * moments[:-1]
+        out[:-1] += slope * moments[1:]
+        return out
+
+
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("build", SYSTEMS)
+def test_electrons_and_free_moments(build, seed):
+    rng = np.random.default_rng(seed)
+    system = build(rng)
+    magnet = any_magnet(rng, system.n_sites)
+    equation = ElectronEquation(expand(system, 1e-3, 1e-4), magnet)
+    state, dense = random_state(rng, equation)
+    tau, got, moments = rng.uniform(0.5, 3.0), np.zeros_like(state), equation.layout.moments(state)
+    equation(tau, state, got)
+    expected, rates = reference.coupled_rates(equation.poles, magnet, moments, tau * HBAR, *dense)
+    assert_electrons_agree(equation, got, expected)
+    np.testing.assert_allclose(equation.layout.moments(got), rates, rtol=0, atol=1e-13 * np.abs(rates).max())
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_moments_alone(seed):
+    rng = np.random.default_rng(seed)
+    magnet = any_magnet(rng, 4)
+    equation = MomentEquation(magnet)
+    moments = unit_vectors(rng, 4) * rng.uniform(0.8, 1.2, (4, 1))
+    got = np.zeros(equation.size)
+    equation(0.7, moments.ravel(), got)
+    expected = HBAR * reference.moment_rates(magnet, moments, 0.7 * HBAR, np.zeros((4, 3)))
+    np.testing.assert_allclose(got.reshape(4, 3), expected, rtol=0, atol=1e-13 * np.abs(expected).max())
+
+
+@pytest.mark.parametrize("plain", [True, False], ids=["compiled stages", "torques and a general term"])
+@pytest.mark.parametrize("seed", range(2))
+def test_slow_moments(seed, plain):
+    """The tensors are those of the equation's own electrons: the linear equation for the velocities is on trial, and
+    that the stages of a step in one call are those one by one."""
+    rng = np.random.default_rng(seed)
+    leads = [ChainLead(site=0, coupling=0.9), ChainLead(site=-1, coupling=0.8)]
+    system = OpenSystem(chain(3, 1.0, rng.uniform(0.5, 1.0, 3)), leads, 0.1, 0.05)
+    terms = [ln.Exchange(0.1), ln.CubicAnisotropy(0.1), ln.Zeeman(lambda t: [100 * t, 0.0, 50.0])]
+    magnet = any_magnet(rng, 3, **({"energies": terms, "torques": []} if plain else {}))
+    equation = SlowEquation(magnet, PoleTensors(expand(system, 1e-4, 1e-6), 1e-6))
+    moments, time = unit_vectors(rng, 3), 0.4
+    instant, got = equation.instant(time, moments[None]), np.zeros(9)
+    equation(time, moments.ravel(), got)
+    tensors = instant.tensors.friction[0] + instant.tensors.geometric[0]
+    spin_field = equation.j_sd[:, None] * instant.electrons.spin[0]
+    expected = reference.slow_velocity(magnet, moments, time, spin_field, tensors)
+    scale = np.abs(expected).max()
+    np.testing.assert_allclose(got.reshape(3, 3), expected, rtol=0, atol=1e-12 * scale)
+    slopes, weights = np.zeros((3, 9)), np.array([[0.5, 0.0], [0.1, 0.6]])
+    slopes[0] = got
+    equation.stages(moments.ravel(), 0.2, weights, np.array([0.5, 0.6]), slopes, 1)
+    for k, at in ((1, 0.5), (2, 0.6)):
+        one = equation.rate(at, moments.ravel() + 0.2 * weights[k - 1, :k] @ slopes[:k])
+        np.testing.assert_allclose(slopes[k], one, rtol=0, atol=1e-10 * scale)
 
 
 @pytest.mark.parametrize("build", SYSTEMS)
-def test_lead_operators_give_the_leads_part_of_the_derivative(build):
+def test_lead_sums_of_a_sample_give_the_leads_part_of_the_derivative(build):
     equation, moments, state, dense, tau = problem(build, 7)
-    by_lead = dense_derivative(equation.poles, moments, tau * HBAR, dense)["leads"]
-    got = np.zeros_like(by_lead)
-    for channel, p in zip(equation.poles.channels, equation.lead_operators(state), strict=True):
-        rate = -1j * np.outer(channel.vector, p.conj())
+    expected = reference.electron_rates(equation.poles, moments, tau * HBAR, *dense)
+    sampler = Sampler(equation)
+    sample = sampler.split(sampler(state))
+    got = np.zeros_like(expected.by_lead)
+    for channel, real, imag in zip(equation.poles.channels, *sample.lead_sums, strict=True):
+        constant = -0.25j * channel.wide_band * channel.vector
+        rate = -1j * np.outer(channel.vector, real + 1j * imag + constant.conj())
         got[channel.lead] += rate + rate.conj().T
-    np.testing.assert_allclose(got, by_lead, rtol=0, atol=1e-12 * np.abs(by_lead).max())
+    np.testing.assert_allclose(got, expected.by_lead, rtol=0, atol=1e-12 * np.abs(got).max())
+    flow = sampler.lead_flow(sample, moments)
+    np.testing.assert_allclose(flow, expected.outflow, rtol=0, atol=1e-12 * np.abs(flow).max())
 
 
 def site_traces(matrix: np.ndarray, operator: np.ndarray) -> np.ndarray:
@@ -204,7 +250,7 @@ def test_spin_continuity_on_every_site(seed):
     leads = [ChainLead(site=0, coupling=0.7), WideBandLead(site=0, broadening=0.5), ChainLead(site=2, coupling=1.1)]
     system = OpenSystem(chain(4, rng.uniform(0.5, 1.5, 3), rng.uniform(-2, 2, 4)), leads, 0.1, 0.1)
     moments = unit_vectors(rng, 4)
-    equation = Equation(expand(system, 1e-3, 1e-4), Frozen(moments))
+    equation = ElectronEquation(expand(system, 1e-3, 1e-4), Frozen(moments))
     state, _ = random_state(rng, equation)
     got = np.zeros_like(state)
     equation(0.0, state, got)
@@ -224,7 +270,7 @@ def test_cost_grows_with_the_square_of_the_state_not_its_cube():
 
     def seconds(n_sites: int) -> float:
         system = OpenSystem(chain(n_sites, 1.0, 0.5), [ChainLead(site=0), ChainLead(site=-1)], 0.0, 0.1)
-        equation = Equation(expand(system, 1e-3, 1e-4), Frozen(unit_vectors(np.random.default_rng(0), n_sites)))
+        equation = ElectronEquation(expand(system, 1e-3, 1e-4), Frozen(unit_vectors(np.random.default_rng(0), n_sites)))
         state, _ = random_state(np.random.default_rng(0), equation)
         out = np.zeros_like(state)
         best = np.inf
@@ -235,3 +281,37 @@ def test_cost_grows_with_the_square_of_the_state_not_its_cube():
         return best
 
     assert seconds(200) < 40 * seconds(50)
+
+
+def test_every_equation_answers_what_integrators_ask():
+    """Sections cover the state, moments get their length back, and no drive of leads or magnet is missed."""
+    rng = np.random.default_rng(0)
+    voltage, field = ln.Ramp(0.0, 0.1, 1.0, 2.0), ln.Ramp([0.0] * 3, [0.0, 0.0, 5.0], 3.0, 4.0)
+    system = OpenSystem(chain(3, 1.0, 0.5), [ChainLead(site=0, voltage=voltage)], 0.1, 0.1)
+    magnet = Magnet(unit_vectors(rng, 3), 2.0, 0.1, [ln.Zeeman(field)], pinned=[2])
+    poles = expand(system, 1e-3, 1e-4)
+    given = ln.Precession(unit_vectors(rng, 3), 0.1)
+    for equation, drives in (
+        (ElectronEquation(poles, magnet), {voltage, field}),
+        (ElectronEquation(poles, given), {voltage}),
+        (MomentEquation(magnet), {field}),
+        (SlowEquation(magnet, None), {field}),
+    ):
+        bounds = [(section.start, section.stop) for section in equation.sections]
+        assert [0, *(stop for _, stop in bounds)] == [*(start for start, _ in bounds), equation.size]
+        assert drives <= set(equation.drives())
+        assert equation.time_unit == (1.0 if isinstance(equation, SlowEquation) else HBAR)
+        turning, damped = equation.fastest_rates()
+        stiff = equation.stiff_rates()
+        assert bool(turning > 0 and damped >= stiff.max() > 0) is isinstance(equation, ElectronEquation)
+        assert stiff.shape == (equation.size,)
+        scale = equation.error_scale()
+        assert scale is None or scale.shape == (equation.size,)
+        state = rng.normal(size=equation.size)
+        for section in equation.sections:
+            if section.name == "moments":
+                state[section.start : section.stop] = 1.1 * magnet.moments.ravel()
+                equation.project(state)
+                lengths = np.linalg.norm(state[section.start : section.stop].reshape(3, 3), axis=1)
+                np.testing.assert_allclose(lengths[:2], 1.0, rtol=0, atol=1e-15)
+        assert equation.evaluations == 0

@@ -10,8 +10,9 @@ from numpy.polynomial.legendre import leggauss
 
 from llgnegf import ChainLead, Exchange, Magnet, OpenSystem, UniaxialAnisotropy, WideBandLead, Zeeman, chain
 from llgnegf.equations.slow import SlowEquation
+from llgnegf.integrators.heun import Noise, rotate
 from llgnegf.poles.channels import expand
-from llgnegf.run.langevin import Langevin, langevin_ensemble, rotate
+from llgnegf.run.langevin import langevin_ensemble
 from llgnegf.run.slow_simulation import SlowSimulation
 from llgnegf.static.tensors import PoleTensors
 from llgnegf.store.records import read_record, write_record
@@ -52,7 +53,7 @@ def test_two_moments_of_different_size_sample_their_exact_energy() -> None:
     run = langevin_ensemble(None, magnet, temperature=kT, t_end=800.0, step=0.8, save_every=16.0, copies=300, seed=5)
     energy = -j * np.einsum("tba,tba->tb", run.moments[10:, :, 0], run.moments[10:, :, 1])
     mean, error = mean_and_error(energy)
-    parallel = magnet.compile().energy.energy(np.array([[0, 0, 1.0], [0, 0, 1.0]]))
+    parallel = magnet.energy.energy(np.array([[0, 0, 1.0], [0, 0, 1.0]]))
     assert parallel == pytest.approx(-j)
     assert error < 0.02 * j
     assert abs(mean + j * langevin_function(j / kT)) < 3 * error
@@ -65,7 +66,7 @@ def test_anisotropy_and_cubic_terms_are_sampled_by_many_copies_at_once() -> None
     run = langevin_ensemble(None, magnet, temperature=kT, t_end=800.0, step=0.8, save_every=16.0, copies=300, seed=8)
     mean, error = mean_and_error(run.moments[10:, :, 0, 2] ** 2)
     u, w = leggauss(40)
-    energy = np.array([magnet.compile().energy.energy(np.array([[np.sqrt(1 - x * x), 0, x]])) for x in u])
+    energy = np.array([magnet.energy.energy(np.array([[np.sqrt(1 - x * x), 0, x]])) for x in u])
     weight = w * np.exp(-energy / kT)
     assert abs(mean - np.sum(weight * u**2) / weight.sum()) < 3 * error
 
@@ -100,9 +101,9 @@ class Pair:
         start = self.equation.instant(0.0, moments[None])
         drift = start.velocity[0]
         if spurious:
-            stepper = Langevin(self.equation, moments[None], self.kT, 0)
+            noise = Noise(self.equation, self.kT, 0)
             # The estimate is bilinear in W: its mean over normal W is the sum over an orthonormal basis.
-            both = [stepper._spurious_drift(0.0, start, sign * e[None])[0] for e in basis for sign in (1, -1)]
+            both = [noise.spurious_drift(0.0, start, sign * e[None])[0] for e in basis for sign in (1, -1)]
             drift = drift + 0.5 * sum(both)
         # A step turns the moments: of drift and gradient the tangential parts count.
         cosine = float(moments[0] @ moments[1])
@@ -138,9 +139,8 @@ def test_noise_has_the_friction_as_its_covariance() -> None:
     pair = Pair()
     moments = np.repeat(pair.at(0.3)[None], 20000, axis=0)
     one = pair.equation.instant(0.0, moments[:1])
-    stepper = Langevin(pair.equation, moments, pair.kT, 0)
     normal = np.random.default_rng(0).standard_normal(moments.shape)
-    noise = stepper._correlated(one, normal).reshape(-1, 6)
+    noise = Noise(pair.equation, pair.kT, 0).correlated(one, normal).reshape(-1, 6)
     assert one.tensors is not None
     expected = one.tensors.friction[0]
     spread = np.sqrt(np.outer(np.diag(expected), np.diag(expected)) + expected**2) / np.sqrt(20000)

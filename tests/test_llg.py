@@ -1,6 +1,6 @@
 """The classical LLG equation against exact motions and conservation laws; walls are in `test_walls.py`.
 
-Runs use SciPy's DOP853 around `CompiledMagnet.rate`, so that nothing but the equation itself is on trial.
+Runs use SciPy's DOP853 around `LLG.rate`, so that nothing but the equation itself is on trial.
 L = mu_M/g = hbar n/g_e is the angular momentum of a moment of n Bohr magnetons.
 """
 
@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.integrate import solve_ivp
 
+from llgnegf.equations.moments import LLG
 from llgnegf.problem.magnetism.energies import (
     DMI,
     CubicAnisotropy,
@@ -50,12 +51,11 @@ def random_magnet(rng: np.random.Generator, n: int, damping, **options) -> Magne
 
 def run(magnet: Magnet, times, rtol: float = 1e-12) -> np.ndarray:
     """Moments at `times` (fs), the first of which is the start; shape (len(times), n_sites, 3)."""
-    compiled = magnet.compile()
+    llg = LLG(magnet)
 
     def rate(t: float, y: np.ndarray) -> np.ndarray:
         moments = y.reshape(-1, 3)
-        compiled.place(t, moments)
-        return compiled.rate(moments, t).ravel()
+        return llg.rate(llg.place(t, moments), t).ravel()
 
     span = (times[0], times[-1])
     solution = solve_ivp(rate, span, magnet.moments.flatten(), "DOP853", times, rtol=rtol, atol=rtol)
@@ -70,15 +70,15 @@ def test_kernel_solves_the_implicit_equation_for_any_length(seed: int, n: int) -
     rng = np.random.default_rng(seed)
     torques = [SlonczewskiTorque(rng.normal(size=n), 0.3, rng.normal(size=3)), ZhangLiTorque(0.2, rng.normal())]
     magnet = random_magnet(rng, n, rng.uniform(0, 2, n), torques=torques, pinned=[n - 1])
-    compiled = magnet.compile()
+    llg = LLG(magnet)
     M = magnet.moments * rng.uniform(0.7, 1.4, (n, 1))
     electron_torque = rng.normal(size=(n, 3))
-    rate = compiled.rate(M, 0.0, electron_torque)
+    rate = llg.rate(M, 0.0, electron_torque)
 
-    torque = compiled.external_torque(M) + electron_torque
+    torque = llg.external_torque(0.0, M) + electron_torque
     torque -= M * (np.sum(M * torque, axis=1) / np.sum(M * M, axis=1))[:, None]
     prefactor = G_E / (HBAR * magnet.magnetic_moment[:, None])
-    field = compiled.energy.field(M)
+    field = magnet.energy.field(M)
     right = -GYROMAGNETIC_RATIO * np.cross(M, field) + magnet.damping[:, None] * np.cross(M, rate)
     right += prefactor * torque
     scale = np.abs(right).max()
@@ -139,7 +139,7 @@ def test_spin_wave_on_a_ring(theta: float) -> None:
     ring = PairExchange([(i, (i + 1) % n_sites, J) for i in range(n_sites)])
     magnet = Magnet(cone(0, 0), n, damping, ring + UniaxialAnisotropy(K, "z") + Zeeman([0, 0, B]))
     w = G_E / (HBAR * n) * (2 * np.cos(theta) * (J * (1 - np.cos(k)) + K) + n * MU_B * B)
-    np.testing.assert_allclose(magnet.compile().rate(magnet.moments)[:, 2], 0, atol=1e-15)
+    np.testing.assert_allclose(LLG(magnet).rate(magnet.moments)[:, 2], 0, atol=1e-15)
     # 20 fs only: beyond theta = pi/2 k the wave may be unstable, and round-off would grow
     np.testing.assert_allclose(run(magnet, [0.0, 20.0])[-1], cone(20.0, w), rtol=0, atol=1e-8)
 
@@ -153,11 +153,11 @@ def test_spin_wave_spectrum_of_an_open_chain(damping: float) -> None:
     """
     n_sites, n, J, K, B = 7, 2.0, 0.1, 0.03, 20.0
     energies = Exchange(J) + UniaxialAnisotropy(K, "z") + Zeeman([0, 0, B])
-    compiled = Magnet(np.tile([0.0, 0, 1], (n_sites, 1)), n, damping, energies).compile()
+    llg = LLG(Magnet(np.tile([0.0, 0, 1], (n_sites, 1)), n, damping, energies))
 
     def rate(x: np.ndarray) -> np.ndarray:
         moments = np.concatenate([x.reshape(-1, 2), np.ones((n_sites, 1))], axis=1)
-        return compiled.rate(moments)[:, :2].ravel()
+        return llg.rate(moments)[:, :2].ravel()
 
     h = 1e-3  # the rate has no even part in x but h^2 terms of 1/(1 + lambda^2 M.M): the five-point rule leaves h^4
     unit = h * np.eye(2 * n_sites)
@@ -174,7 +174,7 @@ def test_spin_wave_spectrum_of_an_open_chain(damping: float) -> None:
 @given(seed=seeds, n=st.integers(2, 5))
 def test_energy_and_length_are_constant_without_damping(seed: int, n: int) -> None:
     magnet = random_magnet(np.random.default_rng(seed), n, 0.0)
-    energy = magnet.compile().energy
+    energy = magnet.energy
     M = run(magnet, np.linspace(0, 30, 7))
     energies = [energy.energy(m) for m in M]
     assert np.ptp(energies) < 1e-9 * np.abs(energy.gradient(M[0])).max()
@@ -186,14 +186,14 @@ def test_energy_and_length_are_constant_without_damping(seed: int, n: int) -> No
 def test_energy_never_rises_with_damping(seed: int, n: int) -> None:
     rng = np.random.default_rng(seed)
     magnet = random_magnet(rng, n, rng.uniform(0.05, 1, n), pinned=[0])
-    compiled = magnet.compile()
+    llg = LLG(magnet)
     # the power is -sum_i lambda_i L_i |dM_i/dt|^2 at every instant
-    rate = compiled.rate(magnet.moments)
-    power = np.sum(compiled.energy.gradient(magnet.moments) * rate)
-    assert power == pytest.approx(-compiled.dissipation(rate), rel=1e-12)
+    rate = llg.rate(magnet.moments)
+    power = np.sum(magnet.energy.gradient(magnet.moments) * rate)
+    assert power == pytest.approx(-magnet.dissipation(rate), rel=1e-12)
     L = HBAR * magnet.magnetic_moment / G_E
-    assert compiled.dissipation(rate) == pytest.approx(np.sum(magnet.damping * L * np.sum(rate**2, axis=1)))
-    energies = [compiled.energy.energy(m) for m in run(magnet, np.linspace(0, 30, 61), rtol=1e-10)]
+    assert magnet.dissipation(rate) == pytest.approx(np.sum(magnet.damping * L * np.sum(rate**2, axis=1)))
+    energies = [magnet.energy.energy(m) for m in run(magnet, np.linspace(0, 30, 61), rtol=1e-10)]
     assert np.diff(energies).max() < 1e-9 * (np.max(energies) - np.min(energies))
 
 
@@ -203,15 +203,15 @@ def test_energy_balance_in_a_driven_field() -> None:
     drive = Zeeman(lambda t: B * np.cos(w * t), rate=lambda t: -w * B * np.sin(w * t))
     rng = np.random.default_rng(5)
     magnet = Magnet(random_moments(rng, 3), 2.0, 0.1, Exchange(0.05) + UniaxialAnisotropy(0.02, "y") + drive)
-    compiled = magnet.compile()
+    llg = LLG(magnet)
 
     def rate(t: float, y: np.ndarray) -> np.ndarray:
         moments = y[:9].reshape(3, 3)
-        motion = compiled.rate(moments, t)
-        return np.append(motion, compiled.energy.power(moments, t) - compiled.dissipation(motion))
+        motion = llg.rate(moments, t)
+        return np.append(motion, magnet.energy.power(moments, t) - magnet.dissipation(motion))
 
     y = solve_ivp(rate, (0, 40), np.append(magnet.moments, 0.0), "DOP853", rtol=1e-12, atol=1e-12).y[:, -1]
-    change = compiled.energy.energy(y[:9].reshape(3, 3), 40.0) - compiled.energy.energy(magnet.moments, 0.0)
+    change = magnet.energy.energy(y[:9].reshape(3, 3), 40.0) - magnet.energy.energy(magnet.moments, 0.0)
     assert abs(y[9]) > 1e-3
     assert change == pytest.approx(y[9], abs=1e-10)
 
@@ -244,19 +244,18 @@ def test_pinned_and_prescribed_moments_act_but_do_not_answer() -> None:
     rest /= np.linalg.norm(rest)
     prescribed = ([0, 2], lambda t: np.array([cone(t), cone(t)]))
     magnet = Magnet(np.array([cone(0), rest, cone(0)]), n, energies=Exchange(J), prescribed=prescribed)
-    compiled = magnet.compile()
-    assert not compiled.is_static
+    assert not magnet.is_static
     middle = run(magnet, [0.0, 40.0])[-1, 1]
     turn = np.array([[np.cos(40 * w), -np.sin(40 * w), 0], [np.sin(40 * w), np.cos(40 * w), 0], [0, 0, 1]])
     np.testing.assert_allclose(middle, turn @ rest, rtol=0, atol=1e-9)
     moments = magnet.moments.copy()
-    compiled.place(40.0, moments)
+    magnet.place(40.0, moments)
     np.testing.assert_array_equal(moments[0], cone(40.0))
     motion = Precession([cone(0), cone(0)], energy=HBAR * w)
     again = run(Magnet(magnet.moments, n, energies=Exchange(J), prescribed=([0, -1], motion)), [0.0, 40.0])[-1, 1]
     np.testing.assert_allclose(again, middle, rtol=0, atol=1e-10)
-    np.testing.assert_array_equal(compiled.moving, [False, True, False])
-    np.testing.assert_array_equal(Magnet(start, n, pinned=[True, False, True]).moving, compiled.moving)
+    np.testing.assert_array_equal(magnet.moving, [False, True, False])
+    np.testing.assert_array_equal(Magnet(start, n, pinned=[True, False, True]).moving, magnet.moving)
 
 
 @pytest.mark.parametrize(
@@ -304,4 +303,4 @@ def test_all_mistakes_are_named_at_once() -> None:
 def test_prescribed_moments_stay_unit_vectors_during_the_run() -> None:
     magnet = Magnet([[0, 0, 1]] * 2, 2.0, prescribed=([0], lambda t: [[0, 0, 1 + t]]))
     with pytest.raises(ValueError, match="at t = 3 fs"):
-        magnet.compile().place(3.0, magnet.moments.copy())
+        magnet.place(3.0, magnet.moments.copy())

@@ -11,10 +11,11 @@ from hypothesis import strategies as st
 import llgnegf as ln
 from llgnegf.problem.spectra import ChainSpectrum, WideBandSpectrum
 from llgnegf.static import rotating_frame
-from llgnegf.static.equilibrium import contour_integral
+from llgnegf.static.contour import Contour
 from llgnegf.static.green import StaticChannel, StaticDevice
-from llgnegf.static.local import LocalDensityMatrix, LocalState, WindowTooNarrow
+from llgnegf.static.local import LocalDensityMatrix
 from llgnegf.static.recursion import ChainGreen, is_chain
+from llgnegf.static.views import OnChain, WindowTooNarrow
 from llgnegf.static.window import chain_window
 
 PARTS = ("adiabatic", "geometric", "sea", "surface")
@@ -171,9 +172,8 @@ def test_full_matrix_is_the_integral_of_the_inverse():
     system = ln.OpenSystem(ln.chain(5, j_sd=0.8), [ln.ChainLead(0), ln.ChainLead(3, coupling=0.4)], 0.2, 0.01)
     frame = ln.RotatingFrame(system, random_texture(rng, 5), 0.01)
     state = frame._linear_response("test").state
-    dense = contour_integral(
-        state.device.retarded, np.eye(10), state.mu, state.kT, state.scale, 1e-10, 300, "test"
-    )  # fmt: skip
+    contour = Contour.of(state.device.hamiltonian, state.mu, state.kT)
+    dense = contour.integral(state.device.retarded, np.eye(10), 1e-10, 300, "test")
     np.testing.assert_allclose(frame.decompose().adiabatic, dense.value, rtol=0, atol=1e-9)
 
 
@@ -183,7 +183,7 @@ def test_resonance_too_narrow_for_the_recursion_goes_the_dense_way():
     system = ln.OpenSystem(ln.chain(4, j_sd=0.2), leads, kT=0.05)
     frame = ln.RotatingFrame(system, random_texture(np.random.default_rng(4), 4), 0.01)
     with pytest.raises(WindowTooNarrow):
-        LocalState(frame._steady_state).density_matrix()
+        frame._steady_state.density_matrix(OnChain(frame._steady_state.device))
     found, expected = frame.local_density_matrix(), LocalDensityMatrix.cut(frame.density_matrix())
     assert np.array_equal(found.diagonal, expected.diagonal)
     assert np.array_equal(found.upper, expected.upper)

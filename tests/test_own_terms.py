@@ -15,7 +15,7 @@ import llgnegf as ln
 from llgnegf.cli import main
 from llgnegf.config import ConfigError, RunConfig
 from llgnegf.plots.run import PlotReport
-from llgnegf.units import GYROMAGNETIC_RATIO
+from llgnegf.units import G_E, GYROMAGNETIC_RATIO, HBAR
 
 MODULE = '''
 from dataclasses import dataclass
@@ -67,6 +67,26 @@ class Push(SpinTransferTorque):
 
     def add_to(self, amplitudes, t):
         amplitudes.damping_like[:] += np.asarray(self.amplitude)
+
+
+@dataclass(frozen=True, eq=False)
+class Wave(EnergyTerm):
+    """H = -f(t) sum_i K (M_i.axis)^2 by energy and gradient, as if compiled code knew nothing of its kind."""
+
+    K: float
+    axis: Any
+    strength: Any = 1.0
+    name: ClassVar[str] = "wave"
+
+    def _scale(self, t):
+        return self.K * (self.strength(t) if callable(self.strength) else self.strength)
+
+    def energy(self, moments, magnetic_moment, t=0.0):
+        return -self._scale(t) * np.sum((np.asarray(moments) @ self.axis) ** 2)
+
+    def gradient(self, moments, magnetic_moment, t=0.0):
+        along = np.asarray(moments) @ self.axis
+        return -2 * self._scale(t) * along[:, None] * np.asarray(self.axis)
 
 
 class Opaque(Bias):
@@ -122,6 +142,79 @@ def test_a_run_with_it_is_run_again_from_its_folder(own: Any, monkeypatch: pytes
     assert main(["run", "input.toml", "-o", "first", "-q"]) == 0
     assert main(["rerun", "first", "-q"]) == 0
     assert main(["resume", "first", "-q"]) == 0
+
+
+def devices() -> dict[str, ln.OpenSystem | None]:
+    leads = [ln.ChainLead(0, coupling=0.8), ln.ChainLead(-1, coupling=0.9)]
+    return {"electrons": ln.OpenSystem(ln.chain(3, 1.0, 0.5), leads, 0.1, kT=0.05), "alone": None}
+
+
+@pytest.mark.parametrize(
+    ("device", "options"),
+    [
+        ("electrons", {}), ("electrons", {"electrons": "adiabatic"}), ("alone", {}),
+        ("electrons", {"electrons": "adiabatic", "temperature": 0.05, "step": 1.0, "seed": 3}),
+    ],
+    ids=["full", "slow", "alone", "noisy"],
+)  # fmt: skip
+def test_a_term_with_its_own_gradient_moves_like_the_same_one_in_known_parts(
+    own: Any, device: str, options: dict[str, Any]
+) -> None:
+    """A uniaxial anisotropy written by energy and gradient, and the one that compiled code knows."""
+    axis = [0.6, 0.0, 0.8]
+    rows = []
+    for term in (own.Wave(0.02, axis), ln.UniaxialAnisotropy(0.02, axis)):
+        terms = [ln.Exchange(0.1), ln.CubicAnisotropy(0.05), term]
+        given = ln.Magnet(ln.bloch_wall(3, 2, 0.9), 2.0, damping=0.1, energies=terms)
+        data = ln.simulate(devices()[device], given, t_end=30.0, save_every=10.0, rtol=1e-6, **options).dataset
+        rows.append([data.moments.values, data.energy_classical.values[:, None, None]])
+    assert np.abs(np.diff(rows[1][0], axis=0)).max() > 0.01
+    for one, other in zip(*rows, strict=True):
+        np.testing.assert_allclose(one, other, rtol=0, atol=1e-8)
+
+
+@pytest.mark.parametrize("device", ["electrons", "alone"])
+def test_relax_with_a_term_of_its_own_gradient(own: Any, device: str) -> None:
+    axis, found = [0.6, 0.0, 0.8], []
+    for term in (own.Wave(0.02, axis), ln.UniaxialAnisotropy(0.02, axis)):
+        given = ln.Magnet(ln.bloch_wall(3, 2, 0.9), 2.0, energies=[ln.Exchange(0.1), term])
+        found.append(ln.relax(devices()[device], given, rtol=1e-6).moments)
+    np.testing.assert_allclose(*found, rtol=0, atol=1e-6)
+
+
+@pytest.mark.parametrize("device", ["electrons", "alone"])
+def test_no_step_passes_over_the_pulse_of_a_term_with_its_own_gradient(own: Any, device: str) -> None:
+    """H = -K f(t) M_y M_y on one moment along (0, 1, 1): dM/dt = (g/mu) M x dH/dM turns it about y by the integral."""
+    spike = ln.Table([5000.0, 5000.2, 5000.4], [0.0, 1.0, 0.0])
+    start = np.array([[0.0, 1.0, 1.0]] * (3 if device == "electrons" else 1)) / np.sqrt(2)
+    system = devices()[device] and ln.OpenSystem(ln.chain(3, 1.0, 0.0), [ln.ChainLead(0)], kT=0.1)
+    term = own.Wave(0.5, [0.0, 1.0, 0.0], spike)
+    given = ln.Magnet(start, 1.0, energies=[term])
+    got = ln.simulate(system, given, t_end=10000.0, save_every=5000.0).dataset.moments.values[-1]
+    # dM/dt = -2 K f (g_e/hbar) M_y M x y = 2 K f (g_e/hbar) M_y (M_z x - M_x z)
+    angle = 2 * 0.5 * 0.2 * G_E / HBAR / np.sqrt(2)
+    turned = [np.sin(angle) / np.sqrt(2), 1 / np.sqrt(2), np.cos(angle) / np.sqrt(2)]
+    np.testing.assert_allclose(got, [turned] * len(start), rtol=0, atol=2e-6)
+
+
+def test_a_term_with_its_own_gradient_goes_to_a_file_and_says_its_power(own: Any) -> None:
+    ramp = ln.Ramp(0.0, 1.0, start=0.0, duration=5.0)
+    term = own.Wave(0.02, [0.0, 0.6, 0.8], ramp)
+    config = RunConfig.from_objects(None, magnet(own, energies=[term]), t_end=5.0)
+    (built,) = RunConfig.loads(config.to_toml()).build().motion.energies
+    assert type(built) is own.Wave and built.strength == ramp
+    moments = ln.uniform(2, [1.0, 2.0, 2.0])
+    # -K f'(t) sum_i (M_i.axis)^2, M_i = (1, 2, 2)/3
+    expected = -0.02 * ramp.rate(2.0) * 2 * (2.8 / 3) ** 2
+    assert magnet(own, energies=[term]).energy.power(moments, 2.0) == pytest.approx(expected, rel=1e-6)
+
+
+def test_half_of_an_own_energy_is_refused() -> None:
+    with pytest.raises(TypeError, match="Half: one of energy and gradient; allowed: both or neither"):
+
+        class Half(ln.EnergyTerm):
+            def gradient(self, moments: Any, magnetic_moment: Any, t: float = 0.0) -> np.ndarray:
+                return np.zeros((1, 3))
 
 
 @pytest.mark.parametrize(

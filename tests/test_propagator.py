@@ -19,8 +19,8 @@ from llgnegf import (
     rotate_spins,
     spin_density,
 )
-from llgnegf.equations.electrons import Equation
-from llgnegf.integrators.runge_kutta import RungeKutta
+from llgnegf.equations.electrons import ElectronEquation
+from llgnegf.integrators.integration import runge_kutta
 from llgnegf.integrators.tableaus import DOP853
 from llgnegf.poles.channels import expand, with_pole_leads
 from llgnegf.problem.magnetism.motion import Frozen, Precession, Prescribed
@@ -246,12 +246,12 @@ def test_oracle_with_pole_leads_tells_lead_error_from_time_error():
     system = OpenSystem(chain(2, 1.0, 1.0), [ChainLead(site=0), ChainLead(site=-1)], 0.2, 0.1)
     motion = Precession(texture, w, ramp=60 * HBAR)
     poles = expand(system, coarse, 1e-9)
-    equation = Equation(poles, motion)
+    equation = ElectronEquation(poles, motion)
     start = thermal(poles, motion.moments(0.0))
     state = equation.layout.pack(
         start.density_matrix, start.device_mode, start.mode_block, start.vectors, np.zeros((0, 3))
     )
-    integration = RungeKutta(equation, 0.0, state, DOP853, None, 0.2, [])
+    integration = runge_kutta(equation, DOP853, state, 0.2)
     integration.advance(200.0)
     rho = equation.layout.density_matrix(integration.state)
     turned = rotate_spins(rho, np.array([0.0, 0.0, 1.0]), -motion.phase(200.0 * HBAR))

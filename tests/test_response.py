@@ -21,9 +21,9 @@ from llgnegf import (
     cone,
     spin_density,
 )
-from llgnegf.problem.leads import AnyLead
+from llgnegf.problem.leads import Reservoir
 from llgnegf.problem.spectra import ChainSpectrum, WideBandSpectrum
-from llgnegf.static.equilibrium import divided_difference
+from llgnegf.static.closed import divided_difference
 from llgnegf.static.pairs import ChainPairs
 from llgnegf.static.response import ResponseTensors
 from llgnegf.units import G_E, HBAR
@@ -34,11 +34,11 @@ def random_moments(rng: np.random.Generator, n: int) -> np.ndarray:
     return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
 
 
-def random_leads(rng: np.random.Generator, n: int, mu: float) -> list[AnyLead]:
+def random_leads(rng: np.random.Generator, n: int, mu: float) -> list[Reservoir]:
     """Chains at the ends; two leads on one site; wide band; two channels over all sites; levels shifted, mu equal."""
     weak, strong, shift = rng.uniform(0.4, 1.1), rng.uniform(0.4, 1.1), rng.uniform(-0.3, 0.3)
     channels = [(rng.normal(size=n), ChainSpectrum(strong, 1.0, 0.1)), (rng.normal(size=n), WideBandSpectrum(weak))]
-    kinds: list[list[AnyLead]] = [
+    kinds: list[list[Reservoir]] = [
         [ChainLead(0, coupling=weak), ChainLead(-1, coupling=strong)],
         [ChainLead(0, coupling=weak), ChainLead(0, coupling=strong)],
         [WideBandLead(0, weak), WideBandLead(-1, strong)],

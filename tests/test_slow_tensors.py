@@ -22,8 +22,8 @@ from llgnegf.poles.channels import expand
 from llgnegf.problem.electrons import PAULI
 from llgnegf.problem.spectra import ChainSpectrum, WideBandSpectrum
 from llgnegf.run.slow_simulation import SlowSimulation
-from llgnegf.static.components import block_components
 from llgnegf.static.pair_kernel import pair_traces
+from llgnegf.static.pairs import block_components
 from llgnegf.static.quadrature import QuadratureError
 from llgnegf.static.response import ResponseTensors
 from llgnegf.static.surface_rules import bands_in_reach, first_rules, halving

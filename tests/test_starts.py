@@ -8,7 +8,7 @@ from scipy.integrate import quad
 from scipy.special import expit, j0, j1
 
 from llgnegf import ChainLead, Electrons, Lead, OpenSystem, RotatingFrame, WideBandLead, bloch_wall, chain, cone
-from llgnegf.equations.electrons import Equation
+from llgnegf.equations.electrons import ElectronEquation
 from llgnegf.poles.channels import PoleSystem, expand
 from llgnegf.problem.magnetism.motion import Frozen, Precession
 from llgnegf.problem.spectra import ChainSpectrum
@@ -18,7 +18,7 @@ from llgnegf.units import HBAR
 
 def derivative(poles: PoleSystem, texture: np.ndarray, blocks: starts.Blocks) -> np.ndarray:
     """d(electronic state)/d(t/hbar) at t = 0."""
-    equation = Equation(poles, Frozen(texture))
+    equation = ElectronEquation(poles, Frozen(texture))
     state = equation.layout.pack(
         blocks.density_matrix, blocks.device_mode, blocks.mode_block, blocks.vectors, np.zeros((0, 3))
     )

@@ -1,6 +1,6 @@
 """Classical walls against wall theory on a lattice: width, Walker's motion below the threshold field, turning above it.
 
-Runs use SciPy's DOP853 around `CompiledMagnet.rate`, so that nothing but the equation itself is on trial.
+Runs use SciPy's DOP853 around `LLG.rate`, so that nothing but the equation itself is on trial.
 L = mu_M/g = hbar n/g_e is the angular momentum of a moment of n Bohr magnetons.
 """
 
@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from scipy.integrate import solve_ivp
 
+from llgnegf.equations.moments import LLG
 from llgnegf.problem.magnetism.energies import Exchange, UniaxialAnisotropy, Zeeman
 from llgnegf.problem.magnetism.magnet import Magnet
 from llgnegf.problem.textures import neel_wall
@@ -18,9 +19,9 @@ from llgnegf.units import G_E, GYROMAGNETIC_RATIO, HBAR, MU_B
 
 def run(magnet: Magnet, times, rtol: float) -> np.ndarray:
     """Moments at `times` (fs), the first of which is the start; shape (len(times), n_sites, 3)."""
-    compiled = magnet.compile()
+    llg = LLG(magnet)
     solution = solve_ivp(
-        lambda t, y: compiled.rate(y.reshape(-1, 3), t).ravel(), (times[0], times[-1]), magnet.moments.flatten(),
+        lambda t, y: llg.rate(y.reshape(-1, 3), t).ravel(), (times[0], times[-1]), magnet.moments.flatten(),
         "DOP853", times, rtol=rtol, atol=rtol,
     )  # fmt: skip
     assert solution.success

@@ -32,13 +32,13 @@ import scipy.linalg
 from scipy.integrate import RK45
 
 import llgnegf as ln
-from llgnegf.equations.electrons import Equation
-from llgnegf.integrators.runge_kutta import ImexRungeKutta, RungeKutta
+from llgnegf.equations.electrons import ElectronEquation
+from llgnegf.integrators.integration import STABLE, runge_kutta, stability_limit
 from llgnegf.integrators.tableaus import ARK5, DOP853, RK4, Tableau
 from llgnegf.poles.channels import expand
 from llgnegf.problem.magnetism.motion import Precession
-from llgnegf.run.simulation import STABLE, _initial_state, _sections, _stability_limit
-from llgnegf.static.start import FrozenDevice, extended_hamiltonian
+from llgnegf.run.simulation import initial_state
+from llgnegf.static.frozen import FrozenDevice
 from llgnegf.units import HBAR
 from validation._report import Report, run_as_script
 
@@ -84,22 +84,13 @@ class Problem:
         self.regime = regime
         self.motion = Precession(ln.bloch_wall(7, 4, 0.9), regime.energy)
         self.poles = expand(regime.system, 1e-6, 1e-7)
-        self.equation = Equation(self.poles, self.motion)
-        self.start = _initial_state(self.equation, self.poles, self.motion, "thermal", None)
+        self.equation = ElectronEquation(self.poles, self.motion)
+        self.start = initial_state(self.equation, self.poles, self.motion, "thermal")
 
     def solve(self, method: Tableau, tolerance: float | None, step: float) -> np.ndarray:
         """Final state by a Runge-Kutta method."""
-        sections = _sections(self.equation)
-        if method is ARK5:
-            rates = self.equation.stiff_rates()
-            integration: RungeKutta = ImexRungeKutta(
-                self.equation, 0.0, self.start, method, tolerance, step, sections, rates=rates
-            )
-        else:
-            longest = STABLE * _stability_limit(self.equation, method) if method is DOP853 else np.inf
-            integration = RungeKutta(
-                self.equation, 0.0, self.start, method, tolerance, step, sections, largest_step=longest
-            )
+        longest = STABLE * stability_limit(self.equation, method) if method is DOP853 else np.inf
+        integration = runge_kutta(self.equation, method, self.start, step, tolerance, longest)
         integration.advance(self.regime.length)
         return integration.state
 
@@ -120,7 +111,7 @@ class Problem:
         return self.equation.layout.density_matrix(state)
 
 
-def taylor(equation: Equation, state: np.ndarray, moments: np.ndarray, h: float) -> np.ndarray:
+def taylor(equation: ElectronEquation, state: np.ndarray, moments: np.ndarray, h: float) -> np.ndarray:
     """y(h) of dy/dt = A y + b: sum_k h^k/k! d^k y/dt^k, where d^(k+1) y = A d^k y = f(d^k y) - f(0)."""
     rate, zero = np.zeros_like(state), np.zeros_like(state)
     equation.electrons(0.0, state, moments, rate)
@@ -134,7 +125,7 @@ def taylor(equation: Equation, state: np.ndarray, moments: np.ndarray, h: float)
     return result
 
 
-def krylov(equation: Equation, state: np.ndarray, moments: np.ndarray, h: float) -> np.ndarray:
+def krylov(equation: ElectronEquation, state: np.ndarray, moments: np.ndarray, h: float) -> np.ndarray:
     """y(h) = y + h phi_1(h A) f(y), phi_1(x) = (e^x - 1)/x, in the Krylov space of A and f(y) (Arnoldi)."""
     constant = constant_part(equation, moments)
     rate = np.zeros_like(state)
@@ -158,7 +149,7 @@ def krylov(equation: Equation, state: np.ndarray, moments: np.ndarray, h: float)
     return state + norm * scipy.linalg.expm(bordered)[:KRYLOV, KRYLOV] @ basis
 
 
-def constant_part(equation: Equation, moments: np.ndarray) -> np.ndarray:
+def constant_part(equation: ElectronEquation, moments: np.ndarray) -> np.ndarray:
     """b = f(0); it does not depend on the moments, its right-hand side is not counted (once for a run)."""
     if not hasattr(equation, "constant"):
         out = np.zeros(equation.layout.size)
@@ -223,7 +214,7 @@ def spectrum(problem: Problem) -> np.ndarray:
     extended Hamiltonian h, a small dense matrix.
     """
     frozen = FrozenDevice(problem.poles, problem.motion.moments(0.0))
-    levels = np.linalg.eigvals(extended_hamiltonian(frozen))
+    levels = np.linalg.eigvals(frozen.extended_hamiltonian())
     right = np.concatenate([levels, frozen.z])
     return (-1j * (levels[:, None] - right.conj())).ravel()
 
@@ -249,7 +240,7 @@ def stability(report: Report, problem: Problem) -> None:
     cells = ", ".join(f"{name} {value:.1f}" for name, value in at_limit.items())
     report.note(
         f"    stability limit: {cells}; |rate| <= {np.abs(rates).max():.1f}, |Im| {np.abs(rates.imag).max():.1f}, |Re| "
-        f"{np.abs(rates.real).max():.1f} (`Equation.fastest_rates`: {bounds[0]:.1f} turning, {bounds[1]:.1f} damped)"
+        f"{np.abs(rates.real).max():.1f} (`fastest_rates`: {bounds[0]:.1f} turning, {bounds[1]:.1f} damped)"
     )
 
 

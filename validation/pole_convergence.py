@@ -21,8 +21,8 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 from propagation import run, unit_vectors
 
 from llgnegf import ChainLead, OpenSystem, chain
-from llgnegf.equations.electrons import Equation
-from llgnegf.integrators.runge_kutta import RungeKutta
+from llgnegf.equations.electrons import ElectronEquation
+from llgnegf.integrators.integration import runge_kutta
 from llgnegf.integrators.tableaus import DOP853
 from llgnegf.plots.style import new_figure, points, styled
 from llgnegf.poles.channels import PoleSystem, expand
@@ -55,10 +55,10 @@ def finest() -> PoleSystem:
 def density_matrix(poles: PoleSystem, local: float) -> tuple[np.ndarray, int]:
     """rho(END), and the number of right-hand sides."""
     _, motion = problem()
-    equation = Equation(poles, motion)
+    equation = ElectronEquation(poles, motion)
     b = thermal(poles, motion.moments(0.0))
     state = equation.layout.pack(b.density_matrix, b.device_mode, b.mode_block, b.vectors, np.zeros((0, 3)))
-    integration = RungeKutta(equation, 0.0, state, DOP853, local, 0.05, [("state", 0, state.size)])
+    integration = runge_kutta(equation, DOP853, state, 0.05, local)
     integration.advance(END)
     return equation.layout.density_matrix(integration.state), equation.evaluations
 

@@ -15,7 +15,6 @@ from llgnegf._files import storage_errors, write_atomic
 from llgnegf._netcdf import write_dataset
 from llgnegf.commands.ending import EXIT_OK, say
 from llgnegf.config import ConfigError, RunConfig
-from llgnegf.config.moment_tables import PrecessionTable
 from llgnegf.problem.magnetism.motion import Precession
 from llgnegf.problem.observables import field_like_damping_like, spin_density, torque
 from llgnegf.problem.plausibility import silent
@@ -53,7 +52,7 @@ def rotating_frame(config: RunConfig) -> RotatingFrame:
         ConfigError: For a run that has none, one line for each reason.
     """
     motion = config.motion
-    if not isinstance(motion, PrecessionTable) or motion.energy == 0:
+    if getattr(motion, "kind", "") != "precession" or motion.energy == 0:
         given = "missing" if motion is None else f"{motion.kind!r}"
         lines = [f"motion.kind: {given}; allowed: 'precession' with energy other than 0, for the oracle"]
         raise ConfigError(lines)
@@ -79,8 +78,7 @@ def oracle(config: RunConfig) -> xarray.Dataset:
         ConfigError: For a run without oracle.
     """
     frame = rotating_frame(config)
-    levels = frame.system.chemical_potentials()
-    decomposed = not levels.size or np.ptp(levels) <= 1e-12 * max(1.0, float(np.abs(levels).max()))
+    decomposed = frame.system.common_chemical_potential() is not None
     density = {"exact": frame.density_matrix()}
     currents: dict[str, Any] = {"exact": frame.lead_currents()}
     if decomposed:

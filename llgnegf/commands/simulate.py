@@ -15,6 +15,7 @@ import numpy as np
 from llgnegf.config import ConfigError, RunConfig
 from llgnegf.problem.system import OpenSystem
 from llgnegf.run.error_budget import warn_if_exceeded
+from llgnegf.run.options import RunOptions, takes_run_options
 from llgnegf.run.progress import Progress, keeping, shown
 from llgnegf.run.result import Result, Rows
 from llgnegf.run.simulate import simulate as in_memory
@@ -22,6 +23,7 @@ from llgnegf.run.simulation import Motion
 from llgnegf.store import RunFolder, run_in_folder
 
 
+@takes_run_options
 def simulate(
     system: OpenSystem | None,
     motion: Motion,
@@ -30,28 +32,24 @@ def simulate(
     progress: bool | Callable[..., None] = False,
     **options: Any,
 ) -> Result:
-    """Propagate G<(t,t) of an open system in the lab frame, with moments that move as prescribed or answer.
-
-    The equations are those of `llgnegf.equations.electrons` (electrons, leads) and `llgnegf.equations.coupled` (LLG).
+    """Propagate G<(t,t) of an open system in the lab frame, with moments that move as prescribed or answer, by the
+    equations of `llgnegf.equations.electrons`.
 
     Args:
-        system, motion: As for `Simulation`; so are of the options t_end, save_every, rtol, start, integrator, step,
-            observables and initial_density_matrix.
+        system, motion, options: As for `Simulation`, and the following ones.
         electrons: "full", or "adiabatic": electrons integrated out one order beyond the adiabatic one, in equilibrium
             with a `Magnet` at rest plus a first order in its velocities.
         response: Which tensors of that first order act with electrons = "adiabatic": any of "geometric" and
             "friction"; () leaves the adiabatic torque alone.
         temperature, seed: kT (eV) and random key of the moments' thermal noise, with electrons = "adiabatic" or for
             moments alone (see `llgnegf.SlowSimulation`).
-        folder: Run folder, as of `llgnegf run`: rows are committed every few seconds, and a run that was stopped or
-            killed goes on when it is asked for again (or with `llgnegf resume`). None keeps all in memory.
         progress: True shows what is done, a bar on a terminal and lines with percentages elsewhere; a function is
             called with (done, total, text): times in fs and the stage of the run.
+        folder: Run folder, as of `llgnegf run`: rows are committed every few seconds, and a run that was stopped or
+            killed goes on when it is asked for again (or with `llgnegf resume`). None keeps all in memory.
 
     Returns:
-        A `Result` whose dataset has the columns moments, spin_density, torque (time, site, component),
-        charge_density (time, site), lead_current (time, lead; electrons/fs), lead_spin_current (time, lead,
-        component; eV), bond_current, bond_spin_current, energies, and what has left through the leads since t = 0.
+        A `Result`, whose dataset has the columns of `llgnegf.run.observables` with dims (time, ...) and units.
 
     Raises:
         ValueError: One line for each argument that is not allowed; with a folder also for what an input file has no
@@ -65,18 +63,11 @@ def simulate(
     """
     if folder is None:
         return in_memory(system, motion, progress=progress, **options)
-    inspect.signature(in_memory).bind(system, motion, **options)  # TypeError for what is no option, as in memory
+    inspect.signature(simulate).bind(system, motion, **options)  # TypeError for what is no option, as in memory
     with shown(progress, "fs") as report:
         result = _in_folder(config_of(system, motion, options), folder, report)
-    warn_if_exceeded(result.errors, options.get("rtol", DEFAULTS["rtol"]))
+    warn_if_exceeded(result.errors, options.get("rtol", RunOptions.rtol))
     return result
-
-
-_parameters = inspect.signature(in_memory).parameters
-DEFAULTS = {name: parameter.default for name, parameter in _parameters.items()}
-simulate.__signature__ = inspect.Signature(  # type: ignore[attr-defined]
-    [*_parameters.values(), inspect.signature(simulate).parameters["folder"]], return_annotation="Result"
-)
 
 
 def _in_folder(config: RunConfig, path: str | Path, report: Progress) -> Result:
@@ -100,7 +91,7 @@ def config_of(system: Any, motion: Any, options: dict[str, Any]) -> RunConfig:
     Raises:
         ConfigError: One line for each argument that is not allowed, or that no file has words for.
     """
-    given = {name: value for name, value in options.items() if value is not DEFAULTS[name]}
+    given = {name: value for name, value in options.items() if value is not getattr(RunOptions, name, None)}
     plain = {name: value.item() if isinstance(value, np.generic) else value for name, value in given.items()}
     run = {name: list(value) if isinstance(value, tuple) else value for name, value in plain.items()}
     try:

@@ -1,7 +1,7 @@
 """A TOML file <-> the objects of a run; every mistake is named in one pass, one line each.
 
-`fields`, `drive_tables`, `system_tables`, `moment_tables` and `schema` say what a file may hold, `messages` words the
-mistakes, `reading` collects them, `terms` and `build` make the objects, `toml_text` and `from_objects` go back.
+The keys of a table are the arguments that a class or function declares (`problem.arguments`); `sections` lists the
+kinds of tables. `reading` makes tables of a file, `build` objects of tables; `from_objects` and `toml_text` go back.
 """
 
 from llgnegf.config.build import Problem

@@ -1,61 +1,37 @@
-"""From a document to the problem objects, whose own checks become lines with the path of the file.
+"""From a document to the problem objects, whose own checks become mistakes with the places of the file.
 
 Also says which tables go together; whatever does not is refused by name.
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
 import numpy as np
 
-from llgnegf._checks import Problems
-from llgnegf.config.drive_tables import DriveTable, built
-from llgnegf.config.fields import plain
-from llgnegf.config.messages import shown
-from llgnegf.config.moment_tables import (
-    BlochWallTable,
-    ConeTable,
-    FrozenTable,
-    ListTable,
-    NeelWallTable,
-    PrecessionTable,
-    UniformTable,
-)
+from llgnegf._checks import Mistake, Path, Problems, mistakes_of, shown
+from llgnegf.config.fields import Table, plain
+from llgnegf.config.matrices import hermitian
+from llgnegf.config.messages import dotted, in_file
+from llgnegf.config.own_terms import own_term
 from llgnegf.config.schema import NEVER, Document
-from llgnegf.config.system_tables import MatrixTable
-from llgnegf.config.terms import energy_term, lead_of, matrix_of, torque_of
+from llgnegf.config.sections import SECTIONS
+from llgnegf.problem.arguments import declared
 from llgnegf.problem.electrons import Electrons, chain
 from llgnegf.problem.magnetism.magnet import Magnet
 from llgnegf.problem.magnetism.motion import Frozen, Precession
-from llgnegf.problem.plausibility import doubts_of_run, in_file, place_in_file, silent
+from llgnegf.problem.plausibility import doubts_of_run, silent
 from llgnegf.problem.system import OpenSystem
-from llgnegf.problem.textures import bloch_wall, cone, neel_wall, uniform
-from llgnegf.run.options import (
-    check_accuracy,
-    check_density_matrix,
-    check_kind,
-    check_memory,
-    check_method,
-    check_slow_run,
-    check_start,
-    check_steps,
-    check_times,
-    is_slow,
-)
+from llgnegf.problem.textures import uniform
+from llgnegf.run.demands import check_memory
+from llgnegf.run.options import RunOptions
 
 T = TypeVar("T")
 
-DRIVEN = {"zhang_li": ("velocity",), "slonczewski": ("damping_like", "field_like")}
-"""Amplitudes of torques that may be functions of time."""
-OPTIONS = (
-    "t_end", "save_every", "rtol", "integrator", "step", "observables", "start", "response", "temperature", "seed",
-)  # fmt: skip
-
-_LINE = re.compile(r"^\w+(?:\.(?P<field>[\w.\[\]]+))?(?:\([^)]*\))?: (?P<rest>.*)$")
+SYSTEM, MOMENTS = {"electrons", "lead", "system"}, {"texture", "motion", "magnet", "energy", "torque"}
+"""Tables that make the system, and the moments."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,7 +41,7 @@ class Problem:
     Attributes:
         system: Electrons and leads; None for moments alone.
         motion: `Frozen`, `Precession` or `Magnet`.
-        options: Keyword arguments t_end, save_every, rtol, start, integrator, step, observables.
+        options: Keyword arguments of `llgnegf.simulate`.
     """
 
     system: OpenSystem | None
@@ -73,18 +49,9 @@ class Problem:
     options: Mapping[str, Any]
 
 
-def relocated(line: str, path: str) -> str:
-    """`Owner.field: value; allowed: ...` of an object as `path.field: value; allowed: ...`."""
-    match = _LINE.match(line)
-    if match is None:
-        return f"{path}: {line}"
-    name = re.sub(r"\[(\d+)\]", r".\1", match["field"] or "")
-    return f"{path}.{name}: {match['rest']}" if name else f"{path}: {match['rest']}"
-
-
 @dataclass
 class Builder:
-    """Builds the objects of a document and notes a line for each mistake.
+    """Builds the objects of a document and notes each mistake.
 
     Args:
         document: What was read.
@@ -95,46 +62,76 @@ class Builder:
     document: Document
     lost: frozenset[str] = frozenset()
     origin: Mapping[str, list[int]] = field(default_factory=dict)
-    lines: list[str] = field(default_factory=list)
+    mistakes: list[Mistake] = field(default_factory=list)
     doubts: list[str] = field(default_factory=list)
 
     def problem(self) -> Problem | None:
-        """The objects, or None with `lines` filled; `doubts` are about values that are allowed but make no sense."""
+        """The objects, or None with `mistakes` filled; `doubts` are about values that are allowed but make no sense."""
         with silent():  # about objects, without their place in the file
             problem = self._problem()
         if problem is not None:
-            key = "entries" if isinstance(self.document.electrons, MatrixTable) else "hopping"
             found = doubts_of_run(problem.system, problem.motion, problem.options)
-            self.doubts = [in_file(doubt, key) for doubt in found]
+            self.doubts = [doubt.line(lambda path: dotted(in_file(path, self.hamiltonian))) for doubt in found]
         return problem
+
+    @property
+    def hamiltonian(self) -> str:
+        """The key of [electrons] that holds H_0."""
+        return "entries" if "entries" in getattr(self.document.electrons, "given", ()) else "hopping"
 
     def _problem(self) -> Problem | None:
         self._check_tables()
         electrons = self._electrons()
         system = self._system(electrons)
-        texture = self._texture()
-        motion = self._motion(texture)
-        options = self._options(system)
-        if is_slow(self._has("electrons"), options) and "run" not in self.lost:
-            self._check_slow(system, motion, options)
-        if self.lines or self.lost or motion is None:
+        motion = self._motion()
+        options = self._options(system, motion)
+        if self.mistakes or self.lost or motion is None:
             return None
-        problems = Problems("run")
-        check_steps(problems, system, motion, options)
-        self.lines += [place_in_file(line) for line in problems.lines]
-        return None if self.lines else Problem(system, motion, options)
+        return Problem(system, motion, options)
 
-    def attempt(self, path: str, build: Callable[[], T]) -> T | None:
-        """What `build` returns; None if it raises ValueError, whose lines are noted with `path` in front."""
+    def attempt(self, path: Path, build: Callable[[], T], keys: Mapping[Any, str] | None = None) -> T | None:
+        """What `build` returns; None if it raises ValueError, whose mistakes are noted below `path`.
+
+        `keys` are those of the file for arguments of another name.
+        """
         try:
             return build()
         except ValueError as error:
-            self.lines += [relocated(line, path) for line in str(error).splitlines()]
+            for one in mistakes_of(error):
+                steps = [keys.get(step, step) if keys else step for step in one.path[1:2]]
+                self.mistakes.append(replace(one, path=(*path, *steps, *one.path[2:])))
             return None
 
-    def refuse(self, path: str, value: str, allowed: str) -> None:
+    def refuse(self, path: Path, value: str, allowed: str) -> None:
         """Note that `path` has `value`, which is not what is `allowed`."""
-        self.lines.append(f"{path}: {value}; allowed: {allowed}")
+        self.mistakes.append(Mistake(path, value, allowed))
+
+    def made(self, path: Path, table: Table, **context: Any) -> Any:
+        """The object of a table, with `context` as further arguments; None after a mistake."""
+        if table.make is None:
+            base = SECTIONS[str(path[0])].own
+            assert base is not None
+            return self.attempt(path, lambda: own_term(table, base))
+        make, before = table.make, len(self.mistakes)
+        given, keys = dict(context), {}
+        for one in declared(make):
+            keys[one.name], value = one.key, table.given[one.key]
+            if value is not None and one.name not in context:
+                given[one.name] = self._argument((*path, one.key), value)
+        complete = {name: value for name, value in given.items() if value is not None}
+        if any(one.default is ... and one.name not in complete for one in declared(make)):
+            return None
+        found = self.attempt(path, lambda: make(**complete), keys)
+        return found if len(self.mistakes) == before else None
+
+    def _argument(self, path: Path, value: Any) -> Any:
+        """A value of the file as an argument: tables as what they make."""
+        if isinstance(value, Table):
+            return self.made(path, value)
+        if isinstance(value, tuple) and value and isinstance(value[0], Table):
+            parts = [self.made((*path, k), part) for k, part in enumerate(value)]
+            return None if any(part is None for part in parts) else parts
+        return plain(value)
 
     def _has(self, name: str) -> bool:
         """Whether the file has this table, understood or not."""
@@ -143,209 +140,132 @@ class Builder:
     def _check_tables(self) -> None:
         """Tables and keys that need one another, or exclude one another."""
         run = self.document.run
+        either = "one of [motion] (prescribed) and [magnet] (LLG)"
         if self._has("motion") and self._has("magnet"):
-            self.refuse("motion", "given beside [magnet]", "one of [motion] (prescribed) and [magnet] (LLG)")
+            self.refuse(("motion",), "given beside [magnet]", either)
         if not self._has("motion") and not self._has("magnet"):
-            self.refuse("motion", "missing, and no [magnet]", "one of [motion] (prescribed) and [magnet] (LLG)")
+            self.refuse(("motion",), "missing, and no [magnet]", either)
         for name in ("energy", "torque"):
             if self._has(name) and not self._has("magnet"):
-                self.refuse(name, "given without [magnet]", f"[[{name}]] beside [magnet]")
-        if not self._has("electrons"):
-            for name in ("lead", "system"):
-                if self._has(name):
-                    self.refuse(name, "given without [electrons]", f"'{name}' beside [electrons]")
-            if self._has("motion") and not self._has("magnet"):
-                self.refuse("motion", "given without [electrons]", "[magnet] for moments without electrons")
-            for name in ("start", "electrons"):
-                if getattr(run, name):
-                    self.refuse(f"run.{name}", f"{shown(getattr(run, name))} without [electrons]", "left out")
-        if run.seed is not None and run.temperature == 0:
-            self.refuse("run.seed", shown(run.seed), "left out: nothing in this run is random (temperature = 0)")
+                self.refuse((name,), "given without [magnet]", f"[[{name}]] beside [magnet]")
+        if self._has("electrons"):
+            if run.electrons == "adiabatic" and self._has("motion") and not self._has("magnet"):
+                self.refuse(("motion",), "given with run.electrons = 'adiabatic'", "[magnet], whose moments answer")
+            return
+        for name in ("lead", "system"):
+            if self._has(name):
+                self.refuse((name,), "given without [electrons]", f"'{name}' beside [electrons]")
+        if self._has("motion") and not self._has("magnet"):
+            self.refuse(("motion",), "given without [electrons]", "[magnet] for moments without electrons")
+        for name in ("start", "electrons"):
+            if getattr(run, name):
+                self.refuse(("run", name), f"{shown(getattr(run, name))} without [electrons]", "left out")
 
     def _electrons(self) -> Electrons | None:
         table = self.document.electrons
         problems = Problems("electrons")
-        if table is None or not check_memory(problems, table.n_sites, "n_sites"):
-            self.lines += problems.lines
-            return None
-        if isinstance(table, MatrixTable):
-            return self.attempt(
-                "electrons",
-                lambda: Electrons(matrix_of(table.n_sites, table.entries, "entries"), plain(table.j_sd)),
-            )
-        arguments = {name: plain(getattr(table, name)) for name in ("n_sites", "hopping", "j_sd", "onsite")}
-        return self.attempt("electrons", lambda: chain(**arguments))
+        fits = table is not None and check_memory(problems, table.n_sites, "n_sites")
+        self.mistakes += problems.mistakes
+        return self.made(("electrons",), table) if fits else None
 
     @property
     def n_sites(self) -> int | None:
         """Number of moments; None if it is not known."""
-        document = self.document
-        if document.electrons is not None:
-            return document.electrons.n_sites
-        if isinstance(document.texture, ListTable):
-            return len(document.texture.moments) or None
-        return None if document.texture is None else document.texture.n_sites
+        electrons, texture = self.document.electrons, self.document.texture
+        if electrons is not None:
+            return electrons.n_sites
+        return getattr(texture, "n_sites", None) or len(getattr(texture, "moments", ())) or None
 
-    def _driven(self, path: str, value: Any) -> Any:
-        """A constant as it is, a table as the function of time; None after a mistake."""
-        return self.attempt(path, value.build) if isinstance(value, DriveTable) else plain(built(value))
-
-    def _numbered(self, name: str) -> list[tuple[str, Any]]:
-        """Path in the file and table of each entry of an array of tables."""
+    def _numbered(self, name: str) -> Iterator[tuple[Path, Any]]:
+        """Place in the file and table of each entry of an array of tables."""
         entries = getattr(self.document, name)
-        numbers = self.origin.get(name) or list(range(len(entries)))
-        return [(f"{name}.{k}", entry) for k, entry in zip(numbers, entries, strict=True)]
-
-    def _leads(self) -> list[Any]:
-        leads = []
-        for path, table in self._numbered("lead"):
-            voltage = self._driven(f"{path}.voltage", table.voltage)
-            lead = self.attempt(path, lambda t=table, v=voltage: lead_of(t, 0.0 if v is None else v))  # type: ignore[misc]
-            if lead is not None and self.document.electrons is not None:
-                count = self.document.electrons.n_sites
-                if self.attempt(path, lambda x=lead, n=count: x.attach(n)) is None:  # type: ignore[misc]
-                    lead = None
-            leads.append(lead if voltage is not None else None)
-        return leads
+        for k, entry in zip(self.origin.get(name) or range(len(entries)), entries, strict=True):
+            yield (name, k), entry
 
     def _system(self, electrons: Electrons | None) -> OpenSystem | None:
-        leads, table = self._leads(), self.document.system
-        levels = {} if table is None else {"fermi_energy": table.fermi_energy, "kT": table.kT}
+        leads = [self.made(path, table) for path, table in self._numbered("lead")]
+        count = None if self.document.electrons is None else self.document.electrons.n_sites
+        for k, (path, _) in enumerate(self._numbered("lead")):
+            keys = {"channels": "channel"}
+            if leads[k] is not None and count is not None:
+                leads[k] = leads[k] if self.attempt(path, lambda k=k: leads[k].attach(count), keys) else None  # type: ignore[misc]
         complete = electrons is not None and not any(lead is None for lead in leads)
-        if not complete:  # the levels are checked all the same
-            self.attempt("system", lambda: OpenSystem(chain(1), [], **levels))
-            return None
-        assert electrons is not None
-        return self.attempt("system", lambda: OpenSystem(electrons, leads, **levels))
+        parts = {"electrons": electrons, "leads": leads} if complete else {"electrons": chain(1), "leads": []}
+        table = self.document.system or Table(OpenSystem, "", {"fermi_energy": 0.0, "kT": 0.0})
+        system = self.made(("system",), table, **parts)  # the levels are checked all the same
+        return system if complete else None
 
     def _texture(self) -> np.ndarray | None:
-        table, known = self.document.texture, self.document.electrons
-        if isinstance(table, ListTable):
-            problems = Problems("texture")
-            moments = problems.moments("moments", plain(table.moments), None if known is None else known.n_sites)
-            self.lines += problems.lines
-            return moments
-        count = self.n_sites
-        if known is not None and table.n_sites not in (None, known.n_sites):
-            self.refuse("texture.n_sites", str(table.n_sites), f"{known.n_sites} as in electrons.n_sites, or left out")
+        table, known, count = self.document.texture, self.document.electrons, self.n_sites
+        own = getattr(table, "n_sites", None)
+        if known is not None and own not in (None, known.n_sites):
+            self.refuse(("texture", "n_sites"), str(own), f"{known.n_sites} as in electrons.n_sites, or left out")
             return None
-        if count is None:
+        if count is None and hasattr(table, "n_sites"):
             if not self.lost & {"electrons", "texture"}:
-                self.refuse("texture.n_sites", "missing", "an integer >= 1: there are no [electrons] to take it from")
+                allowed = "an integer >= 1: there are no [electrons] to take it from"
+                self.refuse(("texture", "n_sites"), "missing", allowed)
             return None
-        return self.attempt("texture", lambda: _texture(table, count))
+        return self.made(("texture",), table, n_sites=count)
 
-    def _motion(self, texture: np.ndarray | None) -> Any:
-        document = self.document
+    def _motion(self) -> Any:
+        texture, document = self._texture(), self.document
         stand_in = texture if texture is not None else uniform(self.n_sites or 1)
-        motion: Any = None
-        if isinstance(document.motion, PrecessionTable):
-            given = document.motion
-            motion = self.attempt(
-                "motion", lambda: Precession(stand_in, given.energy, axis=plain(given.axis), ramp=given.ramp)
-            )
-        elif isinstance(document.motion, FrozenTable):
-            motion = Frozen(stand_in)
-        terms = self._terms()
-        if document.magnet is not None:
-            magnet = self._magnet(stand_in, *terms)
-            motion = motion or magnet
+        motion = None if document.motion is None else self.made(("motion",), document.motion, texture=stand_in)
+        energies, torques = self._terms("energy"), self._terms("torque")
+        magnet = document.magnet
+        if magnet is not None and not (self.n_sites is None and "magnet" not in self.lost and _per_site(magnet)):
+            made = self.made(("magnet",), magnet, moments=stand_in, energies=energies, torques=torques)
+            motion = motion or made
         return motion if texture is not None else None
 
-    def _terms(self) -> tuple[list[Any], list[Any]]:
-        """Energy terms and torques that are usable on this chain."""
-        energies, torques = [], []
-        for path, table in self._numbered("energy"):
-            value = self._driven(f"{path}.B", table.B) if table.kind == "zeeman" else None
-            if table.kind == "zeeman" and value is None:
-                continue
-            term = self.attempt(path, lambda t=table, v=value: energy_term(t, v))  # type: ignore[misc]
-            if self._usable(path, term):
-                energies.append(term)
-        for path, table in self._numbered("torque"):
-            driven = DRIVEN.get(table.kind, ())
-            values = {name: self._driven(f"{path}.{name}", getattr(table, name)) for name in driven}
-            if any(value is None for value in values.values()):
-                continue
-            torque = self.attempt(path, lambda t=table, v=values: torque_of(t, v))  # type: ignore[misc]
-            if self._usable(path, torque):
-                torques.append(torque)
-        return energies, torques
-
-    def _usable(self, path: str, term: Any) -> bool:
-        """Whether `term` was built and fits the number of sites."""
-        if term is None:
-            return False
-        wrong = term.problems(self.n_sites) if self.n_sites else []
-        self.lines += [relocated(line, path) for line in wrong]
-        return not wrong
-
-    def _magnet(self, texture: np.ndarray, energies: list[Any], torques: list[Any]) -> Magnet | None:
-        table = self.document.magnet
-        if table is None or (self.n_sites is None and "magnet" not in self.lost and self._per_site(table)):
-            return None
-        return self.attempt(
-            "magnet",
-            lambda: Magnet(
-                texture, plain(table.magnetic_moment), plain(table.damping), energies, torques, list(table.pinned)
-            ),
-        )
-
-    @staticmethod
-    def _per_site(table: Any) -> bool:
-        """Whether a table has something that can be judged only with the number of sites."""
-        return any(isinstance(getattr(table, name), tuple) for name in type(table).model_fields)
+    def _terms(self, name: str) -> list[Any]:
+        """Energy terms, or torques, that are usable on this chain."""
+        terms = []
+        for path, table in self._numbered(name):
+            term = self.made(path, table)
+            problems = Problems(name)
+            problems.take([] if term is None or not self.n_sites else term.problems(self.n_sites))
+            self.mistakes += [mistake.below(*path) for mistake in problems.mistakes]
+            if term is not None and not problems.mistakes:
+                terms.append(term)
+        return terms
 
     def _density_matrix(self) -> np.ndarray | None:
-        entries, count = self.document.run.initial_density_matrix, self.n_sites
+        name, count = "initial_density_matrix", self.n_sites
+        entries = getattr(self.document.run, name)
         if entries is None or count is None or not check_memory(Problems("run"), count):
             return None
-        matrix = self.attempt("run", lambda: matrix_of(count, entries, "initial_density_matrix"))
+        matrix = self.attempt(("run",), lambda: hermitian(count, entries, name))
         return None if matrix is None else matrix.toarray()
 
-    def _options(self, system: OpenSystem | None) -> dict[str, Any]:
-        """Keyword arguments of the run, checked as `Simulation` does."""
-        run = self.document.run
-        options = {name: plain(getattr(run, name)) for name in OPTIONS}
-        options["start"] = run.start or "thermal"
-        options["electrons"] = run.electrons or "full"
-        options["initial_density_matrix"] = self._density_matrix()
-        problems = Problems("run")
-        check_times(problems, options)
-        if run.t_end == NEVER:  # nothing is too short beside it
-            problems.lines = [line for line in problems.lines if not line.endswith(("t_end/save_every", "t_end/step"))]
-        check_accuracy(problems, system, options)
-        check_method(problems, options)
-        slow = is_slow(self._has("electrons"), options)
-        if not slow and (system is not None or not self._has("electrons")):
-            check_start(problems, system, options)
-            check_density_matrix(problems, system, options)
-        if (run.temperature > 0 or run.seed is None) and not (slow and not self._has("electrons") and run.electrons):
-            check_kind(problems, self._has("electrons"), options)
-        # kT is a key of [system], and a start that does not fit leads with a mistake may fit them without it
-        lines = [line.removeprefix("run.") if line.startswith("run.system.") else line for line in problems.lines]
-        doubtful = bool(self.lost & {"electrons", "lead", "system"})
-        self.lines += [line for line in lines if not (doubtful and line.startswith("run.start"))]
-        return options
+    def _options(self, system: OpenSystem | None, motion: Any) -> dict[str, Any]:
+        """Keyword arguments of the run, checked as `simulate` does with what is known of system and moments."""
+        run, electrons = self.document.run, self._has("electrons")
+        given = {one.name: plain(run.given[one.key]) for one in declared(RunOptions)}
+        given["initial_density_matrix"] = self._density_matrix()
+        given = {name: value for name, value in given.items() if value is not None}
+        end = np.nan if run.t_end == NEVER else run.t_end
+        options = RunOptions.unchecked(**{**given, "t_end": end})
+        if options.is_slow(electrons) and not isinstance(motion, Magnet):
+            motion = None
+        if self.mistakes or self.lost & MOMENTS:
+            motion = None
+        known = None if self.lost & SYSTEM else system
+        problems = Problems("simulate")
+        options.note(problems, known, motion, None if "run" in self.lost else electrons)
+        self._note(problems.mistakes)
+        return {name: value for name, value in options.by_name().items() if name != "copies"}
 
-    def _check_slow(self, system: OpenSystem | None, motion: Any, options: Mapping[str, Any]) -> None:
-        """What runs of slow moments demand beside the rules of all runs: static leads, a magnet, a seed for noise."""
-        if self._has("motion") and not self._has("magnet"):
-            self.refuse("motion", "given with run.electrons = 'adiabatic'", "[magnet], whose moments answer")
-        if motion is None or self._has("motion") or (system is None and self._has("electrons")):
-            return
-        before, places = len(self.lines), {line.split(": ")[0] for line in self.lines}
-        self.attempt("run", lambda: check_slow_run(system, motion, {"copies": 1, **options}))
-        found = [line.replace("run.system.leads", "lead", 1) for line in self.lines[before:]]
-        self.lines[before:] = [line for line in found if line.split(": ")[0] not in places]
+    def _note(self, found: Iterable[Mistake]) -> None:
+        """Note mistakes with places in Python, where nothing is noted yet."""
+        taken = {one.path for one in self.mistakes}
+        for one in found:
+            path = in_file(one.path, self.hamiltonian)
+            if path not in taken:
+                self.mistakes.append(replace(one, path=path, beside=in_file(one.beside, self.hamiltonian)))
 
 
-def _texture(table: Any, count: int) -> np.ndarray:
-    if isinstance(table, BlochWallTable):
-        return bloch_wall(count, table.center, table.width)
-    if isinstance(table, NeelWallTable):
-        return neel_wall(count, table.center, table.width)
-    if isinstance(table, UniformTable):
-        return uniform(count, plain(table.direction))
-    assert isinstance(table, ConeTable)
-    return cone(count, table.angle, plain(table.azimuth), plain(table.axis))
+def _per_site(table: Any) -> bool:
+    """Whether a table has something that can be judged only with the number of sites."""
+    return any(isinstance(value, tuple) for value in table.given.values())

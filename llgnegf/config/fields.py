@@ -1,133 +1,134 @@
-"""The vocabulary of input tables: a base class that refuses unknown keys, and fields that know their unit.
+"""Tables of the input file, their kinds, and the types of values.
 
-Ranges belong to the problem objects (`build` asks them); here only the type and finiteness are settled.
+The keys of a table are the arguments that its class or function declares (`problem.arguments`). Ranges belong to the
+problem objects (`build` asks them); here only the type and finiteness are settled.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import math
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Annotated, Any
+from types import UnionType
+from typing import Any, Literal, get_args, get_origin
 
-from pydantic import (
-    BaseModel,
-    ConfigDict,
-    Discriminator,
-    Field,
-    Strict,
-    ValidationError,
-    ValidationInfo,
-    model_validator,
-)
-from pydantic_core import PydanticCustomError, core_schema
-
-from llgnegf._checks import MOST_SITES
-
-
-@dataclass(frozen=True)
-class Allowed:
-    """What a field takes, in words, and its unit; whatever is wrong inside the field is one mistake."""
-
-    text: str
-    unit: str = ""
-
-    @property
-    def sentence(self) -> str:
-        """`text` with the unit."""
-        return f"{self.text}, in {self.unit}" if self.unit else self.text
-
-    def __get_pydantic_core_schema__(self, source: Any, handler: Any) -> core_schema.CoreSchema:
-        def validate(value: Any, inner: core_schema.ValidatorFunctionWrapHandler) -> Any:
-            try:
-                return inner(value)
-            except (ValidationError, OverflowError):
-                raise PydanticCustomError("allowed", "{allowed}", {"allowed": self.sentence}) from None
-
-        return core_schema.no_info_wrap_validator_function(validate, handler(source))
-
-
-class Table(BaseModel):
-    """A table of the input file: its keys are the fields, anything else is refused, nothing is converted."""
-
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False)
-
-    @model_validator(mode="before")
-    @classmethod
-    def _remember(cls, data: Any, info: ValidationInfo) -> Any:
-        """Leave word of which class read which dict: messages about missing and unknown keys need its fields."""
-        if info.context is not None and isinstance(data, dict):
-            info.context[id(data)] = cls
-        return data
-
+from llgnegf.problem.arguments import Argument, Declared, declared
+from llgnegf.problem.drives import KINDS
 
 OWN = "package.module:Class"
 """How a class of the user is named as a kind."""
 
 
-class OwnTable(Table):
-    """A table with kind = "package.module:Class": an own energy term or torque, importable under this path.
+@dataclass(frozen=True)
+class Table:
+    """A table as it was read: a value for each of its keys, tables for functions of time and what else is made.
 
-    The other keys are the arguments of its constructor.
+    Attributes:
+        make: The class or function that it calls; None for a class of the user, which is imported to be made.
+        kind: Its key `kind`; "" if it has none.
+        given: The values by their keys, lists as tuples; also attributes of the table.
     """
 
-    model_config = ConfigDict(extra="allow", strict=True, frozen=True)
+    make: Callable[..., Any] | None
     kind: str
+    given: Mapping[str, Any]
+
+    def __getattr__(self, key: str) -> Any:
+        given = vars(self).get("given", {})  # none of the attributes are there while a copy is made
+        if key not in given:
+            raise AttributeError(f"no key {key!r} in this table")
+        return given[key]
+
+    def items(self) -> Iterator[tuple[str, Any, str]]:
+        """Key, value and unit of all that has a value, the kind first."""
+        units = {one.key: one.argument.unit for one in declared(self.make)} if self.make else {}
+        for key, value in {"kind": self.kind or None, **self.given}.items():
+            if value is not None:
+                yield key, value, units.get(key, "")
+
+    def to_dict(self) -> dict[str, Any]:
+        """The table as it is in the file."""
+        return {key: plain(value) for key, value, _ in self.items()}
 
 
-def by_kind(
-    kinds: Iterable[str], default: str | None = None, constant: bool = False, own: bool = False
-) -> Discriminator:
-    """Choose a table by its key `kind`; tags are written <kind>, which no key can be.
+@dataclass(frozen=True)
+class Section:
+    """The kinds of tables in one place of the file, told apart by their key `kind`.
 
-    Args:
-        kinds: The kinds there are.
-        default: The kind of a table without the key.
-        constant: Whether something that is no table is tagged <constant>.
-        own: Whether a kind may name a class of the user, which is tagged <own>.
+    Attributes:
+        makes: What each kind calls: a class or a function. The one kind "" has no key `kind`.
+        default: Kind of a table that does not say it.
+        own: Class of which classes of the user may be named as kinds.
     """
-    known = tuple(kinds)
 
-    def tag(value: Any) -> str | None:
-        if isinstance(value, dict):
-            kind = value.get("kind", default)
-        elif isinstance(value, Table):
-            kind = getattr(value, "kind", None)
-        else:
-            return "<constant>" if constant else None
-        if own and isinstance(kind, str) and ":" in kind:
-            return "<own>"
-        return f"<{kind}>" if isinstance(kind, str) and kind in known else None
+    makes: Mapping[str, Callable[..., Any]]
+    default: str | None = None
+    own: type | None = None
 
-    shown = (*known, OWN) if own else known
-    return Discriminator(tag, custom_error_type="kind", custom_error_message=" ".join(shown))
+    @property
+    def kinds(self) -> list[str]:
+        """The kinds, as they are shown."""
+        return [*self.makes, *([OWN] if self.own else [])]
+
+    def kind_of(self, made: Any) -> str | None:
+        """The kind that makes objects of exactly this class; None if there is none."""
+        return next((kind for kind, make in self.makes.items() if make is type(made)), None)
+
+
+DRIVES = Section(KINDS)
+
+
+def sentence(one: Declared) -> str:
+    """What a key takes, in words."""
+    if one.argument.tables:
+        return f"a table [{one.key}]"
+    *kinds, last = map(repr, KINDS)
+    driven = f", or a table with kind = {', '.join(kinds)} or {last}" if one.argument.driven else ""
+    return one.argument.sentence + driven
+
+
+def fitting(argument: Argument, form: Any, value: Any) -> Any:
+    """`value` as one of the type `form` that the argument takes; ValueError if it is none."""
+    fits = _as(form, value)
+    if not argument.ok(fits):
+        raise ValueError
+    return fits
+
+
+def _as(form: Any, value: Any) -> Any:
+    """`value` as one of the type `form`: nothing is converted but lists to tuples and integers to floats."""
+    origin, parts = get_origin(form), get_args(form)
+    if form is Any:
+        return value
+    if origin is UnionType:
+        return _first(parts, value)
+    if origin is tuple and isinstance(value, list | tuple):
+        kinds = [parts[0]] * len(value) if parts[-1] is ... else parts
+        return tuple(_as(kind, one) for kind, one in zip(kinds, value, strict=True))
+    if origin is dict and isinstance(value, dict):
+        return {_as(parts[0], key): _as(parts[1], one) for key, one in value.items()}
+    if form is float and isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value):
+        return float(value)
+    if form is int and isinstance(value, int) and not isinstance(value, bool):
+        return value
+    if isinstance(value, str) and (form is str or (origin is Literal and value in parts)):
+        return value
+    raise ValueError
+
+
+def _first(forms: tuple[Any, ...], value: Any) -> Any:
+    for form in forms:
+        try:
+            return _as(form, value)
+        except (ValueError, OverflowError):
+            continue
+    raise ValueError
 
 
 def plain(value: Any) -> Any:
-    """Tuples as the lists they are in the file (some objects take a tuple for something else)."""
-    return [plain(v) for v in value] if isinstance(value, tuple) else value
-
-
-ListOf = Strict(False)
-"""A list in the file is a tuple in the object; what is in it stays strict."""
-
-Numbers = Annotated[tuple[float, ...], ListOf]
-Vector = Annotated[tuple[float, float, float], ListOf]
-Vectors = Annotated[tuple[Vector, ...], ListOf]
-Integers = Annotated[tuple[int, ...], ListOf]
-
-MatrixEntry = Annotated[tuple[int, int, float, float], ListOf]
-"""[row, column, real part, imaginary part] on or above the diagonal of a Hermitian matrix."""
-
-NUMBER = "a finite number"
-PER_SITE = "a finite number, or a list with one for each site"
-
-Plain = Annotated[float, Allowed(NUMBER)]
-Electronvolt = Annotated[float, Allowed(NUMBER, "eV")]
-Femtosecond = Annotated[float, Allowed(NUMBER, "fs")]
-Radian = Annotated[float, Allowed(NUMBER, "rad")]
-Integer = Annotated[int, Allowed("an integer")]
-Text = Annotated[str, Allowed("a text")]
-Axis = Annotated[str | Vector, Allowed("'x', 'y', 'z' or a non-zero vector of 3 finite numbers")]
-PerSiteElectronvolt = Annotated[float | Numbers, Allowed(PER_SITE, "eV")]
-PerBondElectronvolt = Annotated[float | Numbers, Allowed("a finite number, or a list with one for each bond", "eV")]
-NumberOfSites = Annotated[int, Field(ge=1, le=MOST_SITES), Allowed(f"an integer from 1 to {MOST_SITES}")]
+    """A value as it is in the file: tuples as lists (some objects take a tuple for something else)."""
+    if isinstance(value, Table):
+        return value.to_dict()
+    if isinstance(value, Mapping):
+        return {key: plain(one) for key, one in value.items()}
+    return [plain(one) for one in value] if isinstance(value, tuple) else value

@@ -1,167 +1,128 @@
 """The way back: problem objects as the tables of an input file.
 
-Inverse of `build`; what has no words in a file (an own function, an own spectrum) is refused by name.
+Inverse of `build`, from the same declarations; what has no words in a file (an own function, an own spectrum) is
+refused by name.
 """
 
 from __future__ import annotations
 
-from dataclasses import fields
+import inspect
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
-import scipy.sparse as sp
 
+from llgnegf._checks import Mistake, Path
+from llgnegf.config.matrices import hermitian_entries
 from llgnegf.config.messages import ConfigError, shown
-from llgnegf.config.own_terms import own_table
-from llgnegf.problem.drives import KINDS
-from llgnegf.problem.electrons import Electrons
-from llgnegf.problem.leads import ChainLead, Lead, TabulatedLead, WideBandLead
-from llgnegf.problem.magnetism.energies import (
-    DMI,
-    CubicAnisotropy,
-    Dipolar,
-    Exchange,
-    PairExchange,
-    UniaxialAnisotropy,
-    Zeeman,
-)
+from llgnegf.config.own_terms import argument_names, imported
+from llgnegf.config.sections import SECTIONS
+from llgnegf.problem.arguments import declared
+from llgnegf.problem.drives import KINDS, Drive
 from llgnegf.problem.magnetism.magnet import Magnet
 from llgnegf.problem.magnetism.motion import Frozen, Precession
-from llgnegf.problem.magnetism.torques import SlonczewskiTorque, ZhangLiTorque
-from llgnegf.problem.spectra import ChainSpectrum, TabulatedSpectrum, WideBandSpectrum
+from llgnegf.problem.magnetism.pairs import PAIRS
 from llgnegf.problem.system import OpenSystem
 
-LEADS = {ChainLead: "chain", WideBandLead: "wide_band", TabulatedLead: "tabulated"}
-SPECTRA = {ChainSpectrum: "chain", WideBandSpectrum: "wide_band", TabulatedSpectrum: "tabulated"}
-TERMS = {
-    Exchange: "exchange", UniaxialAnisotropy: "uniaxial_anisotropy", CubicAnisotropy: "cubic_anisotropy",
-    Dipolar: "dipolar", SlonczewskiTorque: "slonczewski", ZhangLiTorque: "zhang_li",
-}  # fmt: skip
+DRIVES = ", ".join(cls.__name__ for cls in KINDS.values())
+OWN_TERMS = (
+    "the terms of llgnegf, or a class that can be imported, with numbers, texts, lists and functions of "
+    "llgnegf.problem.drives as attributes that are named as the arguments of its constructor"
+)
 
 
 def tables_of(system: OpenSystem | None, motion: Frozen | Precession | Magnet) -> dict[str, Any]:
     """The tables electrons, lead, system, texture, motion or magnet, energy, torque; raises ConfigError."""
     tables: dict[str, Any] = {}
     if system is not None:
-        tables["electrons"] = electrons_table(system.electrons)
-        tables["lead"] = [_lead(f"lead.{k}", lead) for k, lead in enumerate(system.leads)]
-        tables["system"] = {"fermi_energy": float(system.fermi_energy), "kT": float(system.kT)}
-    if type(motion) not in (Magnet, Frozen, Precession):  # a subclass may be anything
-        raise ConfigError([f"motion: {shown(motion)}; allowed in a file: Frozen, Precession or Magnet"])
-    if isinstance(motion, Magnet):
-        return tables | _magnet(motion)
-    tables["texture"] = {"kind": "list", "moments": _plain(motion.texture)}
-    if isinstance(motion, Frozen):
-        return tables | {"motion": {"kind": "frozen"}}
-    given = {"energy": float(motion.energy), "axis": motion.axis.tolist(), "ramp": float(motion.ramp)}
-    return tables | {"motion": {"kind": "precession", **given}}
+        electrons = system.electrons
+        tables["electrons"] = {
+            "kind": "matrix", "n_sites": electrons.n_sites, "entries": hermitian_entries(electrons.hamiltonian),
+            "j_sd": _written(("electrons", "j_sd"), electrons.j_sd),
+        }  # fmt: skip
+        tables["lead"] = [_table("lead", ("lead", k), lead) for k, lead in enumerate(system.leads)]
+        tables["system"] = _table("system", ("system",), system)
+    if isinstance(motion, Magnet) and type(motion) is Magnet:
+        texture = motion.moments
+        tables["magnet"] = _table("magnet", ("magnet",), motion)
+        tables["energy"] = [_table("energy", ("energy", k), term) for k, term in enumerate(motion.energies)]
+        tables["torque"] = [_table("torque", ("torque", k), term) for k, term in enumerate(motion.torques)]
+    elif type(motion) in (Frozen, Precession):  # a subclass may be anything
+        texture = motion.texture  # type: ignore[union-attr]
+        tables["motion"] = _table("motion", ("motion",), motion)
+    else:
+        raise _no_words(("motion",), motion, "Frozen, Precession or Magnet")
+    return tables | {"texture": {"kind": "list", "moments": texture.tolist()}}
 
 
-def electrons_table(electrons: Electrons) -> dict[str, Any]:
-    """H_0 entry by entry (on and above the diagonal) and the sd couplings."""
-    entries = hermitian_entries(electrons.hamiltonian)
-    return {"kind": "matrix", "n_sites": electrons.n_sites, "entries": entries, "j_sd": _plain(electrons.j_sd)}
-
-
-def hermitian_entries(matrix: Any) -> list[list[Any]]:
-    """[row, column, real part, imaginary part] of what is not zero on and above the diagonal."""
-    upper = sp.coo_array(sp.triu(sp.csr_array(matrix, dtype=complex)))
-    return [
-        [int(i), int(j), float(x.real), float(x.imag) if i != j else 0.0]
-        for i, j, x in zip(upper.row, upper.col, upper.data, strict=True)
-    ]
-
-
-def _lead(path: str, lead: Any) -> dict[str, Any]:
-    table: dict[str, Any] = {"voltage": _driven(f"{path}.voltage", lead.voltage)}
-    if lead.chemical_potential is not None:
-        table["chemical_potential"] = float(lead.chemical_potential)
-    if type(lead) is Lead:
-        channels = [_channel(f"{path}.channel.{k}", *pair) for k, pair in enumerate(lead.channels)]
-        return {"kind": "channels", "channel": channels, **table}
-    if type(lead) not in LEADS:
-        raise ConfigError([f"{path}: {shown(lead)}; allowed in a file: Lead, {', '.join(k.__name__ for k in LEADS)}"])
-    own = [f.name for f in fields(lead) if f.name not in ("voltage", "chemical_potential")]
-    return {"kind": LEADS[type(lead)], **{name: _plain(getattr(lead, name)) for name in own}, **table}
-
-
-def _channel(path: str, vector: np.ndarray, spectrum: Any) -> dict[str, Any]:
-    kind = SPECTRA.get(type(spectrum))
+def _table(section: str, path: Path, made: Any) -> dict[str, Any]:
+    """The table of `section` that makes the object again."""
+    kind = SECTIONS[section].kind_of(made)
     if kind is None:
-        raise ConfigError([f"{path}.spectrum: {shown(spectrum)}; allowed in a file: {', '.join(SPECTRA.values())}"])
-    given = {f.name: _plain(getattr(spectrum, f.name)) for f in fields(spectrum)}
-    return {
-        "vector": _plain(vector.real), "vector_imaginary": _plain(vector.imag), "spectrum": {"kind": kind, **given},
-    }  # fmt: skip
+        return _own_table(path, made) if SECTIONS[section].own else _refused(section, path, made)
+    return ({"kind": kind} if kind else {}) | _arguments(path, made)
 
 
-def _magnet(magnet: Magnet) -> dict[str, Any]:
-    if magnet.prescribed is not None:
-        raise ConfigError(["magnet.prescribed: a function of time; allowed in a file: pinned moments"])
-    return {
-        "texture": {"kind": "list", "moments": _plain(magnet.moments)},
-        "magnet": {
-            "magnetic_moment": _plain(magnet.magnetic_moment),
-            "damping": _plain(magnet.damping),
-            "pinned": list(magnet.pinned),
-        },
-        "energy": [_term(f"energy.{k}", term) for k, term in enumerate(magnet.energies)],
-        "torque": [_term(f"torque.{k}", term) for k, term in enumerate(magnet.torques)],
-    }
-
-
-def _term(path: str, term: Any) -> dict[str, Any]:
-    if type(term) is Zeeman:
-        if term.rate is not None and getattr(term.rate, "__self__", None) != term.B:
-            raise ConfigError([f"{path}.rate: {shown(term.rate)}; allowed in a file: left out, or that of B"])
-        return {"kind": "zeeman", "B": _driven(f"{path}.B", term.B)}
-    if type(term) is DMI:  # its D is the vector already, whatever it was made from
-        return {"kind": "dmi", "D": _plain(term.D)}
-    if type(term) is PairExchange:
-        return {"kind": "pair_exchange", "pairs": _pairs(term.pairs)}
-    kind = TERMS.get(type(term))
-    if kind is None:
-        own = own_table(term)
-        if own is None:
-            allowed = "the terms of llgnegf, or a class that can be imported, with numbers, texts, lists and functions "
-            allowed += "of llgnegf.problem.drives as attributes that are named as the arguments of its constructor"
-            raise ConfigError([f"{path}: {shown(term)}; allowed in a file: {allowed}"])
-        return own
-    table: dict[str, Any] = {"kind": kind}
-    for name in (f.name for f in fields(term)):
-        value = getattr(term, name)
-        if name in ("axis", "direction", "polarization"):
-            table[name] = value.tolist()
-        elif value is not None:
-            table[name] = _driven(f"{path}.{name}", value)
+def _arguments(path: Path, made: Any) -> dict[str, Any]:
+    """The declared arguments of an object; what a file has no key for must say nothing that they do not."""
+    known, table = {one.name: one for one in declared(type(made))}, {}
+    said = [value for name in known if isinstance(value := getattr(made, name), Drive)]
+    for name in inspect.signature(type(made)).parameters:
+        value = getattr(made, name)
+        if name in known and value is not None and known[name].argument.kept:
+            table[known[name].key] = _value(known[name].argument, (*path, known[name].key), value)
+        elif name not in known and callable(value) and getattr(value, "__self__", None) not in said:
+            raise _no_words((*path, name), value, f"left out, or what {', '.join(known)} say")
     return table
 
 
-def _pairs(pairs: Any) -> list[list[Any]]:
-    if not isinstance(pairs, np.ndarray):
-        return [[i, j, float(strength)] for i, j, strength in pairs]
-    first, second = np.nonzero(np.triu(pairs, 1))
-    return [[int(i), int(j), float(pairs[i, j])] for i, j in zip(first, second, strict=True)]
+def _value(argument: Any, path: Path, value: Any) -> Any:
+    if argument.tables == "one":
+        return _table(argument.form, path, value)
+    if argument.tables == "many":
+        return [_channel((*path, k), *pair) for k, pair in enumerate(value)]
+    if argument is PAIRS and isinstance(value, np.ndarray):  # a matrix of all pairs
+        first, second = np.nonzero(np.triu(value, 1))
+        return [[int(i), int(j), float(value[i, j])] for i, j in zip(first, second, strict=True)]
+    return _written(path, value)
 
 
-def _driven(path: str, value: Any) -> Any:
+def _channel(path: Path, vector: np.ndarray, spectrum: Any) -> dict[str, Any]:
+    table = _table("spectrum", (*path, "spectrum"), spectrum)
+    return {"vector": vector.real.tolist(), "vector_imaginary": vector.imag.tolist(), "spectrum": table}
+
+
+def _own_table(path: Path, term: Any) -> dict[str, Any]:
+    """The table of an object of a class of the user that can be imported."""
+    cls = type(term)
+    kind = f"{cls.__module__}:{cls.__qualname__}"
+    try:
+        if imported(kind, cls) is cls:
+            return {"kind": kind, **{name: _written(path, getattr(term, name)) for name in argument_names(cls)}}
+    except (AttributeError, ValueError):
+        pass
+    raise _no_words(path, term, OWN_TERMS)
+
+
+def _written(path: Path, value: Any) -> Any:
+    """A value as TOML has it; ConfigError for what it has not."""
     if type(value) in KINDS.values():
-        return _drive(value)
+        return {"kind": value.kind} | _arguments(path, value)
     if callable(value):
-        allowed = "a constant, or Ramp, Sine, Pulse or Table of llgnegf.problem.drives"
-        raise ConfigError([f"{path}: {shown(value)}; allowed in a file: {allowed}"])
-    return _plain(value)
-
-
-def _drive(drive: Any) -> dict[str, Any]:
-    table = {"kind": drive.kind, **{f.name: _plain(getattr(drive, f.name)) for f in fields(drive)}}
-    if "offset" in table:  # in a file it has the shape of the amplitude
-        table["offset"] = np.broadcast_to(drive.offset, np.shape(drive.amplitude)).tolist()
-    return table
-
-
-def _plain(value: Any) -> Any:
-    """Arrays and tuples as lists, numbers of NumPy as Python's."""
+        raise _no_words(path, value, f"a constant, or {DRIVES} of llgnegf.problem.drives")
     if isinstance(value, np.ndarray | np.generic):
         return value.tolist()
-    return [_plain(v) for v in value] if isinstance(value, tuple | list) else value
+    if isinstance(value, str | bool | int | float):
+        return value
+    if isinstance(value, Iterable):
+        return [_written(path, v) for v in value]
+    raise _no_words(path, value, "numbers, texts, lists and functions of llgnegf.problem.drives")
+
+
+def _refused(section: str, path: Path, made: Any) -> dict[str, Any]:
+    makes = SECTIONS[section].makes.values()
+    raise _no_words(path, made, ", ".join(make.__name__ for make in makes))
+
+
+def _no_words(path: Path, value: Any, allowed: str) -> ConfigError:
+    return ConfigError([Mistake(path, f"{shown(value)}; allowed in a file: {allowed}", "")])

@@ -8,46 +8,32 @@ from __future__ import annotations
 
 import importlib
 import inspect
-from collections.abc import Iterable
 from typing import Any, TypeVar
 
-import numpy as np
-
-from llgnegf.config.fields import OWN, OwnTable, plain
-from llgnegf.config.messages import shown
+from llgnegf._checks import Mistake, MistakesError, shown
+from llgnegf.config.fields import OWN, Table, plain
+from llgnegf.config.messages import unknown_key
 from llgnegf.problem.drives import KINDS
 
 T = TypeVar("T")
 
 
-def own_term(table: OwnTable, base: type[T]) -> T:
+def own_term(table: Table, base: type[T]) -> T:
     """The object that a table describes, of a subclass of `base`.
 
     Raises:
         ValueError: If there is no such class, or it does not take these arguments; and what the class raises.
     """
-    given = {name: _built(plain(value)) for name, value in (table.model_extra or {}).items()}
-    cls = _imported(table.kind, base)
+    given = {name: _built(plain(value)) for name, value in table.given.items()}
+    cls = imported(table.kind, base)
     names = argument_names(cls)
-    lines = [f"own.{name}: unknown key; allowed: {', '.join(names)}" for name in given if name not in names]
-    if lines:
-        raise ValueError("\n".join(lines))
+    unknown = [unknown_key(("own", name), names) for name in given if name not in names]
+    if unknown:
+        raise MistakesError(unknown)
     try:
         return cls(**given)
     except TypeError as error:
-        raise ValueError(f"own.kind: {table.kind} cannot be made ({error}); allowed: {', '.join(names)}") from None
-
-
-def own_table(term: Any) -> dict[str, Any] | None:
-    """The table of an object that `own_term` gives back; None if it has none."""
-    cls = type(term)
-    kind = f"{cls.__module__}:{cls.__qualname__}"
-    try:
-        if _imported(kind, cls) is not cls:
-            return None
-        return {"kind": kind, **{name: _written(getattr(term, name)) for name in argument_names(cls)}}
-    except (AttributeError, ValueError):
-        return None
+        raise _wrong(f"{table.kind} cannot be made ({error})", ", ".join(names)) from None
 
 
 def argument_names(cls: type) -> list[str]:
@@ -56,7 +42,8 @@ def argument_names(cls: type) -> list[str]:
     return [p.name for p in parameters if p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)]
 
 
-def _imported(kind: str, base: type[T]) -> type[T]:
+def imported(kind: str, base: type[T]) -> type[T]:
+    """The class `package.module:Class`; ValueError if it is none that can be imported, or none of `base`."""
     module, _, name = kind.partition(":")
     allowed = f"{OWN}, a subclass of {base.__module__}.{base.__name__} that can be imported"
     try:
@@ -65,10 +52,14 @@ def _imported(kind: str, base: type[T]) -> type[T]:
             found = getattr(found, part)
     except Exception as error:
         cause = " ".join(str(error).split()) or type(error).__name__
-        raise ValueError(f"own.kind: {shown(kind)} ({cause}); allowed: {allowed}") from None
+        raise _wrong(f"{shown(kind)} ({cause})", allowed) from None
     if module == "__main__" or not (isinstance(found, type) and issubclass(found, base)):
-        raise ValueError(f"own.kind: {shown(kind)}; allowed: {allowed}")
+        raise _wrong(shown(kind), allowed)
     return found
+
+
+def _wrong(value: str, allowed: str) -> MistakesError:
+    return MistakesError([Mistake(("own", "kind"), value, allowed)])
 
 
 def _built(value: Any) -> Any:
@@ -76,16 +67,3 @@ def _built(value: Any) -> Any:
     if isinstance(value, dict) and value.get("kind") in KINDS:
         return KINDS[value["kind"]](**{name: _built(v) for name, v in value.items() if name != "kind"})
     return value
-
-
-def _written(value: Any) -> Any:
-    """The value as TOML has it; ValueError for what it has not."""
-    if type(value) in KINDS.values():
-        return {"kind": value.kind, **{name: _written(getattr(value, name)) for name in argument_names(type(value))}}
-    if isinstance(value, np.ndarray | np.generic):
-        return value.tolist()
-    if isinstance(value, str | bool | int | float):
-        return value
-    if isinstance(value, Iterable):
-        return [_written(v) for v in value]
-    raise ValueError(f"{shown(value)} has no words in a file")

@@ -1,4 +1,4 @@
-"""From a dict (as tomllib gives it) to a checked document, with every mistake of the file found in one pass.
+"""From a dict (as tomllib gives it) to a document of tables, with every mistake of the file found in one pass.
 
 A mistake is noted and then mended (misspelt names corrected, unusable values left out), so that what is right in the
 file can still be checked and no mistake is reported twice.
@@ -6,26 +6,20 @@ file can still be checked and no mistake is reported twice.
 
 from __future__ import annotations
 
-import copy
 import re
 import tomllib
 from collections.abc import Iterable
-from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from dataclasses import dataclass, field, fields
+from typing import Any, TypeVar, get_args, get_origin
 
-from pydantic import ValidationError
-
-from llgnegf.config.fields import Table
-from llgnegf.config.messages import ConfigError, Path, nearest, path_of, unknown_key, wrong_kind, wrong_value
+from llgnegf._checks import Mistake, Path, shown
+from llgnegf.config.fields import DRIVES, Section, Table, fitting, sentence
+from llgnegf.config.messages import ConfigError, dotted, nearest, unknown_key, wrong_kind
 from llgnegf.config.schema import NEVER, SCHEMA_VERSION, Document
+from llgnegf.config.sections import SECTIONS
+from llgnegf.problem.arguments import Argument, Declared, V, declared
 
 D = TypeVar("D", bound=Document)
-
-STAND_INS: dict[str, Any] = {
-    "schema_version": SCHEMA_VERSION, "run": {"t_end": NEVER}, "texture": {"kind": "uniform"},
-}  # fmt: skip
-"""What takes the place of a required table that cannot be read."""
-
 
 DEEPEST = 30
 """Levels of tables and lists; the input file has eight."""
@@ -77,134 +71,161 @@ def _inside(value: Any) -> Iterable[Any]:
     return value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
 
 
+class Unusable(Exception):
+    """What is wrong is noted."""
+
+
 @dataclass
-class Draft:
-    """A document as far as it could be read.
+class Reader:
+    """Reads a document as far as it can be read.
 
     Attributes:
-        data: The input, mended.
-        lines: One line for each mistake.
-        lost: Tables of which something is missing now, so that nothing may be concluded from their absence.
-        removed: Paths that were left out, with the numbers they have in the file.
-        origin: For each array of tables the original numbers of the entries that are left.
+        mistakes: What was wrong.
+        lost: Tables of which something is missing, so that nothing may be concluded from their absence.
+        removed: Places that were left out.
+        origin: For each array of tables the numbers in the file of those that are left.
     """
 
-    data: dict[str, Any]
-    lines: list[str] = field(default_factory=list)
+    mistakes: list[Mistake] = field(default_factory=list)
     lost: set[str] = field(default_factory=set)
     removed: set[Path] = field(default_factory=set)
     origin: dict[str, list[int]] = field(default_factory=dict)
 
-    def __post_init__(self) -> None:
-        self.data = copy.deepcopy(self.data)
-        self.origin = {name: list(range(len(v))) for name, v in self.data.items() if isinstance(v, list)}
-
-    def at(self, path: Path) -> Any:
-        """The value at `path`; None where there is none."""
-        value: Any = self.data
-        for step in path:
-            try:
-                value = value[step]
-            except (KeyError, IndexError, TypeError):
-                return None
-        return value
-
-    def remove(self, path: Path) -> None:
-        """Leave out the value at `path`, or the whole table or list if it cannot do without."""
-        parent = self.at(path[:-1])
-        self.removed.add(self.original(path))
-        self.lost.add(str(path[0]))
-        if path == ("run", "t_end"):
-            parent["t_end"] = NEVER
-        elif isinstance(parent, dict) and len(path) > 1:
-            parent.pop(path[-1], None)
-        elif len(path) == 1:
-            self._remove_table(str(path[0]))
-        elif isinstance(parent, list) and len(path) == 2:
-            parent[int(path[1])] = None  # keeps the numbers of the others while several are removed
-        else:
-            self.remove(path[:-1])
-
-    def _remove_table(self, name: str) -> None:
-        self.data.pop(name, None)
-        if name in STAND_INS:
-            self.data[name] = copy.deepcopy(STAND_INS[name])
-
-    def original(self, path: Path) -> Path:
-        """`path` with the number that an entry of an array of tables has in the file."""
-        if len(path) > 1 and isinstance(path[1], int) and path[0] in self.origin:
-            return path[0], self.origin[str(path[0])][path[1]], *path[2:]
-        return path
-
-    def close_gaps(self) -> None:
-        """Take the entries that were removed out of the arrays of tables."""
-        for name, entries in self.data.items():
-            if isinstance(entries, list):
-                kept = [k for k, entry in enumerate(entries) if entry is not None]
-                self.origin[name] = [self.origin[name][k] for k in kept]
-                self.data[name] = [entries[k] for k in kept]
-
-
-def draft_of(data: dict[str, Any], model: type[D]) -> tuple[Draft, D | None]:
-    """Read `data` into `model`, mending as far as needed; the second is None if nothing could be read at all."""
-    draft = Draft(data)
-    _mend_names(draft, model)
-    document, errors, tables = _validated(draft, model)
-    for error in errors:
-        path = path_of(error["loc"])
-        draft.lines.append(wrong_value(error, draft.original(path), draft.at(path[:-1]), tables))
-    for _ in range(8):  # removals can make their surroundings unusable, at most once for each level of nesting
-        if document is not None:
-            return draft, document
-        for error in errors:
-            path = path_of(error["loc"])
-            incomplete = error["type"] == "missing" and path[1:] and path != ("run", "t_end")
-            draft.remove(path[:-1] if incomplete else path)
-        draft.close_gaps()
-        document, errors, _ = _validated(draft, model)
-    return draft, document
-
-
-def _validated(draft: Draft, model: type[D]) -> tuple[D | None, list[Any], dict[int, type[Table]]]:
-    tables: dict[int, type[Table]] = {}
-    try:
-        return model.model_validate(draft.data, context=tables), [], tables
-    except ValidationError as error:
-        return None, error.errors(include_url=False), tables
-
-
-def _mend_names(draft: Draft, model: type[Document]) -> None:
-    """Note unknown keys and kinds; give them the nearest known name if that is free, remove them if not."""
-    while True:
-        _, errors, tables = _validated(draft, model)
-        names = [e for e in errors if e["type"] in ("extra_forbidden", "kind")]
-        if not names:
-            return
-        for error in names:
-            path = path_of(error["loc"])
-            if error["type"] == "kind":
-                _mend_kind(draft, path, error["input"], error["msg"].split())
+    def document(self, data: dict[str, Any], model: type[D]) -> D:
+        """`data` as a document; tables that must be there but cannot be read have stand-ins."""
+        parts = {f.name: f for f in fields(model)}
+        given = self._named((), data, parts)
+        self._check_version("schema_version" in given, given.pop("schema_version", None))
+        found: dict[str, Any] = {}
+        for name, value in given.items():
+            if parts[name].default == ():
+                found[name] = self._array(name, value)
             else:
-                _mend_key(draft, path, tables[id(draft.at(path[:-1]))])
-        draft.close_gaps()
+                found[name] = self._table((name,), value, SECTIONS[name])
+        for name in ("run", "texture"):
+            if name not in given:
+                self._note((name,), "missing", f"a table [{name}]")
+                self._lose((name,))
+            found[name] = found.get(name) or self._stand_in(name)
+        return model(**{name: value for name, value in found.items() if value is not None})
+
+    def _check_version(self, given: bool, version: Any) -> None:
+        if not given or type(version) is not int or version != SCHEMA_VERSION:  # 1.0 and true are equal to 1
+            self._note(("schema_version",), shown(version) if given else "missing", str(SCHEMA_VERSION))
+
+    def _stand_in(self, name: str) -> Table:
+        """What takes the place of a required table that cannot be read."""
+        needed = {"run": {"t_end": NEVER}, "texture": {"kind": "uniform"}}
+        table = Reader()._table((name,), needed[name], SECTIONS[name])
+        assert table is not None
+        return table
+
+    def _note(self, path: Path, value: str, allowed: str) -> None:
+        self.mistakes.append(Mistake(path, value, allowed))
+
+    def _lose(self, path: Path) -> None:
+        self.lost.add(str(path[0]))
+        self.removed.add(path)
+
+    def _array(self, name: str, value: Any) -> tuple[Table, ...]:
+        if not isinstance(value, list | tuple):
+            self._note((name,), shown(value), f"a list of tables, each headed [[{name}]]")
+            self._lose((name,))
+            return ()
+        tables = {k: self._table((name, k), one, SECTIONS[name]) for k, one in enumerate(value)}
+        self.origin[name] = [k for k, table in tables.items() if table is not None]
+        return tuple(table for table in tables.values() if table is not None)
+
+    def _named(self, path: Path, value: dict[str, Any], keys: Iterable[str]) -> dict[str, Any]:
+        """The entries of a table by known keys; unknown ones are noted, and read as the nearest one if that is free."""
+        known = list(keys)
+        given = {name: one for name, one in value.items() if name in known}
+        for name in value:
+            if name not in known:
+                self.mistakes.append(unknown_key((*path, name), known))
+                near = nearest(str(name), known)
+                if near and near not in given:
+                    given[near] = value[name]
+        return given
+
+    def _table(self, path: Path, value: Any, section: Section, constant: Argument | None = None) -> Table | None:
+        """One table; None if it cannot be used. `constant` is what a function of time stands in place of."""
+        kind = self._kind(path, value, section)
+        if kind is None:
+            self._lose(path)
+            return None
+        if kind not in section.makes:
+            return Table(None, kind, {name: _listed(one) for name, one in value.items() if name != "kind"})
+        make = section.makes[kind]
+        keys = {one.key: one for one in declared(make)}
+        given = self._named(path, value, [*(["kind"] if kind else []), *keys])
+        values: dict[str, Any] = {}
+        for key, one in keys.items():
+            try:
+                values[key] = self._entry((*path, key), given, one, constant)
+            except Unusable:
+                self._lose((*path, key))
+                values[key] = NEVER if (*path, key) == ("run", "t_end") else one.default
+        if ... not in values.values():
+            return Table(make, kind, values)
+        self._lose(path)
+        return None
+
+    def _kind(self, path: Path, value: Any, section: Section) -> str | None:
+        """The kind of a table, the nearest one to what it says; None for what is no table, or of no kind."""
+        if "" in section.makes:
+            if not isinstance(value, dict):
+                self._note(path, shown(value), "a table")
+                return None
+            return ""
+        kind = value.get("kind", section.default) if isinstance(value, dict) else None
+        if isinstance(kind, str) and (kind in section.makes or (section.own and ":" in kind)):
+            return kind
+        self.mistakes.append(wrong_kind(path, value, section.kinds))
+        return nearest(kind, section.kinds) if isinstance(kind, str) else None
+
+    def _entry(self, path: Path, given: dict[str, Any], one: Declared, constant: Argument | None) -> Any:
+        """The value of one key of a table; Unusable after a mistake."""
+        if one.key not in given:
+            if one.default is ...:
+                self._note(path, "missing", sentence(one))
+                raise Unusable
+            return one.default
+        value, argument = given[one.key], one.argument
+        if value is None and one.default is None:
+            return None
+        if argument.tables:
+            return self._made(path, value, argument)
+        if argument.driven and isinstance(value, dict):
+            return _usable(self._table(path, value, DRIVES, argument))
+        form, words = argument.form, sentence(one)
+        if constant is not None and form is V:
+            form, words, argument = constant.form, constant.sentence, constant
+        elif constant is not None and get_origin(form) is tuple and V in get_args(form):
+            form = tuple[constant.form, ...]  # type: ignore[name-defined]
+        try:
+            return fitting(argument, form, value)
+        except (ValueError, OverflowError):
+            self._note(path, shown(value), words)
+            raise Unusable from None
+
+    def _made(self, path: Path, value: Any, argument: Argument) -> Any:
+        """A table of its own, or an array of them."""
+        if argument.tables == "one":
+            return _usable(self._table(path, value, SECTIONS[argument.form]))
+        if not isinstance(value, list | tuple) or not value:
+            several = f"a list of tables, each headed [[{dotted(path)}]]"
+            self._note(path, shown(value), "at least one table" if isinstance(value, list | tuple) else several)
+            raise Unusable
+        tables = [self._table((*path, k), one, SECTIONS[argument.form]) for k, one in enumerate(value)]
+        return tuple(_usable(table) for table in tables)
 
 
-def _mend_key(draft: Draft, path: Path, table: type[Table]) -> None:
-    draft.lines.append(unknown_key(draft.original(path), table))
-    parent, name = draft.at(path[:-1]), str(path[-1])
-    value = parent.pop(name)
-    near = nearest(name, table.model_fields)
-    if near and near not in parent:
-        parent[near] = value
-        if len(path) == 1 and isinstance(value, list):
-            draft.origin[near] = list(range(len(value)))
+def _usable(table: Table | None) -> Table:
+    if table is None:
+        raise Unusable
+    return table
 
 
-def _mend_kind(draft: Draft, path: Path, value: Any, kinds: list[str]) -> None:
-    draft.lines.append(wrong_kind(draft.original(path), value, kinds))
-    kind = value.get("kind") if isinstance(value, dict) else None
-    near = nearest(kind, kinds) if isinstance(kind, str) else None
-    if near:
-        draft.at(path)["kind"] = near
-    else:
-        draft.remove(path)
+def _listed(value: Any) -> Any:
+    return tuple(_listed(one) for one in value) if isinstance(value, list) else value

@@ -7,26 +7,30 @@ from __future__ import annotations
 
 import os
 import stat
+from dataclasses import dataclass, replace
 from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from llgnegf._checks import Mistake, mistakes_of
 from llgnegf.config.build import Builder, Problem
-from llgnegf.config.messages import ConfigError, dotted
-from llgnegf.config.reading import draft_of, parsed, too_deep
+from llgnegf.config.matrices import hermitian_entries
+from llgnegf.config.messages import ConfigError, dotted, in_file
+from llgnegf.config.reading import Reader, parsed, too_deep
 from llgnegf.config.schema import SCHEMA_VERSION, Document
 from llgnegf.config.toml_text import toml_text
-from llgnegf.problem.plausibility import largest_energy, place_in_file, silent, warn
+from llgnegf.problem.plausibility import largest_energy, silent, warn
+from llgnegf.run.options import RunOptions
 
 if TYPE_CHECKING:
-    from llgnegf.run.simulation import Simulation
-    from llgnegf.run.slow_simulation import SlowSimulation
+    from llgnegf.run.run import Run
 
 
 LARGEST_FILE = 10 * 2**20
 """Bytes."""
 
 
+@dataclass(frozen=True, kw_only=True)
 class RunConfig(Document):
     """A run, as the input file says it. Equal texts and equal objects make equal configurations."""
 
@@ -66,16 +70,14 @@ class RunConfig(Document):
         """
         if deep := too_deep(data):
             raise ConfigError([deep])
-        draft, config = draft_of(data, cls)
-        lines = draft.lines
-        if config is not None:
-            builder = Builder(config, frozenset(draft.lost), draft.origin)
-            builder.problem()
-            # What was left out after a mistake is not to be missed, or judged by its default, a second time.
-            again = tuple(f"{dotted(path)}{end}" for path in draft.removed for end in (":", "."))
-            lines = lines + [line for line in builder.lines if not line.startswith(again)]
-        if lines or config is None:
-            raise ConfigError(lines)
+        reader = Reader()
+        config = reader.document(data, cls)
+        builder = Builder(config, frozenset(reader.lost), reader.origin)
+        builder.problem()
+        # What was left out after a mistake is not to be missed, or judged by its default, a second time.
+        judged = [m for m in builder.mistakes if not any(m.path[: len(out)] == out for out in reader.removed)]
+        if reader.mistakes or judged:
+            raise ConfigError([*reader.mistakes, *judged])
         warn(builder.doubts)
         return config
 
@@ -87,18 +89,16 @@ class RunConfig(Document):
             ConfigError: If something has no words in a file: a function of time that is not from
                 `llgnegf.problem.drives`, a `Prescribed` motion, an own spectrum.
         """
-        from llgnegf.config.from_objects import hermitian_entries, tables_of
+        from llgnegf.config.from_objects import tables_of
 
         if run.get("initial_density_matrix") is not None:
             run["initial_density_matrix"] = hermitian_entries(run["initial_density_matrix"])
         if run.get("electrons") == "full":  # what is meant when nothing is said, and all that moments alone may say
             del run["electrons"]
+        if system is None and run.get("start") == "thermal":  # likewise
+            del run["start"]
         with silent():  # of the objects was warned when they were made
             return cls.from_dict({"schema_version": SCHEMA_VERSION, "run": run, **tables_of(system, motion)})
-
-    def to_dict(self) -> dict[str, Any]:
-        """The tables as plain dicts and lists, keys without a value left out; `from_dict` gives `self` back."""
-        return self.model_dump(mode="json", exclude_none=True)
 
     def to_toml(self) -> str:
         """The configuration as TOML text, defaults included; `loads` gives `self` back."""
@@ -113,31 +113,34 @@ class RunConfig(Document):
         builder = Builder(self)
         problem = builder.problem()
         if problem is None:
-            raise ConfigError(builder.lines)
+            raise ConfigError(builder.mistakes)
         return problem
 
-    def simulation(self) -> Simulation | SlowSimulation:
+    def simulation(self) -> Run:
         """The run, at t = 0.
 
         Raises:
             ConfigError: As `build` does.
         """
-        from llgnegf.run.simulate import new_simulation
+        from llgnegf.run.simulate import run_of
 
         problem = self.build()
         try:
             with silent():  # of the file was warned when it was read
-                return new_simulation(problem.system, problem.motion, **problem.options)
+                options = RunOptions.checked(problem.system, problem.motion, **problem.options)
+                return run_of(problem.system, problem.motion, options)
         except ValueError as error:  # what shows only when leads and moments are set up
-            raise ConfigError(self._in_this_file(line, problem.system) for line in str(error).splitlines()) from None
+            raise ConfigError(self._with_cause(one, problem.system) for one in mistakes_of(error)) from None
 
-    def _in_this_file(self, line: str, system: Any) -> str:
-        """A line about the run with the paths of the file; one about kT names what else is at fault."""
-        if line.startswith("kT: ") and system is not None:
-            key = "entries" if getattr(self.electrons, "kind", "") == "matrix" else "hopping"
-            place, value = largest_energy(system)
-            return f"system.{line}, or a smaller range, set by {place_in_file(place, key)} = {value:g}"
-        return line.replace("simulate.", "run.", 1)
+    def _with_cause(self, mistake: Mistake, system: Any) -> Mistake:
+        """A mistake in Python with its place in the file; one in kT with what sets the range of energies."""
+        hamiltonian = Builder(self).hamiltonian
+        found = replace(mistake, path=in_file(mistake.path, hamiltonian), beside=in_file(mistake.beside, hamiltonian))
+        if found.path != ("system", "kT") or system is None:
+            return found
+        place, value = largest_energy(system)
+        cause = f"{dotted(in_file(place, hamiltonian))} = {value:g}"
+        return replace(found, value=f"{found.value}, or a smaller range, set by {cause}")
 
 
 def _read(path: Path) -> bytes:

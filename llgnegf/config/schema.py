@@ -1,93 +1,81 @@
-"""The input file: [run], [sweep] and the document as a whole. Keys are the names of the Python arguments.
-
-Field types and units are made in `fields`; which values and combinations are accepted is settled in `build`.
-"""
+"""The input file as a whole, and the list of its keys with types, units, defaults and words."""
 
 from __future__ import annotations
 
 import math
-from typing import Annotated, Any, Literal
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, fields
+from typing import Any
 
-from pydantic import BeforeValidator, Field
-
-from llgnegf.config.fields import Allowed, ListOf, MatrixEntry, Table
-from llgnegf.config.moment_tables import EnergyTable, MagnetTable, MotionTable, TextureTable, TorqueTable
-from llgnegf.config.system_tables import ElectronsTable, LeadTable, SystemTable
-from llgnegf.run.options import ELECTRONS, INTEGRATORS, LONGEST_RUN, STARTS
+from llgnegf.config.fields import DRIVES, Table, plain, sentence
+from llgnegf.config.sections import SECTIONS
+from llgnegf.problem.arguments import declared
+from llgnegf.run.options import LONGEST_RUN
 
 SCHEMA_VERSION = 1
 NEVER = math.nextafter(LONGEST_RUN, 0.0)
 """Stands for a t_end that cannot be read: no other time is beyond it, and nobody writes this one."""
 
 
-def _one_of(*names: str) -> Allowed:
-    return Allowed(", ".join(repr(name) for name in names[:-1]) + f" or {names[-1]!r}" if names[1:] else repr(names[0]))
+@dataclass(frozen=True, kw_only=True)
+class Document:
+    """The whole file, before anything that concerns more than one key is checked; None for a table that it has not."""
+
+    schema_version: int = SCHEMA_VERSION
+    run: Table
+    electrons: Any = None
+    lead: tuple[Table, ...] = ()
+    system: Any = None
+    texture: Table
+    motion: Any = None
+    magnet: Any = None
+    energy: tuple[Table, ...] = ()
+    torque: tuple[Table, ...] = ()
+    sweep: Any = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """The tables as plain dicts and lists, keys without a value left out; `from_dict` gives `self` back."""
+        return {f.name: plain(value) for f in fields(self) if (value := getattr(self, f.name)) is not None}
 
 
-class RunTable(Table):
-    """[run]: how long, how accurately, and what is kept (`llgnegf.simulate`).
+@dataclass(frozen=True)
+class Key:
+    """One key of the input file.
 
-    electrons = "adiabatic" is one order beyond the adiabatic torque; response = [] leaves that torque alone.
+    Attributes:
+        table: Its table, as `lead`, or `lead.channel` within another.
+        kind: The kind of table; "" for the one there is.
+        name: The key itself.
+        allowed: What it may be, in words.
+        unit: "" for what has none.
+        driven: Whether a function of time may stand in its place.
+        needed: Whether it must be given.
+        default: What stands for it otherwise; None for nothing.
+        doc: What it means, in a sentence.
     """
 
-    t_end: Annotated[float, Field(gt=0), Allowed("a finite number > 0", "fs")]
-    save_every: Annotated[float, Allowed("a finite number > 0 and <= t_end", "fs")] = 1.0
-    rtol: Annotated[float, Allowed("1e-12 <= rtol <= 1e-2")] = 1e-6
-    start: Annotated[
-        Literal["thermal", "steady", "partitioned"] | None, _one_of(*STARTS)
-    ] = None
-    initial_density_matrix: Annotated[
-        Annotated[tuple[MatrixEntry, ...], ListOf] | None,
-        Allowed("a list of [row, column, real, imaginary], row <= column, each pair once, counted 2 site + spin"),
-    ] = None
-    integrator: Annotated[Literal["auto", "dop853", "rk4", "ark5"], _one_of(*INTEGRATORS)] = "auto"
-    step: Annotated[float | None, Allowed("a finite number > 0 (left out: adaptive steps)", "fs")] = None
-    observables: Annotated[tuple[Literal["adiabatic"], ...], ListOf, Allowed("a list of 'adiabatic'")] = ()
-    checkpoint_every: Annotated[float, Field(gt=0), Allowed("a finite number > 0", "s of the clock on the wall")] = 5.0
-    electrons: Annotated[Literal["full", "adiabatic"] | None, _one_of(*ELECTRONS)] = None
-    response: Annotated[
-        tuple[Literal["geometric", "friction"], ...], ListOf, Allowed("a list of 'geometric' and 'friction'")
-    ] = ("geometric", "friction")
-    temperature: Annotated[float, Field(ge=0), Allowed("a finite number >= 0: kT of the moments' noise", "eV")] = 0.0
-    seed: Annotated[Annotated[int, Field(ge=0)] | None, Allowed("an integer >= 0, for runs with random numbers")] = None
+    table: str
+    kind: str
+    name: str
+    allowed: str
+    unit: str
+    driven: bool
+    needed: bool
+    default: Any
+    doc: str
 
 
-class SweepTable(Table):
-    """[sweep]: the values that keys of this file take; `parameters` goes from dotted paths to lists of values.
-
-    "lead.0.coupling" moves one lead, "lead.*.coupling" all leads together; so does * in any other list.
-    mode = "grid" runs every combination, "list" the first values together, then the second ones, and so on.
-    """
-
-    mode: Annotated[Literal["grid", "list"], _one_of("grid", "list")] = "grid"
-    workers: Annotated[
-        Annotated[int, Field(ge=1)] | None, Allowed("an integer >= 1 (left out: one for each core)")
-    ] = None
-    parameters: Annotated[
-        dict[str, Annotated[tuple[Any, ...], Field(min_length=1), ListOf]],
-        Field(min_length=1),
-        Allowed('dotted paths such as "electrons.j_sd" or "lead.*.coupling", each with a list of values'),
-    ]
+def reference() -> list[Key]:
+    """All keys of all tables, in the order of the file; those of functions of time last, under `drive`."""
+    names = [f.name for f in fields(Document) if f.name in SECTIONS]
+    return [key for name in names for key in _keys(name, SECTIONS[name].makes)] + list(_keys("drive", DRIVES.makes))
 
 
-def _no_other_one(value: Any) -> Any:
-    """1 itself: true and 1.0 are equal to it for Python."""
-    if type(value) is not int:
-        raise ValueError
-    return value
-
-
-class Document(Table):
-    """The whole file, before anything that concerns more than one key is checked."""
-
-    schema_version: Annotated[Literal[1], BeforeValidator(_no_other_one), Allowed("1")]
-    run: RunTable
-    electrons: ElectronsTable | None = None
-    lead: Annotated[tuple[LeadTable, ...], ListOf] = ()
-    system: SystemTable | None = None
-    texture: TextureTable
-    motion: MotionTable | None = None
-    magnet: MagnetTable | None = None
-    energy: Annotated[tuple[EnergyTable, ...], ListOf] = ()
-    torque: Annotated[tuple[TorqueTable, ...], ListOf] = ()
-    sweep: SweepTable | None = None
+def _keys(table: str, makes: Mapping[str, Any]) -> Iterator[Key]:
+    for kind, make in makes.items():
+        for one in declared(make):
+            argument, needed = one.argument, one.default is ...
+            default = None if needed else one.usual
+            yield Key(table, kind, one.key, sentence(one), argument.unit, argument.driven, needed, default, one.doc)
+            if argument.tables:
+                yield from _keys(f"{table}.{one.key}", SECTIONS[argument.form].makes)

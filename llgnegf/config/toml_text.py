@@ -6,6 +6,8 @@ Written here because tomli_w writes no comments, and tomlkit would be one more d
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator, Mapping
+from dataclasses import fields
 from typing import Any
 
 from llgnegf.config.fields import Table
@@ -15,39 +17,36 @@ from llgnegf.config.schema import Document
 def toml_text(document: Document) -> str:
     """All keys that have a value, defaults included; `RunConfig.loads` gives the same document back."""
     blocks = [f"schema_version = {document.schema_version}\n"]
-    for name in type(document).model_fields:
+    for name in (f.name for f in fields(document)):
         value = getattr(document, name)
         if isinstance(value, Table):
-            blocks.append(_block(f"[{name}]", value))
-            if name == "sweep":
-                blocks.append(_parameters(value.parameters))  # type: ignore[attr-defined]
+            blocks += _blocks(f"[{name}]", value)
         elif isinstance(value, tuple):
-            blocks += [_entry(name, table) for table in value]
-    return "\n".join(block for block in blocks if block)
+            blocks += [block for table in value for block in _blocks(f"[[{name}]]", table)]
+    return "\n".join(blocks)
 
 
-def _entry(name: str, table: Table) -> str:
-    """One entry of an array of tables, with the array of tables inside it, if it has one."""
-    inner = [_block(f"[[{name}.channel]]", channel) for channel in getattr(table, "channel", ())]
-    return "\n".join([_block(f"[[{name}]]", table), *inner])
-
-
-def _block(header: str, table: Table) -> str:
-    lines = [header]
-    fields = type(table).model_fields
-    for name, field in sorted(fields.items(), key=lambda item: item[0] != "kind"):
-        value = getattr(table, name)
-        if value is None or name in ("channel", "parameters"):
+def _blocks(header: str, table: Table) -> Iterator[str]:
+    """A table, then the arrays of tables and the tables with keys of any name within it."""
+    name, lines = header.strip("[]"), [header]
+    for key, value, unit in table.items():
+        if not _has_header(table, value):
+            lines.append(f"{_key(key)} = {_value(value)}" + (f"  # {unit}" if unit else ""))
+    yield "\n".join(lines) + "\n"
+    for key, value, _ in table.items():
+        if not _has_header(table, value):
             continue
-        unit = next((mark.unit for mark in field.metadata if getattr(mark, "unit", "")), "")
-        lines.append(f"{name} = {_value(value)}" + (f"  # {unit}" if unit else ""))
-    lines += [f"{_key(name)} = {_value(value)}" for name, value in (table.model_extra or {}).items()]
-    return "\n".join(lines) + "\n"
+        if isinstance(value, Mapping):
+            inner = [f"{_text(path)} = {_value(values)}" for path, values in value.items()]
+            yield "\n".join([f"[{name}.{key}]", *inner]) + "\n"
+        for part in value if isinstance(value, tuple) else ():
+            yield from _blocks(f"[[{name}.{key}]]", part)
 
 
-def _parameters(parameters: dict[str, tuple[Any, ...]]) -> str:
-    lines = [f"{_text(path)} = {_value(values)}" for path, values in parameters.items()]
-    return "\n".join(["[sweep.parameters]", *lines]) + "\n"
+def _has_header(table: Table, value: Any) -> bool:
+    """Whether a value is written below its table, under a header of its own; those of a user's class are not."""
+    tables = isinstance(value, tuple) and bool(value) and isinstance(value[0], Table)
+    return tables or (isinstance(value, Mapping) and table.make is not None)
 
 
 def _value(value: Any) -> str:
@@ -60,7 +59,7 @@ def _value(value: Any) -> str:
     if isinstance(value, tuple | list):
         return "[" + ", ".join(_value(v) for v in value) + "]"
     if isinstance(value, Table):
-        value = {name: getattr(value, name) for name in type(value).model_fields}
+        value = value.to_dict()
     if isinstance(value, dict):
         pairs = [f"{_key(name)} = {_value(v)}" for name, v in value.items() if v is not None]
         return "{ " + ", ".join(pairs) + " }" if pairs else "{}"

@@ -12,18 +12,32 @@ channel q, s_y = sqrt|b_y|, kappa_y = b_y/s_y, device vector u_q:
 A wide-band channel has no modes: h gets -i Gamma/2 u u^dag on the device, and dC/dt the delta part of C^<,
 + (Gamma/2) u u^dag. The device block of C is rho(t); P_q = sum_y s_y C_{device,y} + S_q gives every current,
 d rho/dt|_leads = sum_q (-i u_q P_q^dag + i P_q u_q^dag).
+
+Moments in the state obey the LLG equation under the electrons' torque at the same instant: nothing is staggered, so
+that the coupled scheme has the order of the integrator,
+
+    dM_i/dt = (a_i + lambda M_i x a_i)/(1 + lambda^2),  a_i = -g M_i x B_i + (g/mu_i) (T_ext + J_sd <s_i> x M_i)
+
+with the full spin density <s_i> of rho(t), its adiabatic part included.
 """
 
 from __future__ import annotations
 
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
+from scipy import sparse
 
-from llgnegf.equations.kernels.electrons import electronic_rhs, pack_constants
+from llgnegf._compile import resolved
+from llgnegf.equations.kernels import leads as kernels
+from llgnegf.equations.kernels.electrons import Workspace, coupled_rhs, electronic_rhs
 from llgnegf.equations.layout import Layout
+from llgnegf.equations.moments import LLG
+from llgnegf.equations.protocol import Equation
 from llgnegf.poles.channels import PoleSystem, spectral_bounds
+from llgnegf.poles.levels import LeadLevels
 from llgnegf.problem.drives import Drive
+from llgnegf.problem.magnetism.magnet import Magnet
 from llgnegf.units import HBAR
 
 LARGE_ENERGY = 30.0
@@ -40,106 +54,77 @@ class MovingMoments(Protocol):
         """What changes in time."""
 
 
-def csr_planes(matrix: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """(indptr, index, real, imag) of a sparse matrix, contiguous, for the compiled kernels."""
-    csr = matrix.tocsr()
-    data = csr.data.astype(complex)
-    return (
-        csr.indptr.astype(np.int64), csr.indices.astype(np.int64),
-        np.ascontiguousarray(data.real), np.ascontiguousarray(data.imag),
-    )  # fmt: skip
-
-
-class ElectronArrays:
-    """The constants of the electronic equation in the form that the compiled kernel takes."""
-
-    def __init__(self, poles: PoleSystem, n_moments: int = 0) -> None:
-        system = poles.system
-        channels = poles.channels
-        self.n = 2 * system.n_sites
-        self.n_leads = len(system.leads)
-        ham = csr_planes(system.electrons.hamiltonian)
-        vectors = _sparse_rows([c.vector for c in channels], self.n)
-        chi = _joined([c.energies for c in channels])
-        b = _joined([c.weights for c in channels])
-        s = np.sqrt(np.abs(b))
-        kappa = b / s
-        offset = np.cumsum([0] + [c.energies.size for c in channels])
-        self.chi, self.kappa, self.s, self.offset = chi, kappa, s, offset
-        self.mode_channel = np.repeat(np.arange(len(channels)), np.diff(offset))
-        mu = system.chemical_potentials() - system.voltages()
-        z, c, f, first = [], [], [], [0]
-        for channel in channels:
-            assert poles.fermi is not None
-            zq, rq = poles.fermi.poles(mu[channel.lead], system.kT)
-            z.append(zq)
-            c.append((1j * rq * channel.broadening(zq)).conj())
-            f.append(poles.occupation(channel.energies, mu[channel.lead]))
-            first.append(first[-1] + zq.size)
-        self.z, self.c, self.first = _joined(z), _joined(c), np.array(first)
-        self.vector_channel = np.repeat(np.arange(len(channels)), np.diff(self.first))
-        self.d = (b * _joined(f) / s).conj()
-        self.wide = np.array([channel.wide_band for channel in channels], dtype=float)
-        self.lead = np.array([channel.lead for channel in channels], dtype=np.int64)
-        levels = np.concatenate([[*_planes(chi), *_planes(kappa), s, *_planes(self.d)], self._vector_levels()], axis=1)
-        bounds = (offset, chi.size + self.first)
-        self.layout = Layout(self.n, tuple(np.diff(offset).tolist()), self.z.size, n_moments, self.n_leads)
-        self.integers, self.numbers = pack_constants(
-            ham, vectors, bounds, levels, self.wide, self.lead, system.electrons.j_sd, self.layout.n_complex,
-            self.n_leads,
-        )  # fmt: skip
-
-    def _vector_levels(self) -> np.ndarray:
-        """The Fermi vectors as levels of the kernel: energy z, kappa = 0, s = 1, source c, (7, K)."""
-        zero, one = np.zeros(self.z.size), np.ones(self.z.size)
-        return np.array([*_planes(self.z), zero, zero, one, *_planes(self.c)])
-
-
-class Equation:
-    """d(state)/d(t/hbar) of electrons whose moments move as prescribed.
+class ElectronEquation(Equation):
+    """d(state)/d(t/hbar) of electrons and of moments that are prescribed or answer; the state is laid out by `layout`.
 
     Args:
         poles: The open system in poles.
-        motion: What gives M(t).
-
-    The state is laid out by `layout`; times are t/hbar in 1/eV.
+        motion: What gives M(t), or a `Magnet`, whose moments are part of the state.
     """
 
-    def __init__(self, poles: PoleSystem, motion: MovingMoments | None, n_moments: int = 0) -> None:
-        self.poles = poles
-        self.system = poles.system
-        self.motion = motion
-        self.arrays = a = ElectronArrays(poles, n_moments)
-        self.layout = a.layout
-        self._scratch = np.zeros(
-            3 * (a.chi.size + a.z.size) + 4 * a.lead.size * self.layout.columns + 3 * self.system.n_sites
-        )
+    time_unit = HBAR
+
+    def __init__(self, poles: PoleSystem, motion: MovingMoments | Magnet) -> None:
+        self.poles, self.system, self.motion = poles, poles.system, motion
+        self.levels = a = LeadLevels(poles)
+        self.llg = LLG(motion, HBAR) if isinstance(motion, Magnet) else None
+        n_moments = motion.n_sites if isinstance(motion, Magnet) else 0
+        self.layout = Layout(a.n, tuple(np.diff(a.offset).tolist()), a.z.size, n_moments, len(self.system.leads))
+        self.size, self.sections, self.evaluations = self.layout.size, self.layout.sections, 0
+        self.constants = _constants(poles, a, self.layout)
+        self._work = Workspace.of(self.system.n_sites, a.chi.size + a.z.size, a.lead.size)
         self._moments = np.zeros((self.system.n_sites, 3))
         self._time_dependent = any(lead.drives() for lead in self.system.leads)
         self._voltage = self.system.voltages(0.0)[a.lead]
-        self.evaluations = 0
+        moments, state = self._moments, np.zeros(0)
+        if self.llg is None:
+            self._rhs = resolved(electronic_rhs, self.constants, self._work, moments, self._voltage, state, state)
+        else:
+            self._rhs = resolved(
+                coupled_rhs, self.constants, self._work, self.llg.constants, moments, moments, moments, self._voltage,
+                state, state,
+            )  # fmt: skip
+
+    def drives(self) -> tuple[Drive, ...]:
+        return (*self.system.drives(), *self.motion.drives())
 
     def moments_at(self, tau: float, free: np.ndarray) -> np.ndarray:
-        """M at t/hbar = tau, (N, 3); `free` are the moments that are part of the state (none here)."""
-        assert self.motion is not None
+        """M at t/hbar = tau, (N, 3), from `free`, the moments that are part of the state."""
+        if self.llg is not None:
+            return self.llg.place(tau * HBAR, free)
+        assert not isinstance(self.motion, Magnet)
         return self.motion.moments(tau * HBAR)
 
     def channel_voltages(self, tau: float) -> np.ndarray:
         """V of every channel at t/hbar = tau, in eV."""
-        return self.system.voltages(tau * HBAR)[self.arrays.lead] if self._time_dependent else self._voltage
+        return self.system.voltages(tau * HBAR)[self.levels.lead] if self._time_dependent else self._voltage
 
     def __call__(self, tau: float, state: np.ndarray, derivative: np.ndarray) -> None:
-        """Write d(state)/d(t/hbar) at t/hbar = tau into `derivative`."""
-        self.electrons(tau, state, self.moments_at(tau, state[:0]), derivative)
+        if self.llg is None:
+            self.electrons(tau, state, self.moments_at(tau, state), derivative)
+            return
+        self.evaluations += 1
+        moments = self.llg.place(tau * HBAR, self.layout.moments(state))
+        linear = self.llg.linear(tau * HBAR, moments)
+        torque = self.llg.external_torque(tau * HBAR, moments)
+        self._rhs(
+            self.constants, self._work, self.llg.constants, moments, linear, torque, self.channel_voltages(tau), state,
+            derivative,
+        )  # fmt: skip
 
     def electrons(self, tau: float, state: np.ndarray, moments: np.ndarray, derivative: np.ndarray) -> None:
-        """The electronic part of the derivative, and the outflow into the leads."""
+        """The derivative of electrons and outflow for given moments (N, 3); of prescribed motion only."""
         self.evaluations += 1
-        a = self.arrays
-        self._moments[:] = moments  # one type of array for the compiled function, whatever the motion hands over
-        electronic_rhs(
-            a.integers, a.numbers, self._moments, self.channel_voltages(tau), self._scratch, state, derivative
-        )
+        self._moments[:] = moments
+        self._rhs(self.constants, self._work, self._moments, self.channel_voltages(tau), state, derivative)
+
+    def normalise(self, moments: np.ndarray) -> None:
+        """Restore |M| = 1 in place, (N, 3), of moments that obey the LLG equation."""
+        if self.llg is not None:
+            self.llg.normalise(moments)
+
+    def project(self, state: np.ndarray) -> None:
+        self.normalise(self.layout.moments(state))
 
     def fastest_rates(self, implicit: bool = False) -> tuple[float, float]:
         """Bounds (eV) on |rate| of all that turns and of all that is damped: what an explicit step must follow.
@@ -148,7 +133,7 @@ class Equation:
         levels of h are in the spectrum or close to the modes chi, whose own damping adds to that of the pole. With
         `implicit` the damping of the poles is left to the method.
         """
-        a, shifts = self.arrays, self.poles.voltages
+        a, shifts = self.levels, self.poles.voltages
         low, high = spectral_bounds(self.system, shifts)
         if a.z.size == 0:
             return float(high - low), 0.0
@@ -177,7 +162,7 @@ class Equation:
 
     def stiff_rates(self) -> np.ndarray:
         """Decay rates Im z_k^* of the Fermi vectors, on their components of the state, (layout.size,)."""
-        layout, a = self.layout, self.arrays
+        layout, a = self.layout, self.levels
         rates = np.zeros(layout.size)
         for plane in layout.electrons(rates):
             device = plane[: a.n * layout.columns].reshape(a.n, layout.columns)
@@ -186,33 +171,31 @@ class Equation:
                 plane[here] = np.repeat(-a.z.imag, count)
         return rates
 
-    def lead_operators(self, state: np.ndarray) -> np.ndarray:
-        """P_q of every channel, (Q, n): d rho/dt|_q = -i u_q P_q^dag + i P_q u_q^dag."""
-        a = self.arrays
-        device = self.layout.device(state)
-        n, m = a.n, a.chi.size
-        operators = np.zeros((a.lead.size, n), dtype=complex)
-        for q, channel in enumerate(self.poles.channels):
-            y = slice(n + a.offset[q], n + a.offset[q + 1])
-            k = slice(n + m + a.first[q], n + m + a.first[q + 1])
-            operators[q] = device[:, y] @ a.s[a.offset[q] : a.offset[q + 1]] + device[:, k].sum(axis=1)
-            u = channel.vector
-            operators[q] += 0.5j * channel.wide_band * (device[:, :n] @ u - 0.5 * u)
-        return operators
+
+def _constants(poles: PoleSystem, levels: LeadLevels, layout: Layout) -> kernels.Electrons:
+    """The constants of the equation as the compiled kernel takes them."""
+    zero, one = np.zeros(levels.z.size), np.ones(levels.z.size)
+    modes = np.array([*_planes(levels.chi), *_planes(levels.kappa), levels.s, *_planes(levels.d)])
+    fermi = np.array([*_planes(levels.z), zero, zero, one, *_planes(levels.c)])
+    electrons, vectors = poles.system.electrons, [channel.vector for channel in poles.channels]
+    return kernels.Electrons(
+        hamiltonian=_sparse(electrons.hamiltonian),
+        vectors=_sparse(np.array(vectors, dtype=complex).reshape(-1, levels.n)),
+        bounds=np.array([levels.offset, levels.chi.size + levels.first]),
+        levels=np.concatenate([modes, fermi], axis=1),
+        wide=levels.wide,
+        lead=levels.lead,
+        j_sd=np.array(electrons.j_sd, dtype=float),
+        n_complex=layout.n_complex,
+        n_leads=layout.n_leads,
+    )
 
 
-def _joined(parts: list[np.ndarray]) -> np.ndarray:
-    return np.concatenate(parts) if parts else np.zeros(0, dtype=complex)
+def _sparse(matrix: sparse.sparray | np.ndarray) -> kernels.Sparse:
+    csr = sparse.csr_array(matrix)
+    data = csr.data.astype(complex)
+    return kernels.Sparse(csr.indptr.astype(np.int64), csr.indices.astype(np.int64), *_planes(data))
 
 
 def _planes(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return np.ascontiguousarray(values.real), np.ascontiguousarray(values.imag)
-
-
-def _sparse_rows(vectors: list[np.ndarray], n: int) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """The device vectors u_q as (indptr, index, real, imag), one row for each channel."""
-    index = [np.flatnonzero(u) for u in vectors]
-    data = _joined([u[i].astype(complex) for u, i in zip(vectors, index, strict=True)])
-    indptr = np.cumsum([0] + [i.size for i in index])
-    flat = np.concatenate(index) if index else np.zeros(0, dtype=np.int64)
-    return indptr.astype(np.int64), flat.astype(np.int64), *_planes(data)

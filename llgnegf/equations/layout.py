@@ -4,7 +4,7 @@ The state is one float64 vector, so that every integrator sees plain arrays:
 
     [ Re electrons | Im electrons | moments (3 N) | outflow (5 for each lead) ]
 
-Electrons, in complex numbers, with n = 2N device states, M coupling modes and K Fermi vectors (physics in `equation`):
+Electrons, in complex numbers, with n = 2N device states, M coupling modes and K Fermi vectors (physics in `electrons`):
 
     B (n, n + M + K)  device rows of  [ rho | C_device,mode | v_k ]
     then for each channel p, whose m_p modes are the columns:
@@ -23,6 +23,8 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
+
+from llgnegf.equations.protocol import Section
 
 
 @dataclass(frozen=True)
@@ -72,6 +74,13 @@ class Layout:
     def size(self) -> int:
         """Length of the state vector."""
         return 2 * self.n_complex + 3 * self.n_moments + 5 * self.n_leads
+
+    @cached_property
+    def sections(self) -> tuple[Section, ...]:
+        """The parts of the state whose errors the step control watches."""
+        electrons, end = 2 * self.n_complex, 2 * self.n_complex + 3 * self.n_moments
+        parts = ("G<(t,t)", 0, electrons), ("moments", electrons, end), ("outflow", end, self.size)
+        return tuple(Section(*part) for part in parts if part[2] > part[1])
 
     def electrons(self, state: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Views of the real and the imaginary plane, each (n_complex,)."""

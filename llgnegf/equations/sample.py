@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
 from llgnegf._compile import kernel
-from llgnegf.equations.electrons import Equation
-from llgnegf.equations.kernels.electrons import lead_flow, sample_electrons, sample_many
+from llgnegf.equations.electrons import ElectronEquation
+from llgnegf.equations.kernels.leads import lead_flow, sample_many
+from llgnegf.equations.moments import MomentEquation
 from llgnegf.units import HBAR
 
 
@@ -77,37 +77,34 @@ def bond_observables(blocks, hopping, carried):  # type: ignore[no-untyped-def]
     return charge, spin, energy
 
 
+_FIRST = np.zeros(1, dtype=np.int64)
+
+
 class Sampler:
     """Takes samples of the states of an equation.
 
     Args:
-        equation: `Equation`, `CoupledEquation` or `ClassicalEquation`.
+        equation: Of electrons or of moments alone.
     """
 
-    def __init__(self, equation: Any) -> None:
-        self.equation, self.layout = equation, equation.layout
+    def __init__(self, equation: ElectronEquation | MomentEquation) -> None:
+        self.layout = equation.layout
         self._places, self._channels, self._n = np.zeros(0, dtype=np.int64), 0, self.layout.n_states
-        if isinstance(equation, Equation):
-            self._places, self._channels = self._where_rho(), equation.arrays.lead.size
+        if isinstance(equation, ElectronEquation):
+            self._places, self._channels = self._where_rho(equation), equation.levels.lead.size
+            self._constants = equation.constants
         self._electronic = 2 * (self._places.size + self._channels * self._n)
         self._tail = 2 * self.layout.n_complex
 
     def __call__(self, state: np.ndarray) -> np.ndarray:
         """The sample of a state or of its derivative, a new vector."""
-        vector = np.empty(self._electronic + state.size - self._tail)
-        if self._electronic:
-            a = self.equation.arrays
-            sample_electrons(a.integers, a.numbers, self._n, self._places, state, vector[: self._electronic])
-        vector[self._electronic :] = state[self._tail :]
-        return vector
+        return self.many(state[None], _FIRST)[0]
 
     def many(self, states: np.ndarray, chosen: np.ndarray) -> np.ndarray:
         """The samples of the rows `chosen` of `states`, (n, size), in one call."""
         vectors = np.empty((chosen.size, self._electronic + states.shape[1] - self._tail))
         if self._electronic:
-            a, electronic = self.equation.arrays, np.empty((chosen.size, self._electronic))
-            sample_many(a.integers, a.numbers, self._n, self._places, states, chosen, electronic)
-            vectors[:, : self._electronic] = electronic
+            sample_many(self._constants, self._places, states, chosen, vectors)
         vectors[:, self._electronic :] = states[chosen, self._tail :]
         return vectors
 
@@ -129,14 +126,14 @@ class Sampler:
 
     def lead_flow(self, sample: Sample, moments: np.ndarray) -> np.ndarray:
         """d(outflow)/d(t/hbar) of a sample, (n_leads, 5), as the equation of motion has it."""
-        a, out = self.equation.arrays, np.zeros((self.layout.n_leads, 5))
-        lead_flow(a.integers, a.numbers, np.array(moments), sample.lead_sums.copy(), out)
+        out = np.zeros((self.layout.n_leads, 5))
+        lead_flow(self._constants, np.array(moments), sample.lead_sums.copy(), out)
         return out
 
-    def _where_rho(self) -> np.ndarray:
+    def _where_rho(self, equation: ElectronEquation) -> np.ndarray:
         """Places of the site blocks and of the bond blocks of rho in a plane, in the order of `split`."""
         sites = np.arange(self._n // 2)
-        pairs = np.concatenate([np.stack([sites, sites], axis=1), self.equation.system.electrons.bonds])
+        pairs = np.concatenate([np.stack([sites, sites], axis=1), equation.system.electrons.bonds])
         rows = 2 * pairs[:, 0, None, None] + np.array([[0], [1]])
         columns = 2 * pairs[:, 1, None, None] + np.array([[0, 1]])
         return (rows * self.layout.columns + columns).ravel().astype(np.int64)

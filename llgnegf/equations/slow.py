@@ -1,6 +1,6 @@
 """Equation of motion of slow moments: LLG with the adiabatic torque, friction and geometric tensors of the electrons.
 
-The deterministic part of `langevin`, and the right-hand side that `simulation` integrates.
+The right-hand side of slow runs, and the deterministic part of `run.langevin`.
 
     dM_i/dt = -p_i M_i x h_i + lambda_i M_i x dM_i/dt + p_i T_ext,     p = g/mu_M,
     h_i     = -dH/dM_i + J_i <s_i>_ad - sum_j [(friction + geometric) dM/dt]_i          (eV, conjugate to M_i)
@@ -25,13 +25,15 @@ from llgnegf.equations.kernels.slow import (
     energy_fields,
     largest,
     place_on_spheres,
+    pole_stages,
     precession_rates,
     solve,
     velocity_matrices,
 )
-from llgnegf.equations.kernels.slow_step import pole_stages
-from llgnegf.problem.magnetism.magnet import CompiledMagnet, Magnet
-from llgnegf.run.options import RESPONSES
+from llgnegf.equations.moments import LLG
+from llgnegf.equations.protocol import Equation, Section
+from llgnegf.problem.drives import Drive
+from llgnegf.problem.magnetism.magnet import Magnet
 from llgnegf.static.tensors import Adiabatic, PoleTensors, SlowElectrons, Tensors
 
 SPEED_MARGIN = 4.0
@@ -75,8 +77,8 @@ class Instant:
         return (right + damping * cross(self.moments, right)) / (1 + damping**2)
 
 
-class SlowEquation:
-    """The equation of motion of the module's docstring.
+class SlowEquation(Equation):
+    """The equation of motion of the module's docstring; times in fs, the state is M of one configuration, (3N,).
 
     Args:
         magnet: The moments.
@@ -85,21 +87,32 @@ class SlowEquation:
         noisy: Whether friction is the source of noise as well, and needed to an accuracy of its own.
     """
 
+    time_unit = 1.0
+
     def __init__(
         self,
         magnet: Magnet,
         electrons: SlowElectrons | None,
-        response: Sequence[str] = RESPONSES,
+        response: Sequence[str] = ("geometric", "friction"),
         noisy: bool = False,
     ) -> None:
-        self.magnet, self.electrons, self.noisy = magnet, electrons, noisy
-        self.compiled: CompiledMagnet = magnet.compile()
+        self.magnet, self.electrons, self.noisy, self.llg = magnet, electrons, noisy, LLG(magnet)
         self.friction, self.geometric = "friction" in response, "geometric" in response
-        self.moving = np.array(self.compiled.moving)
-        self.precession = np.where(self.moving, self.compiled.prefactor, 0.0)
+        self.moving = self.llg.free
+        self.precession = np.where(self.moving, magnet.prefactor, 0.0)
         self.j_sd = np.zeros(magnet.n_sites) if electrons is None else np.asarray(electrons.j_sd, dtype=float)
-        self.evaluations = 0
+        self.size = 3 * magnet.n_sites
+        self.sections, self.evaluations = (Section("moments", 0, self.size),), 0
         self._compiled = self._compiled_arguments()
+
+    def drives(self) -> tuple[Drive, ...]:
+        return self.magnet.drives()
+
+    def __call__(self, time: float, state: np.ndarray, derivative: np.ndarray) -> None:
+        derivative[:] = self.rate(time, state)
+
+    def project(self, state: np.ndarray) -> None:
+        state[:] = place_on_spheres(state.reshape(1, -1, 3)).ravel()
 
     def instant(self, time: float, moments: np.ndarray) -> Instant:
         """The linear equation at `time` (fs) for moments (B, N, 3)."""
@@ -108,7 +121,7 @@ class SlowEquation:
         field, rest = self._field(m, time)
         force = self._force(m, field, time)
         if rest is None:
-            return Instant(m, force, self.precession, self.compiled.damping, None, None, None)
+            return Instant(m, force, self.precession, self.llg.constants.damping, None, None, None)
         if self.noisy:
             return self._instant(rest, force, None)
         speed = SPEED_MARGIN * largest(force)
@@ -121,35 +134,17 @@ class SlowEquation:
         field, _ = self._field(self.place(time, moments), time)
         return float((self.precession * np.sqrt(np.sum(field**2, axis=-1))).max())
 
-    def _field(self, m: np.ndarray, time: float) -> tuple[np.ndarray, Adiabatic | None]:
-        """-dH/dM + J <s>_ad (eV), (B, N, 3), and the electrons behind it."""
-        energy = self.compiled.energy
-        linear, cubic = energy.linear(time), (energy.cubic_constants, energy.cubic_axes)
-        field = energy_fields(m, *self.compiled.arrays, linear, *cubic)
-        if self.electrons is None:
-            return field, None
-        rest = self.electrons.adiabatic(m, self.geometric)
-        add_spin_fields(field, self.j_sd, rest.spin)
-        return field, rest
-
-    def _instant(self, rest: Adiabatic, force: np.ndarray, speed: float | None) -> Instant:
-        assert self.electrons is not None
-        tensors = self.electrons.tensors(rest, self.friction, self.geometric, speed)
-        damping = self.compiled.damping
-        matrix = velocity_matrices(rest.moments, tensors.friction, tensors.geometric, self.precession, damping)
-        return Instant(rest.moments, force, self.precession, damping, matrix, rest, tensors)
-
     def rate(self, time: float, state: np.ndarray) -> np.ndarray:
-        """dM/dt (3N,) in 1/fs of one configuration (3N,), as ODE solvers ask for it."""
+        """dM/dt (3N,) in 1/fs of one configuration (3N,)."""
         return self.instant(time, state.reshape(1, -1, 3)).velocity.ravel()
 
     def stages(
         self, start: np.ndarray, length: float, weights: np.ndarray, times: np.ndarray, slopes: np.ndarray, first: int
     ) -> None:
-        """As `dop853.Stages` asks: in one compiled call where there is one, stage by stage where that gives up."""
+        """As `StagedEquation` has it: in one compiled call where there is one, stage by stage where that gives up."""
         done, linear = 0, None
         if self._compiled is not None:
-            linear = np.stack([self.compiled.energy.linear(t) for t in times])
+            linear = np.stack([self.magnet.energy.linear(t) for t in times])
         while done < times.size:
             if linear is not None:
                 begin = done
@@ -160,46 +155,50 @@ class SlowEquation:
                 slopes[first + done] = self.rate(times[done], start + length * (weight @ slopes[: first + done]))
                 done += 1
 
-    def _compiled_arguments(self) -> Any:
-        """The last arguments of `pole_stages`; None if only `instant` knows how."""
-        c = self.compiled
-        if not isinstance(self.electrons, PoleTensors) or c.torques or c.prescribed is not None or self.noisy:
-            return None
-        if not self.electrons.compilable:
-            return None
-        electrons, surface, accuracy = self.electrons.compiled(SPEED_MARGIN)
-        magnet = (*c.arrays, c.energy.cubic_constants, c.energy.cubic_axes, self.precession, c.damping)
-        return magnet, electrons, surface, (self.friction, self.geometric), accuracy
-
     def place(self, time: float, moments: np.ndarray) -> np.ndarray:
         """Unit vectors (B, N, 3), those that are prescribed in the place of `time` (fs)."""
         m = place_on_spheres(moments)
-        if self.compiled.prescribed is not None:
-            for one in m:
-                self.compiled.place(time, one)
+        for one in m if self.magnet.prescribed is not None else ():
+            self.magnet.place(time, one)
         return m
 
-    def _external(self, m: np.ndarray, time: float) -> np.ndarray | None:
-        """External torques without their part along M (eV), (B, N, 3)."""
-        if not self.compiled.torques:
+    def _compiled_arguments(self) -> Any:
+        """The last arguments of `pole_stages`; None if only `instant` knows how."""
+        beyond = self.magnet.torques or self.magnet.prescribed is not None or self.magnet.energy.others or self.noisy
+        if beyond or not isinstance(self.electrons, PoleTensors) or not self.electrons.compilable:
             return None
-        external = np.stack([self.compiled.external_torque(x, time) for x in m])
-        return external - np.sum(external * m, axis=-1, keepdims=True) * m
+        electrons, surface, accuracy = self.electrons.compiled(SPEED_MARGIN)
+        magnet = self.llg.constants._replace(prefactor=self.precession)
+        return magnet, electrons, surface, (self.friction, self.geometric), accuracy
+
+    def _field(self, m: np.ndarray, time: float) -> tuple[np.ndarray, Adiabatic | None]:
+        """-dH/dM + J <s>_ad (eV), (B, N, 3), and the electrons behind it."""
+        field = energy_fields(self.llg.energy, m, self.magnet.energy.linear(time))
+        for term in self.magnet.energy.others:
+            field -= np.stack([term.gradient(one, self.magnet.magnetic_moment, time) for one in m])
+        if self.electrons is None:
+            return field, None
+        rest = self.electrons.adiabatic(m, self.geometric)
+        add_spin_fields(field, self.j_sd, rest.spin)
+        return field, rest
 
     def _force(self, m: np.ndarray, field: np.ndarray, time: float) -> np.ndarray:
         """a of the module's docstring, and given velocities, (B, N, 3)."""
         force = precession_rates(m, field, self.precession)
-        torques = self._external(m, time)
-        if torques is not None:
-            force += self.precession[:, None] * torques
-        self._add_given_velocity(force, time)
+        if self.magnet.torques:
+            torques = np.stack([self.llg.external_torque(time, one).copy() for one in m])
+            force += self.precession[:, None] * (torques - np.sum(torques * m, axis=-1, keepdims=True) * m)
+        if self.magnet.prescribed is not None:
+            sites, drive = self.magnet.prescribed
+            force[:, list(sites)] = drive.rate(time)
         return force
 
-    def _add_given_velocity(self, force: np.ndarray, time: float) -> None:
-        if self.compiled.prescribed is None:
-            return
-        sites, drive = self.compiled.prescribed
-        force[:, list(sites)] = drive.rate(time)
+    def _instant(self, rest: Adiabatic, force: np.ndarray, speed: float | None) -> Instant:
+        assert self.electrons is not None
+        tensors = self.electrons.tensors(rest, self.friction, self.geometric, speed)
+        damping = self.llg.constants.damping
+        matrix = velocity_matrices(rest.moments, tensors.friction, tensors.geometric, self.precession, damping)
+        return Instant(rest.moments, force, self.precession, damping, matrix, rest, tensors)
 
 
 def cross(a: np.ndarray, b: np.ndarray) -> np.ndarray:

@@ -8,7 +8,7 @@ the mapped state y_i and its derivative f_i are kept; the polynomial through the
 (Hermite; J. Stoer, R. Bulirsch, Introduction to Numerical Analysis, section 2.1.5), of order 8 in the step. It keeps
 every linear invariant (charge and spin with what has flowed out) to round-off. Its error is estimated by the distance
 from the polynomial through the last three nodes. Where that is too large, as it is while fast transients ring, the row
-is that of the integrator inside its last step (`RungeKutta.inside`), at the cost of a few more right-hand sides.
+is that of the method inside its last step (`Integration.inside`), at the cost of a few more right-hand sides.
 """
 
 from __future__ import annotations
@@ -18,8 +18,9 @@ from typing import Any
 
 import numpy as np
 
-from llgnegf._compile import kernel
-from llgnegf.integrators.runge_kutta import RungeKutta
+from llgnegf.integrators.integration import Integration
+from llgnegf.integrators.kernels import hermite
+from llgnegf.integrators.stepper import Sample
 
 NODES = 4
 FEWEST = 3
@@ -32,22 +33,17 @@ class DenseRows:
     Args:
         integration: The integration; with a fixed step its steps end on the times asked for.
         sample: The linear map, state -> vector; its result is copied.
-        tolerance: Largest estimated error of an interpolated vector, (size,) or one for all its numbers.
+        tolerance: Largest estimated error of an interpolated vector, (size,) or one for all its numbers; None: rows are
+            those of the method inside its steps, all of them.
         end: The last time that will be asked for: the integration ends there, and asks for no drive beyond.
     """
 
     def __init__(
-        self,
-        integration: RungeKutta,
-        sample: Callable[[np.ndarray], np.ndarray],
-        tolerance: float | np.ndarray,
-        end: float = np.inf,
+        self, integration: Integration, sample: Sample, tolerance: float | np.ndarray | None, end: float = np.inf
     ) -> None:
-        self.integration, self.sample, self.tolerance = integration, sample, tolerance
-        self.end = end
-        size = sample(integration.state).size
+        self.integration, self.sample, self.tolerance, self.end = integration, sample, tolerance, end
         self._times = np.full(NODES, np.nan)
-        self._values = np.zeros((NODES, 2, size))
+        self._values = np.zeros((NODES, 2, sample(integration.state).size))
         self._count = 0
 
     def at(self, time: float, between_steps: Callable[[float], None] = lambda time: None) -> np.ndarray:
@@ -56,33 +52,29 @@ class DenseRows:
         `between_steps` is called with the time reached after each step that ends before `time`; a checkpoint made
         there is as good as one made between two calls of this method.
         """
-        if self.integration.tolerance is None:
-            while self.integration.time < time:
-                self.integration.step_towards(time)
-                if self.integration.time < time:
-                    between_steps(self.integration.time)
-            return np.array(self.sample(self.integration.state))
-        while self.integration.time < time:
-            if self.integration.cross():
+        integration = self.integration
+        keep_nodes = integration.adaptive and self.tolerance is not None
+        while integration.time < time:
+            if integration.cross():
                 self._count = 0  # a polynomial through nodes on both sides of a discontinuity is none
-            if self._count == 0:
+            if keep_nodes and self._count == 0:
                 self._add_node()
-            self.integration.step_towards(self.end)
-            self._add_node()
-            if self.integration.time < time:
-                between_steps(self.integration.time)
-        if time == self.integration.time:
-            return np.array(self.sample(self.integration.state))
+            integration.step_towards(self.end if integration.adaptive else time)
+            if keep_nodes:
+                self._add_node()
+            if integration.time < time:
+                between_steps(integration.time)
+        if time == integration.time or not integration.adaptive:
+            return np.array(self.sample(integration.state))
         value = self._interpolated(time)
-        return self.integration.inside(time, self.sample) if value is None else value
+        return integration.inside(time, self.sample) if value is None else value
 
     def state_at(self, time: float) -> np.ndarray:
-        """The whole state at the time last asked for (a copy)."""
-        if time == self.integration.time:
+        """The whole state at the time last asked for, a copy; with a fixed step the present one."""
+        if time == self.integration.time or not self.integration.adaptive:
             return self.integration.state.copy()
         state = self.integration.inside(time, np.copy, keep=False)
-        if self.integration.after_step is not None:
-            self.integration.after_step(state)
+        self.integration.stepper.equation.project(state)
         return state
 
     def checkpoint(self) -> dict[str, Any]:
@@ -117,23 +109,5 @@ class DenseRows:
     def _polynomial(self, time: float, first: int) -> np.ndarray:
         """The Hermite polynomial through the nodes from the one numbered `first`, at `time`."""
         value = self._values[-1, 0].copy()
-        _hermite(self._times[first:], self._values[first:], time, value)
+        hermite(self._times[first:], self._values[first:], time, value)
         return value
-
-
-@kernel()
-def _hermite(nodes, values, time, out):  # type: ignore[no-untyped-def]
-    """The polynomial through values[i, 0] with the derivatives values[i, 1] at nodes[i], at `time`.
-
-    `out` holds the last value: the differences from it are interpolated, so that what is constant stays so bit by bit.
-    """
-    for i in range(nodes.size):
-        basis, slope = 1.0, 0.0
-        for j in range(nodes.size):
-            if j != i:
-                basis *= (time - nodes[j]) / (nodes[i] - nodes[j])
-                slope += 1 / (nodes[i] - nodes[j])
-        of_value = basis**2 * (1 - 2 * slope * (time - nodes[i]))
-        of_rate = basis**2 * (time - nodes[i])
-        for k in range(out.size):
-            out[k] += of_value * (values[i, 0, k] - values[-1, 0, k]) + of_rate * values[i, 1, k]

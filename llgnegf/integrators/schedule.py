@@ -1,6 +1,5 @@
 """Schedule: where the steps of a run have to end and how long they may be, from all that drives it.
 
-Every kind of run steps by it: `runge_kutta` with electrons, `slow_dop853` without their memory.
 A step never passes a discontinuity of a drive: it ends there and the next one begins there, and each of the two asks
 the drives on its own side of it, so that methods keep their order and jumps have no value of their own.
 """

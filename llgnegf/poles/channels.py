@@ -1,13 +1,13 @@
 """From an open system to poles: damped modes for every lead channel and Fermi poles for every lead.
 
-Stands between `system` and `dynamics`; the expansions themselves are in `coupling` and `fermi`.
+Stands between `problem` and the equations; the expansions themselves are in `coupling` and `fermi`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, singledispatch
 from typing import Any
 
 import numpy as np
@@ -15,64 +15,68 @@ import numpy as np
 from llgnegf.poles.coupling import CouplingPoles, fit_broadening, fit_spectrum, semicircle_poles
 from llgnegf.poles.fermi import LARGEST_RATIO, FermiPoles, check_temperature, fermi_poles
 from llgnegf.poles.sampling import total_weight
-from llgnegf.problem.leads import AnyLead, Channel, Lead
-from llgnegf.problem.spectra import ChainSpectrum, Spectrum, TabulatedSpectrum, WideBandSpectrum
+from llgnegf.problem.drives import Drive
+from llgnegf.problem.leads import Channel, Reservoir
+from llgnegf.problem.spectra import ChainSpectrum, Spectrum, TabulatedSpectrum
 from llgnegf.problem.system import OpenSystem
 
 FARTHEST_POLE = (1.75, 2.0, 2.5, 3.0, None)
 """Caps on the farthest Fermi pole in units of the spectral range, tried in this order: the pole sets the stiffness of
 an explicit step, but the tighter the cap, the larger the error that no number of poles removes."""
+FINEST_FIT = 1e-9
+"""Tolerance (of K(0)) beyond which no fit is better."""
+TAIL = 10.0
+"""Widths of a mode that f covers on both sides of it, where no band ends."""
 
 
-@dataclass(frozen=True, eq=False)
-class PoleSpectrum:
-    """A lead channel whose self-energy is the sum of damped modes, Sigma(E) = sum_y b_y/(E - chi_y).
+@singledispatch
+def fitted(spectrum: Spectrum, tolerance: float, strict: bool) -> CouplingPoles:
+    """Damped modes of a spectrum that does not know them itself; register a class for which there is a better way."""
+    return fit_spectrum(spectrum, tolerance if strict else max(tolerance, FINEST_FIT), strict)
 
-    Given to `RotatingFrame` it makes the oracle use the very leads of the propagator, so that the error of the lead
-    expansion and that of the time integration are told apart. Gamma has tails outside the band of the lead it stands
-    for, hence the infinite support.
-    """
 
-    poles: CouplingPoles
+@fitted.register
+def _(spectrum: ChainSpectrum, tolerance: float, strict: bool) -> CouplingPoles:
+    """The unit semicircle shifted and scaled: chi = e + gamma chi_0, b = gamma_c^2 b_0."""
+    unit = semicircle_poles(tolerance)
+    return unit.shifted_and_scaled(spectrum.onsite, abs(spectrum.hopping), spectrum.coupling**2)
 
-    @property
-    def support(self) -> tuple[float, float]:
-        return -np.inf, np.inf
 
-    @property
-    def is_zero(self) -> bool:
-        return not np.any(self.poles.weights)
-
-    def self_energy(self, energy: Any) -> np.ndarray:
-        return self.poles.self_energy(energy)
-
-    def self_energy_derivative(self, energy: Any) -> np.ndarray:
-        return self.poles.self_energy_derivative(energy)
-
-    def broadening(self, energy: Any) -> np.ndarray:
-        return np.real(self.poles.broadening(energy))
+@fitted.register
+def _(spectrum: TabulatedSpectrum, tolerance: float, strict: bool) -> CouplingPoles:
+    tolerance = tolerance if strict else max(tolerance, FINEST_FIT)
+    return fit_broadening(spectrum.energies, spectrum.values, tolerance * spectrum.weight, strict)
 
 
 def channel_poles(spectrum: Spectrum, tolerance: float, strict: bool = True) -> CouplingPoles:
     """Damped modes of one lead channel with max_t |K(t) - K_fit(t)| <= tolerance K(0), or, not `strict`, the best ones.
 
-    A semi-infinite chain is the unit semicircle shifted and scaled: chi = e + gamma chi_0, b = gamma_c^2 b_0. Every
-    other spectrum is fitted. Raises ValueError for a wide band, which needs no modes, and for any other spectrum
-    without finite support.
+    They come from the spectrum itself where it has a method `modes`, else from a fit (`fitted`). Raises ValueError for
+    a spectrum without finite support that does not know its modes.
     """
-    if isinstance(spectrum, PoleSpectrum):
-        return spectrum.poles
-    if isinstance(spectrum, ChainSpectrum):
-        unit = semicircle_poles(tolerance)
-        return unit.shifted_and_scaled(spectrum.onsite, abs(spectrum.hopping), spectrum.coupling**2)
-    if isinstance(spectrum, WideBandSpectrum):
-        raise ValueError("spectrum: a wide band; allowed: spectra with a finite band (the wide band needs no modes)")
-    if not strict:
-        tolerance = max(tolerance, 1e-9)
-    if isinstance(spectrum, TabulatedSpectrum):
-        weight = np.trapezoid(spectrum.values, spectrum.energies) / (2 * np.pi)
-        return fit_broadening(spectrum.energies, spectrum.values, tolerance * weight, strict)
-    return fit_spectrum(spectrum, tolerance, strict)
+    own: Callable[[float], Any] | None = getattr(spectrum, "modes", None)
+    return fitted(spectrum, tolerance, strict) if own is None else CouplingPoles(*own(tolerance))
+
+
+@dataclass(frozen=True, eq=False)
+class PoleLead:
+    """A lead with pole channels in the place of its own; voltage and occupation are those of the `original`."""
+
+    channels: tuple[PoleChannel, ...]
+    original: Reservoir
+
+    @property
+    def chemical_potential(self) -> float | None:
+        return self.original.chemical_potential
+
+    def attach(self, n_sites: int) -> list[Channel]:
+        return [Channel(c.vector, c.spectrum) for c in self.channels]
+
+    def voltage_at(self, time: float) -> float:
+        return self.original.voltage_at(time)
+
+    def drives(self) -> tuple[Drive, ...]:
+        return self.original.drives()
 
 
 def with_pole_leads(system: OpenSystem, tolerance: float) -> OpenSystem:
@@ -90,13 +94,8 @@ def _channels(system: OpenSystem) -> list[tuple[int, Channel]]:
 
 
 def _replace_leads(system: OpenSystem, channels: Sequence[PoleChannel]) -> OpenSystem:
-    """The system with its leads made of pole channels; leads that are not coupled stay."""
-    leads: list[AnyLead] = []
-    for p, lead in enumerate(system.leads):
-        own = [(c.vector, c.spectrum) for c in channels if c.lead == p]
-        mu = lead.chemical_potential
-        leads.append(Lead(own, voltage=lead.voltage, chemical_potential=mu) if own else lead)
-    return replace(system, leads=leads)
+    own = [tuple(c for c in channels if c.lead == p) for p in range(len(system.leads))]
+    return replace(system, leads=[PoleLead(c, lead) for c, lead in zip(own, system.leads, strict=True)])
 
 
 def spectral_bounds(system: OpenSystem, voltages: np.ndarray | None = None) -> tuple[float, float]:
@@ -105,7 +104,7 @@ def spectral_bounds(system: OpenSystem, voltages: np.ndarray | None = None) -> t
     Gershgorin: a device row reaches |H_0 row| + |J_sd| + the couplings c_q = sqrt(int Gamma dE/2pi) |u_q| attached to
     it; a lead band reaches max(0, c_q - half of its half-width) beyond its edges (for a chain the first row has
     radius gamma + gamma_c). `voltages` (n_leads, 2) are the lowest and the highest V_p of the run, None those of t = 0;
-    they shift the bands. Wide bands are left out.
+    they shift the bands. Wide bands are left out; a spectrum of modes without band reaches TAIL widths beyond them.
     """
     shifts = _static_voltages(system) if voltages is None else voltages
     electrons = system.electrons
@@ -114,8 +113,8 @@ def spectral_bounds(system: OpenSystem, voltages: np.ndarray | None = None) -> t
     radius = np.asarray(abs(h).sum(axis=1)).ravel() - np.abs(center) + np.repeat(np.abs(electrons.j_sd), 2)
     low, high = [], []
     for p, channel in _channels(system):
-        bottom, top = channel.spectrum.support
-        coupling = np.sqrt(_total_weight(channel.spectrum)) * np.abs(channel.vector)
+        bottom, top = _band(channel.spectrum)
+        coupling = np.sqrt(total_weight(channel.spectrum)) * np.abs(channel.vector)
         radius = radius + coupling
         if np.isfinite(bottom):
             excess = max(0.0, float(np.linalg.norm(coupling)) - 0.25 * (top - bottom))
@@ -124,49 +123,52 @@ def spectral_bounds(system: OpenSystem, voltages: np.ndarray | None = None) -> t
     return min([*low, float((center - radius).min())]), max([*high, float((center + radius).max())])
 
 
+def _band(spectrum: Spectrum) -> tuple[float, float]:
+    """Where the spectrum has its weight (eV); infinite for a wide band."""
+    own: Callable[[float], Any] | None = getattr(spectrum, "modes", None)
+    chi = np.array(() if own is None else own(FINEST_FIT)[0], dtype=complex)
+    if np.isfinite(spectrum.support).all() or not chi.size:
+        return spectrum.support
+    return float((chi.real + TAIL * chi.imag).min()), float((chi.real - TAIL * chi.imag).max())
+
+
 def _static_voltages(system: OpenSystem) -> np.ndarray:
     """(n_leads, 2), V_p(0) twice."""
     return np.repeat(system.voltages().reshape(-1, 1), 2, axis=1)
 
 
-def _total_weight(spectrum: Spectrum) -> float:
-    """K(0) = int Gamma dE/2pi, the squared coupling (eV^2); for a wide band a bound on its level shift, squared."""
-    if isinstance(spectrum, ChainSpectrum):
-        return spectrum.coupling**2
-    if isinstance(spectrum, PoleSpectrum):
-        return float(np.real(spectrum.poles.weights.sum()))
-    if isinstance(spectrum, WideBandSpectrum):
-        return (0.5 * spectrum.gamma) ** 2
-    return total_weight(spectrum)
-
-
 @dataclass(frozen=True, eq=False)
 class PoleChannel:
-    """One lead channel in poles: device vector, lead index, and damped modes or a wide-band Gamma (the other empty).
-
-    `exact` is the spectrum that the modes stand for, `error` bounds |K - K_fit| in eV^2.
-    """
+    """A lead channel in poles: device vector, lead, damped modes, and the `exact` spectrum that these stand for."""
 
     vector: np.ndarray
     lead: int
-    energies: np.ndarray
-    weights: np.ndarray
-    wide_band: float
-    error: float
+    spectrum: CouplingPoles
     exact: Spectrum
 
-    def broadening(self, energy: Any) -> np.ndarray:
-        """Gamma(E), continued to complex E: sum_y [i b/(E - chi) - i b^*/(E - chi^*)], or the constant Gamma."""
-        e = np.asarray(energy, dtype=complex)[..., None]
-        modes = 1j * self.weights / (e - self.energies) - 1j * self.weights.conj() / (e - self.energies.conj())
-        return modes.sum(axis=-1) + self.wide_band
+    @property
+    def energies(self) -> np.ndarray:
+        """chi_y in eV, (M,)."""
+        return self.spectrum.energies
 
-    @cached_property
-    def spectrum(self) -> Spectrum:
-        """The self-energy of this channel as any solver takes it."""
-        if self.energies.size == 0:
-            return WideBandSpectrum(self.wide_band)
-        return PoleSpectrum(CouplingPoles(self.energies, self.weights, self.error))
+    @property
+    def weights(self) -> np.ndarray:
+        """b_y in eV^2, (M,)."""
+        return self.spectrum.weights
+
+    @property
+    def wide_band(self) -> float:
+        """The part of Gamma in eV that needs no modes."""
+        return self.spectrum.wide_band
+
+    @property
+    def error(self) -> float:
+        """Bound on |K - K_fit| in eV^2."""
+        return self.spectrum.error
+
+    def broadening(self, energy: Any) -> np.ndarray:
+        """Gamma(E) of the modes in eV, continued to complex E."""
+        return self.spectrum.broadening(energy)
 
 
 @dataclass(frozen=True, eq=False)
@@ -200,10 +202,18 @@ class PoleSystem:
 
     def occupation(self, energy: np.ndarray, mu: float) -> np.ndarray:
         """The rational Fermi function f(E) with chemical potential mu (eV), continued to complex E."""
-        assert self.fermi is not None
-        z, r = self.fermi.poles(mu, self.system.kT)
+        z, r = self.fermi_poles(mu)
         e = np.asarray(energy, dtype=complex)[..., None]
         return 0.5 - (r / (e - z) + r / (e - z.conj())).sum(axis=-1)
+
+    def fermi_poles(self, mu: float) -> tuple[np.ndarray, np.ndarray]:
+        """z_m and r_m in eV, f(E) = 1/2 - sum_m r_m [1/(E - z_m) + 1/(E - z_m^*)]; none in a closed system."""
+        return (np.zeros(0, complex), np.zeros(0)) if self.fermi is None else self.fermi.poles(mu, self.system.kT)
+
+    def fermi_sources(self, q: int, mu: float) -> tuple[np.ndarray, np.ndarray]:
+        """z_k and c_k = (i r_k Gamma_q(z_k))^* of channel `q` with its levels at rest, filled up to mu."""
+        z, r = self.fermi_poles(mu)
+        return z, (1j * r * self.channels[q].spectrum.broadening(z)).conj()
 
 
 def expand(
@@ -246,8 +256,13 @@ def expand(
 
 
 def expand_channels(system: OpenSystem, tolerance: float, strict: bool = True) -> tuple[PoleChannel, ...]:
-    """Every coupled channel in modes with max_t |K - K_fit| <= tolerance K(0), or the best there are."""
-    return tuple(_pole_channel(channel, p, tolerance, strict) for p, channel in _channels(system))
+    """Every coupled channel in modes with max_t |K - K_fit| <= tolerance K(0), or the best there are.
+
+    Channels of one spectrum have the same modes.
+    """
+    spectra = {id(c.spectrum): c.spectrum for _, c in _channels(system)}
+    modes = {key: channel_poles(spectrum, tolerance, strict) for key, spectrum in spectra.items()}
+    return tuple(PoleChannel(c.vector, p, modes[id(c.spectrum)], c.spectrum) for p, c in _channels(system))
 
 
 def _capped_fermi_poles(x_max: float, tolerance: float) -> FermiPoles:
@@ -268,10 +283,3 @@ def _wide_band_cutoff(gamma: float, scale: float, tolerance: float) -> float:
     """
     return float(np.sqrt(gamma * scale / (2 * np.pi * tolerance)))
 
-
-def _pole_channel(channel: Channel, lead: int, tolerance: float, strict: bool) -> PoleChannel:
-    if isinstance(channel.spectrum, WideBandSpectrum):
-        empty = np.zeros(0, dtype=complex)
-        return PoleChannel(channel.vector, lead, empty, empty, channel.spectrum.gamma, 0.0, channel.spectrum)
-    modes = channel_poles(channel.spectrum, tolerance, strict)
-    return PoleChannel(channel.vector, lead, modes.energies, modes.weights, 0.0, modes.error, channel.spectrum)

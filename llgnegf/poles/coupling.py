@@ -27,22 +27,28 @@ from llgnegf.poles.rational_fit import MOST_MODES, Fit, Target, fit_modes
 from llgnegf.poles.sampling import SampledSpectrum, sample
 from llgnegf.poles.spectral_fit import Complex, Real, broadening_of, positive_weights, smallest_margin
 from llgnegf.poles.tabulated_kernel import TabulatedKernel
-from llgnegf.problem.spectra import Spectrum, piecewise_linear_self_energy
+from llgnegf.problem.spectra import Modes, Spectrum, piecewise_linear_self_energy
 
 
 @dataclass(frozen=True, eq=False)
 class CouplingPoles:
-    """Damped modes of one lead channel.
+    """Damped modes of one lead channel, and itself the spectrum Sigma(E) = -i wide_band/2 + sum_y b_y/(E - chi_y).
+
+    Given to `RotatingFrame` it makes the oracle use the very leads of the propagator, so that the error of the lead
+    expansion and that of the time integration are told apart. Gamma has tails outside the band of the lead it stands
+    for, hence the infinite support.
 
     Attributes:
         energies: chi_y, shape (M,), eV, Im chi_y < 0.
         weights: b_y, shape (M,), eV^2.
         error: Bound on max_{t >= 0} |K(t) - K_fit(t)|, eV^2.
+        wide_band: The part of Gamma that does not depend on energy, eV.
     """
 
     energies: Complex
     weights: Complex
     error: float
+    wide_band: float = 0.0
 
     def __post_init__(self) -> None:
         energies = np.array(self.energies, dtype=complex)
@@ -53,6 +59,8 @@ class CouplingPoles:
             raise ValueError(f"CouplingPoles.weights: {self.weights}; allowed: {energies.size} finite numbers")
         if not (math.isfinite(self.error) and self.error >= 0):
             raise ValueError(f"CouplingPoles.error: {self.error}; allowed: a finite number >= 0, in eV^2")
+        if not (math.isfinite(self.wide_band) and self.wide_band >= 0):
+            raise ValueError(f"CouplingPoles.wide_band: {self.wide_band}; allowed: a finite number >= 0, in eV")
         energies.setflags(write=False)
         weights.setflags(write=False)
         object.__setattr__(self, "energies", energies)
@@ -61,22 +69,40 @@ class CouplingPoles:
     def __len__(self) -> int:
         return len(self.energies)
 
+    @property
+    def support(self) -> tuple[float, float]:
+        return -np.inf, np.inf
+
+    @property
+    def is_zero(self) -> bool:
+        return not (self.wide_band or np.any(self.weights))
+
+    @property
+    def weight(self) -> float:
+        """K(0), with the bound of a wide band's level shift, squared."""
+        return float(self.weights.sum().real) + (0.5 * self.wide_band) ** 2
+
+    def modes(self, tolerance: float) -> Modes:
+        """Itself."""
+        return Modes(self.energies, self.weights, self.error, self.wide_band)
+
     def broadening(self, energy: Any) -> NDArray[Any]:
-        """Gamma(E) = sum_y [i b_y/(E - chi_y) - i b_y^*/(E - chi_y^*)], any shape; real for real E, else continued."""
-        value = broadening_of(energy, self.energies, self.weights)
+        """Gamma(E) = wide_band + sum_y [i b_y/(E - chi_y) - i b_y^*/(E - chi_y^*)], any shape, continued to complex E;
+        real for real E."""
+        value = broadening_of(energy, self.energies, self.weights) + self.wide_band
         return value if np.iscomplexobj(energy) else value.real
 
     def kernel(self, time: Any) -> Complex:
-        """K(t) = sum_y b_y exp(-i chi_y t) for t >= 0 (1/eV), any shape."""
+        """K(t) = sum_y b_y exp(-i chi_y t) for t >= 0 (1/eV), any shape, without the delta function of `wide_band`."""
         t = np.asarray(time, dtype=float)
         if np.any(t < 0):
             raise ValueError(f"time: {t[t < 0].flat[0]}; allowed: t >= 0 (K(-t) = K(t)^*)")
         return np.exp(-1j * t[..., None] * self.energies) @ self.weights
 
     def self_energy(self, energy: Any) -> Complex:
-        """Retarded Sigma(E) = sum_y b_y/(E - chi_y), Im E >= 0 and continued below; Gamma = i (Sigma - Sigma^*)."""
+        """Retarded Sigma(E), Im E >= 0 and continued below; Gamma = i (Sigma - Sigma^*)."""
         z = np.asarray(energy, dtype=complex)[..., None]
-        return (self.weights / (z - self.energies)).sum(-1)
+        return (self.weights / (z - self.energies)).sum(-1) - 0.5j * self.wide_band
 
     def self_energy_derivative(self, energy: Any) -> Complex:
         """dSigma/dE = -sum_y b_y/(E - chi_y)^2, any shape."""
@@ -97,8 +123,9 @@ class CouplingPoles:
             if not good:
                 raise ValueError(f"{name}: {value}; allowed: a finite number, scales positive (weight_scale 0 too)")
         return CouplingPoles(
-            center + energy_scale * self.energies, weight_scale * self.weights, weight_scale * self.error
-        )
+            center + energy_scale * self.energies, weight_scale * self.weights, weight_scale * self.error,
+            weight_scale / energy_scale * self.wide_band,
+        )  # fmt: skip
 
     def certify_nonnegative(self) -> float:
         """Prove Gamma(E) > 0 for all real E by the roots of its numerator; see `spectral_fit.smallest_margin`.

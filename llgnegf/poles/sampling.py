@@ -60,7 +60,10 @@ class SampledSpectrum:
 
 
 def total_weight(spectrum: Spectrum) -> float:
-    """K(0) = int Gamma dE/2pi in eV^2 of a spectrum of finite support, from Sigma(E) ~ K(0)/E far away."""
+    """K(0) = int Gamma dE/2pi in eV^2: its `weight` if it has one, else from Sigma(E) ~ K(0)/E far off its support."""
+    own: float | None = getattr(spectrum, "weight", None)
+    if own is not None:
+        return float(own)
     low, high = finite_support(spectrum)
     distance = 1e3 * (high - low)
     return float(-distance * spectrum.self_energy(np.array(0.5 * (low + high) + 1j * distance)).imag)
@@ -72,7 +75,7 @@ def finite_support(spectrum: Spectrum) -> tuple[float, float]:
     if not (np.isfinite(low) and np.isfinite(high) and low < high):
         raise ValueError(
             f"{type(spectrum).__name__}.support: ({low}, {high}); allowed: finite ends in increasing order outside "
-            "which Gamma is zero (cut the tails off), or a WideBandSpectrum where Gamma is constant"
+            "which Gamma is zero (cut the tails off), a WideBandSpectrum, or its own weight and modes"
         )
     return float(low), float(high)
 

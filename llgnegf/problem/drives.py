@@ -1,6 +1,7 @@
 """Drives: all that may change in time (voltages, fields, torques, prescribed moments) in one protocol.
 
-Frozen descriptions that are called with the time in fs, so that a run stays one readable file; imports only checks.
+Frozen descriptions that are called with the time in fs, so that a run stays one readable file. All raise ValueError, a
+line for each argument that is not of the kind that is named.
 Every object that may change in time gives its drives by `drives()`; `integrators.schedule` makes of them where the
 steps of a run have to end and how long they may be.
 """
@@ -8,15 +9,13 @@ steps of a run have to end and how long they may be.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Any, ClassVar
+from dataclasses import dataclass, replace
+from typing import Annotated, Any, ClassVar
 
 import numpy as np
 
 from llgnegf._checks import LARGEST, Problems
-
-Value = Any
-"""A number, or nested tuples of numbers: one for each component, or one row for each site."""
+from llgnegf.problem.arguments import NUMBER, Argument, Femtoseconds, Numbers, V, declared
 
 VALUE = f"finite: a number or an array of numbers, of magnitude up to {LARGEST:g}"
 SHORTEST = 1e-6
@@ -25,6 +24,18 @@ REACH = float(np.sqrt(2 * np.log(1e16)))
 """Widths from its center (8.58) at which a Gaussian has fallen to 1e-16 of its height."""
 SPACING = 1e-4
 """Time (fs) between the values behind a rate that is not given."""
+
+Value = Annotated[Any, Argument(V, "like a constant in its place")]
+"""A number, or nested tuples of numbers: one for each component, or one row for each site."""
+ShapedLike = Argument(
+    float | Numbers | tuple[Numbers, ...], "finite, a number or of the amplitude's shape"
+)
+Offset = Annotated[Any, replace(ShapedLike, implied=True)]
+Phase = Annotated[Any, replace(ShapedLike, unit="rad")]
+Start = Annotated[float, Argument(float, f"{NUMBER} >= 0", "fs", ok=lambda t: t >= 0)]
+Span = Annotated[float, Argument(float, f"{NUMBER} >= {SHORTEST:g}", "fs", ok=lambda t: t >= SHORTEST)]
+Times = Annotated[Any, Argument(Numbers, f"a list of at least 2 increasing finite times, {SHORTEST:g} fs apart", "fs")]
+Values = Annotated[Any, Argument(tuple[V, ...], "a list with a value for each time, each like a constant one")]
 
 
 class Drive:
@@ -54,6 +65,11 @@ class Drive:
         """The value at `time` (fs): a float, or an array of the shape of the values given."""
         raise NotImplementedError
 
+    @property
+    def largest(self) -> float:
+        """Largest magnitude that it takes, as far as that is known: of a function of one's own that at t = 0."""
+        return largest(self(0.0))
+
     def rate(self, time: float) -> Any:
         """The derivative at `time` (fs), per fs: unless given, that of the parabola through three values on this side
         of all discontinuities (error 3e-9 fs^2 of the third derivative)."""
@@ -77,9 +93,6 @@ class TimeFunction(Drive):
         discontinuities: Instants in fs at which it or one of its derivatives jumps; what it is at these instants
             themselves is of no account.
         derivative: Its derivative per fs; None takes differences of values.
-
-    Raises:
-        ValueError: One line for each argument that is not of this kind.
     """
 
     function: Callable[[float], Any]
@@ -117,8 +130,38 @@ def drives_of(*values: Any) -> tuple[Drive, ...]:
     return tuple(v if isinstance(v, Drive) else TimeFunction(v) for v in values if callable(v))
 
 
+class _Described(Drive):
+    """A drive that is a few numbers: equal descriptions compare and hash equal."""
+
+    _arrays: tuple[Any, ...]
+    """The numbers for fast calls, no part of the comparison; a number stays a Python float."""
+
+    def __post_init__(self) -> None:
+        problems, arrays = Problems(type(self).__name__), dict[str, Any]()
+        for one in declared(type(self)):
+            value = getattr(self, one.name)
+            if one.argument.form is float:
+                one.argument.note(problems, one.name, value)
+            else:
+                arrays[one.name] = _array(problems, one.name, value)
+        if not any(array is None for array in arrays.values()):
+            self._check_shapes(problems, arrays)
+        problems.raise_all()
+        for name, array in arrays.items():
+            object.__setattr__(self, name, _tuples(array.tolist()))
+        kept = tuple(float(a) if a.ndim == 0 else a for a in arrays.values())
+        object.__setattr__(self, "_arrays", kept)
+
+    def _check_shapes(self, problems: Problems, arrays: dict[str, Any]) -> None:
+        """All broadcast to the shape of the first one."""
+        (first, shape), *others = ((name, array.shape) for name, array in arrays.items())
+        for name, own in others:
+            allowed = f"a number, or shape {shape} as of {first}"
+            problems.check(own in ((), shape), name, f"shape {own}", allowed)
+
+
 @dataclass(frozen=True)
-class Ramp(Drive):
+class Ramp(_Described):
     """A smooth switch from one value to another, with zero slope at both ends.
 
         v(t) = initial + (final - initial) [1 - cos(pi s)]/2,    s = (t - start)/duration between 0 and 1
@@ -126,28 +169,22 @@ class Ramp(Drive):
     and `initial` before it, `final` after it.
 
     Args:
-        initial, final: The two values, of one shape.
+        initial: The value before it.
+        final: The value after it, of the same shape.
         start: Beginning of the switch in fs, >= 0.
         duration: Its length in fs, >= 1e-6.
-
-    Raises:
-        ValueError: One line for each argument that is not of this kind.
     """
 
     initial: Value
     final: Value
-    start: float
-    duration: float
+    start: Start
+    duration: Span
     kind: ClassVar[str] = "ramp"
 
     def __post_init__(self) -> None:
-        problems = Problems("Ramp")
-        initial, final = _values(problems, self, "initial", "final")
-        problems.number("start", self.start, "a finite number >= 0, in fs", lambda t: t >= 0)
-        problems.number("duration", self.duration, f"a finite number >= {SHORTEST:g}, in fs", lambda t: t >= SHORTEST)
-        problems.raise_all()
-        _freeze(self, initial=initial, final=final)
-        _cache(self, initial, np.subtract(final, initial))
+        super().__post_init__()
+        initial, final = self._arrays
+        object.__setattr__(self, "_arrays", (initial, final - initial))
 
     @property
     def longest_step(self) -> float:
@@ -162,19 +199,22 @@ class Ramp(Drive):
         """Beginning and end of the switch, where the curvature jumps."""
         return self.start, self.start + self.duration
 
+    @property
+    def largest(self) -> float:
+        return max(largest(self.initial), largest(self.final))
+
     def __call__(self, time: float) -> Any:
-        start, change = self._arrays  # type: ignore[attr-defined]
+        initial, change = self._arrays
         s = min(max((time - self.start) / self.duration, 0.0), 1.0)
-        return start + 0.5 * (1 - np.cos(np.pi * s)) * change
+        return initial + 0.5 * (1 - np.cos(np.pi * s)) * change
 
     def rate(self, time: float) -> Any:
-        start, change = self._arrays  # type: ignore[attr-defined]
         s = min(max((time - self.start) / self.duration, 0.0), 1.0)
-        return 0.5 * np.pi / self.duration * np.sin(np.pi * s) * change if s < 1 else 0.0 * change
+        return (0.5 * np.pi / self.duration * np.sin(np.pi * s) if s < 1 else 0.0) * self._arrays[1]
 
 
 @dataclass(frozen=True)
-class Sine(Drive):
+class Sine(_Described):
     """v(t) = offset + amplitude sin(2 pi t/period + phase).
 
     Args:
@@ -183,41 +223,34 @@ class Sine(Drive):
         phase: In rad, a number or an array of the amplitude's shape (a rotating field has amplitude (B, B, 0) and
             phase (pi/2, 0, 0)).
         offset: A number, or of the amplitude's shape.
-
-    Raises:
-        ValueError: One line for each argument that is not of this kind.
     """
 
     amplitude: Value
-    period: float
-    phase: Value = 0.0
-    offset: Value = 0.0
+    period: Span
+    phase: Phase = 0.0
+    offset: Offset = 0.0
     kind: ClassVar[str] = "sine"
-
-    def __post_init__(self) -> None:
-        problems = Problems("Sine")
-        amplitude, phase, offset = _values(problems, self, "amplitude", "phase", "offset")
-        problems.number("period", self.period, f"a finite number >= {SHORTEST:g}, in fs", lambda t: t >= SHORTEST)
-        problems.raise_all()
-        _freeze(self, amplitude=amplitude, phase=phase, offset=offset)
-        _cache(self, amplitude, phase, offset)
 
     @property
     def longest_step(self) -> float:
         return 0.25 * self.period
 
+    @property
+    def largest(self) -> float:
+        return largest(np.abs(self.offset) + np.abs(self.amplitude))
+
     def __call__(self, time: float) -> Any:
-        amplitude, phase, offset = self._arrays  # type: ignore[attr-defined]
+        amplitude, phase, offset = self._arrays
         return offset + amplitude * np.sin(2 * np.pi * time / self.period + phase)
 
     def rate(self, time: float) -> Any:
-        amplitude, phase, _ = self._arrays  # type: ignore[attr-defined]
+        amplitude, phase, _ = self._arrays
         w = 2 * np.pi / self.period
         return w * amplitude * np.cos(w * time + phase)
 
 
 @dataclass(frozen=True)
-class Pulse(Drive):
+class Pulse(_Described):
     """A Gaussian: v(t) = offset + amplitude exp(-(t - center)^2/(2 width^2)), exactly the offset beyond 8.58 widths.
 
     There it has fallen to 1e-16 of the amplitude: a pulse with center >= 8.6 widths begins at exactly its offset.
@@ -227,25 +260,13 @@ class Pulse(Drive):
         center: Time of the maximum in fs.
         width: Standard deviation in fs, >= 1e-6.
         offset: A number, or of the amplitude's shape.
-
-    Raises:
-        ValueError: One line for each argument that is not of this kind.
     """
 
     amplitude: Value
-    center: float
-    width: float
-    offset: Value = 0.0
+    center: Femtoseconds
+    width: Span
+    offset: Offset = 0.0
     kind: ClassVar[str] = "pulse"
-
-    def __post_init__(self) -> None:
-        problems = Problems("Pulse")
-        amplitude, offset = _values(problems, self, "amplitude", "offset")
-        problems.number("center", self.center, "a finite number, in fs")
-        problems.number("width", self.width, f"a finite number >= {SHORTEST:g}, in fs", lambda t: t >= SHORTEST)
-        problems.raise_all()
-        _freeze(self, amplitude=amplitude, offset=offset)
-        _cache(self, amplitude, offset)
 
     @property
     def longest_step(self) -> float:
@@ -259,23 +280,27 @@ class Pulse(Drive):
         """Where it begins and where it ends."""
         return self.center - REACH * self.width, self.center + REACH * self.width
 
+    @property
+    def largest(self) -> float:
+        return max(largest(self.offset), largest(self(self.center)))
+
     def _is_on(self, time: float) -> bool:
         begin, end = self.discontinuities
         return begin <= time < end
 
     def __call__(self, time: float) -> Any:
-        amplitude, offset = self._arrays  # type: ignore[attr-defined]
+        amplitude, offset = self._arrays
         height = np.exp(-0.5 * ((time - self.center) / self.width) ** 2) if self._is_on(time) else 0.0
         return offset + amplitude * height
 
     def rate(self, time: float) -> Any:
-        amplitude, _ = self._arrays  # type: ignore[attr-defined]
+        amplitude, _ = self._arrays
         x = (time - self.center) / self.width
         return -x / self.width * amplitude * np.exp(-0.5 * x**2) if self._is_on(time) else 0.0 * amplitude
 
 
 @dataclass(frozen=True)
-class Table(Drive):
+class Table(_Described):
     """Values at given times, linear between them and constant before the first and after the last.
 
     Runs step from corner to corner: what is tabulated is met exactly, narrow spikes included. A run makes at least one
@@ -284,32 +309,28 @@ class Table(Drive):
     Args:
         times: Increasing times in fs, at least two, >= 1e-6 apart.
         values: A value for each time, all of one shape.
-
-    Raises:
-        ValueError: One line for each argument that is not of this kind.
     """
 
-    times: Any
-    values: Any
+    times: Times
+    values: Values
     kind: ClassVar[str] = "table"
+    _slopes: ClassVar[np.ndarray]
+    _corners: ClassVar[tuple[float, ...]]
 
     def __post_init__(self) -> None:
-        problems = Problems("Table")
-        allowed = f"at least 2 increasing finite times, {SHORTEST:g} fs apart or more"
-        times = problems.array("times", self.times, (None,), allowed)
-        if times is not None:
-            increasing = times.size >= 2 and bool(np.all(np.diff(times) >= SHORTEST))
-            problems.check(increasing, "times", self.times, allowed)
-        values = _array(problems, "values", self.values)
-        if times is not None and values is not None:
-            fits = values.ndim > 0 and len(values) == len(times)
-            problems.check(fits, "values", f"shape {values.shape}", f"one for each of the {times.size} times")
-        problems.raise_all()
-        assert times is not None and values is not None
-        _freeze(self, times=times, values=values)
+        super().__post_init__()
+        times, values = self._arrays
         slopes = np.diff(values, axis=0) / np.diff(times).reshape(-1, *[1] * (values.ndim - 1))
-        _cache(self, times, values, slopes)
+        object.__setattr__(self, "_slopes", slopes)
         object.__setattr__(self, "_corners", _corners(times, slopes))
+
+    def _check_shapes(self, problems: Problems, arrays: dict[str, Any]) -> None:
+        times, values = arrays["times"], arrays["values"]
+        increasing = times.ndim == 1 and times.size >= 2 and bool(np.all(np.diff(times) >= SHORTEST))
+        allowed = f"at least 2 increasing finite times, {SHORTEST:g} fs apart or more"
+        problems.check(increasing, "times", self.times, allowed)
+        fits = values.shape[:1] == times.shape
+        problems.check(fits, "values", f"shape {values.shape}", f"one for each of the {times.size} times")
 
     @property
     def longest_step(self) -> float:
@@ -318,22 +339,35 @@ class Table(Drive):
     @property
     def discontinuities(self) -> tuple[float, ...]:
         """The times of its corners."""
-        return self._corners  # type: ignore[attr-defined]
+        return self._corners
+
+    @property
+    def largest(self) -> float:
+        return largest(self.values)
+
+    def _piece(self, time: float) -> int:
+        return int(np.searchsorted(self._arrays[0], time, side="right")) - 1
 
     def __call__(self, time: float) -> Any:
-        times, values, slopes = self._arrays  # type: ignore[attr-defined]
-        k = int(np.searchsorted(times, time, side="right")) - 1
+        (times, values), slopes = self._arrays, self._slopes
+        k = self._piece(time)
         if k < 0:
             return values[0]
         return values[-1] if k >= len(slopes) else values[k] + (time - times[k]) * slopes[k]
 
     def rate(self, time: float) -> Any:
-        times, values, slopes = self._arrays  # type: ignore[attr-defined]
-        k = int(np.searchsorted(times, time, side="right")) - 1
-        return slopes[k] if 0 <= k < len(slopes) else np.zeros_like(values[0])
+        k, slopes = self._piece(time), self._slopes
+        return slopes[k] if 0 <= k < len(slopes) else np.zeros_like(slopes[0])
 
 
-KINDS: dict[str, Callable[..., Drive]] = {"ramp": Ramp, "sine": Sine, "pulse": Pulse, "table": Table}
+KINDS: dict[str, Any] = {"ramp": Ramp, "sine": Sine, "pulse": Pulse, "table": Table}
+
+
+def largest(values: Any) -> float:
+    """Largest magnitude of a number or an array, or that a drive takes; 0 for nothing."""
+    if callable(values):
+        return drives_of(values)[0].largest
+    return float(np.abs(np.asarray(values)).max(initial=0.0))
 
 
 def _corners(times: np.ndarray, slopes: np.ndarray) -> tuple[float, ...]:
@@ -357,26 +391,5 @@ def _array(problems: Problems, field: str, value: Any) -> np.ndarray | None:
     return array if problems.check(bool(inside), field, value, VALUE) else None
 
 
-def _values(problems: Problems, drive: Drive, *fields: str) -> list[Any]:
-    """The fields as arrays that broadcast to the shape of the first one."""
-    arrays = [_array(problems, field, getattr(drive, field)) for field in fields]
-    for field, array in zip(fields, arrays, strict=True):
-        if array is not None and arrays[0] is not None and array.shape not in ((), arrays[0].shape):
-            problems.add(field, f"shape {array.shape}", f"a number, or shape {arrays[0].shape} as of {fields[0]}")
-    return arrays
-
-
-def _freeze(drive: Drive, **arrays: np.ndarray) -> None:
-    """Keep arrays as floats and nested tuples: equal descriptions compare and hash equal."""
-    for field, array in arrays.items():
-        object.__setattr__(drive, field, _tuples(array.tolist()))
-
-
 def _tuples(value: Any) -> Any:
     return tuple(_tuples(v) for v in value) if isinstance(value, list) else value
-
-
-def _cache(drive: Drive, *arrays: Any) -> None:
-    """The same numbers as arrays, for fast calls; no part of the comparison. A number stays a Python float."""
-    kept = tuple(float(a) if np.ndim(a) == 0 else np.asarray(a) for a in arrays)
-    object.__setattr__(drive, "_arrays", kept)

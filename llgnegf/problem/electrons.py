@@ -13,6 +13,7 @@ import numpy as np
 import scipy.sparse as sp
 
 from llgnegf._checks import Problems, as_numbers
+from llgnegf.problem.arguments import EnergyPerBond, EnergyPerSite, SiteCount
 
 PAULI = np.array([[[0, 1], [1, 0]], [[0, -1j], [1j, 0]], [[1, 0], [0, -1]]], dtype=complex)
 """Pauli matrices sigma_x, sigma_y, sigma_z, shape (3, 2, 2)."""
@@ -104,7 +105,9 @@ class Electrons:
         return matrix
 
 
-def chain(n_sites: int, hopping: Any = 1.0, j_sd: Any = 0.0, onsite: Any = 0.0) -> Electrons:
+def chain(
+    n_sites: SiteCount, hopping: EnergyPerBond = 1.0, j_sd: EnergyPerSite = 0.0, onsite: EnergyPerSite = 0.0
+) -> Electrons:
     """Tight-binding chain H_0 = -sum_i gamma_i (c_i^dag c_{i+1} + h.c.) + sum_i e_i c_i^dag c_i, the paper's wire.
 
     Args:

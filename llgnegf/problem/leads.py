@@ -1,23 +1,28 @@
 """Leads: macroscopic reservoirs attached to sites of the device, each a list of channels.
 
 A channel is a device vector u_q (2N amplitudes) and a scalar self-energy: Sigma(E) = sum_q Sigma_q(E) u_q u_q^dag.
-Builders for chains and wide bands stand on top of the general `Lead`.
+`Reservoir` is what every solver asks a lead for, whatever its class; `spectra` holds the self-energies.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any, Protocol, runtime_checkable
 
 import numpy as np
 
 from llgnegf._checks import Problems
+from llgnegf.problem.arguments import Argument, ChemicalPotential, Energies, Energy, EnergyOverTime, SiteIndex
 from llgnegf.problem.drives import Drive, drives_of
-from llgnegf.problem.spectra import ChainSpectrum, Spectrum, TabulatedSpectrum, WideBandSpectrum
-
-Voltage = float | Callable[[float], float]
-"""A lead voltage in eV: a number, or a function of time in fs."""
+from llgnegf.problem.spectra import (
+    ChainSpectrum,
+    Spectrum,
+    TabulatedSpectrum,
+    WideBandSpectrum,
+    check_spectrum,
+    checked_table,
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,6 +31,24 @@ class Channel:
 
     vector: np.ndarray
     spectrum: Spectrum
+
+
+@runtime_checkable
+class Reservoir(Protocol):
+    """What an `OpenSystem` takes for a lead: any object with these members."""
+
+    @property
+    def chemical_potential(self) -> float | None:
+        """mu in eV without the voltage; None is the system's Fermi energy."""
+
+    def attach(self, n_sites: int) -> Sequence[Channel]:
+        """The channels on a device of `n_sites` sites; a ValueError says why they do not fit."""
+
+    def voltage_at(self, time: float) -> float:
+        """V(t) in eV at `time` in fs, V(0) before t = 0: shifts levels and occupation together."""
+
+    def drives(self) -> tuple[Drive, ...]:
+        """What changes in time; () for a constant voltage."""
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -38,8 +61,8 @@ class _Reservoir:
         chemical_potential: mu in eV, moves the occupation alone; None takes the system's Fermi energy.
     """
 
-    voltage: Voltage = 0.0
-    chemical_potential: float | None = None
+    voltage: EnergyOverTime = 0.0
+    chemical_potential: ChemicalPotential = None
 
     def _check_reservoir(self, problems: Problems) -> None:
         allowed = "a finite number, or a function of time in fs that returns one, in eV"
@@ -78,7 +101,7 @@ class Lead(_Reservoir):
         ValueError: One line for each argument that is not of this kind.
     """
 
-    channels: Sequence[tuple[Any, Spectrum]]
+    channels: Annotated[Sequence[tuple[Any, Spectrum]], Argument("channel", key="channel", tables="many")]
 
     def __post_init__(self) -> None:
         problems = Problems("Lead")
@@ -92,9 +115,7 @@ class Lead(_Reservoir):
             if not problems.check(is_pair, f"channels[{k}]", pair, "a pair (device vector, spectrum)"):
                 continue
             vector = problems.array(f"channels[{k}].vector", pair[0], (None,), "N or 2N finite amplitudes", complex)
-            wanted = "an object with self_energy, self_energy_derivative, broadening, support and is_zero"
-            is_spectrum = isinstance(pair[1], Spectrum) and not isinstance(pair[1], type)
-            problems.check(is_spectrum, f"channels[{k}].spectrum", pair[1], wanted)
+            check_spectrum(problems, f"channels[{k}].spectrum", pair[1])
             checked.append((vector, pair[1]))
         self._check_reservoir(problems)
         problems.raise_all()
@@ -102,17 +123,17 @@ class Lead(_Reservoir):
 
     def attach(self, n_sites: int) -> list[Channel]:
         """The channels on a device of `n_sites` sites; raises ValueError where a vector does not fit."""
-        attached = []
+        attached: list[Channel] = []
+        problems = Problems("Lead")
         for k, (vector, spectrum) in enumerate(self.channels):
             if vector.size == n_sites:
                 attached += [Channel(np.kron(vector, spin), spectrum) for spin in np.eye(2)]
             elif vector.size == 2 * n_sites:
                 attached.append(Channel(vector, spectrum))
             else:
-                raise ValueError(
-                    f"Lead.channels[{k}].vector: {vector.size} amplitudes; "
-                    f"allowed: {n_sites} (both spins alike) or {2 * n_sites}"
-                )
+                allowed = f"{n_sites} (both spins alike) or {2 * n_sites}"
+                problems.add(f"channels[{k}].vector", f"{vector.size} amplitudes", allowed)
+        problems.raise_all()
         return attached
 
 
@@ -120,7 +141,7 @@ class Lead(_Reservoir):
 class _SiteLead(_Reservoir):
     """A lead that couples both spins of one site alike."""
 
-    site: int
+    site: SiteIndex
 
     def _check_site(self, problems: Problems) -> None:
         problems.integer("site", self.site, "an integer, -n_sites <= site < n_sites")
@@ -137,7 +158,8 @@ class _SiteLead(_Reservoir):
         index = 2 * (self.site % n_sites)
         vectors = np.zeros((2, 2 * n_sites), dtype=complex)
         vectors[(0, 1), (index, index + 1)] = 1.0
-        return [Channel(vector, self._spectrum()) for vector in vectors]
+        spectrum = self._spectrum()
+        return [Channel(vector, spectrum) for vector in vectors]
 
 
 @dataclass(frozen=True, eq=False)
@@ -158,9 +180,9 @@ class ChainLead(_SiteLead):
         ValueError: One line for each argument that is not of this kind.
     """
 
-    coupling: float = 1.0
-    hopping: float = 1.0
-    onsite: float = 0.0
+    coupling: Energy = 1.0
+    hopping: Energy = 1.0
+    onsite: Energy = 0.0
 
     def __post_init__(self) -> None:
         problems = Problems("ChainLead")
@@ -188,7 +210,7 @@ class WideBandLead(_SiteLead):
         ValueError: One line for each argument that is not of this kind.
     """
 
-    broadening: float
+    broadening: Energy
 
     def __post_init__(self) -> None:
         problems = Problems("WideBandLead")
@@ -215,23 +237,15 @@ class TabulatedLead(_SiteLead):
         ValueError: One line for each argument that is not of this kind.
     """
 
-    energies: Any
-    broadening: Any
+    energies: Energies
+    broadening: Energies
 
     def __post_init__(self) -> None:
         problems = Problems("TabulatedLead")
         self._check_site(problems)
         self._check_reservoir(problems)
-        try:
-            TabulatedSpectrum(self.energies, self.broadening)
-        except ValueError as error:
-            lines = str(error).replace("TabulatedSpectrum.values", "TabulatedLead.broadening")
-            problems.lines += lines.replace("TabulatedSpectrum.", "TabulatedLead.").splitlines()
+        checked_table(problems, self.energies, self.broadening, "broadening")
         problems.raise_all()
 
     def _spectrum(self) -> Spectrum:
         return TabulatedSpectrum(self.energies, self.broadening)
-
-
-AnyLead = Lead | ChainLead | WideBandLead | TabulatedLead
-"""Every kind of lead that an `OpenSystem` takes."""

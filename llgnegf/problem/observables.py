@@ -188,17 +188,16 @@ def spin_through_bonds(carried: np.ndarray, coherence: np.ndarray) -> np.ndarray
 
 def _site_blocks(rho: Any, owner: str) -> np.ndarray:
     """rho_ii, (..., N, 2, 2)."""
-    try:
-        matrix = np.asarray(rho)
-    except ValueError:  # rows of unequal length
-        matrix = np.zeros(0, dtype=str)
-    if matrix.dtype.kind not in "iufc":
-        problems = Problems(owner)
-        problems.add("rho", rho, "numbers of shape (..., 2N, 2N), two spins for each site")
+    problems, allowed = Problems(owner), "(..., 2N, 2N), two spins for each site"
+    matrix = as_numbers(rho, complex)
+    if matrix is None:
+        problems.add("rho", rho, f"numbers of shape {allowed}")
         problems.raise_all()
+        raise AssertionError("unreachable")
     shape = matrix.shape
-    if matrix.ndim < 2 or shape[-1] != shape[-2] or shape[-1] % 2 or not shape[-1]:
-        raise ValueError(f"{owner}.rho: shape {shape}; allowed: (..., 2N, 2N), two spins for each site")
+    square = matrix.ndim >= 2 and shape[-1] == shape[-2] and shape[-1] % 2 == 0 and shape[-1] > 0
+    problems.check(square, "rho", f"shape {shape}", allowed)
+    problems.raise_all()
     blocks = matrix.reshape(*shape[:-2], shape[-1] // 2, 2, shape[-1] // 2, 2)
     return np.einsum("...isit->...ist", blocks)
 
@@ -208,10 +207,10 @@ def _bond_blocks(rho: Any, electrons: Electrons, owner: str) -> tuple[np.ndarray
     problems = Problems(owner)
     problems.check(isinstance(electrons, Electrons), "electrons", electrons, "an Electrons object")
     problems.raise_all()
-    n_sites = _site_blocks(rho, owner).shape[-3]
-    if n_sites != electrons.n_sites:
-        allowed = f"(..., {2 * electrons.n_sites}, {2 * electrons.n_sites})"
-        raise ValueError(f"{owner}.rho: shape {np.shape(rho)}; allowed: {allowed} for {electrons.n_sites} sites")
+    n = electrons.n_sites
+    fits = _site_blocks(rho, owner).shape[-3] == n
+    problems.check(fits, "rho", f"shape {np.shape(rho)}", f"(..., {2 * n}, {2 * n}) for {n} sites")
+    problems.raise_all()
     i, j = electrons.bonds.T
     rows, columns = 2 * i[:, None, None] + np.array([[0], [1]]), 2 * j[:, None, None] + np.array([[0, 1]])
     return electrons.hopping_blocks, np.asarray(rho)[..., rows, columns]

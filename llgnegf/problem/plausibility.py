@@ -7,10 +7,9 @@ two above what anyone would compute, since a unit mistaken for another is off by
 
 from __future__ import annotations
 
-import re
 import sys
 import warnings
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -18,11 +17,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from llgnegf.problem.drives import Pulse, Ramp, Sine, Table
+from llgnegf._checks import Path, python_place
+from llgnegf.problem.arguments import quantities
+from llgnegf.problem.drives import largest
 from llgnegf.units import MU_B
 
 if TYPE_CHECKING:
-    from llgnegf.problem.magnetism.magnet import Magnet
     from llgnegf.problem.system import OpenSystem
 
 BOLTZMANN = 8.617333262e-5
@@ -66,13 +66,17 @@ class SuspiciousValueWarning(UserWarning):
 class Doubt:
     """One value that makes no sense: where it is, what it is beside, and what it would be in other units."""
 
-    place: str
+    path: Path
     value: float
     beside: str
     meant: str
 
     def __str__(self) -> str:
-        return f"{self.place}: {self.value:g}; {self.beside}; probably meant in {self.meant}"
+        return self.line(python_place)
+
+    def line(self, place: Callable[[Path], str]) -> str:
+        """The doubt in one line, with places as `place` writes them."""
+        return f"{place(self.path)}: {self.value:g}; {self.beside}; probably meant in {self.meant}"
 
 
 _silent: ContextVar[bool] = ContextVar("silent", default=False)
@@ -100,10 +104,8 @@ def warn(doubts: Iterable[object]) -> None:
 
 def doubts_of_run(system: OpenSystem | None, motion: Any, options: Mapping[str, Any]) -> list[Doubt]:
     """All doubts about a run: those of its parts and those that show only with the parts together."""
-    from llgnegf.problem.magnetism.magnet import Magnet
-
     own = doubts_of_system(system) if system is not None else []
-    own += doubts_of_magnet(motion) if isinstance(motion, Magnet) else []
+    own += doubts_of_magnet(motion) if hasattr(motion, "magnetic_moment") else []
     return own + doubts_together(system, motion) + doubts_of_options(options)
 
 
@@ -114,64 +116,67 @@ def doubts_of_system(system: OpenSystem) -> list[Doubt]:
     found = []
     if kT >= (width or BEYOND):
         beside = f"above the width of all bands, {width:.3g} eV: every level is half filled"
-        found.append(Doubt("OpenSystem.kT", kT, beside, f"K ({BOLTZMANN * kT:.3g} eV) or meV ({kT / 1e3:.3g} eV)"))
-    found += _joule("OpenSystem.kT", kT)
-    j_sd, hopping = _largest(system.electrons.j_sd), _largest_hopping(system)
+        meant = f"K ({BOLTZMANN * kT:.3g} eV) or meV ({kT / 1e3:.3g} eV)"
+        found.append(Doubt(("OpenSystem", "kT"), kT, beside, meant))
+    found += _joule(("OpenSystem", "kT"), kT)
+    place, j_sd, hopping = ("OpenSystem", "electrons", "j_sd"), largest(system.electrons.j_sd), _hopping(system)
     if j_sd >= STRONG_SD * max(hopping or 1.0, NARROW):
         beside = f"{STRONG_SD:g} times the largest hopping, {hopping or 1.0:.3g} eV, or more"
-        found.append(_milli("OpenSystem.electrons.j_sd", j_sd, beside))
-    found += _joule("OpenSystem.electrons.j_sd", j_sd) + _hoppings(system) + _levels(system, low, high)
-    return found
+        found.append(_milli(place, j_sd, beside))
+    return found + _joule(place, j_sd) + _doubts_of_hoppings(system) + _doubts_of_levels(system, low, high)
 
 
-def doubts_of_magnet(magnet: Magnet) -> list[Doubt]:
+def doubts_of_magnet(magnet: Any) -> list[Doubt]:
     """Moments, damping, fields, spacings, currents, and energies that are no eV whatever stands beside them."""
-    moment, damping = magnet.magnetic_moment, _largest(magnet.damping)
+    least, most, damping = magnet.magnetic_moment.min(), magnet.magnetic_moment.max(), largest(magnet.damping)
     found = _strengths(magnet, BEYOND, np.inf, f"{BEYOND:g} eV or more")
-    if moment.max() > LARGEST_MOMENT:
+    place: Path = ("Magnet", "magnetic_moment")
+    if most > LARGEST_MOMENT:
         beside = f"over {LARGEST_MOMENT:g} Bohr magnetons on one site"
-        found.append(Doubt("Magnet.magnetic_moment", float(moment.max()), beside, "A/m, a magnetisation"))
-    if moment.min() < SMALLEST_MOMENT:
-        beside = f"below {SMALLEST_MOMENT:g} Bohr magnetons"
-        meant = f"J/T ({moment.min() / MOMENT_SI:.3g} mu_B)"
-        found.append(Doubt("Magnet.magnetic_moment", float(moment.min()), beside, meant))
+        found.append(Doubt(place, float(most), beside, "A/m, a magnetisation"))
+    if least < SMALLEST_MOMENT:
+        meant = f"J/T ({least / MOMENT_SI:.3g} mu_B)"
+        found.append(Doubt(place, float(least), f"below {SMALLEST_MOMENT:g} Bohr magnetons", meant))
     if damping >= LARGEST_DAMPING:
         beside = "Gilbert's lambda has no unit and is below 1"
-        found.append(Doubt("Magnet.damping", damping, beside, "1/s, Landau and Lifshitz' rate"))
-    for k, term in enumerate(magnet.energies):
-        found += _field(f"Magnet.energies[{k}]", term) + _spacing(f"Magnet.energies[{k}]", term)
-    for k, torque in enumerate(magnet.torques):
-        found += _current(f"Magnet.torques[{k}]", torque) + _spacing(f"Magnet.torques[{k}]", torque)
+        found.append(Doubt(("Magnet", "damping"), damping, beside, "1/s, Landau and Lifshitz' rate"))
+    for place, unit, value in _of_terms(magnet):
+        if unit == "T" and value > LARGEST_FIELD:
+            meant = f"Oe ({1e-4 * value:.3g} T) or A/m ({4e-7 * np.pi * value:.3g} T)"
+            found.append(Doubt(place, value, f"a field over {LARGEST_FIELD:g} T", meant))
+        if unit == "angstrom" and not SHORTEST_SPACING <= value <= LONGEST_SPACING:
+            other, angstrom = ("pm", 0.01) if value > 1 else ("m", 1e10) if value < 1e-6 else ("nm", 10.0)
+            meant = f"{other} ({angstrom * value:.3g} angstrom)"
+            found.append(Doubt(place, value, "no lattice constant in angstrom", meant))
+        if unit.startswith("sites/fs") and value >= FASTEST_WALL:
+            meant = f"m/s ({1e-5 * value:.3g} angstrom/fs)"
+            found.append(Doubt(place, value, "faster than electrons", meant))
     return found
 
 
 def doubts_together(system: OpenSystem | None, motion: Any) -> list[Doubt]:
     """Magnetic energies beside the hoppings, the quantum of a precession beside the bands."""
-    from llgnegf.problem.magnetism.magnet import Magnet
-    from llgnegf.problem.magnetism.motion import Precession
-
     if system is None:
         return []
-    hopping, (low, high) = _largest_hopping(system), _all_bands(system)
-    if isinstance(motion, Magnet) and hopping > 0:
-        beside = f"{BEYOND:g} times the largest hopping, {hopping:.3g} eV, or more"
-        return _strengths(motion, BEYOND * min(max(hopping, NARROW), 1.0), BEYOND, beside)
-    if isinstance(motion, Precession):
-        return doubts_of_rotation("Precession.energy", motion.energy, high - low)
-    return []
-
-
-def doubts_of_rotation(place: str, energy: float, width: float) -> list[Doubt]:
-    """hbar w beside the width of all bands."""
-    if abs(energy) < (width or BEYOND):
-        return []
-    return [_milli(place, energy, f"hbar w above the width of all bands, {width:.3g} eV")]
+    hopping = _hopping(system)
+    beside = f"{BEYOND:g} times the largest hopping, {hopping:.3g} eV, or more"
+    least = BEYOND * min(max(hopping, NARROW), 1.0) if hopping > 0 else np.inf
+    found = _strengths(motion, least, BEYOND, beside)
+    turning = [((type(motion).__name__, name), value) for name, unit, value in quantities(motion) if unit == "eV"]
+    return found + [doubt for place, quantum in turning for doubt in _doubts_of_rotation(system, place, quantum)]
 
 
 def doubts_of_frame(frame: Any) -> list[Doubt]:
     """hbar w of a `RotatingFrame`."""
-    low, high = _all_bands(frame.system)
-    return doubts_of_rotation("RotatingFrame.energy", frame.energy, high - low)
+    return _doubts_of_rotation(frame.system, ("RotatingFrame", "energy"), frame.energy)
+
+
+def _doubts_of_rotation(system: OpenSystem, place: Path, quantum: float) -> list[Doubt]:
+    """hbar w beside the width of all bands."""
+    low, high = _all_bands(system)
+    if abs(quantum) < (high - low or BEYOND):
+        return []
+    return [_milli(place, quantum, f"hbar w above the width of all bands, {high - low:.3g} eV")]
 
 
 def doubts_of_options(options: Mapping[str, Any]) -> list[Doubt]:
@@ -181,141 +186,92 @@ def doubts_of_options(options: Mapping[str, Any]) -> list[Doubt]:
         time = options.get(name)
         if time is not None and 0 < time < SHORTEST_RUN:
             beside = f"below {SHORTEST_RUN:g} fs nothing moves"
-            found.append(Doubt(f"simulate.{name}", time, beside, f"s ({time * 1e15:.3g} fs)"))
+            found.append(Doubt(("simulate", name), time, beside, f"s ({time * 1e15:.3g} fs)"))
     temperature = options.get("temperature") or 0.0
     if temperature >= HOTTEST:
-        beside = "a thermal energy above every Curie temperature"
-        meant = f"K ({BOLTZMANN * temperature:.3g} eV)"
-        found.append(Doubt("simulate.temperature", temperature, beside, meant))
+        beside, meant = "a thermal energy above every Curie temperature", f"K ({BOLTZMANN * temperature:.3g} eV)"
+        found.append(Doubt(("simulate", "temperature"), temperature, beside, meant))
     return found
 
 
-def in_file(doubt: Doubt, electrons: str = "hopping") -> str:
-    """The line of a doubt with the path of an input file; `electrons` is the key that holds the Hamiltonian."""
-    return str(Doubt(place_in_file(doubt.place, electrons), doubt.value, doubt.beside, doubt.meant))
-
-
-def place_in_file(place: str, electrons: str = "hopping") -> str:
-    """A field of an object as the path in an input file; also within a line of text."""
-    place = place.replace("electrons.hamiltonian", f"electrons.{electrons}")
-    for pattern, path in _PATHS:
-        place = re.sub(pattern, path, place)
-    return place
-
-
-def largest_energy(system: OpenSystem) -> tuple[str, float]:
+def largest_energy(system: OpenSystem) -> tuple[Path, float]:
     """Place and magnitude (eV) of the largest energy of a system, which sets the range of its spectrum."""
-    found = {
-        "OpenSystem.electrons.hamiltonian": _largest(system.electrons.hamiltonian.data),
-        "OpenSystem.electrons.j_sd": _largest(system.electrons.j_sd),
+    found: dict[Path, float] = {
+        ("OpenSystem", "electrons", "hamiltonian"): largest(system.electrons.hamiltonian.data),
+        ("OpenSystem", "electrons", "j_sd"): largest(system.electrons.j_sd),
     }
-    for p, lead in enumerate(system.leads):
-        for name in ("hopping", "coupling", "broadening", "onsite", "voltage"):
-            found[f"OpenSystem.leads[{p}].{name}"] = _largest_in_time(getattr(lead, name, None))
+    for p in range(len(system.leads)):
+        found |= {place: value for place, value in _of_lead(system, p).items() if place[-1] != "chemical_potential"}
     return max(found.items(), key=lambda item: item[1])
 
 
-_PATHS = (
-    (r"\bOpenSystem\.electrons\.", "electrons."), (r"\bOpenSystem\.leads\[(\d+)\]", r"lead.\1"),
-    (r"\bOpenSystem\.", "system."), (r"\bMagnet\.energies\[(\d+)\]", r"energy.\1"),
-    (r"\bMagnet\.torques\[(\d+)\]", r"torque.\1"), (r"\bMagnet\.", "magnet."), (r"\bPrecession\.", "motion."),
-    (r"\bsimulate\.", "run."),
-)  # fmt: skip
+def _of_lead(system: OpenSystem, p: int) -> dict[Path, float]:
+    """Place and largest magnitude of every energy (eV) of a lead."""
+    energies = {name: value for name, unit, value in quantities(system.leads[p]) if unit == "eV"}
+    return {("OpenSystem", "leads", p, name): largest(value) for name, value in energies.items()}
 
 
-def _hoppings(system: OpenSystem) -> list[Doubt]:
-    """Hoppings, couplings and broadenings beside those of the rest of the system."""
-    device = _device_hopping(system)
-    chains = [abs(lead.hopping) for lead in system.leads if hasattr(lead, "hopping")]
-    found = _beside("OpenSystem.electrons.hamiltonian", device, max(chains, default=1.0), "the leads' hopping")
-    for p, lead in enumerate(system.leads):
-        for name in ("hopping", "coupling", "broadening"):
-            value = getattr(lead, name, None)
-            if value is not None and np.ndim(value) == 0:
-                place = f"OpenSystem.leads[{p}].{name}"
-                own = abs(lead.hopping) if name == "coupling" else 0.0  # type: ignore[union-attr]
-                found += _beside(place, abs(value), max(device, own) or 1.0, "the hopping beside it")
+def _of_terms(magnet: Any) -> Iterator[tuple[Path, str, float]]:
+    """Place, unit and largest magnitude of every quantity of energy terms and torques."""
+    for group in ("energies", "torques"):
+        for k, term in enumerate(getattr(magnet, group, ())):
+            for name, unit, value in quantities(term):
+                if unit:
+                    yield ("Magnet", group, k, name), unit, largest(value)
+
+
+def _strengths(magnet: Any, least: float, below: float, beside: str) -> list[Doubt]:
+    """Constants in eV of energies and torques from `least` to `below`; in joule where no limit is given."""
+    found = []
+    for place, unit, value in _of_terms(magnet):
+        if unit == "eV":
+            found += [_milli(place, value, beside)] if least <= value < below else []
+            found += _joule(place, value) if below == np.inf else []
     return found
 
 
-def _beside(place: str, value: float, other: float, what: str) -> list[Doubt]:
+def _doubts_of_hoppings(system: OpenSystem) -> list[Doubt]:
+    """Hoppings, couplings and broadenings beside those of the rest of the system."""
+    device = largest(system.electrons.hopping_blocks)
+    leads = [{str(place[-1]): (place, value) for place, value in _of_lead(system, p).items()}
+             for p in range(len(system.leads))]  # fmt: skip
+    chains = [lead["hopping"][1] for lead in leads if "hopping" in lead]
+    place = ("OpenSystem", "electrons", "hamiltonian")
+    found = _beside(place, device, max(chains, default=1.0), "the leads' hopping")
+    for lead in leads:
+        own = lead["hopping"][1] if {"coupling", "hopping"} <= set(lead) else 0.0
+        for name, other in (("hopping", device), ("coupling", max(device, own)), ("broadening", device)):
+            if name in lead and "energies" not in lead:  # a table has its own scale
+                found += _beside(*lead[name], other or 1.0, "the hopping beside it")
+    return found
+
+
+def _beside(place: Path, value: float, other: float, what: str) -> list[Doubt]:
     large = [_milli(place, value, f"{FAR:g} times {what}, {other:.3g} eV, or more")] if value >= FAR * other else []
     return large + _joule(place, value)
 
 
-def _levels(system: OpenSystem, low: float, high: float) -> list[Doubt]:
+def _doubts_of_levels(system: OpenSystem, low: float, high: float) -> list[Doubt]:
     """Fermi energy, chemical potentials and voltages beside the bands."""
-    width = max(high - low, TINY)
-    levels = {"OpenSystem.fermi_energy": system.fermi_energy}
-    levels |= {
-        f"OpenSystem.leads[{p}].chemical_potential": lead.chemical_potential
-        for p, lead in enumerate(system.leads) if lead.chemical_potential is not None
-    }  # fmt: skip
-    found = [
-        _milli(place, value, f"far from all bands, {low:.3g} to {high:.3g} eV")
-        for place, value in levels.items() if max(low - value, value - high) >= BEYOND * width
-    ]  # fmt: skip
+    width, found = max(high - low, TINY), []
+    levels: dict[Path, Any] = {("OpenSystem", "fermi_energy"): system.fermi_energy}
     for p, lead in enumerate(system.leads):
-        voltage = _largest_in_time(lead.voltage)
+        levels["OpenSystem", "leads", p, "chemical_potential"] = lead.chemical_potential
+        voltage = _of_lead(system, p).get(("OpenSystem", "leads", p, "voltage"), 0.0)
         if voltage >= BEYOND * width:
             beside = f"over {BEYOND:g} times the width of all bands, {width:.3g} eV"
-            found.append(_milli(f"OpenSystem.leads[{p}].voltage", voltage, beside))
+            found.append(_milli(("OpenSystem", "leads", p, "voltage"), voltage, beside))
+    for place, level in levels.items():
+        if level is not None and max(low - level, level - high) >= BEYOND * width:
+            found.append(_milli(place, level, f"far from all bands, {low:.3g} to {high:.3g} eV"))
     return found
 
 
-def _strengths(magnet: Magnet, least: float, below: float, beside: str) -> list[Doubt]:
-    """Constants in eV of energies and torques from `least` to `below`; in joule where no limit is given."""
-    found = []
-    for group in ("energies", "torques"):
-        for k, term in enumerate(getattr(magnet, group)):
-            for name, value in _constants(term):
-                place = f"Magnet.{group}[{k}].{name}"
-                if least <= value < below:
-                    found.append(_milli(place, value, beside))
-                found += _joule(place, value) if below == np.inf else []
-    return found
-
-
-def _constants(term: Any) -> Iterator[tuple[str, float]]:
-    """Name and largest magnitude of each constant in eV of an energy term or torque."""
-    for name in ("J", "K", "K1", "D", "damping_like", "field_like"):
-        if getattr(term, name, None) is not None:
-            yield name, _largest_in_time(getattr(term, name))
-    pairs = getattr(term, "pairs", None)
-    if pairs is not None:
-        yield "pairs", _largest(pairs if isinstance(pairs, np.ndarray) else [strength for _, _, strength in pairs])
-
-
-def _field(place: str, term: Any) -> list[Doubt]:
-    value = _largest_in_time(getattr(term, "B", None))
-    if value <= LARGEST_FIELD:
-        return []
-    beside = f"a field over {LARGEST_FIELD:g} T"
-    return [Doubt(f"{place}.B", value, beside, f"Oe ({1e-4 * value:.3g} T) or A/m ({4e-7 * np.pi * value:.3g} T)")]
-
-
-def _spacing(place: str, term: Any) -> list[Doubt]:
-    value = getattr(term, "spacing", None)
-    if value is None or SHORTEST_SPACING <= value <= LONGEST_SPACING:
-        return []
-    unit, angstrom = ("pm", 0.01) if value > 1 else ("m", 1e10) if value < 1e-6 else ("nm", 10.0)
-    meant = f"{unit} ({angstrom * value:.3g} angstrom)"
-    return [Doubt(f"{place}.spacing", value, "no lattice constant in angstrom", meant)]
-
-
-def _current(place: str, torque: Any) -> list[Doubt]:
-    value = _largest_in_time(getattr(torque, "velocity", None))
-    if value < FASTEST_WALL:
-        return []
-    beside = "faster than electrons"
-    return [Doubt(f"{place}.velocity", value, beside, f"m/s ({1e-5 * value:.3g} angstrom/fs)")]
-
-
-def _milli(place: str, value: float, beside: str) -> Doubt:
+def _milli(place: Path, value: float, beside: str) -> Doubt:
     return Doubt(place, value, beside, f"meV ({1e-3 * value:.3g} eV)")
 
 
-def _joule(place: str, value: float) -> list[Doubt]:
+def _joule(place: Path, value: float) -> list[Doubt]:
     if not 0 < value < TINY:
         return []
     return [Doubt(place, value, f"below {TINY:g} eV", f"J ({value / JOULE:.3g} eV)")]
@@ -337,34 +293,8 @@ def _all_bands(system: OpenSystem) -> tuple[float, float]:
     return low, high
 
 
-def _device_hopping(system: OpenSystem) -> float:
-    return _largest(system.electrons.hopping_blocks)
-
-
-def _largest_hopping(system: OpenSystem) -> float:
-    """Largest energy (eV) that moves electrons: hoppings of device and leads, wide-band broadenings."""
-    leads = [getattr(lead, name, 0.0) for lead in system.leads for name in ("hopping", "broadening")]
-    return max([_device_hopping(system), *(_largest(value) for value in leads)])
-
-
-def _largest(values: Any) -> float:
-    """Largest magnitude; 0 for nothing."""
-    return float(np.abs(np.asarray(values)).max(initial=0.0))
-
-
-def _largest_in_time(value: Any) -> float:
-    """Largest magnitude of a constant, or of a `Drive` over its course; of an own function at t = 0."""
-    if value is None:
-        return 0.0
-    if not callable(value):
-        return _largest(value)
-    instants = [0.0]
-    if isinstance(value, Table):
-        return _largest(value.values)
-    if isinstance(value, Ramp):
-        instants.append(value.start + value.duration)
-    elif isinstance(value, Pulse):
-        instants.append(value.center)
-    elif isinstance(value, Sine):
-        instants += [value.period * k / 8 for k in range(1, 8)]
-    return max(_largest(value(t)) for t in instants)
+def _hopping(system: OpenSystem) -> float:
+    """Largest energy (eV) that moves electrons: hoppings of device and leads, broadenings."""
+    leads = [value for p in range(len(system.leads)) for place, value in _of_lead(system, p).items()
+             if place[-1] in ("hopping", "broadening")]  # fmt: skip
+    return max([largest(system.electrons.hopping_blocks), *leads])

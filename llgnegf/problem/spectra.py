@@ -1,6 +1,6 @@
 """Self-energies of lead channels: Sigma(E), Gamma(E) and dSigma/dE in the upper half plane and on the real axis.
 
-One class per kind of lead; `leads` attaches them to sites. Imports nothing but the checks.
+`Spectrum` is what a channel must offer, one class per kind of lead does; `leads` attaches them to sites.
 
 Every Sigma here is retarded: analytic in the upper half plane, Gamma(E) = i (Sigma - Sigma^*) = -2 Im Sigma >= 0 on
 the real axis (a real E means E + i0), and Sigma -> int dE' Gamma(E')/(2 pi E) far away (constant for the wide band).
@@ -9,19 +9,39 @@ the real axis (a real E means E + i0), and Sigma -> int dE' Gamma(E')/(2 pi E) f
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 
 from llgnegf._checks import Problems
+from llgnegf.problem.arguments import Energies, Energy
+
+
+class Modes(NamedTuple):
+    """A channel as damped modes: Sigma(E) = -i wide_band/2 + sum_y b_y/(E - chi_y).
+
+    Attributes:
+        energies, weights: chi_y (M,) in eV, Im chi_y < 0, and b_y (M,) in eV^2; Gamma(E) must be >= 0.
+        error: Bound on max_t |K(t) - K_fit(t)| in eV^2.
+        wide_band: The part of Gamma (eV) that does not depend on energy and needs no modes.
+    """
+
+    energies: Any
+    weights: Any
+    error: float = 0.0
+    wide_band: float = 0.0
 
 
 @runtime_checkable
 class Spectrum(Protocol):
     """What a lead channel must offer; all methods take and return arrays of any shape.
 
-    To be propagated it must have a finite support. Structure within it, however narrow, is found by comparison of Sigma
-    above the axis with samples of Gamma; an attribute `points` (energies in eV) may say where to begin.
+    To be propagated it must have a finite support, and is fitted by damped modes. Structure within the support, however
+    narrow, is found by comparison of Sigma above the axis with samples of Gamma. A class may know better:
+
+        points          energies in eV, where to look for structure first
+        weight          K(0) = int Gamma dE/2pi in eV^2, the squared coupling; else it is taken from Sigma far away
+        modes(tolerance) -> Modes, with max_t |K(t) - K_fit(t)| <= tolerance K(0); with a `weight` any support will do
     """
 
     @property
@@ -42,6 +62,12 @@ class Spectrum(Protocol):
         """Gamma(E) = -2 Im Sigma in eV, for real E."""
 
 
+def check_spectrum(problems: Problems, field: str, value: Any) -> None:
+    """Note `value` unless it is a spectrum."""
+    wanted = "an object with self_energy, self_energy_derivative, broadening, support and is_zero"
+    problems.check(isinstance(value, Spectrum) and not isinstance(value, type), field, value, wanted)
+
+
 @dataclass(frozen=True)
 class ChainSpectrum:
     """End of a semi-infinite chain with hopping gamma and on-site energy e, attached by gamma_c.
@@ -51,11 +77,21 @@ class ChainSpectrum:
     (physics of a semi-infinite chain: Sigma = gamma_c^2 g with the surface function g = 1/(x - gamma^2 g)).
     It is evaluated as 2 gamma_c^2/(x + sqrt sqrt), which does not cancel at large |E|.
     dSigma/dE = -Sigma/(sqrt sqrt) diverges at the band edges |x| = 2 gamma.
+
+    Args:
+        coupling: gamma_c in eV.
+        hopping: gamma in eV, not 0.
+        onsite: e in eV.
     """
 
-    coupling: float
-    hopping: float
-    onsite: float = 0.0
+    coupling: Energy
+    hopping: Energy
+    onsite: Energy = 0.0
+
+    def __post_init__(self) -> None:
+        problems = Problems("ChainSpectrum")
+        problems.number("hopping", self.hopping, "a finite number other than 0, in eV", lambda x: x != 0)
+        problems.raise_all()
 
     @property
     def support(self) -> tuple[float, float]:
@@ -64,6 +100,10 @@ class ChainSpectrum:
     @property
     def is_zero(self) -> bool:
         return self.coupling == 0
+
+    @property
+    def weight(self) -> float:
+        return self.coupling**2
 
     def _root(self, energy: Any) -> tuple[np.ndarray, np.ndarray]:
         x = _upper(energy) - self.onsite
@@ -86,9 +126,18 @@ class ChainSpectrum:
 
 @dataclass(frozen=True)
 class WideBandSpectrum:
-    """Energy-independent Sigma = -i Gamma/2 (the paper's -i Gamma' with Gamma' = Gamma/2); `gamma` is Gamma in eV."""
+    """Energy-independent Sigma = -i Gamma/2 (the paper's -i Gamma' with Gamma' = Gamma/2).
 
-    gamma: float
+    Args:
+        gamma: Gamma in eV, >= 0.
+    """
+
+    gamma: Energy
+
+    def __post_init__(self) -> None:
+        problems = Problems("WideBandSpectrum")
+        problems.number("gamma", self.gamma, "a finite number >= 0, in eV", lambda x: x >= 0)
+        problems.raise_all()
 
     @property
     def support(self) -> tuple[float, float]:
@@ -97,6 +146,14 @@ class WideBandSpectrum:
     @property
     def is_zero(self) -> bool:
         return self.gamma == 0
+
+    @property
+    def weight(self) -> float:
+        """(Gamma/2)^2: K is a delta function; this bounds the square of what it moves levels by."""
+        return (0.5 * self.gamma) ** 2
+
+    def modes(self, tolerance: float) -> Modes:
+        return Modes((), (), wide_band=self.gamma)
 
     def self_energy(self, energy: Any) -> np.ndarray:
         return np.full(np.shape(energy), -0.5j * self.gamma)
@@ -115,23 +172,17 @@ class TabulatedSpectrum:
         Sigma(E) = int dE'/(2 pi) Gamma(E')/(E - E'),      exact for each linear piece:
         int_a^b (p + q E')/(E - E') dE' = (p + q E) log[(E - a)/(E - b)] - q (b - a)
 
-    `broadening` must be zero at both ends: a jump would make Sigma diverge logarithmically there.
+    Args:
+        energies: Increasing energies in eV, (n,).
+        values: Gamma >= 0 in eV, (n,), zero at both ends: a jump would make Sigma diverge logarithmically there.
     """
 
-    energies: Any
-    values: Any
+    energies: Energies
+    values: Energies
 
     def __post_init__(self) -> None:
         problems = Problems("TabulatedSpectrum")
-        grid = problems.array("energies", self.energies, (None,), "at least 3 increasing finite energies, in eV")
-        if grid is not None:
-            increasing = grid.size >= 3 and bool(np.all(np.diff(grid) > 0))
-            problems.check(increasing, "energies", self.energies, "at least 3 increasing finite energies, in eV")
-            allowed = f"{grid.size} finite numbers >= 0, zero at both ends, in eV"
-            table = problems.array("values", self.values, (grid.size,), allowed)
-            if table is not None and grid.size:
-                good = bool(np.all(table >= 0)) and table[0] == 0 and table[-1] == 0
-                problems.check(good, "values", self.values, allowed)
+        grid, table = checked_table(problems, self.energies, self.values, "values")
         problems.raise_all()
         object.__setattr__(self, "energies", grid)
         object.__setattr__(self, "values", table)
@@ -143,6 +194,10 @@ class TabulatedSpectrum:
     @property
     def is_zero(self) -> bool:
         return not np.any(self.values)
+
+    @property
+    def weight(self) -> float:
+        return float(np.trapezoid(self.values, self.energies)) / (2 * np.pi)
 
     def self_energy(self, energy: Any) -> np.ndarray:
         return piecewise_linear_self_energy(self.energies, self.values, _upper(energy))
@@ -156,6 +211,20 @@ class TabulatedSpectrum:
 
     def broadening(self, energy: Any) -> np.ndarray:
         return np.interp(np.asarray(energy, dtype=float), self.energies, self.values, left=0.0, right=0.0)
+
+
+def checked_table(problems: Problems, energies: Any, values: Any, name: str) -> tuple[Any, Any]:
+    """Energies and the broadening called `name` of a `TabulatedSpectrum` as arrays (n,), mistakes noted."""
+    allowed = "at least 3 increasing finite energies, in eV"
+    grid, table = problems.array("energies", energies, (None,), allowed), None
+    if grid is not None:
+        problems.check(grid.size >= 3 and bool(np.all(np.diff(grid) > 0)), "energies", energies, allowed)
+        allowed = f"{grid.size} finite numbers >= 0, zero at both ends, in eV"
+        table = problems.array(name, values, (grid.size,), allowed)
+        if table is not None and grid.size:
+            good = bool(np.all(table >= 0)) and table[0] == 0 and table[-1] == 0
+            problems.check(good, name, values, allowed)
+    return grid, table
 
 
 def piecewise_linear_self_energy(nodes: np.ndarray, values: np.ndarray, energy: np.ndarray) -> np.ndarray:

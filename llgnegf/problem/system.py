@@ -12,10 +12,15 @@ from functools import cached_property
 import numpy as np
 
 from llgnegf._checks import Problems
+from llgnegf.problem.arguments import Energy
 from llgnegf.problem.drives import Drive
 from llgnegf.problem.electrons import Electrons
-from llgnegf.problem.leads import AnyLead, Channel, Lead, _SiteLead
+from llgnegf.problem.leads import Channel, Reservoir
 from llgnegf.problem.plausibility import doubts_of_system, warn
+from llgnegf.problem.spectra import check_spectrum
+
+SAME_LEVEL = 1e-12
+"""Chemical potentials closer than this part of the largest one, or of 1 eV, are one."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -24,7 +29,8 @@ class OpenSystem:
 
     Args:
         electrons: The device (`chain(...)` or `Electrons`).
-        leads: Leads attached to it; an empty list is a closed system.
+        leads: Leads attached to it, any objects with the members of `llgnegf.problem.leads.Reservoir`; an empty list is
+            a closed system.
         fermi_energy: E_F in eV, the chemical potential of every lead that does not name its own.
         kT: Thermal energy in eV, >= 0.
 
@@ -33,9 +39,9 @@ class OpenSystem:
     """
 
     electrons: Electrons
-    leads: Sequence[AnyLead] = field(default_factory=tuple)
-    fermi_energy: float = 0.0
-    kT: float = 0.0
+    leads: Sequence[Reservoir] = field(default_factory=tuple)
+    fermi_energy: Energy = 0.0
+    kT: Energy = 0.0
 
     def __post_init__(self) -> None:
         problems = Problems("OpenSystem")
@@ -45,13 +51,13 @@ class OpenSystem:
         problems.check(is_list, "leads", self.leads, "a list of leads ([] for a closed system)")
         leads = tuple(self.leads) if is_list else ()
         for p, lead in enumerate(leads):
-            if not problems.check(isinstance(lead, Lead | _SiteLead), f"leads[{p}]", lead, "a lead"):
-                continue
-            if is_electrons:
+            is_lead = isinstance(lead, Reservoir) and not isinstance(lead, type)
+            wanted = "a lead: an object with attach, voltage_at, chemical_potential and drives"
+            if problems.check(is_lead, f"leads[{p}]", lead, wanted) and is_electrons:
                 try:
-                    lead.attach(self.electrons.n_sites)
+                    _check_channels(problems, p, lead.attach(self.electrons.n_sites), 2 * self.electrons.n_sites)
                 except ValueError as error:
-                    problems.lines.append(f"OpenSystem.leads[{p}]: {error}")
+                    problems.take(error, "leads", p)
         problems.number("fermi_energy", self.fermi_energy, "a finite number, in eV")
         problems.number("kT", self.kT, "a finite number >= 0, in eV", lambda x: x >= 0)
         problems.raise_all()
@@ -80,11 +86,50 @@ class OpenSystem:
         """All that changes in time: the drives of the leads."""
         return tuple(drive for lead in self.leads for drive in lead.drives())
 
+    @property
+    def coupled_leads(self) -> list[int]:
+        """Numbers of the leads with a coupled channel."""
+        return [p for p, channels in enumerate(self.lead_channels) if channels]
+
     def chemical_potentials(self, time: float = 0.0) -> np.ndarray:
         """mu_p + V_p(t) of every lead in eV at `time` (fs), shape (n_leads,)."""
         rest = [self.fermi_energy if p.chemical_potential is None else p.chemical_potential for p in self.leads]
         return np.array(rest, dtype=float) + self.voltages(time)
 
+    def common_chemical_potential(self, time: float = 0.0) -> float | None:
+        """mu + V(t) (eV) that the coupled leads share, the Fermi energy of a closed system; None if they differ."""
+        mu = self.chemical_potentials(time)[self.coupled_leads]
+        if not mu.size:
+            return float(self.fermi_energy)
+        return float(mu[0]) if np.ptp(mu) <= SAME_LEVEL * max(1.0, float(np.abs(mu).max())) else None
+
+    def mean_chemical_potential(self, time: float = 0.0) -> float:
+        """Mean of mu_p + V_p(t) (eV) over the coupled leads, which fills what no lead reaches."""
+        common = self.common_chemical_potential(time)
+        return float(np.mean(self.chemical_potentials(time)[self.coupled_leads])) if common is None else common
+
     def voltages(self, time: float = 0.0) -> np.ndarray:
         """V_p(t) of every lead in eV at `time` (fs), shape (n_leads,)."""
         return np.array([lead.voltage_at(time) for lead in self.leads], dtype=float)
+
+
+def check_equilibrium(problems: Problems, system: OpenSystem) -> None:
+    """Note what keeps the leads of `system` from being in a common, static equilibrium."""
+    for p, lead in enumerate(system.leads):
+        if lead.drives():
+            problems.add(
+                f"system.leads[{p}].voltage", "a function of time", "a number: the response is that of static leads"
+            )
+            return
+    if system.common_chemical_potential() is None:
+        mu = system.chemical_potentials()[system.coupled_leads].tolist()
+        problems.add("system.leads", f"biased, chemical potentials {mu} eV", "one chemical potential for all "
+                     "leads: friction and its noise are derived for leads in equilibrium")  # fmt: skip
+
+
+def _check_channels(problems: Problems, p: int, channels: Sequence[Channel], size: int) -> None:
+    """Note the channels of lead `p` that do not fit a device of `size` = 2N amplitudes."""
+    for q, channel in enumerate(channels):
+        place = f"leads[{p}].attach()[{q}]"
+        problems.array(f"{place}.vector", channel.vector, (size,), f"{size} finite amplitudes", complex)
+        check_spectrum(problems, f"{place}.spectrum", channel.spectrum)

@@ -5,14 +5,13 @@ Plain arrays in, plain arrays out; every builder returns shape (n_sites, 3) with
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
 from llgnegf._checks import Problems
+from llgnegf.problem.arguments import Angle, AnglePerSite, Axis, Sites, TextureSites, UnitVectors
 
 
-def bloch_wall(n_sites: int, center: float, width: float) -> np.ndarray:
+def bloch_wall(n_sites: TextureSites, center: Sites, width: Sites) -> np.ndarray:
     """Head-to-head Bloch wall of PRL 125, 187202.
 
     M_i = (-sech u tanh u, sech^2 u, tanh u), u = (center - z_i)/width, z_i = 1 .. n_sites
@@ -34,17 +33,23 @@ def bloch_wall(n_sites: int, center: float, width: float) -> np.ndarray:
     return _normalised(np.stack([-sech * tanh, sech**2, tanh], axis=1))
 
 
-def neel_wall(n_sites: int, center: float, width: float) -> np.ndarray:
+def neel_wall(n_sites: TextureSites, center: Sites, width: Sites) -> np.ndarray:
     """Coplanar Neel wall of the paper's supplement: M_i = (0, sech u, tanh u), u = (center - z_i)/width.
 
-    Arguments, shape and errors as for `bloch_wall`.
+    Args:
+        n_sites, center, width: As for `bloch_wall`, so are shape and errors.
     """
     sech, tanh = _wall_profile("neel_wall", n_sites, center, width)
     return _normalised(np.stack([np.zeros_like(sech), sech, tanh], axis=1))
 
 
-def uniform(n_sites: int, direction: Any = "z") -> np.ndarray:
-    """All moments along `direction` ('x', 'y', 'z' or a non-zero 3-vector); shape (n_sites, 3)."""
+def uniform(n_sites: TextureSites, direction: Axis = "z") -> np.ndarray:
+    """All moments along one direction; shape (n_sites, 3).
+
+    Args:
+        n_sites: Number of moments.
+        direction: 'x', 'y', 'z' or a non-zero 3-vector.
+    """
     problems = Problems("uniform")
     count = problems.sites("n_sites", n_sites)
     axis = problems.axis("direction", direction)
@@ -53,7 +58,7 @@ def uniform(n_sites: int, direction: Any = "z") -> np.ndarray:
     return np.tile(_normalised(axis), (count, 1))
 
 
-def cone(n_sites: int, angle: float, azimuth: Any = 0.0, axis: Any = "z") -> np.ndarray:
+def cone(n_sites: TextureSites, angle: Angle, azimuth: AnglePerSite = 0.0, axis: Axis = "z") -> np.ndarray:
     """Moments on a cone: M_i = cos(angle) a + sin(angle) [cos(azimuth_i) e_1 + sin(azimuth_i) e_2].
 
     (e_1, e_2, a) is right-handed. About z it is (x, y, z), about x (y, z, x), about y (z, x, y); about a
@@ -81,6 +86,20 @@ def cone(n_sites: int, angle: float, azimuth: Any = 0.0, axis: Any = "z") -> np.
     e1, e2 = transverse_axes(unit)
     transverse = np.outer(np.cos(phi), e1) + np.outer(np.sin(phi), e2)
     return _normalised(np.cos(theta) * unit + np.sin(theta) * transverse)
+
+
+def listed(moments: UnitVectors, n_sites: int | None = None) -> np.ndarray:
+    """Moments one by one, checked; shape (n_sites, 3).
+
+    Args:
+        moments: Unit vectors.
+        n_sites: How many there must be.
+    """
+    problems = Problems("listed")
+    array = problems.moments("moments", moments, n_sites)
+    problems.raise_all()
+    assert array is not None
+    return array
 
 
 def transverse_axes(axis: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

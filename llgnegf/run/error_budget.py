@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from llgnegf.equations.moments import LLG
 from llgnegf.integrators.schedule import Schedule
 from llgnegf.poles.channels import PoleSystem, expand, expand_channels
 from llgnegf.problem.magnetism.magnet import Magnet
@@ -19,7 +20,7 @@ from llgnegf.problem.observables import spin_density
 from llgnegf.problem.system import OpenSystem
 from llgnegf.run.lead_errors import EVERYWHERE, Levels, equilibrium_error, find_levels, lead_error
 from llgnegf.run.result import ErrorEstimate
-from llgnegf.static.start import FrozenDevice
+from llgnegf.static.frozen import FrozenDevice
 from llgnegf.units import HBAR
 
 LEAD_SHARE, FERMI_SHARE, TAIL_SHARE, STEP_SHARE, STEPS_SHARE = 0.5, 0.01, 0.15, 0.03, 0.3
@@ -78,16 +79,15 @@ class RunErrors:
     def of(cls, poles: PoleSystem, motion: Any, start: str, t_end: float) -> RunErrors:
         """The description of a run from its arguments, its leads expanded in a few `poles`."""
         system = poles.system
-        coupled = np.array([bool(channels) for channels in system.lead_channels], dtype=bool)
-        mu = system.chemical_potentials()[coupled]
-        settled = start != "partitioned" and not system.drives() and np.ptp(mu) <= 1e-12
+        mu = system.common_chemical_potential()
+        settled = start != "partitioned" and not system.drives() and mu is not None
         times = set(_extreme_times(system, t_end))
         if not isinstance(motion, Magnet):
             times |= set(np.linspace(0.0, t_end, INSTANTS).tolist())
         window = EVERYWHERE
-        if settled and mu.size:
+        if settled and mu is not None and not system.is_closed:
             reach = NEAR_FERMI * system.kT + QUANTA * HBAR * _turning_rate(motion, t_end, poles)
-            window = (float(mu[0]) - reach, float(mu[0]) + reach)
+            window = (mu - reach, mu + reach)
         known = [t for t in sorted(times) if np.isfinite(system.voltages(t)).all()]
         instants = tuple(_known_instants(motion, known))
         return cls(system, motion, t_end, start == "steady", settled, window, instants)
@@ -115,7 +115,7 @@ class RunErrors:
         rates = [0.25 * np.subtract(*c.exact.support[::-1]) for c in poles.channels if c.energies.size]
         rates += [c.wide_band for c in poles.channels if c.wide_band]
         passing = (2 * self.system.n_sites + 10) / min(rates)
-        mu = float(self.system.chemical_potentials()[poles.channels[0].lead])
+        mu = self.system.mean_chemical_potential()
         near = [at.widths[np.abs(at.energies - mu) < NEAR_FERMI * self.system.kT] for at in levels]
         narrowest = min((float(w.min()) for w in near if w.size), default=np.inf)
         return max(passing, 1 / max(narrowest, 1e-300))
@@ -160,13 +160,13 @@ def _turning_rate(motion: Any, t_end: float, poles: PoleSystem) -> float:
 def _rate_of_magnet(magnet: Magnet, times: np.ndarray, poles: PoleSystem) -> float:
     """By what drives the moments in their first position, the electrons' equilibrium spins among it, and a tenth of
     what would turn them out of equilibrium."""
-    compiled, moments = magnet.compile(), moments_of(magnet, 0.0)
+    llg, moments = LLG(magnet), moments_of(magnet, 0.0)
     frozen = FrozenDevice(poles, moments)
     spins = spin_density(frozen.density_matrix(float(frozen.mu[frozen.arrays.lead].mean())))
     fields = poles.system.electrons.j_sd[:, None] * spins
     torque = np.cross(fields, moments)
-    rates = [np.abs(compiled.rate(moments, t, torque)).max() for t in ([0.0] if compiled.is_static else times)]
-    turning = compiled.prefactor[:, None] * (compiled.energy.gradient(moments) - fields)
+    rates = [np.abs(llg.rate(moments, t, torque)).max() for t in ([0.0] if magnet.is_static else times)]
+    turning = magnet.prefactor[:, None] * (magnet.energy.gradient(moments) - fields)
     return float(np.max(rates)) + 0.1 * float(np.abs(turning).max())
 
 

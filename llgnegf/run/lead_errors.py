@@ -30,7 +30,7 @@ from typing import Any
 import numpy as np
 
 from llgnegf.poles.channels import PoleChannel, PoleSystem
-from llgnegf.static.start import FrozenDevice, extended_hamiltonian
+from llgnegf.static.frozen import FrozenDevice
 
 FLOOR = 0.1
 """Smallest Gamma that a relative error is taken of, in units of its maximum in the band."""
@@ -66,7 +66,7 @@ def find_levels(frozen: FrozenDevice) -> Levels:
     a = frozen.arrays
     voltages = frozen.voltages
     if a.n <= DENSE:
-        energies, right = np.linalg.eig(extended_hamiltonian(frozen))
+        energies, right = np.linalg.eig(frozen.extended_hamiltonian())
         left = np.linalg.inv(right)
         right, left = right[: a.n], left[:, : a.n]
     else:

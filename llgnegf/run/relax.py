@@ -16,17 +16,15 @@ from scipy.optimize import NoConvergence, OptimizeResult, minimize, newton_krylo
 
 from llgnegf._blas import limited
 from llgnegf._checks import Problems
-from llgnegf.poles.channels import PoleSystem, expand
-from llgnegf.problem.magnetism.magnet import CompiledMagnet, Magnet
-from llgnegf.problem.observables import spin_density
+from llgnegf.problem.magnetism.magnet import Magnet
 from llgnegf.problem.plausibility import doubts_together, silent, warn
 from llgnegf.problem.system import OpenSystem
 from llgnegf.run.progress import Progress, reporting
-from llgnegf.static.start import FrozenDevice, isolated_equilibrium
+from llgnegf.run.slow_simulation import slow_electrons
 
 
 class FreeEnergy:
-    """F(M) in eV and its gradient, for fields and voltages of t = 0.
+    """F(M) in eV, up to a constant, and its gradient, for fields and voltages of t = 0; as slow runs have it.
 
     Args:
         system: The open system in equilibrium; None for moments alone.
@@ -35,20 +33,16 @@ class FreeEnergy:
     """
 
     def __init__(self, system: OpenSystem | None, magnet: Magnet, rtol: float = 1e-9) -> None:
-        self.system = system
-        self.classical: CompiledMagnet = magnet.compile()
-        self.poles: PoleSystem | None = None
-        if system is not None:
-            self.poles = expand(system, rtol, 0.1 * rtol, tail_tolerance=rtol)
+        self.magnet = magnet
+        self.electrons = None if system is None else slow_electrons(system, rtol)[0]
 
     def __call__(self, moments: np.ndarray) -> tuple[float, np.ndarray]:
         """F (eV) and dF/dM (eV), (N, 3), for moments (N, 3)."""
-        energy = self.classical.energy.energy(moments)
-        gradient = self.classical.energy.gradient(moments)
-        if self.poles is None or self.system is None:
+        energy, gradient = self.magnet.energy.energy(moments), self.magnet.energy.gradient(moments)
+        if self.electrons is None:
             return energy, gradient
-        omega, rho = _electrons(self.poles, moments)
-        return energy + omega, gradient - self.system.electrons.j_sd[:, None] * spin_density(rho)
+        spin = self.electrons.adiabatic(moments[None], False).spin[0]
+        return energy + self.electrons.grand_potential(moments), gradient - self.electrons.j_sd[:, None] * spin
 
 
 @reporting("decades of torque")
@@ -83,43 +77,12 @@ def relax(
     warn(doubts_together(system, magnet))
     assert callable(progress)
     progress(0.0, 0.0, "set-up")
-    free_energy = FreeEnergy(system, magnet, rtol)
-    watch = _Watch(torque_tolerance, progress)
-    free = magnet.moving
-    start = np.array(magnet.moments)
-
-    def moments_of(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        vectors = x.reshape(-1, 3)
-        length = np.linalg.norm(vectors, axis=1, keepdims=True)
-        moments = start.copy()
-        moments[free] = vectors / length
-        return moments, length
-
-    def objective(x: np.ndarray) -> tuple[float, np.ndarray]:
-        moments, length = moments_of(x)
-        energy, gradient = free_energy(moments)
-        normal = _normal(gradient, moments)[free]
-        watch(normal)
-        return energy, (normal / length).ravel()
-
-    def residual(x: np.ndarray) -> np.ndarray:
-        """Zero for unit vectors without torque; its radial part keeps Newton's equations regular."""
-        moments, length = moments_of(x)
-        normal = _normal(free_energy(moments)[1], moments)[free]
-        watch(normal)
-        return (normal + (length**2 - 1) * moments[free]).ravel()
-
-    def descend(x: np.ndarray) -> OptimizeResult:
-        options = {"maxiter": 5000, "maxfun": 20000, "ftol": 1e-16, "gtol": torque_tolerance}
-        return minimize(objective, x, jac=True, method="L-BFGS-B", options=options)
-
-    found = descend(start[free].ravel())
+    landscape = _Landscape(FreeEnergy(system, magnet, rtol), magnet, torque_tolerance, progress)
+    found = landscape.descend(np.array(magnet.moments)[magnet.moving].ravel())
     # A start with a symmetry may end on a saddle or a maximum: from there a slight turn leads to a lower energy.
-    turned = descend(found.x + 1e-3 * np.random.default_rng(0).normal(size=found.x.size))
-    x = turned.x if turned.fun < found.fun - 1e-9 else found.x
-    x = _polished(residual, moments_of(x)[0][free].ravel(), torque_tolerance)
-    moments, _ = moments_of(x)
-    left = float(np.linalg.norm(_normal(free_energy(moments)[1], moments)[free], axis=1).max())
+    turned = landscape.descend(found.x + 1e-3 * np.random.default_rng(0).normal(size=found.x.size))
+    moments = landscape.polished(turned.x if turned.fun < found.fun - 1e-9 else found.x)
+    left = landscape.torque(moments)
     if left > torque_tolerance:
         raise ValueError(
             f"relax.torque_tolerance: {torque_tolerance:g} eV; allowed: at least {left:.3g} eV, the torque that is left"
@@ -128,48 +91,68 @@ def relax(
         return replace(magnet, moments=moments)
 
 
-class _Watch:
-    """Tells how far the largest torque has come down so far."""
+class _Landscape:
+    """F over x, the vectors of the free moments, (3 n_free,), whose lengths mean nothing; and the ways down.
 
-    def __init__(self, tolerance: float, progress: Progress) -> None:
-        self._tolerance, self._progress = tolerance, progress
+    Tells with each look how far the largest torque has come down so far.
+    """
+
+    def __init__(self, free_energy: FreeEnergy, magnet: Magnet, tolerance: float, progress: Progress) -> None:
+        self._free_energy, self._tolerance, self._progress = free_energy, tolerance, progress
+        self._start, self._free = np.array(magnet.moments), magnet.moving
         self._first = self._least = 0.0
 
-    def __call__(self, normal: np.ndarray) -> None:
+    def moments(self, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """M (N, 3), and the lengths of the vectors in x, (n_free, 1)."""
+        vectors = x.reshape(-1, 3)
+        length = np.linalg.norm(vectors, axis=1, keepdims=True)
+        moments = self._start.copy()
+        moments[self._free] = vectors / length
+        return moments, length
+
+    def objective(self, x: np.ndarray) -> tuple[float, np.ndarray]:
+        """F and dF/dx."""
+        moments, length = self.moments(x)
+        energy, normal = self._look(moments)
+        return energy, (normal / length).ravel()
+
+    def residual(self, x: np.ndarray) -> np.ndarray:
+        """Zero for unit vectors without torque; its radial part keeps Newton's equations regular."""
+        moments, length = self.moments(x)
+        return (self._look(moments)[1] + (length**2 - 1) * moments[self._free]).ravel()
+
+    def torque(self, moments: np.ndarray) -> float:
+        """Largest |M_i x dF/dM_i| (eV) of the free moments."""
+        return float(np.linalg.norm(self._normal(moments)[1], axis=1).max())
+
+    def descend(self, x: np.ndarray) -> OptimizeResult:
+        """A minimum downhill from x."""
+        options = {"maxiter": 5000, "maxfun": 20000, "ftol": 1e-16, "gtol": self._tolerance}
+        return minimize(self.objective, x, jac=True, method="L-BFGS-B", options=options)
+
+    def polished(self, x: np.ndarray) -> np.ndarray:
+        """M after Newton-Krylov steps from a minimiser's answer, whose energy differences end at round-off."""
+        start = self.moments(x)[0]
+        x = start[self._free].ravel()
+        if np.abs(self.residual(x)).max() <= 0.3 * self._tolerance:
+            return start
+        try:
+            return self.moments(newton_krylov(self.residual, x, f_tol=0.3 * self._tolerance, maxiter=30))[0]
+        except (NoConvergence, ValueError, ZeroDivisionError):
+            return start
+
+    def _normal(self, moments: np.ndarray) -> tuple[float, np.ndarray]:
+        """F, and dF/dM normal to the free moments, (n_free, 3)."""
+        energy, gradient = self._free_energy(moments)
+        return energy, (gradient - np.sum(gradient * moments, axis=1, keepdims=True) * moments)[self._free]
+
+    def _look(self, moments: np.ndarray) -> tuple[float, np.ndarray]:
+        energy, normal = self._normal(moments)
         torque = max(float(np.linalg.norm(normal, axis=1).max(initial=0.0)), self._tolerance)
         self._first = self._first or torque
         self._least = min(self._least or torque, torque)
         self._progress(log10(self._first / self._least), log10(self._first / self._tolerance), "relaxing")
-
-
-def _polished(gradient: object, x: np.ndarray, tolerance: float) -> np.ndarray:
-    """Newton-Krylov steps from a minimiser's answer, whose energy differences end at round-off; x if they fail."""
-    if np.abs(gradient(x)).max() <= 0.3 * tolerance:  # type: ignore[operator]
-        return x
-    try:
-        return np.asarray(newton_krylov(gradient, x, f_tol=0.3 * tolerance, maxiter=30))
-    except (NoConvergence, ValueError, ZeroDivisionError):
-        return x
-
-
-def _normal(gradient: np.ndarray, moments: np.ndarray) -> np.ndarray:
-    return gradient - np.sum(gradient * moments, axis=1, keepdims=True) * moments
-
-
-def _electrons(poles: PoleSystem, moments: np.ndarray) -> tuple[float, np.ndarray]:
-    """Grand potential (eV) and equilibrium density matrix for frozen moments."""
-    system = poles.system
-    if not system.is_closed:
-        frozen = FrozenDevice(poles, moments)
-        mu = float(frozen.mu[frozen.arrays.lead[0]])
-        return frozen.grand_potential(mu), frozen.density_matrix(mu)
-    hamiltonian = system.electrons.hamiltonian_at(moments)
-    levels = np.linalg.eigvalsh(hamiltonian) - system.fermi_energy
-    if system.kT > 0:
-        omega = -system.kT * float(np.logaddexp(0.0, -levels / system.kT).sum())
-    else:
-        omega = float(levels[levels < 0].sum())
-    return omega, isolated_equilibrium(hamiltonian, system.fermi_energy, system.kT)
+        return energy, normal
 
 
 def _check(system: OpenSystem | None, magnet: Magnet, tolerance: float) -> None:
@@ -182,8 +165,8 @@ def _check(system: OpenSystem | None, magnet: Magnet, tolerance: float) -> None:
             problems.check(magnet.n_sites == system.n_sites, "magnet", f"{magnet.n_sites} moments", sites)
     problems.number("torque_tolerance", tolerance, "a number > 0, in eV", lambda t: t > 0)
     if isinstance(system, OpenSystem) and not system.is_closed:
-        mu = system.chemical_potentials()[[p for p, c in enumerate(system.lead_channels) if c]]
-        equal = bool(np.ptp(mu) <= 1e-12)
-        problems.check(equal, "system", f"chemical potentials {mu.tolist()} eV", "one for all leads")
+        mu = system.chemical_potentials()[system.coupled_leads].tolist()
+        equal = system.common_chemical_potential() is not None
+        problems.check(equal, "system", f"chemical potentials {mu} eV", "one for all leads")
         problems.check(system.kT > 0, "system.kT", system.kT, "> 0 with leads (the Fermi function is taken in poles)")
     problems.raise_all()

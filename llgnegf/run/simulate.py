@@ -1,64 +1,46 @@
-"""simulate(): the one entry to all runs, and the choice of the simulation that a request means.
-
-Electrons with their memory (`simulation`), slow electrons with or without thermal noise (`slow`), or moments alone:
-no option is ignored by any of them.
-"""
+"""simulate() in memory, and the choice of the run that a request means; no option is ignored by any."""
 
 from __future__ import annotations
 
+import inspect
 import math
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
 from llgnegf._checks import Problems, memory_of_machine
 from llgnegf.problem.system import OpenSystem
 from llgnegf.run.error_budget import warn_if_exceeded
-from llgnegf.run.options import RESPONSES, check_kind, is_slow
+from llgnegf.run.options import RunOptions, takes_run_options
 from llgnegf.run.progress import Progress, keeping, reporting
 from llgnegf.run.result import Result, Rows
+from llgnegf.run.run import Run
 from llgnegf.run.simulation import Motion, Simulation
-
-if TYPE_CHECKING:
-    from llgnegf.run.slow_simulation import SlowSimulation
+from llgnegf.run.slow_simulation import SlowSimulation
 
 
+@takes_run_options
 @reporting("fs")
 def simulate(
     system: OpenSystem | None,
     motion: Motion,
     *,
-    t_end: float,
-    save_every: float = 1.0,
-    rtol: float = 1e-6,
-    start: str = "thermal",
-    integrator: str = "auto",
-    step: float | None = None,
-    observables: Sequence[str] = (),
-    initial_density_matrix: Any = None,
-    electrons: str = "full",
-    response: Sequence[str] = RESPONSES,
-    temperature: float = 0.0,
-    seed: int | None = None,
     progress: bool | Callable[..., None] = False,
+    **options: Any,
 ) -> Result:
     """A run in memory: as `llgnegf.simulate`, which says what the arguments are, without a folder."""
-    options: dict[str, Any] = {
-        "t_end": t_end, "save_every": save_every, "rtol": rtol, "start": start, "integrator": integrator,
-        "step": step, "observables": observables, "initial_density_matrix": initial_density_matrix,
-        "electrons": electrons, "response": response, "temperature": temperature, "seed": seed,
-    }  # fmt: skip
+    inspect.signature(simulate).bind(system, motion, **options)  # TypeError for what is no option here
     assert callable(progress)
     progress(0.0, 0.0, "set-up")
-    simulation = new_simulation(system, motion, **options)
+    simulation = run_of(system, motion, RunOptions.checked(system, motion, **options))
     _check_rows(simulation)
     result = _run(simulation, progress)
-    warn_if_exceeded(result.errors, rtol)
+    warn_if_exceeded(result.errors, options.get("rtol", RunOptions.rtol))
     return result
 
 
-def _check_rows(simulation: Simulation | SlowSimulation) -> None:
+def _check_rows(simulation: Run) -> None:
     """Refuse rows that do not fit into memory, where this function keeps them; a run in a folder does not."""
     row = 8 * sum(math.prod(variable.shape) for variable in simulation.variables.values())
     rows, there = simulation.times.size, memory_of_machine()
@@ -69,7 +51,7 @@ def _check_rows(simulation: Simulation | SlowSimulation) -> None:
     problems.raise_all()
 
 
-def _run(simulation: Simulation | SlowSimulation, report: Progress) -> Result:
+def _run(simulation: Run, report: Progress) -> Result:
     """All rows, in memory; what stops them carries those before it."""
     end = float(simulation.times[-1])
     report(0.0, end, "error budget")
@@ -93,39 +75,10 @@ def _run(simulation: Simulation | SlowSimulation, report: Progress) -> Result:
     return Result(rows(), simulation.error_budget(), simulation.density_matrix, simulation.statistics)
 
 
-def new_simulation(
-    system: Any,
-    motion: Any,
-    *,
-    t_end: float,
-    save_every: float = 1.0,
-    rtol: float = 1e-6,
-    start: str = "thermal",
-    integrator: str = "auto",
-    step: float | None = None,
-    observables: Sequence[str] = (),
-    initial_density_matrix: Any = None,
-    electrons: str = "full",
-    response: Sequence[str] = RESPONSES,
-    temperature: float = 0.0,
-    seed: int | None = None,
-) -> Simulation | SlowSimulation:
-    """The simulation that fits, at t = 0; arguments and errors as for `simulate`."""
-    options = {
-        "start": start, "integrator": integrator, "step": step, "initial_density_matrix": initial_density_matrix,
-        "electrons": electrons, "response": response, "temperature": temperature, "seed": seed,
-    }  # fmt: skip
-    problems = Problems("simulate")
-    check_kind(problems, system is not None, options)
-    problems.raise_all()
-    if is_slow(system is not None, options):
-        from llgnegf.run.slow_simulation import SlowSimulation
+def run_of(system: Any, motion: Any, options: RunOptions) -> Run:
+    """The run that is asked for, at t = 0: with electrons and their memory, of slow moments, or of moments alone.
 
-        return SlowSimulation(
-            system, motion, t_end=t_end, save_every=save_every, rtol=rtol, step=step, response=response,
-            temperature=temperature, seed=seed, observables=observables,
-        )  # fmt: skip
-    return Simulation(
-        system, motion, t_end=t_end, save_every=save_every, rtol=rtol, start=start, integrator=integrator, step=step,
-        observables=observables, initial_density_matrix=initial_density_matrix,
-    )  # fmt: skip
+    Arguments as for `simulate`, the options known to fit.
+    """
+    kind = SlowSimulation if options.is_slow(system is not None) else Simulation
+    return kind.of(system, motion, options)

@@ -1,10 +1,17 @@
-"""Stationary states by integrals over energy: static Green functions, contours, windows, linear response.
+"""Frozen devices: Green functions, stationary states and their response, with exact leads or leads in poles.
 
-What `rotating_frame` and `slow` stand on; stands on leads and electrons alone.
+Nothing moves here; runs take their start from it, slow runs all their electrons. From below:
 
-    green          G(E) of a static device, dense or in the basis of its levels; recursion: along a chain
-    quadrature     adaptive integration, all energies of a level at once; window: where to cut the real axis
-    equilibrium    integrals over occupied states on a complex contour
-    steady_state   differently filled leads: density matrix and currents; decomposition: first order in hbar omega
-    local          the same on sites and bonds of a chain, at a cost of O(N) for each energy
+    green            a device with static leads and G(E) of it: dense, or in the basis of its levels
+    recursion        the same along a nearest-neighbour chain, O(N) for each energy
+    frozen           a device whose leads are modes, with the modes and Fermi vectors beside it
+    undamped         bound and dark states, where G has real poles;  closed: devices without leads
+    quadrature       adaptive integration;  contour: off the real axis;  window: panels of the real axis
+    views            G in levels or along a chain: what the integrals of stationary states are taken of
+    steady_state     differently filled leads: density matrix and currents;  decomposition: first order in hbar omega
+    rotating_frame   the oracle: steady precession and its parts;  local: density matrices on sites and bonds
+    start            the states that runs start from
+    response         friction and geometric tensors, adaptive;  pairs: Green functions between the sites they connect
+    tensors          the same for many configurations, fast;  surface_rules: its energies;
+                     kernel, chain_kernel, pair_kernel: its compiled sums
 """

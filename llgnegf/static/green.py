@@ -1,22 +1,23 @@
-"""Retarded Green functions of a device with static leads, batched over energies.
+"""Retarded Green functions of a device with static leads, batched over energies: any device, dense.
 
-The linear algebra under `equilibrium`, `steady_state` and `rotating_frame`; takes its channels from `system`.
+The linear algebra under everything here; `recursion` is its counterpart for chains, `undamped` finds its real poles.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 import scipy.linalg
 
+from llgnegf.poles.channels import PoleChannel
 from llgnegf.problem.spectra import Spectrum
+from llgnegf.problem.system import OpenSystem
 
 TRUSTED = 1e4
 """|Sigma u^dag D u| up to which the low-rank formulas are used: beyond it more than 4 of 16 digits would cancel."""
-
-
 EQUAL = 1e-13
 """Levels closer than this part of the largest one, or of 1 eV, are equal."""
 ROUND_OFF = 1e-14
@@ -54,6 +55,17 @@ class StaticDevice:
     hamiltonian: np.ndarray
     channels: tuple[StaticChannel, ...]
 
+    @classmethod
+    def of(
+        cls, system: OpenSystem, moments: np.ndarray, time: float = 0.0, poles: Sequence[PoleChannel] | None = None
+    ) -> StaticDevice:
+        """`system` with the moments (N, 3) and voltages of `time` (fs), frozen: exact leads, or those in `poles`."""
+        voltages, levels = system.voltages(time), system.chemical_potentials(time)
+        exact = [(p, c.vector, c.spectrum) for p, channels in enumerate(system.lead_channels) for c in channels]
+        given = exact if poles is None else [(c.lead, c.vector, c.spectrum) for c in poles]
+        channels = tuple(StaticChannel(u, s, float(voltages[p]), float(levels[p]), p) for p, u, s in given)
+        return cls(system.electrons.hamiltonian_at(moments), channels)
+
     @property
     def size(self) -> int:
         """Dimension 2N of the device."""
@@ -76,6 +88,21 @@ class StaticDevice:
         return np.array([c.lead for c in self.channels], dtype=int)
 
     @cached_property
+    def chemical_potentials(self) -> np.ndarray:
+        """mu of each channel in eV, (n_channels,)."""
+        return np.array([c.chemical_potential for c in self.channels])
+
+    @cached_property
+    def bands(self) -> np.ndarray:
+        """Lower and upper edge (eV) of what each channel couples to, (n_channels, 2)."""
+        return np.array([np.add(c.spectrum.support, c.shift) for c in self.channels]).reshape(-1, 2)
+
+    @property
+    def band_edges(self) -> np.ndarray:
+        """All finite edges of bands, ascending."""
+        return np.unique(self.bands[np.isfinite(self.bands)])
+
+    @cached_property
     def _levels(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         return coupled_levels(self.hamiltonian, self.vectors)
 
@@ -86,6 +113,11 @@ class StaticDevice:
         Equal levels are combined such that as few as possible couple to the leads, see `coupled_levels`.
         """
         return self._levels[:2]
+
+    @property
+    def level_vectors(self) -> np.ndarray:
+        """V^dag u_q, (2N, n_channels), V the eigenvectors of H; rows of zeros are levels that no lead reaches."""
+        return self._levels[2]
 
     @cached_property
     def entries(self) -> tuple[np.ndarray, np.ndarray]:
@@ -130,12 +162,16 @@ class StaticDevice:
         """sum_q w_q u_q u_q^dag, (n, 2N, 2N), for weights (n, n_channels)."""
         return (self.vectors * weights[:, None, :]) @ self.vectors.conj().T
 
-    def retarded(self, energy: np.ndarray) -> np.ndarray:
-        """G(E) in 1/eV, (n, 2N, 2N), for energies (n,) with Im E >= 0: one batched inversion."""
+    def inverse_green(self, energy: np.ndarray) -> np.ndarray:
+        """E - H - Sigma(E) in eV, (n, 2N, 2N), for energies (n,) with Im E >= 0."""
         inverse = -self.hamiltonian - self.on_device(self.self_energies(energy))
         diagonal = np.arange(self.size)
         inverse[:, diagonal, diagonal] += energy[:, None]
-        return np.linalg.inv(inverse)
+        return inverse
+
+    def retarded(self, energy: np.ndarray) -> np.ndarray:
+        """G(E) in 1/eV, (n, 2N, 2N), for energies (n,) with Im E >= 0: one batched inversion."""
+        return np.linalg.inv(self.inverse_green(energy))
 
     def reached_green(self, energy: np.ndarray) -> np.ndarray:
         """G(E) in 1/eV, (n, 2N, 2N), at real energies (n,), without the levels that no lead reaches."""
@@ -147,11 +183,6 @@ class StaticDevice:
         inverse = _level_inverse(distances, vectors[reached], self.self_energies(energy.astype(complex)))
         return states[:, reached] @ np.linalg.inv(inverse) @ states[:, reached].conj().T
 
-    @property
-    def level_vectors(self) -> np.ndarray:
-        """V^dag u_q, (2N, n_channels), V the eigenvectors of H; rows of zeros are levels that no lead reaches."""
-        return self._levels[2]
-
     def retarded_columns(self, origin: np.ndarray, offset: np.ndarray) -> np.ndarray:
         """V^dag G(E) u_q at the real energies E = origin + offset: (n, 2N, n_channels), V the eigenvectors of H.
 
@@ -162,7 +193,8 @@ class StaticDevice:
         reached = self.level_vectors.any(axis=1)  # the others are no part of G u, but poles of G
         vectors = self.level_vectors[reached]
         distances = (origin[:, None] - self.levels[0][reached]) + offset[:, None]
-        found, trusted = _low_rank_columns(distances, vectors, weights)
+        scaled, inner, trusted = _low_rank(distances, vectors, weights)
+        found = scaled @ inner
         if not trusted.all():
             inverse = _level_inverse(distances[~trusted], vectors, weights[~trusted])
             found[~trusted] = np.linalg.solve(inverse, np.broadcast_to(vectors, found[~trusted].shape))
@@ -174,19 +206,13 @@ class StaticDevice:
         """V^dag G(E) V for energies (n,) with Im E > 0."""
         u, weights = self.level_vectors, self.self_energies(energy)
         distances = energy[:, None] - self.levels[0]
-        scaled = u / distances[:, :, None]
-        product = weights[:, :, None] * (u.conj().T @ scaled)
-        doubtful = (np.abs(product) > TRUSTED).any(axis=(1, 2))
-        product[doubtful] = 0.0
-        t_matrix = np.linalg.inv(np.eye(weights.shape[1]) - product) * weights[:, None, :]
-        dense = np.linalg.inv(_level_inverse(distances[doubtful], u, weights[doubtful]))
+        scaled, inner, trusted = _low_rank(distances, u, weights)
+        dense = np.linalg.inv(_level_inverse(distances[~trusted], u, weights[~trusted]))
         rows = u.conj().T / distances[:, None, :]
-        return LevelGreen(1 / distances, scaled @ t_matrix, rows, doubtful, dense)
+        return LevelGreen(1 / distances, scaled @ (inner * weights[:, None, :]), rows, ~trusted, dense)
 
     def _stack(self, columns: list[np.ndarray], energy: np.ndarray) -> np.ndarray:
-        if not columns:
-            return np.zeros((energy.size, 0), dtype=complex)
-        return np.stack(columns, axis=-1)
+        return np.stack(columns, axis=-1) if columns else np.zeros((energy.size, 0), dtype=complex)
 
 
 @dataclass(frozen=True, eq=False)
@@ -258,10 +284,10 @@ def coupled_levels(hamiltonian: np.ndarray, vectors: np.ndarray) -> tuple[np.nda
     return energies, states, projected
 
 
-def _low_rank_columns(
+def _low_rank(
     distances: np.ndarray, projected: np.ndarray, weights: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
-    """(D^-1 - u S u^dag)^-1 u = D u (1 - S u^dag D u)^-1 with diagonal D = 1/`distances`, and where it can be trusted.
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """D u and (1 - S u^dag D u)^-1, their product (D^-1 - u S u^dag)^-1 u, D = 1/`distances`; where to trust them.
 
     O(N n_channels^2) for each energy instead of O(N^3). Next to a level S u^dag D u is large and must cancel against
     D u, see `TRUSTED`.
@@ -271,7 +297,7 @@ def _low_rank_columns(
         product = weights[:, :, None] * (projected.conj().T @ scaled)
         trusted = (np.abs(product) <= TRUSTED).all(axis=(1, 2))
     scaled[~trusted], product[~trusted] = 0.0, 0.0
-    return scaled @ np.linalg.inv(np.eye(weights.shape[1]) - product), trusted
+    return scaled, np.linalg.inv(np.eye(weights.shape[1]) - product), trusted
 
 
 def _level_inverse(distances: np.ndarray, projected: np.ndarray, weights: np.ndarray) -> np.ndarray:

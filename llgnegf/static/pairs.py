@@ -1,17 +1,17 @@
 """Blocks of Green functions between pairs of sites, for `response`: from dense inverses, or by recursion along a chain.
 
-Both give, for the pairs (i, j) of the tensors and energies (n,), the `components` (n, 4, P) of 2 x 2 blocks.
+Both give, for the pairs (i, j) of the tensors and energies (n,), the components (n, 4, P) of 2 x 2 blocks,
+G_ij = sum_m g^m_ij sigma_m with sigma_0 = 1, which the traces of `pair_kernel` are taken of.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Protocol
 
 import numpy as np
 
-from llgnegf.static.components import block_components, site_components
 from llgnegf.static.green import StaticDevice
 from llgnegf.static.pair_kernel import pair_traces
 from llgnegf.static.recursion import ChainGreen, adjoint_blocks, is_chain
@@ -22,36 +22,19 @@ Both = tuple[np.ndarray, np.ndarray]
 """The components of F_ij and of F_ji, (n, 4, P)."""
 
 
-class PairGreen(Protocol):
-    """Green functions between the pairs of sites of the tensors."""
-
-    @property
-    def entries(self) -> int:
-        """Complex numbers handled at one energy."""
-
-    def green_and_slope(self, energy: np.ndarray) -> tuple[Both, Both]:
-        """G and D = -dG/dE for energies (n,) with Im E > 0."""
-
-    def green_and_spectral(self, energy: np.ndarray) -> tuple[Both, Both]:
-        """G and a = i (G - G^dag) = sum_q G u_q Gamma_q u_q^dag G^dag for real energies (n,)."""
-
-    def window(self, lower: float, upper: float, jumps: np.ndarray) -> Window:
-        """Panels of the real axis, as `window_panels`."""
-
-
-def pair_green(device: StaticDevice, sites: tuple[np.ndarray, np.ndarray], distance: int | None) -> PairGreen:
+def pair_green(device: StaticDevice, sites: tuple[np.ndarray, np.ndarray], distance: int | None) -> DensePairs:
     """By recursion where only pairs up to `distance` of a chain are asked for."""
-    dense = DensePairs(device, *sites)
-    return dense if distance is None or not is_chain(device) else ChainPairs(device, *sites, distance, dense)
+    by_recursion = distance is not None and is_chain(device)
+    return ChainPairs(device, *sites, distance) if by_recursion else DensePairs(device, *sites)
 
 
-def sea_density(pairs: PairGreen, z: np.ndarray) -> np.ndarray:
+def sea_density(pairs: DensePairs, z: np.ndarray) -> np.ndarray:
     """(i/2) (Tr sigma_a D_ij sigma_b G_ji - Tr sigma_a G_ij sigma_b D_ji), (n, P, 3, 3)."""
     (g, g_turned), (d, d_turned) = pairs.green_and_slope(z)
     return 0.5j * (pair_traces(d, g_turned) - pair_traces(g, d_turned))
 
 
-def surface_density(pairs: PairGreen, energy: np.ndarray) -> np.ndarray:
+def surface_density(pairs: DensePairs, energy: np.ndarray) -> np.ndarray:
     """Symmetric and antisymmetric part of -S of `response` for each energy, (n, 2, P, 3, 3) in 1/eV^2."""
     (g, g_turned), (a, a_turned) = pairs.green_and_spectral(energy)
     friction = pair_traces(a, a_turned).real / (4 * np.pi)
@@ -75,7 +58,7 @@ def undamped_density(level: UndampedLevel, i: np.ndarray, j: np.ndarray) -> np.n
 
 @dataclass(frozen=True, eq=False)
 class DensePairs:
-    """Any device: inverses of whole matrices, for pairs (i, j) given as two arrays (P,)."""
+    """Green functions between pairs (i, j), two arrays (P,), of any device: inverses of whole matrices."""
 
     device: StaticDevice
     i: np.ndarray
@@ -83,9 +66,11 @@ class DensePairs:
 
     @property
     def entries(self) -> int:
+        """Complex numbers handled at one energy."""
         return 3 * self.device.size**2 + 32 * self.i.size
 
     def green_and_slope(self, energy: np.ndarray) -> tuple[Both, Both]:
+        """G and D = -dG/dE for energies (n,) with Im E > 0."""
         device = self.device
         green = device.retarded(energy)
         columns, rows = green @ device.vectors, device.vectors.conj().T @ green
@@ -93,12 +78,14 @@ class DensePairs:
         return self._pick(green), self._pick(slope)
 
     def green_and_spectral(self, energy: np.ndarray) -> tuple[Both, Both]:
+        """G and a = i (G - G^dag) = sum_q G u_q Gamma_q u_q^dag G^dag for real energies (n,)."""
         green = self.device.reached_green(energy)
         columns = green @ self.device.vectors
         width = self.device.broadenings(energy)[:, None, :]
         return self._pick(green), self._pick((columns * width) @ columns.conj().swapaxes(-1, -2))
 
     def window(self, lower: float, upper: float, jumps: np.ndarray) -> Window:
+        """Panels of the real axis, as `window_panels`."""
         return window_panels(self.device, lower, upper, jumps)
 
     def _pick(self, matrices: np.ndarray) -> Both:
@@ -107,14 +94,10 @@ class DensePairs:
 
 
 @dataclass(frozen=True, eq=False)
-class ChainPairs:
-    """Pairs |i - j| <= distance of a chain, O(N distance) for each energy; `dense` where the recursion is not sound."""
+class ChainPairs(DensePairs):
+    """Pairs |i - j| <= distance of a chain, O(N distance) for each energy; dense where the recursion is not sound."""
 
-    device: StaticDevice
-    i: np.ndarray
-    j: np.ndarray
-    distance: int
-    dense: DensePairs
+    distance: int | None
 
     @cached_property
     def chain(self) -> ChainGreen:
@@ -122,54 +105,73 @@ class ChainPairs:
         return ChainGreen(self.device)
 
     @property
+    def reach(self) -> int:
+        """Largest |i - j|."""
+        last = self.device.size // 2 - 1
+        return last if self.distance is None else min(self.distance, last)
+
+    @property
     def entries(self) -> int:
         return 24 * self.i.size
 
     def green_and_slope(self, energy: np.ndarray) -> tuple[Both, Both]:
         weights = np.eye(2)[..., None] - self.chain.on_lead_sites(self.device.self_energy_derivatives(energy))
-        upper, lower, sound = self.chain.band_blocks(energy, self.distance, weights)
-        found = self._pick(upper, lower, 0), self._pick(upper, lower, 1)
+        upper, lower, sound = self.chain.band_blocks(energy, self.reach, weights[None])
+        found = self._of_band(upper, lower, 0), self._of_band(upper, lower, 1)
         for e in np.flatnonzero(~sound):
-            _replace(found, int(e), self.dense.green_and_slope(energy[e : e + 1]))
+            _replace(found, int(e), super().green_and_slope(energy[e : e + 1]))
         return found
 
     def green_and_spectral(self, energy: np.ndarray) -> tuple[Both, Both]:
-        upper, lower, sound = self.chain.band_blocks(energy.astype(complex), self.distance)
-        found = self._pick(upper, lower, 0), self._spectral(energy)
-        for e in np.flatnonzero(~sound):
-            _replace(found, int(e), self.dense.green_and_spectral(energy[e : e + 1]))
-        return found
-
-    def _spectral(self, energy: np.ndarray) -> Both:
+        upper, lower, sound = self.chain.band_blocks(energy.astype(complex), self.reach)
         columns, width = self.chain.columns(energy.astype(complex)), self.device.broadenings(energy).T
-        shape = (energy.size, 4, self.i.size)
-        found, turned = np.empty(shape, dtype=complex), np.empty(shape, dtype=complex)
-        for _, where in self._offsets:
+
+        def spectral(offset: int, where: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
             left, right = columns[self.i[where]] * width, columns[self.j[where]].conj()
             blocks = np.einsum("paqe,pbqe->pabe", left, right)
-            found[:, :, where] = block_components(blocks)
-            turned[:, :, where] = block_components(adjoint_blocks(blocks))
-        return found, turned
+            return blocks, adjoint_blocks(blocks)
+
+        found = self._of_band(upper, lower, 0), self._gather(energy.size, spectral)
+        for e in np.flatnonzero(~sound):
+            _replace(found, int(e), super().green_and_spectral(energy[e : e + 1]))
+        return found
 
     def window(self, lower: float, upper: float, jumps: np.ndarray) -> Window:
         by_phase = chain_window(self.chain, lower, upper, jumps)
-        return self.dense.window(lower, upper, jumps) if by_phase is None else by_phase
+        return super().window(lower, upper, jumps) if by_phase is None else by_phase
 
-    @cached_property
-    def _offsets(self) -> list[tuple[int, np.ndarray]]:
-        """(j - i, numbers of the pairs of that offset in ascending order of sites)."""
-        reach = min(self.distance, self.device.size // 2 - 1)
-        return [(d, np.flatnonzero(self.j - self.i == d)) for d in range(-reach, reach + 1)]
-
-    def _pick(self, upper: list[np.ndarray], lower: list[np.ndarray], kind: int) -> Both:
+    def _of_band(self, upper: list[np.ndarray], lower: list[np.ndarray], kind: int) -> Both:
         """Components of G (kind 0) or D (kind 1) for all pairs."""
-        shape = (upper[0].shape[-1], 4, self.i.size)
-        found, turned = np.empty(shape, dtype=complex), np.empty(shape, dtype=complex)
-        for offset, where in self._offsets:
+
+        def blocks(offset: int, where: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
             own, other = (upper, lower) if offset >= 0 else (lower, upper)
-            found[:, :, where] = block_components(own[abs(offset)][kind])
-            turned[:, :, where] = block_components(other[abs(offset)][kind])
+            return own[abs(offset)][kind], other[abs(offset)][kind]
+
+        return self._gather(upper[0].shape[-1], blocks)
+
+    def _gather(
+        self, n_energies: int, blocks: Callable[[int, np.ndarray], tuple[np.ndarray, np.ndarray]]
+    ) -> Both:
+        """Components of F_ij and F_ji from their blocks (P, 2, 2, n), offset j - i by offset."""
+        found, turned = np.empty((2, n_energies, 4, self.i.size), dtype=complex)
+        for offset in range(-self.reach, self.reach + 1):
+            where = np.flatnonzero(self.j - self.i == offset)
+            own, other = blocks(offset, where)
+            found[:, :, where], turned[:, :, where] = block_components(own), block_components(other)
         return found, turned
+
+
+def site_components(green: np.ndarray) -> np.ndarray:
+    """g^m_ij with G_ij = sum_m g^m_ij sigma_m, sigma_0 = 1, (..., 4, N, N), of matrices (..., 2N, 2N)."""
+    uu, ud = green[..., 0::2, 0::2], green[..., 0::2, 1::2]
+    du, dd = green[..., 1::2, 0::2], green[..., 1::2, 1::2]
+    return 0.5 * np.stack([uu + dd, ud + du, 1j * (ud - du), uu - dd], axis=-3)
+
+
+def block_components(blocks: np.ndarray) -> np.ndarray:
+    """The same of single blocks with the energies last, (P, 2, 2, n), as (n, 4, P)."""
+    uu, ud, du, dd = blocks[:, 0, 0], blocks[:, 0, 1], blocks[:, 1, 0], blocks[:, 1, 1]
+    return 0.5 * np.stack([uu + dd, ud + du, 1j * (ud - du), uu - dd]).transpose(2, 0, 1)
 
 
 def _replace(found: tuple[Both, Both], number: int, exact: tuple[Both, Both]) -> None:

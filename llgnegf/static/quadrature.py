@@ -55,6 +55,17 @@ class Integral:
     evaluations: int
 
 
+def segments(ends: np.ndarray) -> np.ndarray:
+    """Segments between neighbouring `ends` (m + 1,) of panel 0, (m, 3)."""
+    return np.stack([np.zeros(len(ends) - 1), ends[:-1], ends[1:]], axis=1)
+
+
+def scaled(values: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """`values` times one weight for each energy, in place: they are large."""
+    values *= weights.reshape((-1,) + (1,) * (values.ndim - 1))
+    return values
+
+
 def batch_size(n_entries: int) -> int:
     """How many energies fit into one batch, for `n_entries` complex numbers at each energy (at least one rule)."""
     return max(NODES.size, int(BATCH_BYTES / (16 * max(n_entries, 1))))

@@ -106,54 +106,38 @@ class ChainGreen:
         Returns:
             (n, 1 + P, 3 N - 2, 2, 2): F_ii, then F_{i,i+1}, then F_{i+1,i}, for F = G, G X_1 G, ...
         """
-        x = self._none if perturbations is None else perturbations
-        inverse = self._inverse(energy)
-        left, left_change, right, right_change = ends = self._ends(inverse, x)
-        hop, back, n = self._hopping, adjoint_blocks(self._hopping), self.n_sites
-        out = np.empty((1 + x.shape[0], 3 * n - 2, 2, 2, energy.size), dtype=complex)
-        site, change = out[0, :n], out[1:, :n]
-        self._fill_sites(site, change, inverse, x, ends)
-        upper, lower = out[:, n : 2 * n - 1], out[:, 2 * n - 1 :]
-        for low in range(0, n - 1, PART):
-            i = slice(low, min(low + PART, n - 1))
-            j = slice(i.start + 1, i.stop + 1)
-            before, after = product(left[i], hop[i]), product(back[i], left[i])
-            upper[0, i], lower[0, i] = product(before, site[j]), product(site[j], after)
-            upper[1:, i] = product(left_change[:, i], hop[i], site[j]) + product(before, change[:, j])
-            lower[1:, i] = product(change[:, j], after) + product(site[j], back[i], left_change[:, i])
-        return out.transpose(4, 0, 1, 2, 3)
+        upper, lower, _ = self.band_blocks(energy, 1, perturbations)
+        return np.concatenate([upper[0], *upper[1:], *lower[1:]], axis=1).transpose(4, 0, 1, 2, 3)
 
     def band_blocks(
-        self, energy: np.ndarray, distance: int, perturbation: np.ndarray | None = None
+        self, energy: np.ndarray, distance: int, perturbations: np.ndarray | None = None
     ) -> tuple[list[np.ndarray], list[np.ndarray], np.ndarray]:
-        """Blocks of G(E) and G X G up to `distance` sites off the diagonal, for energies (n,) with Im E >= 0.
+        """Blocks of G(E) and G X_p G up to `distance` sites off the diagonal, for energies (n,) with Im E >= 0.
 
             G_{i,i+d} = g^L_i H_{i,i+1} G_{i+1,i+d},    G_{i+d,i} = g^R_{i+d} H_{i+d,i+d-1} G_{i+d-1,i},
         and for G X G the same lines differentiated: O(N) for each distance and energy.
 
         Args:
-            perturbation: X as blocks (N, 2, 2, n or 1); None for G alone.
+            perturbations: X_p as blocks (P, N, 2, 2, n or 1); None for G alone.
 
         Returns:
-            Upper blocks F_{i,i+d} and lower ones F_{i+d,i}, F = G and G X G, each (1 or 2, N - d, 2, 2, n) for
+            Upper blocks F_{i,i+d} and lower ones F_{i+d,i}, F = G, G X_1 G, ..., each (1 + P, N - d, 2, 2, n) for
             d = 0 ... distance; and where they can be trusted, (n,): not next to a level of a part of the chain, whose
             Green function then swallows everything else in round-off (see `LARGE_END`).
         """
-        x = self._none if perturbation is None else perturbation[None]
+        x = self._none if perturbations is None else perturbations
         inverse = self._inverse(energy)
         left, left_change, right, right_change = ends = self._ends(inverse, x)
         hop, back, n = self._hopping, adjoint_blocks(self._hopping), self.n_sites
         site = np.empty((1 + len(x), n, 2, 2, energy.size), dtype=complex)
         self._fill_sites(site[0], site[1:], inverse, x, ends)
-        up, down = product(left[:-1], hop), product(right[1:], back)
-        up_change, down_change = product(left_change[:, :-1], hop), product(right_change[:, 1:], back)
         upper, lower = [site], [site]
         for d in range(1, min(distance, n - 1) + 1):
-            to_left, to_right = slice(0, n - d), slice(d - 1, None)
-            upper.append(_moved(up[to_left], up_change[:, to_left], upper[-1][:, 1:]))
-            lower.append(_moved(down[to_right], down_change[:, to_right], lower[-1][:, :-1]))
+            i, j = slice(0, n - d), slice(d - 1, n - 1)
+            upper.append(_moved(left[i], left_change[:, i], hop[i], upper[-1][:, 1:]))
+            lower.append(_moved(right[1:][j], right_change[:, 1:][:, j], back[j], lower[-1][:, :-1]))
         size = np.maximum(np.abs(left).max(axis=(0, 1, 2)), np.abs(right).max(axis=(0, 1, 2)))
-        limit = LARGE_END**2 if perturbation is None else LARGE_END
+        limit = LARGE_END**2 if perturbations is None else LARGE_END
         return upper, lower, size * float(np.abs(hop).max(initial=0.0)) < limit
 
     def columns(self, energy: np.ndarray) -> np.ndarray:
@@ -241,11 +225,14 @@ class ChainGreen:
         return g[:, 0], forward, g[::-1, 1], backward
 
 
-def _moved(step: np.ndarray, step_change: np.ndarray, blocks: np.ndarray) -> np.ndarray:
-    """p F and its change: p G for G in blocks[0], pdot G + p F for F = G X G in blocks[1:]."""
-    moved = product(step, blocks)
-    moved[1:] += product(step_change, blocks[0])
-    return moved
+def _moved(end: np.ndarray, change: np.ndarray, hop: np.ndarray, blocks: np.ndarray) -> np.ndarray:
+    """p F and its change, p = g h: p G for G in blocks[0], pdot G + p F for F = G X G in blocks[1:]."""
+    out = np.empty_like(blocks)
+    for low in range(0, blocks.shape[1], PART):
+        i = slice(low, low + PART)
+        out[:, i] = product(product(end[i], hop[i]), blocks[:, i])
+        out[1:, i] += product(product(change[:, i], hop[i]), blocks[0, i])
+    return out
 
 
 def product(first: np.ndarray, *others: np.ndarray) -> np.ndarray:

@@ -34,16 +34,15 @@ from llgnegf._blas import limited
 from llgnegf._checks import Problems
 from llgnegf.problem.magnetism.magnet import torque_prefactor
 from llgnegf.problem.observables import spin_density
-from llgnegf.problem.system import OpenSystem
-from llgnegf.run.options import check_equilibrium
-from llgnegf.static.equilibrium import FERMI_RANGE, contour_integral, fermi_derivative
-from llgnegf.static.green import StaticChannel, StaticDevice
-from llgnegf.static.pairs import PairGreen, pair_green, sea_density, surface_density, undamped_density
-from llgnegf.static.quadrature import Integral, QuadratureError, integrate
+from llgnegf.problem.occupation import fermi_derivative, fill_levels
+from llgnegf.problem.system import OpenSystem, check_equilibrium
+from llgnegf.static.closed import berry_curvature
+from llgnegf.static.contour import FERMI_RANGE, Contour, twice_real
+from llgnegf.static.green import StaticDevice
+from llgnegf.static.pairs import DensePairs, pair_green, sea_density, surface_density, undamped_density
+from llgnegf.static.quadrature import Integral, QuadratureError, scaled
 from llgnegf.static.recursion import is_chain
 from llgnegf.static.rotating_frame import RotatingFrame, refuse_dark_levels
-from llgnegf.static.steady_state import spectral_scale
-from llgnegf.static.tensors import LevelTensors
 from llgnegf.static.undamped import UndampedLevel, bound_states, dark_states
 from llgnegf.units import HBAR
 
@@ -304,21 +303,10 @@ class ResponseTensors:
 
     @cached_property
     def _device(self) -> StaticDevice:
-        voltages, levels = self.system.voltages(), self.system.chemical_potentials()
-        channels = tuple(
-            StaticChannel(c.vector, c.spectrum, float(voltages[p]), float(levels[p]), p)
-            for p, group in enumerate(self.system.lead_channels)
-            for c in group
-        )
-        return StaticDevice(self.system.electrons.hamiltonian_at(self.moments), channels)
-
-    @property
-    def _mu(self) -> float:
-        channels = self._device.channels
-        return channels[0].chemical_potential if channels else self.system.fermi_energy
+        return StaticDevice.of(self.system, self.moments)
 
     @cached_property
-    def _green(self) -> PairGreen:
+    def _green(self) -> DensePairs:
         return pair_green(self._device, self._pairs, self.max_distance)
 
     @cached_property
@@ -326,48 +314,42 @@ class ResponseTensors:
     def _sea(self) -> Integral:
         """A of the module's docstring, (P, 3, 3) in 1/eV^2."""
         if self.system.is_closed:
-            levels = LevelTensors(self.system).berry_curvature(self.moments[None])[0]
-            n = self.system.n_sites
-            return Integral(levels.reshape(n, 3, n, 3).transpose(0, 2, 1, 3)[self._pairs], 0.0, 0)
+            n, energies, states = self.system.n_sites, *np.linalg.eigh(self._device.hamiltonian[None])
+            filling = fill_levels(energies, self.system.fermi_energy, self.system.kT)
+            curvature = berry_curvature(energies, states, filling).reshape(n, 3, n, 3)
+            return Integral(curvature.transpose(0, 2, 1, 3)[self._pairs], 0.0, 0)
         green = self._green
+        mu = self.system.mean_chemical_potential()
         if self.system.kT == 0:
-            refuse_dark_levels(self._device, self._mu, "ResponseTensors")
-
-        def integrand(z: np.ndarray) -> np.ndarray:
-            return sea_density(green, z).reshape(z.size, -1, 1, 1)
-
-        scale = spectral_scale(self._device.hamiltonian, self._mu)
-        what = "ResponseTensors, contour"
-        result = contour_integral(
-            integrand, 0.0, self._mu, self.system.kT, scale, 0.5 * self.tolerance, green.entries, what
-        )
-        return Integral(result.value.real.reshape(-1, 3, 3), result.error, result.evaluations)
+            refuse_dark_levels(self._device, mu, "ResponseTensors")
+        contour = Contour.of(self._device.hamiltonian, mu, self.system.kT)
+        return contour.integral(
+            lambda z: sea_density(green, z), 0.0, 0.5 * self.tolerance, green.entries, "ResponseTensors, contour",
+            twice_real,
+        )  # fmt: skip
 
     @cached_property
     @limited
     def _surface(self) -> Integral:
         """(symmetric, antisymmetric) part of -S, (2, P, 3, 3) in 1/eV^2."""
+        value = np.zeros((2, self._pairs[0].size, 3, 3))
         if self.system.is_closed:
-            return Integral(np.zeros((2, self._pairs[0].size, 3, 3)), 0.0, 0)
-        mu, kT, green = self._mu, self.system.kT, self._green
+            return Integral(value, 0.0, 0)
+        mu, kT, green = self.system.mean_chemical_potential(), self.system.kT, self._green
         if kT == 0:
             return Integral(surface_density(green, np.array([mu]))[0], 0.0, 1)
         reach = mu - FERMI_RANGE * kT, mu + FERMI_RANGE * kT
         # Outside all bands G is Hermitian and the density zero, next to the pole of a bound state too.
         window = green.window(*reach, np.array([mu])).where(self._device.is_open)
 
-        def integrand(panel: np.ndarray, u: np.ndarray) -> np.ndarray:
-            origin, offset, jacobian = window.energies(panel, u)
-            weight = -fermi_derivative((origin - mu) + offset, kT) * jacobian
-            return surface_density(green, origin + offset) * weight[:, None, None, None, None]
+        def density(origin: np.ndarray, offset: np.ndarray) -> np.ndarray:
+            weight = -fermi_derivative((origin - mu) + offset, 0.0, kT)
+            return scaled(surface_density(green, origin + offset), weight)
 
-        what = "ResponseTensors, Fermi surface"
-        found = Integral(np.zeros((2, self._pairs[0].size, 3, 3)), 0.0, 0)
-        if window.panels:
-            found = integrate(integrand, window.segments, 0.5 * self.tolerance, green.entries, what)
-        value = found.value.copy()
+        found = window.integral(density, 0.5 * self.tolerance, green.entries, "ResponseTensors, Fermi surface")
+        value += found.value
         for level in [*bound_states(self._device, *reach), *self._dark_states(*reach)]:
-            value[1] -= fermi_derivative(np.array(level.energy - mu), kT) * undamped_density(level, *self._pairs)
+            value[1] -= fermi_derivative(level.energy, mu, kT) * undamped_density(level, *self._pairs)
         return Integral(value, found.error, found.evaluations)
 
     def _dark_states(self, lower: float, upper: float) -> list[UndampedLevel]:

@@ -5,10 +5,11 @@ PRL 125, 187202. Maps precession onto `steady_state` in the rotating frame; noth
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -19,9 +20,10 @@ from llgnegf.problem.plausibility import doubts_of_frame, warn
 from llgnegf.problem.system import OpenSystem
 from llgnegf.static.decomposition import CurrentDecomposition, Decomposition, LinearResponse
 from llgnegf.static.green import StaticChannel, StaticDevice
-from llgnegf.static.local import LocalDecomposition, LocalDensityMatrix, LocalResponse, LocalState, WindowTooNarrow
+from llgnegf.static.local import LocalDensityMatrix
 from llgnegf.static.recursion import is_chain
 from llgnegf.static.steady_state import LeadCurrents, SteadyState
+from llgnegf.static.views import InLevels, InLevelsCut, OnChain, WindowTooNarrow
 from llgnegf.units import HBAR
 
 DENSE_ARRAYS = 8
@@ -30,6 +32,8 @@ COMMUTES = 1e-10
 """How far a commutator with sigma.axis may be from 0, relative to the matrix."""
 LONG_CHAIN = 32
 """Sites from which lead currents are taken from the recursion: below it the levels are faster."""
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,7 +87,8 @@ class RotatingFrame:
     def _check_system(self, problems: Problems, axis: np.ndarray | None) -> None:
         for p, lead in enumerate(self.system.leads):
             if lead.drives():
-                problems.add(f"system.leads[{p}].voltage", lead.voltage, "a number (the rotating frame is stationary)")
+                allowed = "a number (the rotating frame is stationary)"
+                problems.add(f"system.leads[{p}].voltage", "a function of time", allowed)
         if axis is None or self.system.drives():
             return
         spin = np.einsum("a,ast->st", axis, PAULI)
@@ -108,7 +113,7 @@ class RotatingFrame:
     @limited
     def density_matrix_with_error(self) -> tuple[np.ndarray, float]:
         """rho_RF (2N, 2N) and the estimated quadrature error of its largest entry."""
-        result = self._steady_state.density_matrix()
+        result = self._steady_state.density_matrix(InLevels(self._steady_state.device))
         return result.value, result.error
 
     def local_density_matrix(self) -> LocalDensityMatrix:
@@ -123,41 +128,21 @@ class RotatingFrame:
         return self.local_density_matrix_with_error()[0]
 
     @limited
-    def local_density_matrix_with_error(self) -> tuple[LocalDensityMatrix, float]:
+    def local_density_matrix_with_error(self) -> tuple[Any, float]:
         """`local_density_matrix` and the estimated quadrature error of its largest entry."""
         state = self._steady_state
-        self._check_chain(state.device, "local_density_matrix")
-        if state.device.channels:
-            with suppress(WindowTooNarrow):
-                return LocalState(state).density_matrix()
-        rho, error = self.density_matrix_with_error()
-        return LocalDensityMatrix.cut(rho), error
+        result = self._along_chain(state.device, "local_density_matrix", state.density_matrix)
+        return result.value, result.error
 
     @limited
-    def decompose_locally(self) -> LocalDecomposition:
+    def decompose_locally(self) -> Decomposition:
         """`decompose` on sites and bonds of a nearest-neighbour chain, at a cost of O(N) for each energy.
 
         Raises:
             ValueError: As `decompose` and `local_density_matrix`.
         """
         response = self._linear_response("decompose_locally")
-        self._check_chain(response.state.device, "decompose_locally")
-        if response.state.device.channels:
-            with suppress(WindowTooNarrow):
-                return LocalResponse(response).density_matrices()
-        parts = response.density_matrices()
-        cut = LocalDensityMatrix.cut
-        return LocalDecomposition(
-            cut(parts.adiabatic), cut(parts.geometric), cut(parts.sea), cut(parts.surface), parts.error
-        )
-
-    @staticmethod
-    def _check_chain(device: StaticDevice, method: str) -> None:
-        if not is_chain(device):
-            raise ValueError(
-                f"RotatingFrame.{method}: system with hopping beyond neighbouring sites, or a lead on several sites; "
-                "allowed: a nearest-neighbour chain with each lead channel on one site"
-            )
+        return self._along_chain(response.state.device, "decompose_locally", response.density_matrices)
 
     def density_matrix_at(self, time: float) -> np.ndarray:
         """rho_lab(t) = U rho_RF U^dag, (2N, 2N), at `time` in fs; ValueError unless that is a finite number."""
@@ -169,12 +154,7 @@ class RotatingFrame:
     @limited
     def lead_currents(self) -> LeadCurrents:
         """Charge (electrons/fs) and spin currents (eV) into each lead, spin components in the rotating frame."""
-        state = self._steady_state
-        result = None
-        if self._is_long(state.device):
-            with suppress(WindowTooNarrow):
-                result = LocalState(state).lead_rates()
-        result = state.lead_rates() if result is None else result
+        result = _of_fastest(self._steady_state.device, self._steady_state.lead_rates, LONG_CHAIN)
         return LeadCurrents.from_rates(result.value, result.error)
 
     @limited
@@ -186,21 +166,23 @@ class RotatingFrame:
                 level at the Fermi energy that no lead couples to.
             QuadratureError: If the tolerance is not reached.
         """
-        return self._linear_response("decompose").density_matrices()
+        response = self._linear_response("decompose")
+        return response.density_matrices(InLevels(response.state.device))
 
     @limited
     def decompose_lead_currents(self) -> CurrentDecomposition:
         """`lead_currents` of each of the four parts; raises as `decompose` does."""
         response = self._linear_response("decompose_lead_currents")
-        if self._is_long(response.state.device):
-            with suppress(WindowTooNarrow):
-                rates, error = LocalResponse(response).lead_rates()
-                return CurrentDecomposition(*(LeadCurrents.from_rates(r, error) for r in rates))
-        return response.lead_currents()
+        return _of_fastest(response.state.device, response.lead_currents, LONG_CHAIN)
 
     @staticmethod
-    def _is_long(device: StaticDevice) -> bool:
-        return device.size >= 2 * LONG_CHAIN and LocalState.applies(device)
+    def _along_chain(device: StaticDevice, method: str, ask: Callable[[InLevels], T]) -> T:
+        if not is_chain(device):
+            raise ValueError(
+                f"RotatingFrame.{method}: system with hopping beyond neighbouring sites, or a lead on several sites; "
+                "allowed: a nearest-neighbour chain with each lead channel on one site"
+            )
+        return _of_fastest(device, ask)
 
     @property
     def velocity(self) -> np.ndarray:
@@ -212,24 +194,18 @@ class RotatingFrame:
     @property
     def reference_level(self) -> float:
         """Mean chemical potential of the coupled leads in eV (the Fermi energy of a closed system)."""
-        filled = self._lead_levels
-        return float(filled.mean()) if filled.size else float(self.system.fermi_energy)
+        return self.system.mean_chemical_potential()
 
     @property
-    def _lead_levels(self) -> np.ndarray:
-        coupled = [bool(channels) for channels in self.system.lead_channels]
-        return self.system.chemical_potentials()[np.array(coupled, dtype=bool)]
-
-    @cached_property
-    def _spin_along_axis(self) -> np.ndarray:
-        """sigma.axis on every site, (2N, 2N)."""
-        return np.kron(np.eye(self.system.n_sites), np.einsum("a,ast->st", self.axis, PAULI))
+    def _spin(self) -> np.ndarray:
+        """sigma.axis, (2, 2)."""
+        return np.einsum("a,ast->st", self.axis, PAULI)
 
     @cached_property
     def _steady_state(self) -> SteadyState:
-        hamiltonian = self.system.electrons.hamiltonian_at(self.texture) - 0.5 * self.energy * self._spin_along_axis
-        device = StaticDevice(hamiltonian, self._channels(self.energy))
-        return self._filled(device)
+        turn = 0.5 * self.energy * np.kron(np.eye(self.system.n_sites), self._spin)
+        hamiltonian = self.system.electrons.hamiltonian_at(self.texture) - turn
+        return self._filled(StaticDevice(hamiltonian, self._channels(self.energy)))
 
     def _filled(self, device: StaticDevice) -> SteadyState:
         n_leads = len(self.system.leads)
@@ -241,11 +217,8 @@ class RotatingFrame:
         P_s Sigma_p P_s is laid out channel by channel; the cross terms P_up Sigma_p P_down cancel in the sum over
         the channels of a lead that commutes with sigma.axis.
         """
-        if self.energy == 0:
-            spins = {0: np.eye(2, dtype=complex)}
-        else:
-            spin_along_axis = np.einsum("a,ast->st", self.axis, PAULI)
-            spins = {s: 0.5 * (np.eye(2) + s * spin_along_axis) for s in (1, -1)}
+        one = np.eye(2, dtype=complex)
+        spins = {0: one} if self.energy == 0 else {s: 0.5 * (one + s * self._spin) for s in (1, -1)}
         levels, voltages = self.system.chemical_potentials(), self.system.voltages()
         result = []
         for lead, channels in enumerate(self.system.lead_channels):
@@ -259,17 +232,24 @@ class RotatingFrame:
         return tuple(result)
 
     def _linear_response(self, method: str) -> LinearResponse:
-        levels = self._lead_levels
-        voltages = self.system.voltages()
-        if levels.size and np.ptp(levels) > 1e-12 * max(1.0, float(np.abs(levels).max())):
+        if self.system.common_chemical_potential() is None:
+            levels = self.system.chemical_potentials()[self.system.coupled_leads].tolist()
             raise ValueError(
-                f"RotatingFrame.{method}: leads at the chemical potentials {levels.tolist()} (voltages "
-                f"{voltages.tolist()} included); allowed: leads in a common equilibrium"
+                f"RotatingFrame.{method}: leads at the chemical potentials {levels} (voltages "
+                f"{self.system.voltages().tolist()} included); allowed: leads in a common equilibrium"
             )
         device = StaticDevice(self.system.electrons.hamiltonian_at(self.texture), self._channels(0.0))
         if self.system.kT == 0 and device.channels:
             refuse_dark_levels(device, self.reference_level, f"RotatingFrame.{method}")
-        return LinearResponse(self._filled(device), self.energy, self._spin_along_axis)
+        return LinearResponse(self._filled(device), self.energy, self._spin)
+
+
+def _of_fastest(device: StaticDevice, ask: Callable[[InLevels], T], least_sites: int = 1) -> T:
+    """What `ask` gives with the recursion along an open chain of so many sites, else with whole matrices."""
+    if device.channels and device.size >= 2 * least_sites and is_chain(device):
+        with suppress(WindowTooNarrow):
+            return ask(OnChain(device))
+    return ask(InLevelsCut(device))
 
 
 def refuse_dark_levels(device: StaticDevice, mu: float, owner: str) -> None:

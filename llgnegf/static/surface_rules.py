@@ -13,7 +13,7 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from llgnegf.static.equilibrium import FERMI_RANGE
+from llgnegf.static.contour import FERMI_RANGE
 
 Rule = tuple[np.ndarray, np.ndarray]
 """Nodes x and weights."""

@@ -19,15 +19,19 @@ import numpy as np
 
 from llgnegf.poles.channels import PoleSystem
 from llgnegf.problem.electrons import PAULI
+from llgnegf.problem.observables import charge_density, spin_density
+from llgnegf.problem.occupation import fermi_derivative, fill_levels, grand_potential
 from llgnegf.problem.system import OpenSystem
-from llgnegf.static.equilibrium import fermi, fermi_derivative
-from llgnegf.static.green import StaticChannel, StaticDevice
+from llgnegf.static.closed import berry_curvature
+from llgnegf.static.frozen import FrozenDevice
+from llgnegf.static.green import StaticDevice
 from llgnegf.static.kernel import fermi_sums, surface_sums
 from llgnegf.static.pair_kernel import gauss_error
 from llgnegf.static.pairs import undamped_density
 from llgnegf.static.quadrature import QuadratureError
 from llgnegf.static.recursion import is_chain
-from llgnegf.static.start import FrozenDevice
+from llgnegf.static.response import ResponseTensors
+from llgnegf.static.rotating_frame import RotatingFrame
 from llgnegf.static.surface_rules import EDGE_RANGE, FIRST_STEP, Rule, bands_in_reach, first_rules, halving
 from llgnegf.static.undamped import bound_states, gaps
 from llgnegf.units import HBAR
@@ -37,8 +41,6 @@ ROUND_OFF = 1e-12
 """Error of a sum over its largest terms below which halving the step cannot bring it."""
 LOOSEST = 1e-3
 """Largest error (1/eV^2) ever allowed in K/(hbar J), however slowly the moments move."""
-DEGENERATE = 1e-9
-"""Levels of a closed system closer than this (eV) count as one: equally filled, no motion mixes their filling."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -113,29 +115,24 @@ class PoleTensors:
     """
 
     def __init__(self, poles: PoleSystem, tolerance: float) -> None:
-        assert poles.fermi is not None
         self.poles, self.tolerance = poles, tolerance
         system = poles.system
         self.n_sites, self.kT = system.n_sites, system.kT
         self.j_sd = np.asarray(system.electrons.j_sd, dtype=float)
         # Without moments: E - H_0 - Sigma(E) is common to all configurations.
         self._frozen = FrozenDevice(poles, np.zeros((self.n_sites, 3)))
-        self.mu = float(self._frozen.mu[poles.channels[0].lead])
-        z, self._residues = poles.fermi.poles(self.mu, self.kT)
-        self._fermi_base = self._frozen.inverse_green(z.conj())
-        self._slopes = self._slopes_at(z.conj())
-        self._leads = tuple(
-            StaticChannel(c.vector, c.spectrum, float(voltage), self.mu, p)
-            for p, (channels, voltage) in enumerate(zip(system.lead_channels, system.voltages(), strict=True))
-            for c in channels
-        )
-        self._is_chain = is_chain(StaticDevice(self._frozen.hamiltonian, self._leads))
+        self.mu = self._frozen.mean
+        energies, self._residues = self._frozen.fermi_poles(self.mu)
+        self._fermi_base = self._frozen.inverse_green(energies)
+        self._slopes = self._frozen.device.self_energy_derivatives(energies)
+        self._is_chain = is_chain(self._frozen.device)
         self._site_weights = self._site_weights_of(self._slopes)
-        self._bands = self._bands_in_reach()
+        # The bands of the leads themselves: their poles have tails beyond.
+        exact = self._frozen.exact
+        self._bands = bands_in_reach([(float(a), float(b)) for a, b in (exact.bands - self.mu) / self.kT])
         # Bound states beyond count for less than the tolerance, -f' being below exp(-|x|)/kT.
         reach = self.kT * float(np.clip(-np.log(self.kT * tolerance), 1.0, EDGE_RANGE))
-        free = gaps(StaticDevice(self._frozen.hamiltonian, self._leads), self.mu - reach, self.mu + reach)
-        self._gap = (self.mu - reach, self.mu + reach) if free else None
+        self._gap = (self.mu - reach, self.mu + reach) if gaps(exact, self.mu - reach, self.mu + reach) else None
         self._levels: list[tuple[Nodes, float]] = []
         self._first = [self._nodes(rules) for rules in first_rules(self._bands)]
         self.surface_nodes = 0
@@ -148,7 +145,7 @@ class PoleTensors:
         return self._gap is None
 
     def compiled(self, margin: float) -> tuple[tuple, tuple, tuple]:
-        """Arguments `electrons`, `surface` and `accuracy` of `step_kernel.pole_stages`; `margin` as SPEED_MARGIN."""
+        """Arguments `electrons`, `surface` and `accuracy` of `kernels.slow.pole_stages`; `margin` as SPEED_MARGIN."""
         electrons = (
             self._is_chain, self._fermi_base, self._residues, self._frozen.u, self._slopes, self._site_weights,
             self.j_sd,
@@ -184,22 +181,10 @@ class PoleTensors:
         view[:, sites, :, sites, :] += np.einsum("i,ia,ast->ist", self.j_sd, moments, PAULI)[:, None]
         return float(-2 * self._residues @ np.linalg.slogdet(matrix)[1])
 
-    def _slopes_at(self, energies: np.ndarray) -> np.ndarray:
-        """dSigma_q/dE = -sum_y b_y/(E - chi_y)^2 of every channel, (n, Q)."""
-        f = self._frozen
-        a = f.arrays
-        terms = a.s * a.kappa / (energies[:, None] - f.chi) ** 2
-        slopes = np.zeros((energies.size, a.lead.size), dtype=complex)
-        for q in range(a.lead.size):
-            slopes[:, q] = -terms[:, a.offset[q] : a.offset[q + 1]].sum(axis=1)
-        return slopes
-
     def _site_weights_of(self, slopes: np.ndarray) -> np.ndarray:
         """1 - dSigma/dE on each site, (n, N, 4), where every channel couples to a single one."""
-        n = self.n_sites
-        derivative = np.einsum("iq,nq,jq->nij", self._frozen.u, slopes, self._frozen.u.conj())
-        sites = np.arange(n)
-        blocks = derivative.reshape(-1, n, 2, n, 2)[:, sites, :, sites, :].swapaxes(0, 1)
+        n, sites = self.n_sites, np.arange(self.n_sites)
+        blocks = self._frozen.device.on_device(slopes).reshape(-1, n, 2, n, 2)[:, sites, :, sites, :].swapaxes(0, 1)
         return np.ascontiguousarray((np.eye(2) - blocks).reshape(-1, n, 4))
 
     def _surface(self, moments: np.ndarray, friction: bool, geometric: bool, tolerance: float) -> np.ndarray:
@@ -221,10 +206,10 @@ class PoleTensors:
         i, j = np.indices((n, n)).reshape(2, -1)
         total = np.zeros((len(moments), 3 * n, 3 * n))
         for one, m in zip(total, moments, strict=True):
-            device = StaticDevice(self.poles.system.electrons.hamiltonian_at(m), self._leads)
+            device = StaticDevice(self.poles.system.electrons.hamiltonian_at(m), self._frozen.exact.channels)
             for level in bound_states(device, *self._gap):
                 pairs = undamped_density(level, i, j).reshape(n, n, 3, 3).transpose(0, 2, 1, 3)
-                one -= fermi_derivative(np.array(level.energy - self.mu), self.kT) * pairs.reshape(3 * n, 3 * n)
+                one -= fermi_derivative(level.energy, self.mu, self.kT) * pairs.reshape(3 * n, 3 * n)
         return total
 
     def _trapezoidal(self, moments: np.ndarray, friction: bool, geometric: bool, tolerance: float) -> np.ndarray:
@@ -254,11 +239,6 @@ class PoleTensors:
             rule, step = halving(self._bands, len(self._levels))
             self._levels.append((self._nodes([rule]), step))
         return self._levels[number]
-
-    def _bands_in_reach(self) -> list[tuple[float, float]]:
-        """The bands of the leads themselves: their poles have tails beyond."""
-        ends = [np.array(c.spectrum.support) + c.shift - self.mu for c in self._leads]
-        return bands_in_reach([(float(low), float(high)) for low, high in np.array(ends) / self.kT])
 
     def _nodes(self, rules: list[Rule]) -> Nodes:
         """The nodes x of several rules, those they share once, with a row of weights for each rule."""
@@ -302,12 +282,12 @@ class LevelTensors:
 
     def adiabatic(self, moments: np.ndarray, geometric: bool) -> Adiabatic:
         energies, states = self._levels(moments)
-        filling = self._filling(energies)
+        filling = fill_levels(energies, self.system.fermi_energy, self.system.kT)
         n = self.system.n_sites
         spinors = states.reshape(len(moments), n, 2, 2 * n)
         spin = np.einsum("bisk,ast,bitk,bk->bia", spinors.conj(), PAULI, spinors, filling).real
         charge = np.einsum("bisk,bk->bi", np.abs(spinors) ** 2, filling)
-        return Adiabatic(moments, spin, charge, self._curvature(energies, states) if geometric else None)
+        return Adiabatic(moments, spin, charge, berry_curvature(energies, states, filling) if geometric else None)
 
     def tensors(self, rest: Adiabatic, friction: bool, geometric: bool, speed: float | None = None) -> Tensors:
         zero = np.zeros((len(rest.moments), 3 * self.system.n_sites, 3 * self.system.n_sites))
@@ -318,35 +298,12 @@ class LevelTensors:
         return Tensors(zero, -HBAR * j[:, None] * j * rest.curvature)
 
     def grand_potential(self, moments: np.ndarray) -> float:
-        measured = self._levels(moments[None])[0][0] - self.system.fermi_energy
-        if self.system.kT == 0:
-            return float(measured[measured < 0].sum())
-        return -self.system.kT * float(np.logaddexp(0.0, -measured / self.system.kT).sum())
-
-    def berry_curvature(self, moments: np.ndarray) -> np.ndarray:
-        """K_{ia,jb}/(hbar J_j) = -i sum_nm (f_n - f_m)/(e_n - e_m)^2 <m|sigma_ia|n><n|sigma_jb|m>, (B, 3N, 3N)."""
-        return self._curvature(*self._levels(moments))
-
-    def _curvature(self, energies: np.ndarray, states: np.ndarray) -> np.ndarray:
-        filling = self._filling(energies)
-        gap = energies[:, :, None] - energies[:, None, :]
-        same = np.abs(gap) < DEGENERATE
-        weight = np.where(same, 0.0, (filling[:, :, None] - filling[:, None, :]) / np.where(same, 1.0, gap) ** 2)
-        n = self.system.n_sites
-        spinors = states.reshape(len(states), n, 2, 2 * n)
-        spins = np.einsum("bisn,ast,bitm->bianm", spinors.conj(), PAULI, spinors).reshape(len(states), 3 * n, -1)
-        weighted = spins * weight.reshape(len(states), 1, -1)
-        # <m|sigma|n> is the conjugate of <n|sigma|m>: sum_nm w_nm conj(s_ia,nm) s_jb,nm
-        return (-1j * spins.conj() @ weighted.swapaxes(-1, -2)).real
+        return grand_potential(self._levels(moments[None])[0], self.system.fermi_energy, self.system.kT)
 
     def _levels(self, moments: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         hamiltonian = np.stack([self.system.electrons.hamiltonian_at(m) for m in moments])
         energies, states = np.linalg.eigh(hamiltonian)
         return energies, states
-
-    def _filling(self, energies: np.ndarray) -> np.ndarray:
-        measured = energies - self.system.fermi_energy
-        return fermi(np.where(np.abs(measured) < 1e-12, 0.0, measured), self.system.kT)
 
 
 class ContourTensors:
@@ -360,16 +317,11 @@ class ContourTensors:
         self.j_sd = np.asarray(system.electrons.j_sd, dtype=float)
 
     def adiabatic(self, moments: np.ndarray, geometric: bool) -> Adiabatic:
-        from llgnegf.problem.observables import charge_density, spin_density
-        from llgnegf.static.rotating_frame import RotatingFrame
-
         rhos = [RotatingFrame(self.system, m, 0.0, tolerance=self.tolerance).density_matrix() for m in moments]
         spin, charge = (np.stack([density(rho) for rho in rhos]) for density in (spin_density, charge_density))
         return Adiabatic(moments, spin, charge)
 
     def tensors(self, rest: Adiabatic, friction: bool, geometric: bool, speed: float | None = None) -> Tensors:
-        from llgnegf.static.response import ResponseTensors
-
         size = 3 * self.system.n_sites
         zero = np.zeros((size, size))
         tolerance = tensor_tolerance(self.tolerance, self.j_sd, speed)

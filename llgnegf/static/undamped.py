@@ -1,6 +1,7 @@
 """Levels of an open device that no lead damps: bound states outside all bands, and dark states.
 
-Their poles of G lie on the real axis, where integrals over the Fermi surface do not see them; `slow` asks for them.
+Their poles of G lie on the real axis, where integrals over the Fermi surface do not see them, and in a stationary state
+nothing fills them: `response`, `tensors` and `start` ask for them.
 """
 
 from __future__ import annotations
@@ -20,6 +21,13 @@ CIRCLE = 16
 """Points on the circle around a pole that average it away, exactly up to the power (radius/distance)^16."""
 
 
+UNDAMPED = 1e-13
+"""Width (eV) below which a level of modes counts as undamped."""
+BOUND = 0.5
+"""A level outside every band is bound if its width is below this many times its distance from the nearest band; that
+width is an artefact of the lead modes, whose tails reach there."""
+
+
 @dataclass(frozen=True, eq=False)
 class UndampedLevel:
     """A pole of G on the real axis: G = residue/(E - energy) + rest + O(E - energy).
@@ -35,11 +43,18 @@ class UndampedLevel:
     rest: np.ndarray
 
 
+def is_undamped(device: StaticDevice, energies: np.ndarray) -> np.ndarray:
+    """Whether levels (n,) found with leads in modes, their widths in the imaginary parts, have none with the exact
+    leads of `device`: no width at all, or outside every band."""
+    below, above = device.bands[:, 0] - energies.real[:, None], energies.real[:, None] - device.bands[:, 1]
+    distance = np.maximum(below, above).min(axis=1)  # from the nearest band, negative inside one
+    return (energies.imag > -UNDAMPED) | (-energies.imag < BOUND * distance)
+
+
 def gaps(device: StaticDevice, lower: float, upper: float) -> list[tuple[float, float]]:
     """The parts of [lower, upper] where no channel has states."""
     free = [(lower, upper)]
-    for c in device.channels:
-        low, high = (c.shift + edge for edge in c.spectrum.support)
+    for low, high in device.bands.tolist():
         pieces = [piece for a, b in free for piece in ((a, min(b, low)), (max(a, high), b))]
         free = [(a, b) for a, b in pieces if a < b]
     return free

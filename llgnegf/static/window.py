@@ -12,7 +12,7 @@ from functools import cached_property
 import numpy as np
 
 from llgnegf.static.green import StaticDevice
-from llgnegf.static.quadrature import QuadratureError
+from llgnegf.static.quadrature import Integral, QuadratureError, integrate, scaled
 from llgnegf.static.recursion import ChainGreen
 
 NARROW = 0.05
@@ -49,11 +49,23 @@ class Window:
 
     panels: tuple[Panel, ...]
 
-    @property
-    def segments(self) -> np.ndarray:
-        """(n_panels, 3) for `quadrature.integrate`."""
+    def integral(
+        self, function: Callable[[np.ndarray, np.ndarray], np.ndarray], tolerance: float, n_entries: int, what: str
+    ) -> Integral:
+        """int dE F(E), F a function of origin (n,) and offset (n,) that gives (n, ...); the number 0 without panels.
+
+        Tolerance, n_entries, what and errors as `quadrature.integrate`.
+        """
+
+        def integrand(panel: np.ndarray, u: np.ndarray) -> np.ndarray:
+            origin, offset, jacobian = self.energies(panel, u)
+            return scaled(function(origin, offset), jacobian)
+
+        if not self.panels:
+            return Integral(np.zeros(()), 0.0, 0)
         count = len(self.panels)
-        return np.stack([np.arange(count), np.zeros(count), np.ones(count)], axis=1)
+        whole = np.stack([np.arange(count), np.zeros(count), np.ones(count)], axis=1)
+        return integrate(integrand, whole, tolerance, n_entries, what)
 
     def where(self, condition: Callable[[np.ndarray], np.ndarray]) -> Window:
         """The panels for whose middle (n,) the condition holds."""
@@ -96,7 +108,7 @@ def window_panels(device: StaticDevice, lower: float, upper: float, jumps: np.nd
     if not lower < upper:
         return Window(())
     _refuse_unresolved(device, lower, upper)
-    edges = sorted({c.shift + e for c in device.channels for e in c.spectrum.support if np.isfinite(e)})
+    edges = device.band_edges
     cuts = np.concatenate([np.linspace(lower, upper, START_PANELS + 1), jumps, edges])
     cuts = np.unique(cuts[(cuts >= lower) & (cuts <= upper)])
     groups = _narrow_resonances(device, lower, upper)
@@ -106,11 +118,9 @@ def window_panels(device: StaticDevice, lower: float, upper: float, jumps: np.nd
         points = np.concatenate([[start - origin, end - origin], cuts - origin, offsets])
         points = np.unique(points[(points >= start - origin) & (points <= end - origin)])
         points = _separate(points)
-        marked = np.array([np.any(np.abs(np.array(edges) - origin - x) < 1e-13) for x in points], dtype=bool)
-        panels += [
-            Panel(origin, float(a), float(b), bool(at_a), bool(at_b))
-            for a, b, at_a, at_b in zip(points[:-1], points[1:], marked[:-1], marked[1:], strict=True)
-        ]
+        cells = np.stack([points[:-1], points[1:]], axis=1)
+        at_edge = np.any(np.abs(cells[..., None] - (edges - origin)) < 1e-13, axis=-1)
+        panels += _panels(origin, cells, np.asarray(at_edge))
     return Window(tuple(panels))
 
 
@@ -123,8 +133,7 @@ def chain_window(chain: ChainGreen, lower: float, upper: float, jumps: np.ndarra
     """
     if not lower < upper:
         return Window(())
-    channels = chain.device.channels
-    edges = np.unique([c.shift + e for c in channels for e in c.spectrum.support if np.isfinite(e)])
+    edges = chain.device.band_edges
     cuts = np.unique(np.concatenate([np.linspace(lower, upper, START_PANELS + 1), jumps, edges]))
     cuts = _separate(cuts[(cuts >= lower) & (cuts <= upper)])
     cells = np.stack([cuts[:-1], cuts[1:]], axis=1)
@@ -140,14 +149,13 @@ def chain_window(chain: ChainGreen, lower: float, upper: float, jumps: np.ndarra
         inner = points[uneven]
         cells = np.stack([inner[:, :-1].ravel(), inner[:, 1:].ravel()], axis=1)
     ordered = np.concatenate(done)
-    marked = np.isin(ordered, edges)
-    ordered, marked = ordered[np.argsort(ordered[:, 0])], marked[np.argsort(ordered[:, 0])]
-    return Window(
-        tuple(
-            Panel(0.0, float(a), float(b), bool(at_a), bool(at_b))
-            for (a, b), (at_a, at_b) in zip(ordered, marked, strict=True)
-        )
-    )
+    ordered = ordered[np.argsort(ordered[:, 0])]
+    return Window(tuple(_panels(0.0, ordered, np.isin(ordered, edges))))
+
+
+def _panels(origin: float, cells: np.ndarray, marked: np.ndarray) -> list[Panel]:
+    """Panels from the ends of cells (m, 2), measured from the origin, and whether a band ends there (m, 2)."""
+    return [Panel(origin, *cell, *edge) for cell, edge in zip(cells.tolist(), marked.tolist(), strict=True)]
 
 
 def _narrow_resonances(device: StaticDevice, lower: float, upper: float) -> list[tuple[float, np.ndarray]]:

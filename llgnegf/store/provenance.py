@@ -21,7 +21,7 @@ from typing import Any
 from llgnegf._files import DamagedRunError, storage_errors, write_atomic
 from llgnegf._processes import THREAD_VARIABLES
 
-LIBRARIES = ("numpy", "scipy", "numba", "llvmlite", "xarray", "h5netcdf", "h5py", "pydantic", "sympy", "matplotlib")
+LIBRARIES = ("numpy", "scipy", "numba", "llvmlite", "xarray", "h5netcdf", "h5py", "sympy", "matplotlib")
 
 
 def new_provenance(command: Sequence[str], input_text: str) -> dict[str, Any]:

@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from typing import Any, get_args
+from typing import Any
 
 import numpy as np
 
 from llgnegf.config import RunConfig
-from llgnegf.config.fields import Allowed, Table
+from llgnegf.config.fields import Table
+from llgnegf.problem.arguments import declared
 from llgnegf.sweep.points import EVERY
 
 SAME_INSTANT = 16 * np.finfo(float).eps
@@ -36,9 +37,9 @@ def axis_attributes(config: RunConfig, path: str) -> dict[str, str]:
     *steps, last = path.split(".")
     words = " ".join({EVERY: "(every one)"}.get(step, step) for step in steps)
     attributes = {"long_name": f"{last} of {words}" if last != EVERY else f"all of {words}", "path": path}
-    allowed = _allowed(config, path)
-    if allowed is not None:
-        attributes["units"] = allowed.unit or "1"
+    unit = _unit(config, path)
+    if unit is not None:
+        attributes["units"] = unit or "1"
     return attributes
 
 
@@ -62,25 +63,14 @@ def _groups(values: np.ndarray, first: np.ndarray) -> list[np.ndarray]:
     return np.split(values, np.flatnonzero(first)[1:])
 
 
-def _allowed(config: RunConfig, path: str) -> Allowed | None:
-    """What the field that `path` leads to, or leads into, takes, in the words of the input file's tables."""
+def _unit(config: RunConfig, path: str) -> str | None:
+    """The unit of the key that `path` leads to, or leads into; None where it has no words for it."""
     value: Any = config
-    allowed = None
+    unit = None
     for step in path.split("."):
         if isinstance(value, Table):
-            field = type(value).model_fields[step]
+            found = next((one.argument for one in declared(value.make) if one.key == step), None)
             # An amplitude of a function of time has the unit of the constant in whose place it stands.
-            allowed = _first_allowed([*field.metadata, field.annotation]) or allowed
-            value = getattr(value, step)
-        else:
-            value = value[0 if step == EVERY else int(step)]
-    return allowed
-
-
-def _first_allowed(marks: Iterable[Any]) -> Allowed | None:
-    for mark in marks:
-        inner = mark if isinstance(mark, Allowed) else getattr(mark, "allowed", None)
-        inner = inner or _first_allowed([*getattr(mark, "__metadata__", ()), *get_args(mark)])
-        if isinstance(inner, Allowed):
-            return inner
-    return None
+            unit = found.unit if found is not None and (unit is None or found.unit) else unit
+        value = value[0 if step == EVERY else int(step)] if isinstance(value, tuple) else getattr(value, step)
+    return unit

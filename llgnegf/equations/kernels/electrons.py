@@ -1,6 +1,6 @@
 """The compiled right-hand side of the electronic equation of motion: d(B, W, Y)/d(t/hbar).
 
-Called by `equation` only; `layout` says what B, W and Y are, `equation` derives what is computed here. Cost
+Called by `equations.electrons`, which derives what is computed here; `layout` says what B, W and Y are. Cost
 O(nnz(H) (n + M + K) + M^2 + M K); nothing is allocated.
 
 The M coupling modes and the K Fermi vectors are handled as one list of levels, modes first: a Fermi vector is a level
@@ -8,31 +8,47 @@ of energy z with kappa = 0 (nothing flows into it) and s = 1.
 
 How it is written for speed: real and imaginary parts in separate planes; innermost loops run from 0 over whole
 contiguous slices, because that is what the compiler turns into vector instructions. An index that might be negative
-(a sum of two variables) keeps it from doing so, and a call with many arrays costs a quarter of a microsecond for each,
-hence slices and few calls. A factor -i goes into the coefficients: -i (a + i b) = b - i a.
+(a sum of two variables) keeps it from doing so, hence slices. A factor -i goes into the coefficients:
+-i (a + i b) = b - i a.
 """
 
+# mypy: disallow_untyped_defs = False
 from __future__ import annotations
+
+from typing import NamedTuple
 
 import numpy as np
 
 from llgnegf._compile import REORDERED, kernel, part
+from llgnegf.equations.kernels.leads import axpy, lead_sums, levels_of, outflow, sd_coupling, sd_torque
+from llgnegf.equations.kernels.moments import moment_rates
 
 GROUP = 32
 """Rows of the density matrix that are finished together while they are in a near cache; a multiple of 8."""
 
 
-@part(REORDERED)
-def _axpy(ar, ai, xr, xi, dr, di):  # type: ignore[no-untyped-def]
-    """d += a x for split complex rows."""
-    for c in range(dr.size):
-        x_r, x_i = xr[c], xi[c]
-        dr[c] += ar * x_r - ai * x_i
-        di[c] += ar * x_i + ai * x_r
+class Workspace(NamedTuple):
+    """Memory of one call of `electronic_rhs`.
+
+    Attributes:
+        levels: Energies of the levels, Re and Im of the flow into them, (3, M + K), zero at first.
+        sd: -J_i M_i, (N, 3).
+        channels: Re and Im of a_q = u_q^dag B and of T_q, (4, Q, n + M + K).
+    """
+
+    levels: np.ndarray
+    sd: np.ndarray
+    channels: np.ndarray
+
+    @classmethod
+    def of(cls, n_sites: int, n_levels: int, n_channels: int) -> Workspace:
+        """Zeros."""
+        shapes = (3, n_levels), (n_sites, 3), (4, n_channels, 2 * n_sites + n_levels)
+        return cls(*(np.zeros(shape) for shape in shapes))
 
 
 @part(REORDERED)
-def _axpy_pair(ar, ai, xr, xi, br, bi, yr, yi, dr, di):  # type: ignore[no-untyped-def]
+def _axpy_pair(ar, ai, xr, xi, br, bi, yr, yi, dr, di):
     """d += a x + b y for split complex rows: one pass over d for two products."""
     for c in range(dr.size):
         x_r, x_i, y_r, y_i = xr[c], xi[c], yr[c], yi[c]
@@ -41,7 +57,7 @@ def _axpy_pair(ar, ai, xr, xi, br, bi, yr, yi, dr, di):  # type: ignore[no-untyp
 
 
 @part(REORDERED)
-def _spin_and_hops(z, x, y, h, k, own, other, p, q, d):  # type: ignore[no-untyped-def]
+def _spin_and_hops(z, x, y, h, k, own, other, p, q, d):
     """d = -i [z own + (x - i y) other + h p + k q] for pairs of split rows and real numbers h, k: one pass for most."""
     own_r, own_i, other_r, other_i, dr, di = own[0], own[1], other[0], other[1], d[0], d[1]
     pr, pi, qr, qi = p[0], p[1], q[0], q[1]
@@ -52,7 +68,7 @@ def _spin_and_hops(z, x, y, h, k, own, other, p, q, d):  # type: ignore[no-untyp
 
 
 @part(REORDERED)
-def _right_action(er, ei, kr, ki, gr, gi, xr, xi, dr, di):  # type: ignore[no-untyped-def]
+def _right_action(er, ei, kr, ki, gr, gi, xr, xi, dr, di):
     """d += i [e^* x + (k g)^*] for split complex rows."""
     for j in range(xr.size):
         x_r, x_i, k_r, k_i, g_r, g_i = xr[j], xi[j], kr[j], ki[j], gr[j], gi[j]
@@ -61,53 +77,36 @@ def _right_action(er, ei, kr, ki, gr, gi, xr, xi, dr, di):  # type: ignore[no-un
 
 
 @part(REORDERED)
-def _project(vectors, br, bi, ar, ai):  # type: ignore[no-untyped-def]
-    """a_q = u_q^dag B for every channel; `vectors` = (indptr, index, real, imag) holds the u_q sparsely."""
-    indptr, index, ur, ui = vectors
-    for q in range(indptr.size - 1):
+def _project(u, br, bi, ar, ai):
+    """a_q = u_q^dag B for every channel."""
+    for q in range(u.start.size - 1):
         for c in range(br.shape[1]):
             ar[q, c], ai[q, c] = 0.0, 0.0
-        for p in range(indptr[q], indptr[q + 1]):
-            _axpy(ur[p], -ui[p], br[index[p]], bi[index[p]], ar[q], ai[q])
+        for p in range(u.start[q], u.start[q + 1]):
+            axpy(u.real[p], -u.imag[p], br[u.column[p]], bi[u.column[p]], ar[q], ai[q])
 
 
 @part(REORDERED)
-def _lead_sums(bounds, s, q, n, br, bi, tr, ti):  # type: ignore[no-untyped-def]
-    """t_r += sum_y s_y C_ry^* + sum_k v_rk^* over the levels of channel q: P_q^* without its wide-band part."""
-    for bound in bounds:
-        own, on = slice(bound[q], bound[q + 1]), slice(n + bound[q], n + bound[q + 1])
-        weight = s[own]
-        for r in range(n):
-            xr, xi = br[r, on], bi[r, on]
-            sum_r, sum_i = 0.0, 0.0
-            for j in range(weight.size):
-                sum_r += weight[j] * xr[j]
-                sum_i += weight[j] * xi[j]
-            tr[r] += sum_r
-            ti[r] -= sum_i
-
-
-@part(REORDERED)
-def _sources(vectors, bounds, levels, wide, n, br, bi, ar, ai, tr, ti):  # type: ignore[no-untyped-def]
+def _sources(e, n, br, bi, ar, ai, tr, ti):
     """Starts T_q: P_q^* on the density-matrix columns, the inhomogeneous terms D and c_k, wide-band self-energies."""
-    indptr, index, ur, ui = vectors
-    for q in range(indptr.size - 1):
+    u, levels = e.vectors, levels_of(e)
+    for q in range(e.lead.size):
         for c in range(br.shape[1]):
             tr[q, c], ti[q, c] = 0.0, 0.0
-        _lead_sums(bounds, levels[4], q, n, br, bi, tr[q], ti[q])
-        for bound in bounds:
+        lead_sums(e.bounds, levels.s, q, n, br, bi, tr[q], ti[q])
+        for bound in e.bounds:
             for j in range(bound[q], bound[q + 1]):
-                tr[q, n + j] += levels[5, j]
-                ti[q, n + j] += levels[6, j]
-        if wide[q] != 0.0:
-            _axpy(0.0, -0.5 * wide[q], ar[q], ai[q], tr[q], ti[q])
-            for p in range(indptr[q], indptr[q + 1]):
-                tr[q, index[p]] += 0.25 * wide[q] * ui[p]
-                ti[q, index[p]] += 0.25 * wide[q] * ur[p]
+                tr[q, n + j] += levels.d_real[j]
+                ti[q, n + j] += levels.d_imag[j]
+        if e.wide[q] != 0.0:
+            axpy(0.0, -0.5 * e.wide[q], ar[q], ai[q], tr[q], ti[q])
+            for p in range(u.start[q], u.start[q + 1]):
+                tr[q, u.column[p]] += 0.25 * e.wide[q] * u.imag[p]
+                ti[q, u.column[p]] += 0.25 * e.wide[q] * u.real[p]
 
 
 @part(REORDERED)
-def _block(first, p, own, columns, left, right, a, g, x, d, t, u):  # type: ignore[no-untyped-def]
+def _block(first, p, own, columns, left, right, a, g, x, d, t, u):
     """d = -i [(e_i - e_j^*) x_ij + k_i a_q(i),j - (k_j g_i)^*], and what x adds to T.
 
         t_q,j += sum_{i in q} s_i x_ij,    u_i += sum_j s_j x_ij^*
@@ -154,14 +153,20 @@ def _block(first, p, own, columns, left, right, a, g, x, d, t, u):  # type: igno
 
 
 @part(REORDERED)
-def _matrices(real, imag, first, rows, columns):  # type: ignore[no-untyped-def]
+def _matrices(real, imag, first, rows, columns):
     """A block of a packed plane as two matrices."""
     last = first + rows * columns
     return real[first:last].reshape(rows, columns), imag[first:last].reshape(rows, columns)
 
 
 @part(REORDERED)
-def _level_blocks(bounds, levels, energy, n, a, real, imag, t, d_real, d_imag):  # type: ignore[no-untyped-def]
+def _some(levels, energy, here):
+    """(Re e + V, Im e, Re kappa, Im kappa, s) of some levels."""
+    return energy[here], levels.imag[here], levels.kappa_real[here], levels.kappa_imag[here], levels.s[here]
+
+
+@part(REORDERED)
+def _level_blocks(bounds, levels, energy, n, a, real, imag, t, d_real, d_imag):
     """dW and dY, and what W and Y add to T on the mode and vector columns.
 
         dW_ij = -i [(chi_i - chi_j^*) W_ij + kappa_i a_q(i),j - kappa_j^* a_q(j),i^*],  T_q,j += sum_{y in q} s_y W_yj
@@ -170,72 +175,68 @@ def _level_blocks(bounds, levels, energy, n, a, real, imag, t, d_real, d_imag): 
 
     Y^dag obeys the equation of W, its rows being the levels k. `energy` is Re chi + V and Re z + V.
     """
-    offset, first = bounds
-    m, here = offset[-1], 0
-    count = energy.size - m
+    offset, here = bounds[0], 0
+    m = offset[-1]
     for p in range(offset.size - 1):
-        own, on = slice(offset[p], offset[p + 1]), slice(n + offset[p], n + offset[p + 1])
-        width, height = offset[p + 1] - offset[p], m - offset[p]
-        right = (energy[own], levels[1, own], levels[2, own], levels[3, own], levels[4, own])
-        rows, on_rows = slice(offset[p], m), slice(n + offset[p], n + m)
-        left = (energy[rows], levels[1, rows], levels[2, rows], levels[3, rows], levels[4, rows])
-        _block(
-            offset, p, p, on, left, right, a, (a[0][p, on_rows], a[1][p, on_rows]),
-            _matrices(real, imag, here, height, width), _matrices(d_real, d_imag, here, height, width),
-            t, (t[0][p, on_rows], t[1][p, on_rows]),
-        )  # fmt: skip
-        here += height * width
-        rows, on_rows = slice(m, m + count), slice(n + m, n + m + count)
-        left = (energy[rows], levels[1, rows], levels[2, rows], levels[3, rows], levels[4, rows])
-        _block(
-            first, 0, -1, on, left, right, a, (a[0][p, on_rows], a[1][p, on_rows]),
-            _matrices(real, imag, here, count, width), _matrices(d_real, d_imag, here, count, width),
-            t, (t[0][p, on_rows], t[1][p, on_rows]),
-        )  # fmt: skip
-        here += count * width
+        width = offset[p + 1] - offset[p]
+        on = slice(n + offset[p], n + offset[p + 1])
+        right = _some(levels, energy, slice(offset[p], offset[p + 1]))
+        for kind in range(2):  # W_qp of the channels q from p on, then (Y_p)^dag of all
+            start, stop, q, own = (offset[p], m, p, p) if kind == 0 else (m, energy.size, 0, -1)
+            height, on_rows = stop - start, slice(n + start, n + stop)
+            _block(
+                bounds[kind], q, own, on, _some(levels, energy, slice(start, stop)), right,
+                a, (a[0][p, on_rows], a[1][p, on_rows]),
+                _matrices(real, imag, here, height, width), _matrices(d_real, d_imag, here, height, width),
+                t, (t[0][p, on_rows], t[1][p, on_rows]),
+            )  # fmt: skip
+            here += height * width
 
 
 @part(REORDERED)
-def _device_rows(ham, sd, vectors, bounds, levels, energy, flow, n, br, bi, ar, ai, tr, ti, dbr, dbi):  # type: ignore[no-untyped-def]
+def _device_rows(e, sd, energy, flow, n, br, bi, ar, ai, tr, ti, dbr, dbi):
     """dB: left action E = -i (H B + sum_q u_q T_q) on all columns, right action on the levels', d rho = E + E^dag."""
-    hptr, hcol, hr, hi = ham
-    indptr, index, ur, ui = vectors
-    offset, _ = bounds
-    gr, gi = flow[0], flow[1]
+    h, u, levels, offset = e.hamiltonian, e.vectors, levels_of(e), e.bounds[0]
+    gr, gi = flow
     for r in range(n):
         for q in range(offset.size - 1):  # (rho u_q)_r = (u_q^dag rho)_r^*
             gr[offset[q] : offset[q + 1]] = ar[q, r]
             gi[offset[q] : offset[q + 1]] = ai[q, r]
-        start, last = hptr[r], hptr[r + 1]
-        two = last - start >= 2 and hi[start] == 0.0 and hi[start + 1] == 0.0
-        j, k, h_j, h_k = (hcol[start], hcol[start + 1], hr[start], hr[start + 1]) if two else (r, r, 0.0, 0.0)
+        start, last = h.start[r], h.start[r + 1]
+        two = last - start >= 2 and h.imag[start] == 0.0 and h.imag[start + 1] == 0.0
+        j, k, h_j, h_k = r, r, 0.0, 0.0
+        if two:
+            j, k, h_j, h_k = h.column[start], h.column[start + 1], h.real[start], h.real[start + 1]
+            start += 2
         sign, other = (1.0, r + 1) if r % 2 == 0 else (-1.0, r - 1)
         x, y, z = sd[r // 2, 0], sd[r // 2, 1], sd[r // 2, 2]
         _spin_and_hops(
             sign * z, x, sign * y, h_j, h_k, (br[r], bi[r]), (br[other], bi[other]), (br[j], bi[j]), (br[k], bi[k]),
             (dbr[r], dbi[r]),
         )  # fmt: skip
-        if two:
-            start += 2
         for p in range(start, last - 1, 2):
-            j, k = hcol[p], hcol[p + 1]
-            _axpy_pair(hi[p], -hr[p], br[j], bi[j], hi[p + 1], -hr[p + 1], br[k], bi[k], dbr[r], dbi[r])
+            j, k = h.column[p], h.column[p + 1]
+            _axpy_pair(
+                h.imag[p], -h.real[p], br[j], bi[j], h.imag[p + 1], -h.real[p + 1], br[k], bi[k], dbr[r], dbi[r]
+            )
         if (last - start) % 2:
-            _axpy(hi[last - 1], -hr[last - 1], br[hcol[last - 1]], bi[hcol[last - 1]], dbr[r], dbi[r])
+            j = h.column[last - 1]
+            axpy(h.imag[last - 1], -h.real[last - 1], br[j], bi[j], dbr[r], dbi[r])
         _right_action(
-            energy, levels[1], levels[2], levels[3], gr, gi, br[r, n:], bi[r, n:], dbr[r, n:], dbi[r, n:]
-        )
+            energy, levels.imag, levels.kappa_real, levels.kappa_imag, gr, gi, br[r, n:], bi[r, n:],
+            dbr[r, n:], dbi[r, n:],
+        )  # fmt: skip
         if r % GROUP == GROUP - 1 or r == n - 1:
             first = r - r % GROUP
-            for q in range(indptr.size - 1):
-                for p in range(indptr[q], indptr[q + 1]):
-                    if first <= index[p] <= r:
-                        _axpy(ui[p], -ur[p], tr[q], ti[q], dbr[index[p]], dbi[index[p]])
+            for q in range(offset.size - 1):
+                for p in range(u.start[q], u.start[q + 1]):
+                    if first <= u.column[p] <= r:
+                        axpy(u.imag[p], -u.real[p], tr[q], ti[q], dbr[u.column[p]], dbi[u.column[p]])
             _add_adjoint(first, r + 1, dbr, dbi)
 
 
 @part(REORDERED)
-def _add_adjoint(first, stop, dbr, dbi):  # type: ignore[no-untyped-def]
+def _add_adjoint(first, stop, dbr, dbi):
     """d rho = E + E^dag, Hermitian to the last bit, for rows of E just written: on and left of the diagonal, and the
     mirror image of that above."""
     left = first if stop - first == GROUP else 0
@@ -251,7 +252,7 @@ def _add_adjoint(first, stop, dbr, dbi):  # type: ignore[no-untyped-def]
 
 
 @part(REORDERED)
-def _add_mirrored(first, left, sign, d):  # type: ignore[no-untyped-def]
+def _add_mirrored(first, left, sign, d):
     """x_rc += sign x_cr, then x_cr = sign x_rc, for 8 rows from `first` and the first `left` columns.
 
     The mirror image is a cache line in each of the rows c.
@@ -267,182 +268,44 @@ def _add_mirrored(first, left, sign, d):  # type: ignore[no-untyped-def]
         row[4], row[5], row[6], row[7] = sign * x4, sign * x5, sign * x6, sign * x7
 
 
-@part(REORDERED)
-def _outflow(ham, sd, vectors, lead, n, tr, ti, out):  # type: ignore[no-untyped-def]
-    """Flow out of the device for each lead: electrons, <sigma_x,y,z> and device energy, per hbar/eV.
-
-    d rho/dt|_q = -i u_q P_q^dag + i P_q u_q^dag, so the outflow of a Hermitian operator O is
-    -Tr[O d rho] = 2 Im(u_q^dag O P_q); P_q^* is what T_q holds on the density-matrix columns. O = H(t) is the energy.
-    """
-    hptr, hcol, hr, hi = ham
-    indptr, index, ur, ui = vectors
-    out[:] = 0.0
-    for q in range(indptr.size - 1):
-        for p in range(indptr[q], indptr[q + 1]):
-            r = index[p]
-            site, spin = r // 2, r % 2
-            up, down = 2 * site, 2 * site + 1
-            upr, upi, dor, doi = tr[q, up], -ti[q, up], tr[q, down], -ti[q, down]
-            if spin == 0:  # the conjugated component u_q^* of spin up, times O P
-                same_r, same_i, flip_r, flip_i, sign = upr, upi, dor, doi, 1.0
-            else:
-                same_r, same_i, flip_r, flip_i, sign = dor, doi, upr, upi, -1.0
-            n_im = ur[p] * same_i - ui[p] * same_r
-            x_im = ur[p] * flip_i - ui[p] * flip_r
-            y_im = -sign * (ur[p] * flip_r + ui[p] * flip_i)  # sigma_y: up row -i P_down, down row +i P_up
-            out[lead[q], 0] += 2 * n_im
-            out[lead[q], 1] += 2 * x_im
-            out[lead[q], 2] += 2 * y_im
-            out[lead[q], 3] += 2 * sign * n_im
-            # u_r^* (H P)_r, H = H_0 + sd coupling
-            er = sd[site, 0] * flip_r + sign * (sd[site, 1] * flip_i + sd[site, 2] * same_r)
-            ei = sd[site, 0] * flip_i + sign * (sd[site, 2] * same_i - sd[site, 1] * flip_r)
-            for k in range(hptr[r], hptr[r + 1]):
-                pr, pi = tr[q, hcol[k]], -ti[q, hcol[k]]
-                er += hr[k] * pr - hi[k] * pi
-                ei += hr[k] * pi + hi[k] * pr
-            out[lead[q], 4] += 2 * (ur[p] * ei - ui[p] * er)
-
-
-def pack_constants(ham, vectors, bounds, levels, wide, lead, j_sd, n_complex, n_leads):  # type: ignore[no-untyped-def]
-    """All constants of the equation in one integer and one float array, as `electronic_rhs` takes them.
-
-    A compiled function spends a quarter of a microsecond on every array that it is handed.
-
-    Args:
-        ham: (indptr, column, real, imag), H_0 in CSR.
-        vectors: (indptr, index, real, imag), the channels' device vectors u_q.
-        bounds: (offset, first), (Q+1) each: each channel's modes and its Fermi vectors in the list of levels.
-        levels: (7, M + K): Re e, Im e, Re kappa, Im kappa, s, Re d, Im d; e = chi and d = (b_y f(chi_y)/s_y)^* for a
-            mode; e = z, kappa = 0, s = 1 and d = c_k for a Fermi vector.
-        wide: (Q,) wide-band Gamma_q, 0 for the others.
-        lead: (Q,) the lead that each channel belongs to.
-        j_sd: (N,) in eV.
-        n_complex, n_leads: Size of a plane of the state, number of leads.
-    """
-    sizes = [ham[0].size, ham[1].size, vectors[1].size, lead.size, levels.shape[1], n_complex, n_leads]
-    integers = np.concatenate([sizes, ham[0], ham[1], vectors[0], vectors[1], *bounds, lead])
-    numbers = np.concatenate([*ham[2:], *vectors[2:], levels.ravel(), wide, j_sd])
-    return integers.astype(np.int64), numbers.astype(float)
-
-
-@part(REORDERED)
-def _unpack(integers, numbers):  # type: ignore[no-untyped-def]
-    """What `pack_constants` was given, as views."""
-    rows, nnz, entries, channels, count = integers[0], integers[1], integers[2], integers[3], integers[4]
-    i1 = 7 + rows
-    i2 = i1 + nnz
-    i3 = i2 + channels + 1
-    i4 = i3 + entries
-    i5 = i4 + channels + 1
-    i6 = i5 + channels + 1
-    x1 = 2 * nnz
-    x2 = x1 + 2 * entries
-    x3 = x2 + 7 * count
-    x4 = x3 + channels
-    ham = (integers[7:i1], integers[i1:i2], numbers[:nnz], numbers[nnz:x1])
-    vectors = (integers[i2:i3], integers[i3:i4], numbers[x1 : x1 + entries], numbers[x1 + entries : x2])
-    bounds = (integers[i4:i5], integers[i5:i6])
-    return ham, vectors, bounds, numbers[x2:x3].reshape(7, count), numbers[x3:x4], integers[i6:], numbers[x4:]
-
-
 @kernel(REORDERED)
-def electronic_rhs(integers, numbers, moments, voltage, scratch, state, derivative):  # type: ignore[no-untyped-def]
+def electronic_rhs(e, work, moments, voltage, state, derivative):
     """d(electrons)/d(t/hbar), and the flow into the leads, into `derivative`; the moments' part is left alone.
 
     Args:
-        integers, numbers: The constants, from `pack_constants`.
+        e, work: `Electrons` and `Workspace`.
         moments: (N, 3).
         voltage: (Q,) V_q(t) in eV.
-        scratch: 3 (M + K) + 4 Q (n + M + K) + 3 N floats, zero at first.
         state, derivative: Vectors in the order of `layout`.
     """
-    ham, vectors, bounds, levels, wide, lead, j_sd = _unpack(integers, numbers)
-    n, count = 2 * moments.shape[0], levels.shape[1]
-    columns, device, n_complex, n_leads = n + count, n * (n + count), integers[5], integers[6]
-    real, imag = state[:n_complex], state[n_complex : 2 * n_complex]
-    d_real, d_imag = derivative[:n_complex], derivative[n_complex : 2 * n_complex]
+    n, count, levels = 2 * moments.shape[0], e.levels.shape[1], levels_of(e)
+    columns, device = n + count, n * (n + count)
+    real, imag = state[: e.n_complex], state[e.n_complex : 2 * e.n_complex]
+    d_real, d_imag = derivative[: e.n_complex], derivative[e.n_complex : 2 * e.n_complex]
     br, bi = real[:device].reshape(n, columns), imag[:device].reshape(n, columns)
     dbr, dbi = d_real[:device].reshape(n, columns), d_imag[:device].reshape(n, columns)
-    out = derivative[derivative.size - 5 * n_leads :].reshape(n_leads, 5)
-    energy, flow = scratch[:count], scratch[count : 3 * count].reshape(2, count)
-    sd = scratch[3 * count : 3 * count + 3 * moments.shape[0]].reshape(moments.shape[0], 3)
-    work = scratch[3 * count + 3 * moments.shape[0] :].reshape(4, lead.size, columns)
-    ar, ai, tr, ti = work[0], work[1], work[2], work[3]
-    for i in range(moments.shape[0]):
-        for c in range(3):
-            sd[i, c] = -j_sd[i] * moments[i, c]
-    for bound in bounds:
-        for q in range(lead.size):
+    energy, flow = work.levels[0], (work.levels[1], work.levels[2])
+    ar, ai, tr, ti = work.channels[0], work.channels[1], work.channels[2], work.channels[3]
+    sd_coupling(e.j_sd, moments, work.sd)
+    for bound in e.bounds:
+        for q in range(e.lead.size):
             for j in range(bound[q], bound[q + 1]):
-                energy[j] = levels[0, j] + voltage[q]
-    _project(vectors, br, bi, ar, ai)
-    _sources(vectors, bounds, levels, wide, n, br, bi, ar, ai, tr, ti)
+                energy[j] = levels.real[j] + voltage[q]
+    _project(e.vectors, br, bi, ar, ai)
+    _sources(e, n, br, bi, ar, ai, tr, ti)
     _level_blocks(
-        bounds, levels, energy, n, (ar, ai), real[device:], imag[device:], (tr, ti), d_real[device:], d_imag[device:]
-    )
-    _device_rows(ham, sd, vectors, bounds, levels, energy, flow, n, br, bi, ar, ai, tr, ti, dbr, dbi)
-    _outflow(ham, sd, vectors, lead, n, tr, ti, out)
-
-
-@kernel(REORDERED)
-def sample_electrons(integers, numbers, n, places, state, out):  # type: ignore[no-untyped-def]
-    """What rows need of the electrons, linear in the state: rho at `places` of a plane, then the lead sums.
-
-    Real parts before imaginary ones: out = [Re rho, Im rho, Re T (Q, n), Im T (Q, n)], where T_q = P_q^* without the
-    constant of wide-band channels.
-    """
-    _, vectors, bounds, levels, wide, lead, _ = _unpack(integers, numbers)
-    indptr, index, ur, ui = vectors
-    columns, n_complex = n + levels.shape[1], integers[5]
-    real, imag = state[:n_complex], state[n_complex : 2 * n_complex]
-    for i in range(places.size):
-        out[i] = real[places[i]]
-        out[places.size + i] = imag[places[i]]
-    br, bi = real[: n * columns].reshape(n, columns), imag[: n * columns].reshape(n, columns)
-    sums = out[2 * places.size :].reshape(2, lead.size, n)
-    sums[:] = 0.0
-    for q in range(lead.size):
-        _lead_sums(bounds, levels[4], q, n, br, bi, sums[0, q], sums[1, q])
-        if wide[q] != 0.0:
-            for p in range(indptr[q], indptr[q + 1]):
-                half = -0.5 * wide[q]  # -(i Gamma/2) u_q^dag rho
-                _axpy(half * ui[p], half * ur[p], br[index[p], :n], bi[index[p], :n], sums[0, q], sums[1, q])
+        e.bounds, levels, energy, n, (ar, ai), real[device:], imag[device:], (tr, ti), d_real[device:],
+        d_imag[device:],
+    )  # fmt: skip
+    _device_rows(e, work.sd, energy, flow, n, br, bi, ar, ai, tr, ti, dbr, dbi)
+    outflow(e, work.sd, tr, ti, derivative[derivative.size - 5 * e.n_leads :].reshape(e.n_leads, 5))
 
 
 @kernel()
-def sample_many(integers, numbers, n, places, states, chosen, out):  # type: ignore[no-untyped-def]
-    """`sample_electrons` of several rows of `states`."""
-    for k in range(chosen.size):
-        sample_electrons(integers, numbers, n, places, states[chosen[k]], out[k])
-
-
-@kernel(REORDERED)
-def lead_flow(integers, numbers, moments, sums, out):  # type: ignore[no-untyped-def]
-    """The flow into the leads, (n_leads, 5), from the lead sums (2, Q, n) of `sample_electrons`."""
-    ham, vectors, _, _, wide, lead, j_sd = _unpack(integers, numbers)
-    indptr, index, ur, ui = vectors
-    for q in range(lead.size):
-        for p in range(indptr[q], indptr[q + 1]):
-            sums[0, q, index[p]] += 0.25 * wide[q] * ui[p]
-            sums[1, q, index[p]] += 0.25 * wide[q] * ur[p]
-    sd = np.empty_like(moments)
-    for i in range(j_sd.size):
-        for c in range(3):
-            sd[i, c] = -j_sd[i] * moments[i, c]
-    _outflow(ham, sd, vectors, lead, sums.shape[2], sums[0], sums[1], out)
-
-
-@kernel(REORDERED)
-def sd_torque(n, columns, real, imag, j_sd, moments, out):  # type: ignore[no-untyped-def]
-    """Adds T_i = J_i <s_i> x M_i in eV, from the density-matrix columns of B, to `out` (N, 3)."""
-    for i in range(n // 2):
-        up, down = 2 * i, 2 * i + 1
-        # <sigma_x> = 2 Re rho_du, <sigma_y> = 2 Im rho_du, <sigma_z> = rho_uu - rho_dd
-        sx = 2 * j_sd[i] * real[down * columns + up]
-        sy = 2 * j_sd[i] * imag[down * columns + up]
-        sz = j_sd[i] * (real[up * columns + up] - real[down * columns + down])
-        x, y, z = moments[i, 0], moments[i, 1], moments[i, 2]
-        out[i, 0] += sy * z - sz * y
-        out[i, 1] += sz * x - sx * z
-        out[i, 2] += sx * y - sy * x
+def coupled_rhs(e, work, magnet, moments, linear, torque, voltage, state, derivative):
+    """`electronic_rhs` and the LLG equation under its torque, in one call; `torque` (N, 3) holds the external ones."""
+    electronic_rhs(e, work, moments, voltage, state, derivative)
+    sd_torque(e, state, moments, torque)
+    first = 2 * e.n_complex
+    out = derivative[first : first + 3 * moments.shape[0]].reshape(moments.shape[0], 3)
+    moment_rates(magnet, moments, linear, torque, out)

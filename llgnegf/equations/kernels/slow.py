@@ -1,6 +1,6 @@
-"""Compiled pieces of the equation of motion of slow moments, for B configurations at once.
+"""Compiled pieces of the equation of motion of slow moments, for B configurations at once, and the stages of a step.
 
-Works on plain arrays; `adiabatic` makes them and derives the equation.
+`equations.slow` derives the equation.
 """
 
 # mypy: disallow_untyped_defs = False
@@ -8,7 +8,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from llgnegf._compile import kernel
+from llgnegf._compile import kernel, part
+from llgnegf.equations.kernels.moments import energy_gradient
+from llgnegf.static.kernel import fermi_sums, surface_sums
+from llgnegf.static.pair_kernel import gauss_error
 
 
 @kernel()
@@ -24,28 +27,14 @@ def place_on_spheres(moments):
 
 
 @kernel()
-def energy_fields(m, A_data, A_indices, A_indptr, linear, cubic_constants, cubic_axes):
-    """-dH/dM (eV), (B, N, 3), of H = M.A.M/2 - linear.M + cubic anisotropies; arguments as for `llg_kernel`."""
+def energy_fields(energy, m, linear):
+    """-dH/dM (eV), (B, N, 3), of an `Energy` with linear energies b (N, 3)."""
     out = np.empty_like(m)
     for b in range(m.shape[0]):
-        flat, field = m[b].reshape(-1), out[b].reshape(-1)
-        for row in range(flat.size):
-            total = linear[row // 3, row % 3]
-            for k in range(A_indptr[row], A_indptr[row + 1]):
-                total -= A_data[k] * flat[A_indices[k]]
-            field[row] = total
-        for c in range(cubic_constants.shape[0]):
-            axes = cubic_axes[c]
-            for i in range(m.shape[1]):
-                u, v, w = 0.0, 0.0, 0.0
-                for a in range(3):
-                    u += axes[0, a] * m[b, i, a]
-                    v += axes[1, a] * m[b, i, a]
-                    w += axes[2, a] * m[b, i, a]
-                k = 2 * cubic_constants[c, i]
-                du, dv, dw = k * u * (v * v + w * w), k * v * (w * w + u * u), k * w * (u * u + v * v)
-                for a in range(3):
-                    out[b, i, a] -= axes[0, a] * du + axes[1, a] * dv + axes[2, a] * dw
+        energy_gradient(energy, m[b], linear, out[b])
+        for i in range(m.shape[1]):
+            for a in range(3):
+                out[b, i, a] = -out[b, i, a]
     return out
 
 
@@ -141,3 +130,66 @@ def solve(matrices, right):
                 total -= a[k, j] * x[b, j]
             x[b, k] = total / a[k, k]
     return x
+
+
+@part()
+def _velocity(state, linear, magnet, electrons, surface, acting, accuracy, out):
+    """dM/dt (1/fs) into `out`, (3N,); False if the Gauss rules or the first bound on the speed do not suffice.
+
+    The same pieces in the same order as `SlowEquation.instant`, for one configuration, without torques or prescribed
+    moments, and with the Gauss rules of the Fermi-surface sum only; what needs more is left to it.
+    """
+    chain, base, residues, u, slopes, weights, j_sd = electrons
+    friction, geometric = acting
+    per_speed, loosest, tolerance, margin, scale = accuracy
+    n = j_sd.size
+    m = place_on_spheres(state.reshape(1, n, 3))
+    field = energy_fields(magnet.energy, m, linear)
+    spin, charge, sea = np.empty((1, n, 3)), np.empty((1, n)), np.zeros((1, 3 * n, 3 * n))
+    fermi_sums(chain, base, residues, u, slopes, weights, j_sd, m, geometric, spin, charge, sea)
+    add_spin_fields(field, j_sd, spin)
+    force = precession_rates(m, field, magnet.prefactor)
+    speed = margin * largest(force)
+    per_unit = per_speed * speed
+    allowed = loosest if per_unit * loosest <= tolerance else tolerance / per_unit
+    first, second = np.zeros((1, 3 * n, 3 * n)), np.zeros((1, 3 * n, 3 * n))
+    if friction or geometric:
+        agreed = False
+        for energies, rules in surface:
+            sums = np.zeros((rules.shape[0], 2, 1, 3 * n, 3 * n))
+            sizes = np.zeros((rules.shape[0], 1))
+            surface_sums(chain, energies, rules, u, slopes, weights, j_sd, m, friction, geometric, sums, sizes)
+            agreed = gauss_error(sums) <= allowed and gauss_error(sizes) <= allowed
+            if agreed:
+                first, second = sums[-1, 0], sums[-1, 1]
+                break
+        if not agreed:
+            return False
+    for r in range(3 * n):
+        for c in range(3 * n):
+            first[0, r, c] *= scale[r, c]
+            second[0, r, c] = scale[r, c] * (second[0, r, c] + (sea[0, r, c] if geometric else 0.0))
+    matrices = velocity_matrices(m, first, second, magnet.prefactor, magnet.damping)
+    velocity = solve(matrices, force.reshape(1, 3 * n))
+    out[:] = velocity[0]
+    return not largest(velocity.reshape(1, n, 3)) > speed
+
+
+@kernel()
+def pole_stages(start, length, weights, linear, slopes, first, begin, magnet, electrons, surface, acting, accuracy):
+    """Stages `begin`, ... of a step as `StagedEquation.stages`; the number of the first left undone (S if none is).
+
+    Args:
+        linear: b (eV) at each stage, (S, N, 3).
+        magnet: `Moments`, with the prefactor 0 where a moment does not move.
+        electrons, surface, accuracy: From `PoleTensors.compiled`.
+        acting: Whether friction and geometric tensors act.
+    """
+    for s in range(begin, weights.shape[0]):
+        state = start.copy()
+        for j in range(first + s):
+            if weights[s, j] != 0.0:
+                state += length * weights[s, j] * slopes[j]
+        if not _velocity(state, linear[s], magnet, electrons, surface, acting, accuracy, slopes[first + s]):
+            return s
+    return weights.shape[0]

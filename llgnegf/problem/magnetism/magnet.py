@@ -1,17 +1,19 @@
-"""Magnet: moments that answer. The problem object of the LLG equation, and its numbers for the integrators.
+"""Magnet: moments that answer, the problem object of the LLG equation.
 
-Terms come from `energies.py` and `torques.py`; the compiled right-hand side is `llg_kernel` of `llg.py`.
+Terms come from `energies.py` and `torques.py`; `equations.moments` holds the equation of motion.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Annotated, Any
 
 import numpy as np
 
-from llgnegf._checks import UNIT_TOLERANCE, Problems, as_numbers
+from llgnegf._checks import UNIT_TOLERANCE, Mistake, MistakesError, Problems, as_numbers, mistakes_of
+from llgnegf.problem.arguments import PER_SITE, Argument, Numbers, PerSite
 from llgnegf.problem.drives import Drive, TimeFunction, drives_of
 from llgnegf.problem.magnetism.motion import INSTANTS, Frozen, Precession, Prescribed, holds_nan
 from llgnegf.problem.magnetism.terms import ClassicalEnergy, EnergyTerm, as_terms
@@ -51,11 +53,11 @@ class Magnet:
     """
 
     moments: Any
-    magnetic_moment: Any
-    damping: Any = 0.0
+    magnetic_moment: Annotated[Any, Argument(float | Numbers, PER_SITE, "mu_B")]
+    damping: PerSite = 0.0
     energies: Any = ()
     torques: Any = ()
-    pinned: Any = ()
+    pinned: Annotated[Any, Argument(tuple[int, ...], "a list of different site numbers")] = ()
     prescribed: Any = None
 
     def __post_init__(self) -> None:
@@ -101,8 +103,8 @@ class Magnet:
         parts = tuple(drive for part in (*self.energies, *self.torques) for drive in part.drives())
         return parts if self.prescribed is None else (*parts, self.prescribed[1])
 
-    def check_prescribed(self, t_end: float) -> list[str]:
-        """A line if prescribed moments are no unit vectors somewhere from 0 to `t_end` (fs); NaN as in `Prescribed`."""
+    def check_prescribed(self, t_end: float) -> list[Mistake]:
+        """A mistake where prescribed moments are no unit vectors from 0 to `t_end` (fs); NaN as in `Prescribed`."""
         assert self.prescribed is not None
         sites, function = self.prescribed
         for time in t_end * INSTANTS:
@@ -111,62 +113,23 @@ class Magnet:
                 _unit_vectors("prescribed", value, len(sites), float(time))
             except ValueError as error:
                 if not holds_nan(value):
-                    return [str(error)]
+                    return list(mistakes_of(error))
         return []
 
-    def compile(self) -> CompiledMagnet:
-        """The numbers of the equation of motion."""
-        return CompiledMagnet(
-            energy=ClassicalEnergy(self.energies, self.n_sites, self.magnetic_moment),
-            prefactor=torque_prefactor(self.magnetic_moment),
-            damping=np.array(self.damping),
-            moving=self.moving,
-            torques=self.torques,
-            prescribed=self.prescribed,
-        )
+    @cached_property
+    def energy(self) -> ClassicalEnergy:
+        """The sum of the energy terms."""
+        return ClassicalEnergy(self.energies, self.n_sites, self.magnetic_moment)
 
-
-@dataclass(frozen=True, eq=False)
-class CompiledMagnet:
-    """A `Magnet` as numbers; made by `Magnet.compile`.
-
-    Attributes:
-        energy: The classical energy of the moments.
-        prefactor: g/mu_M, 1/(eV fs), (n_sites,).
-        damping: Gilbert's lambda, (n_sites,).
-        moving: True for sites that obey the LLG equation, (n_sites,) bool.
-        torques: Spin-transfer torques of an external current.
-        prescribed: (sites, function of time) or None.
-        arrays: (A_data, A_indices, A_indptr), the time-independent arguments 2 to 4 of `llg_kernel`.
-    """
-
-    energy: ClassicalEnergy
-    prefactor: np.ndarray
-    damping: np.ndarray
-    moving: np.ndarray
-    torques: tuple[SpinTransferTorque, ...] = ()
-    prescribed: tuple[tuple[int, ...], Drive] | None = None
-    arrays: tuple[np.ndarray, np.ndarray, np.ndarray] = field(init=False, repr=False)
-    _driven_torques: tuple[SpinTransferTorque, ...] = field(init=False, repr=False)
-    _static_amplitudes: Amplitudes = field(init=False, repr=False)
-
-    def __post_init__(self) -> None:
-        matrix = self.energy.matrix
-        arrays = (matrix.data.astype(float), matrix.indices.astype(np.int64), matrix.indptr.astype(np.int64))
-        object.__setattr__(self, "arrays", arrays)
-        static = [torque for torque in self.torques if torque.is_static]
-        object.__setattr__(self, "_driven_torques", tuple(t for t in self.torques if t not in static))
-        object.__setattr__(self, "_static_amplitudes", Amplitudes.of(static, self.energy.n_sites, 0.0))
-
-    @property
-    def n_sites(self) -> int:
-        """The number of moments."""
-        return self.energy.n_sites
+    @cached_property
+    def prefactor(self) -> np.ndarray:
+        """g/mu_M, 1/(eV fs), (n_sites,)."""
+        return torque_prefactor(self.magnetic_moment)
 
     @property
     def is_static(self) -> bool:
         """Whether neither energies, torques nor prescribed moments depend on time explicitly."""
-        return self.energy.is_static and self.prescribed is None and not self._driven_torques
+        return self.energy.is_static and self.prescribed is None and all(t.is_static for t in self.torques)
 
     def place(self, t: float, moments: np.ndarray) -> None:
         """Set the prescribed moments of time `t` (fs) in `moments` (n_sites, 3), in place."""
@@ -175,48 +138,15 @@ class CompiledMagnet:
             moments[list(sites)] = _unit_vectors("prescribed", function(t), len(sites), t)
 
     def amplitudes(self, t: float) -> Amplitudes:
-        """All spin-transfer torques at time `t` (fs), as `spin_transfer_kernel` takes them."""
-        if not self._driven_torques:
-            return self._static_amplitudes
-        static, total = self._static_amplitudes, Amplitudes.of(self._driven_torques, self.n_sites, t)
-        for name in ("damping_like", "field_like", "drift", "nonadiabatic"):
-            getattr(total, name)[:] += getattr(static, name)
-        return total
+        """All spin-transfer torques at time `t` (fs)."""
+        static, driven = self._torques
+        return Amplitudes.of(driven, self.n_sites, t, static) if driven else static
 
-    def external_torque(self, moments: np.ndarray, t: float = 0.0) -> np.ndarray:
-        """T_ext (eV) of the spin-transfer torques, shape (n_sites, 3)."""
-        torque = np.zeros((self.n_sites, 3))
-        if self.torques:
-            from llgnegf.problem.magnetism.llg import spin_transfer_kernel
-
-            moments = np.array(moments, dtype=float)
-            a = self.amplitudes(t)
-            spin_transfer_kernel(
-                moments, a.damping_like, a.field_like, a.drift, a.nonadiabatic, self.prefactor, torque
-            )
-        return torque
-
-    def rate(self, moments: np.ndarray, t: float = 0.0, electron_torque: np.ndarray | None = None) -> np.ndarray:
-        """dM/dt (1/fs), shape (n_sites, 3); zero for sites that are pinned or prescribed.
-
-        Args:
-            moments: M, shape (n_sites, 3), prescribed moments in place (see `place`).
-            t: Time (fs).
-            electron_torque: T = J_sd <s> x M (eV), shape (n_sites, 3); None without electrons.
-        """
-        from llgnegf.problem.magnetism.llg import llg_kernel
-
-        moments = np.array(moments, dtype=float)  # writeable: a read-only array is another type to the compiler
-        torque = self.external_torque(moments, t)
-        if electron_torque is not None:
-            torque += electron_torque
-        out = np.empty((self.n_sites, 3))
-        energy = self.energy
-        llg_kernel(
-            moments, *self.arrays, energy.linear(t), energy.cubic_constants, energy.cubic_axes,
-            torque, self.prefactor, self.damping, self.moving, out,
-        )  # fmt: skip
-        return out
+    @cached_property
+    def _torques(self) -> tuple[Amplitudes, list[SpinTransferTorque]]:
+        """The sum of those that do not depend on time, and the others."""
+        static = [torque for torque in self.torques if torque.is_static]
+        return Amplitudes.of(static, self.n_sites, 0.0), [t for t in self.torques if not t.is_static]
 
     def dissipation(self, rate: np.ndarray) -> float:
         """Power lost to Gilbert damping (eV/fs), sum_i lambda_i (mu_i/g) |dM_i/dt|^2 >= 0, of dM/dt = `rate`.
@@ -233,7 +163,7 @@ def _energies(problems: Problems, value: Any, n_sites: int) -> tuple[EnergyTerm,
     except TypeError:
         problems.add("energies", value, "energy terms such as Exchange(0.1): a list, a sum or one of them")
         return ()
-    problems.lines += [line for term in terms for line in term.problems(n_sites)]
+    problems.take(line for term in terms for line in term.problems(n_sites))
     return terms
 
 
@@ -243,7 +173,7 @@ def _torques(problems: Problems, value: Any, n_sites: int) -> tuple[SpinTransfer
         if problems.check(
             isinstance(torque, SpinTransferTorque), "torques", torque, "SlonczewskiTorque or ZhangLiTorque"
         ):
-            problems.lines += torque.problems(n_sites)
+            problems.take(torque.problems(n_sites))
     return torques
 
 
@@ -282,7 +212,7 @@ def _prescribed(problems: Problems, value: Any, moments: np.ndarray) -> tuple[tu
     try:
         start = _unit_vectors("prescribed", function(0.0), len(sites), 0.0)
     except ValueError as error:
-        problems.lines.append(str(error))
+        problems.take(error)
         return None
     differs = np.flatnonzero(np.abs(start - moments[list(sites)]).max(axis=1) > UNIT_TOLERANCE)
     for k in differs[:1]:
@@ -298,7 +228,7 @@ def _unit_vectors(name: str, value: Any, count: int, t: float) -> np.ndarray:
         return vectors  # type: ignore[return-value]
     problems = Problems("Magnet")
     problems.moments(name, value, count)
-    raise ValueError("\n".join(line.replace(": ", f": at t = {t:g} fs ", 1) for line in problems.lines))
+    raise MistakesError(replace(m, value=f"at t = {t:g} fs {m.value}") for m in problems.mistakes)
 
 
 def _check_moving(problems: Problems, pinned: Any, prescribed: Any, n_sites: int) -> None:

@@ -6,13 +6,14 @@ What `simulate` takes in place of a `Magnet`; times in fs, energies in eV.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import cos, sin
 from typing import Any
 
 import numpy as np
 
-from llgnegf._checks import UNIT_TOLERANCE, Problems, as_numbers
+from llgnegf._checks import UNIT_TOLERANCE, Mistake, MistakesError, Problems, as_numbers
+from llgnegf.problem.arguments import Axis, Energy, Femtoseconds
 from llgnegf.problem.drives import SHORTEST, Drive, TimeFunction, drives_of
 from llgnegf.units import HBAR
 
@@ -77,9 +78,9 @@ class Precession:
     """
 
     texture: Any
-    energy: float
-    axis: Any = "z"
-    ramp: float = 0.0
+    energy: Energy
+    axis: Axis = "z"
+    ramp: Femtoseconds = 0.0
 
     def __post_init__(self) -> None:
         problems = Problems("Precession")
@@ -167,19 +168,19 @@ class Prescribed:
         if not np.all(np.abs(length - 1) <= UNIT_TOLERANCE):
             problems = Problems("Prescribed")
             problems.moments(f"function({time:g})", moments)
-            raise ValueError("\n".join(line.replace(": ", ": moments, ", 1) for line in problems.lines))
+            raise MistakesError(replace(m, value=f"moments, {m.value}") for m in problems.mistakes)
         return moments
 
-    def check(self, t_end: float) -> list[str]:
-        """A line if the function gives no unit vectors somewhere; it is called at instants from 0 to `t_end` (fs).
+    def check(self, t_end: float) -> list[Mistake]:
+        """A mistake if the function gives no unit vectors somewhere; it is called at instants from 0 to `t_end` (fs).
 
         A NaN is left to the integrator, which says when it came.
         """
         for time in t_end * INSTANTS:
             value, problems = self.function(float(time)), Problems("Prescribed")
             problems.moments(f"function({time:g})", value, self.n_sites)
-            if problems.lines and not holds_nan(value):
-                return problems.lines
+            if problems.mistakes and not holds_nan(value):
+                return problems.mistakes
         return []
 
     def velocity(self, time: float) -> np.ndarray:

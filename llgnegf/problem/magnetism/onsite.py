@@ -1,6 +1,7 @@
 """Energies of single moments: magnetic anisotropy and the magnetic field.
 
-Each is an `EnergyTerm` (`terms.py`); the sums that use them live there too.
+All raise ValueError, a line for each value that is not of the kind that is named; on use for other numbers of entries
+than the chain has sites.
 """
 
 from __future__ import annotations
@@ -12,24 +13,12 @@ from typing import Any, ClassVar
 import numpy as np
 from scipy import sparse
 
-from llgnegf._checks import Problems, as_numbers, dimensions, normalised
+from llgnegf._checks import Problems, dimensions
+from llgnegf.problem.arguments import Argument, Vector, Vectors
 from llgnegf.problem.drives import Drive, TimeFunction, drives_of
+from llgnegf.problem.magnetism.fields import direction, read_by, strength
 from llgnegf.problem.magnetism.terms import EnergyTerm
 from llgnegf.units import MU_B
-
-
-def number_or_array(problems: Problems, field: str, value: Any, allowed: str) -> Any:
-    """`value` as a float, or as a read-only one-dimensional array; None or NaN after a problem."""
-    if dimensions(value) == 0:
-        return problems.number(field, value, f"{allowed}: a number, or a list of them")
-    return problems.array(field, value, (None,), f"{allowed}: a number, or a list of them")
-
-
-def length_problem(owner: str, field: str, value: Any, length: int, kind: str) -> list[str]:
-    """A line if `value` is an array that does not have one entry for each of `length` items of this `kind`."""
-    if dimensions(value) == 0 or len(value) == length:
-        return []
-    return [f"{owner}.{field}: {len(value)} of them; allowed: a number, or {length}, one for each {kind}"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,40 +29,24 @@ class UniaxialAnisotropy(EnergyTerm):
         K: Anisotropy (eV): a number, or one for each site.
         axis: 'x', 'y', 'z' or a non-zero 3-vector (its length is of no account), or one such vector for each
             site, shape (n_sites, 3).
-
-    Raises:
-        ValueError: For a value that is none of these; on use, if the number of entries is not that of the sites.
     """
 
-    K: Any
-    axis: Any
+    K: Any = strength("eV")
+    axis: Any = direction(per="site")
     name: ClassVar[str] = "uniaxial_anisotropy"
 
-    def __post_init__(self) -> None:
-        problems = Problems("UniaxialAnisotropy")
-        constant = number_or_array(problems, "K", self.K, "in eV")
-        if isinstance(self.axis, str) or dimensions(self.axis) < 2:
-            axis = problems.axis("axis", self.axis)
-        else:
-            allowed = "non-zero vectors of shape (n_sites, 3)"
-            axis = problems.array("axis", self.axis, (None, 3), allowed)
-            if axis is not None and problems.check(bool(np.all(np.any(axis, axis=1))), "axis", self.axis, allowed):
-                axis = normalised(axis)
-        problems.raise_all()
-        object.__setattr__(self, "K", constant)
-        object.__setattr__(self, "axis", axis)
-
-    def problems(self, n_sites: int) -> list[str]:
-        lines = length_problem("UniaxialAnisotropy", "K", self.K, n_sites, "site")
-        if self.axis.ndim == 2:
-            lines += length_problem("UniaxialAnisotropy", "axis", self.axis, n_sites, "site")
-        return lines
-
     def matrix(self, n_sites: int, magnetic_moment: np.ndarray) -> sparse.csr_array:
-        constant = np.broadcast_to(self.K, n_sites)
-        axis = np.broadcast_to(self.axis, (n_sites, 3))
+        constant, axis = self.at("K", n_sites), self.at("axis", n_sites)
         blocks = -2 * constant[:, None, None] * axis[:, :, None] * axis[:, None, :]
         return sparse.csr_array(sparse.block_diag(list(blocks), format="csr"))
+
+
+def _read_axes(problems: Problems, name: str, value: Any) -> Any:
+    allowed = "three orthonormal rows, to 1e-10"
+    axes = problems.array(name, np.eye(3) if value is None else value, (3, 3), allowed)
+    if axes is not None:
+        problems.check(bool(np.abs(axes @ axes.T - np.eye(3)).max() <= 1e-10), name, value, allowed)
+    return axes
 
 
 @dataclass(frozen=True, eq=False)
@@ -85,31 +58,29 @@ class CubicAnisotropy(EnergyTerm):
     Args:
         K1: Anisotropy (eV): a number, or one for each site.
         axes: The three crystal axes as orthonormal rows, shape (3, 3); the Cartesian axes if left out.
-
-    Raises:
-        ValueError: For a value that is none of these; on use, if the number of K1 is not that of the sites.
     """
 
-    K1: Any
-    axes: Any = None
+    K1: Any = strength("eV")
+    axes: Any = read_by(_read_axes, Argument(Vectors, "three orthonormal vectors"), default=None)
     name: ClassVar[str] = "cubic_anisotropy"
 
-    def __post_init__(self) -> None:
-        problems = Problems("CubicAnisotropy")
-        constant = number_or_array(problems, "K1", self.K1, "in eV")
-        allowed = "three orthonormal rows, to 1e-10"
-        axes = problems.array("axes", np.eye(3) if self.axes is None else self.axes, (3, 3), allowed)
-        if axes is not None:
-            problems.check(bool(np.abs(axes @ axes.T - np.eye(3)).max() <= 1e-10), "axes", self.axes, allowed)
-        problems.raise_all()
-        object.__setattr__(self, "K1", constant)
-        object.__setattr__(self, "axes", axes)
-
-    def problems(self, n_sites: int) -> list[str]:
-        return length_problem("CubicAnisotropy", "K1", self.K1, n_sites, "site")
-
     def cubic(self, n_sites: int) -> tuple[np.ndarray, np.ndarray]:
-        return np.array(np.broadcast_to(self.K1, n_sites)), self.axes
+        return self.at("K1", n_sites), self.axes
+
+
+FIELD = Argument(Vector | Vectors, "a vector of 3 finite numbers, or one for each site", "T", driven=True)
+
+
+def _read_field(problems: Problems, name: str, value: Any) -> Any:
+    if callable(value):
+        return value
+    allowed = "a vector of 3 numbers in T, one for each site, or a function of time that returns either"
+    return problems.array(name, value, (3,) if dimensions(value) < 2 else (None, 3), allowed)
+
+
+def _read_rate(problems: Problems, name: str, value: Any) -> Any:
+    problems.check(value is None or callable(value), name, value, "a function of time, or None")
+    return value
 
 
 @dataclass(frozen=True, eq=False)
@@ -122,86 +93,33 @@ class Zeeman(EnergyTerm):
     Args:
         B: Magnetic field (T): a 3-vector, one for each site of shape (n_sites, 3), or a function of time (fs)
             that returns either.
-        rate: dB/dt (T/fs) as a function of time, for the power of a time-dependent field. Left out, it is that of
-            B where B is a drive, and otherwise taken from five values of the field spaced by h = 0.01 fs
-            (error h^4 |d^5 B/dt^5| / 30).
-
-    Raises:
-        ValueError: For a value that is none of these; for a rate that belongs to a constant field; on use, if
-            the number of field vectors is not that of the sites.
+        rate: dB/dt (T/fs) as a function of time, for the power of a time-dependent field (not for a constant one).
+            Left out, it is that of B where B is a drive, and otherwise taken from differences (`Drive.rate`).
     """
 
-    B: Any
-    rate: Callable[[float], Any] | None = None
+    B: Any = read_by(_read_field, FIELD, "site", (3,))
+    rate: Callable[[float], Any] | None = read_by(_read_rate, None, "site", (3,), default=None)
     name: ClassVar[str] = "zeeman"
 
     def __post_init__(self) -> None:
-        problems = Problems("Zeeman")
-        if callable(self.B):
-            problems.check(self.rate is None or callable(self.rate), "rate", self.rate, "a function of time, or None")
-        else:
-            shape = (3,) if dimensions(self.B) < 2 else (None, 3)
-            allowed = "a vector of 3 numbers in T, one for each site, or a function of time that returns either"
-            object.__setattr__(self, "B", problems.array("B", self.B, shape, allowed))
-            problems.check(self.rate is None, "rate", self.rate, "None for a constant field, whose rate is 0")
+        problems = self.read_fields()
+        constant = not callable(self.B) and self.rate is not None
+        problems.check(not constant, "rate", self.rate, "None for a constant field, whose rate is 0")
         problems.raise_all()
 
-    def problems(self, n_sites: int) -> list[str]:
-        if not callable(self.B):
-            if self.B.ndim == 2 and len(self.B) != n_sites:
-                return [f"Zeeman.B: shape {self.B.shape}; allowed: shape (3,) or ({n_sites}, 3)"]
-            return []
-        try:
-            _evaluate("B", self.B, 0.0, n_sites)
-            if self.rate is not None:
-                _evaluate("rate", self.rate, 0.0, n_sites)
-        except ValueError as error:
-            return [str(error)]
-        return []
-
     def linear(self, n_sites: int, magnetic_moment: np.ndarray) -> np.ndarray | None:
-        if callable(self.B):
-            return None
-        return MU_B * magnetic_moment[:, None] * np.broadcast_to(self.B, (n_sites, 3))
+        return None if callable(self.B) else MU_B * magnetic_moment[:, None] * self.at("B", n_sites)
 
     def driven(self, n_sites: int, magnetic_moment: np.ndarray) -> Drive | None:
         if not callable(self.B):
             return None
-        scale, function = MU_B * magnetic_moment[:, None], self.B
-        rate = function.rate if self.rate is None and isinstance(function, Drive) else self.rate
+        scale = MU_B * magnetic_moment[:, None]
 
-        def field_at(t: float) -> np.ndarray:
-            return _evaluate("B", function, t, n_sites)
+        def rate(t: float) -> np.ndarray:
+            return scale * (drives_of(self.B)[0].rate(t) if self.rate is None else self.all_or_each("rate", n_sites, t))
 
-        def rate_at(t: float) -> np.ndarray:
-            if rate is not None:
-                return _evaluate("rate", rate, t, n_sites)
-            h = RATE_STEP
-            near, far = field_at(t + h) - field_at(t - h), field_at(t + 2 * h) - field_at(t - 2 * h)
-            return (8 * near - far) / (12 * h)
-
-        return TimeFunction(lambda t: scale * field_at(t), derivative=lambda t: scale * rate_at(t))
+        return TimeFunction(lambda t: scale * self.all_or_each("B", n_sites, t), derivative=rate)
 
     def drives(self) -> tuple[Drive, ...]:
         return drives_of(self.B)
 
-
-RATE_STEP = 0.01
-"""Spacing (fs) of the field values behind a rate that is not given."""
-
-
-def wrong_array(given: Any, value: np.ndarray | None) -> str:
-    """What is wrong with `value`, which a function gave, in a few words; None where it holds no numbers."""
-    if value is None:
-        return " ".join(repr(given).split())[:80]
-    return f"shape {value.shape}" if np.isfinite(value).all() else "NaN or inf"
-
-
-def _evaluate(field: str, function: Callable[[float], Any], t: float, n_sites: int) -> np.ndarray:
-    """function(t) as finite vectors, shape (n_sites, 3), or (3,) for all sites."""
-    given = function(t)
-    value = as_numbers(given, float)
-    if value is None or value.shape not in ((3,), (n_sites, 3)) or not np.isfinite(value).all():
-        wrong = wrong_array(given, value)
-        raise ValueError(f"Zeeman.{field}: {wrong} at t = {t:g} fs; allowed: finite, shape (3,) or ({n_sites}, 3)")
-    return value

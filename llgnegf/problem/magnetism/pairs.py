@@ -1,23 +1,31 @@
-"""Energies of pairs of moments: exchange, Dzyaloshinskii-Moriya and dipolar interaction.
+"""Energies of pairs of moments, sum_{i<j} M_i . X_ij . M_j: exchange, Dzyaloshinskii-Moriya and dipolar interaction.
 
-Each is an `EnergyTerm` (`terms.py`) of the form sum_{i<j} M_i . X_ij . M_j with real 3 x 3 blocks X_ij.
+All raise ValueError, a line for each value that is not of the kind that is named; on use for a chain of one site and
+for other numbers of entries than it has bonds.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar
 
 import numpy as np
 from scipy import sparse
 
 from llgnegf._checks import Problems, dimensions, memory_of_machine
-from llgnegf.problem.magnetism.onsite import length_problem, number_or_array
+from llgnegf.problem.arguments import AXIS, Argument, Numbers, Vector, Vectors
+from llgnegf.problem.magnetism.fields import direction, distance, read_by, read_strength, strength
 from llgnegf.problem.magnetism.terms import EnergyTerm
 from llgnegf.units import MU_B
 
 MU_0_OVER_4_PI = 1.602176634e4 * 1.00000000055
 """Magnetic constant over 4 pi, T^2 angstrom^3/eV (CODATA 2018)."""
+
+PAIRS = Argument(tuple[tuple[int, int, float], ...], "a list of [site, other site, J], each pair once", "eV")
+VECTORS = Argument(
+    float | Numbers | Vectors,
+    "a vector of 3 finite numbers or one for each bond; with axis a number or one for each bond", "eV",
+)  # fmt: skip
 
 PAIR_BYTES = 900
 """Memory for each pair of the dipolar interaction: nine entries and their indices, in both triangles and a copy."""
@@ -33,37 +41,52 @@ def _pair_matrix(n_sites: int, first: np.ndarray, second: np.ndarray, blocks: np
     return sparse.csr_array(upper + upper.T)
 
 
-def _chain_problems(owner: str, n_sites: int) -> list[str]:
-    return [] if n_sites > 1 else [f"{owner}: a chain of 1 site has no pair for it; allowed: at least 2 sites"]
-
-
 @dataclass(frozen=True, eq=False)
 class Exchange(EnergyTerm):
     """H = -sum_i J_i M_i . M_{i+1} between nearest neighbours of an open chain; J > 0 is ferromagnetic.
 
     Args:
         J: Exchange (eV): a number, or one for each of the n_sites - 1 bonds.
-
-    Raises:
-        ValueError: For a value that is neither; on use, for one site or a wrong number of bonds.
     """
 
-    J: Any
+    J: Any = strength("eV", per="bond")
     name: ClassVar[str] = "exchange"
-
-    def __post_init__(self) -> None:
-        problems = Problems("Exchange")
-        constant = number_or_array(problems, "J", self.J, "in eV")
-        problems.raise_all()
-        object.__setattr__(self, "J", constant)
-
-    def problems(self, n_sites: int) -> list[str]:
-        return _chain_problems("Exchange", n_sites) or length_problem("Exchange", "J", self.J, n_sites - 1, "bond")
+    least_sites = 2
 
     def matrix(self, n_sites: int, magnetic_moment: np.ndarray) -> sparse.csr_array:
         bonds = np.arange(n_sites - 1)
-        constant = np.broadcast_to(self.J, n_sites - 1)
-        return _pair_matrix(n_sites, bonds, bonds + 1, -constant[:, None, None] * np.eye(3))
+        return _pair_matrix(n_sites, bonds, bonds + 1, -self.at("J", n_sites)[:, None, None] * np.eye(3))
+
+
+def _read_pairs(problems: Problems, name: str, value: Any) -> Any:
+    if not isinstance(value, np.ndarray):
+        return _read_pair_list(problems, name, value)
+    allowed = "a symmetric square matrix with zero diagonal, in eV, or a list of (i, j, J)"
+    matrix = problems.array(name, value, (None, None), allowed)
+    if matrix is None or not problems.check(len(matrix) == len(matrix.T), name, f"shape {matrix.shape}", allowed):
+        return matrix
+    problems.check(bool((matrix == matrix.T).all() and not np.diag(matrix).any()), name, matrix, allowed)
+    return matrix
+
+
+def _read_pair_list(problems: Problems, name: str, value: Any) -> tuple[tuple[int, int, float], ...]:
+    allowed = "(i, j, J) with two different sites counted from 0 and a number in eV, each pair once"
+    try:
+        entries = [tuple(entry) for entry in value]
+    except TypeError:
+        problems.add(name, value, f"a list of {allowed}, or a matrix as NumPy array")
+        return ()
+    problems.check(len(entries) > 0, name, value, f"at least one {allowed}")
+    pairs: list[tuple[int, int, float]] = []
+    seen: set[frozenset[int]] = set()
+    for entry in entries:
+        sites = entry[:2]
+        ok = len(entry) == 3 and all(isinstance(i, int | np.integer) and i >= 0 for i in sites)
+        ok = ok and sites[0] != sites[1] and frozenset(sites) not in seen
+        if problems.check(ok, name, entry, allowed):
+            seen.add(frozenset(sites))
+            pairs.append((int(sites[0]), int(sites[1]), problems.number(name, entry[2], allowed)))
+    return tuple(pairs)
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,33 +96,16 @@ class PairExchange(EnergyTerm):
     Args:
         pairs: A NumPy array is the symmetric matrix J_ij (eV), shape (n_sites, n_sites), with zero diagonal;
             anything else is a list of (i, j, J), sites counted from 0, each pair at most once.
-
-    Raises:
-        ValueError: For a value that is neither; on use, for a site that the chain does not have.
     """
 
-    pairs: Any
+    pairs: Any = read_by(_read_pairs, PAIRS)
     name: ClassVar[str] = "pair_exchange"
-
-    def __post_init__(self) -> None:
-        problems = Problems("PairExchange")
-        pairs: Any
-        if isinstance(self.pairs, np.ndarray):
-            allowed = "a symmetric square matrix with zero diagonal, in eV, or a list of (i, j, J)"
-            pairs = problems.array("pairs", self.pairs, (None, None), allowed)
-            if pairs is not None and problems.check(
-                pairs.shape[0] == pairs.shape[1], "pairs", f"shape {pairs.shape}", allowed
-            ):
-                problems.check(bool((pairs == pairs.T).all() and not np.diag(pairs).any()), "pairs", pairs, allowed)
-        else:
-            pairs = _pair_list(problems, self.pairs)
-        problems.raise_all()
-        object.__setattr__(self, "pairs", pairs)
+    least_sites = 2
 
     def problems(self, n_sites: int) -> list[str]:
         if isinstance(self.pairs, np.ndarray):
             if len(self.pairs) == n_sites:
-                return _chain_problems("PairExchange", n_sites)
+                return super().problems(n_sites)
             return [f"PairExchange.pairs: shape {self.pairs.shape}; allowed: shape ({n_sites}, {n_sites})"]
         last = max(max(i, j) for i, j, _ in self.pairs)
         return [] if last < n_sites else [f"PairExchange.pairs: site {last}; allowed: 0 to {n_sites - 1}"]
@@ -109,26 +115,6 @@ class PairExchange(EnergyTerm):
             return sparse.csr_array(sparse.kron(-self.pairs, np.eye(3), format="csr"))
         first, second, constant = (np.array(column) for column in zip(*self.pairs, strict=True))
         return _pair_matrix(n_sites, first, second, -constant[:, None, None] * np.eye(3))
-
-
-def _pair_list(problems: Problems, value: Any) -> tuple[tuple[int, int, float], ...]:
-    allowed = "(i, j, J) with two different sites counted from 0 and a number in eV, each pair once"
-    try:
-        entries = [tuple(entry) for entry in value]
-    except TypeError:
-        problems.add("pairs", value, f"a list of {allowed}, or a matrix as NumPy array")
-        return ()
-    problems.check(len(entries) > 0, "pairs", value, f"at least one {allowed}")
-    pairs: list[tuple[int, int, float]] = []
-    seen: set[frozenset[int]] = set()
-    for entry in entries:
-        sites = entry[:2]
-        ok = len(entry) == 3 and all(isinstance(i, int | np.integer) and i >= 0 for i in sites)
-        ok = ok and sites[0] != sites[1] and frozenset(sites) not in seen
-        if problems.check(ok, "pairs", entry, allowed):
-            seen.add(frozenset(sites))
-            pairs.append((int(sites[0]), int(sites[1]), problems.number("pairs", entry[2], allowed)))
-    return tuple(pairs)
 
 
 @dataclass(frozen=True, eq=False)
@@ -142,27 +128,25 @@ class DMI(EnergyTerm):
         D: The vector D (eV): 3 numbers, or 3 for each of the n_sites - 1 bonds; or, with `axis`, its strength:
             a number, or one for each bond.
         axis: Direction of D, 'x', 'y', 'z' or a non-zero 3-vector, if `D` is a strength.
-
-    Raises:
-        ValueError: For a value that is none of these or D = 0; on use, for one site or a wrong number of bonds.
     """
 
-    D: Any
-    axis: Any = None
+    D: Any = read_by(lambda problems, name, value: value, VECTORS, "bond", (3,))
+    axis: Annotated[Any, Argument(str | Vector, AXIS, kept=False)] = None
     name: ClassVar[str] = "dmi"
+    least_sites = 2
 
     def __post_init__(self) -> None:
         problems = Problems("DMI")
+        axis: np.ndarray | None = None
         vector: np.ndarray | None = None
-        axis = None
         if self.axis is None:
             allowed = "a vector of 3 numbers in eV, a list of them, one for each bond, or a strength with axis="
             vector = problems.array("D", self.D, (3,) if dimensions(self.D) < 2 else (None, 3), allowed)
         else:
-            strength = number_or_array(problems, "D", self.D, "in eV, with axis=")
+            given = read_strength(problems, "D", self.D, "in eV, with axis=: a number, or a list of them")
             axis = problems.axis("axis", self.axis)
-            if strength is not None and axis is not None:
-                vector = np.asarray(strength)[..., None] * axis
+            if given is not None and axis is not None:
+                vector = np.asarray(given)[..., None] * axis
         if vector is not None and not np.isnan(vector).any():
             problems.check(bool(np.any(vector)), "D", self.D, "not zero (leave the term out)")
             vector.flags.writeable = False
@@ -170,14 +154,9 @@ class DMI(EnergyTerm):
         object.__setattr__(self, "D", vector)
         object.__setattr__(self, "axis", axis)
 
-    def problems(self, n_sites: int) -> list[str]:
-        if n_sites > 1 and self.D.ndim == 2 and len(self.D) != n_sites - 1:
-            return [f"DMI.D: vectors for {len(self.D)} bonds; allowed: one, or {n_sites - 1}, one for each bond"]
-        return _chain_problems("DMI", n_sites)
-
     def matrix(self, n_sites: int, magnetic_moment: np.ndarray) -> sparse.csr_array:
         bonds = np.arange(n_sites - 1)
-        x, y, z = np.broadcast_to(self.D, (n_sites - 1, 3)).T
+        x, y, z = self.at("D", n_sites).T
         zero = np.zeros_like(x)
         # M_i . X . M_j = -D . (M_i x M_j)
         blocks = -np.array([[zero, z, -y], [-z, zero, x], [y, -x, zero]]).transpose(2, 0, 1)
@@ -191,22 +170,12 @@ class Dipolar(EnergyTerm):
     Args:
         spacing: Lattice constant (angstrom), positive: r_ij = |i - j| spacing.
         direction: The chain axis e: 'x', 'y', 'z' or a non-zero 3-vector.
-
-    Raises:
-        ValueError: For a value that is none of these; on use, for one site.
     """
 
-    spacing: float
-    direction: Any
+    spacing: float = distance()
+    direction: Any = direction()
     name: ClassVar[str] = "dipolar"
-
-    def __post_init__(self) -> None:
-        problems = Problems("Dipolar")
-        spacing = problems.number("spacing", self.spacing, "> 0, in angstrom", lambda x: x > 0)
-        direction = problems.axis("direction", self.direction)
-        problems.raise_all()
-        object.__setattr__(self, "spacing", spacing)
-        object.__setattr__(self, "direction", direction)
+    least_sites = 2
 
     def problems(self, n_sites: int) -> list[str]:
         needed, there = PAIR_BYTES * n_sites**2 / 2, memory_of_machine()
@@ -214,7 +183,7 @@ class Dipolar(EnergyTerm):
             most = int(np.sqrt(2 * there / PAIR_BYTES))
             value = f"{n_sites} sites, the pairs of which need {needed / 2**30:.3g} GiB"
             return [f"Dipolar: {value}; allowed: at most {most} with the {there / 2**30:.3g} GiB of this machine"]
-        return _chain_problems("Dipolar", n_sites)
+        return super().problems(n_sites)
 
     def matrix(self, n_sites: int, magnetic_moment: np.ndarray) -> sparse.csr_array:
         first, second = np.triu_indices(n_sites, 1)

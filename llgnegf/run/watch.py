@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 
 from llgnegf.equations.layout import Layout
-from llgnegf.integrators.runge_kutta import IntegrationStopped
+from llgnegf.integrators.integration import IntegrationStopped
 
 LEAST, SHARE = 1e-6, 10.0
 """What may be missing: this much, or so many rtol."""

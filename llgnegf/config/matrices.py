@@ -1,0 +1,79 @@
+"""What an input file says entry by entry: Hermitian matrices, and channels of general leads; and the way back.
+
+The makers here are for the file alone: in Python a matrix is an array, a channel a pair.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Annotated, Any
+
+import numpy as np
+import scipy.sparse as sp
+
+from llgnegf._checks import Problems
+from llgnegf.problem.arguments import ENTRIES, Argument, EnergyPerSite, MatrixEntries, Numbers, SiteCount
+from llgnegf.problem.electrons import Electrons
+from llgnegf.problem.spectra import Spectrum
+
+
+def matrix(
+    n_sites: SiteCount, entries: Annotated[Any, Argument(MatrixEntries, ENTRIES, "eV")], j_sd: EnergyPerSite = 0.0
+) -> Electrons:
+    """[electrons], kind = "matrix": any Hermitian H_0.
+
+    Args:
+        n_sites: Number of sites N.
+        entries: H_0 on and above the diagonal, row and column being 2 site + spin (0 up, 1 down) counted from 0.
+        j_sd: sd coupling in eV, one number or one for each site.
+    """
+    return Electrons(hermitian(n_sites, entries, "entries"), j_sd)
+
+
+def channel(
+    vector: Annotated[Any, Argument(Numbers, "a list of finite numbers, N or 2N of them")],
+    spectrum: Annotated[Spectrum, Argument("spectrum", tables="one")],
+    vector_imaginary: Annotated[Any, Argument(Numbers, "a list of as many finite numbers as in vector")] = None,
+) -> tuple[np.ndarray, Spectrum]:
+    """[[lead.channel]]: one channel of a lead, which may be magnetic.
+
+    Args:
+        vector: Device vector, N amplitudes for both spins alike, or 2N with index 2 site + spin.
+        spectrum: Scalar self-energy.
+        vector_imaginary: Imaginary part of the device vector.
+    """
+    real = np.array(vector)
+    if vector_imaginary is None:
+        return real, spectrum
+    problems = Problems("channel")
+    fits = len(vector_imaginary) == len(vector)
+    value = f"{len(vector_imaginary)} numbers"
+    problems.check(fits, "vector_imaginary", value, f"{len(vector)} as in vector")
+    problems.raise_all()
+    return real + 1j * np.array(vector_imaginary), spectrum
+
+
+def hermitian(n_sites: int, entries: Sequence[Sequence[Any]], name: str) -> sp.csr_array:
+    """A Hermitian (2N, 2N) from its entries on and above the diagonal; the mistakes are those of the key `name`."""
+    problems, size, seen = Problems("matrix"), 2 * n_sites, set()
+    for k, (row, column, _, imaginary) in enumerate(entries):
+        inside = 0 <= row <= column < size and (row, column) not in seen
+        allowed = f"0 <= row <= column < {size} = 2 n_sites, each pair once"
+        if problems.check(inside, f"{name}[{k}]", list(entries[k]), allowed) and row == column:
+            problems.check(imaginary == 0, f"{name}[{k}]", list(entries[k]), "a real number on the diagonal")
+        seen.add((row, column))
+    problems.raise_all()
+    made = sp.lil_array((size, size), dtype=complex)
+    for row, column, real, imaginary in entries:
+        made[row, column] = complex(real, imaginary)
+        made[column, row] = complex(real, -imaginary)
+    return sp.csr_array(made)
+
+
+def hermitian_entries(given: Any) -> list[list[Any]]:
+    """[row, column, real part, imaginary part] of what is not zero on and above the diagonal."""
+    upper = sp.coo_array(sp.triu(sp.csr_array(given, dtype=complex)))
+    return [
+        [int(i), int(j), float(x.real), float(x.imag) if i != j else 0.0]
+        for i, j, x in zip(upper.row, upper.col, upper.data, strict=True)
+    ]

@@ -1,0 +1,80 @@
+"""The kinds of tables there are: a new lead, texture, term or motion is one line here.
+
+What keys they have, their units and what they may be is declared by the classes and functions themselves.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+from llgnegf.config.fields import Section
+from llgnegf.config.matrices import channel, matrix
+from llgnegf.problem.arguments import Argument, choice
+from llgnegf.problem.electrons import chain
+from llgnegf.problem.leads import ChainLead, Lead, TabulatedLead, WideBandLead
+from llgnegf.problem.magnetism.magnet import Magnet
+from llgnegf.problem.magnetism.motion import Frozen, Precession
+from llgnegf.problem.magnetism.onsite import CubicAnisotropy, UniaxialAnisotropy, Zeeman
+from llgnegf.problem.magnetism.pairs import DMI, Dipolar, Exchange, PairExchange
+from llgnegf.problem.magnetism.terms import EnergyTerm
+from llgnegf.problem.magnetism.torques import SlonczewskiTorque, SpinTransferTorque, ZhangLiTorque
+from llgnegf.problem.spectra import ChainSpectrum, TabulatedSpectrum, WideBandSpectrum
+from llgnegf.problem.system import OpenSystem
+from llgnegf.problem.textures import bloch_wall, cone, listed, neel_wall, uniform
+from llgnegf.run.options import RunOptions
+
+TERMS = (Exchange, PairExchange, UniaxialAnisotropy, CubicAnisotropy, DMI, Dipolar, Zeeman)
+TORQUES = (SlonczewskiTorque, ZhangLiTorque)
+
+SECONDS = Argument(float, "a finite number > 0", "s of the clock on the wall", ok=lambda t: t > 0)
+WORKERS = Argument(int, "an integer >= 1", none="one for each core", ok=lambda n: n >= 1)
+PARAMETERS = Argument(
+    dict[str, tuple[Any, ...]],
+    'dotted paths such as "electrons.j_sd" or "lead.*.coupling", each with a list of values',
+    ok=lambda given: bool(given) and all(given.values()),
+)  # fmt: skip
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class FileOptions(RunOptions):
+    """[run]: what `llgnegf.simulate` is asked for, and how a run folder is kept.
+
+    Args:
+        checkpoint_every: Time between commits of rows to the run folder.
+    """
+
+    checkpoint_every: Annotated[float, SECONDS] = 5.0
+
+
+def sweep(
+    parameters: Annotated[Any, PARAMETERS], mode: Annotated[str, choice("grid", "list")] = "grid",
+    workers: Annotated[int | None, WORKERS] = None,
+) -> None:
+    """[sweep]: the values that keys of this file take.
+
+    Args:
+        parameters: From dotted paths to lists of values; "lead.*.coupling" moves all leads together.
+        mode: Every combination, or the first values together, then the second ones, and so on.
+        workers: Runs at a time.
+    """
+
+
+
+SECTIONS = {
+    "run": Section({"": FileOptions}),
+    "electrons": Section({"chain": chain, "matrix": matrix}, default="chain"),
+    "spectrum": Section({"chain": ChainSpectrum, "wide_band": WideBandSpectrum, "tabulated": TabulatedSpectrum}),
+    "channel": Section({"": channel}),
+    "lead": Section({"chain": ChainLead, "wide_band": WideBandLead, "tabulated": TabulatedLead, "channels": Lead}),
+    "system": Section({"": OpenSystem}),
+    "texture": Section(
+        {"bloch_wall": bloch_wall, "neel_wall": neel_wall, "uniform": uniform, "cone": cone, "list": listed}
+    ),
+    "motion": Section({"frozen": Frozen, "precession": Precession}),
+    "magnet": Section({"": Magnet}),
+    "energy": Section({term.name: term for term in TERMS}, own=EnergyTerm),
+    "torque": Section({torque.name: torque for torque in TORQUES}, own=SpinTransferTorque),
+    "sweep": Section({"": sweep}),
+}
+"""By their name in the file; `spectrum` and `channel` are within others."""

@@ -1,0 +1,192 @@
+"""Compiled: what electrons hand to the leads, to the moments and to the rows of a result.
+
+`electrons` holds the equation of motion itself; how both are written for speed is said there.
+"""
+
+# mypy: disallow_untyped_defs = False
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from llgnegf._compile import REORDERED, kernel, part
+
+
+class Sparse(NamedTuple):
+    """A sparse complex matrix by rows: row r has the entries start[r] to start[r + 1]."""
+
+    start: np.ndarray
+    column: np.ndarray
+    real: np.ndarray
+    imag: np.ndarray
+
+
+class Levels(NamedTuple):
+    """The M coupling modes, then the K Fermi vectors, as levels of one kind; all (M + K,).
+
+    Of a mode e = chi, d = (b_y f(chi_y)/s_y)^*; of a Fermi vector e = z, kappa = 0, s = 1 and d = c_k.
+    """
+
+    real: np.ndarray
+    imag: np.ndarray
+    kappa_real: np.ndarray
+    kappa_imag: np.ndarray
+    s: np.ndarray
+    d_real: np.ndarray
+    d_imag: np.ndarray
+
+
+class Electrons(NamedTuple):
+    """The constants of the electrons' equation of motion. What changes in time is written into them before a call.
+
+    Attributes:
+        hamiltonian: H_0 (eV), 2N rows.
+        vectors: The channels' device vectors u_q, Q rows.
+        bounds: Where the levels of each channel begin and end among the modes and among all levels, (2, Q + 1).
+        levels: Coupling modes and Fermi vectors, (7, M + K): the fields of `Levels`.
+        wide: Wide-band Gamma_q (eV), 0 for the others, (Q,).
+        lead: The lead that each channel belongs to, (Q,).
+        j_sd: (N,) in eV.
+        n_complex, n_leads: Size of a plane of the state, number of leads.
+    """
+
+    hamiltonian: Sparse
+    vectors: Sparse
+    bounds: np.ndarray
+    levels: np.ndarray
+    wide: np.ndarray
+    lead: np.ndarray
+    j_sd: np.ndarray
+    n_complex: int
+    n_leads: int
+
+
+@part(REORDERED)
+def levels_of(e):
+    """`Levels` of `Electrons`: made here, since every array that is handed over costs a call 25 ns."""
+    x = e.levels
+    return Levels(x[0], x[1], x[2], x[3], x[4], x[5], x[6])
+
+
+@part(REORDERED)
+def axpy(ar, ai, xr, xi, dr, di):
+    """d += a x for split complex rows."""
+    for c in range(dr.size):
+        x_r, x_i = xr[c], xi[c]
+        dr[c] += ar * x_r - ai * x_i
+        di[c] += ar * x_i + ai * x_r
+
+
+@part(REORDERED)
+def lead_sums(bounds, s, q, n, br, bi, tr, ti):
+    """t_r += sum_y s_y C_ry^* + sum_k v_rk^* over the levels of channel q: P_q^* without its wide-band part."""
+    for bound in bounds:
+        own, on = slice(bound[q], bound[q + 1]), slice(n + bound[q], n + bound[q + 1])
+        weight = s[own]
+        for r in range(n):
+            xr, xi = br[r, on], bi[r, on]
+            sum_r, sum_i = 0.0, 0.0
+            for j in range(weight.size):
+                sum_r += weight[j] * xr[j]
+                sum_i += weight[j] * xi[j]
+            tr[r] += sum_r
+            ti[r] -= sum_i
+
+
+@part(REORDERED)
+def sd_coupling(j_sd, moments, out):
+    """-J_i M_i (eV), (N, 3): H = H_0 + out.sigma."""
+    for i in range(j_sd.size):
+        for c in range(3):
+            out[i, c] = -j_sd[i] * moments[i, c]
+
+
+@part(REORDERED)
+def outflow(e, sd, tr, ti, out):
+    """Flow out of the device for each lead: electrons, <sigma_x,y,z> and device energy, per hbar/eV.
+
+    d rho/dt|_q = -i u_q P_q^dag + i P_q u_q^dag, so the outflow of a Hermitian operator O is
+    -Tr[O d rho] = 2 Im(u_q^dag O P_q); P_q^* is what T_q holds on the density-matrix columns. O = H(t) is the energy.
+    """
+    h, u = e.hamiltonian, e.vectors
+    out[:] = 0.0
+    for q in range(e.lead.size):
+        flow = out[e.lead[q]]
+        for p in range(u.start[q], u.start[q + 1]):
+            r = u.column[p]
+            site, sign = r // 2, 1.0 - 2.0 * (r % 2)
+            other = r + 1 if r % 2 == 0 else r - 1
+            same_r, same_i, flip_r, flip_i = tr[q, r], -ti[q, r], tr[q, other], -ti[q, other]
+            n_im = u.real[p] * same_i - u.imag[p] * same_r
+            flow[0] += 2 * n_im
+            flow[1] += 2 * (u.real[p] * flip_i - u.imag[p] * flip_r)
+            # sigma_y: up row -i P_down, down row +i P_up
+            flow[2] -= 2 * sign * (u.real[p] * flip_r + u.imag[p] * flip_i)
+            flow[3] += 2 * sign * n_im
+            # u_r^* (H P)_r, H = H_0 + sd coupling
+            er = sd[site, 0] * flip_r + sign * (sd[site, 1] * flip_i + sd[site, 2] * same_r)
+            ei = sd[site, 0] * flip_i + sign * (sd[site, 2] * same_i - sd[site, 1] * flip_r)
+            for k in range(h.start[r], h.start[r + 1]):
+                pr, pi = tr[q, h.column[k]], -ti[q, h.column[k]]
+                er += h.real[k] * pr - h.imag[k] * pi
+                ei += h.real[k] * pi + h.imag[k] * pr
+            flow[4] += 2 * (u.real[p] * ei - u.imag[p] * er)
+
+
+@kernel(REORDERED)
+def sample_many(e, places, states, chosen, out):
+    """What rows need of the electrons in several rows of `states`, linear in them: rho at `places` of a plane, then
+    the lead sums.
+
+    Real parts before imaginary ones: rows of `out` begin with [Re rho, Im rho, Re T (Q, n), Im T (Q, n)], where
+    T_q = P_q^* without the constant of wide-band channels.
+    """
+    u, n = e.vectors, 2 * e.j_sd.size
+    columns, first, last = n + e.levels.shape[1], 2 * places.size, 2 * (places.size + e.lead.size * n)
+    for k in range(chosen.size):
+        state, row = states[chosen[k]], out[k]
+        real, imag = state[: e.n_complex], state[e.n_complex : 2 * e.n_complex]
+        for i in range(places.size):
+            row[i] = real[places[i]]
+            row[places.size + i] = imag[places[i]]
+        br, bi = real[: n * columns].reshape(n, columns), imag[: n * columns].reshape(n, columns)
+        sums = row[first:last].reshape(2, e.lead.size, n)
+        sums[:] = 0.0
+        for q in range(e.lead.size):
+            lead_sums(e.bounds, levels_of(e).s, q, n, br, bi, sums[0, q], sums[1, q])
+            if e.wide[q] != 0.0:
+                for p in range(u.start[q], u.start[q + 1]):
+                    half = -0.5 * e.wide[q]  # -(i Gamma/2) u_q^dag rho
+                    r = u.column[p]
+                    axpy(half * u.imag[p], half * u.real[p], br[r, :n], bi[r, :n], sums[0, q], sums[1, q])
+
+
+@kernel(REORDERED)
+def lead_flow(e, moments, sums, out):
+    """The flow into the leads, (n_leads, 5), from the lead sums (2, Q, n) of `sample_many`."""
+    u = e.vectors
+    for q in range(e.lead.size):
+        for p in range(u.start[q], u.start[q + 1]):
+            sums[0, q, u.column[p]] += 0.25 * e.wide[q] * u.imag[p]
+            sums[1, q, u.column[p]] += 0.25 * e.wide[q] * u.real[p]
+    sd = np.empty_like(moments)
+    sd_coupling(e.j_sd, moments, sd)
+    outflow(e, sd, sums[0], sums[1], out)
+
+
+@kernel(REORDERED)
+def sd_torque(e, state, moments, out):
+    """Adds T_i = J_i <s_i> x M_i in eV, from the density-matrix columns of B, to `out` (N, 3)."""
+    real, imag = state[: e.n_complex], state[e.n_complex : 2 * e.n_complex]
+    columns = 2 * e.j_sd.size + e.levels.shape[1]
+    for i in range(e.j_sd.size):
+        up, down = 2 * i, 2 * i + 1
+        # <sigma_x> = 2 Re rho_du, <sigma_y> = 2 Im rho_du, <sigma_z> = rho_uu - rho_dd
+        sx = 2 * e.j_sd[i] * real[down * columns + up]
+        sy = 2 * e.j_sd[i] * imag[down * columns + up]
+        sz = e.j_sd[i] * (real[up * columns + up] - real[down * columns + down])
+        x, y, z = moments[i, 0], moments[i, 1], moments[i, 2]
+        out[i, 0] += sy * z - sz * y
+        out[i, 1] += sz * x - sx * z
+        out[i, 2] += sx * y - sy * x

@@ -1,0 +1,128 @@
+"""The right-hand sides in plain NumPy, term by term as the equations are written: the judge of the compiled ones.
+
+Dense matrices and no care for speed; nothing but tests calls this.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from llgnegf.poles.channels import PoleSystem
+from llgnegf.problem.electrons import PAULI
+from llgnegf.problem.magnetism.magnet import Magnet
+from llgnegf.problem.magnetism.torques import Amplitudes
+from llgnegf.problem.observables import spin_density
+from llgnegf.units import HBAR
+
+
+class ElectronRates(NamedTuple):
+    """d/d(t/hbar) of the correlation matrix C (n + M, n + M) and of the Fermi vectors v (n + M, K), the part of each
+    lead in d rho/dt (n_leads, n, n), and the outflow into the leads (n_leads, 5) of `Layout.outflow`."""
+
+    correlation: np.ndarray
+    vectors: np.ndarray
+    by_lead: np.ndarray
+    outflow: np.ndarray
+
+
+def electron_rates(poles: PoleSystem, moments: np.ndarray, time: float, c: np.ndarray, v: np.ndarray) -> ElectronRates:
+    """The equations of `equations.electrons` for moments (N, 3) and the voltages of `time` (fs).
+
+        dC/dt = -i (h C - C h^dag) + X + X^dag,    dv_k/dt = -i (h - z_k^* - V) v_k - i c_k u_q
+
+    with X = sum_q -i u_q [sum_y (b_y f(chi_y)/s_y) e_y + S_q]^dag + (Gamma/4) u_q u_q^dag.
+    """
+    system = poles.system
+    n, voltages = 2 * system.n_sites, system.voltages(time)
+    potentials = system.chemical_potentials(time) - voltages
+    h, source, drive = np.zeros_like(c), np.zeros_like(c), np.zeros_like(v)
+    by_lead, decay = np.zeros((len(system.leads), n, n), dtype=complex), np.zeros(v.shape[1], dtype=complex)
+    h[:n, :n] = hamiltonian = system.electrons.hamiltonian_at(moments)
+    last_mode, last_vector = n, 0
+    for channel in poles.channels:
+        assert poles.fermi is not None
+        u, b, gamma, mu = channel.vector, channel.weights, channel.wide_band, potentials[channel.lead]
+        z, r = poles.fermi.poles(mu, system.kT)
+        y, k = slice(last_mode, last_mode + b.size), slice(last_vector, last_vector + z.size)
+        last_mode, last_vector = y.stop, k.stop
+        s, total = np.sqrt(np.abs(b)), v[:, k].sum(axis=1)
+        h[:n, y], h[y, :n] = np.outer(u, s), np.outer(b / s, u.conj())
+        h[y, y] = np.diag(channel.energies + voltages[channel.lead])
+        h[:n, :n] -= 0.5j * gamma * np.outer(u, u.conj())
+        source[:n] -= 1j * np.outer(u, total.conj())
+        source[:n, y] -= 1j * np.outer(u, (b * poles.occupation(channel.energies, mu) / s).conj())
+        source[:n, :n] += 0.25 * gamma * np.outer(u, u.conj())
+        decay[k] = z.conj() + voltages[channel.lead]
+        drive[:n, k] = np.outer(u, (1j * r * channel.broadening(z)).conj())
+        p = c[:n, y] @ s + total[:n] + 0.5j * gamma * (c[:n, :n] @ u - 0.5 * u)
+        by_lead[channel.lead] += -1j * np.outer(u, p.conj()) + 1j * np.outer(p, u.conj())
+    dc = -1j * (h @ c - c @ h.conj().T) + source + source.conj().T
+    dv = -1j * (h @ v - v * decay + drive)
+    operators = [np.kron(np.eye(system.n_sites), matrix) for matrix in (np.eye(2), *PAULI)] + [hamiltonian]
+    outflow = -np.array([[np.trace(o @ rate).real for o in operators] for rate in by_lead]).reshape(-1, 5)
+    return ElectronRates(dc, dv, by_lead, outflow)
+
+
+def electron_torque(j_sd: np.ndarray, rho: np.ndarray, moments: np.ndarray) -> np.ndarray:
+    """T_i = J_i <s_i> x M_i (eV), (N, 3)."""
+    return j_sd[:, None] * np.cross(spin_density(rho), moments)
+
+
+def moment_rates(magnet: Magnet, moments: np.ndarray, time: float, torque: np.ndarray) -> np.ndarray:
+    """dM/dt (1/fs), (N, 3), at `time` (fs) under the electrons' torque T (eV), for moments of any length; T and T_ext
+    count without their parts along M.
+
+    dM/dt = (a + lambda M x a)/(1 + lambda^2 M.M),  a = (g/mu_M) (M x dH/dM + T_ext + T)
+    """
+    damping = magnet.damping[:, None]
+    torque = torque + spin_transfer(magnet.amplitudes(time), moments, magnet.prefactor)
+    gradient = magnet.energy.gradient(moments, time)
+    a = magnet.prefactor[:, None] * (np.cross(moments, gradient) + _normal(torque, moments))
+    rates = (a + damping * np.cross(moments, a)) / (1 + damping**2 * np.sum(moments**2, axis=1, keepdims=True))
+    return np.where(magnet.moving[:, None], rates, 0.0)
+
+
+def spin_transfer(amplitudes: Amplitudes, moments: np.ndarray, prefactor: np.ndarray) -> np.ndarray:
+    """T_ext (eV), (N, 3): M x (P x M) + F x M + (-u D + beta u M x D)/prefactor, D = dM/dx without its part along M."""
+    slope = _normal(np.gradient(moments, axis=0), moments) if len(moments) > 1 else np.zeros_like(moments)
+    along = -amplitudes.drift[:, None] * slope + amplitudes.nonadiabatic[:, None] * np.cross(moments, slope)
+    damping_like = np.cross(moments, np.cross(amplitudes.damping_like, moments))
+    return damping_like + np.cross(amplitudes.field_like, moments) + along / prefactor[:, None]
+
+
+def coupled_rates(
+    poles: PoleSystem, magnet: Magnet, moments: np.ndarray, time: float, c: np.ndarray, v: np.ndarray
+) -> tuple[ElectronRates, np.ndarray]:
+    """Electrons and moments under one another's influence: `electron_rates`, and dM/d(t/hbar), (N, 3)."""
+    n = 2 * magnet.n_sites
+    torque = electron_torque(poles.system.electrons.j_sd, c[:n, :n], moments)
+    return electron_rates(poles, moments, time, c, v), HBAR * moment_rates(magnet, moments, time, torque)
+
+
+def slow_velocity(
+    magnet: Magnet, moments: np.ndarray, time: float, spin_field: np.ndarray, tensors: np.ndarray
+) -> np.ndarray:
+    """dM/dt (1/fs), (N, 3), of unit vectors from the linear equation of `equations.slow`:
+
+        [1 - X (lambda + p (friction + geometric))] dM/dt = -p M x (J <s>_ad - dH/dM) + p T_ext,    X_i v = M_i x v
+
+    Args:
+        spin_field: J_i <s_i>_ad (eV), (N, 3).
+        tensors: friction + geometric (eV fs), (3N, 3N).
+    """
+    n, free = magnet.n_sites, np.where(magnet.moving, magnet.prefactor, 0.0)
+    torque = _normal(spin_transfer(magnet.amplitudes(time), moments, magnet.prefactor), moments)
+    force = torque - np.cross(moments, spin_field - magnet.energy.gradient(moments, time))
+    x = np.zeros((n, 3, n, 3))
+    for i in range(n):
+        x[i, :, i, :] = np.cross(moments[i], np.eye(3)).T
+    weight, damping = np.repeat(free, 3), np.repeat(np.where(magnet.moving, magnet.damping, 0.0), 3)
+    matrix = np.eye(3 * n) - x.reshape(3 * n, 3 * n) @ (np.diag(damping) + weight[:, None] * tensors)
+    return np.linalg.solve(matrix, weight * force.ravel()).reshape(n, 3)
+
+
+def _normal(vectors: np.ndarray, moments: np.ndarray) -> np.ndarray:
+    """Vectors (N, 3) without their parts along M."""
+    return vectors - moments * np.sum(vectors * moments, axis=1, keepdims=True) / np.sum(moments**2, axis=1)[:, None]

@@ -1,0 +1,102 @@
+"""The LLG equation of a magnet in compiled form, and the equation of motion of moments alone."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from llgnegf._compile import resolved
+from llgnegf.equations.kernels import moments as kernels
+from llgnegf.equations.layout import Layout
+from llgnegf.equations.protocol import Equation
+from llgnegf.problem.drives import Drive
+from llgnegf.problem.magnetism.magnet import Magnet
+from llgnegf.units import HBAR
+
+
+class LLG:
+    """What the compiled LLG equation takes of a magnet.
+
+    Args:
+        magnet: The moments.
+        time_unit: fs in the unit of time of the rates.
+    """
+
+    def __init__(self, magnet: Magnet, time_unit: float = 1.0) -> None:
+        self.magnet, self.free = magnet, magnet.moving
+        matrix, energy = magnet.energy.matrix, magnet.energy
+        csr = matrix.indptr.astype(np.int64), matrix.indices.astype(np.int64), matrix.data.astype(float)
+        self.energy = kernels.Energy(*csr, energy.cubic_constants, energy.cubic_axes)
+        damping = np.array(magnet.damping, dtype=float)
+        self.constants = kernels.Moments(self.energy, time_unit * magnet.prefactor, damping, self.free)
+        self._torque = np.zeros((magnet.n_sites, 3))
+        self._constant = np.array(energy.constant) if energy.is_constant else None
+        self._placed = np.array(magnet.moments, dtype=float)
+
+    def place(self, time: float, moments: np.ndarray) -> np.ndarray:
+        """M (N, 3) with prescribed moments as at `time` (fs); an array of this object unless none is prescribed."""
+        if self.magnet.prescribed is None:
+            return moments
+        self._placed[:] = moments
+        self.magnet.place(time, self._placed)
+        return self._placed
+
+    def linear(self, time: float, moments: np.ndarray) -> np.ndarray:
+        """b (eV, (N, 3)) at `time` (fs) beside the compiled parts of the energy, -dH/dM of all others among it."""
+        if self._constant is not None:
+            return self._constant
+        return np.ascontiguousarray(self.magnet.energy.linear(time, moments), dtype=float)
+
+    def external_torque(self, time: float, moments: np.ndarray) -> np.ndarray:
+        """The torques of external currents (eV, (N, 3)) at `time` (fs); an array of this object."""
+        self._torque[:] = 0.0
+        if self.magnet.torques:
+            kernels.add_spin_transfer(moments, self.magnet.amplitudes(time), self.magnet.prefactor, self._torque)
+        return self._torque
+
+    def rate(self, moments: np.ndarray, time: float = 0.0, electron_torque: np.ndarray | None = None) -> np.ndarray:
+        """dM/dt (N, 3) at `time` (fs), the electrons' torque J_sd <s> x M (eV, (N, 3)) added to the external one."""
+        moments = np.array(moments, dtype=float)
+        torque, out = self.external_torque(time, moments), np.empty_like(moments)
+        if electron_torque is not None:
+            torque += electron_torque
+        kernels.moment_rates(self.constants, moments, self.linear(time, moments), torque, out)
+        return out
+
+    def normalise(self, moments: np.ndarray) -> None:
+        """|M| = 1 in place, (N, 3), of free moments: an error in the length, of the order of a step's local error, is
+        removed. Pinned and prescribed ones are left as they are."""
+        kernels.normalise_free(moments, self.free)
+
+
+class MomentEquation(Equation):
+    """d(state)/d(t/hbar) of moments alone; the state is M, (3N,)."""
+
+    time_unit = HBAR
+
+    def __init__(self, magnet: Magnet) -> None:
+        self.magnet, self.llg = magnet, LLG(magnet, HBAR)
+        self.layout = Layout(0, (), 0, magnet.n_sites, 0)
+        self.size, self.sections, self.evaluations = self.layout.size, self.layout.sections, 0
+        vectors = np.zeros((magnet.n_sites, 3))
+        self._rates = resolved(kernels.moment_rates, self.llg.constants, vectors, vectors, vectors, vectors)
+
+    def drives(self) -> tuple[Drive, ...]:
+        return self.magnet.drives()
+
+    def moments_at(self, tau: float, free: np.ndarray) -> np.ndarray:
+        """M at t/hbar = tau, (N, 3), from the moments in the state."""
+        return self.llg.place(tau * HBAR, free)
+
+    def __call__(self, tau: float, state: np.ndarray, derivative: np.ndarray) -> None:
+        self.evaluations += 1
+        moments = self.moments_at(tau, self.layout.moments(state))
+        linear = self.llg.linear(tau * HBAR, moments)
+        torque = self.llg.external_torque(tau * HBAR, moments)
+        self._rates(self.llg.constants, moments, linear, torque, self.layout.moments(derivative))
+
+    def normalise(self, moments: np.ndarray) -> None:
+        """|M| = 1 in place, (N, 3)."""
+        self.llg.normalise(moments)
+
+    def project(self, state: np.ndarray) -> None:
+        self.normalise(self.layout.moments(state))

@@ -1,0 +1,71 @@
+"""What integrators and runs ask of an equation of motion, whatever moves.
+
+Three equations answer: full electrons with prescribed or free moments (`electrons`), slow electrons (`slow`), and
+moments alone (`moments`). A state is one contiguous float64 vector.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple, Protocol
+
+import numpy as np
+
+from llgnegf.problem.drives import Drive
+
+
+class Section(NamedTuple):
+    """A part of the state, [start, stop), whose largest error counts by itself and by which a failure is reported."""
+
+    name: str
+    start: int
+    stop: int
+
+
+class Equation(Protocol):
+    """dy/dt = f(t, y) in the equation's own unit of time.
+
+    Attributes:
+        size: Numbers in the state.
+        sections: All parts of the state one after another.
+        time_unit: fs in a unit of its time (hbar/eV of electrons: HBAR).
+        evaluations: Right-hand sides so far.
+    """
+
+    size: int
+    sections: tuple[Section, ...]
+    time_unit: float
+    evaluations: int
+
+    def __call__(self, time: float, state: np.ndarray, derivative: np.ndarray) -> None:
+        """Write dy/dt at `time` into `derivative`."""
+
+    def drives(self) -> tuple[Drive, ...]:
+        """All that changes in time by itself."""
+
+    def project(self, state: np.ndarray) -> None:
+        """Restore in place the constraint |M| = 1 of an accepted state."""
+
+    def fastest_rates(self, implicit: bool = False) -> tuple[float, float]:
+        """Bounds on |rate| of all that turns and of all that is damped, per unit of time: what an explicit step must
+        follow (with `implicit` the stiff rates need not be followed). 0 where a step follows whatever it needs."""
+        return 0.0, 0.0
+
+    def stiff_rates(self) -> np.ndarray:
+        """Decay rates that an implicit method may take over, one for each number of the state; 0 for the others."""
+        return np.zeros(self.size)
+
+    def error_scale(self) -> np.ndarray | None:
+        """What the error of each number of the state counts in the step control; None: all count whole."""
+        return None
+
+
+class StagedEquation(Equation, Protocol):
+    """An equation that computes the stages of a Runge-Kutta step in one call."""
+
+    def stages(
+        self, start: np.ndarray, length: float, weights: np.ndarray, times: np.ndarray, slopes: np.ndarray, first: int
+    ) -> None:
+        """slopes[first + k] = f(times[k], start + length sum_j weights[k, j] slopes[j]), j < first + k.
+
+        Shapes: start (n,), weights (S, J), times (S,), slopes (J', n).
+        """

@@ -1,0 +1,115 @@
+"""Heun's rotation with noise: slow moments with the thermal noise of their friction, on the sphere; its random stream.
+
+Equation of motion. With F = H + Omega, Gamma = friction + lambda/p and the symplectic part Q = C^-1 + geometric, both
+taken between tangent vectors (C v = -p M x v is antisymmetric, so Q is too),
+    (Q + Gamma) dM/dt = -dF/dM + b,     <b_ia(t) b_jb(t')> = 2 kT Gamma_{ia,jb} delta(t - t').
+R = (Q + Gamma)^-1 gives dM/dt = R (-dF/dM + b), and R Gamma R^T is the symmetric part of R, so the noise of M is
+2 kT R_s: fluctuation and dissipation match. The density P = exp(-F/kT) on the product of spheres is stationary if the
+probability current is -R (P dF/dM + kT dP/dM), i.e. if the Ito equation on the sphere has the drift
+    -R dF/dM + kT div R,     (div R)_i = sum_j dR_ij/dM_j,
+a spurious drift. In Stratonovich form with noise amplitude B = R sigma, sigma sigma^T = 2 kT Gamma, what remains of it
+is kT dR^a_ij/dM_j + B_ik dB_jk/dM_j/2. For a damping that does not depend on M both terms vanish (M x . has no
+divergence, and the divergence of M x (M x .) is along M): the usual Stratonovich LLG equation. Friction and geometric
+tensors of several moments depend on M, and there the drift is needed; without it exp(-F/kT) is not sampled. (The
+geometric tensor enters as well: alone it would change the invariant volume of phase space.)
+
+One step of length h: deterministic drift by Heun's method, noise and spurious drift at its start, all of them rotation
+vectors that are added and applied as one rotation, so |M| = 1; weak order 1, deterministic order 2. A rotation by a
+normal vector is a geodesic step, for which Ito's drift on the sphere has no further terms. div R is estimated by
+    kT div R = < kT/delta [R(M + delta W) - R(M)] W >,     W standard normal in the tangent space
+(random finite difference: unbiased up to delta^2, its noise is of order h^2 in a step).
+
+Random numbers: step number k takes them from Philox4x64 with the seed as its key and k in its counter, so they do not
+depend on where a run was interrupted.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from llgnegf.equations.slow import Instant, SlowEquation, cross
+from llgnegf.integrators.schedule import FREE, Schedule
+
+DISPLACEMENT = 1e-3
+"""delta (rad) of the random finite difference."""
+
+
+class Noise:
+    """The random rotations of steps, those of a step the same whenever it is made.
+
+    Args:
+        equation: The equation of motion.
+        kT: Thermal energy of the noise in eV, > 0.
+        seed: Key of the random stream, an integer >= 0.
+    """
+
+    def __init__(self, equation: SlowEquation, kT: float, seed: int) -> None:
+        self.equation, self.kT, self.seed = equation, kT, seed
+        self._gilbert = np.where(equation.moving, equation.magnet.damping / equation.magnet.prefactor, 0.0)
+        self._has_drift = equation.electrons is not None and (equation.friction or equation.geometric)
+
+    def kick(self, number: int, time: float, start: Instant, length: float) -> np.ndarray:
+        """Rotation vectors of step `number` (rad), (B, N, 3): noise and spurious drift at its start."""
+        m = start.moments
+        random = np.random.Generator(np.random.Philox(key=self.seed, counter=[0, 0, 0, number]))
+        moved = np.sqrt(2 * self.kT * length) * start.answer(self.correlated(start, random.standard_normal(m.shape)))
+        if self._has_drift:
+            moved = moved + length * self.spurious_drift(time, start, random.standard_normal(m.shape))
+        return cross(m, moved)
+
+    def correlated(self, start: Instant, normal: np.ndarray) -> np.ndarray:
+        """sqrt(Gamma) W for standard normal W, (B, N, 3), in sqrt(eV fs)."""
+        if start.tensors is None or not self.equation.friction:
+            return np.sqrt(self._gilbert)[:, None] * normal
+        n = normal.shape[1]
+        total = start.tensors.friction + np.diag(np.repeat(self._gilbert, 3))
+        values, vectors = np.linalg.eigh(total)
+        flat = normal.reshape(len(normal), 3 * n, 1)
+        # Round-off makes zero eigenvalues slightly negative.
+        return (vectors @ (np.sqrt(np.maximum(values, 0.0))[..., None] * flat)).reshape(normal.shape)
+
+    def spurious_drift(self, time: float, start: Instant, normal: np.ndarray) -> np.ndarray:
+        """One sample of kT div R, (B, N, 3) in 1/fs."""
+        m = start.moments
+        moving = self.equation.moving[:, None]
+        tangent = np.where(moving, normal - np.sum(normal * m, axis=-1, keepdims=True) * m, 0.0)
+        displaced = self.equation.instant(time, m + DISPLACEMENT * tangent)
+        return self.kT / DISPLACEMENT * (displaced.answer(tangent) - start.answer(tangent))
+
+
+class Heun:
+    """Fixed steps of B copies of the moments with noise; a `stepper.Stepper`.
+
+    Args:
+        noise: The random rotations, and the equation of motion.
+        schedule: Drives are asked on this side of their discontinuities.
+    """
+
+    def __init__(self, noise: Noise, schedule: Schedule = FREE) -> None:
+        self.noise, self.equation, self.schedule = noise, noise.equation, schedule
+        self._number = 0
+
+    def step(self, time: float, state: np.ndarray, length: float, out: np.ndarray) -> float:
+        """As `Stepper.step`, for states (3 B N,)."""
+        begin, end = self.schedule.within(time, np.array([time, time + length]))
+        start = self.equation.instant(begin, state.reshape(-1, self.equation.magnet.n_sites, 3))
+        m, first = start.moments, cross(start.moments, start.velocity)
+        kick = self.noise.kick(self._number, begin, start, length)
+        then = self.equation.instant(end, rotate(length * first + kick, m))
+        second = cross(then.moments, then.velocity)
+        turned = rotate(0.5 * length * (first + second) + kick, m)
+        out[:] = self.equation.place(end, turned).ravel()
+        return 0.0
+
+    def forget(self, accepted: int) -> None:
+        """The number of steps is the position in the random stream."""
+        self._number = accepted
+
+
+def rotate(angle: np.ndarray, moments: np.ndarray) -> np.ndarray:
+    """`moments` turned by the rotation vectors `angle` (rad), both (..., 3); Rodrigues' formula."""
+    size = np.linalg.norm(angle, axis=-1, keepdims=True)
+    half = np.sinc(size / (2 * np.pi))
+    turned = cross(angle, moments)
+    result = moments + np.sinc(size / np.pi) * turned + 0.5 * half**2 * cross(angle, turned)
+    return result / np.linalg.norm(result, axis=-1, keepdims=True)

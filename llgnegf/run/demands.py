@@ -1,0 +1,172 @@
+"""What options, system and moments of a run demand of one another, noted as mistakes.
+
+Part of `options`, which says what each option may be by itself.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from llgnegf._checks import Problems, memory_of_machine
+from llgnegf.integrators.tableaus import METHODS
+from llgnegf.problem.drives import REACH, Pulse
+from llgnegf.problem.magnetism.magnet import Magnet
+from llgnegf.problem.system import OpenSystem, check_equilibrium
+
+if TYPE_CHECKING:
+    from llgnegf.run.options import RunOptions
+
+FINEST_LEADS = 3e-10
+"""Smallest rtol with leads: the most accurate entry of the table of lead poles."""
+COPY_BYTES = 240
+"""Memory of a moment of a copy: ten vectors."""
+STATE_VECTORS = 20
+"""Vectors of the size of the density matrix that a run of the full electrons holds: those of the integrator."""
+
+
+def check_accuracy(problems: Problems, rtol: float, system: OpenSystem | None) -> None:
+    """rtol: closed systems need no pole expansion and can be more exact than the finest one."""
+    expanded = system is not None and not system.is_closed
+    least = FINEST_LEADS if expanded else 1e-12
+    because = " (with leads: the finest expansion in poles there is)" if expanded else ""
+    problems.check(least <= rtol <= 1e-2, "rtol", rtol, f"{least:g} <= rtol <= 1e-2{because}")
+
+
+def check_full(problems: Problems, options: RunOptions, system: OpenSystem | None, has_electrons: bool) -> None:
+    """A run of electrons with their memory, or of moments alone without noise."""
+    usual = {"start": "the default without electrons, who alone have a start"}
+    if has_electrons:
+        noise = "with electrons = 'full': the noise is that of slow moments ('adiabatic') or of moments alone"
+        usual = {
+            "response": "the default with electrons = 'full', which has the whole response",
+            "temperature": f"0 {noise}", "seed": f"left out {noise}",
+        }  # fmt: skip
+    _check_usual(problems, options, usual)
+    if not has_electrons:
+        _check_alone(problems, options)
+    name, fixed = options.integrator, [m.name for m in METHODS.values() if m.errors.size == 0]
+    if name in fixed and options.step is None:
+        problems.add("step", None, f"a number > 0, in fs, with integrator = {name!r}, which has no step control")
+    if system is not None:
+        _check_start(problems, options.start, system)
+        _check_density_matrix(problems, options, 2 * system.n_sites)
+
+
+def _check_usual(problems: Problems, options: RunOptions, allowed: dict[str, str]) -> None:
+    """Note options that are not the default where nothing else has a meaning, unless they are noted already."""
+    for name, words in allowed.items():
+        if not problems.has(name):
+            problems.check(options.is_usual(name), name, getattr(options, name), words)
+
+
+def _check_alone(problems: Problems, options: RunOptions) -> None:
+    """What moments without electrons may not say."""
+    usual = "the default without electrons"
+    words = {"electrons": usual, "response": usual, "observables": "none without electrons"}
+    _check_usual(problems, options, words | {"initial_density_matrix": "None without electrons"})
+
+
+def _check_start(problems: Problems, start: str, system: OpenSystem) -> None:
+    """start against the system: its leads, their occupations and the temperature."""
+    if not system.is_closed and system.kT == 0:
+        problems.add("system.kT", system.kT, "> 0 with leads: the Fermi function is expanded in poles at distance "
+                     "pi kT from the real axis (the rotating frame has kT = 0)")  # fmt: skip
+    if start == "steady" and system.is_closed:
+        problems.add("start", start, "'thermal' or 'partitioned' for a closed system, which never settles")
+    if start == "thermal" and system.common_chemical_potential() is None:
+        mu = system.chemical_potentials().tolist()
+        differ = f"'steady' or 'partitioned' when the leads differ at t = 0: {mu} eV"
+        problems.add("start", start, differ + _later_pulses(system))
+
+
+def _check_density_matrix(problems: Problems, options: RunOptions, size: int) -> None:
+    """initial_density_matrix: Hermitian, occupations from 0 to 1, for start = "partitioned" alone."""
+    name, given = "initial_density_matrix", options.initial_density_matrix
+    if given is None:
+        return
+    problems.check(options.start == "partitioned", name, "given", "start = 'partitioned' with it")
+    rho = problems.array(name, given, (size, size), f"a ({size}, {size}) Hermitian matrix", complex)
+    if rho is None:
+        return
+    if problems.check(bool(np.abs(rho - rho.conj().T).max() < 1e-12), name, "not Hermitian", "a Hermitian matrix"):
+        levels = np.linalg.eigvalsh(rho)
+        inside = levels[0] > -1e-10 and levels[-1] < 1 + 1e-10
+        problems.check(inside, name, f"eigenvalues {levels[0]:.3g} .. {levels[-1]:.3g}", "0 to 1")
+
+
+def check_slow(
+    problems: Problems, options: RunOptions, system: OpenSystem | None, magnet: Magnet | None, has_electrons: bool
+) -> None:
+    """A run of slow moments, with or without noise."""
+    if not has_electrons:
+        _check_alone(problems, options)
+    usual = {"start": "'thermal' with slow electrons, which are in equilibrium"}
+    _check_usual(problems, options, usual | {"initial_density_matrix": "None with slow electrons"})
+    kinds = ("auto", "dop853") if options.step is None else ("auto",)
+    if not problems.has("integrator"):
+        method = "slow moments: dop853 if adaptive; with a fixed step order 4, or Heun's rotation with noise"
+        allowed = f"{' or '.join(map(repr, kinds))} ({method})"
+        problems.check(options.integrator in kinds, "integrator", options.integrator, allowed)
+    if system is not None:
+        check_equilibrium(problems, system)
+    if magnet is not None:
+        _check_copies(problems, options, magnet.n_sites)
+    if not problems.has("temperature"):
+        _check_noise(problems, options, system)
+        if magnet is not None and not (has_electrons and system is None):
+            _check_friction(problems, options, system, magnet)
+
+
+def _check_copies(problems: Problems, options: RunOptions, n_sites: int) -> None:
+    noisy = options.is_noisy
+    many = "an integer >= 1" if noisy else "1 without a temperature: all copies would be the same"
+    copies = problems.integer("copies", options.copies, many, lambda n: n == 1 or (noisy and n > 1))
+    needed, there = COPY_BYTES * (copies or 0) * n_sites, memory_of_machine()
+    value = f"{copies}, which need {needed / 2**30:.3g} GiB"
+    allowed = f"copies that fit into the {there / 2**30:.3g} GiB of this machine"
+    problems.check(needed <= there, "copies", value, allowed)
+
+
+def _check_noise(problems: Problems, options: RunOptions, system: OpenSystem | None) -> None:
+    """temperature, seed and step of a Langevin run."""
+    kT, seed = options.temperature, options.seed
+    if not kT > 0:
+        problems.check(seed is None, "seed", seed, "left out without a temperature: nothing is random")
+        return
+    if not problems.has("seed"):
+        problems.integer("seed", seed, "an integer >= 0 with a temperature", lambda s: 0 <= s < 2**64)
+    if options.step is None:
+        problems.add("step", None, "a number > 0, in fs, with a temperature: noise has no step control")
+    if system is not None:
+        allowed = f"system.kT = {system.kT}: friction and its noise have one temperature"
+        problems.check(abs(system.kT - kT) <= 1e-12 * kT, "temperature", kT, allowed)
+
+
+def _check_friction(problems: Problems, options: RunOptions, system: OpenSystem | None, magnet: Magnet) -> None:
+    """Noise comes from damping or friction."""
+    damped = bool(np.any(np.asarray(magnet.damping)[magnet.moving] > 0))
+    friction = system is not None and not system.is_closed and "friction" in options.response
+    dissipates = damped or friction or not options.temperature > 0
+    allowed = "0 without damping or friction, which noise comes from"
+    problems.check(dissipates, "temperature", options.temperature, allowed)
+
+
+def check_memory(problems: Problems, n_sites: int, field: str = "system") -> bool:
+    """Note a number of sites whose electrons do not fit into this machine; returns whether they do."""
+    remedy = "fewer sites, or moments without electrons"
+    return problems.memory(field, n_sites, STATE_VECTORS, remedy)
+
+
+def _later_pulses(system: OpenSystem) -> str:
+    """The remedy where a pulse has begun before t = 0: its least center."""
+    begun = {
+        p: drive for p, lead in enumerate(system.leads) for drive in lead.drives()
+        if isinstance(drive, Pulse) and drive.discontinuities[0] < 0
+    }  # fmt: skip
+    return "".join(
+        f"; or system.leads[{p}].voltage.center >= {np.ceil(100 * REACH * pulse.width) / 100:g} fs: a Pulse is exactly "
+        f"its offset {REACH:.2f} widths from its center"
+        for p, pulse in begun.items()
+    )
