@@ -2,6 +2,8 @@ from .commands.simulate import simulate
 from .config import ConfigError, RunConfig
 from .integrators.integration import IntegrationStopped
 from .poles.channels import with_pole_leads
+from .problem.carriers import Chirp, LightPulse
+from .problem.device_terms import ElectricField, ElectronZeeman, Gate, Peierls, TimeDependent, VectorPotential
 from .problem.drives import Drive, Pulse, Ramp, Sine, Table, TimeFunction
 from .problem.electrons import Electrons, chain
 from .problem.leads import ChainLead, Lead, TabulatedLead, WideBandLead
@@ -14,10 +16,12 @@ from .problem.magnetism.energies import (
     UniaxialAnisotropy,
     Zeeman,
 )
+from .problem.magnetism.external import External
 from .problem.magnetism.magnet import Magnet
 from .problem.magnetism.motion import Frozen, Precession, Prescribed
 from .problem.magnetism.terms import EnergyTerm
 from .problem.magnetism.torques import SlonczewskiTorque, SpinTransferTorque, ZhangLiTorque
+from .problem.mean_fields import DensityDependent, Hubbard
 from .problem.observables import (
     TorqueComponents,
     bond_charge_current,
@@ -48,6 +52,8 @@ from .sweep import run_sweep
 __version__: str
 
 __all__ = [
+    "Chirp", "DensityDependent", "ElectricField", "ElectronZeeman", "External", "Gate", "Hubbard", "LightPulse",
+    "Peierls", "TimeDependent", "VectorPotential",
     "AccuracyWarning", "ChainLead", "ConfigError", "CubicAnisotropy", "CurrentDecomposition", "DMI", "Decomposition",
     "Dipolar", "Drive", "Electrons", "EnergyTerm", "Exchange", "Frozen", "IntegrationStopped", "Lead", "LeadCurrents",
     "Magnet",

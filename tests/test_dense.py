@@ -11,7 +11,8 @@ from llgnegf.integrators.tableaus import DOP853
 from llgnegf.problem.magnetism.energies import Exchange, Zeeman
 from llgnegf.problem.magnetism.magnet import Magnet
 from llgnegf.problem.magnetism.motion import Precession
-from llgnegf.run.simulation import ROW_SHARE, Simulation
+from llgnegf.run.shares import ROW
+from llgnegf.run.simulation import Simulation
 from llgnegf.units import HBAR
 
 
@@ -111,7 +112,7 @@ def test_rows_are_the_observables_of_the_state_within_their_tolerance(motion):
     rtol = 1e-6
     got = run(wire(), motions()[motion], t_end=60.0, save_every=1.3, rtol=rtol)
     exact = np.array([np.trace(r) for r in got.density_matrices]).real
-    assert np.abs(got["charge_density"].sum(axis=1) - exact).max() < 6 * ROW_SHARE * rtol
+    assert np.abs(got["charge_density"].sum(axis=1) - exact).max() < 6 * ROW * rtol
     total = got["charge_density"].sum(axis=1) + got["lead_charge_out"].sum(axis=1)
     assert np.ptp(total) < 1e-11
     lengths = np.linalg.norm(got["moments"], axis=-1)

@@ -217,3 +217,44 @@ def test_readme_of_the_examples_names_each_of_them() -> None:
 def test_input_files_say_how_they_are_run(path: Path) -> None:
     command = "sweep" if RunConfig.load(path).sweep is not None else "run"
     assert f"llgnegf {command} {path.name}" in path.read_text()
+
+
+def test_a_light_pulse_makes_odd_harmonics_of_charge_and_even_ones_of_spin() -> None:
+    """Seen from both sides the wire is the same, but for the wall, whose M_z turns round: parity of the currents."""
+    spectra = script("laser_pulse")["main"]()
+
+    def peak(name: str, harmonic: int) -> float:
+        order, magnitude = spectra[name]
+        return float(magnitude[np.abs(order - harmonic) < 0.3].max())
+
+    for odd, even in ((1, 2), (3, 4), (5, 6)):
+        assert peak("charge current", odd) > 3 * peak("charge current", even)
+        assert peak("spin current, x", even) > 3 * peak("spin current, x", odd)
+    assert Path("laser_pulse.png").stat().st_size > 10_000
+
+
+def test_a_gate_pulse_runs_at_the_fermi_velocity() -> None:
+    found = script("gate_pulse")["main"]()
+    assert found["speed"] == pytest.approx(2 / HBAR, rel=0.05)
+    assert found["work"] > 0.01
+
+
+def test_shrinking_moments_pump_the_spin_that_the_device_loses() -> None:
+    data = script("demagnetisation")["main"]().dataset
+    held = 0.5 * data.spin_density.sum("site") + data.lead_spin_out.sum("lead")
+    assert np.abs(held.sel(component="z") - held.sel(component="z")[0]).max() < BALANCE
+    current = data.lead_spin_current.sum("lead").sel(component="z")
+    assert current.max() > 5e-3 and current.min() < -5e-4  # out while they shrink, back while they recover
+
+
+def test_a_moment_forms_where_the_repulsion_is_strong_enough() -> None:
+    names = script("stoner_moment")
+    found, expected = names["main"](), names["expected"]
+    for strength in (0.4, 1.2, 2.0):  # that at 0.8 eV is still growing
+        assert found[strength] == pytest.approx(expected(strength), abs=2e-3)
+
+
+def test_another_program_s_spins_meet_the_whole_run_to_second_order() -> None:
+    differences = script("external_spins")["main"]()
+    assert differences[0] / differences[1] > 3.4 and differences[1] / differences[2] > 3.4
+    assert differences[2] < 5e-6

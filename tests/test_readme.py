@@ -31,7 +31,8 @@ def test_python_snippets_run_one_after_the_other_and_show_what_they_say(capsys):
         exec(compile(block, "README.md", "exec"), names)
         results.append(names["result"])
     assert "lead_spin_current" in capsys.readouterr().out
-    turning, driven = results
+    turning, driven, _ = results
+    assert float(names["pulse"].drive_work[-1]) > 0.01
     for result in results:
         assert abs((result.dataset.moments**2).sum("component") - 1).max() < 1e-12
     # A turn of 0.05 eV/hbar (60 - 20/2) fs = 3.8 rad, which pumps spin into both leads as the rotating frame says.

@@ -12,7 +12,7 @@ from llgnegf.poles.channels import channel_poles, spectral_bounds
 from llgnegf.poles.coupling import fit_broadening
 from llgnegf.poles.sampling import sample
 from llgnegf.problem.magnetism.motion import Frozen
-from llgnegf.problem.spectra import ChainSpectrum
+from llgnegf.problem.spectra import ChainSpectrum, TabulatedSpectrum
 
 LEVEL, COUPLING = 0.3, 0.3
 
@@ -138,7 +138,8 @@ def test_loose_fit_is_the_best_there_is_when_the_tolerance_is_out_of_reach():
     """A comb: no tolerance that is asked for makes it worse than a looser one does."""
     energies = np.linspace(-2, 2, 61)
     comb = np.where(np.arange(61) % 2, 1.0, 0.0)
-    errors = [fit_broadening(energies, comb, tolerance, strict=False).error for tolerance in (1e-2, 1e-3, 1e-5)]
+    table = TabulatedSpectrum(energies, comb)
+    errors = [fit_broadening(table, tolerance, strict=False).error for tolerance in (1e-2, 1e-3, 1e-5)]
     assert errors == sorted(errors, reverse=True)
 
 

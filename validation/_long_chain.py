@@ -24,7 +24,8 @@ import scipy.sparse as sp
 from scipy.integrate import solve_ivp
 from scipy.special import expit, jv
 
-from llgnegf import OpenSystem
+from llgnegf import OpenSystem, spin_density
+from llgnegf.equations.moments import LLG
 from llgnegf.problem.spectra import ChainSpectrum
 from llgnegf.units import HBAR
 
@@ -107,8 +108,12 @@ class LongChain:
 
     def device(self, time: float) -> np.ndarray:
         """H_0 - J sigma.M(t), (2N, 2N), time in fs."""
-        h = self.system.electrons.hamiltonian.toarray().astype(complex)
-        for i, (j, m) in enumerate(zip(self.system.electrons.j_sd, self.moments(time), strict=True)):
+        return self.device_with(self.moments(time))
+
+    def device_with(self, moments: np.ndarray, hopping: float = 1.0) -> np.ndarray:
+        """hopping H_0 - J sigma.M."""
+        h = hopping * self.system.electrons.hamiltonian.toarray().astype(complex)
+        for i, (j, m) in enumerate(zip(self.system.electrons.j_sd, moments, strict=True)):
             h[2 * i : 2 * i + 2, 2 * i : 2 * i + 2] -= j * np.tensordot(m, PAULI, axes=1)
         return h
 
@@ -139,7 +144,38 @@ class LongChain:
         return self.system.chemical_potentials() - self.system.voltages()
 
     def _thermal(self, states: np.ndarray) -> np.ndarray:
-        """A^dag f(H(0)) A with the leads attached and at their voltages of t = 0; dense, for short chains."""
+        """A^dag f(H(0)) A with the leads attached and at their voltages of t = 0."""
+        vectors, filled = self._equilibrium()
+        inside = vectors.conj().T @ states
+        return inside.conj().T @ (filled[:, None] * inside)
+
+    def _equilibrium(self) -> tuple[np.ndarray, np.ndarray]:
+        """Eigenvectors of H(0) with the leads attached and their occupations; dense, for short chains."""
+        levels, vectors = np.linalg.eigh(self._whole())
+        mu = self.system.chemical_potentials()[self.channels[0].lead]
+        return vectors, expit(-(levels - mu) / self.system.kT)
+
+    def with_answer(self, magnet: Any, time: float, rtol: float = 1e-13) -> np.ndarray:
+        """rho of the device at `time` (fs) after equilibrium, with moments that obey their equation of motion."""
+        vectors, filled = self._equilibrium()
+        h, llg, j = sp.csr_matrix(self._whole()), LLG(magnet, HBAR), self.system.electrons.j_sd[:, None]
+        start, size = vectors * np.sqrt(filled), 2 * vectors.size
+
+        def rate(tau: float, y: np.ndarray) -> np.ndarray:
+            psi, moments = y[:size].view(complex).reshape(vectors.shape), y[size:].reshape(-1, 3)
+            turned = -1j * (h @ psi)
+            turned[: self.n] += -1j * (self.device_with(moments - magnet.moments, 0.0) @ psi[: self.n])
+            torque = np.cross(j * spin_density(psi[: self.n] @ psi[: self.n].conj().T), moments)
+            moved = llg.rate(moments, tau * HBAR, torque)
+            return np.concatenate([turned.ravel().view(float), moved.ravel()])
+
+        first = np.concatenate([start.ravel().view(float), magnet.moments.ravel()])
+        done = solve_ivp(rate, (0.0, time / HBAR), first, "DOP853", [time / HBAR], rtol=rtol, atol=1e-2 * rtol)
+        psi = np.ascontiguousarray(done.y[:size, -1]).view(complex).reshape(vectors.shape)[: self.n]
+        return psi @ psi.conj().T
+
+    def _whole(self) -> np.ndarray:
+        """H(0) of device and leads."""
         size = self.n + len(self.channels) * self.length
         h = np.zeros((size, size), dtype=complex)
         h[: self.n, : self.n] = self.device(0.0)
@@ -149,10 +185,7 @@ class LongChain:
         first = self.n + self.length * np.arange(len(self.channels))
         h[: self.n, first] = self._coupling(np.ones(len(self.system.leads)))
         h[first, : self.n] = h[: self.n, first].conj().T
-        mu = self.system.chemical_potentials()[self.channels[0].lead]
-        levels, vectors = np.linalg.eigh(h)
-        inside = vectors.conj().T @ states
-        return inside.conj().T @ (expit(-(levels - mu) / self.system.kT)[:, None] * inside)
+        return h
 
     def _backwards(self, time: float, rtol: float) -> np.ndarray:
         """A = U(0, t) P_d, (states, 2N)."""
@@ -187,7 +220,7 @@ class LongChain:
 
     def _stepped(self, start: np.ndarray, time: float, rtol: float) -> np.ndarray:
         """The same by an adaptive method, the voltages as phases of the couplings."""
-        leads, first = self._leads(), self.length * np.arange(len(self.channels))
+        leads, ends = self._leads(), self.length * np.arange(len(self.channels))
         grid = np.linspace(0.0, time, max(4001, int(250 * time / HBAR)))
         shape = start.shape
         phase = []
@@ -199,13 +232,14 @@ class LongChain:
 
         def rate(tau: float, flat: np.ndarray) -> np.ndarray:
             time_fs = tau * HBAR
-            psi = flat.reshape(shape)
+            psi = flat.view(complex).reshape(shape)
             coupling = self._coupling(np.array([np.exp(-1j * f(time_fs)) for f in phase]))
             out = np.empty_like(psi)
-            out[: self.n] = self.device(time_fs) @ psi[: self.n] + coupling @ psi[self.n + first]
+            out[: self.n] = self.device(time_fs) @ psi[: self.n] + coupling @ psi[self.n + ends]
             out[self.n :] = leads @ psi[self.n :]
-            out[self.n + first] += coupling.conj().T @ psi[: self.n]
-            return (-1j * out).ravel()
+            out[self.n + ends] += coupling.conj().T @ psi[: self.n]
+            return (-1j * out).ravel().view(float)  # complex numbers would keep the method from fast products
 
-        done = solve_ivp(rate, (time / HBAR, 0.0), start.ravel(), "DOP853", rtol=rtol, atol=1e-2 * rtol, max_step=2.0)
-        return done.y[:, -1].reshape(shape)
+        first, end = start.ravel().view(float), (time / HBAR, 0.0)
+        done = solve_ivp(rate, end, first, "DOP853", [0.0], rtol=rtol, atol=1e-2 * rtol, max_step=2.0)
+        return np.ascontiguousarray(done.y[:, -1]).view(complex).reshape(shape)

@@ -2,8 +2,9 @@
 Run `python -m validation.error_budget [--runs N] [--first SEED]` (360 runs: some 20 min on two cores).
 
 References: explicit lead chains (`_long_chain`), the exact static solver for stationary states, and for wide bands
-rho(t) = e^{-iht} rho_0 e^{ih^dag t} + int dE/2pi Gamma f(E) a(E) a(E)^dag, h = H - i Gamma/2, the amplitude
-a = [1 - e^{-i(h - E)t}] (E - h)^{-1} u. A run counts with the largest error of an element of rho at its end.
+rho(t) = U rho_0 U^dag + int dE/2pi Gamma f(E) a(E) a(E)^dag with the propagator U(t, t') of h = H(t) - i Gamma/2 and
+a = U(t, 0) e^{iEt + i int V} a_0 - i int dt' U(t, t') u e^{iE(t - t') + i int_t'^t V}; after equilibrium a_0 is
+(E + V - h)^{-1} u of t = 0, and there is no rho_0. A run counts with the largest error of an element of rho at its end.
 """
 
 from __future__ import annotations
@@ -17,9 +18,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from scipy.special import expit
+from scipy.integrate import solve_ivp
+from scipy.special import expit, spherical_jn
 
 import llgnegf as ln
+from llgnegf.integrators.schedule import Schedule
 from llgnegf.problem.spectra import ChainSpectrum
 from llgnegf.units import HBAR
 from validation._long_chain import LongChain
@@ -134,30 +137,50 @@ def partitioned(rng: np.random.Generator, rtol: float) -> Case:
 
 def driven(rng: np.random.Generator, rtol: float) -> Case:
     """Equilibrium with the leads attached, then voltages that change and moments that move."""
-    electrons = random_device(rng, 4)
-    n = electrons.n_sites
-    t_end = HBAR * float(rng.uniform(20, 150))
-    leads = chain_leads(rng, n, int(rng.integers(1, 3)), voltage=lambda r: drive(r, t_end))
-    system = ln.OpenSystem(electrons, leads, float(rng.uniform(-2.2, 2.2)), random_kT(rng, COLDEST))
-    motion = motion_of(rng, n)
-    chain = LongChain(system, motion.moments, settled_length(system, t_end))
-    return Case("thermal, voltages", system, motion, t_end, rtol, "thermal", lambda: chain.density_matrix(t_end, None))
+    t_end = HBAR * float(rng.uniform(20, 80))
+    return thermal(rng, rtol, "voltages", t_end, voltage=lambda r: drive(r, t_end))
 
 
 def moved(rng: np.random.Generator, rtol: float) -> Case:
-    """Equilibrium, then moments that move."""
-    electrons = random_device(rng, 5)
-    n = electrons.n_sites
-    t_end = HBAR * float(rng.uniform(20, 150))
-    leads = chain_leads(rng, n, int(rng.integers(1, 3)))
-    system = ln.OpenSystem(electrons, leads, float(rng.uniform(-2.2, 2.2)), random_kT(rng, COLDEST))
+    """Equilibrium, then moments that move; some of them for long."""
+    return thermal(rng, rtol, "moments", HBAR * float(rng.choice([rng.uniform(15, 60), 200.0], p=[0.93, 0.07])))
+
+
+COLDEST, COOL, WARM = 0.05, 0.1, 0.2
+"""Smallest kT (eV) of thermal starts, whose explicit chains are diagonalised whole; with tables; and with moments that
+answer, for which whole chains are propagated."""
+
+
+def thermal(rng: np.random.Generator, rtol: float, drives: str, t_end: float, **options: Any) -> Case:
+    electrons = random_device(rng, 4)
+    n, table, long = electrons.n_sites, bool(rng.random() < 0.15), t_end > 100 * HBAR
+    t_end = min(t_end, HBAR * (40 if table else 25 if electrons.j_sd.max() > 2 else np.inf))
+    n_leads = 1 if long else int(rng.integers(1, 3))
+    leads = tabulated_leads(rng, n, **options) if table else chain_leads(rng, n, n_leads, **options)
+    system = ln.OpenSystem(electrons, leads, fermi_energy(rng), random_kT(rng, COOL if table else COLDEST))
     motion = motion_of(rng, n)
-    chain = LongChain(system, motion.moments, settled_length(system, t_end))
-    return Case("thermal, moments", system, motion, t_end, rtol, "thermal", lambda: chain.density_matrix(t_end, None))
+    chain = LongChain(system, motion.moments, settled_length(system, t_end) + 100 * table)
+    name = f"thermal, {drives}{', table' * table}"
+    return Case(name, system, motion, t_end, rtol, "thermal", lambda: chain.density_matrix(t_end, None))
 
 
-COLDEST = 0.03
-"""Smallest kT (eV) of thermal starts, whose explicit chains are diagonalised whole."""
+def fermi_energy(rng: np.random.Generator) -> float:
+    """Anywhere in the bands and a little beyond, or at the edge of those that are not shifted."""
+    return float(rng.choice([rng.uniform(-2.2, 2.2), -2.0, 2.0], p=[0.8, 0.1, 0.1]))
+
+
+def answering(rng: np.random.Generator, rtol: float) -> Case:
+    """Equilibrium, then moments that answer to electrons, fields and anisotropy."""
+    electrons = random_device(rng, 2)
+    n, strong = electrons.n_sites, float(electrons.j_sd.max()) > 2
+    system = ln.OpenSystem(electrons, chain_leads(rng, n, 1), fermi_energy(rng), random_kT(rng, WARM))
+    terms = [ln.Zeeman(rng.normal(size=3) * 50.0), ln.UniaxialAnisotropy(float(rng.uniform(0, 0.05)), axis="z")]
+    size = float(10 ** rng.uniform(-0.3, 1))
+    magnet = ln.Magnet(random_unit(rng, n), magnetic_moment=size, damping=float(rng.choice([0, 0.1])), energies=terms)
+    t_end = HBAR * float(rng.uniform(3, 8) if strong else rng.uniform(10, 25))
+    chain = LongChain(system, lambda t: magnet.moments, settled_length(system, t_end))
+    answer = lambda: chain.with_answer(magnet, t_end)  # noqa: E731
+    return Case("thermal, moments that answer", system, magnet, t_end, rtol, "thermal", answer)
 
 
 def settled_length(system: ln.OpenSystem, t_end: float) -> int:
@@ -180,45 +203,115 @@ def steady(rng: np.random.Generator, rtol: float) -> Case:
 
 
 def wide_band(rng: np.random.Generator, rtol: float) -> Case:
-    """Wide-band leads attached at t = 0; closed form in time, one quadrature in energy."""
-    electrons = random_device(rng, 3)
-    n, t_end = electrons.n_sites, HBAR * float(10 ** rng.uniform(0, 1.7))
+    """Wide-band leads with voltages that change: attached at t = 0 to a device at rest, or in equilibrium before."""
+    electrons, partitioned = random_device(rng, 2), bool(rng.random() < 0.5)
+    n, t_end = electrons.n_sites, HBAR * float(10 ** rng.uniform(0, 1))
     leads = [
-        ln.WideBandLead(int(rng.integers(n)), random_coupling(rng) ** 2, chemical_potential=float(rng.uniform(-2, 2)))
+        ln.WideBandLead(
+            int(rng.integers(n)), random_coupling(rng) ** 2, voltage=drive(rng, t_end) if rng.random() < 0.6 else 0.0,
+            chemical_potential=float(rng.uniform(-2, 2)) if partitioned else 0.3,
+        )
         for _ in range(int(rng.integers(1, 3)))
-    ]
+    ]  # fmt: skip
     system = ln.OpenSystem(electrons, leads, 0.0, random_kT(rng, 1e-2))
-    motion = ln.Frozen(random_unit(rng, n))
-    rho = np.diag(rng.integers(0, 2, 2 * n)).astype(complex)
-    exact = wide_band_density(system, motion.texture, rho, t_end)
-    return Case("partitioned, wide band", system, motion, t_end, rtol, "partitioned", exact, rho)
+    motion = ln.Frozen(random_unit(rng, n)) if partitioned else motion_of(rng, n)
+    rho = np.diag(rng.integers(0, 2, 2 * n)).astype(complex) if partitioned else None
+    exact, start = wide_band_density(system, motion, rho, t_end), "partitioned" if partitioned else "thermal"
+    return Case(f"{start}, wide band", system, motion, t_end, rtol, start, exact, rho)
 
 
-def wide_band_density(system: ln.OpenSystem, texture: np.ndarray, rho: np.ndarray, t_end: float) -> Reference:
+def wide_band_density(system: ln.OpenSystem, motion: Any, rho: np.ndarray | None, t_end: float) -> Reference:
+    """rho(t_end) with wide bands, from rho with the leads attached at t = 0, or from equilibrium (None)."""
+
     def reference() -> np.ndarray:
-        h = system.electrons.hamiltonian_at(texture).astype(complex)
-        for lead in system.leads:
+        t, h = t_end / HBAR, wide_band_hamiltonian(system, motion)
+        middles, halves, propagators, phases = propagated(system, motion, h, t_end)
+        whole, voltages = propagators[-1], system.voltages(t_end)
+        result = np.zeros_like(whole) if rho is None else whole @ rho @ whole.conj().T
+        rest = system.chemical_potentials() - system.voltages()
+        for p, lead in enumerate(system.leads):
             site = 2 * (lead.site % system.n_sites)
-            h[[site, site + 1], [site, site + 1]] -= 0.5j * lead.broadening
-        values, right = np.linalg.eig(h)
-        left = np.linalg.inv(right)
-        t = t_end / HBAR
-        turned = (right * np.exp(-1j * values * t)) @ left
-        result = turned @ rho @ turned.conj().T
-        for lead, mu in zip(system.leads, system.chemical_potentials(), strict=True):
-            (near, near_weight), (far, far_weight) = thermal_grids(values, float(mu), system.kT, t)
-            still, turned = (1 / (near[:, None] - values), np.exp(-1j * values * t) / (near[:, None] - values))
-            parts = [(near, near_weight, still - np.exp(1j * near * t)[:, None] * turned)]
-            # Far below all levels exp(iEt) is too fast to be resolved, and the cross terms average to nothing.
-            parts += [(far, far_weight, f / (far[:, None] - values)) for f in (1.0, np.exp(-1j * values * t))]
-            for energy, weight, factor in parts:
-                filled = weight * lead.broadening * expit(-(energy - mu) / system.kT) / (2 * np.pi)
-                for spin in (0, 1):
-                    a = (factor * left[:, 2 * (lead.site % system.n_sites) + spin]) @ right.T
-                    result = result + np.einsum("e,ea,eb->ab", filled, a, a.conj())
+            near, far = thermal_grids(np.linalg.eigvals(h(0.0)), float(rest[p]), system.kT, t)
+            turns = np.exp(1j * phases[:, p])
+            for u in np.eye(system.n_sites * 2)[site : site + 2]:
+                fed = (propagators[:-1] @ u) * turns[:-1, None]
+                a = -1j * fourier(near[0], fed, t - middles, halves)
+                if rho is None:
+                    still = stationary(near[0] + system.voltages()[p], h(0.0), u) @ whole.T
+                    a += np.exp(1j * near[0] * t)[:, None] * turns[-1] * still
+                # Far below all levels exp(iEt) is too fast to be resolved, and cross terms average to nothing.
+                parts = [(near, a), (far, stationary(far[0] + voltages[p], h(t_end), u))]
+                if rho is not None:
+                    parts.append((far, stationary(far[0] + system.voltages(1e-9)[p], h(1e-9), u) @ whole.T))
+                for (energy, weight), amplitude in parts:
+                    filled = weight * lead.broadening * expit(-(energy - rest[p]) / system.kT) / (2 * np.pi)
+                    result = result + np.einsum("e,ea,eb->ab", filled, amplitude, amplitude.conj())
         return result
 
     return reference
+
+
+def wide_band_hamiltonian(system: ln.OpenSystem, motion: Any) -> Callable[[float], np.ndarray]:
+    """t (fs) -> H(t) - i Gamma/2."""
+    damping = np.zeros(2 * system.n_sites)
+    for lead in system.leads:
+        site = 2 * (lead.site % system.n_sites)
+        damping[site : site + 2] += 0.5 * lead.broadening
+    return lambda t: system.electrons.hamiltonian_at(motion.moments(t)) - 1j * np.diag(damping)
+
+
+def stationary(energies: np.ndarray, h: np.ndarray, u: np.ndarray) -> np.ndarray:
+    """(E - h)^-1 u, (n_energies, 2N)."""
+    levels, right = np.linalg.eig(h)
+    return (np.linalg.solve(right, u) / (energies[:, None] - levels)) @ right.T
+
+
+PANEL, NODES = 0.15, 20
+"""Length (hbar/eV) of the pieces of time between which exp(iEt) is integrated exactly, and Gauss nodes in each."""
+
+
+def propagated(
+    system: ln.OpenSystem, motion: Any, h: Callable[[float], np.ndarray], t_end: float
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Middles and halves of the pieces of time (hbar/eV), U(t_end, t') and int_t'^t_end V_p at all nodes and t' = 0."""
+    size, segments = 2 * system.n_sites, Schedule((*system.drives(), *motion.drives())).segments(t_end)
+    state = np.concatenate([np.eye(size, dtype=complex).ravel(), np.zeros(len(system.leads))])
+
+    def rate(tau: float, y: np.ndarray, start: float, stop: float) -> np.ndarray:
+        time = min(max(tau * HBAR, start + 1e-9), stop - 1e-9)  # of a jump the inner side
+        turning = 1j * y[: size**2].reshape(size, size) @ h(time)
+        return np.concatenate([turning.ravel(), -system.voltages(time)])
+
+    x, found, pieces = np.polynomial.legendre.leggauss(NODES)[0], [], []
+    for start, stop in reversed(segments):
+        edges = np.linspace(start, stop, int(np.ceil((stop - start) / (HBAR * PANEL))) + 1) / HBAR
+        half, middle = 0.5 * np.diff(edges)[:, None], 0.5 * (edges[1:] + edges[:-1])[:, None]
+        times = np.concatenate([[edges[0]], (middle + half * x).ravel()])[::-1]
+        done = solve_ivp(
+            rate, (edges[-1], edges[0]), state, "DOP853", times, rtol=1e-12, atol=1e-14, max_step=0.05,
+            args=(start, stop),
+        )  # fmt: skip
+        state = done.y[:, -1]
+        found.append(done.y[:, -2::-1].T)
+        pieces.append(np.hstack([middle, half]))
+    values = np.concatenate([*found[::-1], state[None]])
+    propagators, phases = values[:, : size**2].reshape(-1, size, size), values[:, size**2 :].real
+    return (*np.concatenate(pieces[::-1]).T, propagators, phases)
+
+
+def fourier(energies: np.ndarray, values: np.ndarray, delays: np.ndarray, halves: np.ndarray) -> np.ndarray:
+    """int dt' exp(iE(t - t')) g(t') from g at the nodes of all pieces, whose middles lie `delays` before t: with
+    int_-1^1 P_k(x) exp(-izx) dx = 2 (-i)^k j_k(z)."""
+    x, w = np.polynomial.legendre.leggauss(NODES)
+    order = np.arange(NODES)
+    legendre = (order[:, None] + 0.5) * np.polynomial.legendre.legvander(x, NODES - 1).T * w
+    result, moments = np.zeros((energies.size, values.shape[1]), dtype=complex), {}
+    for g, delay, half in zip(values.reshape(delays.size, NODES, -1), delays, halves, strict=True):
+        if (key := round(half, 12)) not in moments:
+            bessel = spherical_jn(order, half * energies[:, None])
+            moments = {key: 2 * half * (-1j) ** order * bessel}
+        result += np.exp(1j * energies * delay)[:, None] * (moments[key] @ (legendre @ g))
+    return result
 
 
 Grid = tuple[np.ndarray, np.ndarray]
@@ -242,7 +335,7 @@ def gauss(edges: np.ndarray) -> Grid:
     return (edges[:-1, None] + half * (1 + x)).ravel(), (half * w).ravel()
 
 
-FAMILIES = (partitioned, partitioned, driven, driven, moved, steady, steady, wide_band)
+FAMILIES = (partitioned, moved, driven, moved, answering, steady, moved, wide_band)
 
 
 Row = tuple[int, str, float, float, float, bool, float, int]

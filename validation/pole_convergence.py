@@ -27,7 +27,8 @@ from llgnegf.integrators.tableaus import DOP853
 from llgnegf.plots.style import new_figure, points, styled
 from llgnegf.poles.channels import PoleSystem, expand
 from llgnegf.problem.magnetism.motion import Precession
-from llgnegf.run.error_budget import expand_for_run, step_tolerance
+from llgnegf.run.error_budget import expand_for_run
+from llgnegf.run.shares import step_tolerance
 from llgnegf.static.start import thermal
 from llgnegf.units import HBAR
 

@@ -15,6 +15,8 @@ undamped there, errors that grow with time, so that they have to be much smaller
 eps^2/(4 tail) of Gamma_fit and eps/(2 tail) of Re(Sigma_fit - Sigma), for an error eps of K, both come to about
 tail = eps^(3/2).
 
+Two families: with the second square ("tails"), and without it ("kernel"), for runs in which nothing notices the tails.
+
 Starts.  (1) An explicit rational fit.  x = (E - 2)/(E + 2) maps the upper half plane onto itself, the band onto x < 0,
 infinity onto 1, and Sigma = [E - (E + 2) sqrt(x)]/2.  With s = sqrt(x) and nodes t_j in the first quadrant
 
@@ -32,8 +34,10 @@ from __future__ import annotations
 
 import argparse
 import json
+from collections.abc import Sequence
 from math import factorial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from scipy.interpolate import interp1d
@@ -42,17 +46,22 @@ from scipy.special import hankel2e, j1, jv
 
 from llgnegf.plots.style import line, new_figure, points, styled
 from llgnegf.poles import coupling
-from llgnegf.poles.spectral_fit import numerator_roots, product_weights, product_weights_jacobian
+from llgnegf.poles.spectral_fit import (
+    numerator_roots,
+    product_weights,
+    product_weights_jacobian,
+    smallest_margin,
+)
 from validation._report import OUTPUT, Report, run_as_script
 
 TABLE = Path(coupling.__file__).with_name("semicircle.json")
-LARGEST_N = 30
 EXPLICIT_N = 19
 """Larger fits start from the one before: the merged roots of the explicit one get too dense."""
 NEAR = 100.0
 LATE_WEIGHT = 0.125
-TAIL = 1.5
-"""Power of the error of K that the tail outside the band is to have."""
+FAMILIES = {coupling.TAILS: (1.5, 30), coupling.KERNEL: (1.0, 23)}
+"""Power of the error of K that the tail outside the band has in the explicit fit, and the largest n; in the family for
+the kernel alone nothing outside the band is minimised."""
 SMALLEST_TAIL = 5e-13
 """Below it the rounding of the weights decides."""
 
@@ -63,14 +72,14 @@ def exact_self_energy(energies: np.ndarray) -> np.ndarray:
     return 2 / (z + np.sqrt(z - 2) * np.sqrt(z + 2))
 
 
-def explicit_fit(n_poles: int, smallest: float) -> tuple[np.ndarray, np.ndarray]:
+def explicit_fit(n_poles: int, smallest: float, power: float) -> tuple[np.ndarray, np.ndarray]:
     """chi and b of the explicit rational fit; `smallest` is the smallest |x| = |t|^2 of its nodes."""
     reach = -0.5 * np.log(smallest)
     place = np.linspace(-reach, reach, 4001)
     density = np.cumsum(np.maximum(1 - np.abs(place) / reach, 0.02))
     count = 2 * n_poles - 4
     sigma = np.interp((np.arange(count) + 0.5) / count * density[-1], density, place)
-    t = np.concatenate([np.exp(sigma + 0.5j * np.pi / (1 + TAIL)), np.ones(4)])
+    t = np.concatenate([np.exp(sigma + 0.5j * np.pi / (1 + power)), np.ones(4)])
     t = t[np.argsort(np.abs(t), kind="stable")]
     order = np.arange(t.size)
     s = np.linalg.eigvals(np.sqrt(t[:, None] * t) * np.sign(order - order[:, None]))
@@ -86,7 +95,7 @@ def explicit_fit(n_poles: int, smallest: float) -> tuple[np.ndarray, np.ndarray]
 class Residual:
     """What is squared and summed, for parameters p = (u, v, ln(x_j^2 - 4), ln g) with chi^2 - 4 = -exp(u + iv)."""
 
-    def __init__(self, n: int, error: float) -> None:
+    def __init__(self, n: int, error: float, family: str) -> None:
         self.n = n
         self.near = np.concatenate([np.linspace(0, 3, 31)[:-1], np.linspace(3, NEAR, 500)])
         last = max(300.0, 3 * error ** (-2 / 3))
@@ -99,8 +108,8 @@ class Residual:
         beyond = np.geomspace(1e-2, 60, 220)
         self.outside = 2 + beyond
         self.outside_exact = exact_self_energy(self.outside).real
-        spread = np.sqrt(np.gradient(np.log(beyond)) * np.minimum(1, beyond / 0.3))
-        tail = max(error**TAIL, SMALLEST_TAIL)
+        spread = np.sqrt(np.gradient(np.log(beyond)) * np.minimum(1, beyond / 0.3)) * (family == coupling.TAILS)
+        tail = max(error ** FAMILIES[family][0], SMALLEST_TAIL)
         self.w_width = 0.5 * error / np.sqrt(tail) * spread
         self.w_shift = 0.5 * error / tail * spread
 
@@ -117,7 +126,7 @@ class Residual:
 
     def weights(self, p: np.ndarray) -> np.ndarray:
         w, chi, _ = self.energies(p)
-        return product_weights(w, self.zeros(p), np.zeros(self.n - 1), p[-1]) / (2 * chi)
+        return product_weights(w, self.zeros(p), p[-1]) / (2 * chi)
 
     def _root_of_tail(self, p: np.ndarray) -> np.ndarray:
         """Gamma_fit^(1/2) outside the band with a sign, smooth where Gamma_fit has its double zeros."""
@@ -140,7 +149,7 @@ class Residual:
         n = self.n
         w, chi, offset = self.energies(p)
         b, zeros = self.weights(p), self.zeros(p)
-        by_pole, by_conjugate, by_zero, _ = product_weights_jacobian(w, zeros, np.zeros(n - 1))
+        by_pole, by_conjugate, by_zero = product_weights_jacobian(w, zeros)
         by_pole[np.diag_indices(n)] -= 1 / (2 * (4 + w))  # the 1/chi of dw = 2 chi dE
         direct, crossed = by_pole * w, by_conjugate * w.conj()
         log_b = np.hstack([direct + crossed, 1j * (direct - crossed), by_zero * zeros, np.ones((n, 1))])
@@ -197,9 +206,9 @@ def more_product(p: np.ndarray, n: int, extra: float) -> np.ndarray:
     return np.concatenate([stretch(poles, np.argsort(-poles[0]), extra).ravel(), new_zeros.ravel(), [0.0]])
 
 
-def from_explicit(n: int, smallest: float) -> np.ndarray:
+def from_explicit(n: int, smallest: float, power: float) -> np.ndarray:
     """Parameters of the explicit fit with 2 n poles, its roots outside the band merged in pairs."""
-    chi, b = explicit_fit(2 * n, smallest)
+    chi, b = explicit_fit(2 * n, smallest, power)
     right = chi[chi.real > 0]
     log_w = np.log(4 - right[np.argsort(np.abs(right - 2))] ** 2)
     roots = numerator_roots(chi, b)
@@ -210,12 +219,14 @@ def from_explicit(n: int, smallest: float) -> np.ndarray:
     return np.concatenate([log_w.real, log_w.imag, np.log(pairs**2 - 4), [0.0]])
 
 
-def ladder() -> list[tuple[np.ndarray, np.ndarray, float]]:
-    """(chi, x, log g) with Re chi > 0 and x > 2 for n = 2 ... LARGEST_N pairs."""
+def ladder(family: str) -> list[tuple[np.ndarray, np.ndarray, float]]:
+    """(chi, x, log g) with Re chi > 0 and x > 2 for n = 2, 3, ... pairs."""
     entries, product, error = [], np.zeros(0), 3e-2
-    for n in range(2, LARGEST_N + 1):
-        residual = Residual(n, max(0.45 * error, 1e-11) if n > 3 else error)
-        starts = [from_explicit(n, min(f * 10 ** (-2 - 0.2 * n), 0.05)) for f in (0.2, 1, 5) if n <= EXPLICIT_N]
+    power, largest = FAMILIES[family]
+    for n in range(2, largest + 1):
+        residual = Residual(n, max(0.45 * error, 1e-11) if n > 3 else error, family)
+        reaches = [min(f * 10 ** (-2 - 0.2 * n), 0.05) for f in (0.2, 1, 5) if n <= EXPLICIT_N]
+        starts = [from_explicit(n, reach, power) for reach in reaches]
         starts += [more_product(product, n - 1, extra) for extra in (0.0, 0.1, 0.3, 0.5) if n > 3]
         fits = [residual.minimise(residual.with_gain(s), 120) for s in starts if len(s) == 3 * n]
         cost, product = residual.minimise(min(fits, key=lambda f: f[0])[1], 1000)
@@ -271,45 +282,54 @@ def error_bound(energies: np.ndarray, weights: np.ndarray) -> float:
     return max(float(near_bound), late_bound, tail)
 
 
-def write(entries: list[tuple[np.ndarray, np.ndarray, float]]) -> None:
-    ladder = []
-    for chi, zeros, log_gain in entries:
-        bound = float(f"{error_bound(*coupling.semicircle_modes(chi, zeros, log_gain)) * 1.01:.3g}")
-        numbers = {"real": chi.real.tolist(), "width": (-chi.imag).tolist(), "zeros": zeros.tolist()}
-        ladder.append({"modes": 2 * len(chi), "error": bound, "log_gain": log_gain, **numbers})
-    about = "Damped modes of the unit semicircle, made and certified by validation/semicircle_table.py"
-    lines = ",\n".join(json.dumps(entry) for entry in ladder)
-    TABLE.write_text(f'{{"about": "{about}", "ladder": [\n{lines}\n]}}\n')
+def entry(chi: np.ndarray, zeros: np.ndarray, log_gain: float) -> dict[str, Any]:
+    """What the table has of one expansion."""
+    bound = float(f"{error_bound(*coupling.semicircle_modes(chi, zeros, log_gain)) * 1.01:.3g}")
+    numbers = {"real": chi.real.tolist(), "width": (-chi.imag).tolist(), "zeros": zeros.tolist()}
+    return {"modes": 2 * len(chi), "error": bound, "log_gain": log_gain, **numbers}
+
+
+def write(families: Sequence[str]) -> None:
+    """Make these families anew; the others stay in the file as they are."""
+    table = json.loads(TABLE.read_text()) | {family: [entry(*e) for e in ladder(family)] for family in families}
+    lists = (f'"{family}": [\n' + ",\n".join(map(json.dumps, table[family])) + "\n]" for family in FAMILIES)
+    TABLE.write_text(f'{{"about": "{table["about"]}",\n' + ",\n".join(lists) + "}\n")
+    coupling.semicircle_ladder.cache_clear()
 
 
 def certify() -> bool:
-    """Every entry: re-certified error, sign, weights, and the error of Sigma beside the band and off the axis."""
     report = Report("The damped modes of the semi-infinite chain, certified again")
+    figure({family: np.array(certified(report, family)) for family in FAMILIES})
+    return report.all_hold()
+
+
+def certified(report: Report, family: str) -> list[tuple[int, float, float, float]]:
+    """Every entry: re-certified error, sign, weights, and the error of Sigma beside the band and off the axis."""
     outside, upper = np.geomspace(2.001, 6, 400), np.array([0.3 + 0.1j, 1.9 + 0.1j, 2.05 + 0.02j, 2 + 0.01j, 1j])
-    report.note("modes  Sigma(2.001..6)  Sigma(upper)  sum|b|  max|chi|  min width")
+    report.note(f"{family}: modes  Sigma(2.001..6)  Sigma(upper)  sum|b|  max|chi|  min width")
     rows = []
-    for modes in coupling.semicircle_ladder():
+    for modes in coupling.semicircle_ladder(family):
         bound, count = error_bound(modes.energies, modes.weights), len(modes.energies)
-        report.check(f"{count} modes: bound on the error of K(t), all times, against that stored", bound, modes.error)
-        modes.certify_nonnegative()  # raises where Gamma is negative
+        claim = f"{family}, {count} modes: bound on the error of K(t), all times, against that stored"
+        report.check(claim, bound, modes.error)
+        smallest_margin(modes.energies, modes.weights)  # raises where Gamma is negative
         axis, off = (np.abs(modes.self_energy(e) - exact_self_energy(e)).max() for e in (outside, upper))
         report.note(
             f"{count:4d}   {axis:.2e}         {off:.2e}      {np.abs(modes.weights).sum():.3f}   "
             f"{np.abs(modes.energies).max():.3f}     {-modes.energies.imag.max():.1e}"
         )
         rows.append((count, bound, axis, off))
-    figure(np.array(rows))
-    return report.all_hold()
+    return rows
 
 
 @styled
-def figure(rows: np.ndarray) -> None:
-    """Errors against the number of modes, and K(t) - K_fit(t) of three entries."""
+def figure(rows: dict[str, np.ndarray]) -> None:
+    """Errors against the number of modes, and K(t) - K_fit(t) of some entries fitted outside the band too."""
     fig = new_figure(3.2)
     left, right = fig.subplots(1, 2)
     names = ("K(t), all times: bound", r"$\Sigma$, 2.001 < E < 6", r"$\Sigma$, upper half plane")
-    for k, name in enumerate(names):
-        left.semilogy(rows[:, 0], rows[:, k + 1], label=name, **points(k))
+    for k, (family, name) in enumerate((family, name) for family in rows for name in names):
+        left.semilogy(rows[family][:, 0], rows[family][:, k % 3 + 1], label=f"{name} ({family})", **points(k))
     left.set(xlabel="modes", ylabel="largest error", title="unit semicircle, $K(0) = 1$")
     left.legend(loc="lower left")
     times = np.geomspace(0.01, 1e4, 2000)
@@ -325,9 +345,10 @@ def figure(rows: np.ndarray) -> None:
 def main() -> bool:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--check", action="store_true", help="only certify the table that is there")
-    if not parser.parse_args().check:
-        write(ladder())
-        coupling.semicircle_ladder.cache_clear()
+    parser.add_argument("--family", choices=FAMILIES, help="make this family only")
+    options = parser.parse_args()
+    if not options.check:
+        write([options.family] if options.family else list(FAMILIES))
     return certify()
 
 

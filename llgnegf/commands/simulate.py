@@ -32,8 +32,9 @@ def simulate(
     progress: bool | Callable[..., None] = False,
     **options: Any,
 ) -> Result:
-    """Propagate G<(t,t) of an open system in the lab frame, with moments that move as prescribed or answer, by the
-    equations of `llgnegf.equations.electrons`.
+    """Propagate G<(t,t) of an open system in the lab frame, with moments that move as prescribed or answer.
+
+    The equations are those of `llgnegf.equations.electrons`.
 
     Args:
         system, motion, options: As for `Simulation`, and the following ones.
@@ -43,10 +44,10 @@ def simulate(
             "friction"; () leaves the adiabatic torque alone.
         temperature, seed: kT (eV) and random key of the moments' thermal noise, with electrons = "adiabatic" or for
             moments alone (see `llgnegf.SlowSimulation`).
-        progress: True shows what is done, a bar on a terminal and lines with percentages elsewhere; a function is
-            called with (done, total, text): times in fs and the stage of the run.
         folder: Run folder, as of `llgnegf run`: rows are committed every few seconds, and a run that was stopped or
             killed goes on when it is asked for again (or with `llgnegf resume`). None keeps all in memory.
+        progress: True shows what is done, a bar on a terminal and lines with percentages elsewhere; a function is
+            called with (done, total, text): times in fs and the stage of the run.
 
     Returns:
         A `Result`, whose dataset has the columns of `llgnegf.run.observables` with dims (time, ...) and units.

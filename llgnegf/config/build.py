@@ -30,7 +30,7 @@ from llgnegf.run.options import RunOptions
 
 T = TypeVar("T")
 
-SYSTEM, MOMENTS = {"electrons", "lead", "system"}, {"texture", "motion", "magnet", "energy", "torque"}
+SYSTEM, MOMENTS = {"electrons", "term", "lead", "system"}, {"texture", "motion", "magnet", "energy", "torque"}
 """Tables that make the system, and the moments."""
 
 
@@ -152,7 +152,7 @@ class Builder:
             if run.electrons == "adiabatic" and self._has("motion") and not self._has("magnet"):
                 self.refuse(("motion",), "given with run.electrons = 'adiabatic'", "[magnet], whose moments answer")
             return
-        for name in ("lead", "system"):
+        for name in ("term", "lead", "system"):
             if self._has(name):
                 self.refuse((name,), "given without [electrons]", f"'{name}' beside [electrons]")
         if self._has("motion") and not self._has("magnet"):
@@ -166,7 +166,22 @@ class Builder:
         problems = Problems("electrons")
         fits = table is not None and check_memory(problems, table.n_sites, "n_sites")
         self.mistakes += problems.mistakes
-        return self.made(("electrons",), table) if fits else None
+        if not fits:
+            return None
+        plain_device = self.made(("electrons",), table)
+        terms = [] if plain_device is None else self._device_terms(plain_device)
+        return self.made(("electrons",), table, terms=terms) if terms else plain_device
+
+    def _device_terms(self, electrons: Electrons) -> list[Any]:
+        """What the Hamiltonian has on top of H_0, usable on this device."""
+        terms = []
+        for path, table in self._numbered("term"):
+            own = {one.name for one in declared(table.make)}
+            term = self.made(path, table, **({"n_sites": electrons.n_sites} if "n_sites" in own else {}))
+            if term is not None:
+                fits = self.attempt(path, lambda term=term: term.check(electrons.n_sites, electrons.positions) or True)  # type: ignore[misc]
+                terms += [term] if fits else []
+        return terms
 
     @property
     def n_sites(self) -> int | None:

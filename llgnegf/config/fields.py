@@ -13,7 +13,7 @@ from types import UnionType
 from typing import Any, Literal, get_args, get_origin
 
 from llgnegf.problem.arguments import Argument, Declared, declared
-from llgnegf.problem.drives import KINDS
+from llgnegf.problem.carriers import KINDS
 
 OWN = "package.module:Class"
 """How a class of the user is named as a kind."""

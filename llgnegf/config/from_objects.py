@@ -18,7 +18,9 @@ from llgnegf.config.messages import ConfigError, shown
 from llgnegf.config.own_terms import argument_names, imported
 from llgnegf.config.sections import SECTIONS
 from llgnegf.problem.arguments import declared
-from llgnegf.problem.drives import KINDS, Drive
+from llgnegf.problem.carriers import KINDS
+from llgnegf.problem.device_terms import TimeDependent
+from llgnegf.problem.drives import Drive
 from llgnegf.problem.magnetism.magnet import Magnet
 from llgnegf.problem.magnetism.motion import Frozen, Precession
 from llgnegf.problem.magnetism.pairs import PAIRS
@@ -38,8 +40,11 @@ def tables_of(system: OpenSystem | None, motion: Frozen | Precession | Magnet) -
         electrons = system.electrons
         tables["electrons"] = {
             "kind": "matrix", "n_sites": electrons.n_sites, "entries": hermitian_entries(electrons.hamiltonian),
-            "j_sd": _written(("electrons", "j_sd"), electrons.j_sd),
+            "j_sd": _written(("electrons", "j_sd"), electrons.j_drive or electrons.j_sd),
         }  # fmt: skip
+        if electrons.positions is not None:
+            tables["electrons"]["positions"] = electrons.positions.tolist()
+        tables["term"] = [_term(("term", k), term, electrons.n_sites) for k, term in enumerate(electrons.terms)]
         tables["lead"] = [_table("lead", ("lead", k), lead) for k, lead in enumerate(system.leads)]
         tables["system"] = _table("system", ("system",), system)
     if isinstance(motion, Magnet) and type(motion) is Magnet:
@@ -53,6 +58,15 @@ def tables_of(system: OpenSystem | None, motion: Frozen | Precession | Magnet) -
     else:
         raise _no_words(("motion",), motion, "Frozen, Precession or Magnet")
     return tables | {"texture": {"kind": "list", "moments": texture.tolist()}}
+
+
+def _term(path: Path, term: Any, n_sites: int) -> dict[str, Any]:
+    """The table of a term of the device."""
+    if type(term) is not TimeDependent:
+        return _table("term", path, term)
+    (matrix,) = term.matrices(n_sites, None)
+    drive = _written((*path, "drive"), term.drive)
+    return {"kind": "time_dependent", "entries": hermitian_entries(matrix), "drive": drive}
 
 
 def _table(section: str, path: Path, made: Any) -> dict[str, Any]:

@@ -12,22 +12,48 @@ import numpy as np
 import scipy.sparse as sp
 
 from llgnegf._checks import Problems
-from llgnegf.problem.arguments import ENTRIES, Argument, EnergyPerSite, MatrixEntries, Numbers, SiteCount
+from llgnegf.problem.arguments import (
+    ENTRIES,
+    Argument,
+    Coupling,
+    MatrixEntries,
+    Numbers,
+    Positions,
+    SiteCount,
+    TextureSites,
+)
+from llgnegf.problem.device_terms import Amplitude, TimeDependent
 from llgnegf.problem.electrons import Electrons
 from llgnegf.problem.spectra import Spectrum
 
 
 def matrix(
-    n_sites: SiteCount, entries: Annotated[Any, Argument(MatrixEntries, ENTRIES, "eV")], j_sd: EnergyPerSite = 0.0
-) -> Electrons:
+    n_sites: SiteCount, entries: Annotated[Any, Argument(MatrixEntries, ENTRIES, "eV")], j_sd: Coupling = 0.0,
+    positions: Positions = None, terms: Any = (),
+) -> Electrons:  # fmt: skip
     """[electrons], kind = "matrix": any Hermitian H_0.
 
     Args:
         n_sites: Number of sites N.
         entries: H_0 on and above the diagonal, row and column being 2 site + spin (0 up, 1 down) counted from 0.
         j_sd: sd coupling in eV, one number or one for each site.
+        positions: Of the sites in nm.
+        terms: Those of [[term]].
     """
-    return Electrons(hermitian(n_sites, entries, "entries"), j_sd)
+    return Electrons(hermitian(n_sites, entries, "entries"), j_sd, positions, terms)
+
+
+def time_dependent(
+    entries: Annotated[Any, Argument(MatrixEntries, ENTRIES)], drive: Amplitude, n_sites: TextureSites
+) -> TimeDependent:
+    """[[term]], kind = "time_dependent": f(t) A.
+
+    Args:
+        entries: A on and above the diagonal, as H_0 in [electrons], kind = "matrix".
+        drive: f, times which A is in eV.
+        n_sites: Number of sites N.
+    """
+    return TimeDependent(hermitian(n_sites, entries, "entries"), drive)
 
 
 def channel(

@@ -29,6 +29,8 @@ class ConfigError(ValueError):
 
 PLACES: dict[Path, Path] = {
     ("OpenSystem",): ("system",), ("OpenSystem", "leads"): ("lead",), ("OpenSystem", "electrons"): ("electrons",),
+    ("OpenSystem", "electrons", "terms"): ("term",), ("simulate", "system", "electrons"): ("electrons",),
+    ("simulate", "system", "electrons", "terms"): ("term",),
     ("Magnet",): ("magnet",), ("Magnet", "energies"): ("energy",), ("Magnet", "torques"): ("torque",),
     ("Precession",): ("motion",), ("simulate",): ("run",), ("simulate", "system"): ("system",),
     ("simulate", "system", "leads"): ("lead",), ("kT",): ("system", "kT"),

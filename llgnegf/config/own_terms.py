@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 from llgnegf._checks import Mistake, MistakesError, shown
 from llgnegf.config.fields import OWN, Table, plain
 from llgnegf.config.messages import unknown_key
-from llgnegf.problem.drives import KINDS
+from llgnegf.problem.carriers import KINDS
 
 T = TypeVar("T")
 

@@ -24,6 +24,7 @@ class Document:
     schema_version: int = SCHEMA_VERSION
     run: Table
     electrons: Any = None
+    term: tuple[Table, ...] = ()
     lead: tuple[Table, ...] = ()
     system: Any = None
     texture: Table

@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from typing import Annotated, Any
 
 from llgnegf.config.fields import Section
-from llgnegf.config.matrices import channel, matrix
+from llgnegf.config.matrices import channel, matrix, time_dependent
 from llgnegf.problem.arguments import Argument, choice
+from llgnegf.problem.device_terms import ElectricField, ElectronZeeman, Gate, Peierls, VectorPotential
 from llgnegf.problem.electrons import chain
 from llgnegf.problem.leads import ChainLead, Lead, TabulatedLead, WideBandLead
 from llgnegf.problem.magnetism.magnet import Magnet
@@ -19,6 +20,7 @@ from llgnegf.problem.magnetism.onsite import CubicAnisotropy, UniaxialAnisotropy
 from llgnegf.problem.magnetism.pairs import DMI, Dipolar, Exchange, PairExchange
 from llgnegf.problem.magnetism.terms import EnergyTerm
 from llgnegf.problem.magnetism.torques import SlonczewskiTorque, SpinTransferTorque, ZhangLiTorque
+from llgnegf.problem.mean_fields import Hubbard
 from llgnegf.problem.spectra import ChainSpectrum, TabulatedSpectrum, WideBandSpectrum
 from llgnegf.problem.system import OpenSystem
 from llgnegf.problem.textures import bloch_wall, cone, listed, neel_wall, uniform
@@ -64,6 +66,13 @@ def sweep(
 SECTIONS = {
     "run": Section({"": FileOptions}),
     "electrons": Section({"chain": chain, "matrix": matrix}, default="chain"),
+    "term": Section(
+        {
+            "time_dependent": time_dependent, "gate": Gate, "electric_field": ElectricField,
+            "electron_zeeman": ElectronZeeman, "peierls": Peierls, "vector_potential": VectorPotential,
+            "hubbard": Hubbard,
+        }
+    ),
     "spectrum": Section({"chain": ChainSpectrum, "wide_band": WideBandSpectrum, "tabulated": TabulatedSpectrum}),
     "channel": Section({"": channel}),
     "lead": Section({"chain": ChainLead, "wide_band": WideBandLead, "tabulated": TabulatedLead, "channels": Lead}),

@@ -29,12 +29,13 @@ import numpy as np
 from scipy import sparse
 
 from llgnegf._compile import resolved
+from llgnegf.equations.changing_device import ChangingDevice
 from llgnegf.equations.kernels import leads as kernels
 from llgnegf.equations.kernels.electrons import Workspace, coupled_rhs, electronic_rhs
 from llgnegf.equations.layout import Layout
 from llgnegf.equations.moments import LLG
 from llgnegf.equations.protocol import Equation
-from llgnegf.poles.channels import PoleSystem, spectral_bounds
+from llgnegf.poles.channels import PoleSystem
 from llgnegf.poles.levels import LeadLevels
 from llgnegf.problem.drives import Drive
 from llgnegf.problem.magnetism.magnet import Magnet
@@ -49,6 +50,9 @@ class MovingMoments(Protocol):
 
     def moments(self, time: float) -> np.ndarray:
         """M(t), shape (N, 3), at `time` in fs."""
+
+    def velocity(self, time: float) -> np.ndarray:
+        """dM/dt in 1/fs, (N, 3)."""
 
     def drives(self) -> tuple[Drive, ...]:
         """What changes in time."""
@@ -69,7 +73,10 @@ class ElectronEquation(Equation):
         self.levels = a = LeadLevels(poles)
         self.llg = LLG(motion, HBAR) if isinstance(motion, Magnet) else None
         n_moments = motion.n_sites if isinstance(motion, Magnet) else 0
-        self.layout = Layout(a.n, tuple(np.diff(a.offset).tolist()), a.z.size, n_moments, len(self.system.leads))
+        electrons, modes = self.system.electrons, tuple(np.diff(a.offset).tolist())
+        works = int(bool(electrons.drives()))
+        self.layout = Layout(a.n, modes, a.z.size, n_moments, len(self.system.leads), works)
+        self._device = None if electrons.is_constant else ChangingDevice(electrons, self.layout.columns)
         self.size, self.sections, self.evaluations = self.layout.size, self.layout.sections, 0
         self.constants = _constants(poles, a, self.layout)
         self._work = Workspace.of(self.system.n_sites, a.chi.size + a.z.size, a.lead.size)
@@ -100,6 +107,11 @@ class ElectronEquation(Equation):
         return self.system.voltages(tau * HBAR)[self.levels.lead] if self._time_dependent else self._voltage
 
     def __call__(self, tau: float, state: np.ndarray, derivative: np.ndarray) -> None:
+        if self._device is not None:
+            self._device.follow(tau * HBAR, *self.layout.electrons(state), self.constants)
+            if self.layout.n_works:
+                time, moments = tau * HBAR, self.moments_at(tau, self.layout.moments(state))
+                self.layout.work(derivative)[0] = HBAR * self._device.power(time, moments, self.given_velocity(time))
         if self.llg is None:
             self.electrons(tau, state, self.moments_at(tau, state), derivative)
             return
@@ -118,6 +130,21 @@ class ElectronEquation(Equation):
         self._moments[:] = moments
         self._rhs(self.constants, self._work, self._moments, self.channel_voltages(tau), state, derivative)
 
+    def given_velocity(self, time: float) -> np.ndarray:
+        """dM/dt in 1/fs of moments whose motion is given, 0 for the others, (N, 3)."""
+        if not isinstance(self.motion, Magnet):
+            return self.motion.velocity(time)
+        velocity = np.zeros((self.motion.n_sites, 3))
+        if self.motion.prescribed is not None:
+            sites, drive = self.motion.prescribed
+            velocity[list(sites)] = drive.rate(time)
+        return velocity
+
+    def hold(self, time: float, density_blocks: np.ndarray) -> None:
+        """Take H and J_sd of `time` (fs) and rho_ii (N, 2, 2) for what is computed next."""
+        if self._device is not None:
+            self._device.hold(time, density_blocks, self.constants)
+
     def normalise(self, moments: np.ndarray) -> None:
         """Restore |M| = 1 in place, (N, 3), of moments that obey the LLG equation."""
         if self.llg is not None:
@@ -134,7 +161,7 @@ class ElectronEquation(Equation):
         `implicit` the damping of the poles is left to the method.
         """
         a, shifts = self.levels, self.poles.voltages
-        low, high = spectral_bounds(self.system, shifts)
+        low, high = self.poles.bounds
         if a.z.size == 0:
             return float(high - low), 0.0
         lead_x, lead_z = a.lead[a.mode_channel], a.lead[a.vector_channel]
@@ -179,7 +206,7 @@ def _constants(poles: PoleSystem, levels: LeadLevels, layout: Layout) -> kernels
     fermi = np.array([*_planes(levels.z), zero, zero, one, *_planes(levels.c)])
     electrons, vectors = poles.system.electrons, [channel.vector for channel in poles.channels]
     return kernels.Electrons(
-        hamiltonian=_sparse(electrons.hamiltonian),
+        hamiltonian=_sparse(electrons.device.matrix(0.0) if electrons.terms else electrons.hamiltonian),
         vectors=_sparse(np.array(vectors, dtype=complex).reshape(-1, levels.n)),
         bounds=np.array([levels.offset, levels.chi.size + levels.first]),
         levels=np.concatenate([modes, fermi], axis=1),

@@ -2,7 +2,7 @@
 
 The state is one float64 vector, so that every integrator sees plain arrays:
 
-    [ Re electrons | Im electrons | moments (3 N) | outflow (5 for each lead) ]
+    [ Re electrons | Im electrons | moments (3 N) | work (1 or none) | outflow (5 for each lead) ]
 
 Electrons, in complex numbers, with n = 2N device states, M coupling modes and K Fermi vectors (physics in `electrons`):
 
@@ -37,6 +37,7 @@ class Layout:
         n_vectors: K Fermi vectors, all channels together.
         n_moments: Number of moments that are part of the state (0 when their motion is prescribed).
         n_leads: Number of leads whose outflow of charge, spin and energy is accumulated.
+        n_works: 1 where the work of the drives of the device Hamiltonian is accumulated.
     """
 
     n_states: int
@@ -44,6 +45,7 @@ class Layout:
     n_vectors: int
     n_moments: int
     n_leads: int
+    n_works: int = 0
 
     @cached_property
     def n_modes(self) -> int:
@@ -73,13 +75,15 @@ class Layout:
     @cached_property
     def size(self) -> int:
         """Length of the state vector."""
-        return 2 * self.n_complex + 3 * self.n_moments + 5 * self.n_leads
+        return 2 * self.n_complex + 3 * self.n_moments + self.n_works + 5 * self.n_leads
 
     @cached_property
     def sections(self) -> tuple[Section, ...]:
         """The parts of the state whose errors the step control watches."""
         electrons, end = 2 * self.n_complex, 2 * self.n_complex + 3 * self.n_moments
-        parts = ("G<(t,t)", 0, electrons), ("moments", electrons, end), ("outflow", end, self.size)
+        parts = ("G<(t,t)", 0, electrons), ("moments", electrons, end), ("work and outflow", end, self.size)
+        if not self.n_works:
+            parts = (*parts[:2], ("outflow", end, self.size))
         return tuple(Section(*part) for part in parts if part[2] > part[1])
 
     def electrons(self, state: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -94,8 +98,12 @@ class Layout:
     def outflow(self, state: np.ndarray) -> np.ndarray:
         """View of what has left through each lead since t = 0, (n_leads, 5): electrons, <sigma_x,y,z>, and
         device energy (eV)."""
+        return state[self.size - 5 * self.n_leads :].reshape(self.n_leads, 5)
+
+    def work(self, state: np.ndarray) -> np.ndarray:
+        """View of the work (eV) that the drives of the device Hamiltonian have done since t = 0, (n_works,)."""
         start = 2 * self.n_complex + 3 * self.n_moments
-        return state[start:].reshape(self.n_leads, 5)
+        return state[start : start + self.n_works]
 
     def device(self, state: np.ndarray) -> np.ndarray:
         """B as a complex array, (n, n + M + K) (a copy)."""
@@ -141,7 +149,7 @@ class Layout:
         vectors: np.ndarray,
         moments: np.ndarray,
     ) -> np.ndarray:
-        """The state vector with zero outflow, from rho (n, n), C_device,mode (n, M), C_mode,mode (M, M),
+        """The state vector with zero work and outflow, from rho (n, n), C_device,mode (n, M), C_mode,mode (M, M),
         v (n + M, K) and moments (n_moments, 3)."""
         device = np.concatenate([density_matrix, device_mode, vectors[: self.n_states]], axis=1)
         parts = [device.ravel()]
@@ -149,5 +157,5 @@ class Layout:
             parts.append(mode_block[first:, columns].ravel())
             parts.append(vectors[self.n_states :][columns].conj().T.ravel())
         electrons = np.concatenate(parts)
-        outflow = np.zeros(5 * self.n_leads)
-        return np.concatenate([electrons.real, electrons.imag, np.ravel(moments), outflow])
+        rest = np.zeros(self.n_works + 5 * self.n_leads)
+        return np.concatenate([electrons.real, electrons.imag, np.ravel(moments), rest])

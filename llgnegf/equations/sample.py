@@ -22,6 +22,7 @@ class Sample:
         bonds: rho_ij on the bonds (i, j) of H_0, (n_bonds, 2, 2).
         lead_sums: Re and Im of P_q^* without the constant of wide-band channels, (2, Q, n).
         moments: The moments that are part of the state, (n_moments, 3); their length is 1 up to the interpolation.
+        work: Of the drives of the device Hamiltonian, (0,) or (1,), in eV.
         outflow: What has left through each lead, (n_leads, 5), see `Layout.outflow`.
     """
 
@@ -29,6 +30,7 @@ class Sample:
     bonds: np.ndarray
     lead_sums: np.ndarray
     moments: np.ndarray
+    work: np.ndarray
     outflow: np.ndarray
 
 
@@ -110,7 +112,7 @@ class Sampler:
 
     def row_tolerance(self, share: float, share_of_moments: float) -> np.ndarray:
         """`share_of_moments` for the numbers of a sample that are moments, `share` for all others."""
-        tolerance = np.full(self._electronic + 3 * self.layout.n_moments + 5 * self.layout.n_leads, share)
+        tolerance = np.full(self._electronic + self.layout.size - self._tail, share)
         tolerance[self._electronic : self._electronic + 3 * self.layout.n_moments] = share_of_moments
         return tolerance
 
@@ -120,9 +122,11 @@ class Sampler:
         blocks = (vector[:count] + 1j * vector[count : 2 * count]).reshape(-1, 2, 2)
         sums = vector[2 * count : self._electronic].reshape(2, self._channels, self._n)
         n_sites, moments = self._n // 2, 3 * self.layout.n_moments
+        outflow = moments + self.layout.n_works
         return Sample(
-            blocks[:n_sites], blocks[n_sites:], sums, rest[:moments].reshape(-1, 3), rest[moments:].reshape(-1, 5)
-        )
+            blocks[:n_sites], blocks[n_sites:], sums, rest[:moments].reshape(-1, 3), rest[moments:outflow],
+            rest[outflow:].reshape(-1, 5),
+        )  # fmt: skip
 
     def lead_flow(self, sample: Sample, moments: np.ndarray) -> np.ndarray:
         """d(outflow)/d(t/hbar) of a sample, (n_leads, 5), as the equation of motion has it."""

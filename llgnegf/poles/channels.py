@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from llgnegf.poles.coupling import CouplingPoles, fit_broadening, fit_spectrum, semicircle_poles
+from llgnegf.poles.coupling import TAILS, CouplingPoles, fit_broadening, fit_spectrum, semicircle_poles
 from llgnegf.poles.fermi import LARGEST_RATIO, FermiPoles, check_temperature, fermi_poles
 from llgnegf.poles.sampling import total_weight
 from llgnegf.problem.drives import Drive
@@ -20,7 +20,7 @@ from llgnegf.problem.leads import Channel, Reservoir
 from llgnegf.problem.spectra import ChainSpectrum, Spectrum, TabulatedSpectrum
 from llgnegf.problem.system import OpenSystem
 
-FARTHEST_POLE = (1.75, 2.0, 2.5, 3.0, None)
+FARTHEST_POLE = (1.75, 2.0, 2.25, 2.5, 3.0, None)
 """Caps on the farthest Fermi pole in units of the spectral range, tried in this order: the pole sets the stiffness of
 an explicit step, but the tighter the cap, the larger the error that no number of poles removes."""
 FINEST_FIT = 1e-9
@@ -30,32 +30,33 @@ TAIL = 10.0
 
 
 @singledispatch
-def fitted(spectrum: Spectrum, tolerance: float, strict: bool) -> CouplingPoles:
+def fitted(spectrum: Spectrum, tolerance: float, strict: bool, family: str) -> CouplingPoles:
     """Damped modes of a spectrum that does not know them itself; register a class for which there is a better way."""
     return fit_spectrum(spectrum, tolerance if strict else max(tolerance, FINEST_FIT), strict)
 
 
 @fitted.register
-def _(spectrum: ChainSpectrum, tolerance: float, strict: bool) -> CouplingPoles:
-    """The unit semicircle shifted and scaled: chi = e + gamma chi_0, b = gamma_c^2 b_0."""
-    unit = semicircle_poles(tolerance)
+def _(spectrum: ChainSpectrum, tolerance: float, strict: bool, family: str) -> CouplingPoles:
+    """The unit semicircle of the family shifted and scaled: chi = e + gamma chi_0, b = gamma_c^2 b_0."""
+    unit = semicircle_poles(tolerance, family)
     return unit.shifted_and_scaled(spectrum.onsite, abs(spectrum.hopping), spectrum.coupling**2)
 
 
 @fitted.register
-def _(spectrum: TabulatedSpectrum, tolerance: float, strict: bool) -> CouplingPoles:
-    tolerance = tolerance if strict else max(tolerance, FINEST_FIT)
-    return fit_broadening(spectrum.energies, spectrum.values, tolerance * spectrum.weight, strict)
+def _(spectrum: TabulatedSpectrum, tolerance: float, strict: bool, family: str) -> CouplingPoles:
+    return fit_broadening(spectrum, tolerance if strict else max(tolerance, FINEST_FIT), strict)
 
 
-def channel_poles(spectrum: Spectrum, tolerance: float, strict: bool = True) -> CouplingPoles:
+def channel_poles(
+    spectrum: Spectrum, tolerance: float, strict: bool = True, family: str = TAILS
+) -> CouplingPoles:
     """Damped modes of one lead channel with max_t |K(t) - K_fit(t)| <= tolerance K(0), or, not `strict`, the best ones.
 
-    They come from the spectrum itself where it has a method `modes`, else from a fit (`fitted`). Raises ValueError for
-    a spectrum without finite support that does not know its modes.
+    They come from the spectrum itself where it has a method `modes`, else from a fit (`fitted`); those of chains are
+    tabulated in families. Raises ValueError for a spectrum without finite support that does not know its modes.
     """
     own: Callable[[float], Any] | None = getattr(spectrum, "modes", None)
-    return fitted(spectrum, tolerance, strict) if own is None else CouplingPoles(*own(tolerance))
+    return fitted(spectrum, tolerance, strict, family) if own is None else CouplingPoles(*own(tolerance))
 
 
 @dataclass(frozen=True, eq=False)
@@ -98,29 +99,29 @@ def _replace_leads(system: OpenSystem, channels: Sequence[PoleChannel]) -> OpenS
     return replace(system, leads=[PoleLead(c, lead) for c, lead in zip(own, system.leads, strict=True)])
 
 
-def spectral_bounds(system: OpenSystem, voltages: np.ndarray | None = None) -> tuple[float, float]:
+def spectral_bounds(
+    system: OpenSystem, voltages: np.ndarray | None = None, times: Sequence[float] = (0.0,)
+) -> tuple[float, float]:
     """Lower and upper bound (eV) of the spectrum of device and leads together, for any moments.
 
     Gershgorin: a device row reaches |H_0 row| + |J_sd| + the couplings c_q = sqrt(int Gamma dE/2pi) |u_q| attached to
     it; a lead band reaches max(0, c_q - half of its half-width) beyond its edges (for a chain the first row has
     radius gamma + gamma_c). `voltages` (n_leads, 2) are the lowest and the highest V_p of the run, None those of t = 0;
-    they shift the bands. Wide bands are left out; a spectrum of modes without band reaches TAIL widths beyond them.
+    they shift the bands; `times` (fs) are instants at which the device is looked at. Wide bands are left out; a
+    spectrum of modes without band reaches TAIL widths beyond them.
     """
     shifts = _static_voltages(system) if voltages is None else voltages
-    electrons = system.electrons
-    h = electrons.hamiltonian
-    center = h.diagonal().real
-    radius = np.asarray(abs(h).sum(axis=1)).ravel() - np.abs(center) + np.repeat(np.abs(electrons.j_sd), 2)
+    first, last = system.electrons.gershgorin(times)
     low, high = [], []
     for p, channel in _channels(system):
         bottom, top = _band(channel.spectrum)
         coupling = np.sqrt(total_weight(channel.spectrum)) * np.abs(channel.vector)
-        radius = radius + coupling
+        first, last = first - coupling, last + coupling
         if np.isfinite(bottom):
             excess = max(0.0, float(np.linalg.norm(coupling)) - 0.25 * (top - bottom))
             low.append(bottom + shifts[p, 0] - excess)
             high.append(top + shifts[p, 1] + excess)
-    return min([*low, float((center - radius).min())]), max([*high, float((center + radius).max())])
+    return min([*low, float(first.min())]), max([*high, float(last.max())])
 
 
 def _band(spectrum: Spectrum) -> tuple[float, float]:
@@ -181,7 +182,9 @@ class PoleSystem:
         fermi: The Fermi poles in units of kT; None for a closed system.
         spectral_range: E_max in eV that the Fermi poles cover on both sides of every chemical potential.
         voltages: Lowest and highest V_p(t) of the run in eV, (n_leads, 2).
+        bounds: Of the spectrum of device and leads during the run, in eV.
         tail_error: Error of rho from the part of wide-band spectra beyond the range of the Fermi poles.
+        density_blocks: rho_ii (N, 2, 2) that mean fields are taken at where the device is frozen; None leaves them out.
     """
 
     system: OpenSystem
@@ -189,11 +192,18 @@ class PoleSystem:
     fermi: FermiPoles | None
     spectral_range: float
     voltages: np.ndarray
+    bounds: tuple[float, float]
     tail_error: float = 0.0
+    density_blocks: np.ndarray | None = None
 
     def with_pole_leads(self) -> OpenSystem:
         """The system with these poles for leads, as the rotating-frame oracle takes it."""
         return _replace_leads(self.system, self.channels)
+
+    @property
+    def n_modes(self) -> int:
+        """Modes of all channels."""
+        return sum(c.energies.size for c in self.channels)
 
     @cached_property
     def coupling_error(self) -> float:
@@ -223,6 +233,7 @@ def expand(
     voltages: np.ndarray | None = None,
     tail_tolerance: float = 1e-6,
     strict: bool = True,
+    times: Sequence[float] = (0.0,),
 ) -> PoleSystem:
     """Expand the leads and the Fermi function of `system` in poles.
 
@@ -234,15 +245,16 @@ def expand(
             takes those of t = 0.
         tail_tolerance: Error allowed in rho from the part of a wide-band spectrum that f does not cover.
         strict: Whether kernels that miss their tolerance are refused, or taken as good as they get.
+        times: Instants (fs) at which the device Hamiltonian is looked at.
 
     Raises:
         ValueError: For kT too small to be expanded, or tolerances that cannot be met.
     """
     shifts = _static_voltages(system) if voltages is None else np.asarray(voltages, dtype=float)
+    low, high = bounds = spectral_bounds(system, shifts, times)
     if system.is_closed:
-        return PoleSystem(system, (), None, 0.0, shifts)
+        return PoleSystem(system, (), None, 0.0, shifts, bounds)
     channels = expand_channels(system, coupling_tolerance, strict)
-    low, high = spectral_bounds(system, shifts)
     mu = (system.chemical_potentials() - system.voltages())[:, None] + shifts
     reach = float(np.max(np.abs([low - mu, high - mu])))
     scale, wide = reach, [c.wide_band for c in channels if c.wide_band]
@@ -252,16 +264,18 @@ def expand(
     check_temperature(system.kT, reach)
     poles = _capped_fermi_poles(reach / system.kT, fermi_tolerance)
     tail = max(wide, default=0.0) * scale / (2 * np.pi * reach**2)
-    return PoleSystem(system, channels, poles, reach, shifts, tail)
+    return PoleSystem(system, channels, poles, reach, shifts, bounds, tail)
 
 
-def expand_channels(system: OpenSystem, tolerance: float, strict: bool = True) -> tuple[PoleChannel, ...]:
+def expand_channels(
+    system: OpenSystem, tolerance: float, strict: bool = True, family: str = TAILS
+) -> tuple[PoleChannel, ...]:
     """Every coupled channel in modes with max_t |K - K_fit| <= tolerance K(0), or the best there are.
 
     Channels of one spectrum have the same modes.
     """
     spectra = {id(c.spectrum): c.spectrum for _, c in _channels(system)}
-    modes = {key: channel_poles(spectrum, tolerance, strict) for key, spectrum in spectra.items()}
+    modes = {key: channel_poles(spectrum, tolerance, strict, family) for key, spectrum in spectra.items()}
     return tuple(PoleChannel(c.vector, p, modes[id(c.spectrum)], c.spectrum) for p, c in _channels(system))
 
 

@@ -22,12 +22,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from llgnegf._checks import Problems
 from llgnegf.poles.rational_fit import MOST_MODES, Fit, Target, fit_modes
 from llgnegf.poles.sampling import SampledSpectrum, sample
-from llgnegf.poles.spectral_fit import Complex, Real, broadening_of, positive_weights, smallest_margin
-from llgnegf.poles.tabulated_kernel import TabulatedKernel
-from llgnegf.problem.spectra import Modes, Spectrum, piecewise_linear_self_energy
+from llgnegf.poles.spectral_fit import FLOOR, Complex, Real, broadening_of, product_weights
+from llgnegf.poles.tabulated_kernel import STEP, TabulatedKernel
+from llgnegf.problem.spectra import Modes, Spectrum, TabulatedSpectrum, piecewise_linear_self_energy
 
 
 @dataclass(frozen=True, eq=False)
@@ -127,106 +126,84 @@ class CouplingPoles:
             weight_scale / energy_scale * self.wide_band,
         )  # fmt: skip
 
-    def certify_nonnegative(self) -> float:
-        """Prove Gamma(E) > 0 for all real E by the roots of its numerator; see `spectral_fit.smallest_margin`.
-
-        Returns the smallest minimum of Gamma close to the real axis (eV, inf if there is none).  Raises ValueError
-        naming energy and value otherwise.
-        """
-        if not np.any(self.weights):
-            return 0.0
-        low, high = self.energies.real.min(), self.energies.real.max()
-        center, scale = 0.5 * (low + high), max(0.25 * (high - low), float(-self.energies.imag.min()))
-        peak = float(np.abs(self.weights).sum()) / scale
-        unit = smallest_margin((self.energies - center) / scale, self.weights / (peak * scale))
-        return peak * unit
-
 
 def semicircle_modes(right: Complex, zeros: Real, log_gain: float) -> tuple[Complex, Complex]:
     """All chi and b of Gamma = g prod_j (E^2 - x_j^2)^2 / prod_y |E^2 - chi_y^2|^2 from chi (Re > 0), x_j and log g.
 
-    The mirror images -chi^* and b^* are exact, hence K_fit is real and Gamma_fit even without rounding.
+    The mirror images -chi^* and b^* are exact, hence K_fit is real and Gamma_fit even without rounding. A floor keeps
+    Gamma positive when weights and energies are rounded: a positive addition c to a weight adds the Lorentzian
+    2 c |Im chi|/|E - chi|^2 to Gamma and at most c to K; the broadest mode carries c = FLOOR sum |b|.
     """
     energies = np.concatenate([right, -right.conj()])
-    both = np.concatenate([zeros, -zeros])
-    half = positive_weights(energies, both, np.zeros(len(both)), log_gain)[: len(right)]
+    weights = product_weights(energies, np.concatenate([zeros, -zeros]), log_gain)
+    weights[np.argmax(-energies.imag)] += FLOOR * np.abs(weights).sum()
+    half = weights[: len(right)]
     return energies, np.concatenate([half, half.conj()])
 
 
-@lru_cache(maxsize=1)
-def semicircle_ladder() -> tuple[CouplingPoles, ...]:
-    """Every tabulated expansion of the unit semicircle, fewest modes first."""
+TAILS, KERNEL = "tails", "kernel"
+"""Families of tabulated modes: fitted to Sigma outside the band too, where errors damp and shift levels that nothing
+else damps; and to K(t) alone, with fewer modes for the same error of K and tails no smaller than it."""
+
+
+@lru_cache(maxsize=2)
+def semicircle_ladder(family: str = TAILS) -> tuple[CouplingPoles, ...]:
+    """Every tabulated expansion of the unit semicircle of a family, fewest modes first."""
     ladder = []
-    for entry in json.loads(files("llgnegf.poles").joinpath("semicircle.json").read_text())["ladder"]:
+    for entry in json.loads(files("llgnegf.poles").joinpath("semicircle.json").read_text())[family]:
         right = np.array(entry["real"]) - 1j * np.array(entry["width"])
         modes = semicircle_modes(right, np.array(entry["zeros"]), entry["log_gain"])
         ladder.append(CouplingPoles(*modes, entry["error"]))
     return tuple(ladder)
 
 
-def semicircle_poles(tolerance: float) -> CouplingPoles:
-    """Fewest modes with max_t |J_1(2t)/t - K_fit(t)| <= tolerance, for Gamma(E) = sqrt(4 - E^2) on [-2, 2].
+def semicircle_poles(tolerance: float, family: str = TAILS) -> CouplingPoles:
+    """Fewest modes of a family with max_t |J_1(2t)/t - K_fit(t)| <= tolerance, for Gamma(E) = sqrt(4 - E^2) on [-2, 2].
 
     K(0) = 1, so the tolerance is relative to K(0) for every chain lead; see `CouplingPoles.shifted_and_scaled`.
     Raises ValueError for a tolerance that is not in (0, 1) or below the best tabulated error.
     """
-    ladder = semicircle_ladder()
-    best = ladder[-1].error
-    if not (isinstance(tolerance, int | float | np.floating) and best <= tolerance < 1):
-        raise ValueError(f"tolerance: {tolerance}; allowed: {best:.1e} <= tolerance < 1, relative to K(0)")
+    ladder = semicircle_ladder(family)
+    _check_tolerance(tolerance, ladder[-1].error)
     return next(modes for modes in ladder if modes.error <= tolerance)
 
 
-def fit_broadening(energies: Any, broadening: Any, tolerance: float, strict: bool = True) -> CouplingPoles:
-    """Damped modes of a tabulated broadening, piecewise linear between `energies` and zero outside.
-
-    In reduced units (band on [-2, 2], peak 1) the exact self-energy is fitted by an increasing number of modes, see
-    `rational_fit`. The first that meets the tolerance at every t >= 0, by a bound and not on samples, is returned.
+def fit_broadening(spectrum: TabulatedSpectrum, tolerance: float, strict: bool = True) -> CouplingPoles:
+    """Damped modes of a tabulated broadening, from the exact self-energy of its straight pieces.
 
     Args:
-        energies: Increasing energies, shape (n,), eV, n >= 2.
-        broadening: Gamma >= 0 at the energies, shape (n,), eV.  Where it ends in a jump K decays as 1/t and modes
-            converge slowly: let it end in zeros.
-        tolerance: Bound on max_t |K - K_fit|, eV^2, between 1e-9 K(0) and K(0).
+        spectrum: The table.
+        tolerance: Bound on max_{t >= 0} |K - K_fit|/K(0), at least 1e-9; proven at every t >= 0, not on samples.
         strict: Whether a tolerance that is not met is refused; else the best fit is returned, with its own error.
-
-    Raises:
-        ValueError: For bad input, or naming the error reached if MOST_MODES modes do not meet the tolerance.
     """
-    grid, table, total = _checked_table(energies, broadening, tolerance)
+    _check_tolerance(tolerance)
+    grid, table = spectrum.energies, spectrum.values
     center, scale, peak = 0.5 * (grid[0] + grid[-1]), 0.25 * (grid[-1] - grid[0]), float(table.max())
     # Rounded, so that a table that was only shifted or scaled is the same table.
-    nodes, values = (grid - center) / scale, table / peak
+    nodes = (grid - center) / scale
     rounded = np.round(nodes, 13)
     nodes = rounded if np.all(np.diff(rounded) > 0) else nodes
-    reduced = float(f"{tolerance / (scale * peak):.12g}")
-    unit = _fit_table(nodes.tobytes(), values.tobytes(), reduced)
-    modes = unit.shifted_and_scaled(center, scale, scale * peak)
-    if modes.error <= tolerance * (1 + 1e-9) or not strict:
-        return modes
-    raise ValueError(
-        f"fit_broadening.tolerance: {tolerance:.3g} eV^2 is not met: {modes.error:.2g} was reached with at most "
-        f"{MOST_MODES} modes; allowed: a larger tolerance (K(0) = {total:.3g} eV^2), or a smoother or finer "
-        f"table, whose straight pieces of length d return as an echo in K at t = 2 pi/d"
-    )
+    modes = _fit_table(nodes.tobytes(), (table / peak).tobytes(), float(tolerance))
+    remedy = "a smoother or finer table, whose straight pieces of length d return as an echo in K at t = 2 pi/d"
+    modes = modes.shifted_and_scaled(center, scale, scale * peak)
+    return modes if not strict else _accepted(spectrum, modes, tolerance, spectrum.weight, remedy)
 
 
 @lru_cache(maxsize=64)
 def _fit_table(nodes: bytes, values: bytes, tolerance: float) -> CouplingPoles:
-    """The first fit in reduced units that meets the tolerance, else the best."""
+    """The first fit in reduced units that meets the tolerance (of K(0)), else the best."""
     grid, table = np.frombuffer(nodes), np.frombuffer(values)
-    kernel = TabulatedKernel(grid, table)
+    kernel, total = TabulatedKernel(grid, table), float(np.trapezoid(table, grid)) / (2 * np.pi)
     # Half of the tolerance is left to the tail, where K and K_fit are bounded one by one.
-    end = kernel.time_below(0.5 * tolerance)
-    times = _fit_times(end)
-    exact, bound = kernel(times), kernel.error_bound(end)
+    end = kernel.time_below(0.5 * tolerance * total)
+    bound, picked = kernel.error_bound(end), _times_to_fit(end)
+    times, exact = STEP * picked, kernel.on_grid(0, int(picked[-1]) + 1)[picked]
 
     def sampled(chi: Complex, b: Complex) -> float:
         return float(np.abs(np.exp(-1j * np.outer(times, chi)) @ b - exact).max())
 
-    total = float(np.trapezoid(table, grid)) / (2 * np.pi)
     target = Target(lambda e: piecewise_linear_self_energy(grid, table, e), _samples(grid), sampled, total)
-    best = _first_within(target, tolerance, bound)
+    best = _first_within(target, tolerance * total, bound)
     return _better(best, tolerance, total, lambda looser: _fit_table(nodes, values, looser))
 
 
@@ -239,16 +216,26 @@ def fit_spectrum(spectrum: Spectrum, tolerance: float, strict: bool = True) -> C
             quadrature on samples that resolve Gamma, plus what these miss.
         strict: Whether a tolerance that is not met is refused; else the best fit is returned, with its own error.
     """
-    if not (isinstance(tolerance, int | float | np.floating) and 1e-9 <= tolerance < 1):
-        raise ValueError(f"tolerance: {tolerance}; allowed: 1e-9 <= tolerance < 1, relative to K(0)")
+    _check_tolerance(tolerance)
     sampled = sample(spectrum, tolerance)
     modes = _fit_samples(sampled, float(tolerance))
-    if modes.error <= tolerance * sampled.total or not strict:
+    remedy = "a spectrum with fewer sharp features"
+    return modes if not strict else _accepted(spectrum, modes, tolerance, sampled.total, remedy)
+
+
+def _check_tolerance(tolerance: float, best: float = 1e-9) -> None:
+    if not (isinstance(tolerance, int | float | np.floating) and best <= tolerance < 1):
+        raise ValueError(f"tolerance: {tolerance}; allowed: {best:.3g} <= tolerance < 1, relative to K(0)")
+
+
+def _accepted(spectrum: Spectrum, modes: CouplingPoles, tolerance: float, total: float, remedy: str) -> CouplingPoles:
+    """The modes if they meet the tolerance of K(0) = `total`, else a ValueError."""
+    if modes.error <= tolerance * total * (1 + 1e-9):
         return modes
     raise ValueError(
         f"{type(spectrum).__name__}: damped modes do not meet tolerance {tolerance:.2g} K(0): "
-        f"{modes.error / sampled.total:.2g} K(0) was reached with at most {MOST_MODES} modes; allowed: a larger "
-        "tolerance, or a spectrum with fewer sharp features"
+        f"{modes.error / total:.2g} K(0) was reached with at most {MOST_MODES} modes; allowed: a larger tolerance, or "
+        f"{remedy}"
     )
 
 
@@ -278,19 +265,17 @@ def _fit_samples(sampled: SampledSpectrum, tolerance: float) -> CouplingPoles:
     total = sampled.total / (scale * peak)
     unit = _first_within(Target(self_energy, inside, bound, total), tolerance * total, bound)
     best = unit.shifted_and_scaled(center, scale, scale * peak)
-    return _better(
-        best, tolerance * sampled.total, sampled.total, lambda looser: _fit_samples(sampled, looser / sampled.total)
-    )
+    return _better(best, tolerance, sampled.total, lambda looser: _fit_samples(sampled, looser))
 
 
 def _better(
     best: CouplingPoles, tolerance: float, total: float, fit: Callable[[float], CouplingPoles]
 ) -> CouplingPoles:
-    """`best`, or where it misses its tolerance what a looser one gives, if that is better.
+    """`best`, or where it misses its tolerance (of K(0) = `total`) what a looser one gives, if that is better.
 
     The tolerance decides which structure is left out: one out of reach keeps too much for the number of modes.
     """
-    if best.error <= tolerance or tolerance > 0.01 * total:
+    if best.error <= tolerance * total or tolerance > 0.01:
         return best
     looser = fit(10 * tolerance)
     return looser if looser.error < best.error else best
@@ -316,30 +301,9 @@ def _samples(nodes: Real) -> Real:
     return (nodes[:-1, None] + np.diff(nodes)[:, None] * steps).ravel()[1:]
 
 
-def _checked_table(energies: Any, broadening: Any, tolerance: float) -> tuple[Real, Real, float]:
-    """The table as float arrays and K(0) = int Gamma dE/2pi; raises ValueError with every mistake, one a line."""
-    problems = Problems("fit_broadening")
-    grid = problems.array("energies", energies, (None,), "at least 2 increasing finite energies, in eV")
-    if grid is not None:
-        increasing = grid.size >= 2 and bool(np.all(np.diff(grid) > 0))
-        problems.check(increasing, "energies", energies, "at least 2 increasing finite energies, in eV")
-        allowed = f"{grid.size} finite numbers >= 0, not all zero, in eV"
-        table = problems.array("broadening", broadening, (grid.size,), allowed)
-        if table is not None and increasing:
-            problems.check(bool(np.all(table >= 0) and np.any(table > 0)), "broadening", broadening, allowed)
-    problems.raise_all()
-    assert grid is not None and table is not None
-    total = float(np.trapezoid(table, grid)) / (2 * np.pi)
-    allowed = f"{1e-9 * total:.3g} <= tolerance < K(0) = {total:.3g}, in eV^2"
-    problems.number("tolerance", tolerance, allowed, lambda x: 1e-9 * total <= x < total)
-    problems.raise_all()
-    return grid, table, total
-
-
-def _fit_times(end: float) -> Real:
-    """Times up to `end`: dense enough for both signs of energy up to t = 75, then log-spaced at irregular phases."""
+def _times_to_fit(end: float) -> NDArray[np.int64]:
+    """Times up to `end` in STEPs: dense for both signs of energy up to 75, then log-spaced at irregular phases."""
     dense = np.arange(0.0, min(end, 75.0), 0.25)
-    if end <= dense[-1] + 1:
-        return dense
     golden = (np.arange(300) * 0.6180339887498949) % 1.0
-    return np.sort(np.concatenate([dense, np.geomspace(dense[-1] + 0.5, end, 300) + golden]))
+    late = np.geomspace(dense[-1] + 0.5, end, 300) + golden if end > dense[-1] + 1 else np.zeros(0)
+    return np.unique(np.round(np.concatenate([dense, late]) / STEP)).astype(np.int64)

@@ -8,8 +8,6 @@ than delta (edges, the kinks of a table) matters to K(t) by about delta^(3/2) on
 
 Weights. Sigma_fit = sum_y b_y/(E - chi_y) is linear in b, and so is Gamma_fit(E) at each E: least squares with the
 linear inequalities Gamma_fit >= 0 (least-distance programming), added where the fit before dips below zero.
-
-With few modes it pays to move poles and weights together: least squares over the product form of `spectral_fit`.
 """
 
 from __future__ import annotations
@@ -21,16 +19,7 @@ from functools import cached_property
 import numpy as np
 from scipy.linalg import eigvals, qr, solve_triangular, svd
 
-from llgnegf.poles.spectral_fit import (
-    FLOOR,
-    Complex,
-    Real,
-    broadening_of,
-    nonnegative_zeros,
-    numerator_roots,
-    refine_nonnegative,
-    smallest_margin,
-)
+from llgnegf.poles.spectral_fit import FLOOR, Complex, Real, broadening_of, numerator_roots, smallest_margin
 
 MOST_MODES = 64
 """A broadening that needs more modes than this is refused."""
@@ -42,8 +31,6 @@ SMOOTHING = (16.0, 4.0, 1.0, 0.25)
 """delta in units of 10 (tolerance/K(0))^(2/3)."""
 CUTS = 20
 """Rounds of new inequalities at most."""
-WORTH, LARGEST_REFINED, STEPS = 15.0, 24, 30
-"""Fits whose error is so many times the tolerance, with so many modes, are refined by so many steps."""
 STALLED = 10
 """A fit that gains less than 30 % over so many increases of the number of modes is given up."""
 MOST_SAMPLES = 700
@@ -102,8 +89,6 @@ def fit_modes(target: Target, tolerance: float) -> Iterator[Fit]:
         if not fits:
             continue
         best = min(fits, key=lambda fit: fit[2])
-        if tolerance < best[2] < WORTH * tolerance and count <= LARGEST_REFINED:
-            best = min([best, *_refined(target, *best[:2])], key=lambda fit: fit[2])
         yield best
         errors.append(best[2])
         before = min(errors[:-STALLED], default=np.inf)
@@ -159,14 +144,6 @@ def _roots(support: Complex, weights: Complex) -> Complex:
     with np.errstate(all="ignore"):
         roots = eigvals(matrix, metric)
     return roots[np.isfinite(roots)]
-
-
-def _refined(target: Target, chi: Complex, b: Complex) -> list[Fit]:
-    zeros, lifts = nonnegative_zeros(chi, b)
-    chi, b = refine_nonnegative(target.energies, target.values, target.scale, chi, zeros, lifts, STEPS)
-    sound = np.all(np.isfinite(b)) and np.abs(chi).max() < FARTHEST and np.all(chi.imag < 0)
-    fit = _proven(target, chi, b) if sound else None
-    return [] if fit is None else [fit]
 
 
 def _proven(target: Target, chi: Complex, b: Complex) -> Fit | None:

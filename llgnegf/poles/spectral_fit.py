@@ -1,19 +1,17 @@
-"""Numerics of rational spectral densities that cannot be negative: product form, roots, fit in energy.
+"""Numerics of rational spectral densities that cannot be negative: product form, roots, proof of the sign.
 Used by coupling.py at run time and by validation/semicircle_table.py, which makes the table of the chain lead.
 
 A broadening of M damped modes is written as a product of squares,
 
-    Gamma(E) = g prod_j [(E - x_j)^2 + v_j] / prod_y |E - chi_y|^2,      g > 0, v_j >= 0, Im chi_y < 0,
+    Gamma(E) = g prod_j (E - x_j)^2 / prod_y |E - chi_y|^2,      g > 0, Im chi_y < 0,
 
-so that Gamma >= 0 on the real axis whatever the parameters are, and it is smooth in all of them.  (The equivalent
-|sum_y a_y/(E - chi_y)|^2 is not: where Gamma touches zero, which is what the best fits do all over the region
-outside a band, its derivative along Im z of the zero vanishes and a descent stalls.)  The weights follow from the
-residues, i b_y = Res Gamma(chi_y).  Units here: hbar = 1, any unit of energy.
+so that Gamma >= 0 on the real axis whatever the parameters are, and it is smooth in all of them, also where it touches
+zero, which is what the best fits do all over the region outside a band.  The weights follow from the residues,
+i b_y = Res Gamma(chi_y).  Units here: hbar = 1, any unit of energy.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -30,9 +28,9 @@ FLOOR = 1e-13
 level outside the band decays by it, 1e-9 of its occupation in 1e4 hbar/eV."""
 
 
-def product_weights(poles: Complex, zeros: Real, lifts: Real, log_gain: float) -> Complex:
-    """Weights b_y = -i Res Gamma(chi_y) of the product form; poles (M,), zeros x_j and lifts v_j (m,), m < M."""
-    numerator = (poles[:, None] - zeros) ** 2 + lifts
+def product_weights(poles: Complex, zeros: Real, log_gain: float) -> Complex:
+    """Weights b_y = -i Res Gamma(chi_y) of the product form; poles (M,), double zeros x_j (m,), m < M."""
+    numerator = (poles[:, None] - zeros) ** 2
     between = poles[:, None] - poles[None, :]
     np.fill_diagonal(between, 1.0)
     across = poles[:, None] - poles.conj()[None, :]
@@ -40,27 +38,15 @@ def product_weights(poles: Complex, zeros: Real, lifts: Real, log_gain: float) -
     return -1j * np.exp(log_residue)
 
 
-def product_weights_jacobian(poles: Complex, zeros: Real, lifts: Real) -> tuple[Complex, Complex, Complex, Complex]:
-    """Derivatives of log b_y by chi_x and chi_x^* (M, M), by x_j (M, m) and by v_j (M, m)."""
-    shifted = poles[:, None] - zeros
-    numerator = shifted**2 + lifts
+def product_weights_jacobian(poles: Complex, zeros: Real) -> tuple[Complex, Complex, Complex]:
+    """Derivatives of log b_y by chi_x and chi_x^* (M, M), and by x_j (M, m)."""
+    by_zero = -2 / (poles[:, None] - zeros)
     between = poles[:, None] - poles[None, :]
     np.fill_diagonal(between, np.inf)
     across = 1.0 / (poles[:, None] - poles.conj()[None, :])
     by_pole = 1.0 / between
-    np.fill_diagonal(by_pole, (2 * shifted / numerator).sum(1) - by_pole.sum(1) - across.sum(1))
-    return by_pole, across, -2 * shifted / numerator, 1.0 / numerator
-
-
-def positive_weights(poles: Complex, zeros: Real, lifts: Real, log_gain: float) -> Complex:
-    """Weights of the product form plus a floor that keeps Gamma positive when weights and energies are rounded.
-
-    A positive real addition c to a weight adds the Lorentzian 2 c |Im chi|/|E - chi|^2 to Gamma and at most c to K;
-    the broadest mode carries c = FLOOR sum |b|.
-    """
-    weights = product_weights(poles, zeros, lifts, log_gain)
-    weights[np.argmax(-poles.imag)] += FLOOR * np.abs(weights).sum()
-    return weights
+    np.fill_diagonal(by_pole, -by_zero.sum(1) - by_pole.sum(1) - across.sum(1))
+    return by_pole, across, by_zero
 
 
 def broadening_of(energy: Complex | Real, poles: Complex, weights: Complex) -> Complex:
@@ -85,87 +71,6 @@ def numerator_roots(poles: Complex, weights: Complex) -> Complex:
     with np.errstate(divide="ignore", invalid="ignore"):
         roots = eigvals(matrix, metric)
     return roots[np.isfinite(roots) & (np.abs(roots) < 1e3 * np.abs(p).max())]
-
-
-def nonnegative_zeros(poles: Complex, weights: Complex) -> tuple[Real, Real]:
-    """Zeros x_j and lifts v_j of the non-negative product form nearest to a fit that may dip below zero.
-
-    A conjugate pair x +- iy gives (x, y^2); two simple real roots that enclose a negative dip merge into one double
-    root; a fit negative towards infinity loses its outermost real roots, i.e. decays faster.
-    """
-    roots = numerator_roots(poles, weights)
-    real = np.abs(roots.imag) < 1e-9 * (1 + np.abs(roots))
-    upper = roots[(roots.imag > 0) & ~real]
-    x = np.sort(roots[real].real)
-    middle = (x[1:] + x[:-1]) / 2
-    dips = middle[broadening_of(middle, poles, weights).real < 0] if len(middle) else middle
-    zeros, lifts = np.concatenate([upper.real, dips]), np.concatenate([upper.imag**2, 0 * dips])
-    size = np.abs(zeros) + np.sqrt(lifts)
-    # A very far zero only sets the overall factor, which the fit of the product form adjusts anyway.
-    keep = np.argsort(size)[: min(len(poles) - 1, int(np.sum(size < 100 * np.abs(poles).max())))]
-    return zeros[keep], lifts[keep]
-
-
-def _least_squares(
-    residual: Callable[[Real], Real], jacobian: Callable[[Real], Real], start: Real, n_steps: int
-) -> Real:
-    from scipy.optimize import least_squares  # 20 MB, which runs with chain leads do without: theirs are tabulated
-
-    with np.errstate(all="ignore"):  # a rejected trial step may overflow; the accepted ones cannot
-        result = least_squares(
-            residual, start, jacobian, method="lm", max_nfev=n_steps, xtol=1e-12, ftol=1e-6, gtol=1e-15
-        )
-    return result.x
-
-
-def _stack(values: Complex) -> Real:
-    return np.concatenate([values.real, values.imag])
-
-
-def refine_nonnegative(
-    energies: Real, values: Complex, scale: Real, poles: Complex, zeros: Real, lifts: Real, n_steps: int
-) -> tuple[Complex, Complex]:
-    """Least squares of scale * (Sigma_fit - Sigma) over the product form; returns poles and weights with Gamma > 0.
-
-    A lift that starts at zero stays there (a double real root is where the sign constraint is active); the others
-    move as exp(.), hence stay positive.
-    """
-    m, k = len(poles), len(zeros)
-    open_ = lifts > 0
-    goal = scale * values
-
-    def unpack(p: Real) -> tuple[Complex, Real, Real, float]:
-        lift = np.zeros(k)
-        lift[open_] = np.exp(p[2 * m + k : -1])
-        return p[:m] - 1j * np.exp(p[m : 2 * m]), p[2 * m : 2 * m + k], lift, float(p[-1])
-
-    def residual(p: Real) -> Real:
-        form = unpack(p)
-        return _stack((scale[:, None] / (energies[:, None] - form[0])) @ product_weights(*form) - goal)
-
-    def jacobian(p: Real) -> Real:
-        chi, x, v, log_gain = unpack(p)
-        by_pole, by_conjugate, by_zero, by_lift = product_weights_jacobian(chi, x, v)
-        width = 1j * chi.imag
-        inverse = 1 / (energies[:, None] - chi)
-        modes = scale[:, None] * inverse * product_weights(chi, x, v, log_gain)
-        log_b = np.hstack(
-            [by_pole + by_conjugate, (by_pole - by_conjugate) * width, by_zero, (by_lift * v)[:, open_]]
-            + [np.ones((m, 1))]
-        )
-        full = modes @ log_b
-        motion = modes * inverse
-        full[:, :m] += motion
-        full[:, m : 2 * m] += motion * width
-        return np.vstack([full.real, full.imag])
-
-    # The gain that fits best; what is fitted is linear in it.
-    unit = _stack((scale[:, None] / (energies[:, None] - poles)) @ product_weights(poles, zeros, lifts, 0.0))
-    gain = float(unit @ _stack(goal)) / float(unit @ unit)
-    log_gain = np.log(gain) if gain > 0 else 0.0
-    start = np.concatenate([poles.real, np.log(-poles.imag), zeros, np.log(lifts[open_]), [log_gain]])
-    form = unpack(_least_squares(residual, jacobian, start, n_steps))
-    return form[0], positive_weights(*form)
 
 
 def smallest_margin(poles: Complex, weights: Complex) -> float:

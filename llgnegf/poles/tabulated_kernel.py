@@ -7,6 +7,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -21,45 +22,27 @@ CHUNK = 512
 
 @dataclass(frozen=True, eq=False)
 class TabulatedKernel:
-    """K(t) = int dE/2pi Gamma(E) exp(-iEt) for Gamma linear between `nodes` and zero outside.
+    """K(t) = int dE/2pi Gamma(E) exp(-iEt) for Gamma linear between `nodes`, zero at both ends and outside.
 
-    Two integrations by parts: with the slopes q_i, their jumps D_j at node j and the end values y_0, y_n,
-        2 pi K(t) = (y_0 exp(-iE_0 t) - y_n exp(-iE_n t))/(it) + sum_j D_j exp(-iE_j t)/(it)^2.
+    Two integrations by parts: with the jumps D_j of the slope at node j, 2 pi K(t) = sum_j D_j exp(-iE_j t)/(it)^2.
     """
 
     nodes: Real
     values: Real
 
-    @property
-    def _coefficients(self) -> tuple[Real, Real]:
-        ends = np.zeros_like(self.values)
-        ends[0] += self.values[0]
-        ends[-1] -= self.values[-1]
-        slopes = np.diff(self.values) / np.diff(self.nodes)
-        return ends, np.diff(slopes, prepend=0.0, append=0.0)
-
-    def __call__(self, times: Real) -> Complex:
-        """K at any times, shape (n,); below |t| = 0.3 by its Taylor series, where the formula above cancels."""
-        ends, kinks = self._coefficients
-        safe = np.where(np.abs(times) < 0.3, 1.0, times)
-        waves = np.exp(-1j * np.outer(safe, self.nodes))
-        value = (waves @ ends) / (1j * safe) - (waves @ kinks) / safe**2
-        return self._near_zero(value / (2 * np.pi), times)
+    @cached_property
+    def _kinks(self) -> Real:
+        return np.diff(np.diff(self.values) / np.diff(self.nodes), prepend=0.0, append=0.0) / (2 * np.pi)
 
     def on_grid(self, first: int, count: int) -> Complex:
-        """K at (first + k) STEP, k = 0 ... count - 1."""
-        ends, kinks = self._coefficients
+        """K at (first + k) STEP, k = 0 ... count - 1; below |t| = 0.3 by its Taylor series: no cancellation there."""
         times = STEP * (first + np.arange(count))
-        safe = np.where(np.abs(times) < 0.3, 1.0, times)
-        first_sum, second_sum = (exponential_sum(self.nodes, c, first, count) for c in (ends, kinks))
-        return self._near_zero((first_sum / (1j * safe) - second_sum / safe**2) / (2 * np.pi), times)
-
-    def _near_zero(self, value: Complex, times: Real) -> Complex:
+        small = np.abs(times) < 0.3
+        value = -exponential_sum(self.nodes, self._kinks, first, count) / np.where(small, 1.0, times) ** 2
         x, w = np.polynomial.legendre.leggauss(8)
         half = np.diff(self.nodes)[:, None] / 2
         energy = self.nodes[:-1, None] + half * (1 + x)
         gamma = np.interp(energy, self.nodes, self.values) * half * w / (2 * np.pi)
-        small = np.abs(times) < 0.3
         value[small] = sum(
             (-1j * times[small]) ** k / math.factorial(k) * float((gamma * energy**k).sum()) for k in range(15)
         )
@@ -67,13 +50,11 @@ class TabulatedKernel:
 
     def bound_after(self, time: float) -> float:
         """Bound on |K(t)| for t >= time."""
-        ends, kinks = self._coefficients
-        return float((np.abs(ends).sum() / time + np.abs(kinks).sum() / time**2) / (2 * np.pi))
+        return float(np.abs(self._kinks).sum() / time**2)
 
     def time_below(self, level: float) -> float:
         """Earliest time after which |K| <= level by `bound_after`, at most LONGEST."""
-        ends, kinks = (float(np.abs(c).sum()) / (2 * np.pi * level) for c in self._coefficients)
-        return min(LONGEST, 0.5 * (ends + math.sqrt(ends**2 + 4 * kinks)))
+        return min(LONGEST, math.sqrt(float(np.abs(self._kinks).sum()) / level))
 
     def error_bound(self, end: float) -> Callable[[Complex, Complex], float]:
         """The function (chi, b) -> bound on max_{t >= 0} |K - K_fit|: point by point up to t = end, then by decay.

@@ -185,6 +185,8 @@ Sites = Annotated[float, Argument(float, NUMBER, "lattice constants")]
 Axis = Annotated[Any, Argument(str | Vector, AXIS)]
 PerSite = Annotated[Any, Argument(float | Numbers, PER_SITE)]
 EnergyPerSite = Annotated[Any, Argument(float | Numbers, PER_SITE, "eV")]
+Coupling = Annotated[Any, Argument(float | Numbers, PER_SITE, "eV", driven=True)]
+Positions = Annotated[Any, Argument(Numbers | Vectors, "a number along x, or a vector, for each site", "nm")]
 EnergyPerBond = Annotated[Any, Argument(float | Numbers, f"{NUMBER}, or a list with one for each bond", "eV")]
 SiteCount = Annotated[int, Argument(int, f"an integer from 1 to {MOST_SITES}", ok=lambda n: 1 <= n <= MOST_SITES)]
 TextureSites = Annotated[

@@ -130,7 +130,7 @@ def drives_of(*values: Any) -> tuple[Drive, ...]:
     return tuple(v if isinstance(v, Drive) else TimeFunction(v) for v in values if callable(v))
 
 
-class _Described(Drive):
+class Described(Drive):
     """A drive that is a few numbers: equal descriptions compare and hash equal."""
 
     _arrays: tuple[Any, ...]
@@ -161,7 +161,7 @@ class _Described(Drive):
 
 
 @dataclass(frozen=True)
-class Ramp(_Described):
+class Ramp(Described):
     """A smooth switch from one value to another, with zero slope at both ends.
 
         v(t) = initial + (final - initial) [1 - cos(pi s)]/2,    s = (t - start)/duration between 0 and 1
@@ -214,7 +214,7 @@ class Ramp(_Described):
 
 
 @dataclass(frozen=True)
-class Sine(_Described):
+class Sine(Described):
     """v(t) = offset + amplitude sin(2 pi t/period + phase).
 
     Args:
@@ -250,7 +250,7 @@ class Sine(_Described):
 
 
 @dataclass(frozen=True)
-class Pulse(_Described):
+class Pulse(Described):
     """A Gaussian: v(t) = offset + amplitude exp(-(t - center)^2/(2 width^2)), exactly the offset beyond 8.58 widths.
 
     There it has fallen to 1e-16 of the amplitude: a pulse with center >= 8.6 widths begins at exactly its offset.
@@ -300,7 +300,7 @@ class Pulse(_Described):
 
 
 @dataclass(frozen=True)
-class Table(_Described):
+class Table(Described):
     """Values at given times, linear between them and constant before the first and after the last.
 
     Runs step from corner to corner: what is tabulated is met exactly, narrow spikes included. A run makes at least one

@@ -5,33 +5,41 @@ Imports nothing but the checks; leads and moments are attached further up.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
 import numpy as np
 import scipy.sparse as sp
 
-from llgnegf._checks import Problems, as_numbers
-from llgnegf.problem.arguments import EnergyPerBond, EnergyPerSite, SiteCount
-
-PAULI = np.array([[[0, 1], [1, 0]], [[0, -1j], [1j, 0]], [[1, 0], [0, -1]]], dtype=complex)
-"""Pauli matrices sigma_x, sigma_y, sigma_z, shape (3, 2, 2)."""
+from llgnegf._checks import Problems
+from llgnegf.problem.arguments import Coupling, EnergyPerBond, EnergyPerSite, Positions, SiteCount
+from llgnegf.problem.device_hamiltonian import DeviceHamiltonian
+from llgnegf.problem.device_terms import DeviceTerm
+from llgnegf.problem.drives import Drive, drives_of
+from llgnegf.problem.matrices import PAULI, hermitian
+from llgnegf.problem.mean_fields import MeanField
 
 
 @dataclass(frozen=True, eq=False)
 class Electrons:
     """Electrons on `n_sites` sites with sd coupling to one classical moment on each.
 
-        H(M) = H_0 - sum_i J_i c_i^dag (sigma . M_i) c_i          (site-major, spin-minor: index 2 i + s)
+        H(M, t, rho) = H_0 + terms - sum_i J_i(t) c_i^dag (sigma . M_i) c_i     (site-major, spin-minor: index 2 i + s)
 
     Args:
         hamiltonian: H_0 in eV, Hermitian (2N, 2N), dense or scipy.sparse (see `spinless` for an (N, N) one).
-        j_sd: sd coupling J_sd in eV, one number or one for each of the N sites.
+        j_sd: sd coupling J_sd in eV, one number or one for each of the N sites, or a function of time (fs) that
+            returns either.
+        positions: Of the sites in nm, (N, 3) or (N,) along x; None where no term needs them.
+        terms: What H_0 has on top of it: terms that change in time (`TimeDependent`, `Gate`, `ElectricField`,
+            `ElectronZeeman`), phases on bonds (`Peierls`, `VectorPotential`), and mean fields (`Hubbard`,
+            `DensityDependent`).
 
     Attributes:
         hamiltonian: H_0 as a complex CSR array, (2N, 2N).
-        j_sd: (N,) array.
+        j_sd: (N,) array; where it is a function of time its value at t = 0 (see `j_sd_at`).
 
     Raises:
         ValueError: One line for each argument that is not of this kind.
@@ -39,66 +47,119 @@ class Electrons:
 
     hamiltonian: Any
     j_sd: Any
+    positions: Any = None
+    terms: Any = ()
+    j_drive: Drive | None = field(init=False, default=None, repr=False)
 
     def __post_init__(self) -> None:
         problems = Problems("Electrons")
-        matrix = _hermitian(problems, self.hamiltonian)
+        matrix = hermitian(problems, "hamiltonian", self.hamiltonian)
         if matrix is not None:
             even = matrix.shape[0] % 2 == 0
             problems.check(even, "hamiltonian", f"shape {matrix.shape}", "(2N, 2N): two spins for each site")
         if matrix is None or problems.lines:
             problems.raise_all()
             raise AssertionError("unreachable")
-        j_sd = problems.per_site("j_sd", self.j_sd, matrix.shape[0] // 2, "finite, in eV")
+        n_sites = matrix.shape[0] // 2
+        drive = next(iter(drives_of(self.j_sd)), None)
+        j_sd = problems.per_site("j_sd", self.j_sd if drive is None else drive(0.0), n_sites, "finite, in eV")
+        positions = _placed(problems, self.positions, n_sites)
+        terms = _checked_terms(problems, self.terms, n_sites, positions)
         problems.raise_all()
-        object.__setattr__(self, "hamiltonian", matrix)
-        object.__setattr__(self, "j_sd", j_sd)
+        checked = {"hamiltonian": matrix, "j_sd": j_sd, "j_drive": drive, "positions": positions, "terms": terms}
+        for name, value in checked.items():
+            object.__setattr__(self, name, value)
 
     @classmethod
-    def spinless(cls, hamiltonian: Any, j_sd: Any) -> Electrons:
+    def spinless(cls, hamiltonian: Any, j_sd: Any, positions: Any = None, terms: Any = ()) -> Electrons:
         """Electrons whose H_0 = `hamiltonian` x 1 is the same for both spins; `hamiltonian` is (N, N), Hermitian."""
         problems = Problems("Electrons")
-        matrix = _hermitian(problems, hamiltonian)
+        matrix = hermitian(problems, "hamiltonian", hamiltonian)
         problems.raise_all()
-        return cls(sp.kron(matrix, sp.eye_array(2), format="csr"), j_sd)
+        return cls(sp.kron(matrix, sp.eye_array(2), format="csr"), j_sd, positions, terms)
+
+    def drives(self) -> tuple[Drive, ...]:
+        """All that changes in time: the terms' drives and the sd coupling's."""
+        of_terms = tuple(drive for term in self.terms for drive in term.drives())
+        return of_terms if self.j_drive is None else (*of_terms, self.j_drive)
+
+    @property
+    def mean_fields(self) -> tuple[MeanField, ...]:
+        """The terms that depend on the density matrix."""
+        return tuple(term for term in self.terms if isinstance(term, MeanField))
+
+    @cached_property
+    def device(self) -> DeviceHamiltonian:
+        """H_0 and the terms as functions of time and density matrix."""
+        return DeviceHamiltonian(self.hamiltonian, self.terms, self.positions)
+
+    @property
+    def is_constant(self) -> bool:
+        """Whether H depends on the moments alone: nothing changes in time or with the density."""
+        return not self.drives() and not self.mean_fields
+
+    def j_sd_at(self, time: float) -> np.ndarray:
+        """J_sd in eV at `time` (fs), that of t = 0 before it, (N,)."""
+        if self.j_drive is None:
+            return self.j_sd
+        return np.broadcast_to(np.asarray(self.j_drive(max(time, 0.0)), dtype=float), self.j_sd.shape)
+
+    def j_sd_rate(self, time: float) -> np.ndarray:
+        """dJ_sd/dt in eV/fs at `time` (fs), (N,)."""
+        rate = 0.0 if self.j_drive is None else self.j_drive.rate(time)
+        return np.broadcast_to(np.asarray(rate, dtype=float), self.j_sd.shape)
+
+    def gershgorin(self, times: Sequence[float] = (0.0,)) -> tuple[np.ndarray, np.ndarray]:
+        """Lower and upper ends (eV) of the interval about each level of the device that holds it at all `times` (fs),
+        whatever moments and density matrix are, without leads, (2N,) each."""
+        reach = sum((term.reach(self.n_sites) for term in self.mean_fields), np.zeros(self.n_sites))
+        low, high = np.full(2 * self.n_sites, np.inf), np.full(2 * self.n_sites, -np.inf)
+        for time in times:
+            matrix = self.device.matrix(time)
+            center = matrix.diagonal().real
+            radius = np.asarray(abs(matrix).sum(axis=1)).ravel() - np.abs(center)
+            radius = radius + np.repeat(np.abs(self.j_sd_at(time)) + reach, 2)
+            low, high = np.minimum(low, center - radius), np.maximum(high, center + radius)
+        return low, high
+
+    def frozen(self, time: float = 0.0, density_blocks: np.ndarray | None = None) -> Electrons:
+        """The electrons of one instant, without terms: H(t) with the mean fields of rho_ii (N, 2, 2), if given."""
+        if not self.terms and self.j_drive is None:
+            return self
+        return Electrons(self.device.matrix(time, density_blocks), self.j_sd_at(time), self.positions)
 
     @property
     def n_sites(self) -> int:
         """Number of sites N."""
         return self.hamiltonian.shape[0] // 2
 
-    @cached_property
+    @property
     def bonds(self) -> np.ndarray:
-        """Pairs (i, j), i < j, of sites that H_0 connects, shape (n_bonds, 2), in lexical order."""
-        entries = self.hamiltonian.tocoo()
-        i, j = entries.row // 2, entries.col // 2
-        pairs = np.stack([i, j], axis=1)[(i < j) & (entries.data != 0)]
-        return np.unique(pairs, axis=0).astype(int).reshape(-1, 2)
+        """Pairs (i, j), i < j, of sites that H connects at any time, shape (n_bonds, 2), in lexical order."""
+        return self.device.bonds
 
     @cached_property
     def onsite_blocks(self) -> np.ndarray:
-        """H_ii in eV of every site, shape (N, 2, 2)."""
-        entries = self.hamiltonian.tocoo()
-        own = entries.row // 2 == entries.col // 2
-        blocks = np.zeros((self.n_sites, 2, 2), dtype=complex)
-        blocks[entries.row[own] // 2, entries.row[own] % 2, entries.col[own] % 2] = entries.data[own]
-        return blocks
+        """H_ii in eV of every site at t = 0, without mean fields, shape (N, 2, 2)."""
+        return self.device.onsite_blocks(self.device.elements(0.0))
 
     @cached_property
     def hopping_blocks(self) -> np.ndarray:
-        """H_ji in eV of every bond (i, j), shape (n_bonds, 2, 2)."""
-        entries, bonds, n_sites = self.hamiltonian.tocoo(), self.bonds, self.n_sites
-        i, j = entries.col // 2, entries.row // 2
-        below = (i < j) & (entries.data != 0)
-        bond = np.searchsorted(bonds[:, 0] * n_sites + bonds[:, 1], i[below] * n_sites + j[below])
-        hopping = np.zeros((len(bonds), 2, 2), dtype=complex)
-        hopping[bond, entries.row[below] % 2, entries.col[below] % 2] = entries.data[below]
-        return hopping
+        """H_ji in eV of every bond (i, j) at t = 0, shape (n_bonds, 2, 2)."""
+        return self.device.hopping_blocks(self.device.elements(0.0))
 
-    def hamiltonian_at(self, moments: np.ndarray) -> np.ndarray:
-        """H(M) = H_0 - J_sd sigma.M in eV as a dense (2N, 2N) array, for moments of shape (N, 3)."""
-        matrix = self.hamiltonian.toarray()
-        blocks = -np.einsum("i,ia,ast->ist", self.j_sd, moments, PAULI)
+    def hamiltonian_at(
+        self, moments: np.ndarray, time: float = 0.0, density_blocks: np.ndarray | None = None
+    ) -> np.ndarray:
+        """H(M, t, rho) in eV as a dense (2N, 2N) array.
+
+        Args:
+            moments: (N, 3).
+            time: In fs.
+            density_blocks: rho_ii, (N, 2, 2); None leaves mean fields out.
+        """
+        matrix = self.device.matrix(time, density_blocks).toarray()
+        blocks = -np.einsum("i,ia,ast->ist", self.j_sd_at(time), moments, PAULI)
         view = matrix.reshape(self.n_sites, 2, self.n_sites, 2)
         sites = np.arange(self.n_sites)
         view[sites, :, sites, :] += blocks
@@ -106,7 +167,8 @@ class Electrons:
 
 
 def chain(
-    n_sites: SiteCount, hopping: EnergyPerBond = 1.0, j_sd: EnergyPerSite = 0.0, onsite: EnergyPerSite = 0.0
+    n_sites: SiteCount, hopping: EnergyPerBond = 1.0, j_sd: Coupling = 0.0, onsite: EnergyPerSite = 0.0, *,
+    positions: Positions = None, terms: Any = (),
 ) -> Electrons:
     """Tight-binding chain H_0 = -sum_i gamma_i (c_i^dag c_{i+1} + h.c.) + sum_i e_i c_i^dag c_i, the paper's wire.
 
@@ -115,6 +177,7 @@ def chain(
         hopping: gamma in eV, one number or one for each of the N - 1 bonds.
         j_sd: sd coupling in eV, one number or one for each site.
         onsite: On-site energy e in eV, one number or one for each site.
+        positions, terms: As for `Electrons`.
 
     Raises:
         ValueError: One line for each argument that is not of this kind.
@@ -126,30 +189,34 @@ def chain(
         raise AssertionError("unreachable")
     gamma = problems.per_site("hopping", hopping, count - 1, "finite, in eV (one for each bond)")
     levels = problems.per_site("onsite", onsite, count, "finite, in eV")
-    coupling = problems.per_site("j_sd", j_sd, count, "finite, in eV")
+    if not callable(j_sd):
+        problems.per_site("j_sd", j_sd, count, "finite, in eV")
     problems.raise_all()
     assert gamma is not None and levels is not None
     matrix = sp.diags_array([-gamma, levels, -gamma], offsets=[-1, 0, 1]) if count > 1 else np.diag(levels)
-    return Electrons.spinless(matrix, coupling)
+    return Electrons.spinless(matrix, j_sd, positions, terms)
 
 
-def _hermitian(problems: Problems, value: Any) -> sp.csr_array | None:
-    """`value` as a complex CSR array if it is a finite Hermitian matrix, None otherwise."""
-    allowed = "a finite Hermitian matrix, in eV"
-    given = value if sp.issparse(value) else as_numbers(value, complex)
-    if given is None or given.dtype.kind not in "iufc":
-        problems.add("hamiltonian", value, allowed)
+def _placed(problems: Problems, value: Any, n_sites: int) -> np.ndarray | None:
+    """Positions as a read-only (N, 3) array."""
+    if value is None:
         return None
-    square = given.ndim == 2 and given.shape[0] == given.shape[1] and given.shape[0] > 0
-    if not problems.check(square, "hamiltonian", f"shape {given.shape}", allowed):
-        return None
-    matrix = sp.csr_array(given, dtype=complex, copy=True)
-    if not problems.check(bool(np.isfinite(matrix.data).all()), "hamiltonian", "holds NaN or inf", allowed):
-        return None
-    defect = float(abs(matrix - matrix.conj().T).max())
-    hermitian = defect <= 1e-12 * max(1.0, float(abs(matrix).max()))
-    if not problems.check(hermitian, "hamiltonian", f"holds |H - H^dag| up to {defect:.3g}", allowed):
-        return None
-    matrix.sum_duplicates()
-    matrix.eliminate_zeros()
-    return matrix
+    along_x = np.ndim(value) == 1 and np.size(value) == n_sites
+    given = np.outer(value, [1.0, 0.0, 0.0]) if along_x else value
+    allowed = f"({n_sites}, 3) finite numbers in nm, or {n_sites} along x"
+    return problems.array("positions", given, (n_sites, 3), allowed)
+
+
+def _checked_terms(problems: Problems, value: Any, n_sites: int, positions: np.ndarray | None) -> tuple[Any, ...]:
+    """The terms as a tuple, each of them checked against the device."""
+    listed = isinstance(value, Sequence) and not isinstance(value, str)
+    problems.check(listed, "terms", value, "a list of terms ([] for none)")
+    for k, term in enumerate(value if listed else ()):
+        is_term = isinstance(term, DeviceTerm | MeanField)
+        if not problems.check(is_term, f"terms[{k}]", term, "a term, e.g. llgnegf.Gate(...) or llgnegf.Hubbard(...)"):
+            continue
+        try:
+            term.check(n_sites, positions)
+        except ValueError as error:
+            problems.take(error, "terms", k)
+    return tuple(value) if listed else ()

@@ -83,8 +83,14 @@ class OpenSystem:
         return not any(self.lead_channels)
 
     def drives(self) -> tuple[Drive, ...]:
-        """All that changes in time: the drives of the leads."""
-        return tuple(drive for lead in self.leads for drive in lead.drives())
+        """All that changes in time: the drives of electrons and leads."""
+        return (*self.electrons.drives(), *(drive for lead in self.leads for drive in lead.drives()))
+
+    def amplitudes(self, time: float) -> np.ndarray:
+        """All numbers that change in time, at `time` (fs): voltages, amplitudes of the electrons' terms, J_sd (eV)."""
+        electrons = self.electrons
+        of_terms = [term.amplitudes(time) for term in electrons.device.changing]
+        return np.concatenate([self.voltages(time), *of_terms, electrons.j_sd_at(time)])
 
     @property
     def coupled_leads(self) -> list[int]:
@@ -114,7 +120,10 @@ class OpenSystem:
 
 
 def check_equilibrium(problems: Problems, system: OpenSystem) -> None:
-    """Note what keeps the leads of `system` from being in a common, static equilibrium."""
+    """Note what keeps `system` from an equilibrium with leads and a Hamiltonian that stay as they are."""
+    if not system.electrons.is_constant:
+        check_constant(problems, system)
+        return
     for p, lead in enumerate(system.leads):
         if lead.drives():
             problems.add(
@@ -125,6 +134,19 @@ def check_equilibrium(problems: Problems, system: OpenSystem) -> None:
         mu = system.chemical_potentials()[system.coupled_leads].tolist()
         problems.add("system.leads", f"biased, chemical potentials {mu} eV", "one chemical potential for all "
                      "leads: friction and its noise are derived for leads in equilibrium")  # fmt: skip
+
+
+def check_constant(problems: Problems, system: OpenSystem, mean_fields: bool = False) -> None:
+    """Note what makes the device Hamiltonian depend on time, or (unless `mean_fields`) on the density."""
+    electrons = system.electrons
+    if electrons.j_drive is not None:
+        problems.add("system.electrons.j_sd", "a function of time", "numbers: the device is one that does not change")
+    for k, term in enumerate(electrons.terms):
+        field, kind = f"system.electrons.terms[{k}]", type(term).__name__
+        if term.drives():
+            problems.add(field, f"{kind} that depends on time", "one with a number: the device does not change")
+        elif term in electrons.mean_fields and not mean_fields:
+            problems.add(field, kind, "no mean field: the response of one that follows the spins is not part of this")
 
 
 def _check_channels(problems: Problems, p: int, channels: Sequence[Channel], size: int) -> None:

@@ -8,6 +8,7 @@ import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -15,25 +16,20 @@ import numpy as np
 from llgnegf.equations.moments import LLG
 from llgnegf.integrators.schedule import Schedule
 from llgnegf.poles.channels import PoleSystem, expand, expand_channels
+from llgnegf.poles.coupling import KERNEL, TAILS, semicircle_ladder
 from llgnegf.problem.magnetism.magnet import Magnet
 from llgnegf.problem.observables import spin_density
 from llgnegf.problem.system import OpenSystem
+from llgnegf.run import shares
 from llgnegf.run.lead_errors import EVERYWHERE, Levels, equilibrium_error, find_levels, lead_error
 from llgnegf.run.result import ErrorEstimate
-from llgnegf.static.frozen import FrozenDevice
+from llgnegf.static.frozen import FrozenDevice, settled
 from llgnegf.units import HBAR
 
-LEAD_SHARE, FERMI_SHARE, TAIL_SHARE, STEP_SHARE, STEPS_SHARE = 0.5, 0.01, 0.15, 0.03, 0.3
-"""Shares of rtol: error of rho by the lead modes, tolerance of the Fermi function, what it leaves of wide bands, local
-error of a step, and of all steps together. The Fermi function's share is small because its error shows at once, as
-occupations outside 0 to 1, and costs few poles.
-"""
 SAFETY = 2.0
 """Factor on the equilibrium error of the lead modes, which is looked at in a few instants only."""
 COARSE = 3e-4
 """Tolerance of the modes with which levels are found, relative to K(0)."""
-FINEST = 1.2e-10
-"""The finest tolerance of kernels that is tried, relative to K(0)."""
 DELAYS = (0.23, 0.47, 0.71, 1.0)
 """Parts of the response time after which moments are compared: no simple fractions, which periods might hide behind."""
 STALLED = 0.9
@@ -56,48 +52,58 @@ class AccuracyWarning(UserWarning):
 
 @dataclass(frozen=True, eq=False)
 class RunErrors:
-    """Where and how long the lead modes of a run are judged.
+    """Where and how long the lead modes of a run are judged: `coarse` has its leads in a few poles, t_end is in fs."""
 
-    Attributes:
-        system, motion: The run's.
-        duration: t_end in fs.
-        stationary: Whether the run starts in its stationary state.
-        settled: Whether the run starts in equilibrium with leads that stay as they are: only moments disturb it.
-        window: Energies (eV) at which electrons leave equilibrium.
-        instants: (time in fs, moments (N, 3)) at which levels are looked for.
-    """
-
-    system: OpenSystem
+    coarse: PoleSystem
     motion: Any
-    duration: float
-    stationary: bool
-    settled: bool
-    window: tuple[float, float]
-    instants: tuple[tuple[float, np.ndarray], ...]
+    start: str
+    t_end: float
 
-    @classmethod
-    def of(cls, poles: PoleSystem, motion: Any, start: str, t_end: float) -> RunErrors:
-        """The description of a run from its arguments, its leads expanded in a few `poles`."""
-        system = poles.system
-        mu = system.common_chemical_potential()
-        settled = start != "partitioned" and not system.drives() and mu is not None
-        times = set(_extreme_times(system, t_end))
-        if not isinstance(motion, Magnet):
-            times |= set(np.linspace(0.0, t_end, INSTANTS).tolist())
-        window = EVERYWHERE
-        if settled and mu is not None and not system.is_closed:
-            reach = NEAR_FERMI * system.kT + QUANTA * HBAR * _turning_rate(motion, t_end, poles)
-            window = (mu - reach, mu + reach)
-        known = [t for t in sorted(times) if np.isfinite(system.voltages(t)).all()]
-        instants = tuple(_known_instants(motion, known))
-        return cls(system, motion, t_end, start == "steady", settled, window, instants)
+    @cached_property
+    def settled(self) -> bool:
+        """Whether the run starts in equilibrium with leads that stay as they are: only moments disturb it."""
+        system = self.coarse.system
+        return self.start != "partitioned" and not system.drives() and system.common_chemical_potential() is not None
 
-    def levels(self, poles: PoleSystem) -> list[Levels]:
+    @cached_property
+    def window(self) -> tuple[float, float]:
+        """Energies (eV) at which electrons leave equilibrium."""
+        if not self.settled:
+            return EVERYWHERE
+        reach = NEAR_FERMI * self.coarse.system.kT + QUANTA * HBAR * self.turning_rate
+        mu = self.coarse.system.mean_chemical_potential()
+        return mu - reach, mu + reach
+
+    @cached_property
+    def instants(self) -> tuple[tuple[float, np.ndarray], ...]:
+        """(time in fs, moments (N, 3)) at which levels are looked for."""
+        times = set(_extreme_times(self.coarse.system, self.t_end))
+        if not isinstance(self.motion, Magnet):
+            times |= set(np.linspace(0.0, self.t_end, INSTANTS).tolist())
+        known = [t for t in sorted(times) if np.isfinite(self.coarse.system.voltages(t)).all()]
+        return tuple(_known_instants(self.motion, known))
+
+    @cached_property
+    def turning_rate(self) -> float:
+        """A rate (1/fs) at which the moments may turn; infinite where they jump, or where nothing can be told."""
+        drives, magnet = self.motion.drives(), isinstance(self.motion, Magnet)
+        times = Schedule(drives).times_to_look(self.t_end)[:: 1 if drives else 16]
+        try:
+            return _rate_of_magnet(self.motion, times, self.frozen) if magnet else _rate_of_path(self.motion, times)
+        except Exception:  # what a function gives, or that it fails, is judged by the run, which says when
+            return np.inf
+
+    @cached_property
+    def frozen(self) -> FrozenDevice:
+        return FrozenDevice(self.coarse, self.instants[0][1])
+
+    @cached_property
+    def levels(self) -> list[Levels]:
         """The levels of device and leads at each instant."""
-        frozen = FrozenDevice(poles, self.instants[0][1])
-        return [find_levels(frozen.at(moments, time)) for time, moments in self.instants]
+        return [find_levels(self.frozen.at(moments, time)) for time, moments in self.instants]
 
-    def departure(self, poles: PoleSystem, levels: list[Levels]) -> float:
+    @cached_property
+    def departure(self) -> float:
         """How far, at most 1, an element of rho may be from equilibrium.
 
         1 where leads differ, change, or are attached at t = 0. Where only moments move it is what the equilibrium
@@ -106,33 +112,47 @@ class RunErrors:
         """
         if not self.settled:
             return 1.0
-        response = min(self.duration, HBAR * self._response_time(poles, levels))
-        frozen = FrozenDevice(poles, self.instants[0][1])
-        return min(1.0, max((_change(frozen, *pair) for pair in self._displaced(poles, response)), default=0.0))
+        response = min(self.t_end, HBAR * self._response_time)
+        return min(1.0, max((_change(self.frozen, *pair) for pair in self._displaced(response)), default=0.0))
 
-    def _response_time(self, poles: PoleSystem, levels: list[Levels]) -> float:
+    @cached_property
+    def _response_time(self) -> float:
         """In 1/eV."""
-        rates = [0.25 * np.subtract(*c.exact.support[::-1]) for c in poles.channels if c.energies.size]
-        rates += [c.wide_band for c in poles.channels if c.wide_band]
-        passing = (2 * self.system.n_sites + 10) / min(rates)
-        mu = self.system.mean_chemical_potential()
-        near = [at.widths[np.abs(at.energies - mu) < NEAR_FERMI * self.system.kT] for at in levels]
+        system, channels = self.coarse.system, self.coarse.channels
+        rates = [0.25 * np.subtract(*c.exact.support[::-1]) for c in channels if c.energies.size]
+        rates += [c.wide_band for c in channels if c.wide_band]
+        passing = (2 * system.n_sites + 10) / min(rates)
+        mu = system.mean_chemical_potential()
+        near = [at.widths[np.abs(at.energies - mu) < NEAR_FERMI * system.kT] for at in self.levels]
         narrowest = min((float(w.min()) for w in near if w.size), default=np.inf)
         return max(passing, 1 / max(narrowest, 1e-300))
 
-    def _displaced(self, poles: PoleSystem, response: float) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    def _displaced(self, response: float) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         """Moments now and after a response time (fs)."""
         if not isinstance(self.motion, Magnet):
             for time, moments in self.instants:
-                delays = [min(time + part * response, self.duration) for part in DELAYS]
+                delays = [min(time + part * response, self.t_end) for part in DELAYS]
                 for _, later in _known_instants(self.motion, delays):
                     yield moments, later
             return
         moments = self.instants[0][1]
-        angle = min(np.pi / 2, response * _turning_rate(self.motion, self.duration, poles))
+        angle = min(np.pi / 2, response * self.turning_rate)
         for axis in np.eye(3)[:2]:
             turned = np.cos(angle) * moments + np.sin(angle) * np.cross(axis, moments)
             yield moments, turned + (1 - np.cos(angle)) * np.outer(moments @ axis, axis)
+
+    def estimate(self, poles: PoleSystem) -> ErrorEstimate:
+        """Error of rho by the lead modes: in equilibrium, and in what departs from it."""
+        frozen = FrozenDevice(poles, self.instants[0][1])
+        at = [frozen.at(moments, time) for time, moments in self.instants]
+        equilibrium = SAFETY * max(equilibrium_error(f, float(f.mu[f.arrays.lead].mean())) for f in at)
+        driven = self.departure * lead_error(poles, self.levels, self.t_end / HBAR, self.window, self.start == "steady")
+        return ErrorEstimate(
+            equilibrium + driven,
+            "error of a density-matrix element by the lead modes, to first order in those of the self-energies: "
+            f"{equilibrium:.2g} in equilibrium, {driven:.2g} by band and levels where rho departs from it by up to "
+            f"{self.departure:.2g} (kernels K(t) agree to {poles.coupling_error:.2g} eV^2 at all times)",
+        )
 
 
 def moments_of(motion: Any, time: float) -> np.ndarray:
@@ -147,23 +167,12 @@ def _known_instants(motion: Any, times: list[float]) -> Iterator[tuple[float, np
             yield time, moments_of(motion, time)
 
 
-def _turning_rate(motion: Any, t_end: float, poles: PoleSystem) -> float:
-    """A rate (1/fs) at which the moments of a run may turn; infinite where they jump, or where nothing can be told."""
-    drives = motion.drives()
-    times = Schedule(drives).times_to_look(t_end)[:: 1 if drives else 16]
-    try:
-        return _rate_of_magnet(motion, times, poles) if isinstance(motion, Magnet) else _rate_of_path(motion, times)
-    except Exception:  # what a function gives, or that it fails, is judged by the run, which says when
-        return np.inf
-
-
-def _rate_of_magnet(magnet: Magnet, times: np.ndarray, poles: PoleSystem) -> float:
+def _rate_of_magnet(magnet: Magnet, times: np.ndarray, frozen: FrozenDevice) -> float:
     """By what drives the moments in their first position, the electrons' equilibrium spins among it, and a tenth of
     what would turn them out of equilibrium."""
     llg, moments = LLG(magnet), moments_of(magnet, 0.0)
-    frozen = FrozenDevice(poles, moments)
     spins = spin_density(frozen.density_matrix(float(frozen.mu[frozen.arrays.lead].mean())))
-    fields = poles.system.electrons.j_sd[:, None] * spins
+    fields = frozen.poles.system.electrons.j_sd[:, None] * spins
     torque = np.cross(fields, moments)
     rates = [np.abs(llg.rate(moments, t, torque)).max() for t in ([0.0] if magnet.is_static else times)]
     turning = magnet.prefactor[:, None] * (magnet.energy.gradient(moments) - fields)
@@ -171,10 +180,14 @@ def _rate_of_magnet(magnet: Magnet, times: np.ndarray, poles: PoleSystem) -> flo
 
 
 def _rate_of_path(motion: Any, times: np.ndarray) -> float:
-    rates = float(np.max([np.abs(motion.velocity(t)).max() for t in times]))
+    """By differences, and where they are largest by the velocity, which does not see jumps."""
+    times = times[np.diff(times, prepend=-np.inf) > 1e-8 * times[-1]]
     path = np.array([motion.moments(t) for t in times])
-    jumps = np.abs(np.diff(path, axis=0)).max(axis=(1, 2)) > 2 * rates * np.diff(times) + 1e-9
-    return np.inf if jumps.any() or np.isnan(rates) else rates
+    steps = np.abs(np.diff(path, axis=0)).max(axis=(1, 2))
+    k = int(np.argmax(steps / np.diff(times)))
+    rate = max(float(np.abs(motion.velocity(t)).max()) for t in (times[k], times[k : k + 2].mean(), times[k + 1]))
+    jumps = np.isnan(path).any() or steps[k] > 2 * rate * (times[k + 1] - times[k]) + 1e-9
+    return np.inf if jumps else max(rate, float(steps[k] / (times[k + 1] - times[k])))
 
 
 def _change(frozen: FrozenDevice, moments: np.ndarray, later: np.ndarray) -> float:
@@ -186,14 +199,14 @@ def _change(frozen: FrozenDevice, moments: np.ndarray, later: np.ndarray) -> flo
 
 
 def _extreme_times(system: OpenSystem, t_end: float) -> list[float]:
-    """t = 0 and the instants (fs) at which a lead's voltage is lowest and highest."""
+    """t = 0 and the instants (fs) at which a voltage or an amplitude in H is lowest and highest."""
     drives = system.drives()
     if not drives:
         return [0.0]
     times, values = [], []
     for time in Schedule(drives).times_to_look(t_end):
         with suppress(Exception):  # a function that fails somewhere: the run itself says where
-            if np.isfinite(value := system.voltages(time)).all():
+            if np.isfinite(value := system.amplitudes(time)).all():
                 values.append(value)
                 times.append(float(time))
     lowest, highest = np.argmin(values, axis=0), np.argmax(values, axis=0)
@@ -209,43 +222,37 @@ def voltage_range(system: OpenSystem, t_end: float) -> np.ndarray:
 def expand_for_run(
     system: OpenSystem, motion: Any, start: str, t_end: float, rtol: float
 ) -> tuple[PoleSystem, ErrorEstimate]:
-    """The system in poles that keep the error of rho by the leads below LEAD_SHARE rtol, and what it comes to.
+    """The system in poles that keep the error of rho by the leads below its share of rtol, and what it comes to.
 
-    Kernels are refined until the estimate holds, or until there are no finer ones.
+    A run that only moments disturb takes, of both families of tabulated modes, the one that needs fewer.
     """
-    coarse = expand(system, COARSE, FERMI_SHARE * rtol, voltage_range(system, t_end), TAIL_SHARE * rtol, strict=False)
+    times, voltages = _extreme_times(system, t_end), voltage_range(system, t_end)
+    tails = shares.TAILS * rtol
+    coarse = expand(system, COARSE, shares.FERMI * rtol, voltages, tails, strict=False, times=times)
     if system.is_closed:
         return coarse, NOTHING_EXPANDED
     if not any(c.energies.size for c in coarse.channels):
         return coarse, ErrorEstimate(0.0, "wide bands alone, which need no modes")
-    run = RunErrors.of(coarse, motion, start, t_end)
-    levels = run.levels(coarse)
-    departure = run.departure(coarse, levels)
-    tolerance, target = min(1e-2, 300 * rtol), LEAD_SHARE * rtol
+    run = RunErrors(settled(coarse, moments_of(motion, 0.0)), motion, start, t_end)
+    found = [_refined(run, family, rtol) for family in ((TAILS, KERNEL) if run.settled else (TAILS,))]
+    met = [each for each in found if each[1].value <= shares.LEADS * rtol]
+    return min(met, key=lambda e: e[0].n_modes) if met else min(found, key=lambda e: e[1].value)
+
+
+def _refined(run: RunErrors, family: str, rtol: float) -> tuple[PoleSystem, ErrorEstimate]:
+    """Kernels of a family refined until the estimate holds, or until there are no finer ones."""
+    finest, tolerance, target = semicircle_ladder(family)[-1].error, min(1e-2, 300 * rtol), shares.LEADS * rtol
     best: tuple[PoleSystem, ErrorEstimate] | None = None
     while True:
-        poles = replace(coarse, channels=expand_channels(system, tolerance, strict=False))
-        estimate = estimate_leads(run, poles, levels, departure)
+        channels = expand_channels(run.coarse.system, tolerance, strict=False, family=family)
+        poles = replace(run.coarse, channels=channels)
+        estimate = run.estimate(poles)
         missed = any(c.error > tolerance * abs(c.weights.sum()) for c in poles.channels if c.energies.size)
         stalled = missed and best is not None and poles.coupling_error > STALLED * best[0].coupling_error
         best = (poles, estimate) if best is None or estimate.value < best[1].value else best
-        if best[1].value <= target or tolerance <= FINEST or stalled:
+        if best[1].value <= target or tolerance <= finest or stalled:
             return best
-        tolerance = max(FINEST, tolerance * min(0.5, max(1e-3, target / estimate.value)))
-
-
-def estimate_leads(run: RunErrors, poles: PoleSystem, levels: list[Levels], departure: float) -> ErrorEstimate:
-    """Error of rho by the lead modes: in equilibrium, and in what departs from it."""
-    frozen = FrozenDevice(poles, run.instants[0][1])
-    at = [frozen.at(moments, time) for time, moments in run.instants]
-    equilibrium = SAFETY * max(equilibrium_error(f, float(f.mu[f.arrays.lead].mean())) for f in at)
-    driven = departure * lead_error(poles, levels, run.duration / HBAR, run.window, run.stationary)
-    return ErrorEstimate(
-        equilibrium + driven,
-        "error of a density-matrix element by the lead modes, to first order in those of the self-energies: "
-        f"{equilibrium:.2g} in equilibrium, {driven:.2g} by band and levels where rho departs from it by up to "
-        f"{departure:.2g} (kernels K(t) agree to {poles.coupling_error:.2g} eV^2 at all times)",
-    )
+        tolerance = max(finest, tolerance * min(0.5, max(1e-3, target / estimate.value)))
 
 
 def equilibrium_estimate(poles: PoleSystem | None, moments: np.ndarray) -> ErrorEstimate:
@@ -266,11 +273,6 @@ def fermi_estimate(poles: PoleSystem | None) -> ErrorEstimate:
     if poles.tail_error:
         reach += f"; {poles.tail_error:.2g} by the tails of wide bands beyond"
     return ErrorEstimate(poles.fermi.error + poles.tail_error, reach)
-
-
-def step_tolerance(rtol: float, t_end: float) -> float:
-    """Local error that a step may make for each unit of time (hbar/eV): errors of long runs may add up."""
-    return rtol * min(STEP_SHARE, STEPS_SHARE * HBAR / t_end)
 
 
 def warn_if_exceeded(budget: Mapping[str, ErrorEstimate], rtol: float) -> None:

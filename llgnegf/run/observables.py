@@ -24,10 +24,11 @@ Row = Any
     spin_adiabatic  <sigma_i> of the equilibrium with the moments of this instant
     bond_currents   particle (1/fs) and spin currents (eV) through the bonds
     lead_rate, outflow      electrons, <sigma> and energy into each lead, (n_leads, 5), per hbar/eV and since t = 0
+    drive_power, drive_work                                    of the drives of the device Hamiltonian, eV/fs and eV
     friction_power, grand_potential                            of slow electrons, eV/fs and eV
 """
 
-KINDS = frozenset({"electrons", "full", "slow", "magnet", "potential"})
+KINDS = frozenset({"electrons", "full", "slow", "magnet", "potential", "driven"})
 """What a run is by itself: with electrons, full or slow ones, moments that answer, a grand potential. What else an
 observable is for has to be asked for by the option `observables`."""
 
@@ -77,9 +78,12 @@ _LINES: tuple[tuple[str, str, str, str, str, Callable[[Row], np.ndarray | float]
     ("bond_current", "bond", "electrons/fs", "particle current from i to j", "full", lambda row: row.bond_currents[0]),
     ("bond_spin_current", "bond component", "eV", "spin current from i to j", "full",
      lambda row: row.bond_currents[1]),
-    ("energy_electronic", "", "eV", "electronic energy without sd coupling, Tr[rho H_0]", "full",
+    ("energy_electronic", "", "eV", "electronic energy without sd coupling, Tr[rho H_0] + E_int", "full",
      lambda row: row.energy_electronic),
     ("energy_sd", "", "eV", "sd energy, -sum J_sd <s>.M", "electrons", lambda row: row.energy_sd),
+    ("drive_power", "", "eV/fs", "power of what drives the device, given motion too, Tr[rho dH/dt]", "driven",
+     lambda row: row.drive_power),
+    ("drive_work", "", "eV", "their work since t = 0", "driven", lambda row: row.drive_work),
     ("friction_power", "", "eV/fs", "power that friction hands to the electrons", "slow",
      lambda row: row.friction_power),
     ("free_energy", "", "eV", "classical energy plus electronic grand potential, up to a constant", "potential",

@@ -16,6 +16,7 @@ import numpy as np
 from llgnegf._checks import Problems
 from llgnegf.integrators.tableaus import METHODS
 from llgnegf.problem.arguments import ENTRIES, NUMBER, Argument, MatrixEntries, choice, choices, declared
+from llgnegf.problem.magnetism.external import External
 from llgnegf.problem.magnetism.magnet import Magnet
 from llgnegf.problem.magnetism.motion import Frozen, Precession, Prescribed
 from llgnegf.problem.system import OpenSystem
@@ -150,9 +151,9 @@ class RunOptions:
         slow = self.is_slow(has_electrons) if slow is None else slow
         known = not has_electrons or isinstance(system, OpenSystem)
         problems.check(known, "system", system, "an OpenSystem, or None")
-        kinds: Any = Magnet if slow else (Frozen, Precession, Prescribed, Magnet)
+        kinds: Any = Magnet if slow else (Frozen, Precession, Prescribed, External, Magnet)
         slowly = "a Magnet: slow electrons answer free moments"
-        wanted = slowly if slow else "Frozen, Precession, Prescribed or a Magnet"
+        wanted = slowly if slow else "Frozen, Precession, Prescribed, External or a Magnet"
         moves = problems.check(isinstance(motion, kinds), "motion", motion, wanted)
         if moves and not has_electrons and not isinstance(motion, Magnet):
             problems.add("motion", type(motion).__name__, "a Magnet when there are no electrons (system = None)")

@@ -56,6 +56,9 @@ def _driven(system: OpenSystem | None, motion: Any) -> list[tuple[Path, Drive]]:
     parts: dict[Path, Iterable[Drive]] = {}
     if system is not None:
         parts |= {("OpenSystem", "leads", p, "voltage"): lead.drives() for p, lead in enumerate(system.leads)}
+        electrons = system.electrons
+        parts |= {("OpenSystem", "electrons", "terms", k): term.drives() for k, term in enumerate(electrons.terms)}
+        parts[("OpenSystem", "electrons", "j_sd")] = () if electrons.j_drive is None else (electrons.j_drive,)
     if isinstance(motion, Magnet):
         parts |= {("Magnet", "energies", k): term.drives() for k, term in enumerate(motion.energies)}
         parts |= {("Magnet", "torques", k): torque.drives() for k, torque in enumerate(motion.torques)}

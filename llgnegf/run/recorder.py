@@ -11,6 +11,7 @@ import numpy as np
 from llgnegf.equations.electrons import ElectronEquation
 from llgnegf.equations.sample import Sample, Sampler, bond_observables, site_observables
 from llgnegf.equations.slow import SlowEquation, cross
+from llgnegf.problem.electrons import Electrons
 from llgnegf.problem.magnetism.magnet import Magnet
 from llgnegf.problem.observables import carried_spin, spin_density
 from llgnegf.run.observables import REGISTRY, Row
@@ -69,10 +70,15 @@ class FullRows:
             electrons, self.kinds = equation.system.electrons, self.kinds | {"electrons", "full"}
             self.labels["lead"] = list(range(len(equation.system.leads)))
             self.labels["bond"] = [f"{i}-{j}" for i, j in electrons.bonds]
-            self.j_sd = np.array(electrons.j_sd, dtype=float)
-            self.onsite = np.ascontiguousarray(electrons.onsite_blocks, dtype=complex)
-            self.hopping = np.ascontiguousarray(electrons.hopping_blocks, dtype=complex)
-            self.carried = np.ascontiguousarray(carried_spin(self.hopping))
+            self._electrons = electrons
+            self._now = _parts(electrons, electrons.device.elements(0.0))
+            if electrons.drives():
+                self.kinds |= {"driven"}
+
+    def hamiltonian(self, time: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """H_ii (N, 2, 2) and H_ji of the bonds at `time` (fs) without mean fields, and the spin that H_ji carries."""
+        electrons = self._electrons
+        return _parts(electrons, electrons.device.elements(time)) if electrons.drives() else self._now
 
     def at(self, time: float, vector: np.ndarray) -> Row:
         """As `Rows.at`, for samples of `equations.sample`."""
@@ -91,11 +97,13 @@ class _FullRow:
             self.magnetic_moment = np.asarray(rows.magnet.magnetic_moment)
             rows.equation.normalise(self.moments)
         if "electrons" in rows.kinds:
-            self.j_sd = rows.j_sd
-            sites = site_observables(sample.sites, self.moments, rows.j_sd, rows.onsite)
+            electrons = rows.equation.system.electrons
+            self.j_sd = np.array(electrons.j_sd_at(time))
+            onsite, hopping, carried = rows.hamiltonian(time)
+            sites = site_observables(sample.sites, self.moments, self.j_sd, onsite)
             self.spin, self.charge, self.torque, on_sites, self.energy_sd = sites
-            *self.bond_currents, hopping = bond_observables(sample.bonds, rows.hopping, rows.carried)
-            self.energy_electronic = on_sites + hopping
+            *self.bond_currents, on_bonds = bond_observables(sample.bonds, hopping, carried)
+            self.energy_electronic = on_sites + on_bonds + electrons.device.interaction(sample.sites)
 
     @cached_property
     def energy_classical(self) -> float:
@@ -103,12 +111,32 @@ class _FullRow:
         return self._rows.magnet.energy.energy(self.moments, self.time)
 
     @cached_property
+    def drive_power(self) -> float:
+        electrons = self._rows.equation.system.electrons
+        onsite, hopping, carried = _parts(electrons, electrons.device.rates(self.time))
+        on_sites = site_observables(self._sample.sites, self.moments, np.array(electrons.j_sd_rate(self.time)), onsite)
+        moving = np.sum(self.j_sd[:, None] * self.spin * self._rows.equation.given_velocity(self.time))
+        return float(on_sites[3] + on_sites[4] - moving + bond_observables(self._sample.bonds, hopping, carried)[2])
+
+    @property
+    def drive_work(self) -> float:
+        return float(self._sample.work[0])
+
+    @cached_property
     def lead_rate(self) -> np.ndarray:
+        self._rows.equation.hold(self.time, self._sample.sites)
         return self._rows.sampler.lead_flow(self._sample, self.moments)
 
     @cached_property
     def spin_adiabatic(self) -> np.ndarray:
         return spin_density(adiabatic_density_matrix(self._rows.equation.poles, self.moments, self.time))
+
+
+def _parts(electrons: Electrons, elements: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Numbers on the device's pattern as blocks of sites and bonds, and the spin that the bonds carry."""
+    hopping = np.ascontiguousarray(electrons.device.hopping_blocks(elements))
+    onsite = np.ascontiguousarray(electrons.device.onsite_blocks(elements))
+    return onsite, hopping, np.ascontiguousarray(carried_spin(hopping))
 
 
 class SlowRows:

@@ -16,11 +16,15 @@ from scipy.optimize import NoConvergence, OptimizeResult, minimize, newton_krylo
 
 from llgnegf._blas import limited
 from llgnegf._checks import Problems
+from llgnegf.poles.channels import expand
+from llgnegf.problem.electrons import PAULI
 from llgnegf.problem.magnetism.magnet import Magnet
 from llgnegf.problem.plausibility import doubts_together, silent, warn
-from llgnegf.problem.system import OpenSystem
+from llgnegf.problem.system import OpenSystem, check_constant
+from llgnegf.run import shares
 from llgnegf.run.progress import Progress, reporting
 from llgnegf.run.slow_simulation import slow_electrons
+from llgnegf.static.frozen import grand_potential, settled
 
 
 class FreeEnergy:
@@ -33,16 +37,46 @@ class FreeEnergy:
     """
 
     def __init__(self, system: OpenSystem | None, magnet: Magnet, rtol: float = 1e-9) -> None:
-        self.magnet = magnet
-        self.electrons = None if system is None else slow_electrons(system, rtol)[0]
+        self.magnet, self._interacting = magnet, None
+        self.electrons = None
+        if system is not None and system.electrons.mean_fields:
+            self._interacting = _Interacting(system, rtol)
+        elif system is not None:
+            self.electrons = slow_electrons(system, rtol)[0]
 
     def __call__(self, moments: np.ndarray) -> tuple[float, np.ndarray]:
         """F (eV) and dF/dM (eV), (N, 3), for moments (N, 3)."""
         energy, gradient = self.magnet.energy.energy(moments), self.magnet.energy.gradient(moments)
+        if self._interacting is not None:
+            omega, fields = self._interacting(moments)
+            return energy + omega, gradient - fields
         if self.electrons is None:
             return energy, gradient
         spin = self.electrons.adiabatic(moments[None], False).spin[0]
         return energy + self.electrons.grand_potential(moments), gradient - self.electrons.j_sd[:, None] * spin
+
+
+class _Interacting:
+    """Omega (eV) and J_i <s_i> (eV, (N, 3)) of electrons with mean fields, self-consistent for given moments.
+
+        Omega = Omega_0[H(rho)] - Tr[rho H_int(rho)] + E_int[rho],
+
+    stationary in rho where it is self-consistent, so that its gradient is that at fixed rho, -J_i <s_i>.
+    """
+
+    def __init__(self, system: OpenSystem, rtol: float) -> None:
+        self.electrons = system.electrons
+        leads, fermi, tails = shares.SLOW_LEADS * rtol, shares.FERMI * rtol, shares.SLOW_TAILS * rtol
+        self.poles = expand(system, leads, fermi, tail_tolerance=tails, strict=False)
+
+    def __call__(self, moments: np.ndarray) -> tuple[float, np.ndarray]:
+        self.poles = settled(self.poles, moments)  # where the next search begins
+        blocks = self.poles.density_blocks
+        assert blocks is not None
+        field = sum(np.asarray(term.field(blocks)) for term in self.electrons.mean_fields)
+        counted_twice = float(np.einsum("ist,its->", field, blocks).real) - self.electrons.device.interaction(blocks)
+        spins = np.einsum("ist,ats->ia", blocks, PAULI).real
+        return grand_potential(self.poles, moments) - counted_twice, self.electrons.j_sd[:, None] * spins
 
 
 @reporting("decades of torque")
@@ -161,6 +195,7 @@ def _check(system: OpenSystem | None, magnet: Magnet, tolerance: float) -> None:
     if problems.check(isinstance(magnet, Magnet), "magnet", magnet, "a Magnet"):
         problems.check(not magnet.torques, "magnet.torques", magnet.torques, "none: no energy describes them")
         if isinstance(system, OpenSystem):
+            check_constant(problems, system, mean_fields=True)
             sites = f"{system.n_sites}, one for each site of the electrons"
             problems.check(magnet.n_sites == system.n_sites, "magnet", f"{magnet.n_sites} moments", sites)
     problems.number("torque_tolerance", tolerance, "a number > 0, in eV", lambda t: t > 0)

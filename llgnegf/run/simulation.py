@@ -5,25 +5,29 @@ What is its own: the expansion of leads, the state at the start, the choice of t
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from functools import cached_property
 from typing import Any
 
 import numpy as np
 
+from llgnegf._checks import Problems
 from llgnegf.equations.electrons import ElectronEquation
 from llgnegf.equations.moments import MomentEquation
 from llgnegf.integrators.integration import STABLE, Integration, runge_kutta, stability_limit
 from llgnegf.integrators.schedule import Schedule
 from llgnegf.integrators.stepper import Sample
 from llgnegf.integrators.tableaus import METHODS, ImexTableau, Tableau
-from llgnegf.poles.channels import PoleSystem, spectral_bounds
+from llgnegf.poles.channels import PoleSystem
+from llgnegf.problem.magnetism.external import External, GreatCircles
 from llgnegf.problem.magnetism.magnet import Magnet
 from llgnegf.problem.magnetism.motion import Frozen, Precession, Prescribed
-from llgnegf.run.error_budget import NOTHING_EXPANDED, expand_for_run, fermi_estimate, moments_of, step_tolerance
+from llgnegf.run.error_budget import NOTHING_EXPANDED, expand_for_run, fermi_estimate, moments_of
 from llgnegf.run.options import RunOptions
 from llgnegf.run.recorder import FullRows, Rows
 from llgnegf.run.result import ErrorEstimate
 from llgnegf.run.run import Run
+from llgnegf.run.shares import MOMENT_ROW, ROW, step_tolerance
 from llgnegf.run.watch import Watch
 from llgnegf.static import start as starts
 from llgnegf.units import HBAR
@@ -36,11 +40,8 @@ FINE = 3e-6
 """With a smaller rtol ark5 is the cheaper one with every drive: the Fermi poles reach so far."""
 STIFF = 10.0
 """A farthest Fermi pole beyond this many times the device's and the leads' spectral range is stiff."""
-ROW_SHARE, MOMENT_ROW_SHARE = 0.5, 0.01
-"""Shares of rtol that the interpolation of a row may have, for electrons and for moments: the lengths of the moments
-are restored afterwards, which should change them little."""
 
-Motion = Frozen | Precession | Prescribed | Magnet
+Motion = Frozen | Precession | Prescribed | External | Magnet
 
 
 class Simulation(Run, moments="motion", without=("electrons", "response", "temperature", "seed", "copies")):
@@ -48,7 +49,8 @@ class Simulation(Run, moments="motion", without=("electrons", "response", "tempe
 
     Args:
         system: The open system; None for moments alone.
-        motion: How the moments move: `Frozen`, `Precession`, `Prescribed`, or a `Magnet` that answers.
+        motion: How the moments move: `Frozen`, `Precession`, `Prescribed`, a `Magnet` that answers, or `External`:
+            then there are no rows of its own, and `advance` carries the run on.
         t_end: End of the run in fs.
         save_every: Time between rows in fs. Rows are interpolated between steps that do not depend on them, unless a
             bare Python function drives the run (a voltage, a field, a torque, moments): nothing is known of it, so no
@@ -79,11 +81,13 @@ class Simulation(Run, moments="motion", without=("electrons", "response", "tempe
         self._lead_error = NOTHING_EXPANDED
         if system is not None:
             self.poles, self._lead_error = expand_for_run(system, motion, start, t_end, rtol)
-        self.equation = MomentEquation(motion) if self.poles is None else ElectronEquation(self.poles, motion)
+        self._way = GreatCircles(motion) if isinstance(motion, External) else None
+        moving: Any = motion if self._way is None else self._way
+        self.equation = MomentEquation(moving) if self.poles is None else ElectronEquation(self.poles, moving)
         self._watch = Watch(self.equation.layout, rtol)
         state = initial_state(self.equation, self.poles, motion, start, options.initial_density_matrix)
-        rows = FullRows(self.equation, motion)
-        may_err = rows.sampler.row_tolerance(ROW_SHARE * rtol, MOMENT_ROW_SHARE * rtol)
+        rows = FullRows(self.equation, moving)
+        may_err = rows.sampler.row_tolerance(ROW * rtol, MOMENT_ROW * rtol)
         return self._integration(state, options), rows.sampler, may_err, rows
 
     def _integration(self, state: np.ndarray, options: RunOptions) -> Integration:
@@ -99,6 +103,54 @@ class Simulation(Run, moments="motion", without=("electrons", "response", "tempe
         largest = np.inf if isinstance(method, ImexTableau) else STABLE * limit
         tolerance = step_tolerance(options.rtol, options.t_end)
         return runge_kutta(equation, method, state, FIRST_STEP / HBAR, tolerance, largest, schedule=schedule)
+
+    def advance(self, time: float, moments: Any) -> dict[str, np.ndarray]:
+        """Carry the electrons on to `time` (fs) while another program's moments turn to `moments`; the row there.
+
+        Each moment turns along the great circle from where it was, at an even rate: exchanging every dt with a spin
+        code that is exact between the exchanges leaves an error of second order in dt.
+
+        Args:
+            time: Later than the time before, at most t_end.
+            moments: M(time), (N, 3) unit vectors.
+
+        Raises:
+            ValueError: For arguments that are not of this kind, or a run whose motion is not `External`.
+            IntegrationStopped: As `rows`.
+        """
+        problems, integration = Problems("advance"), self._dense.integration
+        if self._way is None:
+            problems.add("motion", type(self.motion).__name__, "External: the others have rows() of their own")
+            problems.raise_all()
+        assert self._way is not None
+        now, end = self._way.times[1], self.options.t_end
+        allowed = f"later than {now:g} and at most t_end = {end:g}, in fs"
+        problems.number("time", time, allowed, lambda t: now < t <= end)
+        problems.moments("moments", moments, self._way.n_sites)
+        problems.raise_all()
+        self._way.turn_to(float(time), np.array(moments, dtype=float))
+        integration.advance(float(time) / HBAR)
+        self._check_state()
+        return self._recorder.row(float(time), self._dense.sample(integration.state))
+
+    def rows(self) -> Iterator[tuple[int, dict[str, np.ndarray]]]:
+        if self._way is not None:
+            raise ValueError("rows: moments that are External; allowed: advance(time, moments), row by row")
+        return super().rows()
+
+    def checkpoint(self) -> dict[str, Any]:
+        kept = super().checkpoint()
+        return kept if self._way is None else {**kept, "way_times": self._way.times, "way_ends": self._way.ends}
+
+    def restore(self, checkpoint: Mapping[str, Any]) -> None:
+        if self._way is not None:
+            self._way.times = np.array(checkpoint["way_times"], dtype=float)
+            self._way.ends = np.array(checkpoint["way_ends"], dtype=float)
+        super().restore(checkpoint)
+
+    @property
+    def state(self) -> np.ndarray:
+        return super().state if self._way is None else self._dense.integration.state.copy()
 
     @property
     def density_matrix(self) -> np.ndarray | None:
@@ -169,5 +221,5 @@ def _is_stiff(equation: ElectronEquation) -> bool:
     z = equation.levels.z
     if z.size == 0:
         return False
-    low, high = spectral_bounds(equation.system)
+    low, high = equation.poles.bounds
     return float(-z.imag.min()) > STIFF * max(abs(low), abs(high))

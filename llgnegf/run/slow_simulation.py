@@ -20,6 +20,7 @@ from llgnegf.integrators.stepper import Sample
 from llgnegf.integrators.tableaus import DOP853, RK4
 from llgnegf.poles.channels import PoleSystem, expand
 from llgnegf.problem.system import OpenSystem
+from llgnegf.run import shares
 from llgnegf.run.error_budget import equilibrium_estimate, fermi_estimate
 from llgnegf.run.options import RunOptions
 from llgnegf.run.recorder import Rows, SlowRows
@@ -27,12 +28,10 @@ from llgnegf.run.result import ErrorEstimate
 from llgnegf.run.run import Run
 from llgnegf.static.tensors import ContourTensors, LevelTensors, PoleTensors, SlowElectrons
 
-COUPLING_SHARE, FERMI_SHARE, STEPS_SHARE, SURFACE_SHARE = 1.0, 0.01, 0.3, 0.1
-"""Shares of rtol, as in a full run: lead kernels, Fermi function, all steps' errors; and the Fermi-surface sums."""
 FIRST_ANGLE = 1.0
 """Angle (rad) by which the first step tried lets the fastest moment precess, were it out of its equilibrium."""
-STEPS_ANGLES, STEP_SHARE = 2.0, 0.3
-"""Length of most steps in units of the first one tried, and the largest part of their tolerance for one of them."""
+STEPS_ANGLES = 2.0
+"""Length of most steps in units of the first one tried."""
 
 
 class SlowSimulation(
@@ -89,7 +88,7 @@ class SlowSimulation(
         fastest = max(self.equation.frequency(0.0, start[None]), float(np.abs(slope).max()))
         first = FIRST_ANGLE / fastest if fastest > 1e-12 else 1.0
         steps = 1 + float(self.times[-1]) / (STEPS_ANGLES * first)
-        tolerance = STEPS_SHARE * self.rtol * min(STEP_SHARE, 1 / steps)
+        tolerance = shares.STEPS * self.rtol * min(shares.ONE_OF_FEW, 1 / steps)
         return runge_kutta(
             self.equation, DOP853, start.ravel(), first, tolerance, per_time=False, schedule=schedule
         )  # fmt: skip
@@ -132,6 +131,7 @@ def slow_electrons(system: OpenSystem, rtol: float) -> tuple[SlowElectrons, Pole
     if system.is_closed:
         return LevelTensors(system), None
     if system.kT == 0:
-        return ContourTensors(system, SURFACE_SHARE * rtol), None
-    poles = expand(system, COUPLING_SHARE * rtol, FERMI_SHARE * rtol, tail_tolerance=rtol, strict=False)
-    return PoleTensors(poles, SURFACE_SHARE * rtol), poles
+        return ContourTensors(system, shares.SURFACE * rtol), None
+    tails = shares.SLOW_TAILS * rtol
+    poles = expand(system, shares.SLOW_LEADS * rtol, shares.FERMI * rtol, tail_tolerance=tails, strict=False)
+    return PoleTensors(poles, shares.SURFACE * rtol), poles

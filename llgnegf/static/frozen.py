@@ -13,9 +13,11 @@ import numpy as np
 
 from llgnegf.poles.channels import PoleSystem
 from llgnegf.poles.levels import LeadLevels
+from llgnegf.problem import occupation
 from llgnegf.problem.occupation import density_matrix
 from llgnegf.static.contour import plus_adjoint
 from llgnegf.static.green import StaticDevice
+from llgnegf.static.mean_field import self_consistent
 
 
 class FrozenDevice:
@@ -39,7 +41,7 @@ class FrozenDevice:
     ) -> None:
         system = poles.system
         self.poles = poles
-        self.device = StaticDevice.of(system, moments, time, poles.channels)
+        self.device = StaticDevice.of(system, moments, time, poles.channels, poles.density_blocks)
         self.arrays = a = LeadLevels(poles) if levels is None else levels
         self.voltages = system.voltages(time)[a.lead] if a.lead.size else np.zeros(0)
         self.chi = a.chi + self.voltages[a.mode_channel]
@@ -134,7 +136,27 @@ def adiabatic_density_matrix(poles: PoleSystem, moments: np.ndarray, time: float
     It uses the leads and the Fermi function of the run, so that their expansion errors cancel in the difference
     rho(t) - rho_adiabatic. The chemical potential is the mean over the leads of that instant.
     """
+    return _density(settled(poles, moments, time), moments, time)
+
+
+def settled(poles: PoleSystem, moments: np.ndarray, time: float = 0.0) -> PoleSystem:
+    """The system with the density of its equilibrium at `time` (fs) in its mean fields."""
+    return self_consistent(poles, lambda at: _density(at, moments, time))
+
+
+def grand_potential(poles: PoleSystem, moments: np.ndarray) -> float:
+    """Electronic grand potential (eV) at the density that mean fields are taken at, up to a constant of the leads."""
     system = poles.system
     if system.is_closed:
-        return density_matrix(system.electrons.hamiltonian_at(moments), system.fermi_energy, system.kT)
+        hamiltonian = system.electrons.hamiltonian_at(moments, 0.0, poles.density_blocks)
+        return occupation.grand_potential(np.linalg.eigvalsh(hamiltonian), system.fermi_energy, system.kT)
+    return FrozenDevice(poles, moments).grand_potential()
+
+
+def _density(poles: PoleSystem, moments: np.ndarray, time: float) -> np.ndarray:
+    """Equilibrium rho for the density that mean fields are taken at."""
+    system = poles.system
+    if system.is_closed:
+        hamiltonian = system.electrons.hamiltonian_at(moments, time, poles.density_blocks)
+        return density_matrix(hamiltonian, system.fermi_energy, system.kT)
     return FrozenDevice(poles, moments, time).density_matrix()

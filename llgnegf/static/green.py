@@ -57,14 +57,16 @@ class StaticDevice:
 
     @classmethod
     def of(
-        cls, system: OpenSystem, moments: np.ndarray, time: float = 0.0, poles: Sequence[PoleChannel] | None = None
-    ) -> StaticDevice:
-        """`system` with the moments (N, 3) and voltages of `time` (fs), frozen: exact leads, or those in `poles`."""
+        cls, system: OpenSystem, moments: np.ndarray, time: float = 0.0, poles: Sequence[PoleChannel] | None = None,
+        density_blocks: np.ndarray | None = None,
+    ) -> StaticDevice:  # fmt: skip
+        """`system` with the moments (N, 3), voltages and drives of `time` (fs), frozen: exact leads, or those in
+        `poles`; mean fields at rho_ii = `density_blocks`, (N, 2, 2)."""
         voltages, levels = system.voltages(time), system.chemical_potentials(time)
         exact = [(p, c.vector, c.spectrum) for p, channels in enumerate(system.lead_channels) for c in channels]
         given = exact if poles is None else [(c.lead, c.vector, c.spectrum) for c in poles]
         channels = tuple(StaticChannel(u, s, float(voltages[p]), float(levels[p]), p) for p, u, s in given)
-        return cls(system.electrons.hamiltonian_at(moments), channels)
+        return cls(system.electrons.hamiltonian_at(moments, time, density_blocks), channels)
 
     @property
     def size(self) -> int:

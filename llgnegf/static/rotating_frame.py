@@ -16,11 +16,13 @@ import numpy as np
 from llgnegf._blas import limited
 from llgnegf._checks import Problems
 from llgnegf.problem.electrons import PAULI
+from llgnegf.problem.mean_fields import MeanField
 from llgnegf.problem.plausibility import doubts_of_frame, warn
-from llgnegf.problem.system import OpenSystem
+from llgnegf.problem.system import OpenSystem, check_constant
 from llgnegf.static.decomposition import CurrentDecomposition, Decomposition, LinearResponse
 from llgnegf.static.green import StaticChannel, StaticDevice
 from llgnegf.static.local import LocalDensityMatrix
+from llgnegf.static.mean_field import RESIDUAL, self_consistent_blocks, site_blocks
 from llgnegf.static.recursion import is_chain
 from llgnegf.static.steady_state import LeadCurrents, SteadyState
 from llgnegf.static.views import InLevels, InLevelsCut, OnChain, WindowTooNarrow
@@ -89,10 +91,15 @@ class RotatingFrame:
             if lead.drives():
                 allowed = "a number (the rotating frame is stationary)"
                 problems.add(f"system.leads[{p}].voltage", "a function of time", allowed)
+        check_constant(problems, self.system, mean_fields=True)
         if axis is None or self.system.drives():
             return
+        for k, term in enumerate(self.system.electrons.terms):
+            if isinstance(term, MeanField) and not term.keeps_spin:
+                allowed = "a mean field that turns with the spins, such as Hubbard"
+                problems.add(f"system.electrons.terms[{k}]", type(term).__name__, allowed)
         spin = np.einsum("a,ast->st", axis, PAULI)
-        matrix = self.system.electrons.hamiltonian.toarray()
+        matrix = self.system.electrons.device.matrix(0.0).toarray()
         along = np.array2string(axis, precision=4)
         if _commutator(matrix, spin) > COMMUTES:
             problems.add(
@@ -203,8 +210,21 @@ class RotatingFrame:
 
     @cached_property
     def _steady_state(self) -> SteadyState:
+        if not self.system.electrons.mean_fields:
+            return self._steady_state_at(None)
+
+        def density(blocks: np.ndarray | None) -> np.ndarray:
+            state = self._steady_state_at(blocks)
+            return state.density_matrix(InLevels(state.device)).value
+
+        # A mean field that turns with the spins is static in the frame that turns with the moments.
+        start = site_blocks(density(None))
+        return self._steady_state_at(self_consistent_blocks(start, density, max(RESIDUAL, self.tolerance)))
+
+    def _steady_state_at(self, density_blocks: np.ndarray | None) -> SteadyState:
+        """The steady state of mean fields at rho_ii, (N, 2, 2); None without."""
         turn = 0.5 * self.energy * np.kron(np.eye(self.system.n_sites), self._spin)
-        hamiltonian = self.system.electrons.hamiltonian_at(self.texture) - turn
+        hamiltonian = self.system.electrons.hamiltonian_at(self.texture, 0.0, density_blocks) - turn
         return self._filled(StaticDevice(hamiltonian, self._channels(self.energy)))
 
     def _filled(self, device: StaticDevice) -> SteadyState:
@@ -232,6 +252,11 @@ class RotatingFrame:
         return tuple(result)
 
     def _linear_response(self, method: str) -> LinearResponse:
+        if self.system.electrons.mean_fields:
+            raise ValueError(
+                f"RotatingFrame.{method}: electrons with mean fields, which respond to the motion themselves; allowed: "
+                "none (density_matrix and lead_currents take Hubbard)"
+            )
         if self.system.common_chemical_potential() is None:
             levels = self.system.chemical_potentials()[self.system.coupled_leads].tolist()
             raise ValueError(

@@ -14,7 +14,8 @@ import scipy.linalg
 from llgnegf.poles.channels import PoleSystem
 from llgnegf.poles.levels import LeadLevels
 from llgnegf.problem.occupation import density_matrix
-from llgnegf.static.frozen import FrozenDevice
+from llgnegf.static.frozen import FrozenDevice, settled
+from llgnegf.static.mean_field import self_consistent
 from llgnegf.static.undamped import is_undamped
 
 
@@ -51,7 +52,7 @@ def thermal(poles: PoleSystem, moments: np.ndarray) -> Blocks:
             f"start: 'thermal' with chemical potentials {system.chemical_potentials().tolist()} eV at t = 0; allowed: "
             "'steady' or 'partitioned' when the leads are not in equilibrium with one another"
         )
-    frozen = FrozenDevice(poles, moments)
+    frozen = FrozenDevice(settled(poles, moments), moments)
     return _equilibrium(frozen, frozen.fermi_vectors())
 
 
@@ -84,6 +85,11 @@ def steady(poles: PoleSystem, moments: np.ndarray) -> Blocks:
     """
     if poles.system.is_closed:
         raise ValueError("start: 'steady' for a closed system; allowed: 'thermal' (nothing damps a closed system)")
+    return _steady(self_consistent(poles, lambda at: _steady(at, moments).density_matrix), moments)
+
+
+def _steady(poles: PoleSystem, moments: np.ndarray) -> Blocks:
+    """The stationary state for the density that mean fields are taken at."""
     frozen = FrozenDevice(poles, moments)
     vectors = frozen.fermi_vectors()
     reference = _equilibrium(frozen, vectors)
@@ -176,6 +182,11 @@ def partitioned(
     system, levels, rho = poles.system, LeadLevels(poles), initial_density_matrix
     n, m, k = levels.n, levels.chi.size, levels.z.size
     if rho is None:
-        rho = density_matrix(system.electrons.hamiltonian_at(moments), system.fermi_energy, system.kT)
+
+        def isolated(at: PoleSystem) -> np.ndarray:
+            hamiltonian = system.electrons.hamiltonian_at(moments, 0.0, at.density_blocks)
+            return density_matrix(hamiltonian, system.fermi_energy, system.kT)
+
+        rho = isolated(self_consistent(poles, isolated))
     zero = np.zeros((m, m), dtype=complex)
     return Blocks(rho, np.zeros((n, m), dtype=complex), zero, np.zeros((n + m, k), dtype=complex))

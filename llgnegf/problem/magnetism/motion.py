@@ -139,18 +139,30 @@ class Prescribed:
         function: t in fs -> (n_sites, 3) unit vectors; called at any t >= 0, must depend on t alone. A run looks at it
             at some fifty instants before it begins. A `TimeFunction` where something is known of it: steps are no
             longer than `save_every` otherwise.
+        unit: False for moments whose length changes as well (|M| = 1 is the whole moment, whose exchange field is
+            J_sd): any finite vectors.
 
     Raises:
-        ValueError: If `function` is not callable or gives no unit vectors at t = 0.
+        ValueError: If `function` is not callable or gives no such vectors at t = 0.
     """
 
     function: Callable[[float], Any]
+    unit: bool = True
 
     def __post_init__(self) -> None:
         problems = Problems("Prescribed")
         if problems.check(callable(self.function), "function", self.function, "a function of time in fs"):
-            problems.moments("function(0.0)", self.function(0.0))
+            self._note(problems, "function(0.0)", self.function(0.0))
+        problems.check(isinstance(self.unit, bool), "unit", self.unit, "True or False")
         problems.raise_all()
+
+    def _note(self, problems: Problems, field: str, value: Any, n_sites: int | None = None) -> None:
+        """Note a value that is none."""
+        if self.unit:
+            problems.moments(field, value, n_sites)
+        else:
+            rows = "n_sites" if n_sites is None else n_sites
+            problems.array(field, value, (n_sites, 3), f"finite vectors of shape ({rows}, 3)")
 
     @property
     def n_sites(self) -> int:
@@ -162,8 +174,10 @@ class Prescribed:
         return drives_of(self.function)
 
     def moments(self, time: float) -> np.ndarray:
-        """M(t), (N, 3), at `time` in fs; raises ValueError where the function gives no unit vectors."""
+        """M(t), (N, 3), at `time` in fs; raises ValueError where the function gives no unit vectors but should."""
         moments = np.asarray(self.function(time), dtype=float)
+        if not self.unit:
+            return moments
         length = np.sqrt(np.einsum("ia,ia->i", moments, moments))
         if not np.all(np.abs(length - 1) <= UNIT_TOLERANCE):
             problems = Problems("Prescribed")
@@ -172,13 +186,13 @@ class Prescribed:
         return moments
 
     def check(self, t_end: float) -> list[Mistake]:
-        """A mistake if the function gives no unit vectors somewhere; it is called at instants from 0 to `t_end` (fs).
+        """A mistake if the function gives no such vectors somewhere; it is called at instants from 0 to `t_end` (fs).
 
         A NaN is left to the integrator, which says when it came.
         """
         for time in t_end * INSTANTS:
             value, problems = self.function(float(time)), Problems("Prescribed")
-            problems.moments(f"function({time:g})", value, self.n_sites)
+            self._note(problems, f"function({time:g})", value, self.n_sites)
             if problems.mistakes and not holds_nan(value):
                 return problems.mistakes
         return []

@@ -1,0 +1,142 @@
+"""Drives that oscillate with a changing amplitude or frequency: light pulses and sweeps; and the list of all kinds."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Annotated, Any, ClassVar
+
+import numpy as np
+
+from llgnegf.problem import drives
+from llgnegf.problem.arguments import NUMBER, Argument, Femtoseconds
+from llgnegf.problem.drives import REACH, Described, Drive, Phase, Span, Value, largest
+
+SEEN = 6.0
+"""Widths from the center up to which the frequency of a chirped pulse is followed: beyond it is 1e-8 of its height."""
+
+Sweep = Annotated[float, Argument(float, NUMBER, "1/fs^2")]
+
+
+@dataclass(frozen=True)
+class LightPulse(Described):
+    """A Gaussian pulse with a carrier, exactly zero beyond 8.58 widths.
+
+        v(t) = amplitude exp(-s^2/(2 width^2)) cos(2 pi s/period + pi chirp s^2 + phase),    s = t - center
+
+    Args:
+        amplitude: Of the envelope, a number or an array (a vector potential's components).
+        center: Time of the maximum in fs; center >= 8.6 widths begins at exactly zero.
+        width: Standard deviation of the envelope in fs, >= 1e-6 (that of the intensity is width/sqrt(2)).
+        period: Of the carrier at the center in fs, >= 1e-6: 4.136 fs over the photon energy in eV.
+        phase: Carrier-envelope phase in rad, a number or of the amplitude's shape (circular light: 0 and pi/2).
+        chirp: Rate of the frequency in 1/fs^2.
+
+    Raises:
+        ValueError: One line for each argument that is not of this kind.
+    """
+
+    amplitude: Value
+    center: Femtoseconds
+    width: Span
+    period: Span
+    phase: Phase = 0.0
+    chirp: Sweep = 0.0
+    kind: ClassVar[str] = "light_pulse"
+
+    @property
+    def longest_step(self) -> float:
+        fastest = 1 / self.period + abs(self.chirp) * SEEN * self.width
+        return min(self.width, 0.25 / fastest)
+
+    def longest_step_from(self, time: float) -> float:
+        return self.longest_step if self._is_on(time) else np.inf
+
+    @property
+    def discontinuities(self) -> tuple[float, float]:
+        """Where it begins and where it ends."""
+        return self.center - REACH * self.width, self.center + REACH * self.width
+
+    @property
+    def largest(self) -> float:
+        return largest(self.amplitude)
+
+    def _is_on(self, time: float) -> bool:
+        begin, end = self.discontinuities
+        return begin <= time < end
+
+    def __call__(self, time: float) -> Any:
+        amplitude, phase = self._arrays
+        if not self._is_on(time):
+            return 0.0 * amplitude
+        s = time - self.center
+        angle = 2 * np.pi * s / self.period + np.pi * self.chirp * s**2 + phase
+        return amplitude * np.exp(-0.5 * (s / self.width) ** 2) * np.cos(angle)
+
+    def rate(self, time: float) -> Any:
+        amplitude, phase = self._arrays
+        if not self._is_on(time):
+            return 0.0 * amplitude
+        s = time - self.center
+        angle = 2 * np.pi * s / self.period + np.pi * self.chirp * s**2 + phase
+        frequency = 2 * np.pi * (1 / self.period + self.chirp * s)
+        envelope = amplitude * np.exp(-0.5 * (s / self.width) ** 2)
+        return -envelope * (s / self.width**2 * np.cos(angle) + frequency * np.sin(angle))
+
+
+@dataclass(frozen=True)
+class Chirp(Described):
+    """A sine whose frequency is swept, v(t) = amplitude sin(2 pi n(t) + phase), n(t) the periods so far.
+
+        dn/dt: 1/period at t = 0, linear in t up to 1/final_period at t = duration, that after it
+
+    Args:
+        amplitude: A number or an array.
+        period: At t = 0 in fs, >= 1e-6.
+        final_period: From `duration` on in fs, >= 1e-6.
+        duration: Of the sweep in fs, >= 1e-6.
+        phase: In rad, a number or of the amplitude's shape.
+
+    Raises:
+        ValueError: One line for each argument that is not of this kind.
+    """
+
+    amplitude: Value
+    period: Span
+    final_period: Span
+    duration: Span
+    phase: Phase = 0.0
+    kind: ClassVar[str] = "chirp"
+
+    @property
+    def longest_step(self) -> float:
+        return 0.25 * min(self.period, self.final_period)
+
+    @property
+    def discontinuities(self) -> tuple[float]:
+        """The end of the sweep, where the slope of the frequency jumps."""
+        return (self.duration,)
+
+    @property
+    def largest(self) -> float:
+        return largest(self.amplitude)
+
+    def _periods(self, time: float) -> tuple[float, float]:
+        """n and dn/dt."""
+        first, last = 1 / self.period, 1 / self.final_period
+        swept = min(max(time, 0.0), self.duration)
+        frequency = first + (last - first) / self.duration * swept
+        return 0.5 * (first + frequency) * swept + frequency * (time - swept), frequency
+
+    def __call__(self, time: float) -> Any:
+        amplitude, phase = self._arrays
+        return amplitude * np.sin(2 * np.pi * self._periods(time)[0] + phase)
+
+    def rate(self, time: float) -> Any:
+        amplitude, phase = self._arrays
+        periods, frequency = self._periods(time)
+        return 2 * np.pi * frequency * amplitude * np.cos(2 * np.pi * periods + phase)
+
+
+KINDS: dict[str, Callable[..., Drive]] = {**drives.KINDS, "light_pulse": LightPulse, "chirp": Chirp}
+"""By the name that an input file has for them."""

@@ -1,0 +1,331 @@
+"""Terms of the device Hamiltonian that change in time: functions of time times matrices, and phases on bonds.
+
+    H(t) = P(t) o [H_0 + sum_k f_k(t) A_k],    P_ij(t) = exp(i phi_ij(t)),    phi_ij = -phi_ji = sum_k g_k(t) q_k,ij
+
+(o: element by element, alike for all spins of a bond, so that a Hermitian matrix stays one). Every term is asked for
+the same things: its functions of time, their rates, and the matrices or phases that they multiply. Energies in eV,
+times in fs, positions in nm. Electrons have the charge -e: a gate shifts levels by f(t) as it is given, a field E
+pushes electrons against it. Before t = 0 everything is what it is at t = 0.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Annotated, Any, ClassVar
+
+import numpy as np
+import scipy.sparse as sp
+
+from llgnegf._checks import Problems
+from llgnegf.problem.arguments import AXIS, NUMBER, Argument, Numbers, Vector, Vectors
+from llgnegf.problem.drives import Drive, drives_of
+from llgnegf.problem.matrices import PAULI, hermitian
+from llgnegf.units import G_E, HBAR, MU_B
+
+Sites = Annotated[
+    Any, Argument(int | tuple[int, ...], "a site, or a list of different ones, -N <= site < N", none="all sites")
+]
+Bonds = Annotated[
+    Any,
+    Argument(tuple[tuple[int, int], ...], "a list of pairs [i, j] of different sites", none="all bonds i < j of H_0"),
+]
+Direction = Annotated[Any, Argument(str | Vector, AXIS, none="the numbers are vectors")]
+Amplitude = Annotated[Any, Argument(float, f"{NUMBER} that multiplies the matrix", driven=True)]
+Levels = Annotated[Any, Argument(float | Numbers, f"{NUMBER}, or one for each of the sites", "eV", driven=True)]
+FieldStrength = Annotated[Any, Argument(float | Vector, f"{NUMBER}, or three of them", "V/nm", driven=True)]
+Induction = Annotated[
+    Any, Argument(float | Numbers | Vectors, f"{NUMBER}, one for each site, or vectors of three", "T", driven=True)
+]
+BondPhase = Annotated[Any, Argument(float | Numbers, f"{NUMBER}, or one for each of the bonds", "rad", driven=True)]
+Potential = Annotated[Any, Argument(float | Vector, f"{NUMBER}, or three of them", "V fs/nm", driven=True)]
+
+
+class DeviceTerm:
+    """A part of H(t): amplitudes f_k(t) or g_k(t), (K,), and the matrices A_k or phases q_k that they multiply.
+
+    A subclass names in `driven` the field that its amplitudes are made of, and gives `matrices` or `phases`.
+    """
+
+    driven: ClassVar[str]
+    is_phase: ClassVar[bool] = False
+
+    def matrices(self, n_sites: int, positions: np.ndarray | None) -> list[sp.csr_array]:
+        """A_k (2N, 2N), Hermitian, in what makes f_k A_k eV; none for a term of phases.
+
+        Raises:
+            ValueError: One line for each field that does not fit the device.
+        """
+        return []
+
+    def phases(self, i: np.ndarray, j: np.ndarray, n_sites: int, positions: np.ndarray | None) -> np.ndarray:
+        """q_k of the elements between the sites i and j, (elements, K); raises as `matrices` does."""
+        return np.zeros((i.size, 0))
+
+    def check(self, n_sites: int, positions: np.ndarray | None) -> None:
+        """Raise ValueError, one line a mistake, for what does not fit the device."""
+        none = np.zeros(0, dtype=int)
+        count = len(self.matrices(n_sites, positions)) + self.phases(none, none, n_sites, positions).shape[1]
+        shape = np.shape(self._at(0.0))
+        problems = Problems(type(self).__name__)
+        fits = int(np.prod(shape)) == count
+        allowed = f"{count} number{'s' * (count > 1)}, or a function of time (fs) that returns as many"
+        problems.check(fits, self.driven, f"shape {shape} at t = 0", allowed)
+        problems.raise_all()
+
+    def drives(self) -> tuple[Drive, ...]:
+        """What changes in time."""
+        return drives_of(getattr(self, self.driven))
+
+    def amplitudes(self, time: float) -> np.ndarray:
+        """f_k or g_k at `time` (fs), (K,)."""
+        return np.asarray(self._at(time), dtype=float).ravel()
+
+    def rates(self, time: float) -> np.ndarray:
+        """d/dt of the amplitudes per fs, (K,)."""
+        drives = self.drives()
+        if not drives or time < 0:
+            return np.zeros(self.amplitudes(0.0).size)
+        return np.asarray(drives[0].rate(time), dtype=float).ravel()
+
+    def _at(self, time: float) -> Any:
+        values = getattr(self, self.driven)
+        return values(max(time, 0.0)) if callable(values) else values
+
+    def _check_values(self, problems: Problems, unit: str) -> None:
+        """The values are numbers, or a function of time that returns numbers at t = 0."""
+        allowed = f"finite: a number, an array, or a function of time (fs) that returns one, in {unit}"
+        try:
+            value = np.asarray(self._at(0.0), dtype=float)
+            good = bool(np.isfinite(value).all()) and value.size > 0
+        except (TypeError, ValueError):
+            good = False
+        problems.check(good, self.driven, getattr(self, self.driven), allowed)
+
+
+@dataclass(frozen=True, eq=False)
+class TimeDependent(DeviceTerm):
+    """f(t) A.
+
+    Args:
+        matrix: A, Hermitian, (2N, 2N), or (N, N) for both spins alike; f A in eV.
+        drive: f: a drive, a function of time (fs), or a number.
+
+    Raises:
+        ValueError: One line for each argument that is not of this kind.
+    """
+
+    matrix: Any
+    drive: Amplitude
+    driven: ClassVar[str] = "drive"
+
+    def __post_init__(self) -> None:
+        problems = Problems("TimeDependent")
+        matrix = hermitian(problems, "matrix", self.matrix)
+        self._check_values(problems, "eV over the units of matrix")
+        problems.raise_all()
+        object.__setattr__(self, "matrix", matrix)
+
+    def matrices(self, n_sites: int, positions: np.ndarray | None) -> list[sp.csr_array]:
+        size = self.matrix.shape[0]
+        problems = Problems("TimeDependent")
+        allowed = f"({n_sites}, {n_sites}) or ({2 * n_sites}, {2 * n_sites})"
+        problems.check(size in (n_sites, 2 * n_sites), "matrix", f"shape {self.matrix.shape}", allowed)
+        problems.raise_all()
+        return [_both_spins(self.matrix) if size == n_sites else self.matrix]
+
+
+@dataclass(frozen=True, eq=False)
+class Gate(DeviceTerm):
+    """f(t) on the levels of some sites: sum_i f_i(t) n_i.
+
+    Args:
+        sites: A site or a list of them, negative ones from the end; None for all.
+        drive: f in eV: a drive, a function of time (fs) or a number; one value for all sites or one for each.
+
+    Raises:
+        ValueError: One line for each argument that is not of this kind.
+    """
+
+    sites: Sites
+    drive: Levels
+    driven: ClassVar[str] = "drive"
+
+    def __post_init__(self) -> None:
+        problems = Problems("Gate")
+        sites = None if self.sites is None else tuple(_listed(self.sites))
+        good = sites is None or (len(sites) > 0 and all(_is_index(i) for i in sites) and len(set(sites)) == len(sites))
+        problems.check(good, "sites", self.sites, "a site, a list of different ones, or None for all")
+        self._check_values(problems, "eV")
+        problems.raise_all()
+        object.__setattr__(self, "sites", sites)
+
+    def matrices(self, n_sites: int, positions: np.ndarray | None) -> list[sp.csr_array]:
+        sites = range(n_sites) if self.sites is None else self.sites
+        problems = Problems("Gate")
+        for i in sites:
+            problems.check(-n_sites <= i < n_sites, "sites", i, f"-{n_sites} <= site < {n_sites}")
+        problems.raise_all()
+        places = np.array([i % n_sites for i in sites])
+        if np.size(self._at(0.0)) == 1:
+            return [_diagonal(np.isin(np.arange(n_sites), places).astype(float))]
+        return [_diagonal((np.arange(n_sites) == i).astype(float)) for i in places]
+
+
+@dataclass(frozen=True, eq=False)
+class ElectricField(DeviceTerm):
+    """Length gauge of a uniform field: e E(t).r_i on every site, in eV for E in V/nm.
+
+    Args:
+        E: In V/nm: a 3-vector or a function of time (fs) that returns one; numbers along `direction` if that is given.
+        direction: 'x', 'y', 'z' or a 3-vector; None where E is a vector.
+
+    Raises:
+        ValueError: One line for each argument that is not of this kind; on use, for a device without positions.
+    """
+
+    E: FieldStrength
+    direction: Direction = None
+    driven: ClassVar[str] = "E"
+
+    def __post_init__(self) -> None:
+        problems = Problems("ElectricField")
+        self._check_values(problems, "V/nm")
+        object.__setattr__(self, "direction", _direction(problems, self.direction))
+        problems.raise_all()
+
+    def matrices(self, n_sites: int, positions: np.ndarray | None) -> list[sp.csr_array]:
+        places = _placed(self, positions)
+        return [_diagonal(places @ axis) for axis in _axes(self.direction)]
+
+
+@dataclass(frozen=True, eq=False)
+class ElectronZeeman(DeviceTerm):
+    """Zeeman energy of the electrons' spins, (g_e mu_B/2) B(t).sigma: spins turn against the field, moments along it.
+
+    Args:
+        B: In tesla: a 3-vector, one for each site, or a function of time (fs) that returns either; numbers along
+            `direction` (one for all sites, or one for each) if that is given.
+        direction: 'x', 'y', 'z' or a 3-vector; None where B holds vectors.
+
+    Raises:
+        ValueError: One line for each argument that is not of this kind.
+    """
+
+    B: Induction
+    direction: Direction = None
+    driven: ClassVar[str] = "B"
+
+    def __post_init__(self) -> None:
+        problems = Problems("ElectronZeeman")
+        self._check_values(problems, "T")
+        object.__setattr__(self, "direction", _direction(problems, self.direction))
+        problems.raise_all()
+
+    def matrices(self, n_sites: int, positions: np.ndarray | None) -> list[sp.csr_array]:
+        axes = _axes(self.direction)
+        sites = np.eye(n_sites) if np.size(self._at(0.0)) == n_sites * len(axes) else np.ones((1, n_sites))
+        spins = [0.5 * G_E * MU_B * np.tensordot(axis, PAULI, axes=1) for axis in axes]
+        return [sp.kron(sp.diags_array(weight), spin, format="csr") for weight in sites for spin in spins]
+
+
+@dataclass(frozen=True, eq=False)
+class Peierls(DeviceTerm):
+    """A phase on bonds: t_ij c_i^dag c_j, i < j, becomes t_ij exp(i f(t)) c_i^dag c_j.
+
+    Args:
+        phase: f in rad: a drive, a function of time (fs) or a number; one value for all bonds or one for each.
+        bonds: Pairs (i, j); t_ij of c_i^dag c_j gets exp(i f), t_ji its conjugate. None: all pairs i < j that H_0
+            connects.
+
+    Raises:
+        ValueError: One line for each argument that is not of this kind.
+    """
+
+    phase: BondPhase
+    bonds: Bonds = None
+    driven: ClassVar[str] = "phase"
+    is_phase: ClassVar[bool] = True
+
+    def __post_init__(self) -> None:
+        problems = Problems("Peierls")
+        self._check_values(problems, "rad")
+        if self.bonds is not None:
+            pairs = [tuple(_listed(pair)) for pair in _listed(self.bonds)]
+            good = bool(pairs) and all(len(p) == 2 and all(map(_is_index, p)) and p[0] != p[1] for p in pairs)
+            problems.check(good, "bonds", self.bonds, "a list of pairs (i, j) of different sites, or None for all")
+            object.__setattr__(self, "bonds", tuple(pairs))
+        problems.raise_all()
+
+    def phases(self, i: np.ndarray, j: np.ndarray, n_sites: int, positions: np.ndarray | None) -> np.ndarray:
+        if self.bonds is None:
+            return np.sign(j - i)[:, None].astype(float)
+        problems = Problems("Peierls")
+        for pair in self.bonds:
+            problems.check(all(0 <= site < n_sites for site in pair), "bonds", pair, f"sites from 0 to {n_sites - 1}")
+        problems.raise_all()
+        here, there = np.array(self.bonds).T
+        signs = 1.0 * ((i[:, None] == here) & (j[:, None] == there)) - ((i[:, None] == there) & (j[:, None] == here))
+        return signs if np.size(self._at(0.0)) > 1 else signs.sum(axis=1, keepdims=True)
+
+
+@dataclass(frozen=True, eq=False)
+class VectorPotential(DeviceTerm):
+    """Peierls phases of a uniform vector potential on the device's bonds: phi_ij = (e/hbar) A(t).(r_j - r_i).
+
+    The field is E = -dA/dt. On a device without leads it is `ElectricField` in another gauge. With leads A ends with
+    the device: the bonds to the leads carry no phase.
+
+    Args:
+        A: In V fs/nm: a 3-vector or a function of time (fs) that returns one; numbers along `direction` if given.
+        direction: 'x', 'y', 'z' or a 3-vector; None where A is a vector.
+
+    Raises:
+        ValueError: One line for each argument that is not of this kind; on use, for a device without positions.
+    """
+
+    A: Potential
+    direction: Direction = None
+    driven: ClassVar[str] = "A"
+    is_phase: ClassVar[bool] = True
+
+    def __post_init__(self) -> None:
+        problems = Problems("VectorPotential")
+        self._check_values(problems, "V fs/nm")
+        object.__setattr__(self, "direction", _direction(problems, self.direction))
+        problems.raise_all()
+
+    def phases(self, i: np.ndarray, j: np.ndarray, n_sites: int, positions: np.ndarray | None) -> np.ndarray:
+        places = _placed(self, positions)
+        return (places[j] - places[i]) @ _axes(self.direction).T / HBAR
+
+
+def _both_spins(matrix: Any) -> sp.csr_array:
+    return sp.csr_array(sp.kron(matrix, sp.eye_array(2), format="csr"))
+
+
+def _diagonal(levels: np.ndarray) -> sp.csr_array:
+    return _both_spins(sp.diags_array(levels)).astype(complex)
+
+
+def _listed(value: Any) -> Iterable[Any]:
+    return value if isinstance(value, Sequence | np.ndarray) and not isinstance(value, str) else [value]
+
+
+def _is_index(value: Any) -> bool:
+    return isinstance(value, int | np.integer) and not isinstance(value, bool)
+
+
+def _direction(problems: Problems, value: Any) -> np.ndarray | None:
+    return None if value is None else problems.axis("direction", value)
+
+
+def _axes(direction: np.ndarray | None) -> np.ndarray:
+    """The unit vectors that the numbers of a drive count along, (1, 3) or (3, 3)."""
+    return np.eye(3) if direction is None else direction[None]
+
+
+def _placed(term: DeviceTerm, positions: np.ndarray | None) -> np.ndarray:
+    if positions is None:
+        raise ValueError(f"Electrons.positions: None; allowed: (N, 3) in nm with {type(term).__name__}")
+    return positions
