@@ -1,4 +1,4 @@
-"""NetCDF-4 files that are there in full or not at all, and that show every change of what was written.
+"""NetCDF-4 files that are there in full or not at all, and those of runs show every change of what was written.
 
 HDF5 that meets an error while it closes a file may take the process down. So it never meets one: it writes to a
 `_Disk`, which keeps in memory what the disk refuses until HDF5 is done, and signals wait so long.
@@ -32,8 +32,8 @@ BLOCK_BYTES = 1 << 20
 
 
 @contextmanager
-def new_netcdf(path: Path) -> Iterator[tuple[Any, Callable[[], None]]]:
-    """An h5netcdf.File to fill, which becomes `path` when the body has ended, with digests of all that is in it.
+def new_netcdf(path: Path, digests: bool) -> Iterator[tuple[Any, Callable[[], None]]]:
+    """An h5netcdf.File to fill, which becomes `path` when the body has ended; with digests of what is in it.
 
     The second value raises the error that the disk has given so far, if any: a body that writes more than fits into
     memory calls it now and then.
@@ -49,8 +49,9 @@ def new_netcdf(path: Path) -> Iterator[tuple[Any, Callable[[], None]]]:
             with h5netcdf.File(disk, "w") as file:
                 yield file, disk.check
                 disk.check()
-                file.attrs[ARRAYS] = json.dumps(_array_digests(file))
-                file.attrs[LABELS] = _label_digest(file)
+                if digests:
+                    file.attrs[ARRAYS] = json.dumps(_array_digests(file))
+                    file.attrs[LABELS] = _label_digest(file)
         finally:
             disk.check()
 
@@ -74,10 +75,10 @@ def signals_held() -> Iterator[None]:
 
 
 def write_dataset(dataset: xarray.Dataset, path: Path) -> None:
-    """Write `dataset` as `new_netcdf` does; raises StorageError."""
+    """Write `dataset`, and nothing else, as `new_netcdf` does; raises StorageError."""
     from xarray.backends import H5NetCDFStore
 
-    with new_netcdf(path) as (file, _):
+    with new_netcdf(path, digests=False) as (file, _):
         dataset.dump_to_store(H5NetCDFStore(file))
 
 

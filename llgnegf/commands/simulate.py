@@ -15,6 +15,7 @@ import numpy as np
 from llgnegf.config import ConfigError, RunConfig
 from llgnegf.problem.system import OpenSystem
 from llgnegf.run.error_budget import warn_if_exceeded
+from llgnegf.run.options import RunOptions, takes_run_options
 from llgnegf.run.progress import Progress, keeping, shown
 from llgnegf.run.result import Result, Rows
 from llgnegf.run.simulate import simulate as in_memory
@@ -22,6 +23,7 @@ from llgnegf.run.simulation import Motion
 from llgnegf.store import RunFolder, run_in_folder
 
 
+@takes_run_options
 def simulate(
     system: OpenSystem | None,
     motion: Motion,
@@ -62,18 +64,11 @@ def simulate(
     """
     if folder is None:
         return in_memory(system, motion, progress=progress, **options)
-    inspect.signature(in_memory).bind(system, motion, **options)  # TypeError for what is no option, as in memory
+    inspect.signature(simulate).bind(system, motion, **options)  # TypeError for what is no option, as in memory
     with shown(progress, "fs") as report:
         result = _in_folder(config_of(system, motion, options), folder, report)
-    warn_if_exceeded(result.errors, options.get("rtol", DEFAULTS["rtol"]))
+    warn_if_exceeded(result.errors, options.get("rtol", RunOptions.rtol))
     return result
-
-
-_parameters = inspect.signature(in_memory).parameters
-DEFAULTS = {name: parameter.default for name, parameter in _parameters.items()}
-simulate.__signature__ = inspect.Signature(  # type: ignore[attr-defined]
-    [*_parameters.values(), inspect.signature(simulate).parameters["folder"]], return_annotation="Result"
-)
 
 
 def _in_folder(config: RunConfig, path: str | Path, report: Progress) -> Result:
@@ -97,7 +92,7 @@ def config_of(system: Any, motion: Any, options: dict[str, Any]) -> RunConfig:
     Raises:
         ConfigError: One line for each argument that is not allowed, or that no file has words for.
     """
-    given = {name: value for name, value in options.items() if value is not DEFAULTS[name]}
+    given = {name: value for name, value in options.items() if value is not getattr(RunOptions, name, None)}
     plain = {name: value.item() if isinstance(value, np.generic) else value for name, value in given.items()}
     run = {name: list(value) if isinstance(value, tuple) else value for name, value in plain.items()}
     try:

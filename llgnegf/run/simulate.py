@@ -1,5 +1,4 @@
-"""simulate(): the one entry to all runs, and the choice of the run that a request means; no option is ignored by any.
-"""
+"""simulate() in memory, and the choice of the run that a request means; no option is ignored by any."""
 
 from __future__ import annotations
 

@@ -14,7 +14,9 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-AROUND = ("__main__.py", "_files.py", "_netcdf.py", "_processes.py", "cli.py", "commands", "paper", "plots", "store")
+AROUND = (
+    "__main__.py", "_files.py", "_netcdf.py", "_processes.py", "cli.py", "commands", "paper", "plots", "store", "sweep",
+)  # fmt: skip
 """Files and folders of the package that a result's numbers do not depend on."""
 
 

@@ -49,7 +49,7 @@ def write_result(
     n_rows = segments[-1].end if segments else 0
     columns = {"time": Variable((), (), "fs", "time"), **layout.variables}
     chunk_rows = min(_block_rows(layout), n_rows)
-    with new_netcdf(path) as (file, check_disk):
+    with new_netcdf(path, digests=True) as (file, check_disk):
         file.attrs.update(attributes)
         for name, length in _dimensions(layout, n_rows).items():
             file.dimensions[name] = length
