@@ -10,6 +10,7 @@ import llgnegf as ln
 from tests.explicit_device import HBAR, SIGMA, Chain, propagate, spins, thermal
 
 RTOL = 1e-6
+UP = ln.uniform(2, "z")
 KT = 0.2
 """eV: the cut of 40 sites is then felt in equilibrium as exp(-2 pi kT 40/2) = 1e-11."""
 LENGTH, END = 40, 16.0
@@ -276,3 +277,94 @@ class TestExternal:
             ln.Simulation(open_chain(), ln.Frozen(TEXTURE), t_end=4.0).advance(1.0, TEXTURE)
         with pytest.raises(ValueError, match="External"):
             ln.Simulation(open_chain(), ln.External(TEXTURE), t_end=4.0).rows()
+
+
+class TestAsAReferee:
+    """Cases in which the first version was wrong."""
+
+    @pytest.mark.parametrize("leads", [[], [ln.ChainLead(0)]])
+    @pytest.mark.parametrize(
+        "motion", [ln.Frozen(ln.uniform(2, "x")), ln.Magnet(ln.uniform(2, "x"), magnetic_moment=1.0, energies=[])]
+    )
+    def test_a_coupling_alone_may_depend_on_time(self, leads, motion) -> None:
+        coupling = ln.Ramp(0.3, 0.5, 1.0, 2.0)
+        ramped = ln.OpenSystem(ln.chain(2, j_sd=coupling), leads, kT=0.1)
+        data = ln.simulate(ramped, motion, t_end=4.0, rtol=1e-8).dataset
+        energy = data.energy_electronic + data.energy_sd - data.drive_work
+        energy = energy + (data.lead_energy_out.sum("lead") if leads else 0.0)
+        assert np.abs(energy - energy[0]).max() < 1e-8
+        assert np.abs(data.drive_work[-1]) > 1e-4
+
+    def test_long_moments_are_within_the_range_of_the_fermi_poles(self) -> None:
+        """|M| = L with J is J L with |M| = 1."""
+        for length in (3.0, 15.0):
+            held = ln.Prescribed(ln.TimeFunction(lambda t, a=length: np.array([[0, 0, a]]), np.inf), unit=False)
+            leads = [ln.ChainLead(0)]
+            long = ln.simulate(ln.OpenSystem(ln.chain(1, j_sd=1.0), leads, kT=0.1), held, t_end=2.0).dataset
+            strong = ln.OpenSystem(ln.chain(1, j_sd=length), leads, kT=0.1)
+            expected = ln.RotatingFrame(strong, ln.uniform(1, "z"), 0.0).density_matrix()
+            np.testing.assert_allclose(long.spin_density.values[-1], ln.spin_density(expected), atol=1e-6)
+
+    def test_a_jump_does_its_work(self) -> None:
+        jump = ln.TimeFunction(lambda t: 0.0 if t < 2.2 else 0.5, np.inf, [2.2])
+        system = ln.OpenSystem(ln.chain(2, j_sd=0.3, terms=[ln.Gate(0, jump)]), [ln.ChainLead(1)], kT=0.1)
+        data = ln.simulate(system, ln.Frozen(ln.cone(2, 0.7)), t_end=5.0, rtol=1e-9).dataset
+        energy = data.energy_electronic + data.energy_sd + data.lead_energy_out.sum("lead") - data.drive_work
+        assert np.abs(energy - energy[0]).max() < 1e-9
+        assert data.drive_work[-1] == pytest.approx(0.5 * float(data.charge_density[2, 0]), abs=0.02)
+
+    def test_external_moments_that_turn_beside_a_drive(self) -> None:
+        """Power and cost are those of the same way prescribed."""
+        gate = ln.Gate(0, ln.Ramp(0.0, 0.5, 1.0, 5.0))
+        system = ln.OpenSystem(ln.chain(2, j_sd=0.8, terms=[gate]), [ln.ChainLead(0)], kT=0.1)
+
+        def turned(t: float) -> np.ndarray:
+            return np.array([[np.cos(0.3 * t), np.sin(0.3 * t), 0.0]] * 2)
+
+        def rate(t: float) -> np.ndarray:
+            return 0.3 * np.array([[-np.sin(0.3 * t), np.cos(0.3 * t), 0.0]] * 2)
+
+        known = ln.TimeFunction(turned, 1.0, derivative=rate)
+        whole = ln.simulate(system, ln.Prescribed(known), t_end=4.0, rtol=1e-8)
+        run = ln.Simulation(system, ln.External(turned(0.0)), t_end=4.0, rtol=1e-8)
+        rows = [run.advance(float(t), turned(t)) for t in (1, 2, 3, 4)]
+        np.testing.assert_allclose([r["drive_power"] for r in rows], whole.dataset.drive_power.values[1:], atol=1e-7)
+        assert run.statistics["right_hand_sides"] < 2 * whole.statistics["right_hand_sides"]
+
+    def test_the_range_counts_what_adds_up(self) -> None:
+        from llgnegf.run.error_budget import expand_for_run
+
+        sines = [ln.Gate(0, ln.Sine(10.0, 40.0, phase=phase)) for phase in (0.0, np.pi / 2)]
+        system = ln.OpenSystem(ln.chain(2, terms=sines), [ln.ChainLead(0)], kT=0.5)
+        poles, _ = expand_for_run(system, ln.Frozen(UP), "steady", 40.0, 1e-4)
+        assert poles.bounds[1] > 14.14 and poles.bounds[0] < -14.14
+
+    @pytest.mark.parametrize(
+        ("term", "message"),
+        [
+            (lambda: ln.ElectronZeeman(np.arange(6.0).reshape(3, 2)), r"B: shape \(3, 2\) at t = 0; allowed: shape"),
+            (lambda: ln.Gate(None, lambda t: np.array([1j, 0])), "drive"), (lambda: ln.Gate(None, True), "drive"),
+            (lambda: ln.Gate([1, -1], 0.1), "each site once"),
+            (lambda: ln.Peierls(0.1, [(0, 1), (1, 0)]), "each bond once"),
+            (lambda: ln.DensityDependent(lambda b: b @ np.array([[0, 1], [0, 0]])), "H - H"),
+        ],
+    )  # fmt: skip
+    def test_what_is_no_term_is_refused(self, term, message: str) -> None:
+        with pytest.raises(ValueError, match=message):
+            ln.chain(2, terms=[term()])
+
+    def test_a_phase_on_no_bond_is_refused(self) -> None:
+        with pytest.raises(ValueError, match=r"Electrons\.terms\[0\]\.bonds.*pairs that H connects"):
+            ln.chain(3, terms=[ln.Peierls(0.1, [(0, 2)])])
+
+    def test_currents_of_a_density_matrix_need_the_instant(self) -> None:
+        electrons = ln.chain(2, terms=[ln.Peierls(ln.Sine(0.4, 5.0))])
+        rho = 0.5 * np.eye(4)
+        with pytest.raises(ValueError, match=r"electrons\.frozen\(t\)"):
+            ln.bond_charge_current(rho, electrons)
+        ln.bond_charge_current(rho, electrons.frozen(1.0))
+
+    def test_external_is_not_for_simulate(self) -> None:
+        with pytest.raises(ValueError, match=r"simulate\.motion: External.*advance"):
+            ln.simulate(open_chain(), ln.External(TEXTURE), t_end=1.0)
+

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+import llgnegf as ln
 from llgnegf import (
     ChainLead,
     CubicAnisotropy,
@@ -267,3 +268,16 @@ def test_shifted_leads_widen_the_range_of_the_fermi_poles() -> None:
     np.testing.assert_array_equal(electrons.poles.voltages, [[-1.0, -1.0], [0.0, 0.0]])
     exact = ResponseTensors(electrons.poles.with_pole_leads(), magnet.moments, 1e-11).spin_density_adiabatic
     np.testing.assert_allclose(electrons.adiabatic(np.array(magnet.moments)[None], False).spin[0], exact, atol=2e-8)
+
+
+def test_the_grand_potential_is_that_of_the_levels_where_leads_hardly_couple() -> None:
+    """-kT sum ln[1 + exp(-(E - mu)/kT)], whatever the poles: its constant is no matter of rtol."""
+    kT, texture = 0.05, ln.cone(3, 0.7)
+    electrons = ln.chain(3, j_sd=0.4, onsite=0.2)
+    system = ln.OpenSystem(electrons, [ln.ChainLead(0, coupling=1e-5)], fermi_energy=0.1, kT=kT)
+    levels = np.linalg.eigvalsh(electrons.hamiltonian_at(texture))
+    exact = -kT * np.sum(np.logaddexp(0.0, -(levels - 0.1) / kT))
+    magnet = ln.Magnet(texture, magnetic_moment=1.0, energies=[])
+    for rtol in (1e-4, 1e-8):
+        run = ln.simulate(system, magnet, t_end=1.0, rtol=rtol, electrons="adiabatic")
+        assert run.dataset.free_energy[0] == pytest.approx(exact, abs=max(1e-8, rtol))

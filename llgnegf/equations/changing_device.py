@@ -37,6 +37,12 @@ class ChangingDevice:
         constants.hamiltonian.real[:], constants.hamiltonian.imag[:] = elements.real, elements.imag
         constants.j_sd[:] = self.electrons.j_sd_at(time)
 
+    def energy(self, time: float, real: np.ndarray, imag: np.ndarray, moments: np.ndarray) -> float:
+        """Tr[rho H_0(t)] - sum_i J_i <s_i>.M_i in eV of the density matrix in the planes of a state."""
+        rho = real[self._places] + 1j * imag[self._places]
+        coupled = self.electrons.j_sd_at(time) @ np.sum(spins(self.device.onsite_blocks(rho)) * moments, axis=1)
+        return float(np.vdot(rho, self.device.elements(time)).real - coupled)
+
     def power(self, time: float, moments: np.ndarray, velocity: np.ndarray) -> float:
         """Tr[rho dH/dt] - sum_i <s_i>.[dJ_i/dt M_i + J_i dM_i/dt] in eV/fs for the state that was followed last.
 

@@ -140,6 +140,13 @@ class ElectronEquation(Equation):
             velocity[list(sites)] = drive.rate(time)
         return velocity
 
+    def jump(self, before: float, after: float, state: np.ndarray) -> None:
+        """Add to `state` the work of a discontinuity, at which H jumps from its value at tau = `before` to `after`."""
+        if self._device is not None and self.layout.n_works:
+            planes, free = self.layout.electrons(state), self.layout.moments(state)
+            sides = [self._device.energy(t * HBAR, *planes, self.moments_at(t, free)) for t in (before, after)]
+            self.layout.work(state)[0] += sides[1] - sides[0]
+
     def hold(self, time: float, density_blocks: np.ndarray) -> None:
         """Take H and J_sd of `time` (fs) and rho_ii (N, 2, 2) for what is computed next."""
         if self._device is not None:
@@ -180,11 +187,12 @@ class ElectronEquation(Equation):
         The energy that has left is as large as the levels are: far from zero its error is taken relative to them, since
         absolute energies are gauge.
         """
-        size = float(abs(self.system.electrons.hamiltonian).sum(axis=1).max())
+        size = max(map(abs, self.poles.bounds))
         if size <= LARGE_ENERGY or not self.system.leads:
             return None
         scale = np.ones(self.layout.size)
         self.layout.outflow(scale)[:, 4] /= size
+        self.layout.work(scale)[:] /= size
         return scale
 
     def stiff_rates(self) -> np.ndarray:
@@ -206,7 +214,7 @@ def _constants(poles: PoleSystem, levels: LeadLevels, layout: Layout) -> kernels
     fermi = np.array([*_planes(levels.z), zero, zero, one, *_planes(levels.c)])
     electrons, vectors = poles.system.electrons, [channel.vector for channel in poles.channels]
     return kernels.Electrons(
-        hamiltonian=_sparse(electrons.device.matrix(0.0) if electrons.terms else electrons.hamiltonian),
+        hamiltonian=_sparse(electrons.device.matrix(0.0) if electrons.has_terms else electrons.hamiltonian),
         vectors=_sparse(np.array(vectors, dtype=complex).reshape(-1, levels.n)),
         bounds=np.array([levels.offset, levels.chi.size + levels.first]),
         levels=np.concatenate([modes, fermi], axis=1),

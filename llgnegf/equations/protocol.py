@@ -45,6 +45,10 @@ class Equation(Protocol):
     def project(self, state: np.ndarray) -> None:
         """Restore in place the constraint |M| = 1 of an accepted state."""
 
+    def jump(self, before: float, after: float, state: np.ndarray) -> None:
+        """Add to `state` what it gains where a drive jumps from its value at `before` to that at `after`: nothing."""
+        return
+
     def fastest_rates(self, implicit: bool = False) -> tuple[float, float]:
         """Bounds on |rate| of all that turns and of all that is damped, per unit of time: what an explicit step must
         follow (with `implicit` the stiff rates need not be followed). 0 where a step follows whatever it needs."""

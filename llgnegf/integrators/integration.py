@@ -85,6 +85,8 @@ class Integration:
         """At a discontinuity go on to its other side, where the derivative is another one; whether that was so."""
         if self.time == self._time_before or not self.schedule.is_stop(self.time):
             return False
+        before = min(self.time, self.schedule.limits(self._time_before)[1])
+        self.stepper.equation.jump(before, max(self.time, self.schedule.limits(self.time)[0]), self.state)
         self._time_before, self._last_step = self.time, 0.0
         self._before[:] = self.state
         self._forget()

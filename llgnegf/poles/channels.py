@@ -100,9 +100,9 @@ def _replace_leads(system: OpenSystem, channels: Sequence[PoleChannel]) -> OpenS
 
 
 def spectral_bounds(
-    system: OpenSystem, voltages: np.ndarray | None = None, times: Sequence[float] = (0.0,)
+    system: OpenSystem, voltages: np.ndarray | None = None, times: Sequence[float] = (0.0,), length: float = 1.0
 ) -> tuple[float, float]:
-    """Lower and upper bound (eV) of the spectrum of device and leads together, for any moments.
+    """Lower and upper bound (eV) of the spectrum of device and leads together, for any moments up to `length`.
 
     Gershgorin: a device row reaches |H_0 row| + |J_sd| + the couplings c_q = sqrt(int Gamma dE/2pi) |u_q| attached to
     it; a lead band reaches max(0, c_q - half of its half-width) beyond its edges (for a chain the first row has
@@ -111,7 +111,7 @@ def spectral_bounds(
     spectrum of modes without band reaches TAIL widths beyond them.
     """
     shifts = _static_voltages(system) if voltages is None else voltages
-    first, last = system.electrons.gershgorin(times)
+    first, last = system.electrons.gershgorin(times, length)
     low, high = [], []
     for p, channel in _channels(system):
         bottom, top = _band(channel.spectrum)
@@ -234,6 +234,7 @@ def expand(
     tail_tolerance: float = 1e-6,
     strict: bool = True,
     times: Sequence[float] = (0.0,),
+    length: float = 1.0,
 ) -> PoleSystem:
     """Expand the leads and the Fermi function of `system` in poles.
 
@@ -246,12 +247,13 @@ def expand(
         tail_tolerance: Error allowed in rho from the part of a wide-band spectrum that f does not cover.
         strict: Whether kernels that miss their tolerance are refused, or taken as good as they get.
         times: Instants (fs) at which the device Hamiltonian is looked at.
+        length: Largest |M| of the run.
 
     Raises:
         ValueError: For kT too small to be expanded, or tolerances that cannot be met.
     """
     shifts = _static_voltages(system) if voltages is None else np.asarray(voltages, dtype=float)
-    low, high = bounds = spectral_bounds(system, shifts, times)
+    low, high = bounds = spectral_bounds(system, shifts, times, length)
     if system.is_closed:
         return PoleSystem(system, (), None, 0.0, shifts, bounds)
     channels = expand_channels(system, coupling_tolerance, strict)

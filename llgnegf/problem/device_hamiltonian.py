@@ -106,6 +106,10 @@ class DeviceHamiltonian:
     def _amplitudes(self, time: float, phases: bool) -> np.ndarray:
         return self._joined([term.amplitudes(time) for term in self.changing if term.is_phase == phases])
 
+    def without_effect(self, term: DeviceTerm, positions: np.ndarray | None) -> bool:
+        """Whether some phase of a term is on no element of the pattern."""
+        return not np.any(term.phases(self.rows // 2, self.indices // 2, self.n_sites, positions), axis=0).all()
+
     def _rates(self, time: float, phases: bool) -> np.ndarray:
         return self._joined([term.rates(time) for term in self.changing if term.is_phase == phases])
 

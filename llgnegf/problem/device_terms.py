@@ -17,7 +17,7 @@ from typing import Annotated, Any, ClassVar
 import numpy as np
 import scipy.sparse as sp
 
-from llgnegf._checks import Problems
+from llgnegf._checks import Problems, as_numbers
 from llgnegf.problem.arguments import AXIS, NUMBER, Argument, Numbers, Vector, Vectors
 from llgnegf.problem.drives import Drive, drives_of
 from llgnegf.problem.matrices import PAULI, hermitian
@@ -65,13 +65,17 @@ class DeviceTerm:
     def check(self, n_sites: int, positions: np.ndarray | None) -> None:
         """Raise ValueError, one line a mistake, for what does not fit the device."""
         none = np.zeros(0, dtype=int)
-        count = len(self.matrices(n_sites, positions)) + self.phases(none, none, n_sites, positions).shape[1]
-        shape = np.shape(self._at(0.0))
+        self.matrices(n_sites, positions)
+        self.phases(none, none, n_sites, positions)
+        shape, shapes = np.shape(self._at(0.0)), self.shapes(n_sites)
         problems = Problems(type(self).__name__)
-        fits = int(np.prod(shape)) == count
-        allowed = f"{count} number{'s' * (count > 1)}, or a function of time (fs) that returns as many"
-        problems.check(fits, self.driven, f"shape {shape} at t = 0", allowed)
+        allowed = f"shape {' or '.join(map(str, shapes))}, or a function of time (fs) that returns it"
+        problems.check(shape in shapes, self.driven, f"shape {shape} at t = 0", allowed)
         problems.raise_all()
+
+    def shapes(self, n_sites: int) -> tuple[tuple[int, ...], ...]:
+        """What the values may be."""
+        return ((),)
 
     def drives(self) -> tuple[Drive, ...]:
         """What changes in time."""
@@ -79,7 +83,11 @@ class DeviceTerm:
 
     def amplitudes(self, time: float) -> np.ndarray:
         """f_k or g_k at `time` (fs), (K,)."""
-        return np.asarray(self._at(time), dtype=float).ravel()
+        value = np.asarray(self._at(time))
+        if value.dtype.kind not in "iuf":
+            kind = type(self).__name__
+            raise ValueError(f"{kind}.{self.driven}: {value!r} at t = {time:g} fs; allowed: real numbers")
+        return value.astype(float).ravel()
 
     def rates(self, time: float) -> np.ndarray:
         """d/dt of the amplitudes per fs, (K,)."""
@@ -95,11 +103,8 @@ class DeviceTerm:
     def _check_values(self, problems: Problems, unit: str) -> None:
         """The values are numbers, or a function of time that returns numbers at t = 0."""
         allowed = f"finite: a number, an array, or a function of time (fs) that returns one, in {unit}"
-        try:
-            value = np.asarray(self._at(0.0), dtype=float)
-            good = bool(np.isfinite(value).all()) and value.size > 0
-        except (TypeError, ValueError):
-            good = False
+        value = as_numbers(self._at(0.0), float)
+        good = value is not None and value.size > 0 and bool(np.isfinite(value).all())
         problems.check(good, self.driven, getattr(self, self.driven), allowed)
 
 
@@ -165,11 +170,15 @@ class Gate(DeviceTerm):
         problems = Problems("Gate")
         for i in sites:
             problems.check(-n_sites <= i < n_sites, "sites", i, f"-{n_sites} <= site < {n_sites}")
-        problems.raise_all()
         places = np.array([i % n_sites for i in sites])
+        problems.check(np.unique(places).size == places.size, "sites", self.sites, "each site once")
+        problems.raise_all()
         if np.size(self._at(0.0)) == 1:
             return [_diagonal(np.isin(np.arange(n_sites), places).astype(float))]
         return [_diagonal((np.arange(n_sites) == i).astype(float)) for i in places]
+
+    def shapes(self, n_sites: int) -> tuple[tuple[int, ...], ...]:
+        return (), (n_sites if self.sites is None else len(self.sites),)
 
 
 @dataclass(frozen=True, eq=False)
@@ -197,6 +206,9 @@ class ElectricField(DeviceTerm):
     def matrices(self, n_sites: int, positions: np.ndarray | None) -> list[sp.csr_array]:
         places = _placed(self, positions)
         return [_diagonal(places @ axis) for axis in _axes(self.direction)]
+
+    def shapes(self, n_sites: int) -> tuple[tuple[int, ...], ...]:
+        return _along(self.direction)
 
 
 @dataclass(frozen=True, eq=False)
@@ -228,6 +240,10 @@ class ElectronZeeman(DeviceTerm):
         spins = [0.5 * G_E * MU_B * np.tensordot(axis, PAULI, axes=1) for axis in axes]
         return [sp.kron(sp.diags_array(weight), spin, format="csr") for weight in sites for spin in spins]
 
+    def shapes(self, n_sites: int) -> tuple[tuple[int, ...], ...]:
+        one = _along(self.direction)[0]
+        return one, (n_sites, *one)
+
 
 @dataclass(frozen=True, eq=False)
 class Peierls(DeviceTerm):
@@ -253,7 +269,9 @@ class Peierls(DeviceTerm):
         if self.bonds is not None:
             pairs = [tuple(_listed(pair)) for pair in _listed(self.bonds)]
             good = bool(pairs) and all(len(p) == 2 and all(map(_is_index, p)) and p[0] != p[1] for p in pairs)
-            problems.check(good, "bonds", self.bonds, "a list of pairs (i, j) of different sites, or None for all")
+            good = good and len({frozenset(p) for p in pairs}) == len(pairs)
+            allowed = "a list of pairs (i, j) of different sites, each bond once, or None for all"
+            problems.check(good, "bonds", self.bonds, allowed)
             object.__setattr__(self, "bonds", tuple(pairs))
         problems.raise_all()
 
@@ -267,6 +285,9 @@ class Peierls(DeviceTerm):
         here, there = np.array(self.bonds).T
         signs = 1.0 * ((i[:, None] == here) & (j[:, None] == there)) - ((i[:, None] == there) & (j[:, None] == here))
         return signs if np.size(self._at(0.0)) > 1 else signs.sum(axis=1, keepdims=True)
+
+    def shapes(self, n_sites: int) -> tuple[tuple[int, ...], ...]:
+        return ((),) if self.bonds is None else ((), (len(self.bonds),))
 
 
 @dataclass(frozen=True, eq=False)
@@ -299,6 +320,9 @@ class VectorPotential(DeviceTerm):
         places = _placed(self, positions)
         return (places[j] - places[i]) @ _axes(self.direction).T / HBAR
 
+    def shapes(self, n_sites: int) -> tuple[tuple[int, ...], ...]:
+        return _along(self.direction)
+
 
 def _both_spins(matrix: Any) -> sp.csr_array:
     return sp.csr_array(sp.kron(matrix, sp.eye_array(2), format="csr"))
@@ -323,6 +347,11 @@ def _direction(problems: Problems, value: Any) -> np.ndarray | None:
 def _axes(direction: np.ndarray | None) -> np.ndarray:
     """The unit vectors that the numbers of a drive count along, (1, 3) or (3, 3)."""
     return np.eye(3) if direction is None else direction[None]
+
+
+def _along(direction: np.ndarray | None) -> tuple[tuple[int, ...], ...]:
+    """The shape of one vector, or of a number along a direction."""
+    return ((3,),) if direction is None else ((),)
 
 
 def _placed(term: DeviceTerm, positions: np.ndarray | None) -> np.ndarray:

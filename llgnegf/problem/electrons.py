@@ -16,7 +16,7 @@ import scipy.sparse as sp
 from llgnegf._checks import Problems
 from llgnegf.problem.arguments import Coupling, EnergyPerBond, EnergyPerSite, Positions, SiteCount
 from llgnegf.problem.device_hamiltonian import DeviceHamiltonian
-from llgnegf.problem.device_terms import DeviceTerm
+from llgnegf.problem.device_terms import DeviceTerm, Peierls
 from llgnegf.problem.drives import Drive, drives_of
 from llgnegf.problem.matrices import PAULI, hermitian
 from llgnegf.problem.mean_fields import MeanField
@@ -69,6 +69,10 @@ class Electrons:
         checked = {"hamiltonian": matrix, "j_sd": j_sd, "j_drive": drive, "positions": positions, "terms": terms}
         for name, value in checked.items():
             object.__setattr__(self, name, value)
+        for k, term in enumerate(terms):
+            lost = isinstance(term, Peierls) and term.bonds is not None and self.device.without_effect(term, positions)
+            problems.check(not lost, f"terms[{k}].bonds", getattr(term, "bonds", None), "pairs that H connects")
+        problems.raise_all()
 
     @classmethod
     def spinless(cls, hamiltonian: Any, j_sd: Any, positions: Any = None, terms: Any = ()) -> Electrons:
@@ -94,6 +98,11 @@ class Electrons:
         return DeviceHamiltonian(self.hamiltonian, self.terms, self.positions)
 
     @property
+    def has_terms(self) -> bool:
+        """Whether H is more than H_0 - J_sd sigma.M with constants."""
+        return bool(self.terms) or self.j_drive is not None
+
+    @property
     def is_constant(self) -> bool:
         """Whether H depends on the moments alone: nothing changes in time or with the density."""
         return not self.drives() and not self.mean_fields
@@ -109,22 +118,22 @@ class Electrons:
         rate = 0.0 if self.j_drive is None else self.j_drive.rate(time)
         return np.broadcast_to(np.asarray(rate, dtype=float), self.j_sd.shape)
 
-    def gershgorin(self, times: Sequence[float] = (0.0,)) -> tuple[np.ndarray, np.ndarray]:
+    def gershgorin(self, times: Sequence[float] = (0.0,), length: float = 1.0) -> tuple[np.ndarray, np.ndarray]:
         """Lower and upper ends (eV) of the interval about each level of the device that holds it at all `times` (fs),
-        whatever moments and density matrix are, without leads, (2N,) each."""
+        whatever the density matrix is and moments up to |M| = `length` are, without leads, (2N,) each."""
         reach = sum((term.reach(self.n_sites) for term in self.mean_fields), np.zeros(self.n_sites))
         low, high = np.full(2 * self.n_sites, np.inf), np.full(2 * self.n_sites, -np.inf)
         for time in times:
             matrix = self.device.matrix(time)
             center = matrix.diagonal().real
             radius = np.asarray(abs(matrix).sum(axis=1)).ravel() - np.abs(center)
-            radius = radius + np.repeat(np.abs(self.j_sd_at(time)) + reach, 2)
+            radius = radius + np.repeat(length * np.abs(self.j_sd_at(time)) + reach, 2)
             low, high = np.minimum(low, center - radius), np.maximum(high, center + radius)
         return low, high
 
     def frozen(self, time: float = 0.0, density_blocks: np.ndarray | None = None) -> Electrons:
         """The electrons of one instant, without terms: H(t) with the mean fields of rho_ii (N, 2, 2), if given."""
-        if not self.terms and self.j_drive is None:
+        if not self.has_terms:
             return self
         return Electrons(self.device.matrix(time, density_blocks), self.j_sd_at(time), self.positions)
 

@@ -8,7 +8,7 @@ drives and by what leaves alone: Tr[rho H(rho)] counts each pair of electrons tw
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -120,13 +120,14 @@ class DensityDependent(MeanField):
 
     def check(self, n_sites: int, positions: np.ndarray | None = None) -> None:
         problems = Problems("DensityDependent")
-        value = np.asarray(self.function(np.full((n_sites, 1, 1), 0.5) * np.eye(2)))
         allowed = f"finite Hermitian blocks in eV, shape ({n_sites}, 2, 2)"
-        if problems.check(value.shape == (n_sites, 2, 2), "function", f"shape {value.shape}", allowed):
-            off = np.abs(value - value.conj().transpose(0, 2, 1)).max()
-            hermitian = bool(off < 1e-12 * max(1.0, np.abs(value).max()))
-            problems.check(hermitian, "function", f"|H - H^dag| of {off:.3g}", allowed)
-        problems.raise_all()
+        for blocks in _probes(n_sites):
+            value = np.asarray(self.function(blocks))
+            if problems.check(value.shape == (n_sites, 2, 2), "function", f"shape {value.shape}", allowed):
+                off = np.abs(value - value.conj().transpose(0, 2, 1)).max()
+                hermitian = bool(off < 1e-12 * max(1.0, np.abs(value).max()))
+                problems.check(hermitian, "function", f"|H - H^dag| of {off:.3g}", allowed)
+            problems.raise_all()
 
     def field(self, blocks: np.ndarray) -> np.ndarray:
         value = np.asarray(self.function(blocks), dtype=complex)
@@ -137,12 +138,15 @@ class DensityDependent(MeanField):
 
     def reach(self, n_sites: int) -> np.ndarray:
         """From `PROBES` density matrices, empty and full ones among them, half as much again on top."""
-        random = np.random.default_rng(0)
-        largest = np.zeros(n_sites)
-        for k in range(PROBES):
-            charge = random.uniform(0, 2, n_sites) if k > 1 else np.full(n_sites, 2.0 * k)
-            axis = random.normal(size=(n_sites, 3))
-            spin = axis / np.linalg.norm(axis, axis=1)[:, None] * np.minimum(charge, 2 - charge)[:, None]
-            blocks = 0.5 * (charge[:, None, None] * np.eye(2) + np.tensordot(spin, PAULI, axes=1))
-            largest = np.maximum(largest, np.linalg.norm(self.field(blocks), ord=2, axis=(1, 2)))
-        return 1.5 * largest
+        sizes = [np.linalg.norm(self.field(blocks), ord=2, axis=(1, 2)) for blocks in _probes(n_sites)]
+        return 1.5 * np.max(sizes, axis=0)
+
+
+def _probes(n_sites: int) -> Iterator[np.ndarray]:
+    """rho_ii of some states, empty and full ones first, (N, 2, 2) each."""
+    random = np.random.default_rng(0)
+    for k in range(PROBES):
+        charge = random.uniform(0, 2, n_sites) if k > 1 else np.full(n_sites, 2.0 * k)
+        axis = random.normal(size=(n_sites, 3))
+        spin = axis / np.linalg.norm(axis, axis=1)[:, None] * np.minimum(charge, 2 - charge)[:, None]
+        yield 0.5 * (charge[:, None, None] * np.eye(2) + np.tensordot(spin, PAULI, axes=1))

@@ -213,6 +213,8 @@ def _bond_blocks(rho: Any, electrons: Electrons, owner: str) -> tuple[np.ndarray
     problems.raise_all()
     i, j = electrons.bonds.T
     rows, columns = 2 * i[:, None, None] + np.array([[0], [1]]), 2 * j[:, None, None] + np.array([[0, 1]])
+    if electrons.drives():
+        raise ValueError(f"{owner}.electrons: they depend on time; allowed: electrons.frozen(t) for rho of the time t")
     return electrons.hopping_blocks, np.asarray(rho)[..., rows, columns]
 
 

@@ -119,7 +119,7 @@ def doubts_of_system(system: OpenSystem) -> list[Doubt]:
         meant = f"K ({BOLTZMANN * kT:.3g} eV) or meV ({kT / 1e3:.3g} eV)"
         found.append(Doubt(("OpenSystem", "kT"), kT, beside, meant))
     found += _joule(("OpenSystem", "kT"), kT)
-    place, j_sd, hopping = ("OpenSystem", "electrons", "j_sd"), largest(system.electrons.j_sd), _hopping(system)
+    place, j_sd, hopping = ("OpenSystem", "electrons", "j_sd"), _coupling(system), _hopping(system)
     if j_sd >= STRONG_SD * max(hopping or 1.0, NARROW):
         beside = f"{STRONG_SD:g} times the largest hopping, {hopping or 1.0:.3g} eV, or more"
         found.append(_milli(place, j_sd, beside))
@@ -194,11 +194,17 @@ def doubts_of_options(options: Mapping[str, Any]) -> list[Doubt]:
     return found
 
 
+def _coupling(system: OpenSystem) -> float:
+    """Largest J_sd (eV), as far as that is known of a function of time."""
+    electrons = system.electrons
+    return largest(electrons.j_sd) if electrons.j_drive is None else electrons.j_drive.largest
+
+
 def largest_energy(system: OpenSystem) -> tuple[Path, float]:
     """Place and magnitude (eV) of the largest energy of a system, which sets the range of its spectrum."""
     found: dict[Path, float] = {
-        ("OpenSystem", "electrons", "hamiltonian"): largest(system.electrons.hamiltonian.data),
-        ("OpenSystem", "electrons", "j_sd"): largest(system.electrons.j_sd),
+        ("OpenSystem", "electrons", "hamiltonian"): largest(system.electrons.device.elements(0.0)),
+        ("OpenSystem", "electrons", "j_sd"): _coupling(system),
     }
     for p in range(len(system.leads)):
         found |= {place: value for place, value in _of_lead(system, p).items() if place[-1] != "chemical_potential"}

@@ -17,6 +17,7 @@ from llgnegf.equations.moments import LLG
 from llgnegf.integrators.schedule import Schedule
 from llgnegf.poles.channels import PoleSystem, expand, expand_channels
 from llgnegf.poles.coupling import KERNEL, TAILS, semicircle_ladder
+from llgnegf.problem.magnetism.external import External
 from llgnegf.problem.magnetism.magnet import Magnet
 from llgnegf.problem.observables import spin_density
 from llgnegf.problem.system import OpenSystem
@@ -63,7 +64,8 @@ class RunErrors:
     def settled(self) -> bool:
         """Whether the run starts in equilibrium with leads that stay as they are: only moments disturb it."""
         system = self.coarse.system
-        return self.start != "partitioned" and not system.drives() and system.common_chemical_potential() is not None
+        still = not system.drives() and not isinstance(self.motion, External)  # whose way is not known
+        return self.start != "partitioned" and still and system.common_chemical_potential() is not None
 
     @cached_property
     def window(self) -> tuple[float, float]:
@@ -80,7 +82,7 @@ class RunErrors:
         times = set(_extreme_times(self.coarse.system, self.t_end))
         if not isinstance(self.motion, Magnet):
             times |= set(np.linspace(0.0, self.t_end, INSTANTS).tolist())
-        known = [t for t in sorted(times) if np.isfinite(self.coarse.system.voltages(t)).all()]
+        known = [t for t in sorted(times) if np.isfinite(self.coarse.system.amplitudes(t)).all()]
         return tuple(_known_instants(self.motion, known))
 
     @cached_property
@@ -199,15 +201,17 @@ def _change(frozen: FrozenDevice, moments: np.ndarray, later: np.ndarray) -> flo
 
 
 def _extreme_times(system: OpenSystem, t_end: float) -> list[float]:
-    """t = 0 and the instants (fs) at which a voltage or an amplitude in H is lowest and highest."""
-    drives = system.drives()
+    """t = 0 and the instants (fs) at which a voltage, an amplitude in H or its spectrum is lowest and highest."""
+    drives, electrons = system.drives(), system.electrons
     if not drives:
         return [0.0]
-    times, values = [], []
+    times, values, size = [], [], system.amplitudes(0.0).size
     for time in Schedule(drives).times_to_look(t_end):
         with suppress(Exception):  # a function that fails somewhere: the run itself says where
-            if np.isfinite(value := system.amplitudes(time)).all():
-                values.append(value)
+            value = system.amplitudes(time)
+            if value.size == size and np.isfinite(value).all():
+                low, high = electrons.gershgorin((time,)) if electrons.drives() else (np.zeros(1), np.zeros(1))
+                values.append([*value, low.min(), high.max()])
                 times.append(float(time))
     lowest, highest = np.argmin(values, axis=0), np.argmax(values, axis=0)
     return [0.0, *np.array(times)[np.append(lowest, highest)].tolist()]
@@ -219,6 +223,15 @@ def voltage_range(system: OpenSystem, t_end: float) -> np.ndarray:
     return np.stack([values.min(axis=0), values.max(axis=0)], axis=1)
 
 
+def _largest_moment(motion: Any, t_end: float) -> float:
+    """The largest |M| of a run: 1 but for `Prescribed` moments of changing length."""
+    if getattr(motion, "unit", True):
+        return 1.0
+    times = Schedule(motion.drives()).times_to_look(t_end).tolist()
+    lengths = [np.linalg.norm(moments, axis=1).max() for _, moments in _known_instants(motion, times)]
+    return float(np.nanmax([1.0, *lengths]))
+
+
 def expand_for_run(
     system: OpenSystem, motion: Any, start: str, t_end: float, rtol: float
 ) -> tuple[PoleSystem, ErrorEstimate]:
@@ -227,8 +240,8 @@ def expand_for_run(
     A run that only moments disturb takes, of both families of tabulated modes, the one that needs fewer.
     """
     times, voltages = _extreme_times(system, t_end), voltage_range(system, t_end)
-    tails = shares.TAILS * rtol
-    coarse = expand(system, COARSE, shares.FERMI * rtol, voltages, tails, strict=False, times=times)
+    tails, length = shares.TAILS * rtol, _largest_moment(motion, t_end)
+    coarse = expand(system, COARSE, shares.FERMI * rtol, voltages, tails, strict=False, times=times, length=length)
     if system.is_closed:
         return coarse, NOTHING_EXPANDED
     if not any(c.energies.size for c in coarse.channels):

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from llgnegf._checks import Problems, memory_of_machine
+from llgnegf.problem.magnetism.external import External
 from llgnegf.problem.system import OpenSystem
 from llgnegf.run.error_budget import warn_if_exceeded
 from llgnegf.run.options import RunOptions, takes_run_options
@@ -31,6 +32,8 @@ def simulate(
 ) -> Result:
     """A run in memory: as `llgnegf.simulate`, which says what the arguments are, without a folder."""
     inspect.signature(simulate).bind(system, motion, **options)  # TypeError for what is no option here
+    if isinstance(motion, External):
+        raise ValueError("simulate.motion: External; allowed: Simulation(system, motion, ...).advance(time, moments)")
     assert callable(progress)
     progress(0.0, 0.0, "set-up")
     simulation = run_of(system, motion, RunOptions.checked(system, motion, **options))

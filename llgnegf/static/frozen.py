@@ -85,11 +85,15 @@ class FrozenDevice:
     def grand_potential(self, mu: float | None = None) -> float:
         """Electronic grand potential Omega (eV) up to a constant of the leads; dOmega = Tr[rho dH] for the same rho.
 
-        Omega = Tr H/2 - 2 sum_m r_m ln |det(z_m^* - H - Sigma)|, since d ln det(z - H - Sigma) = -Tr[G dH].
+        Omega = Tr(H - mu)/2 - 2 sum_m r_m ln |det[(z_m^* - H - Sigma)/(z_m^* - mu)]| - 2N kT ln 2, since
+        d ln det(z - H - Sigma) = -Tr[G dH]; without leads it is -kT sum ln[1 + exp(-(E - mu)/kT)].
         """
-        energies, r = self.fermi_poles(self.mean if mu is None else mu)
+        level = self.mean if mu is None else mu
+        energies, r = self.fermi_poles(level)
         logarithm = np.linalg.slogdet(self.inverse_green(energies))[1]
-        return float(0.5 * np.trace(self.hamiltonian).real - 2 * r @ logarithm)
+        size, kT = len(self.hamiltonian), self.poles.system.kT
+        levels = 0.5 * np.trace(self.hamiltonian).real - size * (0.5 * level + kT * np.log(2))
+        return float(levels - 2 * r @ (logarithm - size * np.log(np.abs(energies - level))))
 
     def fermi_vectors(self) -> np.ndarray:
         """Stationary v_k = c_k G_ext(z_k^*) u_q, (n + M, K)."""

@@ -123,7 +123,9 @@ class PoleTensors:
         self._frozen = FrozenDevice(poles, np.zeros((self.n_sites, 3)))
         self.mu = self._frozen.mean
         energies, self._residues = self._frozen.fermi_poles(self.mu)
+        self._at_rest = self._frozen.grand_potential()
         self._fermi_base = self._frozen.inverse_green(energies)
+        self._logarithm = np.linalg.slogdet(self._fermi_base)[1]
         self._slopes = self._frozen.device.self_energy_derivatives(energies)
         self._is_chain = is_chain(self._frozen.device)
         self._site_weights = self._site_weights_of(self._slopes)
@@ -174,12 +176,13 @@ class PoleTensors:
         return Tensors(self._scale * first, self._scale * second)
 
     def grand_potential(self, moments: np.ndarray) -> float:
-        # As FrozenDevice.grand_potential, without Tr H/2, which does not depend on the moments.
+        # As FrozenDevice.grand_potential, less what it is without moments.
         matrix = self._fermi_base.copy()
         view = matrix.reshape(len(matrix), self.n_sites, 2, self.n_sites, 2)
         sites = np.arange(self.n_sites)
         view[:, sites, :, sites, :] += np.einsum("i,ia,ast->ist", self.j_sd, moments, PAULI)[:, None]
-        return float(-2 * self._residues @ np.linalg.slogdet(matrix)[1])
+        change = np.linalg.slogdet(matrix)[1] - self._logarithm
+        return self._at_rest - 2 * float(self._residues @ change)
 
     def _site_weights_of(self, slopes: np.ndarray) -> np.ndarray:
         """1 - dSigma/dE on each site, (n, N, 4), where every channel couples to a single one."""

@@ -96,11 +96,11 @@ class GreatCircles:
         return np.einsum("ki,kia->ia", weights / np.sinc(angle / np.pi), self.ends)
 
     def velocity(self, time: float) -> np.ndarray:
-        """dM/dt in 1/fs, (N, 3)."""
+        """dM/dt in 1/fs, (N, 3), on the way and at both its ends."""
         start, stop = self.times
-        if not start <= time < stop:
+        if stop == start:
             return np.zeros_like(self.ends[1])
-        x, angle = (time - start) / (stop - start), self._angle()
+        x, angle = min(max((time - start) / (stop - start), 0.0), 1.0), self._angle()
         weights = np.stack([-np.cos((1 - x) * angle), np.cos(x * angle)])
         return np.einsum("ki,kia->ia", weights / np.sinc(angle / np.pi), self.ends) / (stop - start)
 
