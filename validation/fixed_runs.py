@@ -2,9 +2,9 @@
 
 `python -m validation.fixed_runs FILE` writes the columns of every run to FILE (npz); `python -m validation.fixed_runs
 FILE --compare OTHER` also compares them with those of another version, which wrote OTHER with its own copy of the
-package: every column has to agree to 10 rtol of its largest value (at least 1), the two runs' own errors included, the free energy
-up to a constant.
-Only public names are used, so that any version runs it. Without FILE it is `fixed_runs.npz` in validation/output.
+package: every column has to agree to 10 rtol of its largest value (at least 1), the two runs' own errors included, the
+free energy up to a constant. Only public names are used, so that any version runs it. Without FILE it is
+`fixed_runs.npz` in validation/output.
 """
 
 from __future__ import annotations
