@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from numpy.polynomial.legendre import leggauss
 
+import llgnegf as ln
 from llgnegf import ChainLead, Exchange, Magnet, OpenSystem, UniaxialAnisotropy, WideBandLead, Zeeman, chain
 from llgnegf.equations.slow import SlowEquation
 from llgnegf.integrators.heun import Noise, rotate
@@ -243,3 +244,20 @@ def test_checkpoint_survives_the_disk(tmp_path: Path, step: float | None) -> Non
     second = new()
     second.restore(read_record(tmp_path / "checkpoint")[0])
     np.testing.assert_array_equal([row["moments"] for _, row in second.rows()], whole[5:])
+
+
+def test_the_path_of_a_seed_is_one_of_the_problem_and_not_of_round_off() -> None:
+    """Finer tensors change a path by what they differ, until the moments' own chaos has its way: noise is a continuous
+    function of the friction."""
+    magnet = Magnet(
+        ln.bloch_wall(4, 2.5, 1.2), damping=0.05, magnetic_moment=1.0,
+        energies=[Exchange(0.05), UniaxialAnisotropy(0.02, "x")],
+    )  # fmt: skip
+    system = OpenSystem(chain(4, j_sd=0.3), [ChainLead(0), ChainLead(-1)], kT=0.03)
+    paths = [
+        ln.simulate(
+            system, magnet, t_end=5.0, electrons="adiabatic", step=0.5, temperature=0.03, seed=3, rtol=rtol
+        ).dataset.moments.values
+        for rtol in (1e-4, 1e-7)
+    ]  # fmt: skip
+    assert np.abs(paths[0] - paths[1]).max() < 1e-2 < np.abs(paths[0] - paths[0][0]).max()

@@ -58,15 +58,20 @@ class Noise:
         return cross(m, moved)
 
     def correlated(self, start: Instant, normal: np.ndarray) -> np.ndarray:
-        """sqrt(Gamma) W for standard normal W, (B, N, 3), in sqrt(eV fs)."""
+        """sqrt(Gamma) W for standard normal W, (B, N, 3), in sqrt(eV fs).
+
+        The symmetric root, a continuous function of Gamma: eigenvectors by themselves have signs and, where eigenvalues
+        meet, directions of their own, and the path of a seed would hang on round-off.
+        """
         if start.tensors is None or not self.equation.friction:
             return np.sqrt(self._gilbert)[:, None] * normal
         n = normal.shape[1]
         total = start.tensors.friction + np.diag(np.repeat(self._gilbert, 3))
         values, vectors = np.linalg.eigh(total)
         flat = normal.reshape(len(normal), 3 * n, 1)
+        along = np.swapaxes(vectors, -1, -2) @ flat
         # Round-off makes zero eigenvalues slightly negative.
-        return (vectors @ (np.sqrt(np.maximum(values, 0.0))[..., None] * flat)).reshape(normal.shape)
+        return (vectors @ (np.sqrt(np.maximum(values, 0.0))[..., None] * along)).reshape(normal.shape)
 
     def spurious_drift(self, time: float, start: Instant, normal: np.ndarray) -> np.ndarray:
         """One sample of kT div R, (B, N, 3) in 1/fs."""
