@@ -47,8 +47,10 @@ def propagate(
     device: Device, n: int, leads: Sequence[Chain], length: int, rho: np.ndarray, times: Sequence[float],
     stops: Sequence[float] = (),
 ) -> np.ndarray:  # fmt: skip
-    """rho of the device at `times` (fs), (T, n, n); `stops` are instants at which H jumps."""
+    """rho at `times` (fs) of the device and the first site of every lead, (T, n + 2 leads, n + 2 leads); `stops` are
+    instants at which H jumps."""
     size, out = rho.shape[0], []
+    kept = np.r_[:n, *(np.arange(2) + n + 2 * length * p for p in range(len(leads)))].astype(int)
 
     def rate(t: float, y: np.ndarray) -> np.ndarray:
         r = y.reshape(size, size)
@@ -62,8 +64,29 @@ def propagate(
                 span = (now + 1e-13, end - 1e-13)  # on one side of a jump
                 y = solve_ivp(rate, span, y, method="DOP853", rtol=1e-10, atol=1e-11, max_step=0.5).y[:, -1]
                 now = end
-        out.append(y.reshape(size, size)[:n, :n].copy())
+        out.append(y.reshape(size, size)[np.ix_(kept, kept)])
     return np.array(out)
+
+
+def lead_currents(rho: np.ndarray, leads: Sequence[Chain]) -> np.ndarray:
+    """Electrons per fs and spin current (eV) into each lead, (leads, 4): of rho as `propagate` gives it at one time.
+
+    I = (2/hbar) Im Tr[H_ji rho_ij] from the contact i to the lead's first site j, H_ji = -coupling.
+    """
+    n = rho.shape[0] - 2 * len(leads)
+    found = []
+    for p, lead in enumerate(leads):
+        i, j = 2 * (lead.site % (n // 2)), n + 2 * p
+        block = rho[i : i + 2, j : j + 2]
+        flow = [2 / HBAR * np.trace(-lead.coupling * block).imag]
+        found.append(flow + [np.trace(-lead.coupling * sigma @ block).imag for sigma in SIGMA])
+    return np.array(found)
+
+
+def bond_currents(rho: np.ndarray, device: np.ndarray, bonds: Sequence[tuple[int, int]]) -> np.ndarray:
+    """(2/hbar) Im Tr[H_ji rho_ij] of bonds (i, j) of the device, (bonds,)."""
+    parts = [(slice(2 * i, 2 * i + 2), slice(2 * j, 2 * j + 2)) for i, j in bonds]
+    return np.array([2 / HBAR * np.trace(device[j, i] @ rho[i, j]).imag for i, j in parts])
 
 
 def _whole(device: np.ndarray, leads: Sequence[Chain], length: int, t: float) -> sp.csr_array:

@@ -7,7 +7,7 @@ import pytest
 from scipy.integrate import solve_ivp
 
 import llgnegf as ln
-from tests.explicit_device import HBAR, SIGMA, Chain, propagate, spins, thermal
+from tests.explicit_device import HBAR, SIGMA, Chain, bond_currents, lead_currents, propagate, spins, thermal
 
 RTOL = 1e-6
 UP = ln.uniform(2, "z")
@@ -39,6 +39,13 @@ def check_against_chain(system, moments, device, leads, *, times, stops=(), tole
     expected = propagate(device, n, leads, LENGTH, initial, times, stops)
     run = ln.simulate(system, moments, t_end=END, save_every=1.0, rtol=RTOL).dataset
     got = run.sel(time=list(times), method="nearest")
+    whole, expected = expected, expected[:, :n, :n]
+    flows = np.array([lead_currents(rho, leads) for rho in whole])
+    np.testing.assert_allclose(got.lead_current, flows[:, :, 0], atol=5 * tolerance)
+    np.testing.assert_allclose(got.lead_spin_current, flows[:, :, 1:], atol=5 * tolerance)
+    bonds = [tuple(map(int, label.split("-"))) for label in run.bond.values]
+    through = [bond_currents(rho, device(t, rho), bonds) for t, rho in zip(times, expected, strict=True)]
+    np.testing.assert_allclose(got.bond_current, through, atol=5 * tolerance)
     charge = np.einsum("...ii->...i", expected).real.reshape(len(times), -1, 2).sum(axis=2)
     np.testing.assert_allclose(got.charge_density, charge, atol=tolerance)
     np.testing.assert_allclose(got.spin_density, spins(expected), atol=tolerance)
@@ -76,6 +83,35 @@ def test_a_matrix_that_is_switched_and_a_coupling_that_changes() -> None:
 
     run = check_against_chain(system, ln.Frozen(TEXTURE), device, EXPLICIT, times=TIMES, stops=[5.3])
     assert "0-2" in run.bond.values.tolist()  # a bond that the term alone makes
+
+
+@pytest.mark.parametrize("seed", [0, 1])
+def test_random_wires_with_everything_at_once(seed: int) -> None:
+    """Random complex hoppings and levels, a pulse, a gate, phases, J(t), U up to 2 gamma."""
+    rng = np.random.default_rng(seed)
+    hopping, levels = rng.uniform(0.5, 1.2, 2) * np.exp(1j * rng.uniform(0, 6, 2)), rng.uniform(-0.5, 0.5, 3)
+    strengths, width = rng.uniform(0, 2, 3), rng.uniform(0.5, 1.0)
+    terms = [
+        ln.Gate(0, ln.Pulse(0.6, 9.0, width)), ln.Hubbard(strengths), ln.Peierls(ln.Sine(0.5, 4.0), [(1, 2)]),
+        ln.ElectronZeeman(ln.Sine(300.0, 6.0), direction="y"),
+    ]  # fmt: skip
+    matrix = chain_matrix(3, hopping, levels)
+    electrons = ln.Electrons.spinless(matrix, lambda t: 0.4 + 0.2 * np.sin(t), terms=terms)
+    system = ln.OpenSystem(electrons, LEADS, fermi_energy=0.1, kT=KT)
+
+    def device(t, rho):
+        now = matrix.copy()
+        now[1, 2] *= np.exp(0.5j * np.sin(2 * np.pi * t / 4.0))
+        now[2, 1] = now[1, 2].conj()
+        now[0, 0] += 0.6 * np.exp(-0.5 * ((t - 9.0) / width) ** 2) * (abs(t - 9.0) < 8.58 * width)
+        h = with_spin(now, 0.4 + 0.2 * np.sin(t), TEXTURE)
+        h += 0.5 * G_E * MU_B * 300.0 * np.sin(2 * np.pi * t / 6.0) * np.kron(np.eye(3), SIGMA[1])
+        for i in range(3):
+            block = rho[2 * i : 2 * i + 2, 2 * i : 2 * i + 2]
+            h[2 * i : 2 * i + 2, 2 * i : 2 * i + 2] += strengths[i] * (np.trace(block) * np.eye(2) - block)
+        return h
+
+    check_against_chain(system, ln.Frozen(TEXTURE), device, EXPLICIT, times=(0.0, 8.0, 16.0))
 
 
 def test_light_in_the_gauge_of_phases() -> None:
@@ -146,6 +182,27 @@ class TestGauge:
         a, b = (ln.simulate(s, ln.Frozen(TEXTURE), t_end=12.0, rtol=3e-10).dataset for s in (gated, biased))
         for name in ("spin_density", "charge_density", "lead_current", "lead_spin_current", "bond_current", "torque"):
             np.testing.assert_allclose(a[name], b[name], atol=1e-9)
+
+    def test_a_phase_on_the_bonds_to_a_lead_is_its_voltage(self) -> None:
+        """Site 0 as the lead's last one: exp(i theta) on t_01 c_0^dag c_1 is V = hbar dtheta/dt on the left; seen from
+        the device, where t_10 has the phase -theta, it is -hbar d/dt of the phase."""
+        theta = ln.Pulse(0.8, 9.0, 1.0)
+
+        def voltage(t: float) -> float:
+            return HBAR * theta.rate(t)
+
+        drive = ln.TimeFunction(voltage, 1.0, theta.discontinuities)
+        right = ln.ChainLead(-1, coupling=0.8)
+        turned = ln.OpenSystem(
+            ln.chain(3, j_sd=[0, 0.4, 0.4], terms=[ln.Peierls(theta, [(0, 1)])]), [ln.ChainLead(0), right], kT=KT
+        )
+        biased = ln.OpenSystem(
+            ln.chain(3, j_sd=[0, 0.4, 0.4], terms=[ln.Gate(0, drive)]), [ln.ChainLead(0, voltage=drive), right], kT=KT
+        )
+        a, b = (ln.simulate(s, ln.Frozen(TEXTURE), t_end=16.0, rtol=3e-10).dataset for s in (turned, biased))
+        for name in ("spin_density", "charge_density", "lead_current", "bond_current"):
+            np.testing.assert_allclose(a[name], b[name], atol=1e-9)
+        assert np.abs(a.lead_current).max() > 0.01
 
     def test_phases_on_a_closed_chain_are_a_field_in_the_length_gauge(self) -> None:
         """E = -dA/dt; A(0) = 0, so that both start alike."""

@@ -52,7 +52,7 @@ class Reservoir(Protocol):
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
-class _Reservoir:
+class LeadAtVoltage:
     """Voltage and occupation, common to all leads.
 
     Args:
@@ -89,7 +89,7 @@ class _Reservoir:
 
 
 @dataclass(frozen=True, eq=False)
-class Lead(_Reservoir):
+class Lead(LeadAtVoltage):
     """A lead as a list of (device vector, spectrum).
 
     Args:
@@ -138,7 +138,7 @@ class Lead(_Reservoir):
 
 
 @dataclass(frozen=True, eq=False)
-class _SiteLead(_Reservoir):
+class SiteLead(LeadAtVoltage):
     """A lead that couples both spins of one site alike."""
 
     site: SiteIndex
@@ -163,7 +163,7 @@ class _SiteLead(_Reservoir):
 
 
 @dataclass(frozen=True, eq=False)
-class ChainLead(_SiteLead):
+class ChainLead(SiteLead):
     """Semi-infinite chain with hopping gamma and on-site energy e, attached to `site` by the hopping gamma_c.
 
         Sigma(E) = gamma_c^2/(2 gamma^2) [x - sqrt(x - 2 gamma) sqrt(x + 2 gamma)],     x = E - e - V(t)
@@ -198,7 +198,7 @@ class ChainLead(_SiteLead):
 
 
 @dataclass(frozen=True, eq=False)
-class WideBandLead(_SiteLead):
+class WideBandLead(SiteLead):
     """Lead with an energy-independent self-energy Sigma = -i Gamma/2 on `site`.
 
     Args:
@@ -224,7 +224,7 @@ class WideBandLead(_SiteLead):
 
 
 @dataclass(frozen=True, eq=False)
-class TabulatedLead(_SiteLead):
+class TabulatedLead(SiteLead):
     """Lead whose broadening Gamma(E) is a table, piecewise linear and zero outside (see `TabulatedSpectrum`).
 
     Args:
