@@ -33,6 +33,7 @@ class DeviceHamiltonian:
         self.n_sites = n = hamiltonian.shape[0] // 2
         self.changing = [term for term in terms if isinstance(term, DeviceTerm)]
         self.mean_fields = [term for term in terms if isinstance(term, MeanField)]
+        self._sizes = [term.amplitudes(0.0).size for term in self.changing]
         matrices = [a for term in self.changing for a in term.matrices(n, positions)]
         blocks = sp.kron(sp.eye_array(n), np.ones((2, 2)), format="csr")
         pattern = sp.csr_array(sum((abs(a) for a in matrices), abs(hamiltonian) + blocks))
@@ -104,7 +105,14 @@ class DeviceHamiltonian:
         return self._base + self._matrices @ self._amplitudes(time, phases=False)
 
     def _amplitudes(self, time: float, phases: bool) -> np.ndarray:
-        return self._joined([term.amplitudes(time) for term in self.changing if term.is_phase == phases])
+        parts = []
+        for term, size in zip(self.changing, self._sizes, strict=True):
+            if term.is_phase == phases:
+                parts.append(term.amplitudes(time))
+                if parts[-1].size != size:
+                    field = f"{type(term).__name__}.{term.driven}"
+                    raise ValueError(f"{field}: {parts[-1].size} numbers at t = {time:g} fs; allowed: {size} as at t = 0")
+        return self._joined(parts)
 
     def without_effect(self, term: DeviceTerm, positions: np.ndarray | None) -> bool:
         """Whether some phase of a term is on no element of the pattern."""

@@ -111,7 +111,11 @@ class Electrons:
         """J_sd in eV at `time` (fs), that of t = 0 before it, (N,)."""
         if self.j_drive is None:
             return self.j_sd
-        return np.broadcast_to(np.asarray(self.j_drive(max(time, 0.0)), dtype=float), self.j_sd.shape)
+        value = np.asarray(self.j_drive(max(time, 0.0)), dtype=float)
+        if value.shape not in ((), self.j_sd.shape):
+            allowed = f"a number, or {self.j_sd.size} of them"
+            raise ValueError(f"Electrons.j_sd: shape {value.shape} at t = {time:g} fs; allowed: {allowed}")
+        return np.broadcast_to(value, self.j_sd.shape)
 
     def j_sd_rate(self, time: float) -> np.ndarray:
         """dJ_sd/dt in eV/fs at `time` (fs), (N,)."""
