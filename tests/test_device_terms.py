@@ -413,13 +413,14 @@ class TestAsAReferee:
     @pytest.mark.parametrize(
         ("electrons", "message"),
         [
-            (lambda: ln.chain(2, terms=[ln.Gate(None, lambda t: [0.0] * (2 if t < 1 else 3))]), r"Gate\.drive: 3 numbers"),
-            (lambda: ln.chain(2, j_sd=lambda t: [0.1] * (2 if t < 1 else 3)), r"Electrons\.j_sd: shape \(3,\) at t"),
+            (lambda f: ln.chain(2, terms=[ln.Gate(None, f)]), r"Gate\.drive: 3 numbers at t"),
+            (lambda f: ln.chain(2, j_sd=f), r"Electrons\.j_sd: shape \(3,\) at t"),
         ],
     )
     def test_values_keep_their_number(self, electrons, message: str) -> None:
+        system = ln.OpenSystem(electrons(lambda t: [0.1] * (2 if t < 1 else 3)), [ln.ChainLead(0)], kT=0.1)
         with pytest.raises(ValueError, match=message):
-            ln.simulate(ln.OpenSystem(electrons(), [ln.ChainLead(0)], kT=0.1), ln.Frozen(UP), t_end=2.0)
+            ln.simulate(system, ln.Frozen(UP), t_end=2.0)
 
     def test_a_phase_on_no_bond_is_refused(self) -> None:
         with pytest.raises(ValueError, match=r"Electrons\.terms\[0\]\.bonds.*pairs that H connects"):

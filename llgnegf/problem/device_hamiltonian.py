@@ -110,8 +110,8 @@ class DeviceHamiltonian:
             if term.is_phase == phases:
                 parts.append(term.amplitudes(time))
                 if parts[-1].size != size:
-                    field = f"{type(term).__name__}.{term.driven}"
-                    raise ValueError(f"{field}: {parts[-1].size} numbers at t = {time:g} fs; allowed: {size} as at t = 0")
+                    given = f"{type(term).__name__}.{term.driven}: {parts[-1].size} numbers at t = {time:g} fs"
+                    raise ValueError(f"{given}; allowed: {size} as at t = 0")
         return self._joined(parts)
 
     def without_effect(self, term: DeviceTerm, positions: np.ndarray | None) -> bool:
