@@ -135,6 +135,7 @@ def test_no_process_outlives_its_parent(number: signal.Signals, tmp_path: Path) 
     parent = subprocess.Popen(
         [sys.executable, sweep_work.__file__, str(tmp_path)], stderr=subprocess.PIPE, text=True,
         env={**os.environ, "PYTHONPATH": paths},
+        preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_DFL),  # which nohup ignores, for children too
     )  # fmt: skip
     try:
         assert eventually(lambda: all((tmp_path / k).exists() and (tmp_path / k).read_text() for k in "01"))
