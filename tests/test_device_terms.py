@@ -12,9 +12,9 @@ from tests.explicit_device import HBAR, SIGMA, Chain, bond_currents, lead_curren
 RTOL = 1e-6
 UP = ln.uniform(2, "z")
 KT = 0.2
-"""eV: the cut of 40 sites is then felt in equilibrium as exp(-2 pi kT 40/2) = 1e-11."""
-LENGTH, END = 40, 16.0
-"""Sites of an explicit lead, whose echo returns after 40 hbar/eV = 26 fs, and the end of a run in fs."""
+"""eV: the cut of 50 sites is then felt in equilibrium as exp(-2 pi kT 50/2) = 2e-14."""
+LENGTH, END = 50, 16.0
+"""Sites of an explicit lead, whose echo returns after 50 hbar/eV = 33 fs, and the end of a run in fs."""
 MU_B, G_E = 5.7883818060e-5, 2.00231930436
 
 
@@ -41,11 +41,11 @@ def check_against_chain(system, moments, device, leads, *, times, stops=(), tole
     got = run.sel(time=list(times), method="nearest")
     whole, expected = expected, expected[:, :n, :n]
     flows = np.array([lead_currents(rho, leads) for rho in whole])
-    np.testing.assert_allclose(got.lead_current, flows[:, :, 0], atol=5 * tolerance)
-    np.testing.assert_allclose(got.lead_spin_current, flows[:, :, 1:], atol=5 * tolerance)
+    np.testing.assert_allclose(got.lead_current, flows[:, :, 0], atol=tolerance)
+    np.testing.assert_allclose(got.lead_spin_current, flows[:, :, 1:], atol=tolerance)
     bonds = [tuple(map(int, label.split("-"))) for label in run.bond.values]
     through = [bond_currents(rho, device(t, rho), bonds) for t, rho in zip(times, expected, strict=True)]
-    np.testing.assert_allclose(got.bond_current, through, atol=5 * tolerance)
+    np.testing.assert_allclose(got.bond_current, through, atol=tolerance)
     charge = np.einsum("...ii->...i", expected).real.reshape(len(times), -1, 2).sum(axis=2)
     np.testing.assert_allclose(got.charge_density, charge, atol=tolerance)
     np.testing.assert_allclose(got.spin_density, spins(expected), atol=tolerance)
