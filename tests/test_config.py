@@ -478,7 +478,7 @@ class HalfChain(ln.ChainLead):
 
     detuning: Energy = 0.0
 
-    def _spectrum(self) -> ChainSpectrum:
+    def spectrum(self) -> ChainSpectrum:
         return ChainSpectrum(0.5 * self.coupling, self.hopping, self.onsite + self.detuning)
 
 
@@ -491,7 +491,7 @@ def test_a_new_lead_is_its_class_and_one_line(monkeypatch: pytest.MonkeyPatch) -
     assert problem.system is not None
     (left, _) = problem.system.leads
     assert isinstance(left, HalfChain)
-    assert left._spectrum() == ChainSpectrum(0.4, 1.0, 0.1)
+    assert left.spectrum() == ChainSpectrum(0.4, 1.0, 0.1)
     assert "detuning = 0.1  # eV" in config.to_toml() and RunConfig.loads(config.to_toml()) == config
     again = RunConfig.from_objects(problem.system, problem.motion, t_end=1.0)
     assert again.lead[0].to_dict() == config.lead[0].to_dict()

@@ -42,7 +42,7 @@ def frame(hamiltonian: np.ndarray, leads: list[Reservoir], kT: float, energy: fl
 
 def biased(vectors: list[np.ndarray]) -> list[Reservoir]:
     """A chain and a wide band, mean chemical potential 0.05 eV."""
-    spectra = [ln.ChainLead(0, coupling=0.6, hopping=1.2)._spectrum(), ln.WideBandLead(0, 0.3)._spectrum()]
+    spectra = [ln.ChainLead(0, coupling=0.6, hopping=1.2).spectrum(), ln.WideBandLead(0, 0.3).spectrum()]
     mus = (0.4, -0.3)
     return [ln.Lead([(v, s)], chemical_potential=m) for v, s, m in zip(vectors, spectra, mus, strict=True)]
 
@@ -108,7 +108,7 @@ def two_levels(apart: float) -> tuple[ln.RotatingFrame, np.ndarray]:
     """Two levels that both leads reach alike, at +-2 eV around 0.02 eV filled 3:1; and the odd combination."""
     even = np.array([1.0, 1.0]) / np.sqrt(2)
     leads: list[Any] = [
-        ln.Lead([(even, ln.WideBandLead(0, width)._spectrum())], chemical_potential=mu)
+        ln.Lead([(even, ln.WideBandLead(0, width).spectrum())], chemical_potential=mu)
         for width, mu in ((0.3, 2.0), (0.1, -2.0))
     ]
     levels = np.diag([0.02 - apart / 2, 0.02 + apart / 2])
@@ -157,7 +157,7 @@ def test_tensors_of_an_isolated_moment_are_those_of_a_closed_system(level: float
 
 def test_dark_combination_with_moments_in_the_thermal_window_is_refused() -> None:
     """Two sites alike on one lead: motion of a moment mixes the odd level with the damped even one."""
-    even = ln.Lead([(np.array([1.0, 1.0]), ln.WideBandLead(0, 0.2)._spectrum())])
+    even = ln.Lead([(np.array([1.0, 1.0]), ln.WideBandLead(0, 0.2).spectrum())])
     for kT, far in ((0.01, False), (0.002, True)):
         system = ln.OpenSystem(ln.chain(2, hopping=0.0, j_sd=0.5), [even], fermi_energy=0.2, kT=kT)
         tensors = ln.ResponseTensors(system, np.tile(UP, (2, 1)))

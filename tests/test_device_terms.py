@@ -47,6 +47,8 @@ def check_against_chain(system, moments, device, leads, *, times, stops=(), tole
     through = [bond_currents(rho, device(t, rho), bonds) for t, rho in zip(times, expected, strict=True)]
     np.testing.assert_allclose(got.bond_current, through, atol=tolerance)
     charge = np.einsum("...ii->...i", expected).real.reshape(len(times), -1, 2).sum(axis=2)
+    kept = run.charge_density.sum("site") + run.lead_charge_out.sum("lead")
+    assert np.abs(kept - kept[0]).max() < 1e-11
     np.testing.assert_allclose(got.charge_density, charge, atol=tolerance)
     np.testing.assert_allclose(got.spin_density, spins(expected), atol=tolerance)
     return run
@@ -271,6 +273,41 @@ def test_power_balance_and_continuity() -> None:
     energy = run.energy_electronic + run.energy_sd + run.lead_energy_out.sum("lead") - run.drive_work
     assert np.abs(energy - energy[0]).max() < 1e-9
     assert np.abs(run.drive_work).max() > 0.01
+
+
+SWITCHED = ln.TimeFunction(lambda t: 0.1 if t < 2.5 else 0.6, np.inf, [2.5])
+
+
+@pytest.mark.parametrize(
+    "terms",
+    [
+        [ln.TimeDependent(np.array([[0.2, 0.3j], [-0.3j, 0.0]]), ln.Sine(0.5, 3.0))],
+        [ln.Gate([0, 1], ln.Sine([0.3, -0.2], 4.0))], [ln.Gate(0, SWITCHED)],
+        [ln.Gate(0, ln.Chirp(0.3, 4.0, 2.0, 5.0))],
+        [ln.ElectricField(ln.Sine([0.4, 0.0, 0.2], 3.0))], [ln.ElectronZeeman(ln.Sine(300.0, 4.0), direction="y")],
+        [ln.Peierls(ln.Sine(0.7, 3.0))], [ln.Peierls(SWITCHED, [(1, 0)])],
+        [ln.VectorPotential(ln.LightPulse(0.6, 3.0, 0.3, 0.8), direction="x")],
+        [ln.Hubbard(1.5), ln.Gate(1, ln.Ramp(0.0, 0.5, 1.0, 2.0))],
+    ],
+    ids=lambda terms: "+".join(f"{type(t).__name__}" for t in terms),
+)  # fmt: skip
+@pytest.mark.parametrize("moves", ["frozen", "turning", "answers"])
+def test_every_term_balances_charge_and_power(terms, moves: str) -> None:
+    """To 1e-11 and 1e-9, with moments that are held, turn as prescribed, or answer (the magnet's energy is theirs)."""
+    texture = np.array([[0.6, 0.0, 0.8], [0.0, 0.6, 0.8]])
+    electrons = ln.chain(2, j_sd=ln.Ramp(0.3, 0.5, 0.5, 3.0), positions=[[0, 0, 0], [0.3, 0.1, 0.2]], terms=terms)
+    motion = {
+        "frozen": ln.Frozen(texture), "turning": ln.Precession(texture, 0.3),
+        "answers": ln.Magnet(texture, magnetic_moment=1.0, energies=[ln.UniaxialAnisotropy(0.1, "z")]),
+    }[moves]  # fmt: skip
+    system = ln.OpenSystem(electrons, [ln.ChainLead(1, coupling=0.8)], kT=KT)
+    run = ln.simulate(system, motion, t_end=6.0, rtol=3e-10).dataset
+    charge = run.charge_density.sum("site") + run.lead_charge_out.sum("lead")
+    assert np.abs(charge - charge[0]).max() < 1e-11
+    energy = run.energy_electronic + run.energy_sd + run.lead_energy_out.sum("lead") - run.drive_work
+    energy = energy + run.get("energy_classical", 0.0)
+    assert np.abs(energy - energy[0]).max() < 1e-9
+    assert np.abs(run.drive_work).max() > 1e-4
 
 
 class TestMovingMoments:

@@ -10,7 +10,7 @@ import numpy as np
 
 from llgnegf.problem import drives
 from llgnegf.problem.arguments import NUMBER, Argument, Femtoseconds
-from llgnegf.problem.drives import REACH, Described, Drive, Phase, Span, Value, largest
+from llgnegf.problem.drives import Described, Drive, Enveloped, Phase, Span, Value, largest
 
 SEEN = 6.0
 """Widths from the center up to which the frequency of a chirped pulse is followed: beyond it is 1e-8 of its height."""
@@ -19,7 +19,7 @@ Sweep = Annotated[float, Argument(float, NUMBER, "1/fs^2")]
 
 
 @dataclass(frozen=True)
-class LightPulse(Described):
+class LightPulse(Enveloped):
     """A Gaussian pulse with a carrier, exactly zero beyond 8.58 widths.
 
         v(t) = amplitude exp(-s^2/(2 width^2)) cos(2 pi s/period + pi chirp s^2 + phase),    s = t - center
@@ -49,25 +49,13 @@ class LightPulse(Described):
         fastest = 1 / self.period + abs(self.chirp) * SEEN * self.width
         return min(self.width, 0.25 / fastest)
 
-    def longest_step_from(self, time: float) -> float:
-        return self.longest_step if self._is_on(time) else np.inf
-
-    @property
-    def discontinuities(self) -> tuple[float, float]:
-        """Where it begins and where it ends."""
-        return self.center - REACH * self.width, self.center + REACH * self.width
-
     @property
     def largest(self) -> float:
         return largest(self.amplitude)
 
-    def _is_on(self, time: float) -> bool:
-        begin, end = self.discontinuities
-        return begin <= time < end
-
     def __call__(self, time: float) -> Any:
         amplitude, phase = self._arrays
-        if not self._is_on(time):
+        if not self.is_on(time):
             return 0.0 * amplitude
         s = time - self.center
         angle = 2 * np.pi * s / self.period + np.pi * self.chirp * s**2 + phase
@@ -75,7 +63,7 @@ class LightPulse(Described):
 
     def rate(self, time: float) -> Any:
         amplitude, phase = self._arrays
-        if not self._is_on(time):
+        if not self.is_on(time):
             return 0.0 * amplitude
         s = time - self.center
         angle = 2 * np.pi * s / self.period + np.pi * self.chirp * s**2 + phase

@@ -249,8 +249,28 @@ class Sine(Described):
         return w * amplitude * np.cos(w * time + phase)
 
 
+class Enveloped(Described):
+    """Something under a Gaussian envelope, exactly over beyond REACH widths from its center."""
+
+    center: float
+    width: float
+
+    def longest_step_from(self, time: float) -> float | None:
+        return self.longest_step if self.is_on(time) else np.inf
+
+    @property
+    def discontinuities(self) -> tuple[float, float]:
+        """Where it begins and where it ends."""
+        return self.center - REACH * self.width, self.center + REACH * self.width
+
+    def is_on(self, time: float) -> bool:
+        """Whether `time` (fs) is within the envelope."""
+        begin, end = self.discontinuities
+        return begin <= time < end
+
+
 @dataclass(frozen=True)
-class Pulse(Described):
+class Pulse(Enveloped):
     """A Gaussian: v(t) = offset + amplitude exp(-(t - center)^2/(2 width^2)), exactly the offset beyond 8.58 widths.
 
     There it has fallen to 1e-16 of the amplitude: a pulse with center >= 8.6 widths begins at exactly its offset.
@@ -272,31 +292,19 @@ class Pulse(Described):
     def longest_step(self) -> float:
         return self.width
 
-    def longest_step_from(self, time: float) -> float:
-        return self.width if self._is_on(time) else np.inf
-
-    @property
-    def discontinuities(self) -> tuple[float, float]:
-        """Where it begins and where it ends."""
-        return self.center - REACH * self.width, self.center + REACH * self.width
-
     @property
     def largest(self) -> float:
         return max(largest(self.offset), largest(self(self.center)))
 
-    def _is_on(self, time: float) -> bool:
-        begin, end = self.discontinuities
-        return begin <= time < end
-
     def __call__(self, time: float) -> Any:
         amplitude, offset = self._arrays
-        height = np.exp(-0.5 * ((time - self.center) / self.width) ** 2) if self._is_on(time) else 0.0
+        height = np.exp(-0.5 * ((time - self.center) / self.width) ** 2) if self.is_on(time) else 0.0
         return offset + amplitude * height
 
     def rate(self, time: float) -> Any:
         amplitude, _ = self._arrays
         x = (time - self.center) / self.width
-        return -x / self.width * amplitude * np.exp(-0.5 * x**2) if self._is_on(time) else 0.0 * amplitude
+        return -x / self.width * amplitude * np.exp(-0.5 * x**2) if self.is_on(time) else 0.0 * amplitude
 
 
 @dataclass(frozen=True)

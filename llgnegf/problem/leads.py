@@ -146,7 +146,8 @@ class SiteLead(LeadAtVoltage):
     def _check_site(self, problems: Problems) -> None:
         problems.integer("site", self.site, "an integer, -n_sites <= site < n_sites")
 
-    def _spectrum(self) -> Spectrum:
+    def spectrum(self) -> Spectrum:
+        """The self-energy of each of its two channels; what a new kind of lead on a site says."""
         raise NotImplementedError
 
     def attach(self, n_sites: int) -> list[Channel]:
@@ -158,7 +159,7 @@ class SiteLead(LeadAtVoltage):
         index = 2 * (self.site % n_sites)
         vectors = np.zeros((2, 2 * n_sites), dtype=complex)
         vectors[(0, 1), (index, index + 1)] = 1.0
-        spectrum = self._spectrum()
+        spectrum = self.spectrum()
         return [Channel(vector, spectrum) for vector in vectors]
 
 
@@ -193,7 +194,7 @@ class ChainLead(SiteLead):
         self._check_reservoir(problems)
         problems.raise_all()
 
-    def _spectrum(self) -> Spectrum:
+    def spectrum(self) -> Spectrum:
         return ChainSpectrum(self.coupling, self.hopping, self.onsite)
 
 
@@ -219,7 +220,7 @@ class WideBandLead(SiteLead):
         self._check_reservoir(problems)
         problems.raise_all()
 
-    def _spectrum(self) -> Spectrum:
+    def spectrum(self) -> Spectrum:
         return WideBandSpectrum(self.broadening)
 
 
@@ -247,5 +248,5 @@ class TabulatedLead(SiteLead):
         checked_table(problems, self.energies, self.broadening, "broadening")
         problems.raise_all()
 
-    def _spectrum(self) -> Spectrum:
+    def spectrum(self) -> Spectrum:
         return TabulatedSpectrum(self.energies, self.broadening)
