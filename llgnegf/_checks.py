@@ -77,7 +77,7 @@ class MistakesError(ValueError):
         super().__init__("\n".join(map(str, self.mistakes)))
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return type(self), (self.mistakes,)
+        return type(self), (self.mistakes,), self.__dict__
 
 
 def mistakes_of(error: ValueError) -> tuple[Mistake, ...]:

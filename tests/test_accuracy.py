@@ -19,14 +19,17 @@ from llgnegf import (
     Magnet,
     OpenSystem,
     Precession,
+    Prescribed,
     Ramp,
     RotatingFrame,
     Simulation,
+    TimeFunction,
     WideBandLead,
     chain,
     simulate,
 )
 from llgnegf.problem.spectra import ChainSpectrum
+from llgnegf.run.error_budget import expand_for_run
 from llgnegf.units import HBAR
 from validation._long_chain import LongChain
 
@@ -251,3 +254,26 @@ def test_absolute_energies_cost_nothing(shift):
     for moved in (run(0.3 + shift, voltage=shift), run(0.3 + shift, onsite=shift, chemical_potential=shift)):
         assert moved.statistics["right_hand_sides"] <= 1.1 * here.statistics["right_hand_sides"]
         assert np.abs(moved.density_matrix - here.density_matrix).max() < 1e-5
+
+
+def test_prescribed_moments_of_a_magnet_disturb_as_a_prescribed_motion_does():
+    """Turned fast among free ones at rest, they ask for as many lead modes, within what the free ones add."""
+    still = np.repeat(UP, 2, axis=0)
+
+    def turned(t: float) -> np.ndarray:
+        return np.array([[np.sin(t), 0.0, np.cos(t)]])
+
+    drive = TimeFunction(turned, 0.5)
+    held = Magnet(still, magnetic_moment=1.0, energies=[], prescribed=([0], drive))
+    alone = Prescribed(TimeFunction(lambda t: np.concatenate([turned(t), UP]), 0.5))
+    system = OpenSystem(chain(2, j_sd=1.0), [ChainLead(0, coupling=0.4), ChainLead(1, coupling=0.4)], kT=0.02)
+    found = [expand_for_run(system, motion, "thermal", 100.0, 1e-5)[0].n_modes for motion in (held, alone)]
+    assert found[0] >= 0.9 * found[1]
+
+
+def test_a_warning_names_the_line_of_the_user():
+    leads = [WideBandLead(0, 1e-5, chemical_potential=3.0), ChainLead(0, coupling=0.3, chemical_potential=-1.0)]
+    system = OpenSystem(chain(1, onsite=2.0), leads, kT=0.05)
+    with pytest.warns(AccuracyWarning) as caught:
+        simulate(system, Frozen(UP), t_end=1.0, rtol=1e-9, start="steady")
+    assert caught[0].filename == __file__

@@ -442,7 +442,7 @@ def test_the_oracle_table_is_printed_and_saved(
 def test_figures_are_listed_made_and_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """What is asked for reaches `figures.make`, whose own tests draw them."""
+    """What is asked for reaches `paper.make`, whose own tests draw them."""
     names = ["fig2", "fig3", "fig4", "figS1", "figS2", "figS3"]
     made: list[tuple[str, Path]] = []
 
@@ -469,11 +469,11 @@ def test_figures_are_listed_made_and_refused(
 @pytest.mark.parametrize("wrong", [{"name": "fig5"}, {"workers": 0}, {"time_domain": "no"}])
 def test_the_signature_that_the_figure_command_relies_on(tmp_path: Path, wrong: dict[str, object]) -> None:
     """The real `make` takes (name, folder) and refuses mistakes before it computes anything."""
-    from llgnegf import paper as figures
+    from llgnegf import paper
 
     arguments: dict[str, object] = {"name": "fig2", "folder": tmp_path} | wrong
-    with pytest.raises(ValueError, match=f"^figures.make.{next(iter(wrong))}: "):
-        figures.make(**arguments)  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match=f"^paper.make.{next(iter(wrong))}: "):
+        paper.make(**arguments)  # type: ignore[arg-type]
     assert not list(tmp_path.iterdir())
 
 
@@ -517,3 +517,13 @@ def test_show_of_a_folder_without_a_whole_checkpoint(tmp_path: Path, capsys: pyt
     code, out, err = called(capsys, "show", folder.path)
     assert code == 0 and err == [] and out[1] == "progress: unknown, no checkpoint is whole"
     assert out[-1].startswith("next: llgnegf run ") and "resume" not in out[-1]
+
+
+def test_the_oracle_names_places_of_the_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    gate = '[[term]]\nkind = "gate"\nsites = 0\ndrive = {kind = "sine", amplitude = 0.1, period = 5.0}\n[texture]'
+    (tmp_path / "driven.toml").write_text(SMALL.replace("[texture]", gate))
+    assert main(["oracle", str(tmp_path / "driven.toml")]) == 2
+    assert capsys.readouterr().err.startswith("term.0: Gate that depends on time; allowed: ")
+    (tmp_path / "still.toml").write_text(SMALL.replace("energy = 0.1", "energy = 0.0"))
+    assert main(["oracle", str(tmp_path / "still.toml")]) == 2
+    assert capsys.readouterr().err.startswith("motion.energy: 0.0; allowed: a number other than 0")

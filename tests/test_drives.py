@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 import llgnegf as ln
+from llgnegf.integrators.schedule import Schedule
 from llgnegf.problem.arguments import declared
 
 DRIVES = [
@@ -113,3 +114,10 @@ def test_corners_of_a_table_are_where_its_slope_changes() -> None:
     assert straight.discontinuities == (0.0, 0.7)
     assert ln.Table([1.0, 2.0, 4.0], [[0, 1], [0, 1], [5, 1]]).discontinuities == (2.0, 4.0)
     assert ln.Table([1.0, 2.0], [3.0, 3.0]).discontinuities == ()
+
+
+def test_looks_do_not_fall_in_step_with_a_drive() -> None:
+    """4096 even looks at 2048 periods would meet a sine at its zeros alone."""
+    sine = ln.Sine(1.0, period=10.0)
+    times = Schedule([sine]).times_to_look(20480.0)
+    assert max(abs(sine(t)) for t in times) > 0.99

@@ -262,3 +262,10 @@ def test_a_subclass_is_not_written_as_its_parent() -> None:
     system = ln.OpenSystem(ln.chain(1), [Own(0)], kT=0.1)
     with pytest.raises(ConfigError, match=r"^lead\.0: "):
         RunConfig.from_objects(system, ln.Frozen(ln.uniform(1)), t_end=1.0)
+
+
+def test_a_misspelt_key_of_a_drive_in_an_own_term_is_a_mistake_of_the_file(own: Any) -> None:
+    text = RunConfig.from_objects(None, magnet(own), t_end=5.0).to_toml()
+    assert "initial = 0.0" in text
+    with pytest.raises(ConfigError, match=r"energy\.1.*initail"):
+        RunConfig.loads(text.replace("initial = 0.0", "initail = 0.0", 1))

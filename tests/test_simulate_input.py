@@ -136,3 +136,9 @@ def test_a_result_prints_what_it_holds_and_no_matrix() -> None:
     for part in ("dataset.torque ", "(time, site, component)", "errors['time_step'] ", "density_matrix (12, 12)"):
         assert part in text
     assert "array" not in text and text == str(simulate(system, Frozen(uniform(6)), t_end=2.0))
+
+
+@pytest.mark.parametrize("zero", [np.float32(0), np.int64(0), 0])
+def test_a_zero_of_any_kind_is_no_temperature(zero) -> None:
+    system = OpenSystem(chain(1), [ChainLead(0)], kT=0.1)
+    assert simulate(system, Frozen(uniform(1, "z")), t_end=1.0, temperature=zero).dataset.sizes["time"] == 2

@@ -96,6 +96,7 @@ def compare(new: dict[str, np.ndarray], old: dict[str, np.ndarray]) -> int:
             new[key], old[key] = new[key] - new[key][0], old[key] - old[key][0]
         scale = max(1.0, float(np.abs(old[key]).max(initial=0.0)))
         difference = float(np.abs(new[key] - old[key]).max(initial=0.0)) / scale / RTOL
+        difference = np.inf if np.isnan(difference) else difference
         worst[name] = max(worst.get(name, (0.0, "")), (difference, column))
     for name, (difference, column) in worst.items():
         print(f"{name:28s} {difference:9.2g} rtol ({column})")

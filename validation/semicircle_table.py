@@ -347,6 +347,8 @@ def main() -> bool:
     parser.add_argument("--check", action="store_true", help="only certify the table that is there")
     parser.add_argument("--family", choices=FAMILIES, help="make this family only")
     options = parser.parse_args()
+    if options.check and options.family:
+        parser.error("--family makes a family anew, --check certifies all of them; allowed: one of the two")
     if not options.check:
         write([options.family] if options.family else list(FAMILIES))
     return certify()

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from llgnegf._checks import mistakes_of
 from llgnegf._files import storage_errors, write_atomic
 from llgnegf._netcdf import write_dataset
 from llgnegf.commands.ending import EXIT_OK, say
@@ -52,18 +53,18 @@ def rotating_frame(config: RunConfig) -> RotatingFrame:
         ConfigError: For a run that has none, one line for each reason.
     """
     motion = config.motion
-    if getattr(motion, "kind", "") != "precession" or motion.energy == 0:
+    if getattr(motion, "kind", "") != "precession":
         given = "missing" if motion is None else f"{motion.kind!r}"
-        lines = [f"motion.kind: {given}; allowed: 'precession' with energy other than 0, for the oracle"]
-        raise ConfigError(lines)
+        raise ConfigError([f"motion.kind: {given}; allowed: 'precession' with energy other than 0, for the oracle"])
+    if motion.energy == 0:
+        raise ConfigError(["motion.energy: 0.0; allowed: a number other than 0, for the oracle"])
     problem = config.build()
     assert problem.system is not None and isinstance(problem.motion, Precession)
     try:
         with silent():  # of the file was warned when it was read
             return RotatingFrame(problem.system, problem.motion.moments(0.0), motion.energy, axis=problem.motion.axis)
     except ValueError as error:
-        lines = [line.removeprefix("RotatingFrame.") for line in str(error).splitlines()]
-        raise ConfigError([line.replace("system.leads[", "lead.").replace("]", "", 1) for line in lines]) from None
+        raise ConfigError(config.placed(one, problem.system) for one in mistakes_of(error)) from None
 
 
 def oracle(config: RunConfig) -> xarray.Dataset:

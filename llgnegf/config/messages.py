@@ -11,7 +11,7 @@ from typing import Any
 
 from llgnegf._checks import Mistake, Path, shown
 
-__all__ = ["ConfigError", "Path", "dotted", "nearest", "shown"]
+__all__ = ["ConfigError", "Path", "dotted", "hint", "nearest", "shown"]
 
 
 class ConfigError(ValueError):
@@ -34,16 +34,19 @@ PLACES: dict[Path, Path] = {
     ("Magnet",): ("magnet",), ("Magnet", "energies"): ("energy",), ("Magnet", "torques"): ("torque",),
     ("Precession",): ("motion",), ("simulate",): ("run",), ("simulate", "system"): ("system",),
     ("simulate", "system", "leads"): ("lead",), ("kT",): ("system", "kT"),
+    ("RotatingFrame",): ("motion",), ("RotatingFrame", "texture"): ("texture",),
+    ("RotatingFrame", "system"): ("system",), ("RotatingFrame", "system", "leads"): ("lead",),
+    ("RotatingFrame", "system", "electrons"): ("electrons",),
+    ("RotatingFrame", "system", "electrons", "terms"): ("term",),
 }  # fmt: skip
 """Where arguments in Python are in the file."""
 
 
 def in_file(path: Path, hamiltonian: str) -> Path:
     """The place in the file of an argument in Python; `hamiltonian` is the key of [electrons] that holds it."""
-    if path[:3] == ("OpenSystem", "electrons", "hamiltonian"):
-        return ("electrons", hamiltonian, *path[3:])
     known = max((prefix for prefix in PLACES if path[: len(prefix)] == prefix), key=len, default=())
-    return PLACES.get(known, ()) + path[len(known) :]
+    place = PLACES.get(known, ()) + path[len(known) :]
+    return ("electrons", hamiltonian, *place[2:]) if place[:2] == ("electrons", "hamiltonian") else place
 
 
 def dotted(path: Iterable[str | int]) -> str:
@@ -59,14 +62,14 @@ def nearest(name: str, known: Iterable[str]) -> str | None:
     return next(iter(exact + matches), None)
 
 
-def _hint(name: Any, known: Iterable[str]) -> str:
+def hint(name: Any, known: Iterable[str]) -> str:
     near = nearest(name, known) if isinstance(name, str) else None
     return f", nearest known name is '{near}'" if near else ""
 
 
 def unknown_key(path: Path, known: Iterable[str]) -> Mistake:
     """A key that a table with the keys `known` does not have."""
-    return Mistake(path, f"unknown key{_hint(str(path[-1]), known)}", ", ".join(known))
+    return Mistake(path, f"unknown key{hint(str(path[-1]), known)}", ", ".join(known))
 
 
 def wrong_kind(path: Path, value: Any, kinds: Iterable[str]) -> Mistake:
@@ -76,4 +79,4 @@ def wrong_kind(path: Path, value: Any, kinds: Iterable[str]) -> Mistake:
         return Mistake(path, shown(value), f"a table with kind = {allowed}")
     if "kind" not in value:
         return Mistake((*path, "kind"), "missing", allowed)
-    return Mistake((*path, "kind"), shown(value["kind"]) + _hint(value["kind"], kinds), allowed)
+    return Mistake((*path, "kind"), shown(value["kind"]) + hint(value["kind"], kinds), allowed)

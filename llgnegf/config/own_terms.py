@@ -24,14 +24,13 @@ def own_term(table: Table, base: type[T]) -> T:
     Raises:
         ValueError: If there is no such class, or it does not take these arguments; and what the class raises.
     """
-    given = {name: _built(plain(value)) for name, value in table.given.items()}
     cls = imported(table.kind, base)
     names = argument_names(cls)
-    unknown = [unknown_key(("own", name), names) for name in given if name not in names]
+    unknown = [unknown_key(("own", name), names) for name in table.given if name not in names]
     if unknown:
         raise MistakesError(unknown)
     try:
-        return cls(**given)
+        return cls(**{name: _built(plain(value)) for name, value in table.given.items()})
     except TypeError as error:
         raise _wrong(f"{table.kind} cannot be made ({error})", ", ".join(names)) from None
 

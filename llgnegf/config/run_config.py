@@ -130,9 +130,9 @@ class RunConfig(Document):
                 options = RunOptions.checked(problem.system, problem.motion, **problem.options)
                 return run_of(problem.system, problem.motion, options)
         except ValueError as error:  # what shows only when leads and moments are set up
-            raise ConfigError(self._with_cause(one, problem.system) for one in mistakes_of(error)) from None
+            raise ConfigError(self.placed(one, problem.system) for one in mistakes_of(error)) from None
 
-    def _with_cause(self, mistake: Mistake, system: Any) -> Mistake:
+    def placed(self, mistake: Mistake, system: Any) -> Mistake:
         """A mistake in Python with its place in the file; one in kT with what sets the range of energies."""
         hamiltonian = Builder(self).hamiltonian
         found = replace(mistake, path=in_file(mistake.path, hamiltonian), beside=in_file(mistake.beside, hamiltonian))

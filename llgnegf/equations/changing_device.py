@@ -11,6 +11,7 @@ import numpy as np
 
 from llgnegf.equations.kernels.leads import Electrons as Constants
 from llgnegf.problem.electrons import Electrons
+from llgnegf.problem.observables import spin_of_sites
 
 
 class ChangingDevice:
@@ -40,7 +41,7 @@ class ChangingDevice:
     def energy(self, time: float, real: np.ndarray, imag: np.ndarray, moments: np.ndarray) -> float:
         """Tr[rho H_0(t)] - sum_i J_i <s_i>.M_i in eV of the density matrix in the planes of a state."""
         rho = real[self._places] + 1j * imag[self._places]
-        coupled = self.electrons.j_sd_at(time) @ np.sum(spins(self.device.onsite_blocks(rho)) * moments, axis=1)
+        coupled = self.electrons.j_sd_at(time) @ np.sum(spin_of_sites(self.device.onsite_blocks(rho)) * moments, axis=1)
         return float(np.vdot(rho, self.device.elements(time)).real - coupled)
 
     def power(self, time: float, moments: np.ndarray, velocity: np.ndarray) -> float:
@@ -50,10 +51,4 @@ class ChangingDevice:
         """
         power = float(np.vdot(self._rho, self.device.rates(time)).real)  # Tr[rho A] = sum rho_ab^* A_ab
         rates = self.electrons.j_sd_rate(time)[:, None] * moments + self.electrons.j_sd_at(time)[:, None] * velocity
-        return power - float(np.sum(spins(self.device.onsite_blocks(self._rho)) * rates))
-
-
-def spins(blocks: np.ndarray) -> np.ndarray:
-    """<s_i> of rho_ii, (N, 3)."""
-    flip = 2 * blocks[:, 1, 0]
-    return np.stack([flip.real, flip.imag, (blocks[:, 0, 0] - blocks[:, 1, 1]).real], axis=1)
+        return power - float(np.sum(spin_of_sites(self.device.onsite_blocks(self._rho)) * rates))

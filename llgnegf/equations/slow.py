@@ -1,6 +1,6 @@
 """Equation of motion of slow moments: LLG with the adiabatic torque, friction and geometric tensors of the electrons.
 
-The right-hand side of slow runs, and the deterministic part of `run.langevin`.
+The right-hand side of slow runs, and the deterministic part of `integrators.heun`.
 
     dM_i/dt = -p_i M_i x h_i + lambda_i M_i x dM_i/dt + p_i T_ext,     p = g/mu_M,
     h_i     = -dH/dM_i + J_i <s_i>_ad - sum_j [(friction + geometric) dM/dt]_i          (eV, conjugate to M_i)

@@ -1,1 +1,2 @@
-"""Steps in time: methods, step-size control, dense output; nothing here knows what is integrated."""
+"""Steps in time: methods, step-size control, dense output; but for `heun`, moments with noise, nothing here knows what
+is integrated."""

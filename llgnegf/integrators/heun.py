@@ -17,7 +17,8 @@ One step of length h: deterministic drift by Heun's method, noise and spurious d
 vectors that are added and applied as one rotation, so |M| = 1; weak order 1, deterministic order 2. A rotation by a
 normal vector is a geodesic step, for which Ito's drift on the sphere has no further terms. div R is estimated by
     kT div R = < kT/delta [R(M + delta W) - R(M)] W >,     W standard normal in the tangent space
-(random finite difference: unbiased up to delta^2, its noise is of order h^2 in a step).
+(random finite difference, S. Delong et al., J. Chem. Phys. 140, 134110 (2014): unbiased up to delta^2, its noise is of
+order h^2 in a step).
 
 Random numbers: step number k takes them from Philox4x64 with the seed as its key and k in its counter, so they do not
 depend on where a run was interrupted.

@@ -109,10 +109,10 @@ class Integration:
             method.equation.project(aside)
             return sample(aside)
         if self._inside is None or self._inside[0] is not sample:
-            had = method.has_extra
+            had_rate, had_extra = method.has_rate, method.has_extra
             self.derivative()
             polynomial = method.polynomial(self._time_before, self._before, self._last_step, self.state, sample)
-            method.has_extra = keep or had
+            method.has_rate, method.has_extra = keep or had_rate, keep or had_extra
             self._inside = sample, sample(self._before), polynomial
         _, start, polynomial = self._inside
         if not keep:

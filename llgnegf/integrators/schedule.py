@@ -15,6 +15,8 @@ from llgnegf.problem.drives import Drive
 
 CLOSE = 1e-12
 """Discontinuities closer than this part of their time are one: no step between them would be above round-off."""
+MOST_LOOKS = 4096
+"""Times between two discontinuities at which drives are looked at, at most."""
 
 
 class Schedule:
@@ -81,14 +83,19 @@ class Schedule:
         return list(zip([0.0, *stops], [*stops, end], strict=True))
 
     def times_to_look(self, end: float) -> np.ndarray:
-        """Rising times from 0 to `end` between which no drive does anything unseen; for bare functions 1025 of them."""
+        """Rising times from 0 to `end` between which no drive does anything unseen, as long as MOST_LOOKS between two
+        discontinuities suffice; for bare functions 1025 of them."""
         segments = self.segments(end)
         least = min(16, max(1, 65536 // len(segments)))  # of a long table the corners are enough
         looks = [np.linspace(0.0, end, 1025)]
         for start, stop in segments:
             first, last = self.limits(start)
-            count = int(min(np.ceil(4 * (stop - start) / self.longest_step(start)), 4096))
-            looks.append(np.linspace(max(start, first), min(stop, last), max(count, least) + 1))
+            count = int(min(np.ceil(4 * (stop - start) / self.longest_step(start)), MOST_LOOKS))
+            x = np.linspace(0.0, 1.0, max(count, least) + 1)
+            if count == MOST_LOOKS:  # too few for each period of a drive: uneven, so as not to fall in step with it
+                x += 0.1 * x * (1 - x)
+            begin, end_of_looks = max(start, first), min(stop, last)
+            looks.append(begin + (end_of_looks - begin) * x)
         return np.unique(np.concatenate(looks))
 
 

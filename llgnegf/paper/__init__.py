@@ -39,7 +39,7 @@ def make(name: str, folder: str | Path, time_domain: bool = True, workers: int =
         ValueError: One line for each argument that is not of this kind.
         StorageError: If a file cannot be written; what was there before is whole.
     """
-    problems = Problems("figures.make")
+    problems = Problems("paper.make")
     problems.check(name in NAMES, "name", name, ", ".join(map(repr, NAMES)))
     problems.check(isinstance(time_domain, bool), "time_domain", time_domain, "True or False")
     problems.integer("workers", workers, "an integer >= 1", lambda n: n >= 1)

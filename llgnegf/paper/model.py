@@ -1,6 +1,6 @@
 """The paper's model: parameters of PRL 125, 187202 and its wires, and the torque and currents of each part.
 
-Shared by the figures; stands on `rotating_frame` and `observables` alone and draws nothing.
+Shared by the figures; stands on `problem` and `static.rotating_frame` and draws nothing.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Rows of a run's Dataset for plots: few enough of them, as arrays, and what is missing named.
 
-Used by `plots` and `animation`.
+Used by `run` and `animation`.
 """
 
 from __future__ import annotations

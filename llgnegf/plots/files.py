@@ -1,6 +1,6 @@
 """The files of a run's plots: each there in full or not at all, and a record that says when they are all there.
 
-Used by `plots` and `paper`; writes through `_files`, which follows no link that someone has put in the place of a file.
+Used by `plots.run` and `paper`; writes through `_files`, which follows no link that stands in the place of a file.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The standard plots of a run, from its Dataset alone: moments, torque, currents, energies, and the texture moving.
 
 Each function takes an xarray.Dataset as `result` and `store` make it and returns a matplotlib Figure; `plot_run` saves
-them all. The style is in `plot_style`.
+them all. The style is in `style`.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ def plot_run(
         progress: Called with the number of plots drawn, that of all, and the name of the next.
 
     Raises:
-        StorageError: If the files cannot be written; no half picture is left behind, and no record (`plot_files`).
+        StorageError: If the files cannot be written; no half picture is left behind, and no record (`files`).
     """
     folder = Path(folder)
     plots: dict[str, Callable[[xarray.Dataset], Figure]] = {

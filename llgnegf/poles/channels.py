@@ -12,7 +12,14 @@ from typing import Any
 
 import numpy as np
 
-from llgnegf.poles.coupling import TAILS, CouplingPoles, fit_broadening, fit_spectrum, semicircle_poles
+from llgnegf.poles.coupling import (
+    TAILS,
+    CouplingPoles,
+    fit_broadening,
+    fit_spectrum,
+    semicircle_ladder,
+    semicircle_poles,
+)
 from llgnegf.poles.fermi import LARGEST_RATIO, FermiPoles, check_temperature, fermi_poles
 from llgnegf.poles.sampling import total_weight
 from llgnegf.problem.drives import Drive
@@ -38,7 +45,8 @@ def fitted(spectrum: Spectrum, tolerance: float, strict: bool, family: str) -> C
 @fitted.register
 def _(spectrum: ChainSpectrum, tolerance: float, strict: bool, family: str) -> CouplingPoles:
     """The unit semicircle of the family shifted and scaled: chi = e + gamma chi_0, b = gamma_c^2 b_0."""
-    unit = semicircle_poles(tolerance, family)
+    finest = semicircle_ladder(family)[-1].error
+    unit = semicircle_poles(tolerance if strict else max(tolerance, finest), family)
     return unit.shifted_and_scaled(spectrum.onsite, abs(spectrum.hopping), spectrum.coupling**2)
 
 
@@ -56,7 +64,13 @@ def channel_poles(
     tabulated in families. Raises ValueError for a spectrum without finite support that does not know its modes.
     """
     own: Callable[[float], Any] | None = getattr(spectrum, "modes", None)
-    return fitted(spectrum, tolerance, strict, family) if own is None else CouplingPoles(*own(tolerance))
+    if own is None:
+        return fitted(spectrum, tolerance, strict, family)
+    modes = CouplingPoles(*own(tolerance))
+    if strict and modes.error > tolerance * abs(modes.weights.sum()) * (1 + 1e-9):
+        error = f"{type(spectrum).__name__}.modes: an error of {modes.error:.3g} eV^2"
+        raise ValueError(f"{error}; allowed: tolerance {tolerance:.2g} K(0)")
+    return modes
 
 
 @dataclass(frozen=True, eq=False)
@@ -212,9 +226,8 @@ class PoleSystem:
 
     def occupation(self, energy: np.ndarray, mu: float) -> np.ndarray:
         """The rational Fermi function f(E) with chemical potential mu (eV), continued to complex E."""
-        z, r = self.fermi_poles(mu)
-        e = np.asarray(energy, dtype=complex)[..., None]
-        return 0.5 - (r / (e - z) + r / (e - z.conj())).sum(axis=-1)
+        e = np.asarray(energy, dtype=complex)
+        return np.full(e.shape, 0.5 + 0j) if self.fermi is None else self.fermi.occupation((e - mu) / self.system.kT)
 
     def fermi_poles(self, mu: float) -> tuple[np.ndarray, np.ndarray]:
         """z_m and r_m in eV, f(E) = 1/2 - sum_m r_m [1/(E - z_m) + 1/(E - z_m^*)]; none in a closed system."""

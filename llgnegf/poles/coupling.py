@@ -1,5 +1,5 @@
 """From the broadening of a lead channel to a few damped modes: chain leads from a table, any other lead by a fit.
-Below `channels` and `dynamics`, which attach the modes to a device; numerics in `rational_fit` and `spectral_fit`.
+Below `channels`, which attaches the modes to a device; numerics in `rational_fit` and `spectral_fit`.
 
 A lead channel acts on the device through its memory kernel K(t) = int dE/2pi Gamma(E) exp(-iEt).  With
 

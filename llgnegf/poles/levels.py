@@ -34,11 +34,10 @@ class LeadLevels:
         self.lead = np.array([channel.lead for channel in channels], dtype=np.int64)
         mu = (system.chemical_potentials() - system.voltages())[self.lead] if channels else np.zeros(0)
         z, c, f = [], [], []
-        for channel, potential in zip(channels, mu, strict=True):
-            assert poles.fermi is not None
-            roots, residues = poles.fermi.poles(potential, system.kT)
+        for q, (channel, potential) in enumerate(zip(channels, mu, strict=True)):
+            roots, sources = poles.fermi_sources(q, potential)
             z.append(roots)
-            c.append((1j * residues * channel.broadening(roots)).conj())
+            c.append(sources)
             f.append(poles.occupation(channel.energies, potential))
         self.z, self.c = _joined(z), _joined(c)
         self.chi, b = _joined([c.energies for c in channels]), _joined([c.weights for c in channels])

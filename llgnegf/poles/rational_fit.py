@@ -105,7 +105,7 @@ def _poles(target: Target, delta: float) -> Callable[[int], Complex | None]:
     def of_size(count: int) -> Complex | None:
         while not known or known[-1].size < count:
             poles = next(approximants, None)
-            if poles is None or known[-5:] and len(known) > MOST_MODES:
+            if poles is None or len(known) > MOST_MODES:
                 return None
             low = poles[(poles.imag < 0) & (np.abs(poles) < FARTHEST)]
             known.append(low.real + 1j * np.clip(low.imag, -WIDEST, -1e-9))

@@ -118,7 +118,9 @@ def _graded(edges: Real) -> Real:
 
 def _checked_values(spectrum: Spectrum, nodes: Real) -> Real:
     values = np.asarray(spectrum.broadening(nodes), dtype=float)
-    bad = ~(values >= -1e-12 * np.abs(values).max()) | ~np.isfinite(values)
+    bad = ~np.isfinite(values)
+    if not bad.any():
+        bad = values < -1e-12 * np.abs(values).max()
     if np.any(bad):
         k = int(np.argmax(bad))
         raise ValueError(

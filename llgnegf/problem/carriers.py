@@ -8,9 +8,8 @@ from typing import Annotated, Any, ClassVar
 
 import numpy as np
 
-from llgnegf.problem import drives
 from llgnegf.problem.arguments import NUMBER, Argument, Femtoseconds
-from llgnegf.problem.drives import Described, Drive, Enveloped, Phase, Span, Value, largest
+from llgnegf.problem.drives import Described, Drive, Enveloped, Phase, Pulse, Ramp, Sine, Span, Table, Value, largest
 
 SEEN = 6.0
 """Widths from the center up to which the frequency of a chirped pulse is followed: beyond it is 1e-8 of its height."""
@@ -126,5 +125,7 @@ class Chirp(Described):
         return 2 * np.pi * frequency * amplitude * np.cos(2 * np.pi * periods + phase)
 
 
-KINDS: dict[str, Callable[..., Drive]] = {**drives.KINDS, "light_pulse": LightPulse, "chirp": Chirp}
+KINDS: dict[str, Callable[..., Drive]] = {
+    drive.kind: drive for drive in (Ramp, Sine, Pulse, Table, LightPulse, Chirp)
+}
 """By the name that an input file has for them."""

@@ -368,9 +368,6 @@ class Table(Described):
         return slopes[k] if 0 <= k < len(slopes) else np.zeros_like(slopes[0])
 
 
-KINDS: dict[str, Any] = {"ramp": Ramp, "sine": Sine, "pulse": Pulse, "table": Table}
-
-
 def largest(values: Any) -> float:
     """Largest magnitude of a number or an array, or that a drive takes; 0 for nothing."""
     if callable(values):

@@ -1,6 +1,6 @@
 """The electrons of the device: a Hermitian one-particle Hamiltonian and an sd coupling for each site.
 
-Imports nothing but the checks; leads and moments are attached further up.
+Stands on device terms, mean fields and drives; leads and moments are attached further up.
 """
 
 from __future__ import annotations

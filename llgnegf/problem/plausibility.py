@@ -92,12 +92,18 @@ def silent() -> Iterator[None]:
         _silent.reset(token)
 
 
+def caller_level() -> int:
+    """`stacklevel` with which the calling function warns at the line of the caller that is not of this package."""
+    level, frame = 1, sys._getframe(1)
+    while frame.f_back is not None and frame.f_globals.get("__name__", "").partition(".")[0] == "llgnegf":
+        level, frame = level + 1, frame.f_back
+    return level
+
+
 def warn(doubts: Iterable[object]) -> None:
     """One `SuspiciousValueWarning` for each, at the line of the caller that is not of this package."""
     lines = [] if _silent.get() else [str(doubt) for doubt in doubts]
-    level, frame = 2, sys._getframe(1)
-    while frame.f_back is not None and frame.f_globals.get("__name__", "").partition(".")[0] == "llgnegf":
-        level, frame = level + 1, frame.f_back
+    level = caller_level()
     for line in lines:
         warnings.warn(line, SuspiciousValueWarning, stacklevel=level)
 
@@ -285,11 +291,8 @@ def _joule(place: Path, value: float) -> list[Doubt]:
 
 def _all_bands(system: OpenSystem) -> tuple[float, float]:
     """Lowest and highest energy of device and leads (eV), by Gershgorin's circles and the leads' supports."""
-    electrons = system.electrons
-    matrix = electrons.hamiltonian
-    diagonal = matrix.diagonal().real
-    radius = np.asarray(abs(matrix).sum(axis=1)).ravel() - abs(diagonal) + np.repeat(abs(electrons.j_sd), 2)
-    low, high = float((diagonal - radius).min()), float((diagonal + radius).max())
+    bottoms, tops = system.electrons.gershgorin()
+    low, high = float(bottoms.min()), float(tops.max())
     for channel in (channel for channels in system.lead_channels for channel in channels):
         bottom, top = channel.spectrum.support
         if not np.isfinite(bottom + top):

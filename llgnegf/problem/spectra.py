@@ -90,7 +90,9 @@ class ChainSpectrum:
 
     def __post_init__(self) -> None:
         problems = Problems("ChainSpectrum")
+        problems.number("coupling", self.coupling, "a finite number, in eV")
         problems.number("hopping", self.hopping, "a finite number other than 0, in eV", lambda x: x != 0)
+        problems.number("onsite", self.onsite, "a finite number, in eV")
         problems.raise_all()
 
     @property

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from llgnegf.run.options import RunOptions
 
 FINEST_LEADS = 3e-10
-"""Smallest rtol with leads: the most accurate entry of the table of lead poles."""
+"""Smallest rtol with leads: some three times the error, 1.1e-10 of K(0), of the finest tabulated lead modes."""
 COPY_BYTES = 240
 """Memory of a moment of a copy: ten vectors."""
 STATE_VECTORS = 20

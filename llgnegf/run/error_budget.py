@@ -5,7 +5,7 @@ and the steps contribute to the error, measured and not guessed. The estimates t
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -20,6 +20,7 @@ from llgnegf.poles.coupling import KERNEL, TAILS, semicircle_ladder
 from llgnegf.problem.magnetism.external import External
 from llgnegf.problem.magnetism.magnet import Magnet
 from llgnegf.problem.observables import spin_density
+from llgnegf.problem.plausibility import caller_level
 from llgnegf.problem.system import OpenSystem
 from llgnegf.run import shares
 from llgnegf.run.lead_errors import EVERYWHERE, Levels, equilibrium_error, find_levels, lead_error
@@ -53,12 +54,14 @@ class AccuracyWarning(UserWarning):
 
 @dataclass(frozen=True, eq=False)
 class RunErrors:
-    """Where and how long the lead modes of a run are judged: `coarse` has its leads in a few poles, t_end is in fs."""
+    """Where and how long the lead modes of a run are judged: `coarse` has its leads in a few poles, t_end is in fs,
+    and `extremes` are the instants at which what drives it is lowest and highest."""
 
     coarse: PoleSystem
     motion: Any
     start: str
     t_end: float
+    extremes: tuple[float, ...]
 
     @cached_property
     def settled(self) -> bool:
@@ -79,7 +82,7 @@ class RunErrors:
     @cached_property
     def instants(self) -> tuple[tuple[float, np.ndarray], ...]:
         """(time in fs, moments (N, 3)) at which levels are looked for."""
-        times = set(_extreme_times(self.coarse.system, self.t_end))
+        times = set(self.extremes)
         if not isinstance(self.motion, Magnet):
             times |= set(np.linspace(0.0, self.t_end, INSTANTS).tolist())
         known = [t for t in sorted(times) if np.isfinite(self.coarse.system.amplitudes(t)).all()]
@@ -91,7 +94,9 @@ class RunErrors:
         drives, magnet = self.motion.drives(), isinstance(self.motion, Magnet)
         times = Schedule(drives).times_to_look(self.t_end)[:: 1 if drives else 16]
         try:
-            return _rate_of_magnet(self.motion, times, self.frozen) if magnet else _rate_of_path(self.motion, times)
+            if magnet:
+                return _rate_of_magnet(self.motion, times, self.frozen)
+            return _rate_of_path(self.motion.moments, self.motion.velocity, times)
         except Exception:  # what a function gives, or that it fails, is judged by the run, which says when
             return np.inf
 
@@ -147,7 +152,7 @@ class RunErrors:
         """Error of rho by the lead modes: in equilibrium, and in what departs from it."""
         frozen = FrozenDevice(poles, self.instants[0][1])
         at = [frozen.at(moments, time) for time, moments in self.instants]
-        equilibrium = SAFETY * max(equilibrium_error(f, float(f.mu[f.arrays.lead].mean())) for f in at)
+        equilibrium = SAFETY * max(equilibrium_error(f) for f in at)
         driven = self.departure * lead_error(poles, self.levels, self.t_end / HBAR, self.window, self.start == "steady")
         return ErrorEstimate(
             equilibrium + driven,
@@ -173,21 +178,24 @@ def _rate_of_magnet(magnet: Magnet, times: np.ndarray, frozen: FrozenDevice) -> 
     """By what drives the moments in their first position, the electrons' equilibrium spins among it, and a tenth of
     what would turn them out of equilibrium."""
     llg, moments = LLG(magnet), moments_of(magnet, 0.0)
-    spins = spin_density(frozen.density_matrix(float(frozen.mu[frozen.arrays.lead].mean())))
+    spins = spin_density(frozen.density_matrix())
     fields = frozen.poles.system.electrons.j_sd[:, None] * spins
     torque = np.cross(fields, moments)
     rates = [np.abs(llg.rate(moments, t, torque)).max() for t in ([0.0] if magnet.is_static else times)]
     turning = magnet.prefactor[:, None] * (magnet.energy.gradient(moments) - fields)
-    return float(np.max(rates)) + 0.1 * float(np.abs(turning).max())
+    given = 0.0 if magnet.prescribed is None else _rate_of_path(magnet.prescribed[1], magnet.prescribed[1].rate, times)
+    return max(given, float(np.max(rates)) + 0.1 * float(np.abs(turning).max()))
 
 
-def _rate_of_path(motion: Any, times: np.ndarray) -> float:
+def _rate_of_path(
+    moments: Callable[[float], np.ndarray], velocity: Callable[[float], np.ndarray], times: np.ndarray
+) -> float:
     """By differences, and where they are largest by the velocity, which does not see jumps."""
     times = times[np.diff(times, prepend=-np.inf) > 1e-8 * times[-1]]
-    path = np.array([motion.moments(t) for t in times])
+    path = np.array([moments(t) for t in times])
     steps = np.abs(np.diff(path, axis=0)).max(axis=(1, 2))
     k = int(np.argmax(steps / np.diff(times)))
-    rate = max(float(np.abs(motion.velocity(t)).max()) for t in (times[k], times[k : k + 2].mean(), times[k + 1]))
+    rate = max(float(np.abs(velocity(t)).max()) for t in (times[k], times[k : k + 2].mean(), times[k + 1]))
     jumps = np.isnan(path).any() or steps[k] > 2 * rate * (times[k + 1] - times[k]) + 1e-9
     return np.inf if jumps else max(rate, float(steps[k] / (times[k + 1] - times[k])))
 
@@ -196,8 +204,7 @@ def _change(frozen: FrozenDevice, moments: np.ndarray, later: np.ndarray) -> flo
     """Largest change of an element of the equilibrium rho between two sets of moments."""
     if np.array_equal(moments, later):
         return 0.0
-    mu = float(frozen.mu[frozen.arrays.lead[0]])
-    return float(np.abs(frozen.at(moments).density_matrix(mu) - frozen.at(later).density_matrix(mu)).max())
+    return float(np.abs(frozen.at(moments).density_matrix() - frozen.at(later).density_matrix()).max())
 
 
 def _extreme_times(system: OpenSystem, t_end: float) -> list[float]:
@@ -217,9 +224,9 @@ def _extreme_times(system: OpenSystem, t_end: float) -> list[float]:
     return [0.0, *np.array(times)[np.append(lowest, highest)].tolist()]
 
 
-def voltage_range(system: OpenSystem, t_end: float) -> np.ndarray:
-    """Lowest and highest V_p (eV) of a run, (n_leads, 2)."""
-    values = np.array([system.voltages(t) for t in _extreme_times(system, t_end)])
+def voltage_range(system: OpenSystem, times: Iterable[float]) -> np.ndarray:
+    """Lowest and highest V_p (eV) at `times` (fs), (n_leads, 2)."""
+    values = np.array([system.voltages(t) for t in times])
     return np.stack([values.min(axis=0), values.max(axis=0)], axis=1)
 
 
@@ -239,14 +246,14 @@ def expand_for_run(
 
     A run that only moments disturb takes, of both families of tabulated modes, the one that needs fewer.
     """
-    times, voltages = _extreme_times(system, t_end), voltage_range(system, t_end)
-    tails, length = shares.TAILS * rtol, _largest_moment(motion, t_end)
+    times = _extreme_times(system, t_end)
+    voltages, tails, length = voltage_range(system, times), shares.TAILS * rtol, _largest_moment(motion, t_end)
     coarse = expand(system, COARSE, shares.FERMI * rtol, voltages, tails, strict=False, times=times, length=length)
     if system.is_closed:
         return coarse, NOTHING_EXPANDED
     if not any(c.energies.size for c in coarse.channels):
         return coarse, ErrorEstimate(0.0, "wide bands alone, which need no modes")
-    run = RunErrors(settled(coarse, moments_of(motion, 0.0)), motion, start, t_end)
+    run = RunErrors(settled(coarse, moments_of(motion, 0.0)), motion, start, t_end, tuple(times))
     found = [_refined(run, family, rtol) for family in ((TAILS, KERNEL) if run.settled else (TAILS,))]
     met = [each for each in found if each[1].value <= shares.LEADS * rtol]
     return min(met, key=lambda e: e[0].n_modes) if met else min(found, key=lambda e: e[1].value)
@@ -273,7 +280,7 @@ def equilibrium_estimate(poles: PoleSystem | None, moments: np.ndarray) -> Error
     if poles is None or poles.fermi is None:
         return NOTHING_EXPANDED
     frozen = FrozenDevice(poles, moments)
-    value = equilibrium_error(frozen, float(frozen.mu[frozen.arrays.lead[0]]))
+    value = equilibrium_error(frozen)
     what = "largest difference of a density-matrix element between exact and expanded leads in the equilibrium of "
     return ErrorEstimate(value, what + "the moments at t = 0")
 
@@ -297,5 +304,5 @@ def warn_if_exceeded(budget: Mapping[str, ErrorEstimate], rtol: float) -> None:
             f"simulate.rtol: {rtol:g} was asked for, the error budget comes to {total:.2g}, most of it {largest}: "
             f"{budget[largest].bounds}; {REMEDIES.get(largest, 'a smaller rtol')}",
             AccuracyWarning,
-            stacklevel=3,
+            stacklevel=caller_level(),
         )

@@ -141,12 +141,11 @@ def band_error(channel: PoleChannel, window: tuple[float, float] = EVERYWHERE) -
     return float(np.interp(inside, grid, relative).max())
 
 
-def equilibrium_error(frozen: FrozenDevice, mu: float) -> float:
-    """Largest error of an element of rho in equilibrium at mu, by the Matsubara-like sum with both self-energies."""
+def equilibrium_error(frozen: FrozenDevice) -> float:
+    """Largest error of an element of rho in equilibrium at `frozen.mean`, by the sum over Fermi poles with both
+    self-energies."""
     poles = frozen.poles
-    assert poles.fermi is not None
-    z, r = poles.fermi.poles(mu, poles.system.kT)
-    energies = z.conj()
+    energies, r = frozen.fermi_poles(frozen.mean)
     correction = np.array(
         [
             c.exact.self_energy(energies - v) - c.spectrum.self_energy(energies - v)

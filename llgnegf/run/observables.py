@@ -29,8 +29,8 @@ Row = Any
 """
 
 KINDS = frozenset({"electrons", "full", "slow", "magnet", "potential", "driven"})
-"""What a run is by itself: with electrons, full or slow ones, moments that answer, a grand potential. What else an
-observable is for has to be asked for by the option `observables`."""
+"""What a run is by itself: with electrons, full or slow ones, moments that answer, a grand potential, a device
+Hamiltonian that is driven. What else an observable is for has to be asked for by the option `observables`."""
 
 
 class Observable(NamedTuple):

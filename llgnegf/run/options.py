@@ -9,6 +9,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
+from numbers import Real
 from typing import Annotated, Any, TypeVar, get_type_hints
 
 import numpy as np
@@ -127,7 +128,7 @@ class RunOptions:
         """Whether an option has its default; a list of names may be a tuple."""
         value, default = getattr(self, name), type(self).__dataclass_fields__[name].default
         value = tuple(value) if isinstance(value, list) else value
-        return value is default or (isinstance(value, str | int | float | tuple) and value == default)
+        return value is default or (isinstance(value, str | Real | tuple) and value == default)
 
     def is_slow(self, has_electrons: bool) -> bool:
         """Whether the run is one of slow moments: electrons = "adiabatic", or noise on moments alone."""
@@ -136,7 +137,7 @@ class RunOptions:
     @property
     def is_noisy(self) -> bool:
         """Whether thermal noise is asked for, rightly or not."""
-        return self.seed is not None or not (isinstance(self.temperature, int | float) and self.temperature == 0)
+        return self.seed is not None or not (isinstance(self.temperature, Real) and self.temperature == 0)
 
     @property
     def times(self) -> np.ndarray:

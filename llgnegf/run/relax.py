@@ -17,8 +17,8 @@ from scipy.optimize import NoConvergence, OptimizeResult, minimize, newton_krylo
 from llgnegf._blas import limited
 from llgnegf._checks import Problems
 from llgnegf.poles.channels import expand
-from llgnegf.problem.electrons import PAULI
 from llgnegf.problem.magnetism.magnet import Magnet
+from llgnegf.problem.observables import spin_of_sites
 from llgnegf.problem.plausibility import doubts_together, silent, warn
 from llgnegf.problem.system import OpenSystem, check_constant
 from llgnegf.run import shares
@@ -75,8 +75,8 @@ class _Interacting:
         assert blocks is not None
         field = sum(np.asarray(term.field(blocks)) for term in self.electrons.mean_fields)
         counted_twice = float(np.einsum("ist,its->", field, blocks).real) - self.electrons.device.interaction(blocks)
-        spins = np.einsum("ist,ats->ia", blocks, PAULI).real
-        return grand_potential(self.poles, moments) - counted_twice, self.electrons.j_sd[:, None] * spins
+        fields = self.electrons.j_sd[:, None] * spin_of_sites(blocks)
+        return grand_potential(self.poles, moments) - counted_twice, fields
 
 
 @reporting("decades of torque")

@@ -57,9 +57,10 @@ class Result:
 
     Attributes:
         rows: The rows as plain arrays, which `dataset` labels.
-        errors: The error budget, "coupling_poles", "fermi_poles" and "time_step".
+        errors: The error budget: "coupling_poles", "fermi_poles" and "time_step", of slow moments "fermi_surface" too.
         density_matrix: rho at the end of the run, (2N, 2N); None without electrons.
-        statistics: Right-hand sides, accepted and rejected steps, number of modes and Fermi poles.
+        statistics: Right-hand sides, accepted and rejected steps, sizes of the expansions (modes and Fermi poles; of
+            slow moments Fermi poles and nodes of the Fermi-surface sum).
     """
 
     rows: Rows

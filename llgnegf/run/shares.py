@@ -1,6 +1,8 @@
 """Shares of rtol: what each source of error may take of it, in every kind of run.
 
-Measured by validation/error_budget.py and pole_convergence.py; the sum of what is used stays below 1.
+Measured by validation/error_budget.py and pole_convergence.py; in a full run LEADS, FERMI, TAILS and STEPS together
+stay below 1. ROW bounds the distance from a polynomial of lower order, not the error itself, and is no part of the
+budget.
 """
 
 from llgnegf.units import HBAR

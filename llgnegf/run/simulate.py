@@ -39,7 +39,7 @@ def simulate(
     simulation = run_of(system, motion, RunOptions.checked(system, motion, **options))
     _check_rows(simulation)
     result = _run(simulation, progress)
-    warn_if_exceeded(result.errors, options.get("rtol", RunOptions.rtol))
+    warn_if_exceeded(result.errors, simulation.rtol)
     return result
 
 

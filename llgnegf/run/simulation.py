@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from llgnegf._blas import one_thread_if_small
 from llgnegf._checks import Problems
 from llgnegf.equations.electrons import ElectronEquation
 from llgnegf.equations.moments import MomentEquation
@@ -36,7 +37,7 @@ FIRST_STEP = 0.01
 """fs: the first step tried."""
 FAST = 5.0
 """Drives that have to be seen with steps shorter than this (fs) through most of a run make ark5 dearer than dop853."""
-FINE = 3e-6
+FINE = 1e-6
 """With a smaller rtol ark5 is the cheaper one with every drive: the Fermi poles reach so far."""
 STIFF = 10.0
 """A farthest Fermi pole beyond this many times the device's and the leads' spectral range is stiff."""
@@ -129,9 +130,10 @@ class Simulation(Run, moments="motion", without=("electrons", "response", "tempe
         problems.moments("moments", moments, self._way.n_sites)
         problems.raise_all()
         self._way.turn_to(float(time), np.array(moments, dtype=float))
-        integration.advance(float(time) / HBAR)
-        self._check_state()
-        return self._recorder.row(float(time), self._dense.sample(integration.state))
+        with one_thread_if_small(self.system):
+            integration.advance(float(time) / HBAR)
+            self._check_state()
+            return self._recorder.row(float(time), self._dense.sample(integration.state))
 
     def rows(self) -> Iterator[tuple[int, dict[str, np.ndarray]]]:
         if self._way is not None:

@@ -5,6 +5,7 @@ Nothing moves here; runs take their start from it, slow runs all their electrons
     green            a device with static leads and G(E) of it: dense, or in the basis of its levels
     recursion        the same along a nearest-neighbour chain, O(N) for each energy
     frozen           a device whose leads are modes, with the modes and Fermi vectors beside it
+    mean_field       self-consistent rho_ii of devices with mean fields, which frozen, start and rotating_frame ask for
     undamped         bound and dark states, where G has real poles;  closed: devices without leads
     quadrature       adaptive integration;  contour: off the real axis;  window: panels of the real axis
     views            G in levels or along a chain: what the integrals of stationary states are taken of

@@ -145,7 +145,7 @@ def fermi_sums(chain, base, residues, u, slopes, weights, j_sd, moments, curvatu
         j_sd, moments: (N,), (B, N, 3).
         curvature: Whether `geometric` is wanted.
         spin, charge: Get 4 Re sum_m r_m g_ii(z_m^*), (B, N, 3), and 1 + the same of g^0, (B, N).
-        geometric: Gets A of `response`, the antisymmetric Im sum_m r_m (Tr sigma_a D_ij sigma_b G_ji - transpose).
+        geometric: Gets -A of `response`, the antisymmetric Im sum_m r_m (Tr sigma_a D_ij sigma_b G_ji - transpose).
     """
     n = j_sd.size
     planes, swapped = np.empty((4, 2 * n, 2 * n)), np.empty(2 * n, dtype=np.int64)

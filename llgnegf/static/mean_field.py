@@ -53,10 +53,16 @@ def self_consistent_blocks(
 
 def _search(change: Callable[[np.ndarray], np.ndarray], start: np.ndarray, allowed: float) -> np.ndarray:
     """Where `change` vanishes."""
-    residuals = [np.inf]
+    residuals, own = [np.inf], list[ValueError]()
 
     def recorded(numbers: np.ndarray) -> np.ndarray:
-        found = change(numbers)
+        try:
+            found = change(numbers)
+        except np.linalg.LinAlgError:
+            raise
+        except ValueError as error:
+            own.append(error)
+            raise
         residuals.append(float(np.abs(found).max()))
         return found
 
@@ -64,6 +70,8 @@ def _search(change: Callable[[np.ndarray], np.ndarray], start: np.ndarray, allow
     try:
         return scipy.optimize.anderson(recorded, start, **options)
     except (scipy.optimize.NoConvergence, np.linalg.LinAlgError, ValueError):
+        if own:  # of the device or of a function of the user, which says more
+            raise own[0] from None
         raise ValueError(
             f"start: mean fields whose state is not self-consistent after {len(residuals) - 1} iterations, least "
             f"residual {min(residuals):.2g}; allowed: a residual of {allowed:g} (a weaker interaction, a larger kT, "

@@ -1,6 +1,6 @@
 """Adaptive Gauss-Kronrod integration of array-valued functions, all energies of one level in one batch.
 
-Knows nothing of physics; `equilibrium` and `steady_state` bring their integrands and their variables.
+Knows nothing of physics; `contour` and `window` bring their integrands and their variables.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Green functions of nearest-neighbour chains by block-tridiagonal recursion: O(N) for each energy.
 
-Called by `local` (densities on sites and bonds), `window` and `pairs`; `green` is the general, dense counterpart.
+Called by `views` (densities on sites and bonds), `window` and `pairs`; `green` is the general, dense counterpart.
 
 E - H - Sigma(E) has 2 x 2 blocks A_i on the diagonal and -H_{i,i+1} beside it when H connects only neighbours and each
 lead couples to one site. With the ends to the left and right of a site folded into it (F. Guinea et al., Phys. Rev. B

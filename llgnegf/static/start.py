@@ -65,7 +65,7 @@ def _equilibrium(frozen: FrozenDevice, vectors: np.ndarray) -> Blocks:
     chi = frozen.chi.conj()
     retarded = np.einsum("mab,by,my->ay", green, u, r[:, None] / (chi - energies[:, None]))
     advanced = np.einsum("mba,by,my->ay", green.conj(), u, r[:, None] / (chi - energies.conj()[:, None]))
-    device_mode = -(a.s * a.kappa).conj() * (retarded + advanced) / a.s
+    device_mode = -a.kappa.conj() * (retarded + advanced)
     # Stationary C_mode,mode for this C_device,mode; Hermitian by construction.
     driven = a.kappa[:, None] * (frozen.u.conj().T[a.mode_channel] @ device_mode)
     mode_block = -(driven - driven.conj().T) / (frozen.chi[:, None] - chi)

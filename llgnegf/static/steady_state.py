@@ -1,11 +1,11 @@
 """Steady state of a stationary device whose channels are filled differently: density matrix and lead currents.
 
-`rotating_frame` maps precession onto this problem; stands on `views`, `equilibrium` and `window`.
+`rotating_frame` maps precession onto this problem; stands on `views`, `contour` and `window`.
 
 With G^< = i G Sigma^in G^dag, Sigma^in = sum_q Gamma_q f_q u_q u_q^dag, a common Fermi function f and
 delta = Sigma^in - f Gamma,
     rho = I[G] + (1/2 pi) int dE W,    W = G delta G^dag                      (contour + window on the real axis)
-I[.] as in `equilibrium`. G Gamma G^dag = i (G - G^dag) misses bound states on the real axis, I[G] fills them with f.
+I[.] as in `contour`. G Gamma G^dag = i (G - G^dag) misses bound states on the real axis, I[G] fills them with f.
 Lead p changes the density matrix at the rate (from [H, G^<] and the Dyson equation)
     hbar L_p = int dE/2pi { -i Sigma_p G Sigma^in G^dag - i Sigma^in_p G^dag + h.c. }
              = I[-i (Sigma_p G - G Sigma_p)] + (1/2 pi) int dE { -i (Sigma_p W + delta_p G^dag) + h.c. }

@@ -51,7 +51,7 @@ class Adiabatic:
         moments: (B, N, 3).
         spin: Spin density, (B, N, 3).
         charge: Electrons on each site, (B, N).
-        curvature: A of `response` where it comes with the spin density and was asked for, (B, 3N, 3N); else None.
+        curvature: -A of `response` where it comes with the spin density and was asked for, (B, 3N, 3N); else None.
     """
 
     moments: np.ndarray
@@ -176,7 +176,7 @@ class PoleTensors:
         return Tensors(self._scale * first, self._scale * second)
 
     def grand_potential(self, moments: np.ndarray) -> float:
-        # As FrozenDevice.grand_potential, less what it is without moments.
+        # As FrozenDevice.grand_potential: what it is without moments, and the change by them.
         matrix = self._fermi_base.copy()
         view = matrix.reshape(len(matrix), self.n_sites, 2, self.n_sites, 2)
         sites = np.arange(self.n_sites)
@@ -230,7 +230,7 @@ class PoleTensors:
                 self.surface_nodes = sum(nodes.weights.shape[1] for nodes, _ in self._levels[: number + 1])
                 return value
             before = value, magnitude
-        finest = FIRST_STEP * self.kT / 2**MOST_HALVINGS
+        finest = FIRST_STEP * self.kT / 2 ** (MOST_HALVINGS - 1)
         raise QuadratureError(
             f"Fermi-surface sum: a resonance narrower than about {finest:.2g} eV, or a level that no lead reaches, "
             f"lies in the thermal window; asked for {tolerance:.2g} 1/eV^2"
@@ -290,7 +290,7 @@ class LevelTensors:
         spinors = states.reshape(len(moments), n, 2, 2 * n)
         spin = np.einsum("bisk,ast,bitk,bk->bia", spinors.conj(), PAULI, spinors, filling).real
         charge = np.einsum("bisk,bk->bi", np.abs(spinors) ** 2, filling)
-        return Adiabatic(moments, spin, charge, berry_curvature(energies, states, filling) if geometric else None)
+        return Adiabatic(moments, spin, charge, -berry_curvature(energies, states, filling) if geometric else None)
 
     def tensors(self, rest: Adiabatic, friction: bool, geometric: bool, speed: float | None = None) -> Tensors:
         zero = np.zeros((len(rest.moments), 3 * self.system.n_sites, 3 * self.system.n_sites))
@@ -298,7 +298,7 @@ class LevelTensors:
             return Tensors(zero, zero)
         assert rest.curvature is not None
         j = np.repeat(self.j_sd, 3)
-        return Tensors(zero, -HBAR * j[:, None] * j * rest.curvature)
+        return Tensors(zero, HBAR * j[:, None] * j * rest.curvature)
 
     def grand_potential(self, moments: np.ndarray) -> float:
         return grand_potential(self._levels(moments[None])[0], self.system.fermi_energy, self.system.kT)

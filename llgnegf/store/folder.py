@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from llgnegf._files import DamagedRunError, StorageError, storage_errors, sync_folder, write_atomic
+from llgnegf._files import TEMPORARY, DamagedRunError, StorageError, storage_errors, sync_folder, write_atomic
 from llgnegf._netcdf import netcdf_damage
 from llgnegf.run.result import ErrorEstimate
 from llgnegf.store.checkpoint import Checkpoint, Recovered, read_generations, recover
@@ -121,7 +121,7 @@ class RunFolder:
         present = set(os.listdir(self.path)) if self.path.is_dir() else set()
         if INPUT in present:
             raise ValueError(f"folder: {self.path} holds a run; allowed: a new or empty folder, or resume that run")
-        ours = {SEGMENTS, *(name + end for name in (PROVENANCE, INPUT, LOCK) for end in ("", ".tmp"))}
+        ours = {SEGMENTS, *(name + end for name in (PROVENANCE, INPUT, LOCK) for end in ("", TEMPORARY))}
         if present - ours:
             raise ValueError(f"folder: {self.path} holds {sorted(present - ours)[0]!r}; allowed: a new or empty folder")
 
@@ -172,7 +172,7 @@ class RunFolder:
     @property
     def complete(self) -> bool:
         """Whether result.nc is there and every byte of it is as it was written."""
-        return self.finished and self.damage is None
+        return self.result_path.exists() and self.damage is None
 
     @property
     def damage(self) -> str | None:

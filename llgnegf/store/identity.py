@@ -44,10 +44,10 @@ def differences(began: str, now: str) -> Iterator[str]:
 
 @cache
 def code_digest() -> str:
-    """SHA-256 of the package's source without `AROUND`."""
+    """SHA-256 of the package's source and tables of numbers without `AROUND`."""
     package = Path(__file__).parents[1]
     digest = hashlib.sha256()
-    for path in sorted(package.rglob("*.py")):
+    for path in sorted(path for path in package.rglob("*") if path.suffix in (".py", ".json")):
         name = path.relative_to(package)
         if name.parts[0] not in AROUND:
             digest.update(name.as_posix().encode() + b"\0" + hashlib.sha256(path.read_bytes()).digest())

@@ -71,6 +71,7 @@ class Lock:
         self.path, self._descriptor = path, descriptor
         self._me = Holder(os.getpid(), socket.gethostname(), _started(os.getpid()), 0.0)
         self._done = threading.Event()
+        self._beating: threading.Thread | None = None
 
     def acquire(self, force: bool) -> None:
         """Take the lock and begin to give signs of life."""
@@ -91,7 +92,8 @@ class Lock:
             log.warning("%s: the file system has no locks; going by signs of life every %g s", self.path, BEAT_S)
             time.sleep(_SETTLE_S)
             self.check()
-        threading.Thread(target=self._keep_beating, daemon=True).start()
+        self._beating = threading.Thread(target=self._keep_beating, daemon=True)
+        self._beating.start()
 
     def check(self) -> None:
         """Raise FolderInUseError if another process has taken the lock."""
@@ -103,6 +105,8 @@ class Lock:
     def release(self) -> None:
         """Stop the signs of life and leave an empty file, unless another process has taken the lock."""
         self._done.set()
+        if self._beating is not None:
+            self._beating.join()  # the number of the descriptor may be another file's afterwards
         with suppress(OSError, StorageError):
             self.check()
             os.ftruncate(self._descriptor, 0)

@@ -15,7 +15,7 @@ import numpy as np
 from llgnegf._netcdf import new_netcdf
 from llgnegf.run.result import Variable, build_dataset
 from llgnegf.store.checkpoint import Layout
-from llgnegf.store.segments import SEGMENT_BYTES, Segment, blocks
+from llgnegf.store.segments import Segment, blocks, rows_of_a_segment
 
 if TYPE_CHECKING:
     import xarray
@@ -24,7 +24,7 @@ def committed_dataset(
     folder: Path, segments: list[Segment], layout: Layout, attributes: Mapping[str, Any]
 ) -> xarray.Dataset:
     """The rows of `segments` in memory, as a Dataset."""
-    parts = [columns for _, columns in blocks(folder, segments, _block_rows(layout))]
+    parts = [columns for _, columns in blocks(folder, segments, rows_of_a_segment(layout.variables))]
     empty = {name: np.empty((0, *v.shape)) for name, v in layout.variables.items()} | {"time": np.empty(0)}
     columns = {name: np.concatenate([empty[name], *(part[name] for part in parts)]) for name in empty}
     return build_dataset(columns["time"], columns, layout.variables, layout.coordinates, attributes)
@@ -48,7 +48,7 @@ def write_result(
     """
     n_rows = segments[-1].end if segments else 0
     columns = {"time": Variable((), (), "fs", "time"), **layout.variables}
-    chunk_rows = min(_block_rows(layout), n_rows)
+    chunk_rows = min(rows_of_a_segment(layout.variables), n_rows)
     with new_netcdf(path, digests=True) as (file, check_disk):
         file.attrs.update(attributes)
         for name, length in _dimensions(layout, n_rows).items():
@@ -61,7 +61,7 @@ def write_result(
                 name, ("time", *column.dims), "f8", chunks=chunks, fletcher32=chunks is not None
             )
             variable.attrs["units"], variable.attrs["long_name"] = column.units, column.long_name
-        for start, block in blocks(folder, segments, _block_rows(layout)):
+        for start, block in blocks(folder, segments, rows_of_a_segment(layout.variables)):
             for name, column in columns.items():
                 if 0 not in column.shape:
                     file.variables[name][start : start + len(block[name])] = block[name]
@@ -94,9 +94,3 @@ def _dimensions(layout: Layout, n_rows: int) -> dict[str, int]:
     return lengths
 
 
-def _row_bytes(layout: Layout) -> int:
-    return 8 + sum(8 * int(np.prod(v.shape, dtype=np.int64)) for v in layout.variables.values())
-
-
-def _block_rows(layout: Layout) -> int:
-    return max(1, SEGMENT_BYTES // _row_bytes(layout))

@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from llgnegf._files import remove
+from llgnegf._files import TEMPORARY, remove
 from llgnegf.run.progress import Progress, silent
 from llgnegf.store.checkpoint import Checkpoint, Layout, Recovered, other_generation
 from llgnegf.store.folder import PROVENANCE, RunFolder
@@ -63,7 +63,7 @@ def run_in_folder(
             folder.check_same_input(text)
         if damage := folder.damage:
             log.warning("%s; writing it again from the rows", damage)
-        elif folder.finished:
+        elif folder.result_path.exists():
             return True
         progress(0.0, end := float(simulation.times[-1]), "error budget")
         simulation.error_budget()  # may take long and is kept: nothing is lost if a signal ends it here
@@ -200,7 +200,7 @@ class _Writer:
         """Remove what a kill left behind: rows no checkpoint names, files not yet renamed."""
         keep = {segment.name for segment in [*found.segments, found.spare_tail] if segment is not None}
         remove_all_but(self.folder.segments_path, keep)
-        for path in self.folder.path.glob("*.tmp"):
+        for path in self.folder.path.glob(f"*{TEMPORARY}"):
             remove(path)
 
     def _restore(self, checkpoint: Checkpoint, damage: list[str]) -> None:

@@ -100,12 +100,17 @@ def _joined(parts: list[Columns]) -> Columns:
     return parts[0] if len(parts) == 1 else {name: np.concatenate([p[name] for p in parts]) for name in parts[0]}
 
 
+def rows_of_a_segment(variables: Mapping[str, Variable]) -> int:
+    """Rows of about SEGMENT_BYTES, at least one."""
+    row_bytes = 8 + sum(8 * int(np.prod(v.shape, dtype=np.int64)) for v in variables.values())
+    return max(1, SEGMENT_BYTES // row_bytes)
+
+
 class Tail:
     """The rows since the last full segment, in memory of fixed size."""
 
     def __init__(self, variables: Mapping[str, Variable]) -> None:
-        row_bytes = 8 + sum(8 * int(np.prod(v.shape, dtype=np.int64)) for v in variables.values())
-        self.capacity = max(1, SEGMENT_BYTES // row_bytes)
+        self.capacity = rows_of_a_segment(variables)
         self.previous: Segment | None = None
         self.start = self.end = 0
         self._columns: Columns = {name: np.empty((self.capacity, *v.shape)) for name, v in variables.items()}

@@ -6,7 +6,7 @@ Part of `gather`.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -72,5 +72,8 @@ def _unit(config: RunConfig, path: str) -> str | None:
             found = next((one.argument for one in declared(value.make) if one.key == step), None)
             # An amplitude of a function of time has the unit of the constant in whose place it stands.
             unit = found.unit if found is not None and (unit is None or found.unit) else unit
-        value = value[0 if step == EVERY else int(step)] if isinstance(value, tuple) else getattr(value, step)
+        if isinstance(value, tuple | list):
+            value = value[0 if step == EVERY else int(step)]
+        else:
+            value = value[step] if isinstance(value, Mapping) else getattr(value, step)
     return unit

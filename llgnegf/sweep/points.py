@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from llgnegf.config import ConfigError, RunConfig
-from llgnegf.config.messages import Path, dotted, nearest, shown
+from llgnegf.config.messages import Path, dotted, hint, shown
 
 MOST_POINTS = 100_000
 EVERY = "*"
@@ -113,10 +113,9 @@ def _resolved(base: dict[str, Any], path: str) -> list[Path]:
         for place, table in found:
             children = [(k, v) for k, v in _children(table, step) if isinstance(v, dict | list)]
             if not children:
-                known = nearest(step, table) if isinstance(table, dict) else None
-                hint = f", nearest known name is '{known}'" if known else ""
+                known = hint(step, table) if isinstance(table, dict) else ""
                 here = dotted((*place, step))
-                raise LookupError(f"no table {here}{hint}; allowed: a key of a table in this file")
+                raise LookupError(f"no table {here}{known}; allowed: a key of a table in this file")
             below += [((*place, key), value) for key, value in children]
         found = below
     ends = [[(*place, key) for key in _ends(table, last)] for place, table in found]

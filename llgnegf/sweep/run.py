@@ -181,6 +181,7 @@ def run_point(text: str, path: str) -> None:
         ValueError: If the folder holds a run of another input.
         RuntimeError: If the run was stopped by a signal.
     """
+    from llgnegf.run.error_budget import warn_if_exceeded
     from llgnegf.store import RunFolder, run_in_folder
 
     with silent():  # whoever started the sweep was warned
@@ -196,3 +197,5 @@ def run_point(text: str, path: str) -> None:
         folder, simulation, commit_every_s=config.run.checkpoint_every, input_text=text
     ):
         raise RuntimeError("stopped; run the sweep again to go on")
+    if simulation is not None:
+        warn_if_exceeded(simulation.error_budget(), config.run.rtol)

@@ -178,7 +178,7 @@ def _torques(problems: Problems, value: Any, n_sites: int) -> tuple[SpinTransfer
 
 
 def _sites(problems: Problems, name: str, value: Any, n_sites: int) -> tuple[int, ...]:
-    """Site numbers 0 .. n_sites - 1 in ascending order of mention, from numbers or a mask."""
+    """Site numbers 0 .. n_sites - 1 in the order of mention (ascending from a mask), from numbers or a mask."""
     allowed = f"different sites from {-n_sites} to {n_sites - 1}, or a mask of {n_sites} booleans"
     try:
         entries = np.asarray(value)

@@ -87,8 +87,8 @@ def _read_rate(problems: Problems, name: str, value: Any) -> Any:
 class Zeeman(EnergyTerm):
     """H = -sum_i mu_i B_i(t) . M_i: the field acts on the moments alone, not on the spins of the electrons.
 
-    The electrons' own term g_e mu_B/2 B.sigma is 5.8e-5 eV for each tesla; where it counts, add it to the Hamiltonian
-    of `Electrons` (for a constant field).
+    The electrons' own term g_e mu_B/2 B.sigma is 5.8e-5 eV for each tesla; where it counts, give `Electrons`
+    the term `ElectronZeeman`, which takes functions of time too.
 
     Args:
         B: Magnetic field (T): a 3-vector, one for each site of shape (n_sites, 3), or a function of time (fs)
