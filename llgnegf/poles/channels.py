@@ -84,6 +84,10 @@ class PoleLead:
     def chemical_potential(self) -> float | None:
         return self.original.chemical_potential
 
+    @property
+    def kT(self) -> float | None:
+        return getattr(self.original, "kT", None)
+
     def attach(self, n_sites: int) -> list[Channel]:
         return [Channel(c.vector, c.spectrum) for c in self.channels]
 

@@ -177,6 +177,7 @@ ENTRIES = "a list of [row, column, real, imaginary], row <= column, each pair on
 Energy = Annotated[float, Argument(float, NUMBER, "eV")]
 EnergyOverTime = Annotated[Any, Argument(float, NUMBER, "eV", driven=True)]
 ChemicalPotential = Annotated[float | None, Argument(float, NUMBER, "eV", none="the Fermi energy")]
+Temperature = Annotated[float | None, Argument(float, "a finite number >= 0", "eV", none="that of the system")]
 Energies = Annotated[Any, Argument(Numbers, "a list of finite numbers", "eV")]
 Femtoseconds = Annotated[float, Argument(float, NUMBER, "fs")]
 Angle = Annotated[float, Argument(float, NUMBER, "rad")]

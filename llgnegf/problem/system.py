@@ -114,6 +114,19 @@ class OpenSystem:
         common = self.common_chemical_potential(time)
         return float(np.mean(self.chemical_potentials(time)[self.coupled_leads])) if common is None else common
 
+    def temperatures(self) -> np.ndarray:
+        """kT of every lead in eV, (n_leads,)."""
+        own = [getattr(lead, "kT", None) for lead in self.leads]
+        return np.array([self.kT if kT is None else kT for kT in own], dtype=float)
+
+    @property
+    def common_temperature(self) -> float | None:
+        """kT (eV) that the coupled leads share, the system's if there is none; None if they differ."""
+        kT = self.temperatures()[self.coupled_leads]
+        if not kT.size:
+            return float(self.kT)
+        return float(kT[0]) if np.ptp(kT) <= SAME_LEVEL * float(kT.max()) else None
+
     def voltages(self, time: float = 0.0) -> np.ndarray:
         """V_p(t) of every lead in eV at `time` (fs), shape (n_leads,)."""
         return np.array([lead.voltage_at(time) for lead in self.leads], dtype=float)
