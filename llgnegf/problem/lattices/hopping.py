@@ -23,9 +23,9 @@ class Hopping:
 
     with d the unit vector of the bond from i to j, and -t' exp(i theta_ij) on next-nearest bonds. An electron that
     hops from i to i + x so takes c_{i+x}^dag (-t - i lambda sigma_y) c_i, to i + y c_{i+y}^dag (-t + i lambda sigma_x)
-    c_i [Nikolic, Souma, Zarbo, Sinova, Phys. Rev. Lett. 95, 046601 (2005)]. The sum over +d and -d of T exp(ik.d) has the
-    spin-orbit part 2 sin(k.d) [lambda (sigma x d)_z + ...]: on a square lattice of constant a the continuum limit is
-    alpha (sigma x k)_z + beta' (sigma_x k_x - sigma_y k_y) with alpha = 2 a lambda, beta' = 2 a beta.
+    c_i [Nikolic, Souma, Zarbo, Sinova, Phys. Rev. Lett. 95, 046601 (2005)]. The sum over +d and -d of T exp(ik.d) has
+    the spin-orbit part 2 sin(k.d) [lambda (sigma x d)_z + ...]: on a square lattice of constant a the continuum limit
+    is alpha (sigma x k)_z + beta' (sigma_x k_x - sigma_y k_y) with alpha = 2 a lambda, beta' = 2 a beta.
 
     The field B is along +z. The phase of an electron (charge -e) in c_i^dag c_j is theta_ij = (e/hbar) int_i^j A.dl, as
     for `VectorPotential`, in the gauge A = (-B y, 0, 0), which does not change along x:

@@ -107,7 +107,7 @@ class Lattice:
         Args:
             keep: Which sites stay: (N,) booleans, or a function of x and y in nm of one site that returns one.
         """
-        problems, allowed = Problems("Lattice.masked"), f"{self.n_sites} booleans, or a function (x, y) that returns one"
+        problems, allowed = Problems("Lattice.masked"), f"{self.n_sites} booleans, or a function of x and y"
         given = [bool(keep(x, y)) for x, y, _ in self.positions] if callable(keep) else keep
         stays = np.asarray(given)
         problems.check(stays.dtype == bool and stays.shape == (self.n_sites,), "keep", keep, allowed)
@@ -242,8 +242,8 @@ class Lattice:
         """(i, j, w): (e.grad f)_i = sum_j w_ij (f_j - f_i) in 1/nm, along the unit vector e of `direction`.
 
         w_ij are those of the gradient that fits the differences to the bonded neighbours best (least squares), exact
-        for what is linear in space: central differences on a square lattice, one-sided ones at its edges. Where all bonds
-        of a site are normal to a direction the derivative along it is 0.
+        for what is linear in space: central differences on a square lattice, one-sided ones at its edges. Where all
+        bonds of a site are normal to a direction the derivative along it is 0.
         """
         problems = Problems("Lattice.derivative")
         axis = problems.axis("direction", direction)

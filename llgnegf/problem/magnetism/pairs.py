@@ -271,7 +271,7 @@ class Dipolar(EnergyTerm):
         first, second = np.triu_indices(n_sites, 1)
         mu = MU_B * magnetic_moment
         if self.positions is None:
-            steps = np.outer(second - first, np.multiply(self.spacing, self.direction))
+            steps = np.outer(second - first, (self.spacing or 0.0) * self.direction)
         else:
             steps = 10.0 * (self.positions[second] - self.positions[first])  # nm to angstrom
         r = np.linalg.norm(steps, axis=1)
