@@ -107,7 +107,7 @@ class Lattice:
         Args:
             keep: Which sites stay: (N,) booleans, or a function of x and y in nm of one site that returns one.
         """
-        problems, allowed = Problems("Lattice.masked"), f"{self.n_sites} booleans, or a function of x and y"
+        problems, allowed = _problems("masked"), f"{self.n_sites} booleans, or a function of x and y"
         given = [bool(keep(x, y)) for x, y, _ in self.positions] if callable(keep) else keep
         stays = np.asarray(given)
         problems.check(stays.dtype == bool and stays.shape == (self.n_sites,), "keep", keep, allowed)
@@ -144,7 +144,7 @@ class Lattice:
         Raises:
             ValueError: One line for each argument that is not of this kind.
         """
-        problems = Problems("Lattice.electrons")
+        problems = _problems("electrons")
         bonds = self.hoppings(problems, hopping, rashba, dresselhaus, next_hopping, flux)
         levels = problems.per_site("onsite", onsite, self.n_sites, "finite, in eV")
         width = problems.number("disorder", disorder, "a finite number >= 0, in eV", lambda w: w >= 0)
@@ -187,14 +187,14 @@ class Lattice:
         """
         from llgnegf.problem.matrix_leads import PeriodicLead
 
-        problems = Problems("Lattice.lead")
+        problems = _problems("lead")
         bonds = self.hoppings(problems, hopping, rashba, dresselhaus, next_hopping, flux)
         chosen = self._side(problems, side, sites)
         field = problems.array("exchange", exchange, (3,), "3 finite numbers, in eV")
         scale = self._scale(problems, coupling, hopping)
         problems.raise_all()
         assert chosen is not None and field is not None
-        ribbon = Ribbon.of(self, chosen, bonds)
+        ribbon = Ribbon.of(problems, self, chosen, bonds)
         levels = problems.per_site("onsite", onsite, len(chosen.sites), "finite, in eV")
         problems.raise_all()
         assert levels is not None
@@ -204,7 +204,7 @@ class Lattice:
 
     def exchange(self, J: Any) -> PairExchange:
         """H = -sum_<ij> J_ij M_i . M_j over the bonds: J in eV, a number, one for each bond, or a (3, 3) tensor."""
-        problems, shape = Problems("Lattice.exchange"), np.shape(J)
+        problems, shape = _problems("exchange"), np.shape(J)
         allowed = f"a number, {len(self.bonds)} of them, or a (3, 3) tensor, in eV"
         given = problems.array("J", J, tuple(shape), allowed)
         fits = given is not None and shape in ((), (len(self.bonds),), (3, 3))
@@ -225,7 +225,7 @@ class Lattice:
             D: Strength in eV, not zero.
             kind: "interfacial" or "bulk".
         """
-        problems = Problems("Lattice.dmi")
+        problems = _problems("dmi")
         strength = problems.number("D", D, "a finite number, in eV, not zero", lambda x: x != 0)
         problems.check(kind in ("interfacial", "bulk"), "kind", kind, "'interfacial' or 'bulk'")
         problems.raise_all()
@@ -245,7 +245,7 @@ class Lattice:
         for what is linear in space: central differences on a square lattice, one-sided ones at its edges. Where all
         bonds of a site are normal to a direction the derivative along it is 0.
         """
-        problems = Problems("Lattice.derivative")
+        problems = _problems("derivative")
         axis = problems.axis("direction", direction)
         problems.raise_all()
         entries: list[tuple[int, int, float]] = []
@@ -269,7 +269,7 @@ class Lattice:
             signs[start] = 1
             for i in order[1:]:
                 signs[i] = -signs[before[i]]
-        problems = Problems("Lattice.sublattices")
+        problems = _problems("sublattices")
         odd = self.bonds[signs[self.bonds[:, 0]] == signs[self.bonds[:, 1]]]
         value = f"{tuple(odd[0].tolist())} closes a loop of an odd number of bonds" if len(odd) else ""
         problems.check(not len(odd), "bonds", value, "two sublattices, each bonded to the other alone")
@@ -320,6 +320,13 @@ class Lattice:
             problems.add("coupling", coupling, "None with hopping = 0: it is given in its proportion")
             return 1.0
         return given / hopping
+
+
+def _problems(method: str) -> Problems:
+    """Those of a method, whose name and class are one step of their places: arguments come next, as in a function."""
+    problems = Problems("Lattice")
+    problems.owner = (f"Lattice.{method}",)
+    return problems
 
 
 def _pairs(problems: Problems, name: str, value: Any, n_sites: int) -> np.ndarray:
