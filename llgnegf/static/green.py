@@ -19,6 +19,8 @@ from llgnegf.static.weights import joined, times, weighted
 
 TRUSTED = 1e4
 """|Sigma u^dag D u| up to which the low-rank formulas are used: beyond it more than 4 of 16 digits would cancel."""
+AT_POLE = 1e-12
+"""eV from a real pole of Sigma."""
 EQUAL = 1e-13
 """Levels closer than this part of the largest one, or of 1 eV, are equal."""
 ROUND_OFF = 1e-14
@@ -235,8 +237,11 @@ class StaticDevice:
         if channel.vector.ndim == 1:
             return np.asarray(getattr(channel.spectrum, method)(energy - channel.shift))
         place, numbers = (id(channel.spectrum), channel.shift, method), energy.tobytes()
-        if self._latest.get(place, (b"", None))[0] != numbers:
-            self._latest[place] = numbers, getattr(channel.spectrum, method)(energy - channel.shift)
+        if place not in self._latest or self._latest[place][0] != numbers:
+            # At a real pole of Sigma G is smooth, however large Sigma: beside it will do.
+            at_pole = (np.abs(energy[:, None] - channel.surface_levels) < AT_POLE).any(axis=1)
+            beside = energy - channel.shift + AT_POLE * at_pole
+            self._latest[place] = numbers, getattr(channel.spectrum, method)(beside)
         return self._latest[place][1]
 
     @cached_property
