@@ -166,39 +166,24 @@ def _narrow_resonances(device: StaticDevice, lower: float, upper: float) -> list
     """Groups (origin, cuts as offsets from it) of the resonances in the window that are narrow against it.
 
     Weak coupling: first order, centre eps + Re <n|Sigma|n>, width <n|Gamma|n>. Otherwise the eigenvalues of
-    H + Sigma at the middle of the window, and those next to levels of the leads' ends; these are hints, the quadrature
-    does the rest.
+    H + Sigma at the middle of the window; these are hints, the quadrature does the rest.
     """
     energies, states = device.levels
     length = upper - lower
     found: list[tuple[float, float, float]] = []  # origin, offset, width
-    diagonal = expectation(states.conj().T @ device.vectors, _self_energies(device, energies))
-    near = (energies + diagonal.real >= lower - length) & (energies + diagonal.real <= upper + length)
+    shifts = expectation(states.conj().T @ device.vectors, _self_energies(device, energies))
+    near = (energies + shifts.real >= lower - length) & (energies + shifts.real <= upper + length)
     for n in np.flatnonzero(near):
-        width = -2 * diagonal[n].imag
+        width = -2 * shifts[n].imag
         if 0 < width < NARROW * length:
-            found.append((float(energies[n]), float(diagonal[n].real), float(width)))
+            found.append((float(energies[n]), float(shifts[n].real), float(width)))
     middle = _self_energies(device, np.array([0.5 * (lower + upper)]))
-    values = [np.linalg.eigvals(device.hamiltonian + device.on_device(middle)[0])]
-    values += [_with_surface_level(device, level) for level in device.surface_levels.tolist()]
-    for value in np.concatenate(values):
+    for value in np.linalg.eigvals(device.hamiltonian + device.on_device(middle)[0]):
         width = -2 * value.imag
         if lower - length <= value.real <= upper + length and 1e-11 < width < NARROW * length:
             origin = float(energies[np.argmin(np.abs(energies - value.real))])
             found.append((origin, float(value.real - origin), float(width)))
     return _grouped(sorted(found), length)
-
-
-def _with_surface_level(device: StaticDevice, level: float) -> np.ndarray:
-    """Eigenvalues (eV) of H + Sigma with a real pole C C^dag/(E - level) of Sigma as further states, at that energy:
-    another lead may give the level a width through the device."""
-    sigma = device.on_device(device.self_energies(np.array([level + 1j * BESIDE])))[0]
-    residue = 0.5j * BESIDE * (sigma - sigma.conj().T)  # and what is smooth, times BESIDE
-    weights, states = np.linalg.eigh(residue)
-    kept = weights > BESIDE * weights.max()
-    c = states[:, kept] * np.sqrt(weights[kept])
-    rest = device.hamiltonian + sigma - c @ c.conj().T / (1j * BESIDE)
-    return np.linalg.eigvals(np.block([[rest, c], [c.conj().T, level * np.eye(kept.sum())]]))
 
 
 def _refuse_unresolved(device: StaticDevice, lower: float, upper: float) -> None:
