@@ -15,6 +15,8 @@ import scipy.integrate
 import scipy.optimize
 
 import llgnegf as ln
+from llgnegf.poles.channels import channel_poles
+from llgnegf.poles.matrix_modes import MatrixModes
 from llgnegf.problem.electrons import PAULI
 from llgnegf.problem.leads import Channel, LeadAtVoltage
 from llgnegf.problem.spectra import ChainSpectrum
@@ -59,6 +61,15 @@ class Mixed:
 
     def broadening(self, energy: Any) -> np.ndarray:
         return self._turned([c.broadening(energy) for c in self.chains])
+
+    def modes(self, tolerance: float) -> MatrixModes:
+        """Those of the chains: what a fit would have to find."""
+        found = [channel_poles(c, tolerance, strict=False) for c in self.chains]
+        owner = np.repeat(np.arange(self.size), [c.energies.size for c in found])
+        chi, b = (np.concatenate(parts) for parts in zip(*((c.energies, c.weights) for c in found), strict=True))
+        s = np.sqrt(np.abs(b))
+        left, right = self.mixing[:, owner] * s, self.mixing[:, owner] * (b / s).conj()
+        return MatrixModes(chi, left, right, max(c.error for c in found))
 
 
 class Crystal:
@@ -209,6 +220,18 @@ def test_response_of_mixed_chains(kT: float) -> None:
     same(*(t.friction for t in tensors))
     same(*(t.spin_density_adiabatic for t in tensors))
     assert tensors[0].compare_precession(0.01).difference < 1e-10
+
+
+def test_slow_runs_and_relaxation_with_mixed_chains() -> None:
+    """Friction and geometric tensors in poles, the free energy and its minimum."""
+    magnet = ln.Magnet(texture(3), 2.0, energies=[ln.Exchange(0.05), ln.UniaxialAnisotropy(0.02, "z")])
+    systems = mixed_and_plain()
+    relaxed = [ln.relax(s, magnet, 1e-5, rtol=1e-6).moments for s in systems]
+    same(*relaxed, 1e-9)
+    options = {"t_end": 5.0, "rtol": 1e-6, "electrons": "adiabatic", "response": "both"}
+    runs = [ln.simulate(s, magnet, **options).dataset for s in systems]
+    for name in ("moments", "spin_density", "charge_density"):
+        same(*(run[name].values for run in runs))
 
 
 # Ribbons with spin-orbit coupling
