@@ -6,7 +6,7 @@ its Bloch waves. A device that is enlarged by layers of its leads is the same ph
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -15,13 +15,14 @@ import scipy.integrate
 import scipy.optimize
 
 import llgnegf as ln
-from llgnegf.poles.channels import channel_poles
+from llgnegf.poles.channels import PoleChannel, channel_poles, expand
 from llgnegf.poles.matrix_modes import MatrixModes
 from llgnegf.problem.electrons import PAULI
 from llgnegf.problem.leads import Channel, LeadAtVoltage
 from llgnegf.problem.spectra import ChainSpectrum
 from llgnegf.static.channels import StaticChannel
 from llgnegf.static.green import StaticDevice
+from llgnegf.static.tensors import PoleTensors
 from llgnegf.static.undamped import bound_states
 from llgnegf.units import HBAR
 
@@ -222,16 +223,32 @@ def test_response_of_mixed_chains(kT: float) -> None:
     assert tensors[0].compare_precession(0.01).difference < 1e-10
 
 
+def test_tensors_in_poles_of_mixed_chains() -> None:
+    """The compiled sums of slow runs, with the same poles in both forms."""
+    mixed, plain = mixed_and_plain()
+    poles = expand(plain, 1e-5, 1e-9)
+    channels = tuple(
+        PoleChannel(lead.vectors, p, lead.spectrum.modes(1e-5), lead.spectrum) for p, lead in enumerate(mixed.leads)
+    )
+    both = [PoleTensors(p, 1e-10) for p in (replace(poles, system=mixed, channels=channels), poles)]
+    moments = np.stack([texture(3), texture(3, 5)])
+    rest = [t.adiabatic(moments, True) for t in both]
+    found = [t.tensors(r, True, True) for t, r in zip(both, rest, strict=True)]
+    for name, pair in (("spin", rest), ("charge", rest), ("friction", found), ("geometric", found)):
+        assert np.abs(getattr(pair[1], name)).max() > 1e-3
+        same(*(getattr(one, name) for one in pair), 1e-12)
+    same(*(t.grand_potential(moments[0]) for t in both), 1e-12)
+
+
 def test_slow_runs_and_relaxation_with_mixed_chains() -> None:
-    """Friction and geometric tensors in poles, the free energy and its minimum."""
+    """Runs of their own: their Fermi poles cover bounds of the spectrum that are not the same."""
     magnet = ln.Magnet(texture(3), 2.0, energies=[ln.Exchange(0.05), ln.UniaxialAnisotropy(0.02, "z")])
     systems = mixed_and_plain()
     relaxed = [ln.relax(s, magnet, 1e-5, rtol=1e-6).moments for s in systems]
     same(*relaxed, 1e-9)
-    options = {"t_end": 5.0, "rtol": 1e-6, "electrons": "adiabatic", "response": "both"}
-    runs = [ln.simulate(s, magnet, **options).dataset for s in systems]
+    runs = [ln.simulate(s, magnet, t_end=5.0, rtol=1e-6, electrons="adiabatic").dataset for s in systems]
     for name in ("moments", "spin_density", "charge_density"):
-        same(*(run[name].values for run in runs))
+        same(*(run[name].values for run in runs), 1e-8)
 
 
 # Ribbons with spin-orbit coupling
