@@ -13,6 +13,8 @@ import numpy as np
 from llgnegf.problem.matrix_spectra import MatrixSpectrum
 from llgnegf.problem.spectra import Spectrum
 
+AT_LEVEL = 1e-9
+"""eV from a surface level within which a point is that."""
 NOTHING = 1e-9
 """Part of its largest value below which the trace of a matrix Gamma counts as zero, as numbers have it in a gap."""
 
@@ -52,6 +54,10 @@ class StaticChannel:
         found = _open_intervals(spectrum) if isinstance(spectrum, MatrixSpectrum) else [spectrum.support]
         return np.array(found).reshape(-1, 2) + self.shift
 
+    def is_open(self, energy: np.ndarray) -> np.ndarray:
+        """Whether real energies (n,) are in one of the bands."""
+        return np.asarray(((energy[:, None] > self.bands[:, 0]) & (energy[:, None] < self.bands[:, 1])).any(axis=1))
+
     @cached_property
     def surface_levels(self) -> np.ndarray:
         """Real poles (eV) of Sigma, none of a scalar."""
@@ -68,7 +74,7 @@ def _open_intervals(spectrum: MatrixSpectrum) -> list[tuple[float, float]]:
     """Where the trace of a matrix Gamma is more than `NOTHING`: intervals between its points, neighbours joined."""
     low, high = spectrum.support
     levels = np.asarray(spectrum.surface_levels, dtype=float)
-    inner = np.array([x for x in spectrum.points if low < x < high and not np.any(x == levels)])
+    inner = np.array([x for x in spectrum.points if low < x < high and np.all(np.abs(x - levels) > AT_LEVEL)])
     ends = np.unique([low, *inner, high])
     a = np.where(np.isfinite(ends[:-1]), ends[:-1], np.minimum(ends[1:], 1.0) - 1.0)
     b = np.where(np.isfinite(ends[1:]), ends[1:], a + 1.0)

@@ -15,7 +15,7 @@ import scipy.linalg
 from llgnegf.poles.channels import PoleChannel
 from llgnegf.problem.system import OpenSystem
 from llgnegf.static.channels import StaticChannel
-from llgnegf.static.weights import joined, times, weighted
+from llgnegf.static.weights import antihermitian, joined, times, weighted
 
 TRUSTED = 1e4
 """|Sigma u^dag D u| up to which the low-rank formulas are used: beyond it more than 4 of 16 digits would cancel."""
@@ -169,9 +169,8 @@ class StaticDevice:
 
     def is_open(self, energy: np.ndarray) -> np.ndarray:
         """Whether any channel has states at the real energies (n,)."""
-        inside = (energy[:, None] > self.bands[:, 0]) & (energy[:, None] < self.bands[:, 1])
-        if self.has_matrices:  # whose Gamma is zero to round-off only
-            return np.asarray(inside.any(axis=1))
+        if self.has_matrices:
+            return np.any([c.is_open(energy) for c in self.channels], axis=0)
         return np.asarray((self.broadenings(energy) > 0).any(axis=1))
 
     def on_device(self, weights: np.ndarray) -> np.ndarray:
@@ -233,15 +232,18 @@ class StaticDevice:
         return joined(parts, self._sizes, energy.size, self.has_matrices)
 
     def _of_channel(self, channel: StaticChannel, method: str, energy: np.ndarray) -> np.ndarray:
-        """The same of one channel; of matrices, which are dear, the last ones are kept."""
+        """The same of one channel; of matrices, which are dear, the last ones are kept, and Gamma taken from Sigma."""
         if channel.vector.ndim == 1:
             return np.asarray(getattr(channel.spectrum, method)(energy - channel.shift))
-        place, numbers = (id(channel.spectrum), channel.shift, method), energy.tobytes()
+        z = energy.astype(complex)
+        if method == "broadening":
+            gamma = antihermitian(self._of_channel(channel, "self_energy", z))
+            return np.where(channel.is_open(energy)[:, None, None], gamma, 0.0)
+        place, numbers = (id(channel.spectrum), channel.shift, method), z.tobytes()
         if place not in self._latest or self._latest[place][0] != numbers:
             # At a real pole of Sigma G is smooth, however large Sigma: beside it will do.
-            at_pole = (np.abs(energy[:, None] - channel.surface_levels) < AT_POLE).any(axis=1)
-            beside = energy - channel.shift + AT_POLE * at_pole
-            self._latest[place] = numbers, getattr(channel.spectrum, method)(beside)
+            at_pole = (np.abs(z[:, None] - channel.surface_levels) < AT_POLE).any(axis=1)
+            self._latest[place] = numbers, getattr(channel.spectrum, method)(z - channel.shift + AT_POLE * at_pole)
         return self._latest[place][1]
 
     @cached_property

@@ -195,7 +195,7 @@ def _refuse_unresolved(device: StaticDevice, lower: float, upper: float) -> None
     reached = device.level_vectors.any(axis=1)
     energies, vectors = device.levels[0][reached], device.level_vectors[reached]
     inside = (energies >= lower) & (energies <= upper)
-    if device.has_matrices:  # whose Gamma outside the bands is round-off
+    if device.has_matrices:  # where Im Sigma outside the bands is round-off
         inside &= device.is_open(energies)
     energies, vectors = energies[inside], vectors[inside]
     sizes = expectation(np.abs(vectors).astype(complex), np.abs(_self_energies(device, energies))).real
