@@ -14,7 +14,7 @@ import numpy as np
 
 from llgnegf._files import write_atomic
 from llgnegf.plots.animation import animation
-from llgnegf.plots.data import MissingDataError, require, thin, thinned, vectors
+from llgnegf.plots.data import MissingDataError, place_of, require, thin, thinned, vectors
 from llgnegf.plots.files import PlotReport, begin, finish, save
 from llgnegf.plots.style import (
     COLOURS,
@@ -199,7 +199,7 @@ def plot_nonadiabatic_torque(dataset: xarray.Dataset, oracle: xarray.Dataset | N
     for name in ("nonadiabatic", "adiabatic"):
         split = field_like_damping_like(vectors(dataset, f"torque_{name}", rows), moments, velocity)
         parts[name] = np.stack([split.field_like, split.damping_like])
-    exact = {} if oracle is None else _oracle_curves(oracle)
+    exact = {} if oracle is None else _oracle_curves(oracle, dataset)
     figure = new_figure(6.6)
     panels = figure.subplots(3, 2)
     for row, (name, values) in enumerate(parts.items()):
@@ -231,7 +231,8 @@ def _over_time_and_wire(
     if not dataset.sizes["time"]:
         raise MissingDataError("no rows")
     data = thinned(dataset[[name]], MAX_POINTS)
-    values, time = data[name].transpose("time", "site", "component").values, data["time"].values
+    place, time = place_of(dataset, name), data["time"].values
+    values = data[name].transpose("time", place, "component").values
     n_rows, n_sites, _ = values.shape
     factor, units = scale(values, data[name].attrs["units"])
     values, largest = values / factor, largest_of(values) / factor
@@ -241,14 +242,14 @@ def _over_time_and_wire(
     over_time = halves[0].subplots(3, 1, sharex=True)
     for k, i in enumerate(thin(n_sites, MAX_SITES)):
         for a, axes in enumerate(over_time):
-            axes.plot(time, values[:, i, a], label=f"site {data['site'].values[i]}", **line(k))
+            axes.plot(time, values[:, i, a], label=f"{place} {data[place].values[i]}", **line(k))
     _finish_column(halves[0], over_time, symbol, units, "time (fs)")
     if wire:
         along = halves[1].subplots(3, 1, sharex=True)
         for k, row in enumerate(thin(n_rows, 3)):
             for a, axes in enumerate(along):
-                axes.plot(data["site"].values, values[row, :, a], label=f"{time[row]:.4g} fs", **points(k))
-        _finish_column(halves[1], along, symbol, units, SITE)
+                axes.plot(data[place].values, values[row, :, a], label=f"{time[row]:.4g} fs", **points(k))
+        _finish_column(halves[1], along, symbol, units, SITE if place == "site" else "moment (the first one is 0)")
         whole_numbers(along[-1])
     for column in (over_time, along) if wire else (over_time,):
         for a, axes in enumerate(column):
@@ -282,9 +283,12 @@ def _label_bonds(axes: Axes, labels: list[str]) -> None:
     axes.set_xticks(shown, [labels[i] for i in shown])
 
 
-def _oracle_curves(oracle: xarray.Dataset) -> dict[str, dict[str, np.ndarray]]:
-    """Exact and first-order torque, each (2, N): field-like and damping-like along the wire."""
+def _oracle_curves(oracle: xarray.Dataset, dataset: xarray.Dataset) -> dict[str, dict[str, np.ndarray]]:
+    """Exact and first-order torque, each (2, N): field-like and damping-like along the wire, or on each moment, whose
+    sites have its directions."""
     split = np.stack([oracle["field_like"].values, oracle["damping_like"].values], axis=1)
+    if "moment_of_site" in dataset.coords:
+        split = split @ (dataset["moment_of_site"].values[:, None] == dataset["moment"].values)
     by_part = dict(zip([str(p) for p in oracle["part"].values], split, strict=True))
     if "adiabatic" not in by_part:
         return {}
