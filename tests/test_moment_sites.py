@@ -416,6 +416,16 @@ def test_file_with_a_layer_of_its_own(tmp_path: Path) -> None:
         assert any(found.startswith(line) for found in refused.value.lines), refused.value.lines
 
 
+def test_sweep_over_places_tells_them_for_each_run(tmp_path: Path) -> None:
+    text = TEXT.replace('observables = ["adiabatic"]\n', "")
+    parameters = '[sweep]\nparameters = { "motion.sites" = [[0, 1, 2], [[0, 2], [], [3]]] }\n'
+    data = ln.run_sweep(RunConfig.loads(text + parameters), tmp_path, workers=1)
+    assert data.moment_of_site.values.tolist() == [[0, 1, 2, -1], [0, -1, 0, 2]]
+    parameters = '[sweep]\nparameters = { "electrons.j_sd" = [0.2, 0.4] }\n'
+    data = ln.run_sweep(RunConfig.loads(text + parameters), tmp_path / "other", workers=1)
+    assert "moment_of_site" in data.coords and data.moment_of_site.values.tolist() == [0, -1, 0, 1]
+
+
 @pytest.mark.parametrize(
     ("sites", "message"),
     [

@@ -18,7 +18,7 @@ from llgnegf.plots.data import MissingDataError, place_of, require, thin, thinne
 from llgnegf.plots.files import PlotReport, begin, finish, save
 from llgnegf.plots.style import (
     COLOURS,
-    SITE,
+    PLACES,
     keep_noise_flat,
     label,
     largest_of,
@@ -200,12 +200,13 @@ def plot_nonadiabatic_torque(dataset: xarray.Dataset, oracle: xarray.Dataset | N
         split = field_like_damping_like(vectors(dataset, f"torque_{name}", rows), moments, velocity)
         parts[name] = np.stack([split.field_like, split.damping_like])
     exact = {} if oracle is None else _oracle_curves(oracle, dataset)
-    figure = new_figure(6.6)
+    place, figure = place_of(dataset, "moments"), new_figure(6.6)
     panels = figure.subplots(3, 2)
     for row, (name, values) in enumerate(parts.items()):
-        _compare_along_wire(panels[row], name, values[:, -1], exact.get(name, {}))
-    site = int(np.argmax(np.abs(parts["nonadiabatic"][:, -1]).max(axis=0)))
-    _compare_over_time(panels[2], time, parts["nonadiabatic"][:, :, site], exact.get("nonadiabatic", {}), site)
+        _compare_along_wire(panels[row], name, values[:, -1], exact.get(name, {}), PLACES[place])
+    k = int(np.argmax(np.abs(parts["nonadiabatic"][:, -1]).max(axis=0)))
+    found, curves = parts["nonadiabatic"][:, :, k], exact.get("nonadiabatic", {})
+    _compare_over_time(panels[2], time, found, {name: c[:, k] for name, c in curves.items()}, f"{place} {k}")
     panels[0, 0].set_title(r"field-like, along $\dot M$")
     panels[0, 1].set_title(r"damping-like, along $M\times\dot M$")
     legend_above(figure, panels[0, 0])
@@ -249,7 +250,7 @@ def _over_time_and_wire(
         for k, row in enumerate(thin(n_rows, 3)):
             for a, axes in enumerate(along):
                 axes.plot(data[place].values, values[row, :, a], label=f"{time[row]:.4g} fs", **points(k))
-        _finish_column(halves[1], along, symbol, units, SITE if place == "site" else "moment (the first one is 0)")
+        _finish_column(halves[1], along, symbol, units, PLACES[place])
         whole_numbers(along[-1])
     for column in (over_time, along) if wire else (over_time,):
         for a, axes in enumerate(column):
@@ -264,7 +265,8 @@ def _finish_column(half: SubFigure, panels: Any, symbol: str, units: str, xlabel
         axes.set_ylabel(label(f"${symbol}_{COMPONENTS[a]}$", units))
     panels[-1].set_xlabel(xlabel)
     handles, labels = panels[0].get_legend_handles_labels()
-    half.legend(handles, labels, loc="outside upper center", ncols=2 if len(labels) == 4 else len(labels))
+    wide = len(labels) == 4 or labels[0].startswith("moment")
+    half.legend(handles, labels, loc="outside upper center", ncols=2 if wide else len(labels))
 
 
 def _curves(
@@ -301,7 +303,9 @@ def _oracle_curves(oracle: xarray.Dataset, dataset: xarray.Dataset) -> dict[str,
     }
 
 
-def _compare_along_wire(panels: Any, name: str, run: np.ndarray, exact: Mapping[str, np.ndarray]) -> None:
+def _compare_along_wire(
+    panels: Any, name: str, run: np.ndarray, exact: Mapping[str, np.ndarray], xlabel: str
+) -> None:
     """`run` and each of `exact` are (2, N)."""
     factor, units = scale(run, "eV")
     sites = np.arange(run.shape[1])
@@ -312,17 +316,17 @@ def _compare_along_wire(panels: Any, name: str, run: np.ndarray, exact: Mapping[
         axes.plot(sites, run[half] / factor, label="this run", color=COLOURS[-1], **style)
         keep_noise_flat(axes, run[half] / factor, largest_of(run) / factor)
         whole_numbers(axes)
-        axes.set(xlabel=SITE, ylabel=label(f"{name} torque", units))
+        axes.set(xlabel=xlabel, ylabel=label(f"{name} torque", units))
 
 
 def _compare_over_time(
-    panels: Any, time: np.ndarray, run: np.ndarray, exact: Mapping[str, np.ndarray], site: int
+    panels: Any, time: np.ndarray, run: np.ndarray, exact: Mapping[str, np.ndarray], place: str
 ) -> None:
-    """`run` is (2, n_rows), each of `exact` (2, N), constant in time."""
+    """`run` is (2, n_rows), each of `exact` (2,), constant in time."""
     factor, units = scale(run, "eV")
     for half, axes in enumerate(panels):
         axes.plot(time, run[half] / factor, color=COLOURS[-1])
         for k, curve in enumerate(exact.values()):
-            axes.axhline(curve[half, site] / factor, **line(k))
+            axes.axhline(curve[half] / factor, **line(k))
         keep_noise_flat(axes, run[half] / factor, largest_of(run) / factor)
-        axes.set(xlabel="time (fs)", ylabel=label(f"nonadiabatic, site {site}", units))
+        axes.set(xlabel="time (fs)", ylabel=label(f"nonadiabatic, {place}", units))
