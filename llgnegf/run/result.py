@@ -16,6 +16,10 @@ if TYPE_CHECKING:
     import xarray
 
 
+BESIDE = {"moment_of_site": "site"}
+"""Labels that are no dim of their own, and the dim that they stand along: the moment that a site has, -1 for none."""
+
+
 @dataclass(frozen=True)
 class Variable:
     """One column of the result: its dims after time, their lengths, unit and long name."""
@@ -42,7 +46,7 @@ class Rows:
         times: Save times in fs, (n_rows,).
         columns: For each variable (n_rows, *shape).
         variables: Dims, units and long names.
-        coordinates: Labels of the dims other than time.
+        coordinates: Labels of the dims other than time, and those of `BESIDE`.
     """
 
     times: np.ndarray
@@ -70,13 +74,17 @@ class Result:
 
     @cached_property
     def dataset(self) -> xarray.Dataset:
-        """xarray.Dataset with dims time, site, component, lead, bond; units and long names in the attributes."""
+        """xarray.Dataset with dims time, site, component, lead, bond; units and long names in the attributes.
+
+        Moments that are a layer of their own have the dim moment, and each site the coordinate `moment_of_site`.
+        """
         rows = self.rows
         return build_dataset(rows.times, rows.columns, rows.variables, rows.coordinates)
 
     def __repr__(self) -> str:
         """What there is, how far it goes and how exact it is; the numbers are in the attributes."""
         times, sizes = self.rows.times, {name: len(labels) for name, labels in self.rows.coordinates.items()}
+        sizes = {name: size for name, size in sizes.items() if name not in BESIDE}
         counts = "".join(f", {name} {size}" for name, size in sizes.items() if name != "component")
         lines = [f"Result: {times.size} rows from {times[0]:g} to {times[-1]:g} fs; time {times.size}{counts}"]
         for name, variable in self.rows.variables.items():
@@ -104,5 +112,5 @@ def build_dataset(
         for name, v in variables.items()
     }
     coords: dict[str, Any] = {"time": ("time", np.asarray(times), {"units": "fs", "long_name": "time"})}
-    coords |= {name: (name, np.asarray(labels)) for name, labels in coordinates.items()}
+    coords |= {name: (BESIDE.get(name, name), np.asarray(labels)) for name, labels in coordinates.items()}
     return xarray.Dataset(data, coords=coords, attrs=dict(attributes or {}))

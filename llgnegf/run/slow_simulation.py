@@ -116,7 +116,8 @@ class SlowSimulation(
         if self.system is not None and self.system.mean_temperature == 0 and not self.system.is_closed:
             coupling = fermi = ErrorEstimate(0.0, "kT = 0: exact leads and Fermi function on a contour")
         else:
-            coupling = equilibrium_estimate(self.poles, np.array(self.motion.moments, dtype=float))
+            moments = np.array(self.motion.moments, dtype=float)
+            coupling = equilibrium_estimate(self.poles, self.equation.on_electrons(moments))
             fermi = fermi_estimate(self.poles)
         surface = ErrorEstimate(
             getattr(self.equation.electrons, "tolerance", 0.0),
