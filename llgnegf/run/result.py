@@ -16,6 +16,10 @@ if TYPE_CHECKING:
     import xarray
 
 
+PLACES = ("x", "y", "z")
+"""Coordinates of the sites in nm, along the dim `site`, of runs whose electrons have positions."""
+
+
 @dataclass(frozen=True)
 class Variable:
     """One column of the result: its dims after time, their lengths, unit and long name."""
@@ -42,7 +46,7 @@ class Rows:
         times: Save times in fs, (n_rows,).
         columns: For each variable (n_rows, *shape).
         variables: Dims, units and long names.
-        coordinates: Labels of the dims other than time.
+        coordinates: Labels of the dims other than time, and `PLACES` of the sites where they are known.
     """
 
     times: np.ndarray
@@ -77,7 +81,7 @@ class Result:
     def __repr__(self) -> str:
         """What there is, how far it goes and how exact it is; the numbers are in the attributes."""
         times, sizes = self.rows.times, {name: len(labels) for name, labels in self.rows.coordinates.items()}
-        counts = "".join(f", {name} {size}" for name, size in sizes.items() if name != "component")
+        counts = "".join(f", {name} {size}" for name, size in sizes.items() if name not in ("component", *PLACES))
         lines = [f"Result: {times.size} rows from {times[0]:g} to {times[-1]:g} fs; time {times.size}{counts}"]
         for name, variable in self.rows.variables.items():
             dims = ", ".join(("time", *variable.dims))
@@ -104,5 +108,7 @@ def build_dataset(
         for name, v in variables.items()
     }
     coords: dict[str, Any] = {"time": ("time", np.asarray(times), {"units": "fs", "long_name": "time"})}
-    coords |= {name: (name, np.asarray(labels)) for name, labels in coordinates.items()}
+    for name, labels in coordinates.items():
+        place = name in PLACES
+        coords[name] = ("site" if place else name, np.asarray(labels), {"units": "nm"} if place else {})
     return xarray.Dataset(data, coords=coords, attrs=dict(attributes or {}))

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from llgnegf._netcdf import new_netcdf
-from llgnegf.run.result import Variable, build_dataset
+from llgnegf.run.result import PLACES, Variable, build_dataset
 from llgnegf.store.checkpoint import Layout
 from llgnegf.store.segments import Segment, blocks, rows_of_a_segment
 
@@ -51,6 +51,8 @@ def write_result(
     chunk_rows = min(rows_of_a_segment(layout.variables), n_rows)
     with new_netcdf(path, digests=True) as (file, check_disk):
         file.attrs.update(attributes)
+        if places := [name for name in PLACES if name in layout.coordinates]:
+            file.attrs["coordinates"] = " ".join(places)  # as readers of CF files know that they are no columns
         for name, length in _dimensions(layout, n_rows).items():
             file.dimensions[name] = length
         for name, labels in layout.coordinates.items():
@@ -76,19 +78,24 @@ def open_result(path: Path) -> xarray.Dataset:
 
 
 def _write_labels(file: Any, name: str, labels: Sequence[Any]) -> None:
-    """The coordinate of the dim `name`: whole numbers, or text as strings of variable length, as xarray writes them."""
+    """The coordinate of the dim `name`: whole numbers, or text as strings of variable length, as xarray writes them;
+    or a place of the sites."""
     import h5py
 
     values = np.asarray(labels)
     text = values.dtype.kind == "U"
     checked = {"chunks": values.shape, "fletcher32": True} if values.size and not text else {}
-    variable = file.create_variable(name, (name,), h5py.string_dtype() if text else values.dtype, **checked)
+    dim = "site" if name in PLACES else name
+    variable = file.create_variable(name, (dim,), h5py.string_dtype() if text else values.dtype, **checked)
+    if name in PLACES:
+        variable.attrs["units"] = "nm"
     if values.size:
         variable[...] = values.astype(object) if text else values
 
 
 def _dimensions(layout: Layout, n_rows: int) -> dict[str, int]:
-    lengths = {name: len(labels) for name, labels in layout.coordinates.items()} | {"time": n_rows}
+    dims = {name: len(labels) for name, labels in layout.coordinates.items() if name not in PLACES}
+    lengths = dims | {"time": n_rows}
     for column in layout.variables.values():
         lengths |= dict(zip(column.dims, column.shape, strict=True))
     return lengths
