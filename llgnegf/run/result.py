@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from llgnegf._checks import Problems
+
 if TYPE_CHECKING:
     import xarray
 
@@ -77,6 +79,23 @@ class Result:
         """xarray.Dataset with dims time, site, component, lead, bond; units and long names in the attributes."""
         rows = self.rows
         return build_dataset(rows.times, rows.columns, rows.variables, rows.coordinates)
+
+    def spectrum(self, variable: str, window: str = "hann") -> xarray.DataArray:
+        """The amplitude spectrum of a column over time, `analysis.spectrum`.
+
+        Args:
+            variable: Its name in the dataset.
+            window: "hann", "hamming", "blackman", "blackmanharris", "flattop" or "boxcar".
+
+        Raises:
+            ValueError: For no such column, and as `analysis.spectrum`.
+        """
+        from llgnegf.analysis.oscillations import spectrum
+
+        problems, names = Problems("Result.spectrum"), tuple(self.rows.variables)
+        problems.check(variable in names, "variable", variable, ", ".join(map(repr, names)))
+        problems.raise_all()
+        return spectrum(self.dataset[variable], window)
 
     def __repr__(self) -> str:
         """What there is, how far it goes and how exact it is; the numbers are in the attributes."""
