@@ -203,8 +203,8 @@ def test_triangles_tile_plaquettes_and_nothing_else() -> None:
     assert area(at[far > 0.5]) == pytest.approx(64)
     # In each of its corners the half of a square has three sites, and stays.
     assert area(at[far > 1.5]) == pytest.approx(64 - 16 + 4 * 0.5)
-    # Rows of n sites between rows shifted by half: 2 (n - 1) triangles of sqrt(3)/4, twice for two strips.
-    assert area(triangular(3)) == pytest.approx(2 * 4 * np.sqrt(3) / 4)
+    # Two strips of 2 (n - 1) triangles of sqrt(3)/4 between rows shifted by half, and one more in the notch at x = 0.
+    assert area(triangular(3)) == pytest.approx((2 * 4 + 1) * np.sqrt(3) / 4)
     with pytest.raises(ValueError, match="span the x-y plane"):
         ln.analysis.lattice_triangles(grid(5, 1))
 

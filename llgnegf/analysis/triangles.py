@@ -21,8 +21,8 @@ def lattice_triangles(positions: Any) -> np.ndarray:
     """Triangles (T, 3) of sites, counter-clockwise seen from +z, that tile the lattice without overlap.
 
     Those of Delaunay's triangulation whose circumcircle is no larger than the hexagon of nearest neighbours (an alpha
-    shape): plaquettes of square, triangular and honeycomb lattices, the gap that one missing site leaves included, and
-    nothing across larger holes or notches of the outline. Which diagonal a square is given does not change the charge
+    shape): plaquettes of square, triangular and honeycomb lattices, gaps that one missing site leaves and notches of a
+    zigzag outline included, and nothing across larger holes or bays. Which diagonal a square is given does not change the charge
     of a texture unless its solid angle comes to 2 pi.
 
     Args:
