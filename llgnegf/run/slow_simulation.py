@@ -79,7 +79,8 @@ class SlowSimulation(
             stepper = Heun(Noise(equation, kT, options.seed), schedule)
             integration = Integration(stepper, Controller(step), copies, schedule)
         has_potential = system is not None and (system.is_closed or system.mean_temperature > 0)
-        return integration, np.array, None, SlowRows(equation, has_potential)
+        rows = SlowRows(equation, has_potential, None if system is None else system.electrons)
+        return integration, np.array, None, rows
 
     def _adaptive(self, start: np.ndarray, schedule: Schedule) -> Integration:
         """DOP853 with steps as long as errors allow that may add up to their share of rtol; rows cost no steps."""
