@@ -205,3 +205,11 @@ TextureSites = Annotated[
 ]
 SiteIndex = Annotated[int, Argument(int, "an integer")]
 UnitVectors = Annotated[Any, Argument(Vectors, "a list of unit vectors [x, y, z], one for each site")]
+MomentSites = Annotated[
+    Any,
+    Argument(
+        tuple[int | tuple[int, ...], ...],
+        "a list with, for each moment, an electron site counted from 0, a list of sites, or [] for none",
+        none="moment i on site i",
+    ),
+]

@@ -134,6 +134,28 @@ def add_spin_transfer(moments, amplitudes, prefactor, out):
 
 
 @kernel()
+def moment_stages(start, length, weights, slopes, first, magnet, linear, amplitudes, prefactor):
+    """Stages of a step as `StagedEquation.stages`, of moments alone under fields and torques that do not change.
+
+    Args:
+        magnet, linear: As for `moment_rates`.
+        amplitudes, prefactor: As for `add_spin_transfer`.
+    """
+    n_sites = linear.shape[0]
+    state, torque = np.empty(start.size), np.empty((n_sites, 3))
+    for s in range(weights.shape[0]):
+        state[:] = start
+        for j in range(weights.shape[1]):
+            if weights[s, j] != 0.0:
+                for i in range(state.size):
+                    state[i] += length * weights[s, j] * slopes[j, i]
+        torque[:] = 0.0
+        moments = state.reshape(n_sites, 3)
+        add_spin_transfer(moments, amplitudes, prefactor, torque)
+        moment_rates(magnet, moments, linear, torque, slopes[first + s].reshape(n_sites, 3))
+
+
+@kernel()
 def normalise_free(moments, free):
     """|M_i| = 1 in place where free_i; a length that is 1 to round-off keeps its bits."""
     for i in range(free.size):
