@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from llgnegf.commands.report import description
 from llgnegf.config import ConfigError, RunConfig
 from llgnegf.problem import textures
 from llgnegf.problem.lattices.crystals import honeycomb, square
@@ -83,6 +84,7 @@ def test_the_ribbon_of_the_examples() -> None:
     got = Magnet(problem.motion.moments, 2.0, energies=problem.motion.energies[:2])
     np.testing.assert_array_equal(got.energy.matrix.toarray(), want.energy.matrix.toarray())
     assert RunConfig.loads(config.to_toml()) == config
+    assert description(config).startswith("electrons on 8 x 3 of a square lattice (lattice), leads: ribbon, ribbon; ")
 
 
 @pytest.mark.parametrize(
@@ -154,6 +156,26 @@ def test_electrons_of_a_lattice_and_the_way_back() -> None:
     assert back.lattice is None and again is not None
     np.testing.assert_array_equal(again.electrons.hamiltonian.toarray(), want.hamiltonian.toarray())
     np.testing.assert_array_equal(again.electrons.positions, want.positions)
+
+
+def test_leads_are_written_by_their_blocks() -> None:
+    """The way back of ribbons, whose lattice is not known any more; text and tables come back."""
+    problem = RunConfig.load(RIBBON).build()
+    assert problem.system is not None
+    back = RunConfig.from_objects(problem.system, problem.motion, t_end=1.0)
+    assert [table.kind for table in back.lead] == ["periodic", "periodic"]
+    assert RunConfig.loads(back.to_toml()) == back
+    again = back.build().system
+    assert again is not None
+    for lead, made in zip(problem.system.leads, again.leads, strict=True):
+        for name in ("cell", "hopping", "coupling"):
+            np.testing.assert_array_equal(getattr(lead, name), getattr(made, name))
+        assert lead.voltage_at(3.0) == made.voltage_at(3.0)
+    blocks = {"cell": [[0, 0, 0.0, 0.0]], "hopping": [[0, 1, 1, 0]], "coupling": [[0, 0, 1, 0], [8, 0, 1, 0]]}
+    assert lines(edited(DEVICE, lead=[{"kind": "periodic", "orbitals": 1, **blocks}])) == [
+        "lead.0.hopping.0: [0, 1, 1.0, 0.0]; allowed: 0 <= row < 1, 0 <= column < 1, each pair once",
+        "lead.0.coupling.1: [8, 0, 1.0, 0.0]; allowed: 0 <= row < 8, 0 <= column < 1, each pair once",
+    ]
 
 
 @pytest.mark.parametrize(

@@ -208,8 +208,7 @@ class Builder:
         """What the Hamiltonian has on top of H_0, usable on this device."""
         terms = []
         for path, table in self._numbered("term"):
-            own = {one.name for one in declared(table.make)}
-            term = self.made(path, table, **({"n_sites": electrons.n_sites} if "n_sites" in own else {}))
+            term = self.made(path, table, **_count_for(table, electrons.n_sites))
             if term is not None:
                 fits = self.attempt(path, lambda term=term: term.check(electrons.n_sites, electrons.positions) or True)  # type: ignore[misc]
                 terms += [term] if fits else []
@@ -248,8 +247,8 @@ class Builder:
             yield (name, k), entry
 
     def _system(self, electrons: Electrons | None) -> OpenSystem | None:
-        leads = [self.made(path, table) for path, table in self._numbered("lead")]
         count = self.n_electron_sites
+        leads = [self.made(path, table, **_count_for(table, count)) for path, table in self._numbered("lead")]
         for k, (path, _) in enumerate(self._numbered("lead")):
             keys = {"channels": "channel"}
             if leads[k] is not None and count is not None:
@@ -352,6 +351,11 @@ class Builder:
 def _per_site(table: Any) -> bool:
     """Whether a table has something that can be judged only with the number of sites."""
     return any(isinstance(value, tuple) for value in table.given.values())
+
+
+def _count_for(table: Table, count: int | None) -> dict[str, Any]:
+    """The number of the electrons' sites, for what is made with it."""
+    return {"n_sites": count} if any(one.name == "n_sites" for one in declared(table.make)) else {}
 
 
 def _of_a_chain(term: Any) -> bool:

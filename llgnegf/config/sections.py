@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Annotated, Any
 
 from llgnegf.config.fields import Section
-from llgnegf.config.matrices import channel, matrix, time_dependent
+from llgnegf.config.matrices import channel, matrix, periodic, time_dependent
 from llgnegf.problem.arguments import Argument, choice
 from llgnegf.problem.device_terms import ElectricField, ElectronZeeman, Gate, Peierls, VectorPotential
 from llgnegf.problem.electrons import chain
@@ -97,7 +97,7 @@ SECTIONS = {
     "lead": Section(
         {
             "chain": ChainLead, "wide_band": WideBandLead, "tabulated": TabulatedLead, "channels": Lead,
-            "ribbon": Lattice.lead,
+            "ribbon": Lattice.lead, "periodic": periodic,
         }
     ),
     "system": Section({"": OpenSystem}),

@@ -14,7 +14,7 @@ import numpy as np
 import scipy.sparse as sp
 from scipy.sparse.csgraph import breadth_first_order, connected_components
 
-from llgnegf._checks import Problems
+from llgnegf._checks import Problems, as_numbers, dimensions
 from llgnegf.problem.arguments import (
     Axis,
     ChemicalPotential,
@@ -80,8 +80,10 @@ class Lattice:
 
     def __post_init__(self) -> None:
         problems = Problems("Lattice")
-        flat = np.ndim(self.positions) == 2 and np.shape(self.positions)[1] == 2
-        given = np.pad(np.asarray(self.positions), ((0, 0), (0, 1))) if flat else self.positions
+        given = as_numbers(self.positions, float)
+        given = self.positions if given is None else given
+        if dimensions(given) == 2 and np.shape(given)[1] == 2:
+            given = np.pad(given, ((0, 0), (0, 1)))
         allowed = "at least one row (x, y, z), or (x, y), of finite numbers in nm"
         positions = problems.array("positions", given, (None, 3), allowed)
         if positions is None or not problems.check(len(positions) > 0, "positions", self.positions, allowed):
@@ -119,7 +121,7 @@ class Lattice:
         """
         problems, allowed = _problems("masked"), f"{self.n_sites} booleans, or a function of x and y"
         given = [bool(keep(x, y)) for x, y, _ in self.positions] if callable(keep) else keep
-        stays = np.asarray(given)
+        stays = np.asarray(given) if dimensions(given) == 1 else np.zeros(0)
         problems.check(stays.dtype == bool and stays.shape == (self.n_sites,), "keep", keep, allowed)
         problems.raise_all()
         problems.check(bool(stays.any()), "keep", keep, "at least one site that stays")
@@ -221,11 +223,9 @@ class Lattice:
         Args:
             J: Exchange in eV: a number, one for each bond, or a (3, 3) tensor, the same on all bonds (i, j), i < j.
         """
-        problems, shape = _problems("exchange"), np.shape(J)
-        allowed = f"a number, {len(self.bonds)} of them, or a (3, 3) tensor, in eV"
-        given = problems.array("J", J, tuple(shape), allowed)
-        fits = given is not None and shape in ((), (len(self.bonds),), (3, 3))
-        problems.check(problems.has("J") or fits, "J", f"shape {shape}", allowed)
+        problems, allowed = _problems("exchange"), f"a number, {len(self.bonds)} of them, or a (3, 3) tensor, in eV"
+        shapes = {0: (), 1: (len(self.bonds),)}
+        given = problems.array("J", J, shapes.get(dimensions(J), (3, 3)), allowed)
         problems.raise_all()
         assert given is not None
         each = [given] * len(self.bonds) if given.ndim != 1 else given

@@ -5,13 +5,14 @@ Beneath `lattice`, which has the class.
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Annotated, Any, NamedTuple
 
 import numpy as np
 import scipy.sparse as sp
 
-from llgnegf._checks import Problems
+from llgnegf._checks import Problems, as_numbers
 from llgnegf.problem.arguments import NUMBER, PER_SITE, Argument, Numbers, Vector, choice
 from llgnegf.problem.magnetism.pairs import TENSOR
 
@@ -46,8 +47,10 @@ class Side(NamedTuple):
 
 def checked_pairs(problems: Problems, name: str, value: Any, n_sites: int) -> np.ndarray:
     """Pairs of sites as (n, 2) integers, i < j, in lexical order."""
-    pairs = np.asarray(value if np.size(value) else np.zeros((0, 2), dtype=int))
-    ok = pairs.ndim == 2 and pairs.shape[1] == 2 and np.issubdtype(pairs.dtype, np.integer)
+    found = as_numbers(value, float)
+    empty = found is not None and found.size == 0
+    pairs = np.zeros((0, 2), dtype=int) if found is None or empty else np.asarray(value)
+    ok = found is not None and pairs.ndim == 2 and pairs.shape[1] == 2 and np.issubdtype(pairs.dtype, np.integer)
     ok = ok and bool(((pairs >= 0) & (pairs < n_sites)).all() and (pairs[:, 0] != pairs[:, 1]).all())
     ordered = np.unique(np.sort(pairs, axis=1), axis=0).astype(int) if ok else np.zeros((0, 2), dtype=int)
     problems.check(ok and len(ordered) == len(pairs), name, value, f"{PAIRS}, below {n_sites}")
@@ -79,13 +82,18 @@ def checked_sides(problems: Problems, value: Any, n_sites: int) -> dict[str, Sid
     """The sides of a lattice by their names."""
     names = ("left", "right", "bottom", "top")
     sides: dict[str, Side] = {}
-    for name, given in dict(value).items():
-        if not problems.check(name in names, f"sides[{name}]", name, ", ".join(names)):
+    if not problems.check(isinstance(value, Mapping), "sides", value, f"(sites, translation) by {', '.join(names)}"):
+        return sides
+    for name, given in value.items():
+        known, pair = name in names, isinstance(given, Sequence) and len(given) in (2, 3)
+        if not problems.check(known and pair, f"sides[{name}]", given, f"(sites, translation) by {', '.join(names)}"):
             continue
-        sites, translation, *missing = given
-        sites = np.asarray(sites, dtype=int) if np.size(sites) else np.zeros(0, dtype=int)
-        inside = bool(((sites >= 0) & (sites < n_sites)).all()) and len(set(sites.tolist())) == len(sites)
-        problems.check(inside, f"sides[{name}].sites", given[0], f"different sites from 0 to {n_sites - 1}")
+        listed, translation, *missing = given
+        numbers = as_numbers(listed, float)
+        sites = np.zeros(0, dtype=int) if numbers is None else numbers.astype(int).ravel()
+        inside = numbers is not None and bool(((sites >= 0) & (sites < n_sites)).all() and (sites == numbers).all())
+        inside = inside and len(set(sites.tolist())) == len(sites)
+        problems.check(inside, f"sides[{name}].sites", listed, f"different sites from 0 to {n_sites - 1}")
         step = problems.array(f"sides[{name}].translation", translation, (3,), "3 finite numbers, in nm")
         if step is not None:
             in_plane = bool(np.any(step)) and step[2] == 0
