@@ -193,8 +193,8 @@ class RotatingFrame:
     def _along_chain(device: StaticDevice, method: str, ask: Callable[[InLevels], T]) -> T:
         if not is_chain(device):
             raise ValueError(
-                f"RotatingFrame.{method}: system with hopping beyond neighbouring sites, a lead on several sites or one "
-                "with a matrix self-energy; allowed: a nearest-neighbour chain with each scalar lead channel on one site"
+                f"RotatingFrame.{method}: system with hopping beyond neighbouring sites, a lead on several sites or "
+                "one with a matrix self-energy; allowed: a nearest-neighbour chain with each scalar channel on one site"
             )
         return _of_fastest(device, ask)
 
