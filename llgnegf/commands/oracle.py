@@ -62,7 +62,8 @@ def rotating_frame(config: RunConfig) -> RotatingFrame:
     assert problem.system is not None and isinstance(problem.motion, Precession)
     try:
         with silent():  # of the file was warned when it was read
-            return RotatingFrame(problem.system, problem.motion.moments(0.0), motion.energy, axis=problem.motion.axis)
+            texture = problem.motion.on_electrons(problem.motion.moments(0.0), problem.system.n_sites)
+            return RotatingFrame(problem.system, texture, motion.energy, axis=problem.motion.axis)
     except ValueError as error:
         raise ConfigError(config.placed(one, problem.system) for one in mistakes_of(error)) from None
 

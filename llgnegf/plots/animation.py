@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from llgnegf.plots.data import MissingDataError, require, thin, vectors
+from llgnegf.plots.data import MissingDataError, place_of, require, thin, vectors
 from llgnegf.plots.style import new_figure, styled
 
 if TYPE_CHECKING:
@@ -35,16 +35,17 @@ def animation(dataset: xarray.Dataset) -> bytes:
     if not dataset.sizes["time"]:
         raise MissingDataError("no rows")
     rows = thin(dataset.sizes["time"], MAX_FRAMES)
-    frames = _frames(vectors(dataset, "moments", rows), dataset["time"].values[rows])
+    place = place_of(dataset, "moments")
+    frames = _frames(vectors(dataset, "moments", rows), dataset["time"].values[rows], place)
     return _encoded(frames)
 
 
 @styled
-def _frames(moments: np.ndarray, time: np.ndarray) -> list[Image]:
+def _frames(moments: np.ndarray, time: np.ndarray, place: str) -> list[Image]:
     """One picture for each row of `moments` (n, N, 3)."""
     from PIL import Image
 
-    figure, arrows, title = _figure(moments[0])
+    figure, arrows, title = _figure(moments[0], place)
     canvas: Any = figure.canvas
     canvas.draw()
     empty = canvas.copy_from_bbox(figure.bbox)
@@ -59,7 +60,7 @@ def _frames(moments: np.ndarray, time: np.ndarray) -> list[Image]:
     return frames
 
 
-def _figure(moments: np.ndarray) -> tuple[Any, Any, Any]:
+def _figure(moments: np.ndarray, place: str) -> tuple[Any, Any, Any]:
     """The figure, laid out, and what moves in it: the arrows and the title."""
     n_sites = len(moments)
     figure = new_figure(HEIGHT, WIDTH, dpi=DPI)
@@ -73,7 +74,7 @@ def _figure(moments: np.ndarray) -> tuple[Any, Any, Any]:
         edgecolor="black", linewidth=0.5,
     )  # fmt: skip
     margin = max(0.6, 0.5 * (4 - n_sites))
-    axes.set(xlim=(-margin, n_sites - 1 + margin), ylim=(-1, 1), xlabel="site", yticks=[])
+    axes.set(xlim=(-margin, n_sites - 1 + margin), ylim=(-1, 1), xlabel=place, yticks=[])
     axes.set_xticks(range(0, n_sites, -(-n_sites // 10)))
     axes.grid(False)
     axes.spines["left"].set_visible(False)

@@ -43,17 +43,20 @@ class FreeEnergy:
             self._interacting = _Interacting(system, rtol)
         elif system is not None:
             self.electrons = slow_electrons(system, rtol)[0]
+        self._placement = None if system is None else magnet.placement(system.n_sites)
 
     def __call__(self, moments: np.ndarray) -> tuple[float, np.ndarray]:
         """F (eV) and dF/dM (eV), (N, 3), for moments (N, 3)."""
         energy, gradient = self.magnet.energy.energy(moments), self.magnet.energy.gradient(moments)
+        seen = moments if self._placement is None else self._placement.to_electrons(moments)
         if self._interacting is not None:
-            omega, fields = self._interacting(moments)
-            return energy + omega, gradient - fields
-        if self.electrons is None:
+            omega, fields = self._interacting(seen)
+        elif self.electrons is not None:
+            spin = self.electrons.adiabatic(seen[None], False).spin[0]
+            omega, fields = self.electrons.grand_potential(seen), self.electrons.j_sd[:, None] * spin
+        else:
             return energy, gradient
-        spin = self.electrons.adiabatic(moments[None], False).spin[0]
-        return energy + self.electrons.grand_potential(moments), gradient - self.electrons.j_sd[:, None] * spin
+        return energy + omega, gradient - (fields if self._placement is None else self._placement.to_moments(fields))
 
 
 class _Interacting:
@@ -196,8 +199,7 @@ def _check(system: OpenSystem | None, magnet: Magnet, tolerance: float) -> None:
         problems.check(not magnet.torques, "magnet.torques", magnet.torques, "none: no energy describes them")
         if isinstance(system, OpenSystem):
             check_constant(problems, system, mean_fields=True)
-            sites = f"{system.n_sites}, one for each site of the electrons"
-            problems.check(magnet.n_sites == system.n_sites, "magnet", f"{magnet.n_sites} moments", sites)
+            magnet.note_sites(problems, "magnet", system.n_sites)
     problems.number("torque_tolerance", tolerance, "a number > 0, in eV", lambda t: t > 0)
     if isinstance(system, OpenSystem) and not system.is_closed:
         mu = system.chemical_potentials()[system.coupled_leads].tolist()

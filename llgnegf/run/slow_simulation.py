@@ -79,7 +79,8 @@ class SlowSimulation(
             stepper = Heun(Noise(equation, kT, options.seed), schedule)
             integration = Integration(stepper, Controller(step), copies, schedule)
         has_potential = system is not None and (system.is_closed or system.mean_temperature > 0)
-        return integration, np.array, None, SlowRows(equation, has_potential)
+        rows = SlowRows(equation, has_potential, None if system is None else system.electrons)
+        return integration, np.array, None, rows
 
     def _adaptive(self, start: np.ndarray, schedule: Schedule) -> Integration:
         """DOP853 with steps as long as errors allow that may add up to their share of rtol; rows cost no steps."""
@@ -116,7 +117,8 @@ class SlowSimulation(
         if self.system is not None and self.system.mean_temperature == 0 and not self.system.is_closed:
             coupling = fermi = ErrorEstimate(0.0, "kT = 0: exact leads and Fermi function on a contour")
         else:
-            coupling = equilibrium_estimate(self.poles, np.array(self.motion.moments, dtype=float))
+            moments = np.array(self.motion.moments, dtype=float)
+            coupling = equilibrium_estimate(self.poles, self.equation.on_electrons(moments))
             fermi = fermi_estimate(self.poles)
         surface = ErrorEstimate(
             getattr(self.equation.electrons, "tolerance", 0.0),

@@ -91,7 +91,8 @@ class ResponseTensors:
 
     Args:
         system: Electrons and leads in a common equilibrium; kT >= 0, open or closed.
-        moments: M, unit vectors (N, 3).
+        moments: M, unit vectors (N, 3); zero vectors on sites without a moment, as `RotatingFrame` takes them. The
+            tensors have their rows and columns all the same: what a moment there would feel.
         tolerance: Absolute error allowed in the largest entry of K/(hbar J_j), in 1/eV^2.
         max_distance: Only pairs |i - j| <= max_distance are computed, all others are 0; None is all pairs. Chains
             then cost O(N) for each energy. A cut friction tensor need not be positive.
@@ -112,7 +113,7 @@ class ResponseTensors:
     def __post_init__(self) -> None:
         problems = Problems("ResponseTensors")
         is_system = problems.check(isinstance(self.system, OpenSystem), "system", self.system, "an OpenSystem")
-        moments = problems.moments("moments", self.moments, self.system.n_sites if is_system else None)
+        moments = problems.moments("moments", self.moments, self.system.n_sites if is_system else None, bare=True)
         problems.number("tolerance", self.tolerance, "a finite number > 0, in 1/eV^2", lambda x: x > 0, smallest=0.0)
         if self.max_distance is not None:
             problems.integer("max_distance", self.max_distance, "None or an integer >= 0", lambda d: d >= 0)

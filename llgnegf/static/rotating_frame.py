@@ -60,7 +60,8 @@ class RotatingFrame:
     Args:
         system: Electrons and leads. For energy != 0, H_0 and every lead's Sigma must commute with sigma.axis: no
             spin-orbit coupling, no magnetic lead (unless magnetised along the axis).
-        texture: Moments at t = 0, unit vectors (N, 3).
+        texture: Moments at t = 0, unit vectors (N, 3); zero vectors on sites without a moment, which have no sd
+            coupling then (`on_electrons` of a motion makes them).
         energy: hbar w in eV; negative turns clockwise, 0 is the static system.
         axis: 'x', 'y', 'z' or a non-zero 3-vector.
         tolerance: Absolute error allowed in the largest entry of a density matrix (or hbar times a rate, in eV).
@@ -80,7 +81,7 @@ class RotatingFrame:
     def __post_init__(self) -> None:
         problems = Problems("RotatingFrame")
         is_system = problems.check(isinstance(self.system, OpenSystem), "system", self.system, "an OpenSystem")
-        texture = problems.moments("texture", self.texture, self.system.n_sites if is_system else None)
+        texture = problems.moments("texture", self.texture, self.system.n_sites if is_system else None, bare=True)
         energy = problems.number("energy", self.energy, "a finite number, in eV")
         axis = problems.axis("axis", self.axis)
         problems.number("tolerance", self.tolerance, "a finite number > 0", lambda x: x > 0, smallest=0.0)
