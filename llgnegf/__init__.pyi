@@ -1,3 +1,4 @@
+from . import analysis
 from .commands.simulate import simulate
 from .config import ConfigError, RunConfig
 from .integrators.integration import IntegrationStopped
@@ -62,6 +63,7 @@ __all__ = [
     "RotatingFrame", "RunConfig", "Simulation", "Sine", "SlonczewskiTorque", "SlowSimulation", "SpinTransferTorque",
     "SuspiciousValueWarning", "Table", "TabulatedLead", "TimeFunction", "TorqueComponents", "UniaxialAnisotropy",
     "WideBandLead", "Zeeman", "ZhangLiTorque",
+    "analysis",
     "bloch_wall", "bond_charge_current", "bond_spin_current", "chain", "charge_density", "cone", "electron_energy",
     "field_like_damping_like", "langevin_ensemble", "neel_wall", "relax", "rotate_spins", "run_sweep", "simulate",
     "spin_density", "spin_motive_force_current", "torque", "uniform", "with_pole_leads",

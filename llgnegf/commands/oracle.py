@@ -80,7 +80,7 @@ def oracle(config: RunConfig) -> xarray.Dataset:
         ConfigError: For a run without oracle.
     """
     frame = rotating_frame(config)
-    decomposed = frame.system.common_chemical_potential() is not None
+    decomposed = frame.system.in_equilibrium()
     density = {"exact": frame.density_matrix()}
     currents: dict[str, Any] = {"exact": frame.lead_currents()}
     if decomposed:

@@ -79,6 +79,8 @@ class MomentEquation(Equation):
         self.size, self.sections, self.evaluations = self.layout.size, self.layout.sections, 0
         vectors = np.zeros((magnet.n_sites, 3))
         self._rates = resolved(kernels.moment_rates, self.llg.constants, vectors, vectors, vectors, vectors)
+        if magnet.is_static and magnet.energy.is_constant:
+            self.stages = self._static_stages
 
     def drives(self) -> tuple[Drive, ...]:
         return self.magnet.drives()
@@ -93,6 +95,16 @@ class MomentEquation(Equation):
         linear = self.llg.linear(tau * HBAR, moments)
         torque = self.llg.external_torque(tau * HBAR, moments)
         self._rates(self.llg.constants, moments, linear, torque, self.layout.moments(derivative))
+
+    def _static_stages(
+        self, start: np.ndarray, length: float, weights: np.ndarray, times: np.ndarray, slopes: np.ndarray, first: int
+    ) -> None:
+        """As `StagedEquation.stages`, where nothing depends on time."""
+        self.evaluations += len(weights)
+        magnet, at_rest = self.magnet, self.llg.linear(0.0, self.magnet.moments)
+        kernels.moment_stages(
+            start, length, weights, slopes, first, self.llg.constants, at_rest, magnet.amplitudes(0.0), magnet.prefactor
+        )
 
     def normalise(self, moments: np.ndarray) -> None:
         """|M| = 1 in place, (N, 3)."""

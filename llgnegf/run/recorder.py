@@ -16,7 +16,7 @@ from llgnegf.problem.magnetism.magnet import Magnet
 from llgnegf.problem.magnetism.placement import OnSites
 from llgnegf.problem.observables import carried_spin, spin_density
 from llgnegf.run.observables import REGISTRY, Row
-from llgnegf.run.result import Variable
+from llgnegf.run.result import PLACES, Variable
 from llgnegf.static.frozen import adiabatic_density_matrix
 from llgnegf.units import HBAR
 
@@ -90,6 +90,7 @@ class FullRows:
             self.kinds |= {"electrons", "full"}
             self.labels["lead"] = list(range(len(equation.system.leads)))
             self.labels["bond"] = [f"{i}-{j}" for i, j in electrons.bonds]
+            self.labels |= _places(electrons)
             self._electrons = electrons
             self._now = _parts(electrons, electrons.device.elements(0.0))
             if electrons.drives():
@@ -159,6 +160,12 @@ class _FullRow:
         return self._rows.equation.on_moments(torque)
 
 
+def _places(electrons: Electrons) -> dict[str, list[Any]]:
+    """The coordinates of the sites in nm, where they are known."""
+    known = electrons.positions is not None
+    return dict(zip(PLACES, np.transpose(electrons.positions).tolist(), strict=True)) if known else {}
+
+
 def _parts(electrons: Electrons, elements: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Numbers on the device's pattern as blocks of sites and bonds, and the spin that the bonds carry."""
     hopping = np.ascontiguousarray(electrons.device.hopping_blocks(elements))
@@ -174,14 +181,16 @@ class SlowRows:
     Args:
         equation: The equation of motion.
         has_potential: Whether the electrons have a grand potential.
+        at: The electrons, where the sites have a place.
     """
 
-    def __init__(self, equation: SlowEquation, has_potential: bool) -> None:
+    def __init__(self, equation: SlowEquation, has_potential: bool, at: Electrons | None = None) -> None:
         self.equation = equation
         electrons = {"electrons", "slow"} | ({"potential"} if has_potential else set())
         self.kinds = frozenset({"magnet"} | (set() if equation.electrons is None else electrons))
         n_sites = None if equation.electrons is None else equation.j_sd.size
         self.labels = {**labels_of_places(equation.magnet, n_sites), "component": ["x", "y", "z"]}
+        self.labels |= {} if at is None else _places(at)
 
     def at(self, time: float, vector: np.ndarray) -> Row:
         """As `Rows.at`, for states."""

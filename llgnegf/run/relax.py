@@ -107,8 +107,8 @@ def relax(
         A `Magnet` that differs from `magnet` in its moments only.
 
     Raises:
-        ValueError: If the leads differ in chemical potential, the magnet has spin-transfer torques (no energy
-            describes them), or the tolerance is not reached; the message names the torque that is left.
+        ValueError: If the leads differ in chemical potential or temperature, the magnet has spin-transfer torques (no
+            energy describes them), or the tolerance is not reached; the message names the torque that is left.
     """
     _check(system, magnet, torque_tolerance)
     warn(doubts_together(system, magnet))
@@ -205,5 +205,9 @@ def _check(system: OpenSystem | None, magnet: Magnet, tolerance: float) -> None:
         mu = system.chemical_potentials()[system.coupled_leads].tolist()
         equal = system.common_chemical_potential() is not None
         problems.check(equal, "system", f"chemical potentials {mu} eV", "one for all leads")
-        problems.check(system.kT > 0, "system.kT", system.kT, "> 0 with leads (the Fermi function is taken in poles)")
+        kT = system.temperatures()[system.coupled_leads]
+        equal = system.common_temperature is not None
+        problems.check(equal, "system", f"temperatures kT = {kT.tolist()} eV", "one for all leads")
+        allowed = "> 0 with leads (the Fermi function is taken in poles)"
+        problems.check(bool(np.all(kT > 0)), "system.kT", float(kT.min()), allowed)
     problems.raise_all()

@@ -99,8 +99,8 @@ class ResponseTensors:
 
     Raises:
         ValueError: One line for each argument that is not of this kind; for leads at different chemical potentials
-            or with a time-dependent voltage (there is no common f, and the noise is not that of an equilibrium). On
-            first use at kT = 0 with a level at the Fermi energy that no lead couples to.
+            or temperatures, or with a time-dependent voltage (there is no common f, and the noise is not that of an
+            equilibrium). On first use at kT = 0 with a level at the Fermi energy that no lead couples to.
         QuadratureError: On first use, when the tolerance cannot be reached, or for a dark state within 40 kT of the
             Fermi energy that motion mixes with damped levels.
     """
@@ -320,10 +320,10 @@ class ResponseTensors:
             curvature = berry_curvature(energies, states, filling).reshape(n, 3, n, 3)
             return Integral(curvature.transpose(0, 2, 1, 3)[self._pairs], 0.0, 0)
         green = self._green
-        mu = self.system.mean_chemical_potential()
-        if self.system.kT == 0:
+        mu, kT = self.system.mean_chemical_potential(), self.system.mean_temperature
+        if kT == 0:
             refuse_dark_levels(self._device, mu, "ResponseTensors")
-        contour = Contour.of(self._device.hamiltonian, mu, self.system.kT)
+        contour = Contour.of(self._device.hamiltonian, mu, kT)
         return contour.integral(
             lambda z: sea_density(green, z), 0.0, 0.5 * self.tolerance, green.entries, "ResponseTensors, contour",
             twice_real,
@@ -336,7 +336,7 @@ class ResponseTensors:
         value = np.zeros((2, self._pairs[0].size, 3, 3))
         if self.system.is_closed:
             return Integral(value, 0.0, 0)
-        mu, kT, green = self.system.mean_chemical_potential(), self.system.kT, self._green
+        mu, kT, green = self.system.mean_chemical_potential(), self.system.mean_temperature, self._green
         if kT == 0:
             return Integral(surface_density(green, np.array([mu]))[0], 0.0, 1)
         reach = mu - FERMI_RANGE * kT, mu + FERMI_RANGE * kT

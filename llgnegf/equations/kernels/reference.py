@@ -85,9 +85,10 @@ def moment_rates(magnet: Magnet, moments: np.ndarray, time: float, torque: np.nd
 
 
 def spin_transfer(amplitudes: Amplitudes, moments: np.ndarray, prefactor: np.ndarray) -> np.ndarray:
-    """T_ext (eV), (N, 3): M x (P x M) + F x M + (-u D + beta u M x D)/prefactor, D = dM/dx without its part along M."""
-    slope = _normal(np.gradient(moments, axis=0), moments) if len(moments) > 1 else np.zeros_like(moments)
-    along = -amplitudes.drift[:, None] * slope + amplitudes.nonadiabatic[:, None] * np.cross(moments, slope)
+    """T_ext (eV), (N, 3): M x (P x M) + F x M + (-D + M x E)/prefactor, D = u.grad M normal to M, E = beta D."""
+    steps = moments[amplitudes.near] - moments[:, None]
+    d, e = (np.einsum("ik,ika->ia", w, steps) for w in (amplitudes.drift, amplitudes.nonadiabatic))
+    along = np.cross(moments, e) - _normal(d, moments)
     damping_like = np.cross(moments, np.cross(amplitudes.damping_like, moments))
     return damping_like + np.cross(amplitudes.field_like, moments) + along / prefactor[:, None]
 
