@@ -505,12 +505,14 @@ def test_file_with_a_layer_of_its_own(tmp_path: Path) -> None:
 
 def test_sweep_over_places_tells_them_for_each_run(tmp_path: Path) -> None:
     text = TEXT.replace('observables = ["adiabatic"]\n', "")
+    text = text.replace("[electrons]", "[electrons]\npositions = [0, 1, 2, 3]")
     parameters = '[sweep]\nparameters = { "motion.sites" = [[0, 1, 2], [[0, 2], [], [3]]] }\n'
     data = ln.run_sweep(RunConfig.loads(text + parameters), tmp_path, workers=1)
     assert data.moment_of_site.values.tolist() == [[0, 1, 2, -1], [0, -1, 0, 2]]
     parameters = '[sweep]\nparameters = { "electrons.j_sd" = [0.2, 0.4] }\n'
     data = ln.run_sweep(RunConfig.loads(text + parameters), tmp_path / "other", workers=1)
-    assert "moment_of_site" in data.coords and data.moment_of_site.values.tolist() == [0, -1, 0, 1]
+    assert {"moment_of_site", "x"} <= set(data.coords) and data.x.dims == ("site",)
+    assert data.moment_of_site.values.tolist() == [0, -1, 0, 1]
 
 
 @pytest.mark.parametrize(
