@@ -82,7 +82,7 @@ def test_places_go_through_runs_folders_and_files(tmp_path: Path) -> None:
     options: dict[str, Any] = {"t_end": 2.0, "save_every": 1.0, "rtol": 1e-3}
     memory = ln.simulate(system, ln.Frozen(moments), **options).dataset
     stored = ln.simulate(system, ln.Frozen(moments), folder=tmp_path / "run", **options).dataset
-    slow = ln.simulate(system, ln.Magnet(moments, 1.0), electrons="adiabatic", **options)
+    slow = ln.simulate(system, ln.Magnet(moments, 1.0), electrons="adiabatic", **options | {"rtol": 1e-4})
     with xarray.open_dataset(tmp_path / "run" / "result.nc") as file:
         for dataset in (memory, stored, slow.dataset, file):
             for k, name in enumerate("xyz"):
@@ -91,7 +91,7 @@ def test_places_go_through_runs_folders_and_files(tmp_path: Path) -> None:
             assert set("xyz") <= set(dataset.coords) and not set("xyz") & set(dataset.data_vars)
             plane = plane_of(dataset)
             assert plane is not None and plane.spacing == pytest.approx(A)
-    assert ", site 4, " in repr(slow) + ", " and " x 4" not in repr(slow)
+    assert "; time 3, site 4\n" in repr(slow)
     alone = ln.simulate(None, ln.Magnet(moments, 1.0), **options).dataset
     assert not set("xyz") & set(alone.coords) and plane_of(alone) is None
 
