@@ -76,8 +76,8 @@ class StaticDevice:
     @cached_property
     def vectors(self) -> np.ndarray:
         """Device vectors of the channels as columns, (2N, n_channels)."""
-        columns = [c.vector for c in self.channels]
-        return np.array(columns, dtype=complex).reshape(-1, self.size).T
+        columns = [c.vector.reshape(self.size, -1) for c in self.channels]
+        return np.concatenate([np.zeros((self.size, 0), dtype=complex), *columns], axis=1)
 
     @cached_property
     def spins(self) -> np.ndarray:
@@ -145,7 +145,12 @@ class StaticDevice:
         return states[:, np.abs(energies - energy) <= relative * max(1.0, float(np.abs(energies).max()))]
 
     def self_energies(self, energy: np.ndarray) -> np.ndarray:
-        """Sigma_q(E - shift_q) in eV, (n, n_channels), for energies (n,) with Im E >= 0."""
+        """Sigma_q(E - shift_q) in eV, (n, n_channels), for energies (n,) with Im E >= 0; with matrix channels as a
+        matrix between all orbitals, (n, Q, Q)."""
+        if any(c.vector.ndim == 2 for c in self.channels):
+            blocks = [c.spectrum.self_energy(energy - c.shift) for c in self.channels]
+            blocks = [b if b.ndim == 3 else b[:, None, None] for b in blocks]
+            return np.array([scipy.linalg.block_diag(*(b[k] for b in blocks)) for k in range(energy.size)])
         return self._stack([c.spectrum.self_energy(energy - c.shift) for c in self.channels], energy)
 
     def self_energy_derivatives(self, energy: np.ndarray) -> np.ndarray:
@@ -161,7 +166,9 @@ class StaticDevice:
         return np.asarray((self.broadenings(energy) > 0).any(axis=1))
 
     def on_device(self, weights: np.ndarray) -> np.ndarray:
-        """sum_q w_q u_q u_q^dag, (n, 2N, 2N), for weights (n, n_channels)."""
+        """sum_q w_q u_q u_q^dag, (n, 2N, 2N), for weights (n, n_channels), or U w U^dag for (n, Q, Q)."""
+        if weights.ndim == 3:
+            return self.vectors @ weights @ self.vectors.conj().T
         return (self.vectors * weights[:, None, :]) @ self.vectors.conj().T
 
     def inverse_green(self, energy: np.ndarray) -> np.ndarray:
