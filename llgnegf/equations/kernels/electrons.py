@@ -279,13 +279,17 @@ def _add_mirrored(first, left, sign, d):
 
 
 @part(REORDERED)
-def _shifted(orbitals, bounds, levels, voltage, energy):
+def _shifted(e, orbitals, levels, voltage, energy):
     """Re chi + V and Re z + V."""
-    for bound in bounds:
-        for g in range(bound.size - 1):
-            q = g if orbitals is None else orbitals.bounds[g]
-            for j in range(bound[g], bound[g + 1]):
-                energy[j] = levels.real[j] + voltage[q]
+    for bound in e.bounds:
+        if orbitals is None:
+            for q in range(e.lead.size):
+                for j in range(bound[q], bound[q + 1]):
+                    energy[j] = levels.real[j] + voltage[q]
+        else:
+            for g in range(bound.size - 1):
+                for j in range(bound[g], bound[g + 1]):
+                    energy[j] = levels.real[j] + voltage[orbitals.bounds[g]]
 
 
 @kernel(REORDERED)
@@ -307,7 +311,7 @@ def electronic_rhs(e, work, moments, voltage, state, derivative):
     energy, flow = work.levels[0], (work.levels[1], work.levels[2])
     ar, ai, tr, ti = work.channels[0], work.channels[1], work.channels[2], work.channels[3]
     sd_coupling(e.j_sd, moments, work.sd)
-    _shifted(e.orbitals, e.bounds, levels, voltage, energy)
+    _shifted(e, e.orbitals, levels, voltage, energy)
     _project(e.vectors, br, bi, ar, ai)
     _sources(e, e.orbitals, n, br, bi, ar, ai, tr, ti)
     _level_blocks(
