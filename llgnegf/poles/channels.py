@@ -127,28 +127,28 @@ def spectral_bounds(
 
     Gershgorin: a device row reaches |H_0 row| + |J_sd| + the couplings c_q = sqrt(int Gamma dE/2pi) |u_q| attached to
     it; a lead band reaches max(0, c_q - half of its half-width) beyond its edges (for a chain the first row has
-    radius gamma + gamma_c). A matrix channel, H_lead's part of which has the couplings U C(0)^(1/2) to the device,
-    reaches |U C(0)^(1/2)| beyond its band and its surface levels (Weyl's inequality). `voltages` (n_leads, 2) are the lowest and the highest V_p of the run, None those of t = 0;
+    radius gamma + gamma_c). Matrix channels, coupled by T_q = U_q C_q(0)^(1/2), widen all that by [sum_q |T_q|^2]^(1/2)
+    (Weyl's inequality). `voltages` (n_leads, 2) are the lowest and the highest V_p of the run, None those of t = 0;
     they shift the bands; `times` (fs) are instants at which the device is looked at. Wide bands are left out; a
     spectrum of modes without band reaches TAIL widths beyond them.
     """
     shifts = _static_voltages(system) if voltages is None else voltages
     first, last = system.electrons.gershgorin(times, length)
-    low, high = [], []
+    low, high, margin = [], [], 0.0
     for p, channel in _channels(system):
         bottom, top = _band(channel.spectrum)
         spectrum: Any = channel.spectrum
         if channel.vector.ndim == 2:
-            couplings = channel.vector @ square_root(matrix_weight(spectrum))
-            coupling, excess = np.abs(couplings).sum(axis=1), float(np.linalg.norm(couplings, 2))
+            margin = np.hypot(margin, np.linalg.norm(channel.vector @ square_root(matrix_weight(spectrum)), 2))
+            excess = 0.0
         else:
             coupling = np.sqrt(total_weight(spectrum)) * np.abs(channel.vector)
             excess = max(0.0, float(np.linalg.norm(coupling)) - 0.25 * (top - bottom))
-        first, last = first - coupling, last + coupling
+            first, last = first - coupling, last + coupling
         if np.isfinite(bottom):
             low.append(bottom + shifts[p, 0] - excess)
             high.append(top + shifts[p, 1] + excess)
-    return min([*low, float(first.min())]), max([*high, float(last.max())])
+    return min([*low, float(first.min())]) - margin, max([*high, float(last.max())]) + margin
 
 
 def _band(spectrum: Spectrum | MatrixSpectrum) -> tuple[float, float]:

@@ -89,7 +89,8 @@ def steady(poles: PoleSystem, moments: np.ndarray) -> Blocks:
     The equilibrium state at the mean chemical potential and the mean temperature plus the difference X, which is linear
     in the differences of the sources and solves the Sylvester equation -i (h X - X h^dag) + source = 0. What no lead
     reaches, a dark state or a bound state outside every band, keeps its equilibrium occupation f at the mean chemical
-    potential and the mean kT of the leads, as in `RotatingFrame`: nothing stationary determines it. (The tails of the lead modes would fill it in the ratio of their tiny widths there.)
+    potential and the mean kT of the leads, as in `RotatingFrame`: nothing stationary determines it. (The tails of the
+    lead modes would fill it in the ratio of their tiny widths there.)
 
     Raises:
         ValueError: For a closed system, which has no leads to settle with.
@@ -150,9 +151,10 @@ def _stationary_change(frozen: FrozenDevice, source: np.ndarray) -> np.ndarray:
 def _bound_change(frozen: FrozenDevice, t: np.ndarray, basis: np.ndarray) -> np.ndarray:
     """X on undamped states, T_bound and their orthonormal left vectors given: the limit of tails that vanish.
 
-    Between left eigenvectors L_k and L_k' the equation says, with x = lambda_k, y = lambda_k'^* and the row a_k = L_k U,
+    Between left eigenvectors L_k and L_k' it says, with x = lambda_k, y = lambda_k'^* and the rows a_k = L_k U,
         X_kk' = a_k [P(x) - Q(y)] a_k'^dag/(x - y),        Q(y) = P(y^*)^dag,
-        P(x) = sum_k c_k e_a(k)^T/(z_k^* - x) + sum_y c_y df(chi_y) w_y^dag/(x - chi_y),     i [P(x) - Q(x)] = Gamma(x) df,
+        P(x) = sum_k c_k e_a(k)^T/(z_k^* - x) + sum_y c_y df(chi_y) w_y^dag/(x - chi_y),
+        i [P(x) - Q(x)] = Gamma(x) df,
     c_k and df taken as differences from their values at the mean chemical potential and temperature. Outside the bands
     Gamma = 0, so that Q = P: a divided difference of P, each of its terms known in closed form and none divided by a
     width. What is left out, Gamma df/i(x - y), is what the modes' tails would fill the level with. A mode of real chi

@@ -85,7 +85,7 @@ def orbital_blocks(orbitals, bounds, levels, energy, n, a, real, imag, t, d_real
     Rows i are the modes of the channels from that of the columns on, then all Fermi vectors (Y^dag).
     """
     offset, here = bounds[0], 0
-    m, groups = offset[-1], offset.size - 1
+    groups = offset.size - 1
     for p in range(groups):
         width, columns = offset[p + 1] - offset[p], slice(offset[p], offset[p + 1])
         right = (energy[columns], levels.imag[columns])
