@@ -45,7 +45,7 @@ def layers(rng: np.random.Generator, size: int, count: int) -> np.ndarray:
 
 
 def absorbing(rng: np.random.Generator, size: int, count: int = 4) -> MatrixModes:
-    """A few layers that absorb from the third one on: Gamma falls as 1/E^6, since P A^k P^dag is Hermitian for k < 5."""
+    """A few layers that absorb from the third one on: P A^k P^dag is Hermitian for k < 5, so Gamma falls as 1/E^6."""
     absorption = np.repeat(np.maximum(np.arange(count) - 1.0, 0.0), size)
     return in_modes(layers(rng, size, count) - 1j * np.diag(absorption), size)
 

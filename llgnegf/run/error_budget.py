@@ -292,7 +292,9 @@ def fermi_estimate(poles: PoleSystem | None) -> ErrorEstimate:
     reach = f"largest error of f(E) for |E - mu| <= {poles.spectral_range:.3g} eV: bounds every occupation"
     if poles.tail_error:
         reach += f"; {poles.tail_error:.2g} by the tails of wide bands beyond"
-    return ErrorEstimate(poles.fermi.error + poles.tail_error, reach)
+    system = poles.system
+    fits = [poles.fermi_at(kT) for kT in system.temperatures()[system.coupled_leads].tolist()]
+    return ErrorEstimate(max(fit.error for fit in fits if fit is not None) + poles.tail_error, reach)
 
 
 def warn_if_exceeded(budget: Mapping[str, ErrorEstimate], rtol: float) -> None:
