@@ -42,7 +42,7 @@ def from_kwant(
     Raises:
         ValueError: If it is no such system, a site has another number of orbitals, or a lead is not periodic.
     """
-    from llgnegf.problem.matrix_leads import PeriodicLead
+    from llgnegf.problem.periodic_leads import PeriodicLead
 
     problems = Problems("from_kwant")
     missing = [name for name in DEVICE if not hasattr(fsyst, name)]

@@ -200,7 +200,7 @@ class Lattice:
         Raises:
             ValueError: One line for each argument that is not of this kind, also where the side has lost sites.
         """
-        from llgnegf.problem.matrix_leads import PeriodicLead
+        from llgnegf.problem.periodic_leads import PeriodicLead
 
         problems = _problems("lead")
         bonds = self.hoppings(problems, hopping, rashba, dresselhaus, next_hopping, flux)
