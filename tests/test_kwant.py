@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import sys
-import types
 from collections import namedtuple
 from dataclasses import dataclass
 from typing import Any
@@ -17,18 +15,6 @@ from llgnegf.problem.lattices.crystals import square
 from llgnegf.problem.matrices import PAULI
 
 Site = namedtuple("Site", "pos")
-
-
-@pytest.fixture(autouse=True)
-def _leads(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Blocks alone are looked at here: where there is no `PeriodicLead`, a record of them."""
-    try:
-        import llgnegf.problem.matrix_leads  # noqa: F401
-    except ImportError:
-        module: Any = types.ModuleType("llgnegf.problem.matrix_leads")
-        fields = "cell hopping coupling voltage chemical_potential kT"
-        module.PeriodicLead = namedtuple("PeriodicLead", fields, defaults=(0.0, None, None))
-        monkeypatch.setitem(sys.modules, module.__name__, module)
 
 
 @dataclass

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import copy
-import sys
-import types
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,11 +13,9 @@ from llgnegf.commands.report import description
 from llgnegf.config import ConfigError, RunConfig
 from llgnegf.problem import textures
 from llgnegf.problem.lattices.crystals import honeycomb, square
-from llgnegf.problem.leads import Channel, LeadAtVoltage
 from llgnegf.problem.magnetism.energies import DMI, Dipolar, Exchange, PairDMI, PairExchange
 from llgnegf.problem.magnetism.magnet import Magnet
 from llgnegf.problem.magnetism.torques import ZhangLiTorque
-from llgnegf.problem.spectra import WideBandSpectrum
 from llgnegf.problem.system import OpenSystem
 
 RIBBON = Path(__file__).parents[1] / "examples" / "ribbon.toml"
@@ -32,27 +27,6 @@ DEVICE: dict[str, Any] = {
     "schema_version": 1, "run": {"t_end": 1.0}, "lattice": {"kind": "square", "n_x": 2, "n_y": 2},
     "electrons": {"kind": "lattice"}, "texture": {"kind": "uniform"}, "motion": {"kind": "frozen"},
 }  # fmt: skip
-
-
-@pytest.fixture(autouse=True)
-def _leads(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where there is no `PeriodicLead`, a record of its blocks that attaches a wide band."""
-    try:
-        import llgnegf.problem.matrix_leads  # noqa: F401
-    except ImportError:
-        module: Any = types.ModuleType("llgnegf.problem.matrix_leads")
-
-        @dataclass(frozen=True, eq=False)
-        class PeriodicLead(LeadAtVoltage):
-            cell: Any
-            hopping: Any
-            coupling: Any
-
-            def attach(self, n_sites: int) -> list[Channel]:
-                return [Channel(self.coupling[:, 0], WideBandSpectrum(0.1))]
-
-        module.PeriodicLead = PeriodicLead
-        monkeypatch.setitem(sys.modules, module.__name__, module)
 
 
 def edited(base: dict[str, Any], **tables: Any) -> dict[str, Any]:

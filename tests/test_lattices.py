@@ -3,9 +3,6 @@ lattice that really goes on, masks, and every bad argument."""
 
 from __future__ import annotations
 
-import sys
-import types
-from collections import namedtuple
 from typing import Any
 
 import numpy as np
@@ -26,18 +23,6 @@ MAKERS = {
 }
 ROWS = {"square": 1, "triangular": 2, "zigzag": 2, "armchair": 2}
 """Rows after which a lattice repeats along y."""
-
-
-@pytest.fixture(autouse=True)
-def _leads(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Blocks alone are looked at here: where there is no `PeriodicLead`, a record of them."""
-    try:
-        import llgnegf.problem.matrix_leads  # noqa: F401
-    except ImportError:
-        module: Any = types.ModuleType("llgnegf.problem.matrix_leads")
-        fields = "cell hopping coupling voltage chemical_potential kT"
-        module.PeriodicLead = namedtuple("PeriodicLead", fields, defaults=(0.0, None, None))
-        monkeypatch.setitem(sys.modules, module.__name__, module)
 
 
 def dense(lattice: Lattice, **given: Any) -> np.ndarray:

@@ -24,6 +24,7 @@ from llgnegf.problem.drives import Drive
 from llgnegf.problem.magnetism.magnet import Magnet
 from llgnegf.problem.magnetism.motion import Frozen, Precession
 from llgnegf.problem.magnetism.pairs import PAIRS
+from llgnegf.problem.periodic_leads import PeriodicLead
 from llgnegf.problem.system import OpenSystem
 
 DRIVES = ", ".join(cls.__name__ for cls in KINDS.values())
@@ -71,7 +72,7 @@ def _term(path: Path, term: Any, n_sites: int) -> dict[str, Any]:
 
 def _lead(path: Path, lead: Any, n_sites: int) -> dict[str, Any]:
     """The table of a lead; a ribbon of a lattice is written by its blocks."""
-    if not hasattr(lead, "cell"):
+    if type(lead) is not PeriodicLead:
         return _table("lead", path, lead)
     spins = np.eye(2 if len(lead.coupling) == n_sites else 1)  # both alike, where they are not said
     blocks = {name: np.kron(getattr(lead, name), spins) for name in ("cell", "hopping", "coupling")}

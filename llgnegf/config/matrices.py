@@ -27,6 +27,7 @@ from llgnegf.problem.arguments import (
 )
 from llgnegf.problem.device_terms import Amplitude, TimeDependent
 from llgnegf.problem.electrons import Electrons
+from llgnegf.problem.periodic_leads import PeriodicLead
 from llgnegf.problem.spectra import Spectrum
 
 Entries = Annotated[Any, Argument(MatrixEntries, "a list of [row, column, real, imaginary], each pair once", "eV")]
@@ -65,7 +66,7 @@ def time_dependent(
 def periodic(
     orbitals: Orbitals, cell: Entries, hopping: Entries, coupling: Entries, n_sites: TextureSites,
     voltage: EnergyOverTime = 0.0, chemical_potential: ChemicalPotential = None, kT: Temperature = None,
-) -> Any:
+) -> PeriodicLead:  # fmt: skip
     """[[lead]], kind = "periodic": a semi-infinite crystal by the blocks of its Hamiltonian, `PeriodicLead`.
 
     Args:
@@ -78,8 +79,6 @@ def periodic(
         chemical_potential: mu in eV, moves the occupation alone.
         kT: Thermal energy of this lead in eV.
     """
-    from llgnegf.problem.matrix_leads import PeriodicLead
-
     problems, square = Problems("periodic"), (orbitals, orbitals)
     given = {"cell": (cell, square), "hopping": (hopping, square), "coupling": (coupling, (2 * n_sites, orbitals))}
     blocks = {name: _filled(problems, name, entries, shape) for name, (entries, shape) in given.items()}

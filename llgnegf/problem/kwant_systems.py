@@ -13,6 +13,7 @@ import scipy.sparse as sp
 
 from llgnegf._checks import Problems
 from llgnegf.problem.electrons import Electrons
+from llgnegf.problem.periodic_leads import PeriodicLead
 
 DEVICE = ("hamiltonian_submatrix", "sites", "leads", "lead_interfaces")
 LEAD = ("cell_hamiltonian", "inter_cell_hopping")
@@ -20,7 +21,7 @@ LEAD = ("cell_hamiltonian", "inter_cell_hopping")
 
 def from_kwant(
     fsyst: Any, params: Mapping[str, Any] | None = None, j_sd: Any = 0.0, terms: Any = ()
-) -> tuple[Electrons, list[Any]]:
+) -> tuple[Electrons, list[PeriodicLead]]:
     """Electrons and leads of a finalized kwant system (tested with kwant 1.5; `pip install kwant`).
 
     Sites, and the moments that are given to them, are in kwant's order, that of `fsyst.sites`. A lead's cell l grows
@@ -42,8 +43,6 @@ def from_kwant(
     Raises:
         ValueError: If it is no such system, a site has another number of orbitals, or a lead is not periodic.
     """
-    from llgnegf.problem.periodic_leads import PeriodicLead
-
     problems = Problems("from_kwant")
     missing = [name for name in DEVICE if not hasattr(fsyst, name)]
     value = f"{type(fsyst).__name__} without {', '.join(missing)}"

@@ -46,6 +46,7 @@ from llgnegf.problem.lattices.parts import (
 from llgnegf.problem.lattices.ribbons import Ribbon
 from llgnegf.problem.magnetism.pairs import Dipolar, PairDMI, PairExchange
 from llgnegf.problem.magnetism.torques import ZhangLiTorque
+from llgnegf.problem.periodic_leads import PeriodicLead
 
 
 @dataclass(frozen=True, eq=False)
@@ -178,7 +179,7 @@ class Lattice:
         dresselhaus: Energy = 0.0, onsite: EnergyPerSite = 0.0, next_hopping: Energy = 0.0, flux: Flux = 0.0,
         exchange: ExchangeField = (0.0, 0.0, 0.0), sites: SideSites = None, *, voltage: EnergyOverTime = 0.0,
         chemical_potential: ChemicalPotential = None, kT: Temperature = None,
-    ) -> Any:  # fmt: skip
+    ) -> PeriodicLead:  # fmt: skip
         """The ribbon that goes on at a side, a `PeriodicLead`.
 
         Its cells, and the bonds between its first cell and the device, have the bonds of the lattice with what is given
@@ -200,8 +201,6 @@ class Lattice:
         Raises:
             ValueError: One line for each argument that is not of this kind, also where the side has lost sites.
         """
-        from llgnegf.problem.periodic_leads import PeriodicLead
-
         problems = _problems("lead")
         bonds = self.hoppings(problems, hopping, rashba, dresselhaus, next_hopping, flux)
         chosen = self._side(problems, side, sites)
