@@ -20,7 +20,7 @@ import llgnegf as ln
 from llgnegf.cli import main
 from llgnegf.config import RunConfig
 from llgnegf.plots.run import PlotReport
-from llgnegf.units import GYROMAGNETIC_RATIO, HBAR
+from llgnegf.units import G_E, GYROMAGNETIC_RATIO, HBAR, MU_B
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
 SPIN_BOUND = 2 * np.sqrt(3)
@@ -170,6 +170,32 @@ def test_sweep_gives_the_pumped_spin_of_each_point() -> None:
             run = pumped.sel(electrons_j_sd=j_sd, lead_0_coupling=coupling).item()
             bound = 5 * SPIN_BOUND * j_sd * 1e-6  # the total torque, whose z component leaves through the leads
             assert abs(run - exact) < bound < 0.05 * exact
+
+
+def test_magnons_of_an_insulator_pump_spin_into_a_metal(capsys: pytest.CaptureFixture[str]) -> None:
+    example = script("magnon_pumping")
+    data = example["main"]().dataset
+    assert "into the metal: spin" in capsys.readouterr().out and Path("magnon_pumping.png").stat().st_size > 10_000
+    assert abs(data.moments - data.moments[0]).max() > MOVES
+    spin, charge = data.lead_spin_current[:, 0, 2], data.lead_charge_out[:, 0]
+    # hbar w = (g_e/n) [2 K + 2 J (1 - cos k)]: no magnon is faster than 2 J g_e/(n hbar).
+    n, j = example["N"], example["J"]
+    arrival = (n - 1) / (2 * j * G_E / (example["MU"] * HBAR))
+    assert abs(spin.sel(time=slice(0, 0.8 * arrival))).max() < 1e-3 * spin.max()
+    assert abs(charge).max() < 1e-5 < 1e-3 * float(data.lead_spin_out[-1, 0, 2])
+    # Between the first arrival and that of what came back from the far end. The metal answers within a few fs: by that
+    # times what the current varies by, of the length of the window, the means may differ.
+    window = slice(1.5 * arrival, 2.8 * arrival)
+    steady = spin.copy(data=example["steadily_pumped"](data.moments[:, -1, 2].values)).sel(time=window)
+    mean, lag = float(spin.sel(time=window).mean()), 10.0
+    bound = float(steady.max() - steady.min()) * lag / (1.3 * arrival)
+    assert abs(float(steady.mean()) - mean) < bound < 0.05 * mean
+    # Spin along the axis comes from the field alone, mu (M x B)_z/hbar on the first moment; trapezoidal rule, h = 2 fs.
+    fields = np.array([example["field"](t)[0] for t in data.time.values])
+    given = MU_B * example["MU"] * np.cross(data.moments[:, 0].values, fields)[:, 2] / HBAR
+    total = (data.angular_momentum + data.lead_spin_out.sum("lead")).sel(component="z").values
+    error = 2 / 12 * np.abs(np.diff(given, 2)).sum()
+    assert abs(total[-1] - total[0] - np.trapezoid(given, data.time)) < error < 0.05 * abs(total[-1] - total[0])
 
 
 def test_notebook_holds_what_it_says(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -180,6 +180,22 @@ def test_a_layer_across_y_shows_m_y_in_colour() -> None:
     assert axes.get_ylabel() == "z (nm)"
 
 
+def test_moments_of_a_layer_stand_in_the_middle_of_their_sites() -> None:
+    """Two columns of sites for each moment; one moment on no site, and there is no place for its arrow."""
+    dataset = run_of(square(6, 3))
+    moment = np.arange(18) // 6 * 3 + np.arange(18) % 3
+    layer = dataset[["moments"]].isel(site=slice(0, 9)).rename(site="moment").drop_vars(["x", "y", "z"])
+    made = dataset.drop_vars(["moments", "torque"]).merge(layer).assign_coords(moment_of_site=("site", moment))
+    plane = plane_of(made, "moment")
+    assert plane is not None
+    np.testing.assert_allclose(plane.points, square(3, 3)[:, :2] * [2, 1] + [A / 2, 0], atol=1e-12)
+    arrows = panels(plot_vectors(made, "moments"))[0].collections[1]
+    np.testing.assert_allclose(arrows.U, layer.moments.values[0, :, 0])
+    away = made.assign_coords(moment_of_site=("site", np.where(moment == 4, -1, moment)))
+    with pytest.raises(MissingDataError, match="the moments have no positions that span a plane"):
+        plot_vectors(away, "moments")
+
+
 def test_map_of_charge() -> None:
     dataset = run_of(square(4, 3))
     (axes,) = panels(plot_density(dataset, times=[20.0]))

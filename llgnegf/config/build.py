@@ -184,9 +184,17 @@ class Builder:
         return terms
 
     @property
+    def sites(self) -> tuple[Any, ...] | None:
+        """The electron sites of the moments, where they are a layer of their own."""
+        placed = self.document.magnet or self.document.motion
+        return getattr(placed, "sites", None)
+
+    @property
     def n_sites(self) -> int | None:
         """Number of moments; None if it is not known."""
         electrons, texture = self.document.electrons, self.document.texture
+        if self.sites is not None:
+            return len(self.sites)
         if electrons is not None:
             return electrons.n_sites
         return getattr(texture, "n_sites", None) or len(getattr(texture, "moments", ())) or None
@@ -213,8 +221,9 @@ class Builder:
     def _texture(self) -> np.ndarray | None:
         table, known, count = self.document.texture, self.document.electrons, self.n_sites
         own = getattr(table, "n_sites", None)
-        if known is not None and own not in (None, known.n_sites):
-            self.refuse(("texture", "n_sites"), str(own), f"{known.n_sites} as in electrons.n_sites, or left out")
+        if (known is not None or self.sites is not None) and own not in (None, count):
+            place = "electrons.n_sites" if self.sites is None else "the list of sites"
+            self.refuse(("texture", "n_sites"), str(own), f"{count} as in {place}, or left out")
             return None
         if count is None and hasattr(table, "n_sites"):
             if not self.lost & {"electrons", "texture"}:
@@ -232,7 +241,18 @@ class Builder:
         if magnet is not None and not (self.n_sites is None and "magnet" not in self.lost and _per_site(magnet)):
             made = self.made(("magnet",), magnet, moments=stand_in, energies=energies, torques=torques)
             motion = motion or made
-        return motion if texture is not None else None
+        if motion is None or texture is None or not self._fits(motion):
+            return None
+        return motion
+
+    def _fits(self, motion: Any) -> bool:
+        """Whether the electrons have the sites that the moments are on."""
+        electrons, problems = self.document.electrons, Problems("motion" if self.document.magnet is None else "magnet")
+        if motion.sites is None or electrons is None:
+            return True
+        motion.note_sites(problems, "", electrons.n_sites)
+        self.mistakes += problems.mistakes
+        return not problems.mistakes
 
     def _terms(self, name: str) -> list[Any]:
         """Energy terms, or torques, that are usable on this chain."""
@@ -247,7 +267,7 @@ class Builder:
         return terms
 
     def _density_matrix(self) -> np.ndarray | None:
-        name, count = "initial_density_matrix", self.n_sites
+        name, count = "initial_density_matrix", getattr(self.document.electrons, "n_sites", None) or self.n_sites
         entries = getattr(self.document.run, name)
         if entries is None or count is None or not check_memory(Problems("run"), count):
             return None

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from llgnegf.plots.data import MissingDataError, require, thin, vectors
+from llgnegf.plots.data import MissingDataError, place_of, require, thin, vectors
 from llgnegf.plots.maps import draw_vectors
 from llgnegf.plots.plane import Plane, plane_of
 from llgnegf.plots.style import DIVERGING, colour_map, new_figure, styled
@@ -49,16 +49,17 @@ def animation(dataset: xarray.Dataset) -> bytes:
     if not dataset.sizes["time"]:
         raise MissingDataError("no rows")
     rows = thin(dataset.sizes["time"], MAX_FRAMES)
-    frames = _frames(plane_of(dataset), vectors(dataset, "moments", rows), dataset["time"].values[rows])
+    place = plane_of(dataset, place_of(dataset, "moments")) or place_of(dataset, "moments")
+    frames = _frames(place, vectors(dataset, "moments", rows), dataset["time"].values[rows])
     return _encoded(frames)
 
 
 @styled
-def _frames(plane: Plane | None, moments: np.ndarray, time: np.ndarray) -> list[Image]:
-    """One picture for each row of `moments` (n, N, 3)."""
+def _frames(place: Plane | str, moments: np.ndarray, time: np.ndarray) -> list[Image]:
+    """One picture for each row of `moments` (n, N, 3), in a plane or along a wire of sites or moments."""
     from PIL import Image
 
-    scene = _along_wire(moments[0]) if plane is None else _in_plane(plane, moments[0])
+    scene = _along_wire(place, moments[0]) if isinstance(place, str) else _in_plane(place, moments[0])
     figure, artists = scene.figure, (*scene.moving, scene.title)
     # One layout for all frames: nothing jumps.
     figure.draw_without_rendering()
@@ -99,7 +100,7 @@ def _in_plane(plane: Plane, moments: np.ndarray) -> Scene:
     return Scene(figure, axes.set_title("t = 0 fs"), (cells, arrows), show)
 
 
-def _along_wire(moments: np.ndarray) -> Scene:
+def _along_wire(place: str, moments: np.ndarray) -> Scene:
     """Arrows beside one another."""
     n_sites = len(moments)
     figure = new_figure(HEIGHT, WIDTH, dpi=DPI)
@@ -113,7 +114,7 @@ def _along_wire(moments: np.ndarray) -> Scene:
         edgecolor="black", linewidth=0.5,
     )  # fmt: skip
     margin = max(0.6, 0.5 * (4 - n_sites))
-    axes.set(xlim=(-margin, n_sites - 1 + margin), ylim=(-1, 1), xlabel="site", yticks=[])
+    axes.set(xlim=(-margin, n_sites - 1 + margin), ylim=(-1, 1), xlabel=place, yticks=[])
     axes.set_xticks(range(0, n_sites, -(-n_sites // 10)))
     axes.grid(False)
     axes.spines["left"].set_visible(False)

@@ -14,13 +14,13 @@ import numpy as np
 
 from llgnegf._files import write_atomic
 from llgnegf.plots.animation import animation
-from llgnegf.plots.data import MissingDataError, require, thin, thinned, vectors
+from llgnegf.plots.data import MissingDataError, place_of, require, thin, thinned, vectors
 from llgnegf.plots.files import PlotReport, begin, finish, save
 from llgnegf.plots.maps import plot_bond_currents, plot_bond_spin_currents, plot_density, plot_vectors
 from llgnegf.plots.plane import plane_of
 from llgnegf.plots.style import (
     COLOURS,
-    SITE,
+    PLACES,
     keep_noise_flat,
     label,
     largest_of,
@@ -201,13 +201,14 @@ def plot_nonadiabatic_torque(dataset: xarray.Dataset, oracle: xarray.Dataset | N
     for name in ("nonadiabatic", "adiabatic"):
         split = field_like_damping_like(vectors(dataset, f"torque_{name}", rows), moments, velocity)
         parts[name] = np.stack([split.field_like, split.damping_like])
-    exact = {} if oracle is None else _oracle_curves(oracle)
-    figure = new_figure(6.6)
+    exact = {} if oracle is None else _oracle_curves(oracle, dataset)
+    place, figure = place_of(dataset, "moments"), new_figure(6.6)
     panels = figure.subplots(3, 2)
     for row, (name, values) in enumerate(parts.items()):
-        _compare_along_wire(panels[row], name, values[:, -1], exact.get(name, {}))
-    site = int(np.argmax(np.abs(parts["nonadiabatic"][:, -1]).max(axis=0)))
-    _compare_over_time(panels[2], time, parts["nonadiabatic"][:, :, site], exact.get("nonadiabatic", {}), site)
+        _compare_along_wire(panels[row], name, values[:, -1], exact.get(name, {}), PLACES[place])
+    k = int(np.argmax(np.abs(parts["nonadiabatic"][:, -1]).max(axis=0)))
+    found, curves = parts["nonadiabatic"][:, :, k], exact.get("nonadiabatic", {})
+    _compare_over_time(panels[2], time, found, {name: c[:, k] for name, c in curves.items()}, f"{place} {k}")
     panels[0, 0].set_title(r"field-like, along $\dot M$")
     panels[0, 1].set_title(r"damping-like, along $M\times\dot M$")
     legend_above(figure, panels[0, 0])
@@ -248,17 +249,18 @@ def _over_time_and_wire(
     if not dataset.sizes["time"]:
         raise MissingDataError("no rows")
     data = thinned(dataset[[name]], MAX_POINTS)
-    values, time = data[name].transpose("time", "site", "component").values, data["time"].values
+    place, time = place_of(dataset, name), data["time"].values
+    values = data[name].transpose("time", place, "component").values
     n_rows, n_sites, _ = values.shape
     factor, units = scale(values, data[name].attrs["units"])
     values, largest = values / factor, largest_of(values) / factor
     figure = new_figure(5.6)
-    wire = n_sites > 1 and plane_of(dataset) is None
+    wire = n_sites > 1 and plane_of(dataset, place) is None
     halves: Any = figure.subfigures(1, 2) if wire else [figure.subfigures(1, 1)]
     over_time = halves[0].subplots(3, 1, sharex=True)
-    curves = {f"site {data['site'].values[i]}": values[:, i] for i in thin(n_sites, MAX_SITES)}
+    curves = {f"{place} {data[place].values[i]}": values[:, i] for i in thin(n_sites, MAX_SITES)}
     if n_sites > 1 and not wire:  # of a plane no few sites tell all
-        curves = {"mean of all sites": values.mean(axis=1), **dict(list(curves.items())[:-1])}
+        curves = {f"mean of all {place}s": values.mean(axis=1), **dict(list(curves.items())[:-1])}
     for k, (text, curve) in enumerate(curves.items()):
         for a, axes in enumerate(over_time):
             axes.plot(time, curve[:, a], label=text, **line(k))
@@ -267,8 +269,8 @@ def _over_time_and_wire(
         along = halves[1].subplots(3, 1, sharex=True)
         for k, row in enumerate(thin(n_rows, 3)):
             for a, axes in enumerate(along):
-                axes.plot(data["site"].values, values[row, :, a], label=f"{time[row]:.4g} fs", **points(k))
-        _finish_column(halves[1], along, symbol, units, SITE)
+                axes.plot(data[place].values, values[row, :, a], label=f"{time[row]:.4g} fs", **points(k))
+        _finish_column(halves[1], along, symbol, units, PLACES[place])
         whole_numbers(along[-1])
     for column in (over_time, along) if wire else (over_time,):
         for a, axes in enumerate(column):
@@ -283,7 +285,8 @@ def _finish_column(half: SubFigure, panels: Any, symbol: str, units: str, xlabel
         axes.set_ylabel(label(f"${symbol}_{COMPONENTS[a]}$", units))
     panels[-1].set_xlabel(xlabel)
     handles, labels = panels[0].get_legend_handles_labels()
-    half.legend(handles, labels, loc="outside upper center", ncols=2 if len(labels) == 4 else len(labels))
+    wide = len(labels) == 4 or labels[0].startswith("moment")
+    half.legend(handles, labels, loc="outside upper center", ncols=2 if wide else len(labels))
 
 
 def _curves(
@@ -302,9 +305,12 @@ def _label_bonds(axes: Axes, labels: list[str]) -> None:
     axes.set_xticks(shown, [labels[i] for i in shown])
 
 
-def _oracle_curves(oracle: xarray.Dataset) -> dict[str, dict[str, np.ndarray]]:
-    """Exact and first-order torque, each (2, N): field-like and damping-like along the wire."""
+def _oracle_curves(oracle: xarray.Dataset, dataset: xarray.Dataset) -> dict[str, dict[str, np.ndarray]]:
+    """Exact and first-order torque, each (2, N): field-like and damping-like along the wire, or on each moment, whose
+    sites have its directions."""
     split = np.stack([oracle["field_like"].values, oracle["damping_like"].values], axis=1)
+    if "moment_of_site" in dataset.coords:
+        split = split @ (dataset["moment_of_site"].values[:, None] == dataset["moment"].values)
     by_part = dict(zip([str(p) for p in oracle["part"].values], split, strict=True))
     if "adiabatic" not in by_part:
         return {}
@@ -317,7 +323,9 @@ def _oracle_curves(oracle: xarray.Dataset) -> dict[str, dict[str, np.ndarray]]:
     }
 
 
-def _compare_along_wire(panels: Any, name: str, run: np.ndarray, exact: Mapping[str, np.ndarray]) -> None:
+def _compare_along_wire(
+    panels: Any, name: str, run: np.ndarray, exact: Mapping[str, np.ndarray], xlabel: str
+) -> None:
     """`run` and each of `exact` are (2, N)."""
     factor, units = scale(run, "eV")
     sites = np.arange(run.shape[1])
@@ -328,17 +336,17 @@ def _compare_along_wire(panels: Any, name: str, run: np.ndarray, exact: Mapping[
         axes.plot(sites, run[half] / factor, label="this run", color=COLOURS[-1], **style)
         keep_noise_flat(axes, run[half] / factor, largest_of(run) / factor)
         whole_numbers(axes)
-        axes.set(xlabel=SITE, ylabel=label(f"{name} torque", units))
+        axes.set(xlabel=xlabel, ylabel=label(f"{name} torque", units))
 
 
 def _compare_over_time(
-    panels: Any, time: np.ndarray, run: np.ndarray, exact: Mapping[str, np.ndarray], site: int
+    panels: Any, time: np.ndarray, run: np.ndarray, exact: Mapping[str, np.ndarray], place: str
 ) -> None:
-    """`run` is (2, n_rows), each of `exact` (2, N), constant in time."""
+    """`run` is (2, n_rows), each of `exact` (2,), constant in time."""
     factor, units = scale(run, "eV")
     for half, axes in enumerate(panels):
         axes.plot(time, run[half] / factor, color=COLOURS[-1])
         for k, curve in enumerate(exact.values()):
-            axes.axhline(curve[half, site] / factor, **line(k))
+            axes.axhline(curve[half] / factor, **line(k))
         keep_noise_flat(axes, run[half] / factor, largest_of(run) / factor)
-        axes.set(xlabel="time (fs)", ylabel=label(f"nonadiabatic, site {site}", units))
+        axes.set(xlabel="time (fs)", ylabel=label(f"nonadiabatic, {place}", units))

@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 
 PLACES = ("x", "y", "z")
 """Coordinates of the sites in nm, along the dim `site`, of runs whose electrons have positions."""
+BESIDE = {"moment_of_site": "site", **dict.fromkeys(PLACES, "site")}
+"""Labels that are no dim of their own, and the dim that they stand along: the moment that a site has, -1 for none, and
+the places of the sites."""
 
 
 @dataclass(frozen=True)
@@ -48,7 +51,7 @@ class Rows:
         times: Save times in fs, (n_rows,).
         columns: For each variable (n_rows, *shape).
         variables: Dims, units and long names.
-        coordinates: Labels of the dims other than time, and `PLACES` of the sites where they are known.
+        coordinates: Labels of the dims other than time, and those of `BESIDE`.
     """
 
     times: np.ndarray
@@ -76,7 +79,10 @@ class Result:
 
     @cached_property
     def dataset(self) -> xarray.Dataset:
-        """xarray.Dataset with dims time, site, component, lead, bond; units and long names in the attributes."""
+        """xarray.Dataset with dims time, site, component, lead, bond; units and long names in the attributes.
+
+        Moments that are a layer of their own have the dim moment, and each site the coordinate `moment_of_site`.
+        """
         rows = self.rows
         return build_dataset(rows.times, rows.columns, rows.variables, rows.coordinates)
 
@@ -100,7 +106,8 @@ class Result:
     def __repr__(self) -> str:
         """What there is, how far it goes and how exact it is; the numbers are in the attributes."""
         times, sizes = self.rows.times, {name: len(labels) for name, labels in self.rows.coordinates.items()}
-        counts = "".join(f", {name} {size}" for name, size in sizes.items() if name not in ("component", *PLACES))
+        sizes = {name: size for name, size in sizes.items() if name not in BESIDE}
+        counts = "".join(f", {name} {size}" for name, size in sizes.items() if name != "component")
         lines = [f"Result: {times.size} rows from {times[0]:g} to {times[-1]:g} fs; time {times.size}{counts}"]
         for name, variable in self.rows.variables.items():
             dims = ", ".join(("time", *variable.dims))
@@ -128,6 +135,5 @@ def build_dataset(
     }
     coords: dict[str, Any] = {"time": ("time", np.asarray(times), {"units": "fs", "long_name": "time"})}
     for name, labels in coordinates.items():
-        place = name in PLACES
-        coords[name] = ("site" if place else name, np.asarray(labels), {"units": "nm"} if place else {})
+        coords[name] = (BESIDE.get(name, name), np.asarray(labels), {"units": "nm"} if name in PLACES else {})
     return xarray.Dataset(data, coords=coords, attrs=dict(attributes or {}))

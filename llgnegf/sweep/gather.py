@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from llgnegf.config import RunConfig
+from llgnegf.run.result import BESIDE
 from llgnegf.sweep.axes import axis_attributes, axis_names, common_times, labels
 from llgnegf.sweep.points import points
 
@@ -41,6 +42,9 @@ def gather(config: RunConfig, folder: str | os.PathLike[str]) -> xarray.Dataset:
         with RunFolder.open(Path(folder) / point.name).dataset() as dataset:
             results.append(dataset.load())
             results[-1].attrs = {}
+    places = [result.coords[name] for result in results for name in BESIDE if name in result.coords]
+    if any(not place.equals(places[0]) for place in places):  # swept themselves: no coordinate of all runs
+        results = [result.reset_coords(list(BESIDE)) for result in results]
     results, comment = _on_common_times(results)
     attributes = {name: variable.attrs for name, variable in results[0].variables.items()}
     stacked = xarray.concat(

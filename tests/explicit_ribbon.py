@@ -1,0 +1,258 @@
+"""Brute force for ribbons: device and periodic leads as one closed system of explicit cells, moments given or answering.
+
+Only numbers come in: matrices, voltages as functions, moments. Nothing of the package is used, neither its leads,
+lattices and Green functions nor its poles and propagator. rho(t) = Phi f Phi^dag with the eigenstates Phi of rho(0), each
+moved by the Schroedinger equation, the moments by the Landau-Lifshitz-Gilbert equation in the same integrator (order 8).
+
+Exact until the echo of the cut ends returns: news of the cut comes and goes with the group velocities of the lead's
+bands. A correlation of the lead's end is the echo's times the Fourier transform of f, pi kT/sinh(pi kT t/hbar), so that it
+is felt earlier by some hbar/(pi kT) times the digits wanted: `cells_for` counts both, and `tests/test_explicit_ribbons.py`
+compares two lengths and two tolerances.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import scipy.linalg as la
+import scipy.sparse as sp
+from scipy.integrate import solve_ivp
+from scipy.special import expit
+
+HBAR = 0.6582119569
+G_E = 2.00231930436
+SIGMA = np.array([[[0, 1], [1, 0]], [[0, -1j], [1j, 0]], [[1, 0], [0, -1]]])
+
+ECHO, FRONT = 14.0, 5
+"""Decay of correlations waited for, in powers of e; cells for the tail of a front."""
+
+Voltage = Callable[[float], float]
+Moments = Callable[[float], np.ndarray]
+
+
+@dataclass(frozen=True)
+class PeriodicCells:
+    """Cells h0 (m, m) with hopping V = <cell l|H|cell l + 1> away from the device, tau (2N, m) = <device|H|cell 1>.
+
+    The voltage (eV, t in fs) shifts all levels and, with its value at t = 0, the occupation; `chemical_potential` is that
+    without the voltage.
+    """
+
+    h0: np.ndarray
+    V: np.ndarray
+    tau: np.ndarray
+    voltage: Voltage = lambda t: 0.0
+    chemical_potential: float = 0.0
+    kT: float = 0.1
+
+    @property
+    def m(self) -> int:
+        return len(self.h0)
+
+    def speed(self) -> float:
+        """The largest group velocity of the bands, cells per hbar/eV: dE/dk = <k|i V e^{ik} + h.c.|k>."""
+        fastest = 0.0
+        for k in np.linspace(0, 2 * np.pi, 97):
+            hop = self.V * np.exp(1j * k)
+            _, states = la.eigh(self.h0 + hop + hop.conj().T)
+            slope = np.einsum("an,ab,bn->n", states.conj(), 1j * hop + (1j * hop).conj().T, states).real
+            fastest = max(fastest, np.abs(slope).max())
+        return fastest
+
+    def cells_for(self, time: float) -> int:
+        """So many that echoes stay below some 1e-8 up to `time` (fs)."""
+        way = 0.5 * self.speed() * (time / HBAR + ECHO / (np.pi * self.kT))
+        return int(np.ceil(way)) + FRONT
+
+    def matrix(self, cells: int) -> np.ndarray:
+        """H of the first cells at no voltage."""
+        shift = np.diag(np.ones(cells - 1), 1)
+        hops = np.kron(shift, self.V)
+        return np.kron(np.eye(cells), self.h0) + hops + hops.conj().T
+
+
+@dataclass(frozen=True)
+class Answering:
+    """Moments by dM/dt = -g M x B + lambda M x dM/dt + (g/mu_M) J_sd <s> x M, mu_M = n mu_B, g/mu_M = g_e/(hbar n).
+
+    mu_M B = 2 K (M.axis) axis + `field` (eV), of the energy -K sum (M.axis)^2 - sum field.M; (n,) one for each moment.
+    """
+
+    moments: np.ndarray
+    magnetic_moment: np.ndarray
+    damping: float = 0.0
+    anisotropy: float = 0.0
+    axis: tuple[float, float, float] = (0.0, 0.0, 1.0)
+    field: tuple[float, float, float] = (0.0, 0.0, 0.0)
+
+    def rate(self, m: np.ndarray, torque: np.ndarray) -> np.ndarray:
+        """dM/dt (1/fs) of moments (N, 3) under the electrons' torque (eV), the implicit damping solved for."""
+        along = np.asarray(self.axis)
+        b = 2 * self.anisotropy * (m @ along)[:, None] * along + np.asarray(self.field)
+        a = G_E / (HBAR * np.asarray(self.magnetic_moment)[:, None]) * (torque - np.cross(m, b))
+        return (a + self.damping * np.cross(m, a)) / (1 + self.damping**2)
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Observables at the times asked for, as the columns of a run: first axis time.
+
+    rho and density per site: `spin` (T, N, 3), `charge` (T, N). Into each lead: `current` (T, leads) in electrons/fs and
+    `spin_current` (T, leads, 3) in eV. `moments` (T, N, 3).
+    """
+
+    rho: np.ndarray
+    spin: np.ndarray
+    charge: np.ndarray
+    current: np.ndarray
+    spin_current: np.ndarray
+    moments: np.ndarray
+
+
+State = tuple[np.ndarray, np.ndarray]
+"""Eigenstates of rho(0) as columns, and their fillings."""
+
+
+@dataclass(frozen=True)
+class Ribbon:
+    """A device H_0 (2N, 2N) with J_sd (N,), and its leads cut after `cells` cells each.
+
+        H(t) = H_0 - sum_i J_i sigma_i.M_i(t) + leads + contacts + V_p(t) on the cells of lead p
+    """
+
+    hamiltonian: np.ndarray
+    j_sd: np.ndarray
+    leads: Sequence[PeriodicCells]
+    cells: Sequence[int]
+
+    @property
+    def n(self) -> int:
+        """2N."""
+        return len(self.hamiltonian)
+
+    @cached_property
+    def ends(self) -> np.ndarray:
+        """Where device and leads end in the whole matrix."""
+        return np.cumsum([self.n, *(c * lead.m for c, lead in zip(self.cells, self.leads, strict=True))])
+
+    def part(self, p: int) -> slice:
+        """The states of lead p, its first cell first."""
+        return slice(self.ends[p], self.ends[p + 1])
+
+    @cached_property
+    def static(self) -> np.ndarray:
+        """All that never changes."""
+        leads = [lead.matrix(c) for c, lead in zip(self.cells, self.leads, strict=True)]
+        h = la.block_diag(self.hamiltonian, *leads).astype(complex)
+        for p, lead in enumerate(self.leads):
+            first = slice(self.ends[p], self.ends[p] + lead.m)
+            h[: self.n, first] = lead.tau
+            h[first, : self.n] = np.conj(lead.tau).T
+        return h
+
+    def exchange(self, moments: np.ndarray) -> np.ndarray:
+        """-sum_i J_i sigma_i.M_i, (2N, 2N)."""
+        return la.block_diag(*(-self.j_sd[:, None, None] * np.tensordot(moments, SIGMA, axes=1)))
+
+    def shifts(self, t: float) -> np.ndarray:
+        """Voltage of every state but those of the device, (size - 2N, 1)."""
+        shift = np.zeros((self.ends[-1], 1))
+        for p, lead in enumerate(self.leads):
+            shift[self.part(p)] = lead.voltage(t)
+        return shift[self.n :]
+
+    def whole(self, moments: np.ndarray, t: float) -> np.ndarray:
+        """H(t), dense."""
+        h = self.static.copy()
+        h[: self.n, : self.n] += self.exchange(moments)
+        h[self.n :, self.n :] += np.diag(self.shifts(t)[:, 0])
+        return h
+
+    def thermal(self, moments: np.ndarray, mu: float = 0.0) -> State:
+        """f(H(0)): one chemical potential, voltages at t = 0 included, and one temperature."""
+        assert all(abs(lead.chemical_potential + lead.voltage(0.0) - mu) < 1e-12 for lead in self.leads)
+        (kT,) = {lead.kT for lead in self.leads}
+        levels, states = la.eigh(self.whole(moments, 0.0))
+        return states, expit(-(levels - mu) / kT)
+
+    def partitioned(self, rho: np.ndarray) -> State:
+        """The device in rho (2N, 2N), every lead by itself in its own equilibrium; contacts close at t = 0."""
+        fillings, device = la.eigh(rho)
+        parts, filled = [device], [fillings]
+        for lead, count in zip(self.leads, self.cells, strict=True):
+            levels, states = la.eigh(lead.matrix(count))
+            parts.append(states)
+            filled.append(expit(-(levels - lead.chemical_potential) / lead.kT))
+        return la.block_diag(*parts), np.concatenate(filled)
+
+    def run(
+        self, state: State, motion: Moments | Answering, times: Sequence[float], stops: Sequence[float] = (),
+        rtol: float = 1e-8,
+    ) -> Rows:  # fmt: skip
+        """Rows at `times` (fs, ascending); `stops` are instants at which a voltage or its slope jumps."""
+        states, fillings = state
+        kept = fillings > 1e-14
+        phi, fillings = states[:, kept].astype(complex), fillings[kept]
+        matrix = sp.csr_array(self.static)
+        answers = isinstance(motion, Answering)
+        size, n = phi.size, self.n
+
+        def moments(t: float, y: np.ndarray) -> np.ndarray:
+            return y[size:].real.reshape(-1, 3) if answers else motion(t)
+
+        def rate(t: float, y: np.ndarray) -> np.ndarray:
+            now, m = y[:size].reshape(phi.shape), moments(t, y)
+            out = matrix @ now
+            out[:n] += self.exchange(m) @ now[:n]
+            out[n:] += self.shifts(t) * now[n:]
+            out *= -1j / HBAR
+            if not answers:
+                return out.ravel()
+            s = spins((now[:n] * fillings) @ now[:n].conj().T)
+            turn = motion.rate(m, self.j_sd[:, None] * np.cross(s, m))
+            return np.concatenate([out.ravel(), turn.ravel()])
+
+        y, now, found = np.concatenate([phi.ravel(), motion.moments.ravel() if answers else []]), 0.0, []
+        for t in times:
+            for end in [s for s in sorted(stops) if now < s < t] + [t]:
+                if end > now:
+                    span = (now + 1e-13, end - 1e-13)  # on one side of a jump
+                    y = solve_ivp(rate, span, y, method="DOP853", rtol=rtol, atol=1e-2 * rtol, max_step=0.4).y[:, -1]
+                    now = end
+            found.append(self._row(y[:size].reshape(phi.shape), fillings, moments(t, y)))
+        return Rows(*(np.array(column) for column in zip(*found, strict=True)))
+
+    def _row(self, phi: np.ndarray, fillings: np.ndarray, m: np.ndarray) -> tuple[np.ndarray, ...]:
+        device = phi[: self.n]
+        rho = (device * fillings) @ device.conj().T
+        current, spin = [], []
+        for p, lead in enumerate(self.leads):
+            first = phi[self.ends[p] : self.ends[p] + lead.m]
+            lost = lead.tau @ (first * fillings) @ device.conj().T
+            flow = 1j * (lost - lost.conj().T)  # -hbar d(rho)/dt through this contact
+            current.append(np.trace(flow).real / HBAR)
+            spin.append([0.5 * np.trace(np.kron(np.eye(self.n // 2), s) @ flow).real for s in SIGMA])
+        charge = np.diag(rho).real.reshape(-1, 2).sum(axis=1)
+        return rho, spins(rho), charge, np.array(current), np.array(spin), m.copy()
+
+
+def spins(rho: np.ndarray) -> np.ndarray:
+    """<s_i> of rho (2N, 2N), (N, 3)."""
+    n = len(rho) // 2
+    blocks = rho.reshape(n, 2, n, 2)[np.arange(n), :, np.arange(n), :]
+    return np.einsum("ist,ats->ia", blocks, SIGMA).real
+
+
+def turning(texture: np.ndarray, energy: float, axis: Sequence[float]) -> Moments:
+    """Counter-clockwise rotation about `axis` with hbar w = energy (eV), by Rodrigues' formula."""
+    e = np.asarray(axis, dtype=float) / np.linalg.norm(axis)
+
+    def moments(t: float) -> np.ndarray:
+        angle = energy * t / HBAR
+        along = np.outer(texture @ e, e)
+        return along + np.cos(angle) * (texture - along) + np.sin(angle) * np.cross(e, texture)
+
+    return moments
