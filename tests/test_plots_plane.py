@@ -217,6 +217,8 @@ def test_arrows_on_bonds_point_along_the_current() -> None:
     for path in panels(plot_bond_currents(reverse))[-1].collections[-1].get_paths():
         tail, tip = path.vertices[[0, 6]].mean(axis=0), path.vertices[3]
         assert (tip - tail).min() == pytest.approx(-0.8 * A)
+    with pytest.raises(MissingDataError, match="all currents on the bonds are zero"):
+        plot_bond_currents(dataset.assign(bond_current=1e-15 * dataset.bond_current))
     spins = panels(plot_bond_spin_currents(dataset))
     assert [axes.get_title() for axes in spins] == [f"spin {a}, t = 40 fs" for a in "xyz"]
     assert len(spins[2].collections[-1].get_array()) == dataset.sizes["bond"]

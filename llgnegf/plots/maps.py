@@ -151,13 +151,14 @@ def _currents(
     """A panel for each row of `values` (n, n_bonds)."""
     if not values.shape[1]:
         raise MissingDataError("no bonds")
+    if largest_of(values) <= ROUND_OFF:
+        raise MissingDataError("all currents on the bonds are zero")
     bonds = np.array([str(bond).split("-") for bond in dataset["bond"].values], dtype=int)
     at_sites = len(bonds) > MOST_BONDS
     figure, panels = _panels(plane, len(values), below=0.22 if at_sites else 0.0)
     shown = np.stack([_at_sites(plane, bonds, v) for v in values]) if at_sites else values[..., None]
     factor, units = scale(np.linalg.norm(shown, axis=-1), units)
     bound = largest_of(np.linalg.norm(shown, axis=-1)) / factor
-    bound = bound if bound * factor > ROUND_OFF else 1.0
     for axes, numbers, title in zip(panels, shown / factor, titles, strict=True):
         draw = _draw_mean_currents if at_sites else _draw_on_bonds
         artist = draw(axes, plane, bonds, numbers, bound)
