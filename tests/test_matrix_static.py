@@ -13,6 +13,9 @@ import numpy as np
 import pytest
 import scipy.integrate
 import scipy.optimize
+import scipy.spatial.transform
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 import llgnegf as ln
 from llgnegf.poles.channels import PoleChannel, channel_poles, expand
@@ -638,10 +641,47 @@ def test_bound_states_beyond_narrow_bands() -> None:
 
 def test_vectors_and_spectrum_must_fit() -> None:
     spectrum = Crystal(*rashba_layer(1, 0.2))
-    for vectors, given, message in (
+    for vectors, one, message in (
         (np.eye(4)[:, :3], spectrum, r"shape \(4, 3\); .*\(4, 2\): a column for each"),
         (np.eye(4)[0], spectrum, r"shape \(4,\); .*\(4, 2\)"),
         (np.eye(4)[:, :2], ChainSpectrum(1.0, 1.0), r"shape \(4, 2\); allowed: 4 finite"),
     ):
         with pytest.raises(ValueError, match=r"OpenSystem.leads\[0\].attach\(\)\[0\].vector: " + message):
-            ln.OpenSystem(ln.chain(2), [MatrixLead(vectors, given)])
+            ln.OpenSystem(ln.chain(2), [MatrixLead(vectors, one)])
+
+
+@pytest.mark.parametrize(
+    ("width", "length", "rashba", "mu", "expected"),
+    [(3, 3, 1.0, 0.0, 0.514781), (3, 3, 1.0, 1.5, 0.577730), (2, 2, 0.0, -3.0, 0.159155), (2, 2, 0.0, -1.0, 0.477465),
+     (2, 2, 0.0, 0.0, 0.636620)],
+)  # fmt: skip
+def test_published_conductances(width: int, length: int, rashba: float, mu: float, expected: float) -> None:
+    """I/dV in 1/hbar at kT = 1/40 and dV = 0.01 between plain leads; of ladders channels/2 pi, at an edge half."""
+    device, plain, bias = rashba_layer(width, rashba), rashba_layer(width, 0.0), 0.01
+    ends = [(plain, {"chemical_potential": mu + sign * bias / 2}) for sign in (1, -1)]
+    system = ribbon([device] * (length - 1) + [(device[0], plain[1])], 0.0, *ends, kT=1 / 40, mu=mu)
+    current = ln.RotatingFrame(system, texture(width * length), 0.0).lead_currents().charge
+    same(current * HBAR / bias, [-expected, expected], 6e-7)
+
+
+@given(st.integers(0, 10**6), st.floats(-0.3, 0.3), st.sampled_from([0.0, 0.02, 0.1]))
+@settings(max_examples=6, deadline=None)
+def test_spins_may_be_turned_everywhere(seed: int, voltage: float, kT: float) -> None:
+    """Device, moments and both leads in turned spin frames, the orbitals of the leads in others of their own."""
+    small, _, _ = small_and_enlarged(voltage, 0.1, kT=kT)
+    turn = scipy.spatial.transform.Rotation.random(random_state=seed)
+    x, y, z, w = turn.as_quat()
+    spin = w * ONE - 1j * (x * SX + y * SY + z * SZ)
+    on_device = np.kron(np.eye(4), spin)
+    leads = []
+    for p, lead in enumerate(small.leads):
+        a = unitary(4, seed + p)
+        crystal = Crystal(a @ lead.spectrum.cell @ a.conj().T, a @ lead.spectrum.hopping @ a.conj().T)
+        leads.append(MatrixLead(on_device @ lead.vectors @ a.conj().T, crystal, voltage=lead.voltage))
+    h = on_device @ small.electrons.device.matrix(0.0).toarray() @ on_device.conj().T
+    turned = ln.OpenSystem(ln.Electrons(h, small.electrons.j_sd), leads, small.fermi_energy, kT)
+    frames = [ln.RotatingFrame(s, m, 0.0) for s, m in ((small, texture(4)), (turned, turn.apply(texture(4))))]
+    rhos, flows = [f.density_matrix() for f in frames], [f.lead_currents() for f in frames]
+    same(on_device @ rhos[0] @ on_device.conj().T, rhos[1], 1e-9)
+    same(flows[0].charge, flows[1].charge, 1e-9)
+    same(turn.apply(flows[0].spin), flows[1].spin, 1e-9)

@@ -309,6 +309,21 @@ def test_sketch_continues_a_honeycomb_with_ragged_edges() -> None:
     assert len(right) % 6 == 0 and right[:, 0].max() == pytest.approx(at[:, 0].max() + step * len(right) / 6)
 
 
+def test_sketch_of_a_lattice_shows_its_sides() -> None:
+    """With the translations that the lattice states; and with a lead from it the same sites, found from the lattice."""
+    lat = ln.honeycomb(4, 3, spacing=A)
+    axes = lattice(lat)
+    assert [text.get_text() for text in axes.texts] == list(lat.sides)
+    for points, side in zip(sites_drawn(axes), lat.sides.values(), strict=False):
+        expected = np.concatenate([lat.positions[side.sites] + k * side.translation for k in range(1, 7)])[:, :2]
+        assert np.linalg.norm(points[:, None] - expected, axis=-1).min(axis=1).max() < 1e-9
+        first = lat.positions[side.sites][:, :2] + side.translation[:2]
+        assert np.linalg.norm(first[:, None] - points, axis=-1).min(axis=1).max() < 1e-9
+    lead, device = sites_drawn(lattice(lat.electrons(1.0, 0.3), [lat.lead("left")]))
+    np.testing.assert_allclose(device, lat.positions[:, :2])
+    assert lead[:, 0].max() < device[:, 0].max() and len(lead) % len(lat.sides["left"].sites) == 0
+
+
 def test_sketch_of_electrons_with_leads() -> None:
     """Each lead where its channels act; a lead on one site goes on outwards."""
     chain = ln.chain(4, positions=A * np.arange(4))

@@ -137,8 +137,8 @@ class RotatingFrame:
         O(N) for each energy where the whole matrix costs O(N^2), e.g. 800 sites in seconds.
 
         Raises:
-            ValueError: For a device with hopping beyond neighbours or a lead on several sites (`density_matrix` takes
-                any).
+            ValueError: For a device with hopping beyond neighbours, a lead on several sites or one with a matrix
+                self-energy (`density_matrix` takes any).
         """
         return self.local_density_matrix_with_error()[0]
 
@@ -194,8 +194,8 @@ class RotatingFrame:
     def _along_chain(device: StaticDevice, method: str, ask: Callable[[InLevels], T]) -> T:
         if not is_chain(device):
             raise ValueError(
-                f"RotatingFrame.{method}: system with hopping beyond neighbouring sites, or a lead on several sites; "
-                "allowed: a nearest-neighbour chain with each lead channel on one site"
+                f"RotatingFrame.{method}: system with hopping beyond neighbouring sites, a lead on several sites or "
+                "one with a matrix self-energy; allowed: a nearest-neighbour chain with each scalar channel on one site"
             )
         return _of_fastest(device, ask)
 
