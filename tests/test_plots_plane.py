@@ -180,6 +180,22 @@ def test_a_layer_across_y_shows_m_y_in_colour() -> None:
     assert axes.get_ylabel() == "z (nm)"
 
 
+def test_moments_of_a_layer_stand_in_the_middle_of_their_sites() -> None:
+    """Two columns of sites for each moment; one moment on no site, and there is no place for its arrow."""
+    dataset = run_of(square(6, 3))
+    moment = np.arange(18) // 6 * 3 + np.arange(18) % 3
+    layer = dataset[["moments"]].isel(site=slice(0, 9)).rename(site="moment").drop_vars(["x", "y", "z"])
+    made = dataset.drop_vars(["moments", "torque"]).merge(layer).assign_coords(moment_of_site=("site", moment))
+    plane = plane_of(made, "moment")
+    assert plane is not None
+    np.testing.assert_allclose(plane.points, square(3, 3)[:, :2] * [2, 1] + [A / 2, 0], atol=1e-12)
+    arrows = panels(plot_vectors(made, "moments"))[0].collections[1]
+    np.testing.assert_allclose(arrows.U, layer.moments.values[0, :, 0])
+    away = made.assign_coords(moment_of_site=("site", np.where(moment == 4, -1, moment)))
+    with pytest.raises(MissingDataError, match="the moments have no positions that span a plane"):
+        plot_vectors(away, "moments")
+
+
 def test_map_of_charge() -> None:
     dataset = run_of(square(4, 3))
     (axes,) = panels(plot_density(dataset, times=[20.0]))
@@ -201,6 +217,8 @@ def test_arrows_on_bonds_point_along_the_current() -> None:
     for path in panels(plot_bond_currents(reverse))[-1].collections[-1].get_paths():
         tail, tip = path.vertices[[0, 6]].mean(axis=0), path.vertices[3]
         assert (tip - tail).min() == pytest.approx(-0.8 * A)
+    with pytest.raises(MissingDataError, match="all currents on the bonds are zero"):
+        plot_bond_currents(dataset.assign(bond_current=1e-15 * dataset.bond_current))
     spins = panels(plot_bond_spin_currents(dataset))
     assert [axes.get_title() for axes in spins] == [f"spin {a}, t = 40 fs" for a in "xyz"]
     assert len(spins[2].collections[-1].get_array()) == dataset.sizes["bond"]
@@ -289,6 +307,21 @@ def test_sketch_continues_a_honeycomb_with_ragged_edges() -> None:
     assert np.linalg.norm(right[:, None] - at[:, :2], axis=-1).min() > 0.9 * A
     step = np.sqrt(3) * A  # two sites more in each of three zigzag rows for each period
     assert len(right) % 6 == 0 and right[:, 0].max() == pytest.approx(at[:, 0].max() + step * len(right) / 6)
+
+
+def test_sketch_of_a_lattice_shows_its_sides() -> None:
+    """With the translations that the lattice states; and with a lead from it the same sites, found from the lattice."""
+    lat = ln.honeycomb(4, 3, spacing=A)
+    axes = lattice(lat)
+    assert [text.get_text() for text in axes.texts] == list(lat.sides)
+    for points, side in zip(sites_drawn(axes), lat.sides.values(), strict=False):
+        expected = np.concatenate([lat.positions[side.sites] + k * side.translation for k in range(1, 7)])[:, :2]
+        assert np.linalg.norm(points[:, None] - expected, axis=-1).min(axis=1).max() < 1e-9
+        first = lat.positions[side.sites][:, :2] + side.translation[:2]
+        assert np.linalg.norm(first[:, None] - points, axis=-1).min(axis=1).max() < 1e-9
+    lead, device = sites_drawn(lattice(lat.electrons(1.0, 0.3), [lat.lead("left")]))
+    np.testing.assert_allclose(device, lat.positions[:, :2])
+    assert lead[:, 0].max() < device[:, 0].max() and len(lead) % len(lat.sides["left"].sites) == 0
 
 
 def test_sketch_of_electrons_with_leads() -> None:

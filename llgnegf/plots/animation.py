@@ -49,18 +49,17 @@ def animation(dataset: xarray.Dataset) -> bytes:
     if not dataset.sizes["time"]:
         raise MissingDataError("no rows")
     rows = thin(dataset.sizes["time"], MAX_FRAMES)
-    place = place_of(dataset, "moments")
-    plane = plane_of(dataset) if place == "site" else None
-    frames = _frames(plane, vectors(dataset, "moments", rows), dataset["time"].values[rows], place)
+    place = plane_of(dataset, place_of(dataset, "moments")) or place_of(dataset, "moments")
+    frames = _frames(place, vectors(dataset, "moments", rows), dataset["time"].values[rows])
     return _encoded(frames)
 
 
 @styled
-def _frames(plane: Plane | None, moments: np.ndarray, time: np.ndarray, place: str) -> list[Image]:
-    """One picture for each row of `moments` (n, N, 3)."""
+def _frames(place: Plane | str, moments: np.ndarray, time: np.ndarray) -> list[Image]:
+    """One picture for each row of `moments` (n, N, 3), in a plane or along a wire of sites or moments."""
     from PIL import Image
 
-    scene = _along_wire(moments[0], place) if plane is None else _in_plane(plane, moments[0])
+    scene = _along_wire(place, moments[0]) if isinstance(place, str) else _in_plane(place, moments[0])
     figure, artists = scene.figure, (*scene.moving, scene.title)
     # One layout for all frames: nothing jumps.
     figure.draw_without_rendering()
@@ -101,7 +100,7 @@ def _in_plane(plane: Plane, moments: np.ndarray) -> Scene:
     return Scene(figure, axes.set_title("t = 0 fs"), (cells, arrows), show)
 
 
-def _along_wire(moments: np.ndarray, place: str) -> Scene:
+def _along_wire(place: str, moments: np.ndarray) -> Scene:
     """Arrows beside one another."""
     n_sites = len(moments)
     figure = new_figure(HEIGHT, WIDTH, dpi=DPI)

@@ -35,10 +35,10 @@ class Ribbon(NamedTuple):
 
 
 def lattice(electrons: Any, leads: Sequence[Any] = (), names: Sequence[str] = (), ax: Axes | None = None) -> Axes:
-    """Sketch a device with its leads, each where its channels act.
+    """Sketch a device with its leads, each where its channels act; of a lattice without leads the sides of it.
 
     Args:
-        electrons: What has `positions` (N, 3) in nm and `bonds` (n, 2): `Electrons`, a lattice.
+        electrons: What has `positions` (N, 3) in nm and `bonds` (n, 2): `Electrons`, a `Lattice`.
         leads: Any leads of these electrons.
         names: A name for each; "lead 0", ... if left out.
         ax: Axes to draw on; None makes a figure (`ax.figure`).
@@ -50,6 +50,9 @@ def lattice(electrons: Any, leads: Sequence[Any] = (), names: Sequence[str] = ()
         problems = Problems("lattice")
         problems.add("electrons.positions", None, "positions of the sites, in nm")
         problems.raise_all()
+    if not leads and hasattr(electrons, "sides"):
+        sides = [(name, side.sites, side.translation) for name, side in electrons.sides.items()]
+        return draw(electrons.positions, electrons.bonds, sides, ax)
     n_sites = len(electrons.positions)
     named = list(names) or [f"lead {p}" for p in range(len(leads))]
     sites = []
@@ -60,7 +63,7 @@ def lattice(electrons: Any, leads: Sequence[Any] = (), names: Sequence[str] = ()
 
 
 @styled
-def draw(positions: Any, bonds: Any, lead_sites: Sequence[tuple[str, Any]] = (), ax: Axes | None = None) -> Axes:
+def draw(positions: Any, bonds: Any, lead_sites: Sequence[tuple[Any, ...]] = (), ax: Axes | None = None) -> Axes:
     """Sites, bonds, and each lead as the device's edge repeated outwards, fading.
 
     The period of a lead is found from the lattice: the shortest step straight out of the device that leads from other
@@ -69,7 +72,8 @@ def draw(positions: Any, bonds: Any, lead_sites: Sequence[tuple[str, Any]] = (),
     Args:
         positions: (N, 3) in nm.
         bonds: (n, 2) pairs of sites.
-        lead_sites: (name, sites it is attached to) of each lead.
+        lead_sites: (name, sites it is attached to) of each lead, or (name, last cell, step in nm (3,)) where the period
+            is known.
         ax: Axes to draw on; None makes a figure.
 
     Returns:
@@ -83,8 +87,11 @@ def draw(positions: Any, bonds: Any, lead_sites: Sequence[tuple[str, Any]] = (),
     points, pairs = at[:, list(chosen)], np.asarray(bonds, dtype=int).reshape(-1, 2)
     lengths = np.linalg.norm(points[pairs[:, 1]] - points[pairs[:, 0]], axis=1)
     spacing = float(np.median(lengths)) if lengths.size else 1.0
-    ribbons = [(name, _ribbon(points, pairs, np.asarray(sites, dtype=int), spacing))
-               for name, sites in lead_sites if len(sites)]  # fmt: skip
+    ribbons = []
+    for name, sites, *step in lead_sites:
+        in_plane = [np.asarray(s, dtype=float)[list(chosen)] for s in step]
+        if len(sites):
+            ribbons.append((name, _ribbon(points, pairs, np.asarray(sites, dtype=int), spacing, in_plane)))
     everything = np.concatenate([points, *(ribbon.points for _, ribbon in ribbons)])
     if ax is None:
         width, height = np.ptp(everything, axis=0) + 2 * spacing
@@ -103,12 +110,17 @@ def draw(positions: Any, bonds: Any, lead_sites: Sequence[tuple[str, Any]] = (),
     return ax
 
 
-def _ribbon(points: np.ndarray, bonds: np.ndarray, sites: np.ndarray, spacing: float) -> Ribbon:
-    """The cells of a lead."""
+def _ribbon(
+    points: np.ndarray, bonds: np.ndarray, sites: np.ndarray, spacing: float, step: list[np.ndarray]
+) -> Ribbon:
+    """The cells of a lead, whose period is `step`, if one is given."""
     from scipy.spatial import cKDTree
 
-    outward = _outward(points, sites)
-    cell, period = _cell(points, sites, outward, spacing)
+    if step:
+        cell, period, outward = sites, step[0], step[0] / np.linalg.norm(step[0])
+    else:
+        outward = _outward(points, sites)
+        cell, period = _cell(points, sites, outward, spacing)
     count = int(np.clip(round(LENGTH * spacing / np.linalg.norm(period)), 2, PERIODS))
     copies = np.concatenate([points[cell] + k * period for k in range(1, count + 1)])
     copies = copies[cKDTree(points).query(copies)[0] > 0.3 * spacing]

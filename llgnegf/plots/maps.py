@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from llgnegf.plots.data import MissingDataError, require, thin
+from llgnegf.plots.data import MissingDataError, place_of, require, thin, vectors
 from llgnegf.plots.plane import FEWER, Plane, plane_of
 from llgnegf.plots.style import (
     DIVERGING,
@@ -58,7 +58,7 @@ def plot_vectors(dataset: xarray.Dataset, name: str, times: Sequence[float] | No
     """
     plane, rows = _plane_and_rows(dataset, name, times)
     data = dataset[name].isel(time=rows)
-    values = data.transpose("time", "site", "component").values[..., list(plane.axes)]
+    values = vectors(dataset, name, rows)[..., list(plane.axes)]
     unit_vectors = data.attrs["units"] == "1" and name == "moments"
     factor, units = scale(values, data.attrs["units"])
     longest = largest_of(np.linalg.norm(values[..., :2], axis=-1)) / factor
@@ -66,8 +66,8 @@ def plot_vectors(dataset: xarray.Dataset, name: str, times: Sequence[float] | No
     bounds = (1.0, 1.0) if unit_vectors else (longest or 1.0, largest or longest or 1.0)
     figure, panels = _panels(plane, len(rows), below=0.22)
     symbol = SYMBOLS.get(name, name.replace("_", r"\_"))
-    for axes, vectors, time in zip(panels, values / factor, data["time"].values, strict=True):
-        cells, arrows = draw_vectors(axes, plane, vectors, *bounds)
+    for axes, shown, time in zip(panels, values / factor, data["time"].values, strict=True):
+        cells, _ = draw_vectors(axes, plane, shown, *bounds)
         axes.set_title(f"t = {time:.4g} fs")
     in_plane = rf"arrows: $({symbol}_{plane.names[0]}, {symbol}_{plane.names[1]})$"
     if not unit_vectors:
@@ -117,13 +117,15 @@ def plot_bond_spin_currents(dataset: xarray.Dataset, time: float | None = None) 
     return _currents(dataset, plane, values, titles, data.attrs["units"], "spin current")
 
 
-def draw_vectors(axes: Axes, plane: Plane, vectors: np.ndarray, longest: float, largest: float) -> tuple[Any, Any]:
-    """Cells and arrows of `vectors` (N, 3) along the axes of the plane; `longest` is the length of an arrow as long as
-    the distance of arrows, `largest` the end of the colours. Returns both artists, which take other vectors too."""
-    cells = _draw_cells(axes, plane, vectors[:, 2], (-largest, largest), DIVERGING)
+def draw_vectors(axes: Axes, plane: Plane, values: np.ndarray, longest: float, largest: float) -> tuple[Any, Any]:
+    """Cells and arrows of the vectors `values` (N, 3), components along the axes of the plane; both take others too.
+
+    `longest` is the length of an arrow as long as the distance of arrows, `largest` the end of the colours.
+    """
+    cells = _draw_cells(axes, plane, values[:, 2], (-largest, largest), DIVERGING)
     shown, length = plane.arrows, plane.arrow_spacing
     arrows = axes.quiver(
-        *plane.points[shown].T, *vectors[shown, :2].T, angles="xy", scale_units="xy", scale=longest / (0.92 * length),
+        *plane.points[shown].T, *values[shown, :2].T, angles="xy", scale_units="xy", scale=longest / (0.92 * length),
         units="xy", width=0.085 * length, headwidth=3.4, headlength=3.6, headaxislength=3.2, minlength=0.05,
         minshaft=1.2, pivot="middle", color="black", edgecolor="white", linewidth=0.35 if len(shown) <= FEWER else 0.15,
     )  # fmt: skip
@@ -149,13 +151,14 @@ def _currents(
     """A panel for each row of `values` (n, n_bonds)."""
     if not values.shape[1]:
         raise MissingDataError("no bonds")
+    if largest_of(values) <= ROUND_OFF:
+        raise MissingDataError("all currents on the bonds are zero")
     bonds = np.array([str(bond).split("-") for bond in dataset["bond"].values], dtype=int)
     at_sites = len(bonds) > MOST_BONDS
     figure, panels = _panels(plane, len(values), below=0.22 if at_sites else 0.0)
     shown = np.stack([_at_sites(plane, bonds, v) for v in values]) if at_sites else values[..., None]
     factor, units = scale(np.linalg.norm(shown, axis=-1), units)
     bound = largest_of(np.linalg.norm(shown, axis=-1)) / factor
-    bound = bound if bound * factor > ROUND_OFF else 1.0
     for axes, numbers, title in zip(panels, shown / factor, titles, strict=True):
         draw = _draw_mean_currents if at_sites else _draw_on_bonds
         artist = draw(axes, plane, bonds, numbers, bound)
@@ -176,12 +179,12 @@ def _at_sites(plane: Plane, bonds: np.ndarray, current: np.ndarray) -> np.ndarra
     return total
 
 
-def _draw_mean_currents(axes: Axes, plane: Plane, bonds: np.ndarray, vectors: np.ndarray, bound: float) -> Any:
-    cells = _draw_cells(axes, plane, np.linalg.norm(vectors, axis=1), (0, bound), SEQUENTIAL)
-    size = np.linalg.norm(vectors, axis=1)[plane.arrows]
+def _draw_mean_currents(axes: Axes, plane: Plane, bonds: np.ndarray, current: np.ndarray, bound: float) -> Any:
+    cells = _draw_cells(axes, plane, np.linalg.norm(current, axis=1), (0, bound), SEQUENTIAL)
+    size = np.linalg.norm(current, axis=1)[plane.arrows]
     chosen = plane.arrows[size > FAINT * bound]
     length = 0.8 * plane.arrow_spacing
-    step = vectors[chosen] / np.linalg.norm(vectors[chosen], axis=1, keepdims=True) * length
+    step = current[chosen] / np.linalg.norm(current[chosen], axis=1, keepdims=True) * length
     weight = np.sqrt(size[size > FAINT * bound] / bound)
     style = {"facecolor": "black", "edgecolor": "white", "linewidths": 0.4}
     _draw_arrows(axes, plane.points[chosen] - step / 2, step, 0.12 * length * (0.4 + weight), **style)
@@ -232,9 +235,10 @@ def _plane_and_rows(
 ) -> tuple[Plane, np.ndarray]:
     """The plane, and the rows next to `times`."""
     require(dataset, name)
-    plane = plane_of(dataset)
+    place = place_of(dataset, name)
+    plane = plane_of(dataset, place)
     if plane is None:
-        raise MissingDataError("the sites have no positions that span a plane (Electrons.positions)")
+        raise MissingDataError(f"the {place}s have no positions that span a plane (Electrons.positions)")
     if not dataset.sizes["time"]:
         raise MissingDataError("no rows")
     if times is None:

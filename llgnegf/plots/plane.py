@@ -84,11 +84,20 @@ class Plane:
         return self.spacing * max(1.0, np.sqrt(len(self.points) / len(self.arrows)))
 
 
-def plane_of(dataset: xarray.Dataset) -> Plane | None:
-    """The plane of a run's sites; None for chains, without positions, and for what cannot be seen from one side."""
+def plane_of(dataset: xarray.Dataset, dim: str = "site") -> Plane | None:
+    """The plane of a run's sites, or of its moments, each in the middle of its sites, with `dim` "moment".
+
+    None for chains, without positions (some moment may be on no site), and for what cannot be seen from one side.
+    """
     if not all(name in dataset.coords and dataset[name].dims == ("site",) for name in AXES):
         return None
-    return plane_through(np.stack([dataset[name].values for name in AXES], axis=1))
+    positions = np.stack([dataset[name].values for name in AXES], axis=1)
+    if dim == "moment":
+        on = dataset["moment_of_site"].values == dataset["moment"].values[:, None]
+        if not on.any(axis=1).all():
+            return None
+        positions = on @ positions / on.sum(axis=1)[:, None]
+    return plane_through(positions)
 
 
 def plane_through(positions: np.ndarray) -> Plane | None:

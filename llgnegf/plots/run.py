@@ -255,12 +255,12 @@ def _over_time_and_wire(
     factor, units = scale(values, data[name].attrs["units"])
     values, largest = values / factor, largest_of(values) / factor
     figure = new_figure(5.6)
-    wire = n_sites > 1 and (place != "site" or plane_of(dataset) is None)
+    wire = n_sites > 1 and plane_of(dataset, place) is None
     halves: Any = figure.subfigures(1, 2) if wire else [figure.subfigures(1, 1)]
     over_time = halves[0].subplots(3, 1, sharex=True)
     curves = {f"{place} {data[place].values[i]}": values[:, i] for i in thin(n_sites, MAX_SITES)}
     if n_sites > 1 and not wire:  # of a plane no few sites tell all
-        curves = {"mean of all sites": values.mean(axis=1), **dict(list(curves.items())[:-1])}
+        curves = {f"mean of all {place}s": values.mean(axis=1), **dict(list(curves.items())[:-1])}
     for k, (text, curve) in enumerate(curves.items()):
         for a, axes in enumerate(over_time):
             axes.plot(time, curve[:, a], label=text, **line(k))

@@ -84,7 +84,7 @@ def new_figure(height: float, width: float = WIDTH, dpi: float | None = None) ->
 
 def line(k: int, **other: Any) -> dict[str, Any]:
     """Colour and line style of the k-th curve of a panel."""
-    return {"color": COLOURS[k % len(COLOURS)], "linestyle": LINES[k % len(LINES)], **other}
+    return {"color": COLOURS[k % len(COLOURS)], "linestyle": LINES[(k + k // len(COLOURS)) % len(LINES)], **other}
 
 
 def points(k: int, **other: Any) -> dict[str, Any]:
