@@ -570,6 +570,17 @@ def test_thermocurrent_of_a_level(hot: float, cold: float) -> None:
     same(np.diag(frame.density_matrix()), inside + below, 1e-10)
 
 
+def test_temperatures_along_a_chain() -> None:
+    """The recursion of long chains and whole matrices, charge conserved and heat driving a current."""
+    leads = [ln.ChainLead(0, kT=0.1, coupling=0.5), ln.ChainLead(-1, kT=0.0, onsite=0.4)]
+    frame = ln.RotatingFrame(ln.OpenSystem(ln.chain(40, 1.0, 0.4), leads, 0.2), texture(40), 0.02, tolerance=1e-10)
+    local, rho = frame.local_density_matrix(), frame.density_matrix().reshape(40, 2, 40, 2)
+    same(local.diagonal, np.einsum("isit->ist", rho), 1e-9)
+    current = frame.lead_currents().charge
+    same(current.sum(), 0.0, 1e-8)
+    assert abs(current[0]) > 1e-5
+
+
 def test_temperatures_of_leads_are_no_equilibrium() -> None:
     warm = ln.OpenSystem(ln.chain(2, j_sd=0.3), [ln.ChainLead(0, kT=0.1), ln.ChainLead(1)], kT=0.02)
     assert not warm.in_equilibrium()
