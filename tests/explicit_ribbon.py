@@ -1,25 +1,26 @@
-"""Brute force for ribbons: device and periodic leads as one closed system of explicit cells, moments given or answering.
+"""Brute force for ribbons: device and periodic leads as a closed system of explicit cells, moments given or answering.
 
 Only numbers come in: matrices, voltages as functions, moments. Nothing of the package is used, neither its leads,
-lattices and Green functions nor its poles and propagator. rho(t) = Phi f Phi^dag with the eigenstates Phi of rho(0), each
-moved by the Schroedinger equation, the moments by the Landau-Lifshitz-Gilbert equation in the same integrator (order 8).
+lattices and Green functions nor its poles and propagator. rho(t) = Phi f Phi^dag with the eigenstates Phi of rho(0),
+each moved by the Schroedinger equation, the moments by the LLG equation in the same integrator (order 8).
 
-Exact until the echo of the cut ends returns: news of the cut comes and goes with the group velocities of the lead's
-bands. A correlation of the lead's end is the echo's times the Fourier transform of f, pi kT/sinh(pi kT t/hbar), so that it
-is felt earlier by some hbar/(pi kT) times the digits wanted: `cells_for` counts both, and `tests/test_explicit_ribbons.py`
-compares two lengths and two tolerances.
+Exact until the echo of the cut ends returns: news of the cut comes and goes with the group velocities of the bands. A
+correlation of the lead's end is the echo's times the Fourier transform of f, pi kT/sinh(pi kT t/hbar), so that it is
+felt earlier by some hbar/(pi kT) times the digits wanted: `cells_for` counts both, and `test_explicit_ribbons` compares
+two lengths and two tolerances. `stationary` has no cut: a quadrature over energy, leads by their modes.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 
 import numpy as np
 import scipy.linalg as la
 import scipy.sparse as sp
-from scipy.integrate import solve_ivp
+from scipy.integrate import DOP853
+from scipy.optimize import minimize_scalar
 from scipy.special import expit
 
 HBAR = 0.6582119569
@@ -37,8 +38,8 @@ Moments = Callable[[float], np.ndarray]
 class PeriodicCells:
     """Cells h0 (m, m) with hopping V = <cell l|H|cell l + 1> away from the device, tau (2N, m) = <device|H|cell 1>.
 
-    The voltage (eV, t in fs) shifts all levels and, with its value at t = 0, the occupation; `chemical_potential` is that
-    without the voltage.
+    The voltage (eV, t in fs) shifts all levels and, with its value at t = 0, the occupation; `chemical_potential` is
+    that without the voltage.
     """
 
     h0: np.ndarray
@@ -100,8 +101,8 @@ class Answering:
 class Rows:
     """Observables at the times asked for, as the columns of a run: first axis time.
 
-    rho and density per site: `spin` (T, N, 3), `charge` (T, N). Into each lead: `current` (T, leads) in electrons/fs and
-    `spin_current` (T, leads, 3) in eV. `moments` (T, N, 3).
+    rho and density per site: `spin` (T, N, 3), `charge` (T, N). Into each lead: `current` (T, leads) in electrons/fs
+    and `spin_current` (T, leads, 3) in eV. `moments` (T, N, 3).
     """
 
     rho: np.ndarray
@@ -220,8 +221,11 @@ class Ribbon:
             for end in [s for s in sorted(stops) if now < s < t] + [t]:
                 if end > now:
                     span = (now + 1e-13, end - 1e-13)  # on one side of a jump
-                    y = solve_ivp(rate, span, y, method="DOP853", rtol=rtol, atol=1e-2 * rtol, max_step=0.4).y[:, -1]
-                    now = end
+                    steps = DOP853(rate, span[0], y, span[1], max_step=0.4, rtol=rtol, atol=1e-2 * rtol)
+                    while steps.status == "running":  # not solve_ivp, which would keep every step
+                        steps.step()
+                    assert steps.status == "finished"
+                    y, now = steps.y, end
             found.append(self._row(y[:size].reshape(phi.shape), fillings, moments(t, y)))
         return Rows(*(np.array(column) for column in zip(*found, strict=True)))
 
@@ -256,3 +260,75 @@ def turning(texture: np.ndarray, energy: float, axis: Sequence[float]) -> Moment
         return along + np.cos(angle) * (texture - along) + np.sin(angle) * np.cross(e, texture)
 
     return moments
+
+
+def surface(energy: float, h0: np.ndarray, v: np.ndarray) -> np.ndarray:
+    """g = [E - h0 - V T]^-1, T = U Lambda U^-1 from the m modes that decay away from the end, at E + 1e-9 i.
+
+    Modes psi_l = lambda^l u of V psi_{l+1} + h0 psi_l + V^dag psi_{l-1} = E psi_l.
+    """
+    m, one = len(h0), np.eye(len(h0))
+    z = (energy + 1e-9j) * one - h0
+    left = np.block([[z, -v.conj().T], [one, 0 * one]])
+    values, vectors = la.eig(left, la.block_diag(v, one))
+    decaying = np.argsort(np.abs(values))[:m]
+    u = vectors[m:, decaying]
+    return np.linalg.inv(z - v @ (u * values[decaying]) @ np.linalg.inv(u))
+
+
+def band_edges(lead: PeriodicCells) -> list[float]:
+    """Extrema of the bands, and where they cross."""
+
+    def bands(k: float, n: int) -> float:
+        hop = lead.V * np.exp(1j * k)
+        return float(la.eigvalsh(lead.h0 + hop + hop.conj().T)[n])
+
+    grid = np.linspace(-np.pi, np.pi + 0.2, 129) - 0.101
+    found = []
+    for n in range(lead.m):
+        values = np.array([bands(k, n) for k in grid])
+        for sign in (1, -1):
+            e = sign * values
+            for i in np.flatnonzero((e[1:-1] <= e[:-2]) & (e[1:-1] <= e[2:])) + 1:
+                top = partial(lambda k, n, sign: sign * bands(k, n), n=n, sign=sign)
+                near, fine = (grid[i - 1], grid[i + 1]), {"xatol": 1e-10}
+                found.append(sign * float(minimize_scalar(top, bounds=near, method="bounded", options=fine).fun))
+    return found
+
+
+def stationary(h: np.ndarray, leads: Sequence[PeriodicCells]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """rho (2N, 2N) of the device h and the charge and spin currents into its leads, as in `Rows`; voltages at t = 0.
+
+        rho = int dE/2pi G S G^dag,   S = sum_p Gamma_p f_p,
+        -hbar (d rho/dt)_p = int dE/2pi { i Sigma_p G S G^dag + i S_p G^dag + h.c. }
+
+    Gauss-Legendre in x on every interval between band edges, E = middle + half width sin(pi x/2), which takes the
+    square roots away. A device with bound states is refused: the spectral weight must be 1 to 1e-7.
+    """
+    n, one = len(h), np.eye(len(h))
+    shifts = [lead.voltage(0.0) for lead in leads]
+    ends = np.sort([e + v for lead, v in zip(leads, shifts, strict=True) for e in band_edges(lead)])
+    edges = ends[np.diff(ends, prepend=-np.inf) > 1e-7]
+    x, weights = np.polynomial.legendre.leggauss(80)
+    rho, weight = np.zeros((n, n), complex), np.zeros((n, n), complex)
+    flows = np.zeros((len(leads), n, n), complex)
+    for low, high in zip(edges[:-1], edges[1:], strict=True):
+        half = 0.5 * (high - low)
+        energies = 0.5 * (low + high) + half * np.sin(0.5 * np.pi * x)
+        for e, w in zip(energies, half * 0.5 * np.pi * np.cos(0.5 * np.pi * x) * weights / (2 * np.pi), strict=True):
+            sigmas = [p.tau @ surface(e - v, p.h0, p.V) @ np.conj(p.tau).T for p, v in zip(leads, shifts, strict=True)]
+            filled = [
+                1j * (s - s.conj().T) * expit(-(e - v - p.chemical_potential) / p.kT)
+                for s, p, v in zip(sigmas, leads, shifts, strict=True)
+            ]  # fmt: skip
+            g = np.linalg.inv(e * one - h - sum(sigmas))
+            inside = g @ sum(filled) @ g.conj().T
+            rho += w * inside
+            weight += w * 1j * (g - g.conj().T)
+            for p, (sigma, source) in enumerate(zip(sigmas, filled, strict=True)):
+                flow = 1j * (sigma @ inside + source @ g.conj().T)
+                flows[p] += w * (flow + flow.conj().T)
+    assert np.abs(weight - one).max() < 1e-7, "bound states, or an edge that was missed"
+    current = np.trace(flows, axis1=1, axis2=2).real / HBAR
+    spin = [[0.5 * np.trace(np.kron(np.eye(n // 2), s) @ flow).real for s in SIGMA] for flow in flows]
+    return rho, current, np.array(spin)

@@ -284,3 +284,21 @@ def test_another_program_s_spins_meet_the_whole_run_to_second_order() -> None:
     differences = script("external_spins")["main"]()
     assert differences[0] / differences[1] > 3.4 and differences[1] / differences[2] > 3.4
     assert differences[2] < 5e-6
+
+
+def test_electrons_damp_the_resonance_of_an_antiferromagnet() -> None:
+    example = script("antiferromagnet")
+    runs, tilt = example["main"](), example["TILT"]
+    found = {
+        name: ln.analysis.ring_down(ln.analysis.neel_vector(r.dataset.moments).sel(component="x")).isel(mode=0)
+        for name, r in runs.items()
+    }
+    alone, damped = found["moments alone"], found["with electrons"]
+    # Small angles: the next order is relative, of the square of the tilt.
+    assert float(alone.energy) == pytest.approx(example["predicted"](), rel=tilt**2)
+    assert float(alone.amplitude) == pytest.approx(np.sin(tilt), rel=tilt)
+    period = 1 / float(alone.frequency)
+    assert abs(float(alone.damping)) * period < tilt**2
+    assert float(damped.damping) > 100 * float(damped.damping_error) and float(damped.damping) * period > 0.05
+    assert defect_of_angular_momentum(runs["with electrons"].dataset) < BALANCE
+    assert Path("antiferromagnet.png").stat().st_size > 10_000

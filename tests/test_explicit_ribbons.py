@@ -1,4 +1,4 @@
-"""Ribbons against explicit cells (`explicit_ribbon`): densities and lead currents to 1e-6 at rtol = 1e-6, out of equilibrium.
+"""Ribbons against explicit cells (`explicit_ribbon`), out of equilibrium: to 1e-6 at rtol = 1e-6.
 
 Prescribed moments turn while the voltage of one lead jumps; answering moments obey the LLG equation, damped and
 anisotropic, while it is ramped up. Unit cells are built here by hand from positions and bonds.
@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from explicit_ribbon import SIGMA, Answering, PeriodicCells, Ribbon, Rows, turning
+from explicit_ribbon import SIGMA, Answering, PeriodicCells, Ribbon, Rows, spins, stationary, turning
 
 import llgnegf as ln
 from llgnegf.problem.spectra import ChainSpectrum
@@ -54,9 +54,7 @@ def hop(along: Sequence[float], hopping: float = 1.0, rashba: float = 0.0) -> np
     return -hopping * ONE - 1j * rashba * (SIGMA[0] * y - SIGMA[1] * x)
 
 
-def bonded(
-    positions: np.ndarray, others: np.ndarray, hopping: float = 1.0, rashba: float = 0.0
-) -> np.ndarray:
+def bonded(positions: np.ndarray, others: np.ndarray, hopping: float = 1.0, rashba: float = 0.0) -> np.ndarray:
     """<positions|H|others> (2n, 2m): a hop wherever two sites are at distance one."""
     h = np.zeros((2 * len(positions), 2 * len(others)), dtype=complex)
     for i, a in enumerate(positions):
@@ -103,24 +101,34 @@ def in_plane_ferromagnet(rng: np.random.Generator) -> Case:
 
 
 def zigzag(rng: np.random.Generator) -> Case:
-    """Two zigzag chains, four atoms in a cell of length sqrt(3); the device is one cell and a half."""
-    a = np.array([(0, 0), (np.sqrt(3) / 2, 0.5), (np.sqrt(3) / 2, 1.5), (0, 2.0)])
+    """Two zigzag chains, four atoms in a cell of length sqrt(3), a cell and a half on the device."""
+    first = np.array([(0, 0), (0, 2.0)])
+    second = np.array([(np.sqrt(3) / 2, 0.5), (np.sqrt(3) / 2, 1.5)])
     step = np.array([np.sqrt(3), 0])
-    device = np.concatenate([a, (a + step)[[0, 3]]])
-    begin = (a + step)[[1, 2]]
-    # what follows the device begins in the middle of a cell
-    cell = np.concatenate([begin, (a + 2 * step)[[0, 3]]])
-    leads = [ribbon_lead(device, a - step, -step), ribbon_lead(device, cell, step, contact=0.9)]
+    device = np.concatenate([first, second, first + step])
+    leads = [
+        ribbon_lead(device, np.concatenate([first, second]) - step, -step),
+        ribbon_lead(device, np.concatenate([second + step, first + 2 * step]), step, contact=0.9),
+    ]
     return case(rng, bonded(device, device), leads)
 
 
 def armchair(rng: np.random.Generator) -> Case:
-    """Three dimer lines, six atoms in a cell of length 3: a gap, and a level of the zigzag end within it."""
+    """Three dimer lines, six atoms in a cell of length 3: a gap about 0 and flat bands at +-1 that no end is part of.
+
+    The left lead ends with the tip of a hexagon. The right one begins in the middle of a hexagon: of its first two
+    atoms the antisymmetric combination is bound there, at 0, within the gap, and the device couples to it.
+    """
     h = np.sqrt(3) / 2
-    a = np.array([(0, 0), (1, 0), (-0.5, h), (1.5, h), (0, 2 * h), (1, 2 * h)])
+    near = np.array([(-0.5, h), (0, 0), (0, 2 * h)])
+    far = np.array([(1, 0), (1, 2 * h), (1.5, h)])
     step = np.array([3.0, 0])
-    leads = [ribbon_lead(a, a - step, -step), ribbon_lead(a, a + step, step, contact=0.8)]
-    return case(rng, bonded(a, a), leads)
+    device = np.concatenate([near, far, near + step])
+    leads = [
+        ribbon_lead(device, np.concatenate([near, far]) - step, -step, contact=0.9),
+        ribbon_lead(device, np.concatenate([far + step, near + 2 * step]), step, contact=0.8),
+    ]
+    return case(rng, bonded(device, device), leads)
 
 
 def three_terminals(rng: np.random.Generator) -> Case:
@@ -135,7 +143,7 @@ def three_terminals(rng: np.random.Generator) -> Case:
 
 
 def lead_in_the_middle(rng: np.random.Generator) -> Case:
-    """A ribbon that stands on the inner sites of a 4 x 1 chain by contacts that turn the spin, at every site another."""
+    """A ribbon that stands on the inner sites of a chain by contacts that turn the spin, at every site another way."""
     device = grid(4, 1)
     middle = ribbon_lead(device, grid(1, 2) + [9, 0], [1, 0], rashba=0.6)
     tau = np.zeros((8, 4), dtype=complex)
@@ -204,7 +212,8 @@ def assert_something_happens(exact: Rows) -> None:
 
 
 def answering(one: Case) -> Answering:
-    return Answering(one.texture, np.linspace(1.0, 3.0, one.n_sites), damping=0.1, anisotropy=0.05, axis=(0.0, 0.6, 0.8))
+    sizes = np.linspace(1.0, 3.0, one.n_sites)
+    return Answering(one.texture, sizes, damping=0.1, anisotropy=0.05, axis=(0.0, 0.6, 0.8))
 
 
 def magnet(moments: Answering) -> ln.Magnet:
@@ -258,17 +267,58 @@ def test_partitioned_start_with_a_chemical_potential_and_a_temperature_for_every
     assert_agree(got, exact)
 
 
+def quiet(one: Case) -> Case:
+    """With a device too narrow in energy to bind anything, and leads that are filled differently."""
+    leads = [
+        replace(lead, chemical_potential=mu, kT=kT, voltage=lambda t, v=v: v)
+        for lead, mu, kT, v in zip(one.leads, (0.3, -0.2), (0.1, 0.25), (0.2, 0.0), strict=True)
+    ]
+    return replace(one, hamiltonian=0.5 * one.hamiltonian, j_sd=0.3 * one.j_sd, leads=leads)
+
+
+def assert_stationary(result: Any, one: Case, owner: Sequence[int]) -> None:
+    """All rows are those of `stationary`; lead q of the run is a part of lead owner[q]."""
+    rho, current, spin_current = stationary(one.hamiltonian + explicit(one, END).exchange(one.texture), one.leads)
+    assert np.abs(current).min() > 1e-2
+    assert np.abs(spin_current).max() > 1e-3
+    data, belongs = result.dataset, np.equal.outer(np.arange(len(one.leads)), owner).astype(float)
+    np.testing.assert_allclose(result.density_matrix, rho, rtol=0, atol=BOUND)
+    for values, expected in (
+        (data.spin_density, spins(rho)),
+        (np.einsum("pq,tq->tp", belongs, data.lead_current), current),
+        (np.einsum("pq,tqa->tpa", belongs, data.lead_spin_current), spin_current),
+    ):  # fmt: skip
+        np.testing.assert_allclose(values, np.broadcast_to(expected, values.shape), rtol=0, atol=BOUND)
+
+
+@pytest.mark.parametrize("build", [square_rashba, in_plane_ferromagnet], ids=lambda build: build.__name__)
+def test_stationary_start_under_bias(build: Any) -> None:
+    """Leads of their own temperatures, chemical potentials and voltages, moments at rest: nothing moves."""
+    one = quiet(build(np.random.default_rng(7)))
+    leads = [
+        ln.PeriodicLead(
+            cell=lead.h0, hopping=lead.V, coupling=lead.tau, voltage=lead.voltage(0.0),
+            chemical_potential=lead.chemical_potential, kT=lead.kT,
+        )
+        for lead in one.leads
+    ]  # fmt: skip
+    system = ln.OpenSystem(ln.Electrons(one.hamiltonian, one.j_sd), leads, kT=0.1)
+    got = ln.simulate(system, ln.Frozen(one.texture), t_end=END, save_every=END, rtol=1e-6, start="steady")
+    assert_stationary(got, one, [0, 1])
+
+
 class TestReference:
     """The reference itself: independent of the cut, of its tolerance, and right where chains already are."""
 
-    @pytest.mark.parametrize("build", CASES, ids=lambda build: build.__name__)
+    @pytest.mark.parametrize("build", [square_rashba, armchair], ids=lambda build: build.__name__)
     def test_longer_leads_and_a_finer_integration_change_nothing(self, build: Any) -> None:
-        """An eighth of the bound at most, which leaves the rest to what is judged."""
+        """An eighth of the bound at most leaves the rest to what is judged (all cases: validation/ribbons.py)."""
         one = build(np.random.default_rng(2))
+        moments, stops = answering(one), [JUMP, JUMP + RAMP]
         rows = []
         for longer, rtol in ((0, 1e-8), (6, 1e-9)):
             ribbon = explicit(one, END, ramp, longer)
-            rows.append(ribbon.run(ribbon.thermal(one.texture), answering(one), times()[-2:], [JUMP, JUMP + RAMP], rtol))
+            rows.append(ribbon.run(ribbon.thermal(one.texture), moments, times()[-1:], stops, rtol))
         for name in ("rho", "current", "spin_current", "moments"):
             coarse, fine = (getattr(r, name) for r in rows)
             np.testing.assert_allclose(coarse, fine, rtol=0, atol=BOUND / 8, err_msg=name)
@@ -309,3 +359,19 @@ class TestReference:
             (np.einsum("pq,tqa->tpa", belongs, data.lead_spin_current), exact.spin_current),
         ):  # fmt: skip
             np.testing.assert_allclose(values, expected, rtol=0, atol=BOUND)
+
+    def test_stationary_state_of_legs_that_are_chains(self) -> None:
+        """`stationary` against a `ChainLead` for each leg, all at one temperature."""
+        device, kT, biases = grid(2, 2), 0.15, ((0.3, 0.1), (-0.2, 0.0))
+        cells, chains = [], list[ln.ChainLead]()
+        for (mu, v), cell, step, sites in zip(
+            biases, (grid(1, 2) - [1, 0], grid(1, 2) + [2, 0]), (-1, 1), ((0, 1), (2, 3)), strict=True
+        ):
+            lead = ribbon_lead(device, cell, [step, 0], contact=0.9, kT=kT)
+            cells.append(replace(lead, h0=0 * lead.h0, chemical_potential=mu, voltage=lambda t, v=v: v))
+            chains += [ln.ChainLead(site, 0.9, voltage=v, chemical_potential=mu) for site in sites]
+        one = case(np.random.default_rng(8), 0.5 * bonded(device, device, rashba=0.4), cells)
+        one = replace(one, j_sd=0.3 * one.j_sd)
+        chained = ln.OpenSystem(ln.Electrons(one.hamiltonian, one.j_sd), chains, kT=kT)
+        got = ln.simulate(chained, ln.Frozen(one.texture), t_end=END, save_every=END, rtol=1e-6, start="steady")
+        assert_stationary(got, one, [0, 0, 1, 1])

@@ -149,6 +149,60 @@ def test_a_narrower_ribbon_in_the_middle_of_an_edge() -> None:
     assert np.count_nonzero(np.abs(lead.coupling).sum(axis=1)) == 2 * 5  # corners beside it are next-nearest
 
 
+def surface(lead: Any, z: complex) -> np.ndarray:
+    """g = [z - h_0 - V g V^dag]^-1 by decimation [Lopez Sancho, Lopez Sancho, Rubio, J. Phys. F 15, 851 (1985)]."""
+    bulk, end, ahead = lead.cell, lead.cell, lead.hopping
+    back, one = ahead.conj().T, np.eye(len(ahead))
+    for _ in range(60):
+        g = np.linalg.inv(z * one - bulk)
+        end, bulk = end + ahead @ g @ back, bulk + ahead @ g @ back + back @ g @ ahead
+        ahead, back = ahead @ g @ ahead, back @ g @ back
+    return np.linalg.inv(z * one - end)
+
+
+def transmission(H: np.ndarray, leads: list[Any], energy: float, damping: float) -> float:
+    """Tr[Gamma_1 G Gamma_2 G^dag]."""
+    z = energy + 1j * damping
+    sigma = [lead.coupling @ surface(lead, z) @ lead.coupling.conj().T for lead in leads]
+    G = np.linalg.inv(z * np.eye(len(H)) - H - sum(sigma))
+    first, second = (1j * (one - one.conj().T) for one in sigma)
+    return float(np.trace(first @ G @ second @ G.conj().T).real)
+
+
+@pytest.mark.parametrize("sides", [("left", "right"), ("bottom", "top")])
+@pytest.mark.parametrize("name", MAKERS)
+def test_a_clean_ribbon_transmits_every_open_channel(name: str, sides: tuple[str, str]) -> None:
+    """With spin-orbit hopping, next neighbours and flux: right-moving bands of h_0 + V e^{ik} + h.c. at E."""
+    given = {"rashba": 0.3, "dresselhaus": 0.1, "next_hopping": 0.1, "flux": 0.05}
+    device = MAKERS[name](2, 2)
+    leads, H = [device.lead(side, **given) for side in sides], dense(device, **given)
+    turns = np.exp(1j * np.linspace(-np.pi, np.pi, 2001))[:, None, None]
+    hops = leads[1].hopping * turns
+    bands = np.linalg.eigvalsh(leads[1].cell + hops + hops.conj().swapaxes(1, 2))
+    seen = set()
+    for energy in (-1.3, 0.25, 0.9):
+        above = bands > energy
+        channels = int(np.sum(~above[:-1] & above[1:]))
+        # what is lost to the damping: 1e-9 times the time in the device, a thousand hbar/eV at most this far from edges
+        assert transmission(H, leads, energy, 1e-9) == pytest.approx(channels, abs=1e-6 * max(channels, 1))
+        seen.add(channels)
+    assert seen != {0}
+
+
+@pytest.mark.parametrize(("fermi_energy", "conductance"), [(0.0, 0.514781), (1.5, 0.577730)])
+def test_conductance_of_a_rashba_square(fermi_energy: float, conductance: float) -> None:
+    """A 3 x 3 square with hopping 1 and Rashba 1 between plain three-wide leads, beta = 40, dV = 0.01 about E_F."""
+    device = square(3, 3)
+    H, leads = dense(device, rashba=1.0), [device.lead("left"), device.lead("right")]
+    x, weights = np.polynomial.legendre.leggauss(200)
+    x, weights = 0.6 * x, 0.6 * weights
+    window = 1 / (1 + np.exp(40 * (x - 0.005))) - 1 / (1 + np.exp(40 * (x + 0.005)))
+    current = sum(
+        w * transmission(H, leads, fermi_energy + e, 1e-9) for e, w in zip(x, weights * window, strict=True)
+    )
+    assert current / (2 * np.pi * 0.01) == pytest.approx(conductance, abs=2e-6)
+
+
 def test_coupling_and_exchange_of_a_lead() -> None:
     device = square(2, 3)
     plain = device.lead("left", hopping=0.8, rashba=0.3)

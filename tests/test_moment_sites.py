@@ -11,17 +11,22 @@ from pathlib import Path
 import numpy as np
 import pytest
 import xarray
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from propagation import unit_vectors
 from scipy.integrate import solve_ivp
 from scipy.optimize import minimize
 
 import llgnegf as ln
 from llgnegf.config import ConfigError, RunConfig
+from llgnegf.equations.electrons import ElectronEquation
 from llgnegf.equations.kernels import reference
 from llgnegf.equations.slow import SlowEquation
 from llgnegf.integrators.heun import Noise
 from llgnegf.plots.run import plot_run
+from llgnegf.poles.channels import expand
 from llgnegf.problem.magnetism.placement import Placement
+from llgnegf.run.relax import FreeEnergy
 from llgnegf.run.slow_simulation import slow_electrons
 from llgnegf.units import G_E, HBAR
 
@@ -242,6 +247,50 @@ def test_given_motions_on_their_places_are_those_with_j_sd_0_on_bare_sites() -> 
     assert row["moments"].shape == (2, 3)
 
 
+CASES = {
+    "bias, mean field": ({"start": "steady"}, {}, {"voltage": 0.3}, "chain", [ln.Hubbard(0.4)]),
+    "wide band": ({"integrator": "ark5"}, {}, {}, "wide", []),
+    "driven j_sd": ({}, {"drive": True}, {}, "chain", []),
+    "partitioned": ({"start": "partitioned"}, {}, {"chemical_potential": 0.4}, "chain", []),
+    "slow": ({"electrons": "adiabatic"}, {}, {}, "chain", []),
+    "slow, closed": ({"electrons": "adiabatic"}, {}, {}, "closed", []),
+    "slow, kT = 0": ({"electrons": "adiabatic"}, {"kT": 0.0}, {}, "chain", []),
+}
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_a_layer_moves_as_one_to_one_moments_that_couple_to_nothing_elsewhere(case: str) -> None:
+    """Sites 1 and 2 bare, or with moments whose j_sd is 0 and that have no energy: all starts, leads and electrons."""
+    options, special, left, kind, terms = CASES[case]
+
+    def system(middle: float) -> ln.OpenSystem:
+        j_sd = np.array([0.6, middle, middle, 0.8])
+        coupling = ln.TimeFunction(lambda t: j_sd * (1 + 0.3 * np.sin(t)), 1.0) if special.get("drive") else j_sd
+        leads = {
+            "chain": [ln.ChainLead(0, coupling=0.8, **left), ln.ChainLead(-1)],
+            "wide": [ln.WideBandLead(0, 0.5), ln.WideBandLead(-1, 0.7)], "closed": [],
+        }[kind]  # fmt: skip
+        return ln.OpenSystem(ln.chain(4, 1.0, coupling, terms=terms), leads, 0.1, special.get("kT", 0.05))
+
+    start = unit_vectors(np.random.default_rng(2), 4)
+    energies, mu = ln.Zeeman([50.0, 0.0, 200.0]), np.array([2.0, 3.0, 4.0, 5.0])
+    layered = ln.Magnet(start[[0, 3]], mu[[0, 3]], 0.1, energies + ln.PairExchange([(0, 1, 0.05)]), sites=[0, 3])
+    usual = ln.Magnet(start, mu, 0.1, energies + ln.PairExchange([(0, 3, 0.05)]))
+    slow = "electrons" in options
+    fixed = {"integrator": "rk4", "step": 0.02} if not slow else {"step": 0.5}
+    run: dict = {"t_end": 2.0, "rtol": 1e-5, **fixed, **options}
+    # 0.1: of the same bounds on the spectrum. The surface sums of slow electrons are judged by all of their entries.
+    one = ln.simulate(system(0.1), layered, **run).dataset
+    other = ln.simulate(system(0.0), usual, **run).dataset
+    assert abs(one.moments[-1] - one.moments[0]).max() > 0.02
+    within = 1e-6 if slow else 1e-11
+    np.testing.assert_allclose(one.moments, other.moments.values[:, [0, 3]], atol=within)
+    np.testing.assert_allclose(one.torque, other.torque.values[:, [0, 3]], atol=within)
+    for name in ("spin_density", "lead_spin_out", "energy_sd", "drive_work", "bond_current"):
+        if name in one and not slow:
+            np.testing.assert_allclose(one[name], other[name].values, atol=within, err_msg=name)
+
+
 def test_static_solvers_take_sites_without_a_moment() -> None:
     """A zero vector is a site without sd coupling."""
     motion = ln.Precession(unit_vectors(np.random.default_rng(5), 2), 0.05, "z", sites=[[0, 2], 3])
@@ -305,6 +354,44 @@ def test_slow_run_is_the_limit_of_the_full_one() -> None:
     lost = np.trapezoid(slow.friction_power, slow.time)
     assert abs(float(slow.free_energy[0] - slow.free_energy[-1]) - lost) < 0.1 * lost
 
+
+
+@given(owners=st.lists(st.integers(-1, 2), min_size=4, max_size=4), seed=st.integers(0, 10**6))
+@settings(max_examples=25)
+def test_right_hand_side_keeps_spin_and_energy_wherever_the_moments_are(owners: list[int], seed: int) -> None:
+    """Any state, any places: d/dt of 1/2 sum <s> - sum (mu/g hbar) M and of Tr[rho H] + H_classical vanish."""
+    place = np.array([[owner == k for k in range(3)] for owner in owners], dtype=float)
+    rng, mu = np.random.default_rng(seed), np.array([2.0, 3.0, 4.0])
+    magnet = layer(sites=[np.flatnonzero(column).tolist() for column in place.T])
+    equation = ElectronEquation(expand(device(), 1e-3, 1e-4), magnet)
+    rho, m = mixed(8, seed), unit_vectors(rng, 3)
+    none = np.zeros((8, 0))
+    state = equation.layout.pack(rho, none, np.zeros((0, 0)), none, m)
+    derivative = np.zeros_like(state)
+    equation(0.3, state, derivative)
+    d_rho, d_m = equation.layout.density_matrix(derivative), equation.layout.moments(derivative)
+    d_spin, spin = (ln.spin_density(x) for x in (d_rho, rho))
+    assert np.abs(0.5 * d_spin.sum(axis=0) - mu / G_E @ d_m).max() < 1e-14
+    h = electrons().hamiltonian_at(place @ m)
+    exchange = magnet.energy.gradient(m)
+    change = np.trace(d_rho @ h).real - np.sum(J_SD[:, None] * spin * (place @ d_m)) + np.sum(exchange * d_m)
+    assert abs(change) < 1e-14 < 1e-6 * np.abs(d_m).max()
+
+
+@pytest.mark.parametrize("terms", [[], [ln.Hubbard(0.4)]], ids=["free", "mean field"])
+def test_gradient_of_the_free_energy(terms: list[ln.Hubbard]) -> None:
+    """dF/dM of `relax`, normal to M, by central differences of F: error h^2, round-off 1e-13/h."""
+    magnet = layer()
+    free_energy = FreeEnergy(device(True, terms=terms), magnet)
+    gradient, step = free_energy(np.array(magnet.moments))[1], 1e-4
+    for k in range(3):
+        along = np.linalg.svd(np.array(magnet.moments)[k : k + 1])[2][1]
+        values = []
+        for sign in (1, -1):
+            turned = np.array(magnet.moments)
+            turned[k] = np.cos(step) * turned[k] + sign * np.sin(step) * along
+            values.append(free_energy(turned)[0])
+        assert abs((values[0] - values[1]) / (2 * step) - gradient[k] @ along) < 1e-8 < 1e-3 * abs(gradient[k] @ along)
 
 
 def test_relax_finds_the_minimum() -> None:
@@ -418,12 +505,14 @@ def test_file_with_a_layer_of_its_own(tmp_path: Path) -> None:
 
 def test_sweep_over_places_tells_them_for_each_run(tmp_path: Path) -> None:
     text = TEXT.replace('observables = ["adiabatic"]\n', "")
+    text = text.replace("[electrons]", "[electrons]\npositions = [0, 1, 2, 3]")
     parameters = '[sweep]\nparameters = { "motion.sites" = [[0, 1, 2], [[0, 2], [], [3]]] }\n'
     data = ln.run_sweep(RunConfig.loads(text + parameters), tmp_path, workers=1)
     assert data.moment_of_site.values.tolist() == [[0, 1, 2, -1], [0, -1, 0, 2]]
     parameters = '[sweep]\nparameters = { "electrons.j_sd" = [0.2, 0.4] }\n'
     data = ln.run_sweep(RunConfig.loads(text + parameters), tmp_path / "other", workers=1)
-    assert "moment_of_site" in data.coords and data.moment_of_site.values.tolist() == [0, -1, 0, 1]
+    assert {"moment_of_site", "x"} <= set(data.coords) and data.x.dims == ("site",)
+    assert data.moment_of_site.values.tolist() == [0, -1, 0, 1]
 
 
 @pytest.mark.parametrize(

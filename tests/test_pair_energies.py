@@ -1,4 +1,4 @@
-"""Energies of any pairs and of lattices against double sums, fields against differences, covariance, currents in planes.
+"""Energies of any pairs and of lattices against double sums, fields against differences, covariance; currents.
 
 Differences are the five-point formula, exact but for round-off for what is quadratic.
 """

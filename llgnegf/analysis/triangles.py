@@ -22,8 +22,8 @@ def lattice_triangles(positions: Any) -> np.ndarray:
 
     Those of Delaunay's triangulation whose circumcircle is no larger than the hexagon of nearest neighbours (an alpha
     shape): plaquettes of square, triangular and honeycomb lattices, gaps that one missing site leaves and notches of a
-    zigzag outline included, and nothing across larger holes or bays. Which diagonal a square is given does not change the charge
-    of a texture unless its solid angle comes to 2 pi.
+    zigzag outline included, and nothing across larger holes or bays. Which diagonal a square is given does not change
+    the charge of a texture unless its solid angle comes to 2 pi.
 
     Args:
         positions: (N, 3) or (N, 2) in one unit; the plane is x, y.

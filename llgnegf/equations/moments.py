@@ -31,6 +31,8 @@ class LLG:
         self._torque = np.zeros((magnet.n_sites, 3))
         self._constant = np.array(energy.constant) if energy.is_constant else None
         self._placed = np.array(magnet.moments, dtype=float)
+        amplitudes = magnet.amplitudes(0.0)
+        self._add = resolved(kernels.add_spin_transfer, self._placed, amplitudes, magnet.prefactor, self._torque)
 
     def place(self, time: float, moments: np.ndarray) -> np.ndarray:
         """M (N, 3) with prescribed moments as at `time` (fs); an array of this object unless none is prescribed."""
@@ -50,7 +52,7 @@ class LLG:
         """The torques of external currents (eV, (N, 3)) at `time` (fs); an array of this object."""
         self._torque[:] = 0.0
         if self.magnet.torques:
-            kernels.add_spin_transfer(moments, self.magnet.amplitudes(time), self.magnet.prefactor, self._torque)
+            self._add(moments, self.magnet.amplitudes(time), self.magnet.prefactor, self._torque)
         return self._torque
 
     def rate(self, moments: np.ndarray, time: float = 0.0, electron_torque: np.ndarray | None = None) -> np.ndarray:

@@ -1,7 +1,7 @@
 """The standard plots of a run, from its Dataset alone: moments, torque, currents, energies, and the texture moving.
 
 Each function takes an xarray.Dataset as `result` and `store` make it and returns a matplotlib Figure; `plot_run` saves
-them all. The style is in `style`.
+them all, with those of `maps` where the sites span a plane. The style is in `style`.
 """
 
 from __future__ import annotations
@@ -16,6 +16,8 @@ from llgnegf._files import write_atomic
 from llgnegf.plots.animation import animation
 from llgnegf.plots.data import MissingDataError, place_of, require, thin, thinned, vectors
 from llgnegf.plots.files import PlotReport, begin, finish, save
+from llgnegf.plots.maps import plot_bond_currents, plot_bond_spin_currents, plot_density, plot_vectors
+from llgnegf.plots.plane import plane_of
 from llgnegf.plots.style import (
     COLOURS,
     PLACES,
@@ -54,6 +56,8 @@ def plot_run(
 ) -> PlotReport:
     """Save every plot that `dataset` has the data for as PNG (and PDF), the texture as GIF, and a record of them.
 
+    Maps for sites whose positions span a plane, curves along the wire for all others.
+
     Args:
         dataset: Of a run, finished or not.
         folder: Where the files go; it is made if need be.
@@ -66,9 +70,7 @@ def plot_run(
     """
     folder = Path(folder)
     plots: dict[str, Callable[[xarray.Dataset], Figure]] = {
-        "moments": plot_moments,
-        "torque": plot_torque,
-        "bond_spin_current": plot_bond_spin_current,
+        **(ALONG_WIRE if plane_of(dataset) is None else IN_PLANE),
         "lead_currents": plot_lead_currents,
         "energies": plot_energies,
         "nonadiabatic_torque": lambda data: plot_nonadiabatic_torque(data, oracle),
@@ -92,7 +94,7 @@ def plot_run(
 
 @styled
 def plot_moments(dataset: xarray.Dataset) -> Figure:
-    """M_i over time for some sites, and along the wire at the start, half way and at the end."""
+    """M_i over time for some sites, and along a wire at the start, half way and at the end."""
     return _over_time_and_wire(dataset, "moments", "M", (-1.08, 1.08))
 
 
@@ -214,7 +216,7 @@ def plot_nonadiabatic_torque(dataset: xarray.Dataset, oracle: xarray.Dataset | N
 
 
 def animate_texture(dataset: xarray.Dataset, path: str | Path) -> Path:
-    """Save the moments along the wire as a GIF: arrows are (M_x, M_z), their colour is M_y.
+    """Save the moments as a GIF, see `animation`.
 
     Raises:
         MissingDataError: Without moments.
@@ -222,6 +224,21 @@ def animate_texture(dataset: xarray.Dataset, path: str | Path) -> Path:
     """
     write_atomic(Path(path), [animation(dataset)])
     return Path(path)
+
+
+ALONG_WIRE: dict[str, Callable[[xarray.Dataset], Figure]] = {
+    "moments": plot_moments, "torque": plot_torque, "bond_spin_current": plot_bond_spin_current,
+}  # fmt: skip
+IN_PLANE: dict[str, Callable[[xarray.Dataset], Figure]] = {
+    "moments": lambda data: plot_vectors(data, "moments"),
+    "moments_over_time": plot_moments,
+    "torque": lambda data: plot_vectors(data, "torque"),
+    "spin_density": lambda data: plot_vectors(data, "spin_density"),
+    "charge_density": plot_density,
+    "bond_current": plot_bond_currents,
+    "bond_spin_current": plot_bond_spin_currents,
+}
+"""The plots that depend on where the sites are, by the names of their files."""
 
 
 def _over_time_and_wire(
@@ -238,12 +255,15 @@ def _over_time_and_wire(
     factor, units = scale(values, data[name].attrs["units"])
     values, largest = values / factor, largest_of(values) / factor
     figure = new_figure(5.6)
-    wire = n_sites > 1
+    wire = n_sites > 1 and (place != "site" or plane_of(dataset) is None)
     halves: Any = figure.subfigures(1, 2) if wire else [figure.subfigures(1, 1)]
     over_time = halves[0].subplots(3, 1, sharex=True)
-    for k, i in enumerate(thin(n_sites, MAX_SITES)):
+    curves = {f"{place} {data[place].values[i]}": values[:, i] for i in thin(n_sites, MAX_SITES)}
+    if n_sites > 1 and not wire:  # of a plane no few sites tell all
+        curves = {"mean of all sites": values.mean(axis=1), **dict(list(curves.items())[:-1])}
+    for k, (text, curve) in enumerate(curves.items()):
         for a, axes in enumerate(over_time):
-            axes.plot(time, values[:, i, a], label=f"{place} {data[place].values[i]}", **line(k))
+            axes.plot(time, curve[:, a], label=text, **line(k))
     _finish_column(halves[0], over_time, symbol, units, "time (fs)")
     if wire:
         along = halves[1].subplots(3, 1, sharex=True)

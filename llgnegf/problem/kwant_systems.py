@@ -61,17 +61,22 @@ def from_kwant(
         problems.check(periodic, f"fsyst.leads[{k}]", type(lead).__name__, "a lead from a Builder, periodic")
     problems.raise_all()
     spins = np.eye(3 - first)  # added to spinless orbitals
-    electrons = Electrons(sp.kron(matrix, spins, format="csr"), j_sd, _positions(fsyst.sites), terms)
+    device = Electrons(sp.kron(matrix, spins, format="csr"), j_sd, _positions(fsyst.sites), terms)
     leads = []
     for lead, interface in zip(fsyst.leads, fsyst.lead_interfaces, strict=True):
-        cell, hopping = (np.asarray(make(params=given)) for make in (lead.cell_hamiltonian, lead.inter_cell_hopping))
-        onward = np.zeros_like(cell, dtype=complex)
-        onward[: hopping.shape[1]] = hopping.conj().T
         rows = (first * np.asarray(interface, dtype=int)[:, None] + np.arange(first)).ravel()
-        coupling = np.zeros((matrix.shape[0], len(cell)), dtype=complex)
-        coupling[rows] = hopping.conj().T
-        leads.append(PeriodicLead(*(np.kron(block, spins) for block in (cell, onward, coupling))))
-    return electrons, leads
+        leads.append(PeriodicLead(*(np.kron(block, spins) for block in _blocks(lead, given, rows, matrix.shape[0]))))
+    return device, leads
+
+
+def _blocks(lead: Any, params: Any, rows: np.ndarray, size: int) -> tuple[np.ndarray, ...]:
+    """h_0, V and tau of a lead, attached to these rows of the device."""
+    cell, hopping = (np.asarray(make(params=params)) for make in (lead.cell_hamiltonian, lead.inter_cell_hopping))
+    onward = np.zeros_like(cell, dtype=complex)
+    onward[: hopping.shape[1]] = hopping.conj().T
+    coupling = np.zeros((size, len(cell)), dtype=complex)
+    coupling[rows] = hopping.conj().T
+    return cell, onward, coupling
 
 
 def _positions(sites: Any) -> np.ndarray | None:

@@ -95,10 +95,10 @@ class PeriodicSpectrum:
         return self.coupling @ self.coupling.conj().T
 
     def self_energy(self, energy: Any) -> np.ndarray:
-        return self._surface(energy, 0)
+        return self._surface(energy, False)
 
     def self_energy_derivative(self, energy: Any) -> np.ndarray:
-        return self._surface(energy, 1)
+        return self._surface(energy, True)
 
     def broadening(self, energy: Any) -> np.ndarray:
         e = np.asarray(energy, dtype=float)
@@ -107,13 +107,13 @@ class PeriodicSpectrum:
         sigma[inside] = self.self_energy(e[inside])
         return 1j * (sigma - sigma.conj().swapaxes(-1, -2))
 
-    def _surface(self, energy: Any, derivative: int) -> np.ndarray:
+    def _surface(self, energy: Any, derivative: bool) -> np.ndarray:
         e = np.asarray(energy, dtype=complex)
         if np.any(e.imag < 0):
             raise ValueError(f"energy: {e[e.imag < 0].flat[0]}; allowed: Im E >= 0 (Sigma is the retarded self-energy)")
         bands = self.bands
         singular = np.concatenate([bands.edges, bands.flat])
-        g = surface_function(self.cell, self.hopping, e.ravel(), singular, bands.scale)[derivative]
+        g = surface_function(self.cell, self.hopping, e.ravel(), singular, bands.scale, derivative)
         return (self.coupling @ g @ self.coupling.conj().T).reshape(*e.shape, self.size, self.size)
 
 
@@ -159,7 +159,7 @@ def _bound(cell: np.ndarray, hopping: np.ndarray, gap: tuple[float, float], scal
     margin = max(1e-9 * width, SAME * scale)
 
     def eigenvalues(energy: np.ndarray) -> np.ndarray:
-        bulk = decimate(cell, hopping, energy + 1e-13j * scale)[2]
+        bulk = decimate(cell, hopping, energy + 1e-13j * scale)[1]
         return np.linalg.eigvalsh(0.5 * (bulk + bulk.conj().swapaxes(1, 2)))
 
     if width <= 4 * margin:

@@ -8,34 +8,44 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, Literal, NamedTuple
+from typing import Any
 
 import numpy as np
 import scipy.sparse as sp
 from scipy.sparse.csgraph import breadth_first_order, connected_components
 
-from llgnegf._checks import AXES, Problems
+from llgnegf._checks import Problems
+from llgnegf.problem.arguments import (
+    Axis,
+    ChemicalPotential,
+    Coupling,
+    Energy,
+    EnergyOverTime,
+    EnergyPerSite,
+    PerSite,
+    Temperature,
+)
 from llgnegf.problem.electrons import Electrons
 from llgnegf.problem.lattices.hopping import Hopping
+from llgnegf.problem.lattices.parts import (
+    ExchangeConstant,
+    ExchangeField,
+    Flux,
+    InterfaceHopping,
+    Seed,
+    Side,
+    SideName,
+    SideSites,
+    Symmetry,
+    Velocity,
+    checked_pairs,
+    checked_sides,
+    lengths_of,
+    second_neighbours,
+)
 from llgnegf.problem.lattices.ribbons import Ribbon
-from llgnegf.problem.magnetism.pairs import PairDMI, PairExchange
+from llgnegf.problem.magnetism.pairs import Dipolar, PairDMI, PairExchange
 from llgnegf.problem.magnetism.torques import ZhangLiTorque
-
-PAIRS = "pairs (i, j) of different sites counted from 0, each pair once"
-
-
-class Side(NamedTuple):
-    """Where a ribbon goes on.
-
-    Attributes:
-        sites: The last unit cell of the device at this side.
-        translation: From this cell to the first one of the ribbon, nm, (3,), in the plane.
-        missing: How many sites a mask has taken from the cell.
-    """
-
-    sites: np.ndarray
-    translation: np.ndarray
-    missing: int = 0
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,15 +88,15 @@ class Lattice:
             problems.raise_all()
             raise AssertionError("unreachable")
         n = len(positions)
-        bonds = _pairs(problems, "bonds", self.bonds, n)
+        bonds = checked_pairs(problems, "bonds", self.bonds, n)
         problems.raise_all()
-        second = _second_neighbours(positions, bonds) if self.next_bonds is None else self.next_bonds
-        second = _pairs(problems, "next_bonds", second, n)
-        sides = _sides(problems, self.sides, n)
+        second = second_neighbours(positions, bonds) if self.next_bonds is None else self.next_bonds
+        second = checked_pairs(problems, "next_bonds", second, n)
+        sides = checked_sides(problems, self.sides, n)
         if self.plaquette is not None:
             problems.number("plaquette", self.plaquette, "None or an area > 0, in nm^2", lambda a: a > 0)
         problems.raise_all()
-        lengths = self.lengths or (_lengths(positions, bonds), _lengths(positions, second))
+        lengths = self.lengths or (lengths_of(positions, bonds), lengths_of(positions, second))
         values = {"positions": positions, "bonds": bonds, "next_bonds": second, "sides": sides, "lengths": lengths}
         for name, value in values.items():
             object.__setattr__(self, name, value)
@@ -107,7 +117,7 @@ class Lattice:
         Args:
             keep: Which sites stay: (N,) booleans, or a function of x and y in nm of one site that returns one.
         """
-        problems, allowed = Problems("Lattice.masked"), f"{self.n_sites} booleans, or a function of x and y"
+        problems, allowed = _problems("masked"), f"{self.n_sites} booleans, or a function of x and y"
         given = [bool(keep(x, y)) for x, y, _ in self.positions] if callable(keep) else keep
         stays = np.asarray(given)
         problems.check(stays.dtype == bool and stays.shape == (self.n_sites,), "keep", keep, allowed)
@@ -124,15 +134,17 @@ class Lattice:
         return Lattice(self.positions[stays], bonds, second, sides, self.plaquette, self.lengths)
 
     def electrons(
-        self, hopping: float = 1.0, j_sd: Any = 0.0, rashba: float = 0.0, dresselhaus: float = 0.0, onsite: Any = 0.0,
-        next_hopping: float = 0.0, disorder: float = 0.0, seed: int | None = None, flux: float = 0.0, terms: Any = (),
+        self, hopping: Energy = 1.0, j_sd: Coupling = 0.0, rashba: Energy = 0.0, dresselhaus: Energy = 0.0,
+        onsite: EnergyPerSite = 0.0, next_hopping: Energy = 0.0, disorder: Energy = 0.0, seed: Seed = None,
+        flux: Flux = 0.0, terms: Any = (),
     ) -> Electrons:  # fmt: skip
         """Electrons on this lattice, H_0 as in `Hopping`: T_ij = -t - i lambda (sigma x d)_z - ... in c_i^dag T_ij c_j.
 
         Args:
             hopping: t in eV, on the bonds.
             j_sd: sd coupling in eV, one number, one for each site, or a function of time (fs).
-            rashba, dresselhaus: lambda and beta in eV.
+            rashba: lambda in eV, on the bonds.
+            dresselhaus: beta in eV, on the bonds.
             onsite: On-site energy in eV, one number or one for each site.
             next_hopping: t' in eV, on the next-nearest bonds.
             disorder: W in eV, >= 0: on-site energies uniform in [-W/2, W/2] are added.
@@ -144,7 +156,7 @@ class Lattice:
         Raises:
             ValueError: One line for each argument that is not of this kind.
         """
-        problems = Problems("Lattice.electrons")
+        problems = _problems("electrons")
         bonds = self.hoppings(problems, hopping, rashba, dresselhaus, next_hopping, flux)
         levels = problems.per_site("onsite", onsite, self.n_sites, "finite, in eV")
         width = problems.number("disorder", disorder, "a finite number >= 0, in eV", lambda w: w >= 0)
@@ -160,10 +172,10 @@ class Lattice:
         return Electrons(bonds.matrix(self.positions, self.bonds, self.next_bonds, blocks), j_sd, self.positions, terms)
 
     def lead(
-        self, side: str, coupling: float | None = None, hopping: float = 1.0, rashba: float = 0.0,
-        dresselhaus: float = 0.0, onsite: Any = 0.0, next_hopping: float = 0.0, flux: float = 0.0,
-        exchange: Any = (0.0, 0.0, 0.0), sites: Any = None, *, voltage: Any = 0.0,
-        chemical_potential: float | None = None, kT: float | None = None,
+        self, side: SideName, coupling: InterfaceHopping = None, hopping: Energy = 1.0, rashba: Energy = 0.0,
+        dresselhaus: Energy = 0.0, onsite: EnergyPerSite = 0.0, next_hopping: Energy = 0.0, flux: Flux = 0.0,
+        exchange: ExchangeField = (0.0, 0.0, 0.0), sites: SideSites = None, *, voltage: EnergyOverTime = 0.0,
+        chemical_potential: ChemicalPotential = None, kT: Temperature = None,
     ) -> Any:  # fmt: skip
         """The ribbon that goes on at a side, a `PeriodicLead`.
 
@@ -171,30 +183,31 @@ class Lattice:
         here. With flux its orbitals are in the gauge that does not change along it (`Hopping.gauge`).
 
         Args:
-            side: One of `sides`: "left", "right", "bottom", "top".
+            side: Side of the device: "left", "right", "bottom" or "top".
             coupling: Hopping in eV of the bonds between device and first cell, on which all else that hops is scaled by
                 coupling/hopping; None is `hopping`.
-            hopping, rashba, dresselhaus, next_hopping, flux: As for `electrons`; give what the device has for a ribbon
-                that is the same.
+            hopping, rashba, dresselhaus, next_hopping, flux: As for `electrons`, of which nothing is taken over.
             onsite: In eV, one number or one for each site of a cell.
             exchange: Delta in eV, 3 numbers: H = ... - Delta.sigma on every site, a ferromagnetic lead.
             sites: Device sites of the side from which the ribbon goes on, for a narrower one, and where a mask has
                 taken some; None are all.
-            voltage, chemical_potential, kT: As for `ChainLead`.
+            voltage: V in eV, number or function of time in fs; shifts levels and chemical potential together.
+            chemical_potential: mu in eV, moves the occupation alone; None takes the system's Fermi energy.
+            kT: Thermal energy of this lead in eV; None takes the system's.
 
         Raises:
             ValueError: One line for each argument that is not of this kind, also where the side has lost sites.
         """
         from llgnegf.problem.periodic_leads import PeriodicLead
 
-        problems = Problems("Lattice.lead")
+        problems = _problems("lead")
         bonds = self.hoppings(problems, hopping, rashba, dresselhaus, next_hopping, flux)
         chosen = self._side(problems, side, sites)
         field = problems.array("exchange", exchange, (3,), "3 finite numbers, in eV")
         scale = self._scale(problems, coupling, hopping)
         problems.raise_all()
         assert chosen is not None and field is not None
-        ribbon = Ribbon.of(self, chosen, bonds)
+        ribbon = Ribbon.of(problems, self, chosen, bonds)
         levels = problems.per_site("onsite", onsite, len(chosen.sites), "finite, in eV")
         problems.raise_all()
         assert levels is not None
@@ -202,9 +215,13 @@ class Lattice:
         reservoir = {"voltage": voltage, "chemical_potential": chemical_potential, "kT": kT}
         return PeriodicLead(cell, onward, scale * first, **reservoir)
 
-    def exchange(self, J: Any) -> PairExchange:
-        """H = -sum_<ij> J_ij M_i . M_j over the bonds: J in eV, a number, one for each bond, or a (3, 3) tensor."""
-        problems, shape = Problems("Lattice.exchange"), np.shape(J)
+    def exchange(self, J: ExchangeConstant) -> PairExchange:
+        """H = -sum_<ij> J_ij M_i . M_j over the bonds.
+
+        Args:
+            J: Exchange in eV: a number, one for each bond, or a (3, 3) tensor, the same on all bonds (i, j), i < j.
+        """
+        problems, shape = _problems("exchange"), np.shape(J)
         allowed = f"a number, {len(self.bonds)} of them, or a (3, 3) tensor, in eV"
         given = problems.array("J", J, tuple(shape), allowed)
         fits = given is not None and shape in ((), (len(self.bonds),), (3, 3))
@@ -214,7 +231,7 @@ class Lattice:
         each = [given] * len(self.bonds) if given.ndim != 1 else given
         return PairExchange([(int(i), int(j), x) for (i, j), x in zip(self.bonds, each, strict=True)])
 
-    def dmi(self, D: float, kind: Literal["interfacial", "bulk"] = "interfacial") -> PairDMI:
+    def dmi(self, D: Energy, kind: Symmetry = "interfacial") -> PairDMI:
         """H = -sum_<ij> D_ij . (M_i x M_j) over the bonds, d_ij the unit vector from i to j.
 
         "interfacial": D_ij = D z x d_ij. D > 0 favours cycloids that turn from +z to +d along d, skyrmions with
@@ -225,7 +242,7 @@ class Lattice:
             D: Strength in eV, not zero.
             kind: "interfacial" or "bulk".
         """
-        problems = Problems("Lattice.dmi")
+        problems = _problems("dmi")
         strength = problems.number("D", D, "a finite number, in eV, not zero", lambda x: x != 0)
         problems.check(kind in ("interfacial", "bulk"), "kind", kind, "'interfacial' or 'bulk'")
         problems.raise_all()
@@ -234,8 +251,20 @@ class Lattice:
         vectors = strength * (unit if kind == "bulk" else np.cross([0.0, 0.0, 1.0], unit))
         return PairDMI([(int(i), int(j), v) for (i, j), v in zip(self.bonds, vectors, strict=True)])
 
-    def zhang_li(self, velocity: Any, nonadiabaticity: Any = 0.0, direction: Any = "x") -> ZhangLiTorque:
-        """The torque of a current along `direction` ('x', 'y' or a vector), `velocity` in nm/fs: `ZhangLiTorque`."""
+    def dipolar(self) -> Dipolar:
+        """Dipolar interaction of moments at the positions of the sites, `Dipolar(positions=...)`."""
+        return Dipolar(positions=self.positions)
+
+    def zhang_li(
+        self, velocity: Velocity, nonadiabaticity: PerSite = 0.0, direction: Axis = "x"
+    ) -> ZhangLiTorque:
+        """The torque of a current in the plane, `ZhangLiTorque`.
+
+        Args:
+            velocity: u in nm/fs: a number, one for each site, or a function of time (fs) that returns either.
+            nonadiabaticity: beta: a number, or one for each site.
+            direction: Of the current: 'x', 'y' or a vector.
+        """
         return ZhangLiTorque(velocity, nonadiabaticity, derivative=self.derivative(direction))
 
     def derivative(self, direction: Any = "x") -> tuple[tuple[int, int, float], ...]:
@@ -245,7 +274,7 @@ class Lattice:
         for what is linear in space: central differences on a square lattice, one-sided ones at its edges. Where all
         bonds of a site are normal to a direction the derivative along it is 0.
         """
-        problems = Problems("Lattice.derivative")
+        problems = _problems("derivative")
         axis = problems.axis("direction", direction)
         problems.raise_all()
         entries: list[tuple[int, int, float]] = []
@@ -269,7 +298,7 @@ class Lattice:
             signs[start] = 1
             for i in order[1:]:
                 signs[i] = -signs[before[i]]
-        problems = Problems("Lattice.sublattices")
+        problems = _problems("sublattices")
         odd = self.bonds[signs[self.bonds[:, 0]] == signs[self.bonds[:, 1]]]
         value = f"{tuple(odd[0].tolist())} closes a loop of an odd number of bonds" if len(odd) else ""
         problems.check(not len(odd), "bonds", value, "two sublattices, each bonded to the other alone")
@@ -322,50 +351,8 @@ class Lattice:
         return given / hopping
 
 
-def _pairs(problems: Problems, name: str, value: Any, n_sites: int) -> np.ndarray:
-    """Pairs of sites as (n, 2) integers, i < j, in lexical order."""
-    pairs = np.asarray(value if np.size(value) else np.zeros((0, 2), dtype=int))
-    ok = pairs.ndim == 2 and pairs.shape[1] == 2 and np.issubdtype(pairs.dtype, np.integer)
-    ok = ok and bool(((pairs >= 0) & (pairs < n_sites)).all() and (pairs[:, 0] != pairs[:, 1]).all())
-    ordered = np.unique(np.sort(pairs, axis=1), axis=0).astype(int) if ok else np.zeros((0, 2), dtype=int)
-    problems.check(ok and len(ordered) == len(pairs), name, value, f"{PAIRS}, below {n_sites}")
-    ordered.flags.writeable = False
-    return ordered
-
-
-def _second_neighbours(positions: np.ndarray, bonds: np.ndarray) -> np.ndarray:
-    """The closest of the pairs that have a common neighbour and no bond."""
-    n = len(positions)
-    one = sp.coo_array((np.ones(len(bonds)), (bonds[:, 0], bonds[:, 1])), shape=(n, n))
-    near = sp.csr_array(one + one.T)
-    two = sp.coo_array(sp.triu(near @ near, 1))
-    bonded = set(map(tuple, bonds.tolist()))
-    pairs = np.array([p for p in zip(two.row.tolist(), two.col.tolist(), strict=True) if p not in bonded], dtype=int)
-    if not len(pairs):
-        return np.zeros((0, 2), dtype=int)
-    length = np.linalg.norm(positions[pairs[:, 0]] - positions[pairs[:, 1]], axis=1)
-    return pairs[length <= length.min() * (1 + 1e-6)]
-
-
-def _lengths(positions: np.ndarray, bonds: np.ndarray) -> tuple[float, ...]:
-    """The different lengths of bonds in nm."""
-    length = np.sort(np.linalg.norm(positions[bonds[:, 0]] - positions[bonds[:, 1]], axis=1))
-    return tuple(length[np.diff(length, prepend=0.0) > 1e-6 * length].tolist())
-
-
-def _sides(problems: Problems, value: Any, n_sites: int) -> dict[str, Side]:
-    names = ("left", "right", "bottom", "top")
-    sides: dict[str, Side] = {}
-    for name, given in dict(value).items():
-        if not problems.check(name in names, f"sides[{name}]", name, ", ".join(names)):
-            continue
-        sites, translation, *missing = given
-        sites = np.asarray(sites, dtype=int) if np.size(sites) else np.zeros(0, dtype=int)
-        inside = bool(((sites >= 0) & (sites < n_sites)).all()) and len(set(sites.tolist())) == len(sites)
-        problems.check(inside, f"sides[{name}].sites", given[0], f"different sites from 0 to {n_sites - 1}")
-        step = problems.array(f"sides[{name}].translation", translation, (3,), "3 finite numbers, in nm")
-        if step is not None:
-            in_plane = bool(np.any(step)) and step[2] == AXES["x"][2]
-            problems.check(in_plane, f"sides[{name}].translation", translation, "not zero, in the plane z = 0")
-            sides[name] = Side(sites, step, *missing)
-    return sides
+def _problems(method: str) -> Problems:
+    """Those of a method, whose name and class are one step of their places: arguments come next, as in a function."""
+    problems = Problems("Lattice")
+    problems.owner = (f"Lattice.{method}",)
+    return problems

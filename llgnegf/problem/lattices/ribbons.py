@@ -40,15 +40,13 @@ class Ribbon:
     translation: np.ndarray
 
     @classmethod
-    def of(cls, lattice: Any, side: Any, hopping: Hopping) -> Ribbon:
+    def of(cls, problems: Problems, lattice: Any, side: Any, hopping: Hopping) -> Ribbon:
         """That of a `Side` of a `Lattice`: sites of the ribbon are bonded with those at the distances of bonds.
 
-        A cell has as many unit cells as it takes for all bonds to end in the next one.
-
-        Raises:
-            ValueError: If that does not go on the lattice.
+        A cell has as many unit cells as it takes for all bonds to end in the next one. `problems` are noted in, and
+        raised, where that does not go on the lattice.
         """
-        problems, n, step = Problems("Lattice.lead"), lattice.n_sites, side.translation
+        n, step = lattice.n_sites, side.translation
         unit, (near, second) = lattice.positions[side.sites], lattice.lengths
         reach = near + second if hopping.next_hopping else near
         copies = next((k for k in range(1, MOST_CELLS + 1) if not _touch(unit, step, k, reach)), 0)
