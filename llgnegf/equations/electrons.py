@@ -9,6 +9,15 @@ channel q, s_y = sqrt|b_y|, kappa_y = b_y/s_y, device vector u_q:
     D     = sum_{q,y} ( -i (b_y f(chi_y)/s_y)^* u_q e_y^dag + h.c. )
     dv_k/dt = -i (h - z_k^* - V_p) v_k - i c_k u_q,     c_k = (i r_k Gamma_q(z_k))^*
 
+Where a lead's orbitals mix with energy, U Sigma(E) U^dag with columns u_a and Sigma(E) = sum_y c_y w_y^dag/(E - chi_y),
+a mode has two device vectors of its own, and each orbital a has Fermi vectors k = (a, m), one for each pole:
+
+    u_q s_y -> U c_y,    kappa_y u_q^dag -> (U w_y)^dag,    D = sum_y ( -i f(chi_y)^* U w_y e_y^dag + h.c. ),
+    c_k u_q -> U c_k,    c_k = (i r_m Gamma(z_m))^dag e_a,  S_a = sum_m v_am,    P_a = sum_y c_ay^* C_{device,y} + S_a
+
+A mode with real chi and c = w is a level of the lead's end that nothing damps. C does not hold what such a level holds
+by itself, f(chi), as it does not hold what else is in the leads.
+
 A wide-band channel has no modes: h gets -i Gamma/2 u u^dag on the device, and dC/dt the delta part of C^<,
 + (Gamma/2) u u^dag. The device block of C is rho(t); P_q = sum_y s_y C_{device,y} + S_q gives every current,
 d rho/dt|_leads = sum_q (-i u_q P_q^dag + i P_q u_q^dag).
@@ -33,6 +42,7 @@ from llgnegf._compile import resolved
 from llgnegf.equations.changing_device import ChangingDevice
 from llgnegf.equations.kernels import leads as kernels
 from llgnegf.equations.kernels.electrons import Workspace, coupled_rhs, electronic_rhs
+from llgnegf.equations.kernels.orbitals import Orbitals
 from llgnegf.equations.kernels.placed import Places, placed_rhs
 from llgnegf.equations.layout import Layout
 from llgnegf.equations.moments import LLG
@@ -193,7 +203,7 @@ class ElectronEquation(Equation):
         low, high = self.poles.bounds
         if a.z.size == 0:
             return float(high - low), 0.0
-        lead_x, lead_z = a.lead[a.mode_channel], a.lead[a.vector_channel]
+        lead_x, lead_z = a.mode_lead, a.vector_lead
         z = a.z.real + 0j if implicit else a.z
         mu = a.z.real[:, None] + shifts[lead_z]
         reach = np.abs([low - mu, high - mu]).max() if implicit else self.poles.spectral_range
@@ -231,21 +241,38 @@ class ElectronEquation(Equation):
 
 def _constants(poles: PoleSystem, levels: LeadLevels, layout: Layout) -> kernels.Electrons:
     """The constants of the equation as the compiled kernel takes them."""
-    zero, one = np.zeros(levels.z.size), np.ones(levels.z.size)
-    modes = np.array([*_planes(levels.chi), *_planes(levels.kappa), levels.s, *_planes(levels.d)])
-    fermi = np.array([*_planes(levels.z), zero, zero, one, *_planes(levels.c)])
-    electrons, vectors = poles.system.electrons, [channel.vector for channel in poles.channels]
+    zero, one, scalar = np.zeros(levels.z.size), np.ones(levels.z.size), levels.is_scalar
+    # The only entry of a column; where a channel has several `_orbitals` has them.
+    s, kappa, d, c = (x.sum(axis=0) for x in (levels.left.real, levels.right.conj(), levels.d, levels.c))
+    kappa = kappa if scalar else np.ones_like(kappa)
+    modes, fermi = [*_planes(levels.chi), *_planes(kappa), s, *_planes(d)], [zero, zero, one, *_planes(c)]
+    electrons = poles.system.electrons
     return kernels.Electrons(
         hamiltonian=_sparse(electrons.device.matrix(0.0) if electrons.has_terms else electrons.hamiltonian),
-        vectors=_sparse(np.array(vectors, dtype=complex).reshape(-1, levels.n)),
-        bounds=np.array([levels.offset, levels.chi.size + levels.first]),
-        levels=np.concatenate([modes, fermi], axis=1),
+        vectors=_sparse(levels.vectors.T),
+        bounds=np.array([levels.offset, levels.chi.size + levels.first[levels.orbitals]]),
+        levels=np.concatenate([modes, [*_planes(levels.z), *fermi]], axis=1),
         wide=levels.wide,
         lead=levels.lead,
         j_sd=np.array(electrons.j_sd, dtype=float),
         n_complex=layout.n_complex,
         n_leads=layout.n_leads,
+        orbitals=None if scalar else _orbitals(levels),
     )
+
+
+def _orbitals(levels: LeadLevels) -> Orbitals:
+    """The couplings of modes and Fermi vectors to the orbitals of their own channel."""
+    sizes, m = np.diff(levels.orbitals), levels.chi.size
+    couplings = np.zeros((6, sizes.max(), m + levels.z.size))
+    for g, size in enumerate(sizes):
+        own = slice(levels.orbitals[g], levels.orbitals[g + 1])
+        modes, vectors = slice(*levels.offset[g : g + 2]), slice(*levels.first[levels.orbitals[g : g + 2]])
+        of_modes = levels.left, levels.right.conj(), levels.d
+        couplings[:, :size, modes] = [plane for x in of_modes for plane in _planes(x[own, modes])]
+        couplings[4:, :size, m + vectors.start : m + vectors.stop] = _planes(levels.c[own, vectors])
+    channel = np.repeat(np.arange(sizes.size), sizes)
+    return Orbitals(levels.orbitals.astype(np.int64), channel, m + levels.first, couplings)
 
 
 def _sparse(matrix: sparse.sparray | np.ndarray) -> kernels.Sparse:

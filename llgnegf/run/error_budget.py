@@ -69,14 +69,14 @@ class RunErrors:
         """Whether the run starts in equilibrium with leads that stay as they are: only moments disturb it."""
         system = self.coarse.system
         still = not system.drives() and not isinstance(self.motion, External)  # whose way is not known
-        return self.start != "partitioned" and still and system.common_chemical_potential() is not None
+        return self.start != "partitioned" and still and system.in_equilibrium()
 
     @cached_property
     def window(self) -> tuple[float, float]:
         """Energies (eV) at which electrons leave equilibrium."""
         if not self.settled:
             return EVERYWHERE
-        reach = NEAR_FERMI * self.coarse.system.kT + QUANTA * HBAR * self.turning_rate
+        reach = NEAR_FERMI * self.coarse.system.mean_temperature + QUANTA * HBAR * self.turning_rate
         mu = self.coarse.system.mean_chemical_potential()
         return mu - reach, mu + reach
 
@@ -130,8 +130,8 @@ class RunErrors:
         rates = [0.25 * np.subtract(*c.exact.support[::-1]) for c in channels if c.energies.size]
         rates += [c.wide_band for c in channels if c.wide_band]
         passing = (2 * system.n_sites + 10) / min(rates)
-        mu = system.mean_chemical_potential()
-        near = [at.widths[np.abs(at.energies - mu) < NEAR_FERMI * system.kT] for at in self.levels]
+        mu, kT = system.mean_chemical_potential(), system.mean_temperature
+        near = [at.widths[np.abs(at.energies - mu) < NEAR_FERMI * kT] for at in self.levels]
         narrowest = min((float(w.min()) for w in near if w.size), default=np.inf)
         return max(passing, 1 / max(narrowest, 1e-300))
 
@@ -277,7 +277,7 @@ def _refined(run: RunErrors, family: str, rtol: float) -> tuple[PoleSystem, Erro
         channels = expand_channels(run.coarse.system, tolerance, strict=False, family=family)
         poles = replace(run.coarse, channels=channels)
         estimate = run.estimate(poles)
-        missed = any(c.error > tolerance * abs(c.weights.sum()) for c in poles.channels if c.energies.size)
+        missed = any(c.error > tolerance * c.strength for c in poles.channels if c.energies.size)
         stalled = missed and best is not None and poles.coupling_error > STALLED * best[0].coupling_error
         best = (poles, estimate) if best is None or estimate.value < best[1].value else best
         if best[1].value <= target or tolerance <= finest or stalled:
@@ -302,7 +302,9 @@ def fermi_estimate(poles: PoleSystem | None) -> ErrorEstimate:
     reach = f"largest error of f(E) for |E - mu| <= {poles.spectral_range:.3g} eV: bounds every occupation"
     if poles.tail_error:
         reach += f"; {poles.tail_error:.2g} by the tails of wide bands beyond"
-    return ErrorEstimate(poles.fermi.error + poles.tail_error, reach)
+    system = poles.system
+    fits = [poles.fermi_at(kT) for kT in system.temperatures()[system.coupled_leads].tolist()]
+    return ErrorEstimate(max(fit.error for fit in fits if fit is not None) + poles.tail_error, reach)
 
 
 def warn_if_exceeded(budget: Mapping[str, ErrorEstimate], rtol: float) -> None:

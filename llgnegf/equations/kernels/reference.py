@@ -30,34 +30,39 @@ class ElectronRates(NamedTuple):
 def electron_rates(poles: PoleSystem, moments: np.ndarray, time: float, c: np.ndarray, v: np.ndarray) -> ElectronRates:
     """The equations of `equations.electrons` for moments (N, 3) and the voltages of `time` (fs).
 
-        dC/dt = -i (h C - C h^dag) + X + X^dag,    dv_k/dt = -i (h - z_k^* - V) v_k - i c_k u_q
+        dC/dt = -i (h C - C h^dag) + X + X^dag,    dv_k/dt = -i (h - z_k^* - V) v_k - i U c_k
 
-    with X = sum_q -i u_q [sum_y (b_y f(chi_y)/s_y) e_y + S_q]^dag + (Gamma/4) u_q u_q^dag.
+    with X = sum_a -i u_a [sum_y f(chi_y)^* w_ay e_y^dag + S_a^dag] + (Gamma/4) u_a u_a^dag over the orbitals a.
     """
     system = poles.system
-    n, voltages = 2 * system.n_sites, system.voltages(time)
+    n, voltages, temperatures = 2 * system.n_sites, system.voltages(time), system.temperatures()
     potentials = system.chemical_potentials(time) - voltages
     h, source, drive = np.zeros_like(c), np.zeros_like(c), np.zeros_like(v)
     by_lead, decay = np.zeros((len(system.leads), n, n), dtype=complex), np.zeros(v.shape[1], dtype=complex)
     h[:n, :n] = hamiltonian = system.electrons.hamiltonian_at(moments)
     last_mode, last_vector = n, 0
     for channel in poles.channels:
-        assert poles.fermi is not None
-        u, b, gamma, mu = channel.vector, channel.weights, channel.wide_band, potentials[channel.lead]
-        z, r = poles.fermi.poles(mu, system.kT)
-        y, k = slice(last_mode, last_mode + b.size), slice(last_vector, last_vector + z.size)
-        last_mode, last_vector = y.stop, k.stop
-        s, total = np.sqrt(np.abs(b)), v[:, k].sum(axis=1)
-        h[:n, y], h[y, :n] = np.outer(u, s), np.outer(b / s, u.conj())
-        h[y, y] = np.diag(channel.energies + voltages[channel.lead])
-        h[:n, :n] -= 0.5j * gamma * np.outer(u, u.conj())
-        source[:n] -= 1j * np.outer(u, total.conj())
-        source[:n, y] -= 1j * np.outer(u, (b * poles.occupation(channel.energies, mu) / s).conj())
-        source[:n, :n] += 0.25 * gamma * np.outer(u, u.conj())
-        decay[k] = z.conj() + voltages[channel.lead]
-        drive[:n, k] = np.outer(u, (1j * r * channel.broadening(z)).conj())
-        p = c[:n, y] @ s + total[:n] + 0.5j * gamma * (c[:n, :n] @ u - 0.5 * u)
-        by_lead[channel.lead] += -1j * np.outer(u, p.conj()) + 1j * np.outer(p, u.conj())
+        u, gamma, mu = channel.vector.reshape(n, -1), channel.wide_band, potentials[channel.lead]
+        kT, shift, orbitals = temperatures[channel.lead], voltages[channel.lead], u.shape[1]
+        z, r = poles.fermi_poles(mu, kT)
+        y = slice(last_mode, last_mode + channel.energies.size)
+        last_mode, filled = y.stop, poles.occupation(channel.energies, mu, kT)
+        h[:n, y], h[y, :n] = u @ channel.left, (u @ channel.right).conj().T
+        h[y, y] = np.diag(channel.energies + shift)
+        h[:n, :n] -= 0.5j * gamma * u @ u.conj().T
+        source[:n, y] -= 1j * u @ (channel.right * filled.conj())
+        source[:n, :n] += 0.25 * gamma * u @ u.conj().T
+        broadening = channel.broadening(z)
+        for a in range(orbitals):
+            k = slice(last_vector, last_vector + z.size)
+            last_vector = k.stop
+            decay[k] = z.conj() + shift
+            drive[:n, k] = np.stack([u @ (1j * r[m] * broadening[m]).conj().T[:, a] for m in range(z.size)], axis=1)
+            total = v[:, k].sum(axis=1)
+            source[:n] -= 1j * np.outer(u[:, a], total.conj())
+            p = c[:n, y] @ channel.left[a].conj() + total[:n]
+            p += 0.5j * gamma * (c[:n, :n] @ u[:, a] - 0.5 * u[:, a])
+            by_lead[channel.lead] += -1j * np.outer(u[:, a], p.conj()) + 1j * np.outer(p, u[:, a].conj())
     dc = -1j * (h @ c - c @ h.conj().T) + source + source.conj().T
     dv = -1j * (h @ v - v * decay + drive)
     operators = [np.kron(np.eye(system.n_sites), matrix) for matrix in (np.eye(2), *PAULI)] + [hamiltonian]
