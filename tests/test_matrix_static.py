@@ -598,6 +598,13 @@ def test_temperatures_of_leads_are_no_equilibrium() -> None:
     assert alike.in_equilibrium()
     same(*(ln.ResponseTensors(s, texture(2)).response for s in (alike, common)), 0.0)
     same(*(ln.RotatingFrame(s, texture(2), 0.01).decompose().surface for s in (alike, common)), 0.0)
+    noisy = {"t_end": 1.0, "step": 0.5, "seed": 1, "electrons": "adiabatic"}
+    with pytest.raises(ValueError, match=r"temperature: 0.02; allowed: kT of the leads = 0.1: friction and its noise"):
+        ln.simulate(alike, ln.Magnet(texture(2), 2.0, damping=0.1), temperature=0.02, **noisy)
+    runs = [ln.simulate(s, ln.Magnet(texture(2), 2.0), temperature=0.1, **noisy).dataset for s in (alike, common)]
+    same(*(run["moments"].values for run in runs), 0.0)
+    with pytest.raises(ValueError, match=r"system.leads: at the temperatures .*one temperature for all leads"):
+        ln.simulate(warm, ln.Magnet(texture(2), 2.0), t_end=1.0, electrons="adiabatic")
 
 
 @pytest.mark.parametrize("rashba", [0.0, 0.4])
