@@ -22,6 +22,8 @@ from llgnegf.poles.channels import PoleChannel, channel_poles, expand
 from llgnegf.poles.matrix_modes import MatrixModes
 from llgnegf.problem.electrons import PAULI
 from llgnegf.problem.leads import Channel, LeadAtVoltage
+from llgnegf.problem.periodic import PeriodicSpectrum
+from llgnegf.problem.periodic_leads import PeriodicLead
 from llgnegf.problem.spectra import ChainSpectrum
 from llgnegf.static.channels import StaticChannel
 from llgnegf.static.green import StaticDevice
@@ -446,6 +448,20 @@ def test_bound_state_at_a_pole_of_sigma(steps: int) -> None:
     expected = 1 / (1 + behind**2 / (coupling**2 * (1 - V**2 / W**2)))
     same([level.residue[:2, :2] for level in there], [expected * ONE])
     same(there[0].residue[2:4, :4], 0.0)
+
+
+def test_crystal_of_the_package_next_to_its_surface_level() -> None:
+    """Sigma at every distance from its pole, and what bound states near the Fermi energy make of it."""
+    cell, hopping = np.array([[0.05, V], [V, 0.05]]), np.array([[0.0, 0.0], [W, 0.0]])
+    spectrum, exact = PeriodicSpectrum(cell, hopping), Alternating(V, W, 0.05, 1.0)
+    for distance in 10.0 ** -np.arange(1, 11):
+        z = 0.05 + distance * np.array([1.0, -1.0, 1j])
+        np.testing.assert_allclose(spectrum.self_energy(z)[:, 0, 0], exact.self_energy(z), rtol=1e-9)
+    lead = PeriodicLead(np.kron(cell, ONE), np.kron(hopping, ONE), np.kron([[0.6, 0.0]], ONE))
+    system = with_surface_level(0, fermi_energy=-0.4, kT=0.03)
+    crystal = ln.OpenSystem(system.electrons, [lead], -0.4, 0.03)
+    same(*(ln.ResponseTensors(s, [MOMENT], 1e-11).response for s in (crystal, system)), 1e-9)
+    same(*(ln.RotatingFrame(s, [MOMENT], 0.0, tolerance=1e-11).density_matrix() for s in (crystal, system)))
 
 
 @pytest.mark.parametrize("coupling", [0.6, 0.01])
