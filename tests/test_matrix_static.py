@@ -25,6 +25,7 @@ from llgnegf.problem.leads import Channel, LeadAtVoltage
 from llgnegf.problem.periodic import PeriodicSpectrum
 from llgnegf.problem.periodic_leads import PeriodicLead
 from llgnegf.problem.spectra import ChainSpectrum
+from llgnegf.run.slow_simulation import slow_electrons
 from llgnegf.static.channels import StaticChannel
 from llgnegf.static.green import StaticDevice
 from llgnegf.static.tensors import PoleTensors
@@ -462,6 +463,21 @@ def test_crystal_of_the_package_next_to_its_surface_level() -> None:
     crystal = ln.OpenSystem(system.electrons, [lead], -0.4, 0.03)
     same(*(ln.ResponseTensors(s, [MOMENT], 1e-11).response for s in (crystal, system)), 1e-9)
     same(*(ln.RotatingFrame(s, [MOMENT], 0.0, tolerance=1e-11).density_matrix() for s in (crystal, system)))
+
+
+@pytest.mark.parametrize("mu", [-0.4, -0.55, -0.6])
+def test_slow_electrons_next_to_a_surface_level(mu: float) -> None:
+    """Fitted modes and bound states in the gap, at the band edge and in the band, against exact leads."""
+    cell, hopping = np.array([[0.05, V], [V, 0.05]]), np.array([[0.0, 0.0], [W, 0.0]])
+    lead = PeriodicLead(np.kron(cell, ONE), np.kron(hopping, ONE), np.kron([[0.6, 0.0]], ONE))
+    system = ln.OpenSystem(ln.Electrons(0.3 * ONE, 0.25), [lead], mu, 0.03)
+    slow, exact = slow_electrons(system, 1e-6)[0], ln.ResponseTensors(system, [MOMENT], 1e-9)
+    rest = slow.adiabatic(MOMENT[None, None], True)
+    tensors = slow.tensors(rest, True, True)
+    same(rest.spin[0], exact.spin_density_adiabatic, 1e-6)
+    same(tensors.friction[0], exact.friction[0, :, 0], 1e-6)
+    same(tensors.geometric[0], exact.geometric[0, :, 0], 1e-6)
+    assert np.abs(exact.geometric).max() > 1e-3
 
 
 @pytest.mark.parametrize("coupling", [0.6, 0.01])
