@@ -22,7 +22,10 @@ from llgnegf.poles.channels import PoleChannel, channel_poles, expand
 from llgnegf.poles.matrix_modes import MatrixModes
 from llgnegf.problem.electrons import PAULI
 from llgnegf.problem.leads import Channel, LeadAtVoltage
+from llgnegf.problem.periodic import PeriodicSpectrum
+from llgnegf.problem.periodic_leads import PeriodicLead
 from llgnegf.problem.spectra import ChainSpectrum
+from llgnegf.run.slow_simulation import slow_electrons
 from llgnegf.static.channels import StaticChannel
 from llgnegf.static.green import StaticDevice
 from llgnegf.static.tensors import PoleTensors
@@ -448,6 +451,35 @@ def test_bound_state_at_a_pole_of_sigma(steps: int) -> None:
     same(there[0].residue[2:4, :4], 0.0)
 
 
+def test_crystal_of_the_package_next_to_its_surface_level() -> None:
+    """Sigma at every distance from its pole, and what bound states near the Fermi energy make of it."""
+    cell, hopping = np.array([[0.05, V], [V, 0.05]]), np.array([[0.0, 0.0], [W, 0.0]])
+    spectrum, exact = PeriodicSpectrum(cell, hopping), Alternating(V, W, 0.05, 1.0)
+    for distance in 10.0 ** -np.arange(1, 11):
+        z = 0.05 + distance * np.array([1.0, -1.0, 1j])
+        np.testing.assert_allclose(spectrum.self_energy(z)[:, 0, 0], exact.self_energy(z), rtol=1e-9)
+    lead = PeriodicLead(np.kron(cell, ONE), np.kron(hopping, ONE), np.kron([[0.6, 0.0]], ONE))
+    system = with_surface_level(0, fermi_energy=-0.4, kT=0.03)
+    crystal = ln.OpenSystem(system.electrons, [lead], -0.4, 0.03)
+    same(*(ln.ResponseTensors(s, [MOMENT], 1e-11).response for s in (crystal, system)), 1e-9)
+    same(*(ln.RotatingFrame(s, [MOMENT], 0.0, tolerance=1e-11).density_matrix() for s in (crystal, system)))
+
+
+@pytest.mark.parametrize("mu", [-0.4, -0.55, -0.6])
+def test_slow_electrons_next_to_a_surface_level(mu: float) -> None:
+    """Fitted modes and bound states in the gap, at the band edge and in the band, against exact leads."""
+    cell, hopping = np.array([[0.05, V], [V, 0.05]]), np.array([[0.0, 0.0], [W, 0.0]])
+    lead = PeriodicLead(np.kron(cell, ONE), np.kron(hopping, ONE), np.kron([[0.6, 0.0]], ONE))
+    system = ln.OpenSystem(ln.Electrons(0.3 * ONE, 0.25), [lead], mu, 0.03)
+    slow, exact = slow_electrons(system, 1e-6)[0], ln.ResponseTensors(system, [MOMENT], 1e-9)
+    rest = slow.adiabatic(MOMENT[None, None], True)
+    tensors = slow.tensors(rest, True, True)
+    same(rest.spin[0], exact.spin_density_adiabatic, 1e-6)
+    same(tensors.friction[0], exact.friction[0, :, 0], 1e-6)
+    same(tensors.geometric[0], exact.geometric[0, :, 0], 1e-6)
+    assert np.abs(exact.geometric).max() > 1e-3
+
+
 @pytest.mark.parametrize("coupling", [0.6, 0.01])
 def test_surface_level_that_another_lead_widens(coupling: float) -> None:
     """The level at the end is a narrow resonance of the wide-band lead, off its pole of Sigma; currents vanish."""
@@ -570,6 +602,17 @@ def test_thermocurrent_of_a_level(hot: float, cold: float) -> None:
     same(np.diag(frame.density_matrix()), inside + below, 1e-10)
 
 
+def test_temperatures_along_a_chain() -> None:
+    """The recursion of long chains and whole matrices, charge conserved and heat driving a current."""
+    leads = [ln.ChainLead(0, kT=0.1, coupling=0.5), ln.ChainLead(-1, kT=0.0, onsite=0.4)]
+    frame = ln.RotatingFrame(ln.OpenSystem(ln.chain(40, 1.0, 0.4), leads, 0.2), texture(40), 0.02, tolerance=1e-10)
+    local, rho = frame.local_density_matrix(), frame.density_matrix().reshape(40, 2, 40, 2)
+    same(local.diagonal, np.einsum("isit->ist", rho), 1e-9)
+    current = frame.lead_currents().charge
+    same(current.sum(), 0.0, 1e-8)
+    assert abs(current[0]) > 1e-5
+
+
 def test_temperatures_of_leads_are_no_equilibrium() -> None:
     warm = ln.OpenSystem(ln.chain(2, j_sd=0.3), [ln.ChainLead(0, kT=0.1), ln.ChainLead(1)], kT=0.02)
     assert not warm.in_equilibrium()
@@ -587,6 +630,13 @@ def test_temperatures_of_leads_are_no_equilibrium() -> None:
     assert alike.in_equilibrium()
     same(*(ln.ResponseTensors(s, texture(2)).response for s in (alike, common)), 0.0)
     same(*(ln.RotatingFrame(s, texture(2), 0.01).decompose().surface for s in (alike, common)), 0.0)
+    noisy = {"t_end": 1.0, "step": 0.5, "seed": 1, "electrons": "adiabatic"}
+    with pytest.raises(ValueError, match=r"temperature: 0.02; allowed: kT of the leads = 0.1: friction and its noise"):
+        ln.simulate(alike, ln.Magnet(texture(2), 2.0, damping=0.1), temperature=0.02, **noisy)
+    runs = [ln.simulate(s, ln.Magnet(texture(2), 2.0), temperature=0.1, **noisy).dataset for s in (alike, common)]
+    same(*(run["moments"].values for run in runs), 0.0)
+    with pytest.raises(ValueError, match=r"system.leads: at the temperatures .*one temperature for all leads"):
+        ln.simulate(warm, ln.Magnet(texture(2), 2.0), t_end=1.0, electrons="adiabatic")
 
 
 @pytest.mark.parametrize("rashba", [0.0, 0.4])

@@ -80,10 +80,15 @@ class PeriodicSpectrum:
     @cached_property
     def surface_states(self) -> tuple[np.ndarray, np.ndarray]:
         """Levels e_j (n,) that nothing damps, in eV, and v_j (r, n): Sigma = sum_j v_j v_j^dag/(E - e_j) + bands."""
-        levels, vectors = surface_states(self.cell, self.hopping, self.bands)
+        levels, vectors = self._end
         vectors = self.coupling @ vectors
         seen = np.linalg.norm(vectors, axis=0) > 1e-9 * np.linalg.norm(self.coupling, 2)
         return levels[seen], vectors[:, seen]
+
+    @cached_property
+    def _end(self) -> tuple[np.ndarray, np.ndarray]:
+        """`surface_states` of all orbitals of the cell: poles of g, seen or not."""
+        return surface_states(self.cell, self.hopping, self.bands)
 
     @property
     def is_zero(self) -> bool:
@@ -112,7 +117,7 @@ class PeriodicSpectrum:
         if np.any(e.imag < 0):
             raise ValueError(f"energy: {e[e.imag < 0].flat[0]}; allowed: Im E >= 0 (Sigma is the retarded self-energy)")
         bands = self.bands
-        singular = np.concatenate([bands.edges, bands.flat])
+        singular = np.concatenate([bands.edges, bands.flat, self._end[0]])
         g = surface_function(self.cell, self.hopping, e.ravel(), singular, bands.scale, derivative)
         return (self.coupling @ g @ self.coupling.conj().T).reshape(*e.shape, self.size, self.size)
 

@@ -146,8 +146,10 @@ def _check_noise(problems: Problems, options: RunOptions, system: OpenSystem | N
     if options.step is None:
         problems.add("step", None, "a number > 0, in fs, with a temperature: noise has no step control")
     if system is not None:
-        allowed = f"system.kT = {system.kT}: friction and its noise have one temperature"
-        problems.check(abs(system.kT - kT) <= 1e-12 * kT, "temperature", kT, allowed)
+        own = system.mean_temperature  # of the coupled leads, which have one
+        name = "system.kT" if own == system.kT else "kT of the leads"
+        allowed = f"{name} = {own}: friction and its noise have one temperature"
+        problems.check(abs(own - kT) <= 1e-12 * kT, "temperature", kT, allowed)
 
 
 def _check_friction(problems: Problems, options: RunOptions, system: OpenSystem | None, magnet: Magnet) -> None:

@@ -51,7 +51,7 @@ class SlowSimulation(
             longer than it, nor than a drive can be seen with); None is adaptive with interpolation between the steps
             (DOP853 and its interpolant of order 7).
         response: Which tensors act: any of "geometric", "friction"; () is the adiabatic torque alone.
-        temperature: kT of the thermal noise in eV (equal to system.kT with electrons); 0 is without noise.
+        temperature: kT of the thermal noise in eV (equal to that of the leads with electrons); 0 is without noise.
         seed: Key of the random stream, an integer >= 0; None without noise.
         observables: "adiabatic" adds adiabatic spin density and torque, and the nonadiabatic torque.
         copies: Independent copies that are carried along (rows show the first one).
