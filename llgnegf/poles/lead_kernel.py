@@ -32,9 +32,9 @@ PHASE = 24.0
 class LeadKernel:
     """C(t) of a lead of finite support without its surface levels.
 
-    Between neighbouring singular points E = middle - half cos(theta): square roots at the edges of bands become analytic,
-    and Gamma sin(theta) is a Chebyshev polynomial in theta. The integral over theta is by Gauss-Legendre panels, as
-    many as exp(-iEt) asks for.
+    Between neighbouring singular points E = middle - half cos(theta): square roots at the edges of bands become
+    analytic, and Gamma sin(theta) is a Chebyshev polynomial in theta. The integral over theta is by Gauss-Legendre
+    panels, as many as exp(-iEt) asks for.
     """
 
     spectrum: MatrixSpectrum
