@@ -76,6 +76,7 @@ def _fit(spectrum: MatrixSpectrum, tolerance: float) -> tuple[MatrixModes, float
     start = kernel(np.zeros(1))[0]
     total = float(np.linalg.norm(start + undamped.weight, 2))
     size = float(np.linalg.norm(start, 2))
+    lost = _lost(spectrum, start + undamped.weight)
     if size <= 0.1 * tolerance * total:  # nothing but surface levels
         return MatrixModes(undamped.energies, vectors, vectors, size), total
     low, high = spectrum.support
@@ -91,7 +92,13 @@ def _fit(spectrum: MatrixSpectrum, tolerance: float) -> tuple[MatrixModes, float
     assert best is not None
     energies = np.concatenate([best.energies, undamped.energies])
     left, right = np.hstack([best.left, vectors]), np.hstack([best.right, vectors])
-    return MatrixModes(energies, left, right, best.error), total
+    return MatrixModes(energies, left, right, best.error + lost), total
+
+
+def _lost(spectrum: MatrixSpectrum, start: np.ndarray) -> float:
+    """Weight that the kernel's quadrature has missed: Gamma >= 0, so no |C(t)| is wrong by more."""
+    weight: np.ndarray | None = getattr(spectrum, "weight", None)
+    return 0.0 if weight is None else float(np.linalg.norm(weight - start, "nuc"))
 
 
 @dataclass(frozen=True, eq=False)
