@@ -32,9 +32,10 @@ PHASE = 24.0
 class LeadKernel:
     """C(t) of a lead of finite support without its surface levels.
 
-    Between neighbouring singular points E = middle - half cos(theta): square roots at the edges of bands become analytic,
-    and Gamma sin(theta) is a Chebyshev polynomial in theta. The integral over theta is by Gauss-Legendre panels, as
-    many as exp(-iEt) asks for.
+    Between neighbouring singular points E = middle - half cos(theta): square roots at the edges of bands become
+    analytic, and Gamma dE/dx is a Chebyshev polynomial in x = 2 theta/pi - 1. Where that does not converge, theta is a
+    smoothed step of x: cube roots become analytic too (a band E ~ k^3, as at a zigzag edge of a honeycomb). The
+    integral over x is by Gauss-Legendre panels, as many as exp(-iEt) asks for.
     """
 
     spectrum: MatrixSpectrum
@@ -46,22 +47,24 @@ class LeadKernel:
         return (np.zeros(0), np.zeros((self.spectrum.size, 0), complex)) if states is None else states
 
     @cached_property
-    def pieces(self) -> list[tuple[float, float, Complex]]:
-        """(middle, half, coefficients (n, m, m) in theta) between neighbouring singular points."""
+    def pieces(self) -> list[tuple[float, float, bool, Complex]]:
+        """(middle, half, whether smoothed, coefficients (n, m, m)) between neighbouring singular points."""
         low, high = self.spectrum.support
         inside = self.spectrum.points
         nodes = np.concatenate([[low], inside[(inside > low) & (inside < high)], [high]])
         found = []
         for a, b in zip(nodes[:-1], nodes[1:], strict=True):
             if b - a > 1e-9 * (high - low):
-                coefficients = self._polynomial(0.5 * (a + b), 0.5 * (b - a))
+                smooth, coefficients = False, self._polynomial(0.5 * (a + b), 0.5 * (b - a), False)
+                if len(coefficients) > FINEST:
+                    smooth, coefficients = True, self._polynomial(0.5 * (a + b), 0.5 * (b - a), True)
                 if np.any(coefficients):
-                    found.append((0.5 * (a + b), 0.5 * (b - a), coefficients))
+                    found.append((0.5 * (a + b), 0.5 * (b - a), smooth, coefficients))
         return found
 
-    def _polynomial(self, middle: float, half: float) -> Complex:
-        """Chebyshev coefficients of Gamma(E(theta)) sin(theta) in x = 2 theta/pi - 1, degree doubled until resolved."""
-        values = self._values(middle, half, np.cos(np.pi * np.arange(17) / 16))
+    def _polynomial(self, middle: float, half: float, smooth: bool) -> Complex:
+        """Chebyshev coefficients of Gamma dE/dx/half in x, degree doubled until resolved."""
+        values = self._values(middle, half, smooth, np.cos(np.pi * np.arange(17) / 16))
         while True:
             n = len(values) - 1
             coefficients = np.fft.rfft(np.concatenate([values, values[-2:0:-1]]).real, axis=0).real + 1j * (
@@ -71,30 +74,29 @@ class LeadKernel:
             coefficients[[0, -1]] *= 0.5
             size = np.abs(coefficients).max(axis=(1, 2))
             if size[-(n // 8) :].max() <= RESOLVED * max(size.max(), 1e-300) or n >= FINEST or not size.any():
-                keep = np.flatnonzero(size > 1e-16 * size.max()) if size.any() else np.zeros(1, int)
-                return coefficients[: keep[-1] + 1]
-            between = self._values(middle, half, np.cos(np.pi * (np.arange(n) + 0.5) / n))
+                return coefficients
+            between = self._values(middle, half, smooth, np.cos(np.pi * (np.arange(n) + 0.5) / n))
             merged = np.empty((2 * n + 1, *values.shape[1:]), complex)
             merged[0::2], merged[1::2] = values, between
             values = merged
 
-    def _values(self, middle: float, half: float, x: Real) -> Complex:
-        theta = 0.5 * np.pi * (x + 1)
+    def _values(self, middle: float, half: float, smooth: bool, x: Real) -> Complex:
+        theta, slope = _angle(x, smooth)
         gamma = self.spectrum.broadening(middle - half * np.cos(theta))
-        return gamma * np.sin(theta)[:, None, None]
+        return gamma * (np.sin(theta) * slope)[:, None, None]
 
     def quadrature(self, longest: float) -> tuple[Real, Complex]:
         """Energies and weights times Gamma/2pi, (n,) and (n, m, m), for times up to `longest`."""
         x, w = np.polynomial.legendre.leggauss(GAUSS)
         energies, weights = [], []
-        for middle, half, coefficients in self.pieces:
-            panels = 1 + int(max(half * longest * np.pi / PHASE, len(coefficients) / 12))
-            edges = np.linspace(0, np.pi, panels + 1)
-            theta = (0.5 * (edges[1:] + edges[:-1])[:, None] + 0.5 * np.diff(edges)[:, None] * x).ravel()
+        for middle, half, smooth, coefficients in self.pieces:
+            panels = 1 + int(max(half * longest * np.pi * (1.9 if smooth else 1.0) / PHASE, len(coefficients) / 12))
+            edges = np.linspace(-1, 1, panels + 1)
+            place = (0.5 * (edges[1:] + edges[:-1])[:, None] + 0.5 * np.diff(edges)[:, None] * x).ravel()
             measure = (0.5 * np.diff(edges)[:, None] * w).ravel() * half / (2 * np.pi)
-            table = np.polynomial.chebyshev.chebvander(2 * theta / np.pi - 1, len(coefficients) - 1)
+            table = np.polynomial.chebyshev.chebvander(place, len(coefficients) - 1)
             gamma = np.tensordot(table, coefficients, axes=1)
-            energies.append(middle - half * np.cos(theta))
+            energies.append(middle - half * np.cos(_angle(place, smooth)[0]))
             weights.append(gamma * measure[:, None, None])
         m = self.spectrum.size
         return np.concatenate([np.zeros(0), *energies]), np.concatenate([np.zeros((0, m, m)), *weights])
@@ -108,3 +110,11 @@ class LeadKernel:
             for few in np.array_split(part, max(1, part.size * energies.size // 2**22)):
                 result[few] = np.exp(-1j * np.outer(times[few], energies)) @ weights.reshape(-1, m * m)
         return result.reshape(-1, m, m)
+
+
+def _angle(x: Real, smooth: bool) -> tuple[Real, Real]:
+    """theta from 0 to pi for -1 <= x <= 1, and dtheta/dx; `smooth`: theta ~ (1 + x)^3 at the ends."""
+    if not smooth:
+        return 0.5 * np.pi * (x + 1), np.full_like(x, 0.5 * np.pi)
+    u = 0.5 * (x + 1)
+    return np.pi * u**3 * (10 - 15 * u + 6 * u**2), 15 * np.pi * (u * (1 - u)) ** 2

@@ -3,15 +3,17 @@ Used by `matrix_fit`; reduced units (support of Gamma [-2, 2]) and hbar = 1.
 
     Gamma(E) = i c (E - chi)^-1 w^dag + h.c.,      c and w (m, M)
 
-Repair (passivity enforcement by perturbed residues: S. Grivet-Talocia, IEEE Trans. Circuits Syst. I 51, 1755 (2004)). At given
-poles and c, Gamma is linear in w: the smallest change of w in the norm of C(t) for which v^dag Gamma(E) v is positive for all (E, v)
-at which it was not so far, and for which C(0) stays Hermitian, as Gamma ~ 1/E would change its sign.
+Repair (passivity enforcement by perturbed residues: S. Grivet-Talocia, IEEE Trans. Circuits Syst. I 51, 1755
+(2004)). At given poles and c, Gamma is linear in w: the smallest change of w in the norm of C(t) for which
+v^dag Gamma(E) v is positive for all (E, v) at which it was not so far, and for which C(0) stays Hermitian, as
+Gamma ~ 1/E would change its sign.
 
 Proof. det Gamma(E) = 0 for real E is a real eigenvalue of the pencil
 
     [[chi, 0, w^dag], [0, chi^*, c^dag], [c, -w, 0]] - E [[1, 0, 0], [0, 1, 0], [0, 0, 0]]
 
-(the Hamiltonian matrix of the positive-real lemma): between neighbouring real ones no eigenvalue of Gamma changes its sign.
+(the Hamiltonian matrix of the positive-real lemma): between neighbouring real ones no eigenvalue of Gamma changes
+its sign.
 """
 
 from __future__ import annotations
@@ -36,7 +38,7 @@ def nonnegative(
     v^dag Gamma v (1 + E^2) is lifted to `floor`.
     """
     ridge = np.vstack([triangle, 1e-9 * np.linalg.norm(triangle, 2) * np.eye(chi.size)])
-    space = _Space(chi, left, np.linalg.qr(ridge, mode="r"))
+    space = _Space(chi, left, np.linalg.qr(ridge)[1])
     start = space.hermitian(right)
     level = max(floor, FLOOR * float(np.linalg.norm(left @ start.conj().T, 2)))
     energies, vectors = np.zeros(0), np.zeros((0, left.shape[0]), complex)
@@ -133,7 +135,7 @@ class _Space:
     def lifted(
         self, start: np.ndarray, energies: np.ndarray, vectors: np.ndarray, level: float
     ) -> tuple[np.ndarray, np.ndarray]:
-        """The w nearest to `start` with v^dag Gamma(E) v >= level/(1 + E^2) at all these (E, v), and where it is equal."""
+        """The w nearest to `start` with v^dag Gamma(E) v >= level/(1 + E^2) at these (E, v), and where it is equal."""
         from scipy.optimize import nnls
 
         outer = 1j * (vectors.conj() @ self.left) / (energies[:, None] - self.chi)
@@ -155,8 +157,8 @@ class _Space:
 def certified(chi: np.ndarray, left: np.ndarray, right: np.ndarray) -> bool:
     """Whether Gamma > 0 on the whole real axis.
 
-    Real eigenvalues of the pencil are sought within rounding of them, Gamma is looked at between each two neighbours and
-    beyond the last; where it is positive there, and at the candidates themselves, it is positive everywhere.
+    Gamma is looked at where the pencil has an eigenvalue that is real but for rounding, between each two of these and
+    beyond the last; where it is positive at all of them, it is positive everywhere.
     """
     modes = MatrixModes(chi, left, right, 0.0)
     reach = float(np.abs(chi).max())

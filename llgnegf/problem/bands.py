@@ -58,7 +58,7 @@ def bands_of(cell: np.ndarray, hopping: np.ndarray) -> Bands:
     m = len(cell)
     grid = 2 * np.pi * (np.arange(128 + 32 * m + 1) + 0.3819660113) / (128 + 32 * m)
     levels, speeds = _levels(cell, hopping, grid)
-    scale = max(0.5 * float(np.ptp(levels)), float(np.linalg.norm(hopping, 2)), 1e-300)
+    scale = max(0.5 * float(np.ptp(levels)), float(np.linalg.norm(hopping, 2))) or 1.0
     flat = _flat(cell, hopping, levels[0], scale)
     place, band = np.nonzero((speeds[:-1] > 0) != (speeds[1:] > 0))
     low, high = grid[place].copy(), grid[place + 1].copy()

@@ -112,7 +112,7 @@ class TabulatedMatrixLead(LeadAtVoltage):
 
     Args:
         energies: Increasing energies in eV, (n,), over the whole band of the lead.
-        self_energy: Sigma in eV, (n, m, m), m orbitals; Gamma may have no negative eigenvalue, and is zero at both ends.
+        self_energy: Sigma in eV, (n, m, m), m orbitals; Gamma has no negative eigenvalue and is zero at both ends.
         vectors: U (2N, m), the device's index being 2 i + s: Sigma_device = U Sigma U^dag.
         voltage, chemical_potential, kT: As for `ChainLead`.
 

@@ -51,7 +51,7 @@ def decimate(
         out, back = out_g @ out, back_g @ back
         sizes = np.abs(out).max(axis=(1, 2)), np.abs(back).max(axis=(1, 2))
         # What has gone, and what rounding makes grow: so close to the axis nothing more is to be had.
-        done = (np.minimum(*sizes) < 1e-14 * start) | (np.maximum(*sizes) > 1e14 * start)
+        done = (np.minimum(*sizes) <= 1e-14 * start) | (np.maximum(*sizes) > 1e14 * start)
         for result, value in zip(results, (bulk, surface, d_surface), strict=True):
             result[where] = value
         if done.all():
@@ -89,6 +89,9 @@ def surface_function(
     rank = int(np.sum(size > 1e-14 * size[0]))
     factors = (left[:, :rank] * size[:rank], right[:rank].conj().T)
     m = len(cell)
+    if rank == 0:
+        g = _inverse(energy[:, None, None] * np.eye(m) - cell)
+        return -g @ g if derivative else g
     result = np.empty((energy.size, m, m), dtype=complex)
     step = max(1, CHUNK // max(NODES * m * m, rank**4))
     for first in range(0, energy.size, step):
