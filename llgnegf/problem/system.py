@@ -31,7 +31,7 @@ class OpenSystem:
         leads: Leads attached to it, any objects with the members of `llgnegf.problem.leads.Reservoir`; an empty list is
             a closed system.
         fermi_energy: E_F in eV, the chemical potential of every lead that does not name its own.
-        kT: Thermal energy in eV, >= 0.
+        kT: Thermal energy in eV, >= 0, of every lead that does not name its own.
 
     Raises:
         ValueError: One line for each argument that is not of this kind, a lead on a missing site included.

@@ -90,9 +90,10 @@ def moment_rates(magnet: Magnet, moments: np.ndarray, time: float, torque: np.nd
 
 
 def spin_transfer(amplitudes: Amplitudes, moments: np.ndarray, prefactor: np.ndarray) -> np.ndarray:
-    """T_ext (eV), (N, 3): M x (P x M) + F x M + (-u D + beta u M x D)/prefactor, D = dM/dx without its part along M."""
-    slope = _normal(np.gradient(moments, axis=0), moments) if len(moments) > 1 else np.zeros_like(moments)
-    along = -amplitudes.drift[:, None] * slope + amplitudes.nonadiabatic[:, None] * np.cross(moments, slope)
+    """T_ext (eV), (N, 3): M x (P x M) + F x M + (-D + M x E)/prefactor, D = u.grad M normal to M, E = beta D."""
+    steps = moments[amplitudes.near] - moments[:, None]
+    d, e = (np.einsum("ik,ika->ia", w, steps) for w in (amplitudes.drift, amplitudes.nonadiabatic))
+    along = np.cross(moments, e) - _normal(d, moments)
     damping_like = np.cross(moments, np.cross(amplitudes.damping_like, moments))
     return damping_like + np.cross(amplitudes.field_like, moments) + along / prefactor[:, None]
 
@@ -100,10 +101,16 @@ def spin_transfer(amplitudes: Amplitudes, moments: np.ndarray, prefactor: np.nda
 def coupled_rates(
     poles: PoleSystem, magnet: Magnet, moments: np.ndarray, time: float, c: np.ndarray, v: np.ndarray
 ) -> tuple[ElectronRates, np.ndarray]:
-    """Electrons and moments under one another's influence: `electron_rates`, and dM/d(t/hbar), (N, 3)."""
-    n = 2 * magnet.n_sites
-    torque = electron_torque(poles.system.electrons.j_sd, c[:n, :n], moments)
-    return electron_rates(poles, moments, time, c, v), HBAR * moment_rates(magnet, moments, time, torque)
+    """Electrons and moments under one another's influence: `electron_rates`, and dM/d(t/hbar), (n, 3).
+
+    P is a dense matrix here: m_i = sum_k P_ik M_k and T_k = sum_i P_ik J_i <s_i> x M_k.
+    """
+    size, place = poles.system.n_sites, np.eye(magnet.n_sites)
+    if magnet.sites is not None:
+        place = np.array([[i in on for on in magnet.sites] for i in range(size)], dtype=float)
+    seen = place @ moments
+    torque = place.T @ electron_torque(poles.system.electrons.j_sd, c[: 2 * size, : 2 * size], seen)
+    return electron_rates(poles, seen, time, c, v), HBAR * moment_rates(magnet, moments, time, torque)
 
 
 def slow_velocity(
