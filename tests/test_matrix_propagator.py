@@ -503,6 +503,25 @@ def test_the_error_estimate_bounds_the_error_of_matrix_modes() -> None:
         expand(coarse, 1e-6, 1e-4)
 
 
+def test_a_restarted_run_gives_the_same_bits() -> None:
+    rng = np.random.default_rng(19)
+    magnet = ln.Magnet(unit_vectors(rng, N_SITES), 2.0, energies=[ln.Zeeman([0.0, 0.0, 50.0])])
+    first, second = (
+        ln.Simulation(surface(np.random.default_rng(20)), magnet, t_end=2.0, save_every=0.5, rtol=1e-4, start="steady")
+        for _ in range(2)
+    )
+    rows, kept = [], {}
+    for index, row in first.rows():
+        rows.append(row)
+        if index == 1:
+            kept = first.checkpoint()
+    second.restore(kept)
+    for index, row in second.rows():
+        for name, value in row.items():
+            np.testing.assert_array_equal(value, rows[index][name])
+    np.testing.assert_array_equal(second.state, first.state)
+
+
 def test_a_run_of_moments_and_electrons_between_matrix_leads() -> None:
     """From the steady state under bias: what left through the leads is what the device lost, to 1e-11."""
     rng = np.random.default_rng(18)

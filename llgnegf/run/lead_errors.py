@@ -148,7 +148,8 @@ def band_error(channel: PoleChannel, window: tuple[float, float] = EVERYWHERE) -
         return 0.0
     # Equal steps of an angle, dense where the band ends, and about the modes, which are where a spectrum has structure.
     grid = 0.5 * (low + high) - 0.5 * (high - low) * np.cos(np.linspace(0, np.pi, 402)[1:-1])
-    modes = (channel.energies.real + np.outer([-2, -1, 0, 1, 2], channel.energies.imag)).ravel()
+    chi = channel.energies[channel.energies.imag < 0]  # at a surface level, which no fit moves, Sigma is infinite
+    modes = (chi.real + np.outer([-2, -1, 0, 1, 2], chi.imag)).ravel()
     grid = np.unique(np.concatenate([grid, modes[(modes > grid[0]) & (modes < grid[-1])]]))
     gamma = sizes(channel.exact.broadening(grid), grid)
     relative = self_energy_errors(channel, grid) / np.maximum(gamma, FLOOR * gamma.max())

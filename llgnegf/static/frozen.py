@@ -105,8 +105,9 @@ class FrozenDevice:
     def vectors(self, z: np.ndarray, c: np.ndarray) -> np.ndarray:
         """G_ext(z_k^*) U c_k for z (K,) and c (Q, K), (n + M, K); the mode rows are W_y^dag v/(z_k^* - chi_y)."""
         energies, place = np.unique(z.conj(), return_inverse=True)
-        green = self.device.retarded(energies)[place]
-        device = np.einsum("kab,bk->ak", green, self.u @ c)
+        device = self.u @ c
+        for k, green in enumerate(self.device.retarded(energies)):
+            device[:, place == k] = green @ device[:, place == k]
         return np.concatenate([device, self.into_modes(device) / (z.conj() - self.chi[:, None])])
 
     def into_modes(self, columns: np.ndarray) -> np.ndarray:
