@@ -1,3 +1,4 @@
+from . import analysis
 from .commands.simulate import simulate
 from .config import ConfigError, RunConfig
 from .integrators.integration import IntegrationStopped
@@ -6,12 +7,16 @@ from .problem.carriers import Chirp, LightPulse
 from .problem.device_terms import ElectricField, ElectronZeeman, Gate, Peierls, TimeDependent, VectorPotential
 from .problem.drives import Drive, Pulse, Ramp, Sine, Table, TimeFunction
 from .problem.electrons import Electrons, chain
+from .problem.kwant_systems import from_kwant
+from .problem.lattices.crystals import honeycomb, square, triangular
+from .problem.lattices.lattice import Lattice
 from .problem.leads import ChainLead, Lead, TabulatedLead, WideBandLead
 from .problem.magnetism.energies import (
     DMI,
     CubicAnisotropy,
     Dipolar,
     Exchange,
+    PairDMI,
     PairExchange,
     UniaxialAnisotropy,
     Zeeman,
@@ -35,7 +40,17 @@ from .problem.observables import (
 )
 from .problem.plausibility import SuspiciousValueWarning
 from .problem.system import OpenSystem
-from .problem.textures import bloch_wall, cone, neel_wall, uniform
+from .problem.textures import (
+    antiferromagnet,
+    bloch_wall,
+    cone,
+    helix,
+    neel_wall,
+    random,
+    skyrmion,
+    uniform,
+    vortex,
+)
 from .run.error_budget import AccuracyWarning
 from .run.langevin import langevin_ensemble
 from .run.relax import relax
@@ -52,6 +67,8 @@ from .sweep import run_sweep
 __version__: str
 
 __all__ = [
+    "Lattice", "PairDMI", "antiferromagnet", "from_kwant", "helix", "honeycomb", "random", "skyrmion", "square",
+    "triangular", "vortex",
     "Chirp", "DensityDependent", "ElectricField", "ElectronZeeman", "External", "Gate", "Hubbard", "LightPulse",
     "Peierls", "TimeDependent", "VectorPotential",
     "AccuracyWarning", "ChainLead", "ConfigError", "CubicAnisotropy", "CurrentDecomposition", "DMI", "Decomposition",
@@ -62,6 +79,7 @@ __all__ = [
     "RotatingFrame", "RunConfig", "Simulation", "Sine", "SlonczewskiTorque", "SlowSimulation", "SpinTransferTorque",
     "SuspiciousValueWarning", "Table", "TabulatedLead", "TimeFunction", "TorqueComponents", "UniaxialAnisotropy",
     "WideBandLead", "Zeeman", "ZhangLiTorque",
+    "analysis",
     "bloch_wall", "bond_charge_current", "bond_spin_current", "chain", "charge_density", "cone", "electron_energy",
     "field_like_damping_like", "langevin_ensemble", "neel_wall", "relax", "rotate_spins", "run_sweep", "simulate",
     "spin_density", "spin_motive_force_current", "torque", "uniform", "with_pole_leads",

@@ -10,7 +10,8 @@ import pytest
 
 PACKAGE = Path(__file__).parents[1] / "llgnegf"
 ROOMS = (
-    ("__init__", "__main__", "cli"), ("commands",), ("sweep",), ("config",), ("store",), ("paper", "plots"), ("run",),
+    ("__init__", "__main__", "cli"), ("commands",), ("sweep",), ("config",), ("store",), ("paper", "plots"),
+    ("run", "analysis"),
     ("integrators",), ("equations",), ("static", "analytic"), ("poles",), ("problem",),
     ("units", "_checks", "_compile", "_blas", "_files", "_netcdf", "_processes"),
 )  # fmt: skip

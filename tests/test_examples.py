@@ -20,7 +20,7 @@ import llgnegf as ln
 from llgnegf.cli import main
 from llgnegf.config import RunConfig
 from llgnegf.plots.run import PlotReport
-from llgnegf.units import GYROMAGNETIC_RATIO, HBAR
+from llgnegf.units import G_E, GYROMAGNETIC_RATIO, HBAR, MU_B
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
 SPIN_BOUND = 2 * np.sqrt(3)
@@ -172,6 +172,32 @@ def test_sweep_gives_the_pumped_spin_of_each_point() -> None:
             assert abs(run - exact) < bound < 0.05 * exact
 
 
+def test_magnons_of_an_insulator_pump_spin_into_a_metal(capsys: pytest.CaptureFixture[str]) -> None:
+    example = script("magnon_pumping")
+    data = example["main"]().dataset
+    assert "into the metal: spin" in capsys.readouterr().out and Path("magnon_pumping.png").stat().st_size > 10_000
+    assert abs(data.moments - data.moments[0]).max() > MOVES
+    spin, charge = data.lead_spin_current[:, 0, 2], data.lead_charge_out[:, 0]
+    # hbar w = (g_e/n) [2 K + 2 J (1 - cos k)]: no magnon is faster than 2 J g_e/(n hbar).
+    n, j = example["N"], example["J"]
+    arrival = (n - 1) / (2 * j * G_E / (example["MU"] * HBAR))
+    assert abs(spin.sel(time=slice(0, 0.8 * arrival))).max() < 1e-3 * spin.max()
+    assert abs(charge).max() < 1e-5 < 1e-3 * float(data.lead_spin_out[-1, 0, 2])
+    # Between the first arrival and that of what came back from the far end. The metal answers within a few fs: by that
+    # times what the current varies by, of the length of the window, the means may differ.
+    window = slice(1.5 * arrival, 2.8 * arrival)
+    steady = spin.copy(data=example["steadily_pumped"](data.moments[:, -1, 2].values)).sel(time=window)
+    mean, lag = float(spin.sel(time=window).mean()), 10.0
+    bound = float(steady.max() - steady.min()) * lag / (1.3 * arrival)
+    assert abs(float(steady.mean()) - mean) < bound < 0.05 * mean
+    # Spin along the axis comes from the field alone, mu (M x B)_z/hbar on the first moment; trapezoidal rule, h = 2 fs.
+    fields = np.array([example["field"](t)[0] for t in data.time.values])
+    given = MU_B * example["MU"] * np.cross(data.moments[:, 0].values, fields)[:, 2] / HBAR
+    total = (data.angular_momentum + data.lead_spin_out.sum("lead")).sel(component="z").values
+    error = 2 / 12 * np.abs(np.diff(given, 2)).sum()
+    assert abs(total[-1] - total[0] - np.trapezoid(given, data.time)) < error < 0.05 * abs(total[-1] - total[0])
+
+
 def test_notebook_holds_what_it_says(monkeypatch: pytest.MonkeyPatch) -> None:
     import matplotlib
 
@@ -258,3 +284,21 @@ def test_another_program_s_spins_meet_the_whole_run_to_second_order() -> None:
     differences = script("external_spins")["main"]()
     assert differences[0] / differences[1] > 3.4 and differences[1] / differences[2] > 3.4
     assert differences[2] < 5e-6
+
+
+def test_electrons_damp_the_resonance_of_an_antiferromagnet() -> None:
+    example = script("antiferromagnet")
+    runs, tilt = example["main"](), example["TILT"]
+    found = {
+        name: ln.analysis.ring_down(ln.analysis.neel_vector(r.dataset.moments).sel(component="x")).isel(mode=0)
+        for name, r in runs.items()
+    }
+    alone, damped = found["moments alone"], found["with electrons"]
+    # Small angles: the next order is relative, of the square of the tilt.
+    assert float(alone.energy) == pytest.approx(example["predicted"](), rel=tilt**2)
+    assert float(alone.amplitude) == pytest.approx(np.sin(tilt), rel=tilt)
+    period = 1 / float(alone.frequency)
+    assert abs(float(alone.damping)) * period < tilt**2
+    assert float(damped.damping) > 100 * float(damped.damping_error) and float(damped.damping) * period > 0.05
+    assert defect_of_angular_momentum(runs["with electrons"].dataset) < BALANCE
+    assert Path("antiferromagnet.png").stat().st_size > 10_000

@@ -57,6 +57,10 @@ class MatrixModes:
         """C(0) in eV^2, (m, m)."""
         return self.left @ self.right.conj().T
 
+    def modes(self, tolerance: float) -> MatrixModes:
+        """Itself."""
+        return self
+
     def self_energy(self, energy: Any) -> np.ndarray:
         """Sigma(E), (..., m, m), continued to the lower half plane."""
         return self._sum(1 / self._distances(energy))

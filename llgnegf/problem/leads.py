@@ -49,6 +49,17 @@ class Channel:
         return self.vector if self.vector.ndim == 2 else self.vector[:, None]
 
 
+def check_channel(problems: Problems, place: str, channel: Channel, size: int) -> None:
+    """Note a channel that does not fit a device of `size` = 2N amplitudes, or whose vectors and spectrum differ."""
+    spectrum = channel.spectrum
+    check_spectrum(problems, f"{place}.spectrum", spectrum)
+    if not isinstance(spectrum, MatrixSpectrum):
+        problems.array(f"{place}.vector", channel.vector, (size,), f"{size} finite amplitudes", complex)
+        return
+    allowed = f"finite amplitudes, ({size}, {spectrum.size}): a column for each orbital of its matrix spectrum"
+    problems.array(f"{place}.vector", channel.vector, (size, spectrum.size), allowed, complex)
+
+
 @runtime_checkable
 class Reservoir(Protocol):
     """What an `OpenSystem` takes for a lead: any object with these members.

@@ -8,6 +8,9 @@ another level, is off in proportion to the time, until the level's own width Gam
 
     |d rho_ii| <= sum_k 2 |d lambda_k| min(T, 1/Gamma_k) |R_ik L_ki|
 
+A matrix channel, whose u_q are the columns of U and whose dSigma_q is a matrix, counts |L_k U| |dSigma_q| |U^dag R_k|
+with the largest singular value of dSigma_q, and so |dSigma_q|/|Gamma_q| below.
+
 An undamped level (outside every band) never forgets. A run
 that starts in its stationary state has had all the time there is, but for levels that nothing damps, which it starts
 with as they are: T is infinite for all others. One that a weak lead feeds compares that lead's broadening with
@@ -49,7 +52,7 @@ class Levels:
     Attributes:
         energies: Re lambda_k in eV, (n,).
         widths: Gamma_k in eV with the exact leads, (n,).
-        overlaps: |L_k u_q| |u_q^dag R_k|, (n, n_channels).
+        overlaps: |L_k U_q| |U_q^dag R_k|, (n, n_channels).
         weights: |R_ik L_ki| on the device, (n, 2N).
         voltages: V of each channel, (n_channels,), in eV.
     """
@@ -64,7 +67,7 @@ class Levels:
 def find_levels(frozen: FrozenDevice) -> Levels:
     """The levels of one instant that have weight on the device; their widths with the exact leads."""
     a = frozen.arrays
-    voltages = frozen.voltages
+    voltages = frozen.voltages[a.orbitals[:-1]]
     if a.n <= DENSE:
         energies, right = np.linalg.eig(frozen.extended_hamiltonian())
         left = np.linalg.inv(right)
@@ -75,18 +78,32 @@ def find_levels(frozen: FrozenDevice) -> Levels:
     weights = np.abs(right.T * left)
     seen = weights.max(axis=1) > 1e-6
     energies, weights = energies[seen], weights[seen]
-    amplitudes = (left[seen] @ frozen.u) * (frozen.u.conj().T @ right[:, seen]).T
-    overlaps = np.abs(amplitudes)
-    channels = zip(frozen.poles.channels, voltages, strict=True)
-    exact = np.array([c.exact.broadening(energies.real - v) for c, v in channels])
-    return Levels(energies.real, (overlaps * exact.T).sum(axis=1), overlaps, weights, voltages)
+    left, right = left[seen] @ frozen.u, (frozen.u.conj().T @ right[:, seen]).T
+    found = [np.zeros((2, 0, energies.size))]
+    for g, channel in enumerate(frozen.poles.channels):
+        own = slice(a.orbitals[g], a.orbitals[g + 1])
+        gamma = _matrices(channel.exact.broadening(energies.real - voltages[g]))
+        overlap = np.linalg.norm(left[:, own], axis=1) * np.linalg.norm(right[:, own], axis=1)
+        found.append(np.array([[overlap], [np.abs(np.einsum("ka,kab,kb->k", left[:, own], gamma, right[:, own]))]]))
+    overlaps, widths = np.concatenate(found, axis=1)
+    return Levels(energies.real, widths.sum(axis=0), overlaps.T, weights, voltages)
+
+
+def _matrices(values: np.ndarray) -> np.ndarray:
+    """Sigma or Gamma at energies (n,), of a scalar or a matrix channel, as (n, m, m)."""
+    return values if values.ndim == 3 else values[:, None, None]
+
+
+def sizes(values: np.ndarray, energies: np.ndarray) -> np.ndarray:
+    """|Sigma|, the largest singular value of a matrix, in the shape of the energies."""
+    return np.abs(values) if values.ndim == energies.ndim else np.linalg.norm(values, 2, axis=(-2, -1))
 
 
 def self_energy_errors(channel: PoleChannel, energies: np.ndarray) -> np.ndarray:
-    """|Sigma_modes - Sigma| of a channel at real energies relative to its lead, any shape, in eV."""
+    """|Sigma_modes - Sigma| of a channel at real energies relative to its lead, any shape, in eV; its norm."""
     if channel.energies.size == 0:
         return np.zeros(np.shape(energies))
-    return np.abs(channel.spectrum.self_energy(energies) - channel.exact.self_energy(energies))
+    return sizes(channel.spectrum.self_energy(energies) - channel.exact.self_energy(energies), energies)
 
 
 def level_errors(
@@ -133,7 +150,7 @@ def band_error(channel: PoleChannel, window: tuple[float, float] = EVERYWHERE) -
     grid = 0.5 * (low + high) - 0.5 * (high - low) * np.cos(np.linspace(0, np.pi, 402)[1:-1])
     modes = (channel.energies.real + np.outer([-2, -1, 0, 1, 2], channel.energies.imag)).ravel()
     grid = np.unique(np.concatenate([grid, modes[(modes > grid[0]) & (modes < grid[-1])]]))
-    gamma = channel.exact.broadening(grid)
+    gamma = sizes(channel.exact.broadening(grid), grid)
     relative = self_energy_errors(channel, grid) / np.maximum(gamma, FLOOR * gamma.max())
     if window == EVERYWHERE:
         return float(np.trapezoid(relative, grid) / (high - low))
@@ -144,17 +161,14 @@ def band_error(channel: PoleChannel, window: tuple[float, float] = EVERYWHERE) -
 def equilibrium_error(frozen: FrozenDevice) -> float:
     """Largest error of an element of rho in equilibrium at `frozen.mean`, by the sum over Fermi poles with both
     self-energies."""
-    poles = frozen.poles
     energies, r = frozen.fermi_poles(frozen.mean)
-    correction = np.array(
-        [
-            c.exact.self_energy(energies - v) - c.spectrum.self_energy(energies - v)
-            for c, v in zip(poles.channels, frozen.voltages, strict=True)
-        ]
-    )
     inverse = frozen.inverse_green(energies)
-    exact = np.linalg.inv(inverse - np.einsum("iq,qe,jq->eij", frozen.u, correction, frozen.u.conj()))
-    half = np.einsum("m,mab->ab", r, np.linalg.inv(inverse) - exact)
+    exact = inverse.copy()
+    for channel, first in zip(frozen.poles.channels, frozen.arrays.orbitals, strict=False):
+        at = energies - frozen.voltages[first]
+        correction = _matrices(channel.exact.self_energy(at) - channel.spectrum.self_energy(at))
+        exact -= channel.columns @ correction @ channel.columns.conj().T
+    half = np.einsum("m,mab->ab", r, np.linalg.inv(inverse) - np.linalg.inv(exact))
     return float(np.abs(half + half.conj().T).max())
 
 
