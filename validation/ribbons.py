@@ -89,7 +89,7 @@ def cold(rng: np.random.Generator) -> Case:
     return replace(one, leads=[replace(lead, kT=0.05) for lead in one.leads])
 
 
-def explicit(one: Case, voltage: Callable[[float], float], answers: bool, longer: int = 0, rtol: float = 1e-8) -> Rows:
+def explicit(one: Case, voltage: Callable[[float], float], answers: bool, longer: int = 0, rtol: float = 1e-9) -> Rows:
     leads = list(one.leads)
     leads[one.biased] = replace(leads[one.biased], voltage=voltage)
     ribbon = Ribbon(one.hamiltonian, one.j_sd, leads, [lead.cells_for(END) + longer for lead in leads])
@@ -99,7 +99,7 @@ def explicit(one: Case, voltage: Callable[[float], float], answers: bool, longer
 
 def reference(report: Report, name: str, one: Case) -> None:
     """What the cut and the integration of the explicit cells leave."""
-    coarse, fine = (explicit(one, jump, True, *finer) for finer in ((0, 1e-8), (8, 1e-9)))
+    coarse, fine = (explicit(one, jump, True, *finer) for finer in ((0, 1e-9), (8, 1e-10)))
     error = max(np.abs(getattr(coarse, row) - getattr(fine, row)).max() for row in ("rho", *ROWS.values()))
     report.check(f"reference, {name}: eight cells more and a tenth of the tolerance change", error, REFERENCE)
 
