@@ -76,10 +76,12 @@ class TestByQuadrature:
         assert found == pytest.approx(LADDER[fermi_energy], abs=1e-6)
 
 
-def biased(lattice: Any, rashba: float, fermi_energy: float, kT: float, bias: float, **of_leads: Any) -> ln.OpenSystem:
-    """Between its left and right leads, chemical potentials E_F +- bias/2, no moments that matter."""
+def biased(
+    lattice: Any, rashba: float, fermi_energy: float, kT: float, bias: float, of_leads: float = 0.0
+) -> ln.OpenSystem:
+    """Between left and right leads of Rashba coupling `of_leads`, chemical potentials E_F +- bias/2; J_sd = 0."""
     leads = [
-        lattice.lead(side, chemical_potential=fermi_energy + sign * bias / 2, **of_leads)
+        lattice.lead(side, rashba=of_leads, chemical_potential=fermi_energy + sign * bias / 2)
         for side, sign in (("left", 1), ("right", -1))
     ]
     return ln.OpenSystem(lattice.electrons(1.0, 0.0, rashba=rashba), leads, fermi_energy, kT)
@@ -185,7 +187,7 @@ class TestOpenChannels:
         ids=["square", "Rashba", "Rashba near the bottom", "zigzag", "armchair"],
     )  # fmt: skip
     def test_clean_ribbons(self, build: Any, rashba: float, fermi_energy: float) -> None:
-        system = biased(build(), rashba, fermi_energy, self.KT, self.BIAS, rashba=rashba)
+        system = biased(build(), rashba, fermi_energy, self.KT, self.BIAS, of_leads=rashba)
         lead = system.leads[0]
         found = conductance(system, self.BIAS)
         expected = self.open_channels(np.asarray(lead.cell), np.asarray(lead.hopping), fermi_energy)
