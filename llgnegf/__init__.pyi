@@ -26,6 +26,7 @@ from .problem.magnetism.magnet import Magnet
 from .problem.magnetism.motion import Frozen, Precession, Prescribed
 from .problem.magnetism.terms import EnergyTerm
 from .problem.magnetism.torques import SlonczewskiTorque, SpinTransferTorque, ZhangLiTorque
+from .problem.matrix_leads import TabulatedMatrixLead
 from .problem.mean_fields import DensityDependent, Hubbard
 from .problem.observables import (
     TorqueComponents,
@@ -38,6 +39,7 @@ from .problem.observables import (
     spin_motive_force_current,
     torque,
 )
+from .problem.periodic_leads import PeriodicLead
 from .problem.plausibility import SuspiciousValueWarning
 from .problem.system import OpenSystem
 from .problem.textures import (
@@ -77,7 +79,7 @@ __all__ = [
     "OpenSystem",
     "PairExchange", "Precession", "Prescribed", "Pulse", "QuadratureError", "Ramp", "ResponseTensors", "Result",
     "RotatingFrame", "RunConfig", "Simulation", "Sine", "SlonczewskiTorque", "SlowSimulation", "SpinTransferTorque",
-    "SuspiciousValueWarning", "Table", "TabulatedLead", "TimeFunction", "TorqueComponents", "UniaxialAnisotropy",
+    "PeriodicLead", "SuspiciousValueWarning", "Table", "TabulatedLead", "TabulatedMatrixLead", "TimeFunction", "TorqueComponents", "UniaxialAnisotropy",
     "WideBandLead", "Zeeman", "ZhangLiTorque",
     "analysis",
     "bloch_wall", "bond_charge_current", "bond_spin_current", "chain", "charge_density", "cone", "electron_energy",

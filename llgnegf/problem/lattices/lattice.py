@@ -283,6 +283,12 @@ class Lattice:
             entries += [(i, int(j), float(w)) for j, w in zip(others, weights, strict=True) if abs(w) > 1e-12]
         return tuple(entries)
 
+    def plot(self, ax: Any = None) -> Any:
+        """A sketch of sites, bonds and sides, on `ax` or axes of its own (`llgnegf.plots.lattice` draws leads too)."""
+        from llgnegf.plots import lattice  # upwards: a convenience, loaded when it is asked for
+
+        return lattice(self, ax=ax)
+
     def sublattices(self) -> np.ndarray:
         """+1 and -1 for sites none of which has a bond within its own sublattice, (N,); the first site of each
         connected part is +1.
