@@ -86,10 +86,11 @@ def _fit(spectrum: MatrixSpectrum, tolerance: float) -> tuple[MatrixModes, float
     enough = [window for window in WINDOWS if tolerance * window**1.5 > REACHED] or WINDOWS[-1:]
     for window in WINDOWS[WINDOWS.index(enough[0]) :]:
         found = _Window(reduced, window).fit(tolerance * total)
-        best = found if best is None or found.error < best.error else best
-        if best.error <= tolerance * total:
+        best = min((one for one in (best, found) if one is not None), key=lambda one: one.error, default=None)
+        if best is not None and best.error <= tolerance * total:
             break
-    assert best is not None
+    if best is None:
+        raise ValueError(f"{type(spectrum).__name__}: no modes with Gamma >= 0 were found; allowed: a larger tolerance")
     energies = np.concatenate([best.energies, undamped.energies])
     left, right = np.hstack([best.left, vectors]), np.hstack([best.right, vectors])
     return MatrixModes(energies, left, right, best.error + lost), total
@@ -186,8 +187,8 @@ class _Window:
         inverse = np.linalg.pinv(r, rcond=1e-13)
         return (inverse @ (q.conj().T @ goal)).conj().T, r
 
-    def fit(self, tolerance: float) -> MatrixModes:
-        """The fewest modes that meet the tolerance (absolute), else the best."""
+    def fit(self, tolerance: float) -> MatrixModes | None:
+        """The fewest modes that meet the tolerance (absolute), else the best; None if Gamma < 0 for all of them."""
         m = self.exact.size
         most = self.realization[0].size
         best: MatrixModes | None = None
@@ -205,8 +206,6 @@ class _Window:
                     break
             if count == most:
                 break
-        if best is None:
-            raise ValueError("no modes with Gamma >= 0")
         return best
 
     def _in_ev(self, chi: np.ndarray, left: np.ndarray, right: np.ndarray, error: float) -> MatrixModes:
