@@ -84,12 +84,12 @@ def test_gamma_is_not_negative(spectrum: PeriodicSpectrum) -> None:
 
 
 def test_certificate_catches_a_spoiled_fit() -> None:
-    """A mode removed where the exact Gamma is small makes Gamma negative somewhere; so does a narrow hole."""
+    """A hole in Gamma outside the band, 1e-6 wide and 2 deep, which no grid would find; and all of it negative."""
     modes = matrix_modes(FERROMAGNET, 1e-3, True)
     assert certified(modes.energies, modes.left, modes.right)
-    hole = np.array([[1e-9], [0.0]])
+    hole = np.array([[1e-3], [0.0]])
     energies = np.append(modes.energies, 2.9 - 1e-6j)
-    spoiled = np.hstack([modes.left, 1e3 * hole]), np.hstack([modes.right, -hole])
+    spoiled = np.hstack([modes.left, hole]), np.hstack([modes.right, -hole])
     assert not certified(energies, *spoiled)
     assert not certified(modes.energies, modes.left, -modes.right)
 

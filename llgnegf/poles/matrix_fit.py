@@ -27,6 +27,8 @@ from llgnegf.problem.matrix_spectra import MatrixSpectrum
 
 VERSION = 1
 """Of the numerics here: fits of other versions are not taken from the cache."""
+BETWEEN = 1.02
+"""What C - C_fit may exceed its samples by, between them."""
 STEP = 0.25
 """dt."""
 WINDOWS = (240.0, 800.0, 2400.0)
@@ -86,10 +88,11 @@ def _fit(spectrum: MatrixSpectrum, tolerance: float) -> tuple[MatrixModes, float
     enough = [window for window in WINDOWS if tolerance * window**1.5 > REACHED] or WINDOWS[-1:]
     for window in WINDOWS[WINDOWS.index(enough[0]) :]:
         found = _Window(reduced, window).fit(tolerance * total)
-        best = found if best is None or found.error < best.error else best
-        if best.error <= tolerance * total:
+        best = min((one for one in (best, found) if one is not None), key=lambda one: one.error, default=None)
+        if best is not None and best.error <= tolerance * total:
             break
-    assert best is not None
+    if best is None:
+        raise ValueError(f"{type(spectrum).__name__}: no modes with Gamma >= 0 were found; allowed: a larger tolerance")
     energies = np.concatenate([best.energies, undamped.energies])
     left, right = np.hstack([best.left, vectors]), np.hstack([best.right, vectors])
     return MatrixModes(energies, left, right, best.error + lost), total
@@ -122,7 +125,7 @@ class _Reduced:
         """Times that are not fitted, and C."""
         rng = np.random.default_rng(1)
         late = np.geomspace(60, max(self.latest, 500.0), 400) * (1 + 1e-3 * rng.random(400))
-        times = np.unique(np.concatenate([np.arange(0.0, 60, 0.11), late]))
+        times = np.unique(np.concatenate([np.arange(0.0, 60, 0.11), np.arange(60.0, 240, 0.37), late]))
         return times, self(times)
 
     def error(self, chi: np.ndarray, left: np.ndarray, right: np.ndarray) -> float:
@@ -130,7 +133,7 @@ class _Reduced:
         times, exact = self.checked
         found = np.einsum("ay,ty,by->tab", left, np.exp(-1j * np.outer(times, chi)), right.conj(), optimize=True)
         differences = np.linalg.norm(exact - found, 2, axis=(1, 2))
-        return float(max(differences.max(), np.linalg.norm(exact[-50:], 2, axis=(1, 2)).max()))
+        return float(max(BETWEEN * differences.max(), np.linalg.norm(exact[-50:], 2, axis=(1, 2)).max()))
 
 
 @dataclass(frozen=True, eq=False)
@@ -186,8 +189,8 @@ class _Window:
         inverse = np.linalg.pinv(r, rcond=1e-13)
         return (inverse @ (q.conj().T @ goal)).conj().T, r
 
-    def fit(self, tolerance: float) -> MatrixModes:
-        """The fewest modes that meet the tolerance (absolute), else the best."""
+    def fit(self, tolerance: float) -> MatrixModes | None:
+        """The fewest modes that meet the tolerance (absolute), else the best; None if Gamma < 0 for all of them."""
         m = self.exact.size
         most = self.realization[0].size
         best: MatrixModes | None = None
@@ -205,8 +208,6 @@ class _Window:
                     break
             if count == most:
                 break
-        if best is None:
-            raise ValueError("no modes with Gamma >= 0")
         return best
 
     def _in_ev(self, chi: np.ndarray, left: np.ndarray, right: np.ndarray, error: float) -> MatrixModes:

@@ -26,6 +26,8 @@ from llgnegf.poles.matrix_modes import MatrixModes
 FLOOR = 1e-9
 """What v^dag Gamma v (1 + E^2) is lifted to, relative to the norm of C(0)."""
 ROUNDS = 60
+NEAR = 1e-3
+"""An eigenvalue of the pencil this near to the axis, relative to the nearest mode, is looked at as a real one."""
 FARTHEST = 1e5
 """Energies beyond are left to the expansion in 1/E."""
 
@@ -65,9 +67,13 @@ def violations(modes: MatrixModes, level: float) -> tuple[np.ndarray, np.ndarray
     place = 1 + np.flatnonzero(inside | (value[1:-1] < 0))
     low, high = grid[place - 1], grid[place + 1]
     roots = crossings(modes)
-    real = np.sort(roots[np.abs(roots.imag) < 1e-6 * np.abs(roots[:, None] - modes.energies).min(axis=1)].real)
+    distance = np.abs(roots[:, None] - modes.energies).min(axis=1)
+    almost = (np.abs(roots.imag) < NEAR * distance) & (np.abs(roots) < FARTHEST)
+    order = np.argsort(roots[almost].real)
+    real, width = roots[almost].real[order], 0.02 * distance[almost][order]
     negative = np.flatnonzero(_lowest(modes, 0.5 * (real[1:] + real[:-1])) < 0)
-    low, high = np.append(low, real[negative]), np.append(high, real[negative + 1])
+    low = np.concatenate([low, real - width, real[:-1][negative]])
+    high = np.concatenate([high, real + width, real[1:][negative]])
     ratio = 0.5 * (np.sqrt(5.0) - 1)
     for _ in range(24):
         first, second = high - ratio * (high - low), low + ratio * (high - low)
@@ -164,7 +170,7 @@ def certified(chi: np.ndarray, left: np.ndarray, right: np.ndarray) -> bool:
     reach = float(np.abs(chi).max())
     roots = crossings(modes)
     distance = np.abs(roots[:, None] - chi).min(axis=1)
-    near = np.sort(roots[np.abs(roots.imag) < 1e-3 * distance].real)
+    near = np.sort(roots[np.abs(roots.imag) < NEAR * distance].real)
     near = near[np.abs(near) < 1e6 * reach]
     between = 0.5 * (near[1:] + near[:-1])
     ends = np.array([-1e6, -1e4, -30.0, 30.0, 1e4, 1e6]) * reach

@@ -11,7 +11,7 @@ import numpy as np
 
 NODES = 6
 """Heights above an energy from which g is continued down to it."""
-CLOSEST = 1e-9
+CLOSEST = 1e-8
 """Distance to a singular point, in units of the width of the spectrum, below which nothing is resolved."""
 CHUNK = 2**19
 """Complex numbers in one array, about."""
@@ -89,6 +89,7 @@ def surface_function(
     rank = int(np.sum(size > 1e-14 * size[0]))
     factors = (left[:, :rank] * size[:rank], right[:rank].conj().T)
     m = len(cell)
+    energy = _apart(energy, points, CLOSEST * scale)
     if rank == 0:
         g = _inverse(energy[:, None, None] * np.eye(m) - cell)
         return -g @ g if derivative else g
@@ -98,6 +99,15 @@ def surface_function(
         part = slice(first, first + step)
         result[part] = _chunk(_Problem(cell, hopping, factors, derivative), energy[part], points, scale)
     return result
+
+
+def _apart(energy: np.ndarray, points: np.ndarray, closest: float) -> np.ndarray:
+    """Energies at least `closest` from all points: what is nearer is moved away along the real axis."""
+    if not points.size:
+        return energy
+    nearest = points[np.abs(energy[:, None] - points).argmin(axis=1)]
+    side = np.where(energy.real < nearest, -1.0, 1.0)
+    return np.where(np.abs(energy - nearest) < closest, nearest + side * closest + 1j * energy.imag, energy)
 
 
 class _Problem(NamedTuple):
