@@ -377,3 +377,15 @@ def test_a_ring_of_kwant_conducts_what_kwant_says() -> None:
     assert np.abs(pumped.sum(axis=1)).max() < 1e-3 * np.abs(pumped).max()
     assert np.abs(theirs - theirs[::-1]).max() < 1e-9  # Onsager: even in the flux, which what is pumped is not
     assert np.abs(pumped - pumped[::-1]).max() > 0.1 * np.abs(pumped).max()
+
+
+def test_a_voltage_moves_the_wall_of_the_ribbon() -> None:
+    data = from_command_line("ribbon")
+    position = ln.analysis.wall_position(data.moments, along="y")
+    assert (abs(position[-1] - position[0]) > 1).all()
+    # It waits for its current: what 40 fs without the voltage do to it is small beside that.
+    text = (EXAMPLES / "ribbon.toml").read_text().replace("final = -0.8", "final = 0.0")
+    Path("still.toml").write_text(text.replace("save_every = 1.0, rtol = 1e-4", "save_every = 40.0, rtol = 1e-3"))
+    assert main(["run", "still.toml", "-q"]) == 0
+    still = ln.analysis.wall_position(xarray.load_dataset("runs/still/result.nc").moments, along="y")
+    assert abs(still[-1] - still[0]).max() < 0.1 * abs(position[-1] - position[0]).min()
