@@ -45,7 +45,7 @@ def main() -> dict[float, xarray.DataArray]:
     found = {s: ln.analysis.harmonics(steady(run(s)), 1 / PERIOD, n=8).amplitude.sel(lead=0) for s in STRENGTHS}
     for k, (strength, amplitude) in enumerate(found.items()):
         print(f"lambda = {strength} eV:", *(f"{a:.0e}" for a in amplitude.values[1:]), "electrons/fs")
-        name, colour = (f"$\\lambda$ = {strength} eV", f"C{k}") if k else ("0 (numerical error)", "0.7")
+        name, colour = f"$\\lambda$ = {strength} eV" if k else "0 (numerical error)", ("0.7", "C9", "C0", "C1")[k]
         plt.bar(amplitude.harmonic[1:] + 0.2 * (k - 1.5), amplitude[1:], 0.2, label=name, color=colour)
     plt.yscale("log")
     plt.gca().set(ylim=(1e-10, 1e-1), xticks=range(1, 9), xlabel="harmonic", ylabel="charge current (electrons/fs)")

@@ -18,7 +18,7 @@ VOLTAGE = ln.Ramp(0.0, -0.8, start=0.0, duration=4.0)
 """eV and fs: electrons flow from the right lead to the left one."""
 
 
-def run(t_end: float = 28.0, core: int = -1) -> ln.Result:
+def run(t_end: float = 24.0, core: int = -1) -> ln.Result:
     """`core`: M_z of the core, 1 or -1, which is the charge as well."""
     whirl = ln.skyrmion(LATTICE, center=(4.0, 5.0), radius=2.0, wall_width=1.0, polarity=core)
     whirl[:, :2] *= -core  # Neel: outward about a core along -z, inward about one along +z, as the DMI has it
