@@ -42,23 +42,23 @@ def lines(data: dict[str, Any]) -> list[str]:
 def test_the_ribbon_of_the_examples() -> None:
     """Matrix, leads, texture and energies are those of the Python calls; text and tables come back."""
     config = RunConfig.load(RIBBON)
-    problem, lattice = config.build(), square(8, 3)
+    problem, lattice = config.build(), square(3, 10)
     assert problem.system is not None
-    want = lattice.electrons(1.0, 0.3, rashba=0.1)
+    want = lattice.electrons(1.0, 0.5, rashba=0.2)
     np.testing.assert_array_equal(problem.system.electrons.hamiltonian.toarray(), want.hamiltonian.toarray())
     np.testing.assert_array_equal(problem.system.electrons.positions, lattice.positions)
     for lead, made in zip(problem.system.leads, (
-        lattice.lead("left", rashba=0.1, exchange=(0, 0, 0.2)), lattice.lead("right", rashba=0.1),
+        lattice.lead("bottom", exchange=(0, 0, 0.5)), lattice.lead("top"),
     ), strict=True):  # fmt: skip
         for name in ("cell", "hopping", "coupling"):
             np.testing.assert_array_equal(getattr(lead, name), getattr(made, name))
-    assert problem.system.leads[0].voltage_at(100.0) == 0.2
-    np.testing.assert_array_equal(problem.motion.moments, textures.neel_wall(lattice, 3.5, 1.2))
-    want = Magnet(problem.motion.moments, 2.0, energies=[lattice.exchange(0.01), lattice.dmi(0.003)])
-    got = Magnet(problem.motion.moments, 2.0, energies=problem.motion.energies[:2])
+    assert problem.system.leads[0].voltage_at(100.0) == -0.8
+    np.testing.assert_array_equal(problem.motion.moments, textures.neel_wall(lattice, 4.5, 1.2, "y"))
+    want = Magnet(problem.motion.moments, 1.0, energies=[lattice.exchange(0.06), lattice.dmi(0.02)])
+    got = Magnet(problem.motion.moments, 1.0, energies=problem.motion.energies[:2])
     np.testing.assert_array_equal(got.energy.matrix.toarray(), want.energy.matrix.toarray())
     assert RunConfig.loads(config.to_toml()) == config
-    assert description(config).startswith("electrons on 8 x 3 of a square lattice (lattice), leads: ribbon, ribbon; ")
+    assert description(config).startswith("electrons on 3 x 10 of a square lattice (lattice), leads: ribbon, ribbon; ")
 
 
 @pytest.mark.parametrize(
