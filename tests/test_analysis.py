@@ -400,9 +400,41 @@ def test_too_many_oscillations_and_none() -> None:
         (lambda a: a.skyrmion_number(moments(np.eye(3)), [(0, 1, 3)]), "triangles: .*; allowed: sites 0 to 2"),
         (lambda a: a.wall_position(moments(np.eye(3)), axis=2), "wall_position.axis: 2; allowed: 'x', 'y' or 'z'"),
         (lambda a: a.wall_position(np.eye(3)), "wall_position.moments: .*; allowed: a DataArray"),
+        (lambda a: a.skyrmion_number(moments(2 * np.eye(3)), [(0, 1, 2)]), "moments: a vector of length 2; allowed: "),
+        (lambda a: a.wall_width(moments(0.5 * np.eye(3))), "moments: a vector of length 0.5; allowed: unit vectors"),
+        (lambda a: a.spectrum(column(np.exp(1j * np.arange(9.0)), 1.0)), "values of type complex128; allowed: real"),
+        (lambda a: a.spectrum(column(["a"] * 9, 1.0)), "dataarray: values of type <U1; allowed: real numbers"),
         (lambda a: a.structure_factor(moments(np.eye(3)), [[1.0, 2.0]]), "q: .*; allowed: finite numbers of shape"),
     ],
 )
 def test_mistakes_name_field_value_and_what_is_allowed(call: Any, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         call(ln.analysis)
+
+
+def test_two_walls_in_a_row_are_none() -> None:
+    """A domain between two walls: no tanh has both ends on one side."""
+    x = np.arange(60.0)
+    m_z = np.tanh((x - 15) / 2) * np.tanh((x - 40) / 2)
+    data = moments(np.stack([np.sqrt(1 - m_z**2), 0 * x, m_z], axis=1))
+    assert np.isnan(ln.analysis.wall_position(data)) and np.isnan(ln.analysis.wall_width(data))
+
+
+def test_a_wall_without_profile_is_between_two_sites() -> None:
+    """Saturated moments off the middle of the chain, in any order of the sites: the step is between x = 20 and 21."""
+    x = np.random.default_rng(0).permutation(60).astype(float)
+    m = np.stack([0 * x, 0 * x, np.where(x < 20.5, -1.0, 1.0)], axis=1)
+    data = moments(m, np.stack([x, 0 * x, 0 * x], axis=1))
+    assert float(ln.analysis.wall_position(data)) == pytest.approx(20.5, abs=1e-9)
+    assert 0 < float(ln.analysis.wall_width(data)) < 0.1
+
+
+def test_neighbours_of_a_layer_are_not_those_of_the_electrons() -> None:
+    """Bonds of the dataset join electron sites, not moments 0 and 1 on sites 0 and 2 of four."""
+    data = xarray.Dataset(
+        {"moments": (("moment", "component"), [[0.0, 0, 1], [0, 0, -1]]), "bond_current": (("bond",), [0.0, 0, 0])},
+        coords={"bond": ["0-1", "1-2", "2-3"]},
+    )
+    with pytest.raises(ValueError, match="neel_vector.sublattice: None; allowed: given for moments that are a layer"):
+        ln.analysis.neel_vector(data)
+    np.testing.assert_allclose(ln.analysis.neel_vector(data, [1, -1]), [0, 0, 1])

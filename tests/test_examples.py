@@ -206,6 +206,7 @@ def test_notebook_holds_what_it_says(monkeypatch: pytest.MonkeyPatch) -> None:
     matplotlib.use("Agg")
     import matplotlib.pyplot as plt
 
+    plt.close("all")  # figures that other examples left open
     shown: list[int] = []
 
     def show() -> None:

@@ -172,6 +172,8 @@ def test_leads_are_written_by_their_blocks() -> None:
          "electrons.n_sites: 3; allowed: 4, the sites of [lattice]"),
         (edited(DEVICE, electrons={"kind": "lattice", "disorder": 0.1}), "electrons.seed: None; allowed: an int"),
         (edited(DEVICE, electrons={"kind": "lattice", "onsite": [0.1]}), "electrons.onsite: shape (1,); allowed"),
+        (edited(DEVICE, lead=[{"kind": "periodic", "orbitals": 10**8, "cell": [], "hopping": [], "coupling": []}]),
+         "lead.0.orbitals: 100000000; allowed: an integer from 1 to 1000"),
         (edited(DEVICE, lead=[{"kind": "ribbon", "side": "up"}]), "lead.0.side: 'up'; allowed: 'left', 'right', "),
         (edited(DEVICE, lead=[{"kind": "ribbon", "side": "left", "sites": [3]}]), "lead.0.sites: [3]; allowed: "),
     ],

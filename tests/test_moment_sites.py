@@ -518,6 +518,7 @@ def test_sweep_over_places_tells_them_for_each_run(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("sites", "message"),
     [
+        ({0: 1, 1: 2, 2: 3}, r"Magnet\.sites: \{0: 1, 1: 2, 2: 3\}; allowed: a list with 3 entries, one for each"),
         ([0, 1], r"Magnet\.sites: 2 entries; allowed: a list with 3 entries, one for each moment"),
         ("012", r"Magnet\.sites: '012'; allowed: a list"),
         (3, r"Magnet\.sites: 3; allowed: a list"),

@@ -14,6 +14,8 @@ from llgnegf._checks import AXES, Problems, as_numbers
 
 PLACES = tuple(AXES)
 """Names of the coordinates of sites."""
+UNIT = 1e-5
+"""Moments are unit vectors if no length differs by more than this from 1 (files may hold single precision)."""
 EVEN = 1e-6
 """Times are evenly spaced if no step differs by more than this part of a step."""
 
@@ -37,6 +39,17 @@ def as_moments(owner: str, value: Any) -> xarray.DataArray:
     problems.check(bool(site), "moments", f"dims {given.dims}", "a dim site")
     problems.raise_all()
     return given.rename({site: "site"} if site != "site" else {}).transpose(..., "site", "component")
+
+
+def check_unit(owner: str, moments: xarray.DataArray) -> None:
+    """Raises ValueError for vectors of another length than 1, of which angles and profiles would be wrong; NaN is let
+    through."""
+    length = np.linalg.norm(moments.values, axis=-1)
+    off = np.abs(length - 1) > UNIT
+    problems = Problems(owner)
+    value = f"a vector of length {length[off][0]:.6g}" if off.any() else ""
+    problems.check(not off.any(), "moments", value, "unit vectors (divide by their lengths)")
+    problems.raise_all()
 
 
 def places(owner: str, moments: xarray.DataArray, positions: Any = None) -> np.ndarray | None:
@@ -68,6 +81,8 @@ def over_time(owner: str, column: Any, least: int) -> tuple[xarray.DataArray, fl
     problems = Problems(owner)
     fits = isinstance(column, xarray.DataArray) and "time" in column.dims and "time" in column.coords
     problems.check(fits, "dataarray", column, "a DataArray with times, such as result.dataset.lead_current")
+    problems.raise_all()
+    problems.check(column.dtype.kind in "iuf", "dataarray", f"values of type {column.dtype}", "real numbers")
     problems.raise_all()
     times = np.asarray(column["time"].values, dtype=float)
     problems.check(times.size >= least, "dataarray", f"{times.size} rows", f"at least {least}")

@@ -11,7 +11,7 @@ import numpy as np
 import xarray
 
 from llgnegf._checks import Problems, as_numbers
-from llgnegf.analysis.data import as_moments, made, places
+from llgnegf.analysis.data import as_moments, check_unit, made, places
 from llgnegf.analysis.triangles import lattice_triangles
 
 
@@ -33,7 +33,7 @@ def skyrmion_number(moments: Any, triangles: Any = None, positions: Any = None) 
         Q, dims (...).
 
     Raises:
-        ValueError: Without triangles and places, or for triangles that are none.
+        ValueError: Without triangles and places, for triangles that are none, and for moments that are no unit vectors.
     """
     data, angle, _, _ = _charge("skyrmion_number", moments, triangles, positions)
     dims = tuple(str(dim) for dim in data.dims[:-2])
@@ -65,6 +65,7 @@ def _charge(
 ) -> tuple[xarray.DataArray, np.ndarray, np.ndarray, np.ndarray | None]:
     """The moments, Omega (..., T), the triangles and the places."""
     data = as_moments(owner, moments)
+    check_unit(owner, data)
     at = places(owner, data, positions)
     problems, n_sites = Problems(owner), data.sizes["site"]
     if triangles is None:

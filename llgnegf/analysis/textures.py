@@ -55,6 +55,9 @@ def _coloured(problems: Problems, n_sites: int, dataset: Any) -> np.ndarray | No
     """+1 and -1 for sites an even and an odd number of bonds away from the first of their piece."""
     if not problems.check(n_sites > 1, "dataset", "one site", "two sublattices"):
         return None
+    layer = isinstance(dataset, xarray.Dataset) and "moment" in dataset["moments"].dims
+    if layer and not problems.check(not layer, "sublattice", None, "given for moments that are a layer of their own"):
+        return None
     bonded = isinstance(dataset, xarray.Dataset) and dataset.sizes.get("bond", 0) > 0
     if bonded:
         pairs = np.array([str(label).split("-") for label in dataset["bond"].values], dtype=int)

@@ -31,7 +31,7 @@ from llgnegf.problem.periodic_leads import PeriodicLead
 from llgnegf.problem.spectra import Spectrum
 
 Entries = Annotated[Any, Argument(MatrixEntries, "a list of [row, column, real, imaginary], each pair once", "eV")]
-Orbitals = Annotated[int, Argument(int, "an integer >= 1", ok=lambda m: m >= 1)]
+Orbitals = Annotated[int, Argument(int, "an integer from 1 to 1000", ok=lambda m: 1 <= m <= 1000)]
 
 
 def matrix(

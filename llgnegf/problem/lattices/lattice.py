@@ -38,9 +38,9 @@ from llgnegf.problem.lattices.parts import (
     SideSites,
     Symmetry,
     Velocity,
+    checked_lengths,
     checked_pairs,
     checked_sides,
-    lengths_of,
     second_neighbours,
 )
 from llgnegf.problem.lattices.ribbons import Ribbon
@@ -96,10 +96,10 @@ class Lattice:
         second = second_neighbours(positions, bonds) if self.next_bonds is None else self.next_bonds
         second = checked_pairs(problems, "next_bonds", second, n)
         sides = checked_sides(problems, self.sides, n)
+        lengths = checked_lengths(problems, self.lengths, positions, bonds, second)
         if self.plaquette is not None:
             problems.number("plaquette", self.plaquette, "None or an area > 0, in nm^2", lambda a: a > 0)
         problems.raise_all()
-        lengths = self.lengths or (lengths_of(positions, bonds), lengths_of(positions, second))
         values = {"positions": positions, "bonds": bonds, "next_bonds": second, "sides": sides, "lengths": lengths}
         for name, value in values.items():
             object.__setattr__(self, name, value)
@@ -205,7 +205,7 @@ class Lattice:
         bonds = self.hoppings(problems, hopping, rashba, dresselhaus, next_hopping, flux)
         chosen = self._side(problems, side, sites)
         field = problems.array("exchange", exchange, (3,), "3 finite numbers, in eV")
-        scale = self._scale(problems, coupling, hopping)
+        scale = self._scale(problems, coupling, bonds.hopping)
         problems.raise_all()
         assert chosen is not None and field is not None
         ribbon = Ribbon.of(problems, self, chosen, bonds)
@@ -345,7 +345,7 @@ class Lattice:
         return Side(chosen, side.translation) if problems.check(fits, "sites", sites, allowed) else None
 
     @staticmethod
-    def _scale(problems: Problems, coupling: Any, hopping: Any) -> float:
+    def _scale(problems: Problems, coupling: Any, hopping: float) -> float:
         """What all that hops between device and first cell is multiplied by."""
         if coupling is None:
             return 1.0

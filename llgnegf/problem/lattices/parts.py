@@ -72,7 +72,26 @@ def second_neighbours(positions: np.ndarray, bonds: np.ndarray) -> np.ndarray:
     return pairs[length <= length.min() * (1 + 1e-6)]
 
 
-def lengths_of(positions: np.ndarray, bonds: np.ndarray) -> tuple[float, ...]:
+def checked_lengths(
+    problems: Problems, value: Any, positions: np.ndarray, bonds: np.ndarray, second: np.ndarray
+) -> tuple[tuple[float, ...], ...]:
+    """The lengths of bonds and of next-nearest bonds in nm: `value`, or those of the bonds, none of which may be 0."""
+    for name, pairs in (("bonds", bonds), ("next_bonds", second)):
+        for i, j in pairs[np.linalg.norm(positions[pairs[:, 0]] - positions[pairs[:, 1]], axis=1) == 0][:1]:
+            problems.add(name, f"({i}, {j}), two sites in one place", "sites in different places, for its direction")
+    if value is None:
+        return _lengths_of(positions, bonds), _lengths_of(positions, second)
+    allowed = "None, or two lists of numbers > 0, in nm"
+    parts = list(value) if isinstance(value, Sequence) and not isinstance(value, str) else []
+    numbers = [as_numbers(part, float) for part in parts]
+    good = len(parts) == 2 and all(n is not None and n.ndim == 1 and bool((n > 0).all()) for n in numbers)
+    good = good and all(bool(np.isfinite(n).all()) for n in numbers if n is not None)
+    if not problems.check(good, "lengths", value, allowed):
+        return (), ()
+    return tuple(tuple(n.tolist()) for n in numbers if n is not None)
+
+
+def _lengths_of(positions: np.ndarray, bonds: np.ndarray) -> tuple[float, ...]:
     """The different lengths of bonds in nm."""
     length = np.sort(np.linalg.norm(positions[bonds[:, 0]] - positions[bonds[:, 1]], axis=1))
     return tuple(length[np.diff(length, prepend=0.0) > 1e-6 * length].tolist())

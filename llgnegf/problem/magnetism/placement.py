@@ -6,7 +6,7 @@ by themselves.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Set
 from dataclasses import dataclass
 from typing import Any
 
@@ -127,7 +127,7 @@ def checked_sites(problems: Problems, value: Any, n_moments: int | None) -> Site
         return None
     count = "one entry" if n_moments is None else f"{n_moments} entries, one"
     allowed = f"a list with {count} for each moment: a site number >= 0, a list of them, or None"
-    if not isinstance(value, Iterable) or isinstance(value, str | bytes):
+    if not isinstance(value, Iterable) or isinstance(value, str | bytes | Mapping | Set):
         problems.add("sites", value, allowed)
         return None
     entries = list(value)
