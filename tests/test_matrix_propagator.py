@@ -536,3 +536,35 @@ def test_a_run_of_moments_and_electrons_between_matrix_leads() -> None:
     gone = simulation.equation.layout.outflow(simulation.state)[:, 0].sum()
     assert abs(charge[0] - charge[-1] - gone) < 1e-11
     np.testing.assert_array_equal(rows[-1]["charge_density"], got.charge_density.values[-1])
+
+
+def test_a_lead_of_one_level_is_a_site_more() -> None:
+    """V = 0: the cell is one orbital that the device, of two sites, shares; its voltage moves its level. All of it is
+    three orbitals in a closed box, whose density matrix turns with exp(-iHt) in small steps (midpoint, error 1e-9)."""
+    rng = np.random.default_rng(7)
+    tau = rng.normal(size=4) + 1j * rng.normal(size=4)
+    electrons, texture = ln.chain(2, 0.7, 0.3), ln.random(2, 3)
+    lead = ln.PeriodicLead(cell=[[0.2]], hopping=[[0.0]], coupling=tau[:, None], voltage=lambda t: 0.2 * np.sin(t))
+    system = ln.OpenSystem(electrons, [lead], fermi_energy=0.1, kT=0.1)
+    data = ln.simulate(system, ln.Frozen(texture), t_end=3.0, save_every=1.0, rtol=1e-7).dataset
+
+    sigma = np.array([[[0, 1], [1, 0]], [[0, -1j], [1j, 0]], [[1, 0], [0, -1]]])
+    h = np.zeros((5, 5), dtype=complex)
+    h[:4, :4] = np.kron([[0, -0.7], [-0.7, 0]], np.eye(2))
+    for i in range(2):
+        h[2 * i : 2 * i + 2, 2 * i : 2 * i + 2] -= 0.3 * np.tensordot(texture[i], sigma, 1)
+    h[:4, 4], h[4, :4], h[4, 4] = tau, tau.conj(), 0.2
+    levels, states = np.linalg.eigh(h)
+    rho = states @ np.diag(0.5 - 0.5 * np.tanh((levels - 0.1) / 0.2)) @ states.conj().T
+    step, count = 1 / 2000, 2000
+    for row in range(1, 4):
+        for k in range(count):
+            h[4, 4] = 0.2 + 0.2 * np.sin(row - 1 + (k + 0.5) * step)
+            levels, states = np.linalg.eigh(h)
+            turn = states @ np.diag(np.exp(-1j * levels * step / HBAR)) @ states.conj().T
+            rho = turn @ rho @ turn.conj().T
+        rate = -1j * (np.outer(tau, rho[4, :4]) - np.outer(rho[:4, 4], tau.conj()))  # d rho/dt by the lead, times hbar
+        np.testing.assert_allclose(data.lead_current[row, 0], -np.trace(rate).real / HBAR, atol=1e-6)
+        np.testing.assert_allclose(data.lead_energy_current[row, 0], -np.trace(h[:4, :4] @ rate).real / HBAR, atol=1e-6)
+        spin = [-0.5 * np.trace(np.kron(np.eye(2), s) @ rate).real for s in sigma]
+        np.testing.assert_allclose(data.lead_spin_current[row, 0], spin, atol=1e-6)

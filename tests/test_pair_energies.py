@@ -249,6 +249,7 @@ def test_site_numbers_are_no_energies() -> None:
     [
         (lambda: PairExchange([(0, 1, np.eye(2))]), r"PairExchange.pairs: shape \(2, 2\)"),
         (lambda: PairExchange([(0, 1, "a")]), "PairExchange.pairs: 'a'"),
+        (lambda: PairExchange([(True, 0, 0.1)]), r"PairExchange.pairs: \(True, 0, 0.1\); allowed"),
         (lambda: PairDMI([(0, 1, 0.1)]), r"PairDMI.pairs: shape \(\); allowed: \(i, j, D\)"),
         (lambda: PairDMI([(0, 1, [0, 0, np.nan])]), "PairDMI.pairs: .*NaN"),
         (lambda: PairDMI([(0, 1, [0, 0, 1]), (1, 0, [0, 0, 1])]), r"PairDMI.pairs: \(1, 0"),

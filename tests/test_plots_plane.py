@@ -334,3 +334,14 @@ def test_sketch_of_electrons_with_leads() -> None:
     np.testing.assert_allclose(second[:, 0], A * np.arange(4, 10), atol=1e-12)
     with pytest.raises(ValueError, match="lattice.electrons.positions: None; allowed: positions of the sites, in nm"):
         lattice(ln.chain(4))
+
+
+def test_torque_of_moments_on_no_site_is_drawn_as_curves(tmp_path: Path) -> None:
+    """Of an insulating magnet beside a plane some moments have no place in a map."""
+    lattice = ln.square(3, 3)
+    magnet = ln.Magnet(ln.uniform(3, [1.0, 0.2, 0.4]), 2.0, damping=0.1, sites=[[0, 1], 4, None])
+    system = ln.OpenSystem(lattice.electrons(1.0, j_sd=0.2), [], kT=0.1)
+    dataset = ln.simulate(system, magnet, t_end=1.0, save_every=0.5, rtol=1e-3).dataset
+    report = plot_run(dataset, tmp_path, pdf=False)
+    assert {"moments_over_time.png", "torque.png", "spin_density.png"} <= {path.name for path in report.written}
+    assert "torque" not in report.skipped

@@ -229,10 +229,18 @@ def animate_texture(dataset: xarray.Dataset, path: str | Path) -> Path:
 ALONG_WIRE: dict[str, Callable[[xarray.Dataset], Figure]] = {
     "moments": plot_moments, "torque": plot_torque, "bond_spin_current": plot_bond_spin_current,
 }  # fmt: skip
+
+
+def _torques(dataset: xarray.Dataset) -> Figure:
+    """A map, or curves of moments of which some are on no site."""
+    known = "torque" not in dataset or plane_of(dataset, place_of(dataset, "torque")) is not None
+    return plot_vectors(dataset, "torque") if known else plot_torque(dataset)
+
+
 IN_PLANE: dict[str, Callable[[xarray.Dataset], Figure]] = {
     "moments": lambda data: plot_vectors(data, "moments"),
     "moments_over_time": plot_moments,
-    "torque": lambda data: plot_vectors(data, "torque"),
+    "torque": _torques,
     "spin_density": lambda data: plot_vectors(data, "spin_density"),
     "charge_density": plot_density,
     "bond_current": plot_bond_currents,

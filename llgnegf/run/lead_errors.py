@@ -101,9 +101,14 @@ def sizes(values: np.ndarray, energies: np.ndarray) -> np.ndarray:
 
 def self_energy_errors(channel: PoleChannel, energies: np.ndarray) -> np.ndarray:
     """|Sigma_modes - Sigma| of a channel at real energies relative to its lead, any shape, in eV; its norm."""
-    if channel.energies.size == 0:
+    if not _is_fitted(channel):
         return np.zeros(np.shape(energies))
     return sizes(channel.spectrum.self_energy(energies) - channel.exact.self_energy(energies), energies)
+
+
+def _is_fitted(channel: PoleChannel) -> bool:
+    """Whether the channel has damped modes; a wide band has none, and surface levels alone are the lead itself."""
+    return bool((channel.energies.imag < 0).any())
 
 
 def level_errors(
@@ -144,7 +149,7 @@ def _around(channel: PoleChannel, energies: np.ndarray) -> np.ndarray:
 def band_error(channel: PoleChannel, window: tuple[float, float] = EVERYWHERE) -> float:
     """|dSigma|/Gamma: its mean over the band, or its largest in a window (eV, measured from the lead's levels)."""
     low, high = channel.exact.support
-    if not (np.isfinite(low) and channel.energies.size):
+    if not (np.isfinite(low) and _is_fitted(channel)):
         return 0.0
     # Equal steps of an angle, dense where the band ends, and about the modes, which are where a spectrum has structure.
     grid = 0.5 * (low + high) - 0.5 * (high - low) * np.cos(np.linspace(0, np.pi, 402)[1:-1])

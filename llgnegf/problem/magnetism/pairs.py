@@ -100,7 +100,8 @@ def _read_pair_list(
     seen: set[frozenset[int]] = set()
     for entry in entries:
         sites = entry[:2]
-        ok = len(entry) == 3 and all(isinstance(i, int | np.integer) and i >= 0 for i in sites)
+        counted = (isinstance(i, int | np.integer) and not isinstance(i, bool) and i >= 0 for i in sites)
+        ok = len(entry) == 3 and all(counted)
         ok = ok and sites[0] != sites[1] and frozenset(sites) not in seen
         if problems.check(ok, name, entry, allowed):
             seen.add(frozenset(sites))
