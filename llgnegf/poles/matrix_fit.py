@@ -29,7 +29,7 @@ VERSION = 2
 """Of the numerics here: fits of other versions are not taken from the cache."""
 WINDOW = 240.0
 """Times 0 <= t <= WINDOW (in hbar over a quarter of the support's width) at which a tolerance has to be met."""
-LONGER, LONGEST = 4e-5, 2400.0
+LONGER, LONGEST = 1.2e-4, 2400.0
 """Tolerance below which poles are taken from times after the window too, and the latest of these."""
 BETWEEN = 1.02
 """What C - C_fit may exceed its samples by, between them."""
@@ -45,7 +45,9 @@ GUESS = 0.3
 """Singular values above GUESS tolerance S_0: about the number of modes that a tolerance asks for."""
 FLOOR = 0.2
 """What Gamma (1 + E^2) is lifted to where it is not positive, in units of the tolerance."""
-MORE = 6
+SPARE = 0.5
+"""What least squares may take of the tolerance: Gamma >= 0 at least doubles the error."""
+MORE = 10
 """Numbers of modes per orbital that are tried under Gamma >= 0."""
 LEAST_PER_ORBITAL, MOST_PER_ORBITAL = 4, 44
 
@@ -128,6 +130,10 @@ class _Reduced:
     def __call__(self, times: np.ndarray) -> np.ndarray:
         return self.kernel(times / self.unit) * np.exp(1j * self.middle / self.unit * times)[:, None, None]
 
+    def samples(self, count: int) -> np.ndarray:
+        """C at the first multiples of STEP."""
+        return self.kernel.samples(STEP / self.unit, count, self.middle)
+
     @cached_property
     def checked(self) -> tuple[np.ndarray, np.ndarray]:
         """Times in the window that are not fitted, and C."""
@@ -168,7 +174,7 @@ class _Window:
     def realization(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """S, X^dag H' Y, and the first block row of X."""
         m, count = self.exact.size, int(self.length / (2 * STEP))
-        samples = self.exact(STEP * np.arange(2 * count + 2))
+        samples = self.exact.samples(2 * count + 2)
         rows = max(24, min(ROWS, LARGEST_HANKEL // m))
         late = np.geomspace(rows / 2, count, rows - rows // 2)
         index = np.unique(np.round(np.concatenate([np.arange(rows // 2), late])).astype(int))
@@ -216,18 +222,19 @@ class _Window:
         enough = int(np.sum(size > GUESS * tolerance * size[0])) // m
         count = int(np.clip(enough, min(LEAST_PER_ORBITAL, most), most))
         one = self.free(count * m)
-        while count > LEAST_PER_ORBITAL and (fewer := self.free((count - 1) * m))[2] <= tolerance:
+        while count > LEAST_PER_ORBITAL and (fewer := self.free((count - 1) * m))[2] <= SPARE * tolerance:
             count, one = count - 1, fewer
-        while count < most and one[2] > tolerance:
+        while count < most and one[2] > SPARE * tolerance:
             count, one = count + 1, self.free((count + 1) * m)
         best: tuple[Found, float] | None = None
-        for more in range(MORE):
+        for _ in range(MORE):
             modes = passive(*one[0], one[1], FLOOR * tolerance)
             found = modes, self.exact.error(*modes)
             best = found if best is None or found[1] < best[1] else best
-            if best[1] <= tolerance or count + more >= most:
+            if best[1] <= tolerance or count == most:
                 break
-            one = self.free((count + more + 1) * m)
+            count = min(most, count + max(1, int(np.log2(found[1] / tolerance))))
+            one = self.free(count * m)
         assert best is not None
         return best
 

@@ -26,6 +26,8 @@ from llgnegf.poles.matrix_modes import MatrixModes
 FLOOR = 1e-9
 """What v^dag Gamma v (1 + E^2) is lifted to, relative to the norm of C(0)."""
 ROUNDS = 60
+PATIENCE, HARDER = 15, 1.25
+"""Rounds after which Gamma is lifted higher in every one, and the factor."""
 KEPT = 3
 """Rounds after which an inequality that did not bind is dropped."""
 ACCEPTED = 0.05
@@ -73,12 +75,12 @@ def nonnegative(
     level = max(floor, FLOOR * float(np.linalg.norm(left @ start.conj().T, 2)))
     energies, vectors = np.zeros(0), np.zeros((0, left.shape[0]), complex)
     found, age = start, np.zeros(0, int)
-    for _ in range(ROUNDS):
+    for number in range(ROUNDS):
         new, directions = violations(MatrixModes(chi, left, found, 0.0), ACCEPTED * level)
         if not new.size:
             break
         energies, vectors = np.append(energies, new), np.concatenate([vectors, directions])
-        found, binding = space.lifted(start, energies, vectors, level)
+        found, binding = space.lifted(start, energies, vectors, level * HARDER ** max(0, number - PATIENCE))
         age = np.where(binding, 0, np.append(age, np.zeros(new.size, int)) + 1)
         energies, vectors, age = energies[age < KEPT], vectors[age < KEPT], age[age < KEPT]
     return found
