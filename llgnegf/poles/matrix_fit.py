@@ -19,6 +19,7 @@ from functools import cached_property
 
 import numpy as np
 
+from llgnegf._blas import one_thread_if_small
 from llgnegf.poles.fit_cache import Fit, kept
 from llgnegf.poles.lead_kernel import LeadKernel
 from llgnegf.poles.matrix_modes import MatrixModes
@@ -72,7 +73,8 @@ def matrix_modes(spectrum: MatrixSpectrum, tolerance: float, strict: bool = True
         raise ValueError(f"tolerance: {tolerance}; allowed: 0 < tolerance < 1, relative to C(0)")
     if not np.isfinite(spectrum.support).all():
         raise ValueError(f"{type(spectrum).__name__}.support: {spectrum.support}; allowed: two finite energies, in eV")
-    modes, reached = kept(spectrum, float(tolerance), VERSION, lambda: _fit(spectrum, float(tolerance)))
+    with one_thread_if_small(None):
+        modes, reached = kept(spectrum, float(tolerance), VERSION, lambda: _fit(spectrum, float(tolerance)))
     if strict and reached > tolerance * (1 + 1e-9):
         raise ValueError(
             f"{type(spectrum).__name__}: damped modes do not meet tolerance {tolerance:.2g} C(0): "
@@ -233,7 +235,7 @@ class _Window:
             best = found if best is None or found[1] < best[1] else best
             if best[1] <= tolerance or count == most:
                 break
-            count = min(most, count + max(1, int(np.log2(found[1] / tolerance))))
+            count = min(most, count + int(np.clip(np.log2(found[1] / tolerance), 1, 2)))
             one = self.free(count * m)
         assert best is not None
         return best

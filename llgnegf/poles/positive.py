@@ -26,7 +26,7 @@ from llgnegf.poles.matrix_modes import MatrixModes
 FLOOR = 1e-9
 """What v^dag Gamma v (1 + E^2) is lifted to, relative to the norm of C(0)."""
 ROUNDS = 60
-PATIENCE, HARDER = 15, 1.25
+PATIENCE, HARDER = 25, 1.1
 """Rounds after which Gamma is lifted higher in every one, and the factor."""
 KEPT = 3
 """Rounds after which an inequality that did not bind is dropped."""
@@ -207,7 +207,7 @@ class _Space:
         size = np.linalg.norm(rows, axis=1)
         rows, missing = rows / size[:, None], (level - now) / size
         unit = max(float(np.abs(missing).max()), 1e-300)
-        gram = rows @ rows.T
+        gram = rows @ rows.T  # made positive: inequalities may be nearly the same, or more than the unknowns
         triangle = np.linalg.cholesky(gram + 1e-13 * len(gram) * np.eye(len(gram))).T
         stacked = np.vstack([triangle, missing / unit])
         goal = np.append(np.zeros(len(triangle)), 1.0)
