@@ -24,7 +24,7 @@ from llgnegf._files import StorageError, write_atomic
 from llgnegf.poles.matrix_modes import MatrixModes
 
 Fit = tuple[MatrixModes, float]
-"""The modes, and the norm of C(0)."""
+"""The modes, and their error in the window of the fit relative to C(0)."""
 
 
 def kept(spectrum: Any, tolerance: float, version: int, make: Callable[[], Fit]) -> Fit:
@@ -110,9 +110,9 @@ def _read(path: Path) -> Fit | None:
 
 
 def _write(path: Path, fit: Fit) -> None:
-    modes, total = fit
+    modes, reached = fit
     buffer = io.BytesIO()
-    numbers = np.array([modes.error, total])
+    numbers = np.array([modes.error, reached])
     np.savez(buffer, energies=modes.energies, left=modes.left, right=modes.right, numbers=numbers)
     with suppress(OSError, StorageError):
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -19,33 +19,45 @@ from functools import cached_property
 
 import numpy as np
 
-from llgnegf.poles.fit_cache import kept
+from llgnegf._blas import one_thread_if_small
+from llgnegf.poles.fit_cache import Fit, kept
 from llgnegf.poles.lead_kernel import LeadKernel
 from llgnegf.poles.matrix_modes import MatrixModes
-from llgnegf.poles.positive import certified, nonnegative
+from llgnegf.poles.positive import passive
 from llgnegf.problem.matrix_spectra import MatrixSpectrum
 
-VERSION = 1
+VERSION = 2
 """Of the numerics here: fits of other versions are not taken from the cache."""
+WINDOW = 240.0
+"""Times 0 <= t <= WINDOW (in hbar over a quarter of the support's width) at which a tolerance has to be met."""
+LONGER, LONGEST = 1.2e-4, 2400.0
+"""Tolerance below which poles are taken from times after the window too, and the latest of these."""
 BETWEEN = 1.02
 """What C - C_fit may exceed its samples by, between them."""
 STEP = 0.25
 """dt."""
-WINDOWS = (240.0, 800.0, 2400.0)
-"""Latest times of H, tried in this order: what is later is not fitted, but checked."""
-ROWS = 160
-"""Rows (and columns) of blocks in H, at most."""
-LARGEST_HANKEL = 2400
-"""Rows of H, at most."""
-LATEST = 2e4
-"""Latest time at which C and C_fit are compared point by point."""
-REACHED = 0.04
-"""A fit to C on t <= T is wrong by about REACHED T^-3/2 later."""
-MOST_PER_ORBITAL = 44
+ROWS, LARGEST_HANKEL = 160, 1920
+"""Rows of blocks in H, and rows, at most."""
+SKETCH = 640
+"""Rows of H from which on its leading singular vectors are taken from random combinations of its columns."""
+LATEST = 5e3
+"""Latest time at which C and C_fit are compared point by point; modes of a fit to the window are gone long before."""
+GUESS = 0.3
+"""Singular values above GUESS tolerance S_0: about the number of modes that a tolerance asks for."""
+FLOOR = 0.2
+"""What Gamma (1 + E^2) is lifted to where it is not positive, in units of the tolerance."""
+SPARE = 0.5
+"""What least squares may take of the tolerance: Gamma >= 0 at least doubles the error."""
+MORE = 10
+"""Numbers of modes per orbital that are tried under Gamma >= 0."""
+LEAST_PER_ORBITAL, MOST_PER_ORBITAL = 4, 44
 
 
 def matrix_modes(spectrum: MatrixSpectrum, tolerance: float, strict: bool = True) -> MatrixModes:
-    """Damped modes of a lead with max_t ||C(t) - C_fit(t)|| <= tolerance ||C(0)||, Gamma >= 0 certified.
+    """The fewest damped modes with ||C(t) - C_fit(t)|| <= tolerance ||C(0)|| for 0 <= t <= WINDOW, Gamma >= 0 certified.
+
+    `MatrixModes.error` bounds the error at all times: where C decays as t^(-3/2) it may exceed the tolerance, as about
+    1e-5 ||C(0)|| of C are left after the window.
 
     Args:
         spectrum: The lead; it must have a finite support.
@@ -61,41 +73,42 @@ def matrix_modes(spectrum: MatrixSpectrum, tolerance: float, strict: bool = True
         raise ValueError(f"tolerance: {tolerance}; allowed: 0 < tolerance < 1, relative to C(0)")
     if not np.isfinite(spectrum.support).all():
         raise ValueError(f"{type(spectrum).__name__}.support: {spectrum.support}; allowed: two finite energies, in eV")
-    modes, total = kept(spectrum, float(tolerance), VERSION, lambda: _fit(spectrum, float(tolerance)))
-    if strict and modes.error > tolerance * total * (1 + 1e-9):
+    with one_thread_if_small(None):
+        modes, reached = kept(spectrum, float(tolerance), VERSION, lambda: _fit(spectrum, float(tolerance)))
+    if strict and reached > tolerance * (1 + 1e-9):
         raise ValueError(
             f"{type(spectrum).__name__}: damped modes do not meet tolerance {tolerance:.2g} C(0): "
-            f"{modes.error / total:.2g} C(0) was reached with {modes.energies.size} modes; allowed: a larger tolerance"
+            f"{reached:.2g} C(0) was reached with {modes.energies.size} modes; allowed: a larger tolerance"
         )
     return modes
 
 
-def _fit(spectrum: MatrixSpectrum, tolerance: float) -> tuple[MatrixModes, float]:
-    """The modes, and the norm of C(0)."""
+def _fit(spectrum: MatrixSpectrum, tolerance: float) -> Fit:
+    """The modes, and their error in the window relative to C(0)."""
     kernel = LeadKernel(spectrum)
     levels, vectors = kernel.levels
     undamped = MatrixModes(levels.astype(complex), vectors, vectors, 0.0)
     start = kernel(np.zeros(1))[0]
     total = float(np.linalg.norm(start + undamped.weight, 2))
     size = float(np.linalg.norm(start, 2))
-    lost = _lost(spectrum, start + undamped.weight)
     if size <= 0.1 * tolerance * total:  # nothing but surface levels
-        return MatrixModes(undamped.energies, vectors, vectors, size), total
+        return MatrixModes(undamped.energies, vectors, vectors, size), size / max(total, 1e-300)
     low, high = spectrum.support
-    unit, middle = 0.25 * (high - low), 0.5 * (high + low)
-    best: MatrixModes | None = None
-    reduced = _Reduced(kernel, middle, unit, min(LATEST, 4 * (0.5 * tolerance) ** (-2 / 3)))
-    enough = [window for window in WINDOWS if tolerance * window**1.5 > REACHED] or WINDOWS[-1:]
-    for window in WINDOWS[WINDOWS.index(enough[0]) :]:
-        found = _Window(reduced, window).fit(tolerance * total)
-        best = min((one for one in (best, found) if one is not None), key=lambda one: one.error, default=None)
-        if best is not None and best.error <= tolerance * total:
-            break
-    if best is None:
-        raise ValueError(f"{type(spectrum).__name__}: no modes with Gamma >= 0 were found; allowed: a larger tolerance")
-    energies = np.concatenate([best.energies, undamped.energies])
-    left, right = np.hstack([best.left, vectors]), np.hstack([best.right, vectors])
-    return MatrixModes(energies, left, right, best.error + lost), total
+    reduced = _Reduced(kernel, 0.5 * (high + low), 0.25 * (high - low))
+    (chi, left, right), error = _Window(reduced, _length(tolerance)).fit(tolerance * total)
+    late = reduced.error(chi, left, right, late=True)
+    lost = _lost(spectrum, start + undamped.weight)
+    scale = np.sqrt(np.linalg.norm(right, axis=0) / np.linalg.norm(left, axis=0))
+    scale = np.where(scale > 0, scale, 1.0)
+    energies = np.concatenate([reduced.middle + reduced.unit * chi, undamped.energies])
+    left, right = np.hstack([left * scale, vectors]), np.hstack([right / scale, vectors])
+    return MatrixModes(energies, left, right, max(error, late) + lost), (error + lost) / total
+
+
+def _length(tolerance: float) -> float:
+    """Latest time of H. Poles of C in the window alone do so with fewer modes, but next to the edges, where Gamma rises
+    as a root, they are too broad for Gamma >= 0: what that costs falls as the square of this length."""
+    return float(np.clip(WINDOW * (LONGER / tolerance) ** 0.5, WINDOW, LONGEST))
 
 
 def _lost(spectrum: MatrixSpectrum, start: np.ndarray) -> float:
@@ -111,7 +124,6 @@ class _Reduced:
     kernel: LeadKernel
     middle: float
     unit: float
-    latest: float
 
     @property
     def size(self) -> int:
@@ -120,34 +132,51 @@ class _Reduced:
     def __call__(self, times: np.ndarray) -> np.ndarray:
         return self.kernel(times / self.unit) * np.exp(1j * self.middle / self.unit * times)[:, None, None]
 
+    def samples(self, count: int) -> np.ndarray:
+        """C at the first multiples of STEP."""
+        return self.kernel.samples(STEP / self.unit, count, self.middle)
+
     @cached_property
     def checked(self) -> tuple[np.ndarray, np.ndarray]:
-        """Times that are not fitted, and C."""
-        rng = np.random.default_rng(1)
-        late = np.geomspace(60, max(self.latest, 500.0), 400) * (1 + 1e-3 * rng.random(400))
-        times = np.unique(np.concatenate([np.arange(0.0, 60, 0.11), np.arange(60.0, 240, 0.37), late]))
+        """Times in the window that are not fitted, and C."""
+        times = np.concatenate([np.arange(0.0, 60, 0.11), np.arange(60.0, WINDOW, 0.37), [WINDOW]])
         return times, self(times)
 
-    def error(self, chi: np.ndarray, left: np.ndarray, right: np.ndarray) -> float:
-        """Largest norm of C - C_fit at the checked times, and of C beyond."""
-        times, exact = self.checked
-        found = np.einsum("ay,ty,by->tab", left, np.exp(-1j * np.outer(times, chi)), right.conj(), optimize=True)
-        differences = np.linalg.norm(exact - found, 2, axis=(1, 2))
-        return float(max(BETWEEN * differences.max(), np.linalg.norm(exact[-50:], 2, axis=(1, 2)).max()))
+    @cached_property
+    def later(self) -> tuple[np.ndarray, np.ndarray]:
+        """Times after the window, and C: at no two of them bands interfere alike."""
+        times = np.geomspace(WINDOW, LATEST, 200) * (1 + 1e-3 * np.random.default_rng(1).random(200))
+        return times, self(times)
+
+    def error(self, chi: np.ndarray, left: np.ndarray, right: np.ndarray, late: bool = False) -> float:
+        """Largest norm of C - C_fit in the window, or after it and, of C, at the end."""
+        times, exact = self.later if late else self.checked
+        found = np.exp(-1j * np.outer(times, chi)) @ _products(left, right).reshape(chi.size, -1)
+        differences = np.linalg.norm(exact - found.reshape(exact.shape), 2, axis=(1, 2))
+        return float(BETWEEN * differences.max())
+
+
+def _products(left: np.ndarray, right: np.ndarray) -> np.ndarray:
+    """c_y w_y^dag, (M, m, m)."""
+    return left.T[:, :, None] * right.T[:, None, :].conj()
+
+
+Found = tuple[np.ndarray, np.ndarray, np.ndarray]
+"""chi_y, c_y, w_y."""
 
 
 @dataclass(frozen=True, eq=False)
 class _Window:
-    """The fits to C on 0 <= t <= length."""
+    """The fits to C on 0 <= t <= WINDOW, with poles from 0 <= t <= length."""
 
     exact: _Reduced
     length: float
 
     @cached_property
-    def realization(self) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-        """S, X^dag H' Y, and the first block rows of X and Y."""
+    def realization(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """S, X^dag H' Y, and the first block row of X."""
         m, count = self.exact.size, int(self.length / (2 * STEP))
-        samples = self.exact(STEP * np.arange(2 * count + 2))
+        samples = self.exact.samples(2 * count + 2)
         rows = max(24, min(ROWS, LARGEST_HANKEL // m))
         late = np.geomspace(rows / 2, count, rows - rows // 2)
         index = np.unique(np.round(np.concatenate([np.arange(rows // 2), late])).astype(int))
@@ -156,14 +185,14 @@ class _Window:
         for shift in (0, 1):
             blocks = samples[index[:, None] + index + shift] * (weight[:, None] * weight)[:, :, None, None]
             both.append(blocks.transpose(0, 2, 1, 3).reshape(index.size * m, -1))
-        left, size, right = np.linalg.svd(both[0])
-        most = min(MOST_PER_ORBITAL * m, int(np.sum(size > 1e-14 * size[0])))
+        left, size, right = _leading(both[0], MOST_PER_ORBITAL * m)
+        most = int(np.sum(size > 1e-14 * size[0]))
         left, right = left[:, :most], right[:most]
-        return size[:most], left.conj().T @ both[1] @ right.conj().T, left[:m] / weight[0], right[:, :m] / weight[0]
+        return size[:most], left.conj().T @ both[1] @ right.conj().T, left[:m] / weight[0]
 
     def poles(self, count: int) -> tuple[np.ndarray, np.ndarray]:
         """chi_y and c_y of `count` modes, all damped."""
-        size, shifted, first, _ = self.realization
+        size, shifted, first = self.realization
         root = np.sqrt(size[:count])
         values, states = np.linalg.eig(shifted[:count, :count] / root[:, None] / root)
         chi = 1j * np.log(values) / STEP
@@ -174,44 +203,55 @@ class _Window:
     @cached_property
     def fitted(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Times, weights and C of the least squares."""
-        last = 2 * self.length
-        times = np.unique(np.concatenate([np.arange(0, 30, 0.2), np.geomspace(30, last, 500)]))
-        weight = np.sqrt(np.gradient(times)) * (1 + times) ** -0.5
+        times = np.unique(np.concatenate([np.arange(0, 30, 0.2), np.geomspace(30, WINDOW, 400)]))
+        weight = np.sqrt(np.gradient(times)) * (1 + times) ** -0.25
         return times, weight, self.exact(times)
 
-    def weights(self, chi: np.ndarray, left: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """w_y (m, M) of the least squares, and its triangular matrix R (M, M)."""
+    def free(self, count: int) -> tuple[Found, np.ndarray, float]:
+        """Modes by least squares whatever the sign of Gamma, the triangular R (M, M) of these, the window's error."""
+        chi, left = self.poles(count)
         times, weight, exact = self.fitted
         phases = np.exp(-1j * np.outer(times, chi)) * weight[:, None]
-        design = (phases[:, None, :] * left).reshape(-1, chi.size)
-        q, r = np.linalg.qr(design)
+        q, r = np.linalg.qr((phases[:, None, :] * left).reshape(-1, count))
         goal = (exact * weight[:, None, None]).reshape(-1, left.shape[0])
-        inverse = np.linalg.pinv(r, rcond=1e-13)
-        return (inverse @ (q.conj().T @ goal)).conj().T, r
+        right = (np.linalg.pinv(r, rcond=1e-13) @ (q.conj().T @ goal)).conj().T
+        return (chi, left, right), r, self.exact.error(chi, left, right)
 
-    def fit(self, tolerance: float) -> MatrixModes | None:
-        """The fewest modes that meet the tolerance (absolute), else the best; None if Gamma < 0 for all of them."""
-        m = self.exact.size
-        most = self.realization[0].size
-        best: MatrixModes | None = None
-        for per_orbital in range(6, MOST_PER_ORBITAL + 1, 1 if m == 1 else 2):
-            count = min(per_orbital * m, most)
-            chi, left = self.poles(count)
-            right, triangle = self.weights(chi, left)
-            last = count == most or per_orbital + 2 > MOST_PER_ORBITAL
-            if last or self.exact.error(chi, left, right) <= 0.97 * tolerance:
-                right = nonnegative(chi, left, right, triangle, 0.01 * tolerance)
-                error = self.exact.error(chi, left, right)
-                if (best is None or error < best.error) and certified(chi, left, right):
-                    best = self._in_ev(chi, left, right, error)
-                if best is not None and best.error <= tolerance:
-                    break
-            if count == most:
+    def fit(self, tolerance: float) -> tuple[Found, float]:
+        """The fewest modes that meet the tolerance (absolute), else the best."""
+        m, size = self.exact.size, self.realization[0]
+        most = min(MOST_PER_ORBITAL, size.size // m)
+        enough = int(np.sum(size > GUESS * tolerance * size[0])) // m
+        count = int(np.clip(enough, min(LEAST_PER_ORBITAL, most), most))
+        one = self.free(count * m)
+        while count > LEAST_PER_ORBITAL and (fewer := self.free((count - 1) * m))[2] <= SPARE * tolerance:
+            count, one = count - 1, fewer
+        while count < most and one[2] > SPARE * tolerance:
+            count, one = count + 1, self.free((count + 1) * m)
+        best: tuple[Found, float] | None = None
+        for _ in range(MORE):
+            modes = passive(*one[0], one[1], FLOOR * tolerance)
+            found = modes, self.exact.error(*modes)
+            best = found if best is None or found[1] < best[1] else best
+            if best[1] <= tolerance or count == most:
                 break
+            count = min(most, count + int(np.clip(np.log2(found[1] / tolerance), 1, 2)))
+            one = self.free(count * m)
+        assert best is not None
         return best
 
-    def _in_ev(self, chi: np.ndarray, left: np.ndarray, right: np.ndarray, error: float) -> MatrixModes:
-        """Modes in eV, c_y and w_y equally long."""
-        scale = np.sqrt(np.linalg.norm(right, axis=0) / np.linalg.norm(left, axis=0))
-        scale = np.where(scale > 0, scale, 1.0)
-        return MatrixModes(self.exact.middle + self.exact.unit * chi, left * scale, right / scale, error)
+
+def _leading(matrix: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The leading singular vectors and values, of large matrices from a random sketch and one power iteration.
+
+    N. Halko, P. G. Martinsson, J. A. Tropp, SIAM Rev. 53, 217 (2011): singular values that fall as fast as here are
+    exact but for rounding.
+    """
+    if len(matrix) <= SKETCH:
+        left, size, right = np.linalg.svd(matrix)
+        return left[:, :count], size[:count], right[:count]
+    rng = np.random.default_rng(2)
+    sketch = np.linalg.qr(matrix @ rng.normal(size=(len(matrix), min(len(matrix), count + 20))))[0]
+    sketch = np.linalg.qr(matrix @ np.linalg.qr(matrix.conj().T @ sketch)[0])[0]
+    left, size, right = np.linalg.svd(sketch.conj().T @ matrix, full_matrices=False)
+    return sketch @ left[:, :count], size[:count], right[:count]

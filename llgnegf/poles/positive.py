@@ -26,10 +26,40 @@ from llgnegf.poles.matrix_modes import MatrixModes
 FLOOR = 1e-9
 """What v^dag Gamma v (1 + E^2) is lifted to, relative to the norm of C(0)."""
 ROUNDS = 60
+PATIENCE, HARDER = 25, 1.1
+"""Rounds after which Gamma is lifted higher in every one, and the factor."""
+KEPT = 3
+"""Rounds after which an inequality that did not bind is dropped."""
+ACCEPTED = 0.05
+"""Part of the floor that is left alone."""
+BROAD = 3.0
+"""Width of the modes that are added at last."""
+EVERY = 4
+"""Of a stretch of negative grid points, so many are passed over."""
 NEAR = 1e-3
 """An eigenvalue of the pencil this near to the axis, relative to the nearest mode, is looked at as a real one."""
 FARTHEST = 1e5
 """Energies beyond are left to the expansion in 1/E."""
+
+
+def passive(
+    chi: np.ndarray, left: np.ndarray, right: np.ndarray, triangle: np.ndarray, floor: float
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """chi, c and w with Gamma > 0, certified, next to those given.
+
+    By `nonnegative`; where that leaves violations, with m broad modes more, Gamma rises by 2 BROAD g/(E^2 + BROAD^2)
+    in all directions, g as large as it takes.
+    """
+    right = nonnegative(chi, left, right, triangle, floor)
+    if certified(chi, left, right):
+        return chi, left, right
+    one, lift = np.eye(len(left)), floor
+    broad = np.append(chi, np.full(len(left), -1j * BROAD))
+    while True:
+        found = np.hstack([left, lift * one]), np.hstack([right, one])
+        if certified(broad, *found):
+            return broad, *found
+        lift *= 2
 
 
 def nonnegative(
@@ -44,50 +74,75 @@ def nonnegative(
     start = space.hermitian(right)
     level = max(floor, FLOOR * float(np.linalg.norm(left @ start.conj().T, 2)))
     energies, vectors = np.zeros(0), np.zeros((0, left.shape[0]), complex)
-    found = start
-    for _ in range(ROUNDS):
-        new, directions = violations(MatrixModes(chi, left, found, 0.0), 0.2 * level)
+    found, age = start, np.zeros(0, int)
+    for number in range(ROUNDS):
+        new, directions = violations(MatrixModes(chi, left, found, 0.0), ACCEPTED * level)
         if not new.size:
             break
         energies, vectors = np.append(energies, new), np.concatenate([vectors, directions])
-        found, binding = space.lifted(start, energies, vectors, level)
-        energies, vectors = energies[binding], vectors[binding]
+        found, binding = space.lifted(start, energies, vectors, level * HARDER ** max(0, number - PATIENCE))
+        age = np.where(binding, 0, np.append(age, np.zeros(new.size, int)) + 1)
+        energies, vectors, age = energies[age < KEPT], vectors[age < KEPT], age[age < KEPT]
     return found
 
 
 def violations(modes: MatrixModes, level: float) -> tuple[np.ndarray, np.ndarray]:
-    """Energies of minima of the smallest eigenvalue of Gamma where it is below level/(1 + E^2), and eigenvectors.
+    """Energies near minima of the smallest eigenvalue of Gamma where it is below level/(1 + E^2), and all eigenvectors
+    with eigenvalues below that.
 
-    Minima on a grid that knows the widths of the modes, and between the real eigenvalues of the pencil, made exact by
-    golden sections.
+    Minima on a grid that knows the widths of the modes, made more exact by golden sections; where these find nothing,
+    between the real eigenvalues of the pencil.
     """
+    gamma = _Gamma(modes)
     grid = _looked_at(modes)
-    value = _lowest(modes, grid)
-    inside = (value[1:-1] <= value[2:]) & (value[1:-1] < value[:-2]) & (value[1:-1] < 0.5 * np.minimum(value[2:], 1.0))
-    place = 1 + np.flatnonzero(inside | (value[1:-1] < 0))
-    low, high = grid[place - 1], grid[place + 1]
+    value = gamma.lowest(grid)
+    minimum = (value[1:-1] <= value[2:]) & (value[1:-1] < value[:-2]) & (value[1:-1] < 0.5 * np.minimum(value[2:], 1.0))
+    place = 1 + np.flatnonzero(minimum)
+    stretch = np.flatnonzero(value < level)
+    energies = gamma.minima(grid[place - 1], grid[place + 1], 8)
+    found = gamma.below(np.unique(np.concatenate([energies, grid[stretch[::EVERY]]])), level)
+    if found[0].size:
+        return found
     roots = crossings(modes)
     distance = np.abs(roots[:, None] - modes.energies).min(axis=1)
     almost = (np.abs(roots.imag) < NEAR * distance) & (np.abs(roots) < FARTHEST)
     order = np.argsort(roots[almost].real)
     real, width = roots[almost].real[order], 0.02 * distance[almost][order]
-    negative = np.flatnonzero(_lowest(modes, 0.5 * (real[1:] + real[:-1])) < 0)
-    low = np.concatenate([low, real - width, real[:-1][negative]])
-    high = np.concatenate([high, real + width, real[1:][negative]])
-    ratio = 0.5 * (np.sqrt(5.0) - 1)
-    for _ in range(24):
-        first, second = high - ratio * (high - low), low + ratio * (high - low)
-        left = _lowest(modes, first) < _lowest(modes, second)
-        low, high = np.where(left, low, first), np.where(left, second, high)
-    energies = np.unique(0.5 * (low + high))
-    value = _lowest(modes, energies)
-    energies = energies[value < level]
-    return energies, np.linalg.eigh(modes.broadening(energies))[1][:, :, 0]
+    negative = np.flatnonzero(gamma.lowest(0.5 * (real[1:] + real[:-1])) < 0)
+    low = np.concatenate([grid[place - 1], real - width, real[:-1][negative]])
+    high = np.concatenate([grid[place + 1], real + width, real[1:][negative]])
+    return gamma.below(np.unique(gamma.minima(low, high, 24)), level)
 
 
-def _lowest(modes: MatrixModes, energies: np.ndarray) -> np.ndarray:
-    """The smallest eigenvalue of Gamma (1 + E^2)."""
-    return np.linalg.eigvalsh(modes.broadening(energies))[:, 0] * (1 + energies**2)
+class _Gamma:
+    """Gamma(E) of modes at many real energies."""
+
+    def __init__(self, modes: MatrixModes) -> None:
+        self.chi, self.size = modes.energies, modes.size
+        self.products = (modes.left.T[:, :, None] * modes.right.T[:, None, :].conj()).reshape(self.chi.size, -1)
+
+    def __call__(self, energies: np.ndarray) -> np.ndarray:
+        sigma = (1j / (energies[:, None] - self.chi) @ self.products).reshape(-1, self.size, self.size)
+        return sigma + sigma.conj().swapaxes(1, 2)
+
+    def lowest(self, energies: np.ndarray) -> np.ndarray:
+        """The smallest eigenvalue of Gamma (1 + E^2)."""
+        return np.linalg.eigvalsh(self(energies))[:, 0] * (1 + energies**2)
+
+    def minima(self, low: np.ndarray, high: np.ndarray, sections: int) -> np.ndarray:
+        """Where that is least between each pair of energies."""
+        ratio = 0.5 * (np.sqrt(5.0) - 1)
+        for _ in range(sections):
+            first, second = high - ratio * (high - low), low + ratio * (high - low)
+            left = self.lowest(first) < self.lowest(second)
+            low, high = np.where(left, low, first), np.where(left, second, high)
+        return 0.5 * (low + high)
+
+    def below(self, energies: np.ndarray, level: float) -> tuple[np.ndarray, np.ndarray]:
+        """(E, v) of eigenvalues of Gamma (1 + E^2) below the level."""
+        values, vectors = np.linalg.eigh(self(energies))
+        which, state = np.nonzero(values * (1 + energies**2)[:, None] < level)
+        return energies[which], vectors[which, :, state]
 
 
 def _looked_at(modes: MatrixModes) -> np.ndarray:
@@ -152,7 +207,8 @@ class _Space:
         size = np.linalg.norm(rows, axis=1)
         rows, missing = rows / size[:, None], (level - now) / size
         unit = max(float(np.abs(missing).max()), 1e-300)
-        triangle = np.linalg.qr(rows.T, mode="r")
+        gram = rows @ rows.T  # made positive: inequalities may be nearly the same, or more than the unknowns
+        triangle = np.linalg.cholesky(gram + 1e-13 * len(gram) * np.eye(len(gram))).T
         stacked = np.vstack([triangle, missing / unit])
         goal = np.append(np.zeros(len(triangle)), 1.0)
         u, _ = nnls(stacked, goal, maxiter=100 * energies.size + 1000)

@@ -35,8 +35,12 @@ COARSE = 3e-4
 """Tolerance of the modes with which levels are found, relative to K(0)."""
 DELAYS = (0.23, 0.47, 0.71, 1.0)
 """Parts of the response time after which moments are compared: no simple fractions, which periods might hide behind."""
+MOST_FITS = 3
+"""Of matrix leads, which take seconds each."""
+FIRST_MATRICES, FINEST_MATRICES = 0.3, 3e-8
+"""Tolerance of the first fit in units of rtol, and the finest."""
 STALLED = 0.9
-"""Kernels that keep more than this part of their error are not refined further: a table has its limits."""
+"""Kernels that keep more than this part of the estimate are not refined further: a table has its limits."""
 INSTANTS = 3
 """Instants of a run at which levels and the departure from equilibrium are looked at."""
 NEAR_FERMI, QUANTA = 20.0, 5.0
@@ -271,18 +275,30 @@ def expand_for_run(
 
 def _refined(run: RunErrors, family: str, rtol: float) -> tuple[PoleSystem, ErrorEstimate]:
     """Kernels of a family refined until the estimate holds, or until there are no finer ones."""
-    finest, tolerance, target = semicircle_ladder(family)[-1].error, min(1e-2, 300 * rtol), shares.LEADS * rtol
+    finest, target = semicircle_ladder(family)[-1].error, shares.LEADS * rtol
+    matrices = any(c.vector.ndim == 2 for c in run.coarse.channels)
+    tolerance = min(1e-2, 300 * rtol)
+    if matrices:  # few tolerances, so that fits are shared among runs
+        finest, tolerance = FINEST_MATRICES, _half_decade(max(FINEST_MATRICES, FIRST_MATRICES * rtol))
     best: tuple[PoleSystem, ErrorEstimate] | None = None
-    while True:
+    for _ in range(MOST_FITS if matrices else 100):
         channels = expand_channels(run.coarse.system, tolerance, strict=False, family=family)
         poles = replace(run.coarse, channels=channels)
         estimate = run.estimate(poles)
         missed = any(c.error > tolerance * c.strength for c in poles.channels if c.energies.size)
-        stalled = missed and best is not None and poles.coupling_error > STALLED * best[0].coupling_error
+        stalled = missed and best is not None and estimate.value > STALLED * best[1].value
         best = (poles, estimate) if best is None or estimate.value < best[1].value else best
         if best[1].value <= target or tolerance <= finest or stalled:
-            return best
+            break
         tolerance = max(finest, tolerance * min(0.5, max(1e-3, target / estimate.value)))
+        tolerance = _half_decade(tolerance) if matrices else tolerance
+    assert best is not None
+    return best
+
+
+def _half_decade(tolerance: float) -> float:
+    """The next power of sqrt(10) that is not larger."""
+    return float(10 ** (0.5 * np.floor(2 * np.log10(tolerance) + 1e-6)))
 
 
 def equilibrium_estimate(poles: PoleSystem | None, moments: np.ndarray) -> ErrorEstimate:

@@ -33,6 +33,7 @@ from typing import Any
 import numpy as np
 
 from llgnegf.poles.channels import PoleChannel, PoleSystem
+from llgnegf.poles.matrix_modes import MatrixModes
 from llgnegf.static.frozen import FrozenDevice
 
 FLOOR = 0.1
@@ -99,11 +100,18 @@ def sizes(values: np.ndarray, energies: np.ndarray) -> np.ndarray:
     return np.abs(values) if values.ndim == energies.ndim else np.linalg.norm(values, 2, axis=(-2, -1))
 
 
-def self_energy_errors(channel: PoleChannel, energies: np.ndarray) -> np.ndarray:
-    """|Sigma_modes - Sigma| of a channel at real energies relative to its lead, any shape, in eV; its norm."""
+def self_energy_errors(channel: PoleChannel, energies: np.ndarray, height: float = 0.0) -> np.ndarray:
+    """|Sigma_modes - Sigma| of a channel at real energies relative to its lead, any shape, in eV; its norm.
+
+    Matrix modes are fitted in a window of time, what they miss later lies next to the edges of bands. A run up to T
+    = 1/`height` sees int_0^T dC(t) exp(iEt) dt: at most e times the integral with exp(-t/T), dSigma(E + i/T).
+    """
     if not _is_fitted(channel):
         return np.zeros(np.shape(energies))
-    return sizes(channel.spectrum.self_energy(energies) - channel.exact.self_energy(energies), energies)
+    at, factor = energies, 1.0
+    if height and isinstance(channel.spectrum, MatrixModes):
+        at, factor = energies + 1j * height, np.e
+    return factor * sizes(channel.spectrum.self_energy(at) - channel.exact.self_energy(at), energies)
 
 
 def _is_fitted(channel: PoleChannel) -> bool:
@@ -115,13 +123,13 @@ def level_errors(
     channels: Sequence[PoleChannel], levels: Levels, duration: float, stationary: bool = False
 ) -> np.ndarray:
     """2 |d lambda_k| min(T, 1/Gamma_k) of each level, T = `duration` in 1/eV, (n,); with round-off if `stationary`."""
-    shift = np.zeros(levels.energies.size)
+    shift, height = np.zeros(levels.energies.size), 0.0 if stationary else 1 / duration
     known: dict[Any, np.ndarray] = {}
     for q, channel in enumerate(channels):
         key = channel.exact, levels.voltages[q]
         if key not in known:
             energies = _around(channel, levels.energies - levels.voltages[q])
-            known[key] = self_energy_errors(channel, energies).max(axis=1)
+            known[key] = self_energy_errors(channel, energies, height).max(axis=1)
         shift += levels.overlaps[:, q] * known[key]
     damped = levels.widths > 0
     memory = 1 / np.maximum(levels.widths, 1e-300)
@@ -146,8 +154,9 @@ def _around(channel: PoleChannel, energies: np.ndarray) -> np.ndarray:
     return energies[:, None] + distance[:, None] * np.array([-0.4, -0.2, 0.0, 0.2, 0.4])
 
 
-def band_error(channel: PoleChannel, window: tuple[float, float] = EVERYWHERE) -> float:
-    """|dSigma|/Gamma: its mean over the band, or its largest in a window (eV, measured from the lead's levels)."""
+def band_error(channel: PoleChannel, window: tuple[float, float] = EVERYWHERE, height: float = 0.0) -> float:
+    """|dSigma|/Gamma: its mean over the band, or its largest in a window (eV, measured from the lead's levels); dSigma
+    at a `height` (eV) as in `self_energy_errors`."""
     low, high = channel.exact.support
     if not (np.isfinite(low) and _is_fitted(channel)):
         return 0.0
@@ -157,7 +166,7 @@ def band_error(channel: PoleChannel, window: tuple[float, float] = EVERYWHERE) -
     modes = (chi.real + np.outer([-2, -1, 0, 1, 2], chi.imag)).ravel()
     grid = np.unique(np.concatenate([grid, modes[(modes > grid[0]) & (modes < grid[-1])]]))
     gamma = sizes(channel.exact.broadening(grid), grid)
-    relative = self_energy_errors(channel, grid) / np.maximum(gamma, FLOOR * gamma.max())
+    relative = self_energy_errors(channel, grid, height) / np.maximum(gamma, FLOOR * gamma.max())
     if window == EVERYWHERE:
         return float(np.trapezoid(relative, grid) / (high - low))
     inside = np.clip(np.linspace(*window, 65), low, high)
@@ -194,11 +203,11 @@ def lead_error(
         window: Energies (eV) at which rho departs.
         stationary: Whether the run starts in the stationary state of leads that differ.
     """
-    worst = 0.0
+    worst, height = 0.0, 0.0 if stationary else 1 / duration
     for at in levels:
         low, high = window
         bands = {(c.exact, v): c for c, v in zip(poles.channels, at.voltages.tolist(), strict=True)}
-        band = max((band_error(c, (low - v, high - v)) for (_, v), c in bands.items()), default=0.0)
+        band = max((band_error(c, (low - v, high - v), height) for (_, v), c in bands.items()), default=0.0)
         inside = (at.energies > low) & (at.energies < high)
         errors = level_errors(poles.channels, at, duration, stationary)[inside]
         worst = max(worst, band + float((errors @ at.weights[inside]).max(initial=0.0)))
