@@ -54,10 +54,10 @@ LEAST_PER_ORBITAL, MOST_PER_ORBITAL = 4, 44
 
 
 def matrix_modes(spectrum: MatrixSpectrum, tolerance: float, strict: bool = True) -> MatrixModes:
-    """The fewest damped modes with ||C(t) - C_fit(t)|| <= tolerance ||C(0)|| for 0 <= t <= WINDOW, Gamma >= 0 certified.
+    """The fewest damped modes with |C - C_fit| <= tolerance |C(0)| for 0 <= t <= WINDOW and Gamma >= 0, certified.
 
     `MatrixModes.error` bounds the error at all times: where C decays as t^(-3/2) it may exceed the tolerance, as about
-    1e-5 ||C(0)|| of C are left after the window.
+    1e-5 |C(0)| of C are left after the window.
 
     Args:
         spectrum: The lead; it must have a finite support.
