@@ -49,7 +49,7 @@ FLOOR = 0.2
 SPARE, FINE = 0.5, 1e-6
 """What least squares may take of the tolerance: Gamma >= 0 at least doubles the error, and does more to it the finer
 the fit is, below FINE."""
-MORE = 10
+MORE = 6
 """Numbers of modes per orbital that are tried under Gamma >= 0."""
 LEAST_PER_ORBITAL, MOST_PER_ORBITAL = 4, 44
 

@@ -37,7 +37,7 @@ DELAYS = (0.23, 0.47, 0.71, 1.0)
 """Parts of the response time after which moments are compared: no simple fractions, which periods might hide behind."""
 MOST_FITS = 3
 """Of matrix leads, which take seconds each."""
-FIRST_MATRICES, FINEST_MATRICES = 0.3, 3e-8
+FIRST_MATRICES, FINEST_MATRICES = 1.0, 3e-8
 """Tolerance of the first fit in units of rtol, and the finest."""
 STALLED = 0.9
 """Kernels that keep more than this part of the estimate are not refined further: a table has its limits."""
