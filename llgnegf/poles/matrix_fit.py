@@ -30,7 +30,7 @@ VERSION = 2
 """Of the numerics here: fits of other versions are not taken from the cache."""
 WINDOW = 240.0
 """Times 0 <= t <= WINDOW (in hbar over a quarter of the support's width) at which a tolerance has to be met."""
-LONGER, LONGEST = 1.2e-4, 2400.0
+LONGER, LONGEST = 2.4e-4, 2400.0
 """Tolerance below which poles are taken from times after the window too, and the latest of these."""
 BETWEEN = 1.02
 """What C - C_fit may exceed its samples by, between them."""
@@ -49,7 +49,7 @@ FLOOR = 0.2
 SPARE, FINE = 0.5, 1e-6
 """What least squares may take of the tolerance: Gamma >= 0 at least doubles the error, and does more to it the finer
 the fit is, below FINE."""
-MORE = 6
+MORE = 10
 """Numbers of modes per orbital that are tried under Gamma >= 0."""
 LEAST_PER_ORBITAL, MOST_PER_ORBITAL = 4, 44
 
