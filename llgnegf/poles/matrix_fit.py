@@ -30,7 +30,7 @@ VERSION = 2
 """Of the numerics here: fits of other versions are not taken from the cache."""
 WINDOW = 240.0
 """Times 0 <= t <= WINDOW (in hbar over a quarter of the support's width) at which a tolerance has to be met."""
-LONGER, LONGEST = 1.2e-4, 2400.0
+LONGER, LONGEST = 2.4e-4, 2400.0
 """Tolerance below which poles are taken from times after the window too, and the latest of these."""
 BETWEEN = 1.02
 """What C - C_fit may exceed its samples by, between them."""
@@ -46,18 +46,19 @@ GUESS = 0.3
 """Singular values above GUESS tolerance S_0: about the number of modes that a tolerance asks for."""
 FLOOR = 0.2
 """What Gamma (1 + E^2) is lifted to where it is not positive, in units of the tolerance."""
-SPARE = 0.5
-"""What least squares may take of the tolerance: Gamma >= 0 at least doubles the error."""
+SPARE, FINE = 0.5, 1e-6
+"""What least squares may take of the tolerance: Gamma >= 0 at least doubles the error, and does more to it the finer
+the fit is, below FINE."""
 MORE = 10
 """Numbers of modes per orbital that are tried under Gamma >= 0."""
 LEAST_PER_ORBITAL, MOST_PER_ORBITAL = 4, 44
 
 
 def matrix_modes(spectrum: MatrixSpectrum, tolerance: float, strict: bool = True) -> MatrixModes:
-    """The fewest damped modes with ||C(t) - C_fit(t)|| <= tolerance ||C(0)|| for 0 <= t <= WINDOW, Gamma >= 0 certified.
+    """The fewest damped modes with |C - C_fit| <= tolerance |C(0)| for 0 <= t <= WINDOW and Gamma >= 0, certified.
 
     `MatrixModes.error` bounds the error at all times: where C decays as t^(-3/2) it may exceed the tolerance, as about
-    1e-5 ||C(0)|| of C are left after the window.
+    1e-5 |C(0)| of C are left after the window.
 
     Args:
         spectrum: The lead; it must have a finite support.
@@ -131,6 +132,11 @@ class _Reduced:
 
     def __call__(self, times: np.ndarray) -> np.ndarray:
         return self.kernel(times / self.unit) * np.exp(1j * self.middle / self.unit * times)[:, None, None]
+
+    @cached_property
+    def strength(self) -> float:
+        """|C(0)| without surface levels."""
+        return float(np.linalg.norm(self(np.zeros(1))[0], 2))
 
     def samples(self, count: int) -> np.ndarray:
         """C at the first multiples of STEP."""
@@ -220,13 +226,14 @@ class _Window:
     def fit(self, tolerance: float) -> tuple[Found, float]:
         """The fewest modes that meet the tolerance (absolute), else the best."""
         m, size = self.exact.size, self.realization[0]
+        spare = SPARE * min(1.0, (tolerance / (FINE * self.exact.strength)) ** 0.5) * tolerance
         most = min(MOST_PER_ORBITAL, size.size // m)
         enough = int(np.sum(size > GUESS * tolerance * size[0])) // m
         count = int(np.clip(enough, min(LEAST_PER_ORBITAL, most), most))
         one = self.free(count * m)
-        while count > LEAST_PER_ORBITAL and (fewer := self.free((count - 1) * m))[2] <= SPARE * tolerance:
+        while count > LEAST_PER_ORBITAL and (fewer := self.free((count - 1) * m))[2] <= spare:
             count, one = count - 1, fewer
-        while count < most and one[2] > SPARE * tolerance:
+        while count < most and one[2] > spare:
             count, one = count + 1, self.free((count + 1) * m)
         best: tuple[Found, float] | None = None
         for _ in range(MORE):

@@ -18,6 +18,8 @@ its sign.
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 import numpy as np
 from scipy.linalg import eigvals, solve_triangular
 
@@ -25,13 +27,15 @@ from llgnegf.poles.matrix_modes import MatrixModes
 
 FLOOR = 1e-9
 """What v^dag Gamma v (1 + E^2) is lifted to, relative to the norm of C(0)."""
-ROUNDS = 60
-PATIENCE, HARDER = 25, 1.1
+ROUNDS = 30
+PATIENCE, HARDER = 15, 1.15
 """Rounds after which Gamma is lifted higher in every one, and the factor."""
 KEPT = 3
 """Rounds after which an inequality that did not bind is dropped."""
 ACCEPTED = 0.05
 """Part of the floor that is left alone."""
+RIDGES = (1e-13, 1e-12, 1e-11, 1e-10, 1e-9, 1e-8)
+"""Added to the Gram matrix of the inequalities, the first one that works."""
 BROAD = 3.0
 """Width of the modes that are added at last."""
 EVERY = 4
@@ -207,11 +211,15 @@ class _Space:
         size = np.linalg.norm(rows, axis=1)
         rows, missing = rows / size[:, None], (level - now) / size
         unit = max(float(np.abs(missing).max()), 1e-300)
-        gram = rows @ rows.T  # made positive: inequalities may be nearly the same, or more than the unknowns
-        triangle = np.linalg.cholesky(gram + 1e-13 * len(gram) * np.eye(len(gram))).T
-        stacked = np.vstack([triangle, missing / unit])
-        goal = np.append(np.zeros(len(triangle)), 1.0)
-        u, _ = nnls(stacked, goal, maxiter=100 * energies.size + 1000)
+        gram, goal = rows @ rows.T, np.append(np.zeros(len(rows)), 1.0)
+        for ridge in RIDGES:  # inequalities may be nearly the same, or more than the unknowns: then `nnls` goes round
+            triangle = np.linalg.cholesky(gram + ridge * len(gram) * np.eye(len(gram))).T
+            stacked = np.vstack([triangle, missing / unit])
+            with suppress(RuntimeError):
+                u, _ = nnls(stacked, goal, maxiter=3 * energies.size + 100)
+                break
+        else:
+            return start, np.ones(energies.size, dtype=bool)
         rest = goal - stacked @ u
         return self._w(start, unit * (rows.T @ u) / max(rest[-1], 1e-300)), u > 0
 

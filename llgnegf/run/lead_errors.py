@@ -110,7 +110,7 @@ def self_energy_errors(channel: PoleChannel, energies: np.ndarray, height: float
         return np.zeros(np.shape(energies))
     at, factor = energies, 1.0
     if height and isinstance(channel.spectrum, MatrixModes):
-        at, factor = energies + 1j * height, np.e
+        at, factor = energies + 1j * height, float(np.exp(1))
     return factor * sizes(channel.spectrum.self_energy(at) - channel.exact.self_energy(at), energies)
 
 
