@@ -119,11 +119,16 @@ def test_cache(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_no_folder_to_write_to(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A fit is the same with and without a folder that keeps it."""
     (tmp_path / "file").write_text("")
-    for folder in (str(tmp_path / "file" / "below"), ""):
+    found = []
+    for folder in (str(tmp_path / "file" / "below"), "", str(tmp_path / "kept")):
         monkeypatch.setenv("LLGNEGF_CACHE", folder)
         forget()
-        assert matrix_modes(DIMERS, 1e-2, True).energies.size
+        found.append(matrix_modes(DIMERS, 1e-2, True))
+    assert list((tmp_path / "kept").iterdir())
+    for other in found[1:]:
+        assert np.array_equal(other.energies, found[0].energies) and np.array_equal(other.right, found[0].right)
 
 
 def test_table_of_matrices_in_modes() -> None:

@@ -26,7 +26,7 @@ from llgnegf.poles.matrix_modes import MatrixModes
 from llgnegf.poles.positive import passive
 from llgnegf.problem.matrix_spectra import MatrixSpectrum
 
-VERSION = 2
+VERSION = 3
 """Of the numerics here: fits of other versions are not taken from the cache."""
 WINDOW = 240.0
 """Times 0 <= t <= WINDOW (in hbar over a quarter of the support's width) at which a tolerance has to be met."""

@@ -104,7 +104,8 @@ def self_energy_errors(channel: PoleChannel, energies: np.ndarray, height: float
     """|Sigma_modes - Sigma| of a channel at real energies relative to its lead, any shape, in eV; its norm.
 
     Matrix modes are fitted in a window of time, what they miss later lies next to the edges of bands. A run up to T
-    = 1/`height` sees int_0^T dC(t) exp(iEt) dt: at most e times the integral with exp(-t/T), dSigma(E + i/T).
+    = 1/`height` sees int_0^T dC(t) exp(iEt) dt, estimated by e times dSigma(E + i/T), the same integral with a weight
+    exp(-t/T) that is at least 1/e up to T: an estimate, no bound, for a dC(t) that changes its sign.
     """
     if not _is_fitted(channel):
         return np.zeros(np.shape(energies))
