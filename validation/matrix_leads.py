@@ -81,7 +81,7 @@ def main() -> bool:
             modes = matrix_modes(spectrum, tolerance, strict=False)
             seconds = process_time() - start
             each, error = modes.energies.size / modes.size, error_of(spectrum, modes, rng)
-            report.note(f"{name}: {each:.1f} modes per orbital ({free} without Gamma >= 0), {seconds:.1f} s of CPU time")
+            report.note(f"{name}: {each:.1f} modes an orbital ({free} without Gamma >= 0), {seconds:.1f} s of CPU time")
             report.note(f"    kernel to {error:.2g} of {tolerance:g} in the window")
             report.check(f"true error over the modes' own bound, {name}, {tolerance:g}", error / modes.error, 1.0)
     worst, seconds = np.inf, 0.0
