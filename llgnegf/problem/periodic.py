@@ -13,7 +13,7 @@ import numpy as np
 
 from llgnegf._checks import Problems
 from llgnegf.problem.bands import SAME, Bands, bands_of, distinct
-from llgnegf.problem.surface import decimate, surface_function
+from llgnegf.problem.surface import apart, decimate, surface_function
 
 HERMITIAN = 1e-12
 """How far a cell may be from Hermitian, relative to its largest element."""
@@ -119,7 +119,21 @@ class PeriodicSpectrum:
         bands = self.bands
         singular = np.concatenate([bands.edges, bands.flat, self._end[0]])
         g = surface_function(self.cell, self.hopping, e.ravel(), singular, bands.scale, derivative)
+        moved = apart(e.ravel(), singular, bands.scale)
+        if self._end[0].size and np.any(moved != e.ravel()):
+            g = g + self._next_to_levels(e.ravel(), moved, derivative)
         return (self.coupling @ g @ self.coupling.conj().T).reshape(*e.shape, self.size, self.size)
+
+    def _next_to_levels(self, energy: np.ndarray, moved: np.ndarray, derivative: bool) -> np.ndarray:
+        """What levels that nothing damps change in g (or dg/dE) from `moved` energies to those asked for, (n, m, m);
+        nothing exactly on a level, where it is infinite."""
+        levels, vectors = self._end
+        power, sign = (2, -1) if derivative else (1, 1)
+        change = np.zeros((energy.size, levels.size), dtype=complex)
+        here = (energy != moved) & (np.abs(energy[:, None] - levels) > 0).all(axis=1)
+        for result, at in ((1, energy[here]), (-1, moved[here])):
+            change[here] += result * sign / (at[:, None] - levels) ** power
+        return (vectors * change[:, None, :]) @ vectors.conj().T
 
 
 def checked_cell(problems: Problems, cell: Any, hopping: Any) -> tuple[Any, Any]:

@@ -89,7 +89,7 @@ def surface_function(
     rank = int(np.sum(size > 1e-14 * size[0]))
     factors = (left[:, :rank] * size[:rank], right[:rank].conj().T)
     m = len(cell)
-    energy = _apart(energy, points, CLOSEST * scale)
+    energy = apart(energy, points, scale)
     if rank == 0:
         g = _inverse(energy[:, None, None] * np.eye(m) - cell)
         return -g @ g if derivative else g
@@ -101,10 +101,11 @@ def surface_function(
     return result
 
 
-def _apart(energy: np.ndarray, points: np.ndarray, closest: float) -> np.ndarray:
-    """Energies at least `closest` from all points: what is nearer is moved away along the real axis."""
+def apart(energy: np.ndarray, points: np.ndarray, scale: float) -> np.ndarray:
+    """Energies at least CLOSEST `scale` from all points: what is nearer is moved away along the real axis."""
     if not points.size:
         return energy
+    closest = CLOSEST * scale
     nearest = points[np.abs(energy[:, None] - points).argmin(axis=1)]
     side = np.where(energy.real < nearest, -1.0, 1.0)
     return np.where(np.abs(energy - nearest) < closest, nearest + side * closest + 1j * energy.imag, energy)
