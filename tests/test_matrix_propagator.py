@@ -498,7 +498,8 @@ def test_the_error_estimate_bounds_the_error_of_matrix_modes() -> None:
     exact, none = expand_for_run(system(lambda m: m), Frozen(moments), "partitioned", 5.0, 1e-6)
     assert none.value == 0.0
     off = np.abs(starts.steady(poles, moments).density_matrix - starts.steady(exact, moments).density_matrix).max()
-    assert off < estimate.value < 1e-3
+    # No more than 100 times the error put in, and the factor e of an estimate for a run of finite length.
+    assert off < estimate.value < 100 * 1e-5 * np.e
     with pytest.raises(ValueError, match="Coarse.modes: an error of"):
         expand(coarse, 1e-6, 1e-4)
 
