@@ -1,3 +1,4 @@
+from . import analysis
 from .commands.simulate import simulate
 from .config import ConfigError, RunConfig
 from .integrators.integration import IntegrationStopped
@@ -6,12 +7,16 @@ from .problem.carriers import Chirp, LightPulse
 from .problem.device_terms import ElectricField, ElectronZeeman, Gate, Peierls, TimeDependent, VectorPotential
 from .problem.drives import Drive, Pulse, Ramp, Sine, Table, TimeFunction
 from .problem.electrons import Electrons, chain
+from .problem.kwant_systems import from_kwant
+from .problem.lattices.crystals import honeycomb, square, triangular
+from .problem.lattices.lattice import Lattice
 from .problem.leads import ChainLead, Lead, TabulatedLead, WideBandLead
 from .problem.magnetism.energies import (
     DMI,
     CubicAnisotropy,
     Dipolar,
     Exchange,
+    PairDMI,
     PairExchange,
     UniaxialAnisotropy,
     Zeeman,
@@ -21,6 +26,7 @@ from .problem.magnetism.magnet import Magnet
 from .problem.magnetism.motion import Frozen, Precession, Prescribed
 from .problem.magnetism.terms import EnergyTerm
 from .problem.magnetism.torques import SlonczewskiTorque, SpinTransferTorque, ZhangLiTorque
+from .problem.matrix_leads import TabulatedMatrixLead
 from .problem.mean_fields import DensityDependent, Hubbard
 from .problem.observables import (
     TorqueComponents,
@@ -33,9 +39,20 @@ from .problem.observables import (
     spin_motive_force_current,
     torque,
 )
+from .problem.periodic_leads import PeriodicLead
 from .problem.plausibility import SuspiciousValueWarning
 from .problem.system import OpenSystem
-from .problem.textures import bloch_wall, cone, neel_wall, uniform
+from .problem.textures import (
+    antiferromagnet,
+    bloch_wall,
+    cone,
+    helix,
+    neel_wall,
+    random,
+    skyrmion,
+    uniform,
+    vortex,
+)
 from .run.error_budget import AccuracyWarning
 from .run.langevin import langevin_ensemble
 from .run.relax import relax
@@ -52,6 +69,8 @@ from .sweep import run_sweep
 __version__: str
 
 __all__ = [
+    "Lattice", "PairDMI", "antiferromagnet", "from_kwant", "helix", "honeycomb", "random", "skyrmion", "square",
+    "triangular", "vortex",
     "Chirp", "DensityDependent", "ElectricField", "ElectronZeeman", "External", "Gate", "Hubbard", "LightPulse",
     "Peierls", "TimeDependent", "VectorPotential",
     "AccuracyWarning", "ChainLead", "ConfigError", "CubicAnisotropy", "CurrentDecomposition", "DMI", "Decomposition",
@@ -60,8 +79,10 @@ __all__ = [
     "OpenSystem",
     "PairExchange", "Precession", "Prescribed", "Pulse", "QuadratureError", "Ramp", "ResponseTensors", "Result",
     "RotatingFrame", "RunConfig", "Simulation", "Sine", "SlonczewskiTorque", "SlowSimulation", "SpinTransferTorque",
-    "SuspiciousValueWarning", "Table", "TabulatedLead", "TimeFunction", "TorqueComponents", "UniaxialAnisotropy",
+    "PeriodicLead", "SuspiciousValueWarning", "Table", "TabulatedLead", "TabulatedMatrixLead", "TimeFunction",
+    "TorqueComponents", "UniaxialAnisotropy",
     "WideBandLead", "Zeeman", "ZhangLiTorque",
+    "analysis",
     "bloch_wall", "bond_charge_current", "bond_spin_current", "chain", "charge_density", "cone", "electron_energy",
     "field_like_damping_like", "langevin_ensemble", "neel_wall", "relax", "rotate_spins", "run_sweep", "simulate",
     "spin_density", "spin_motive_force_current", "torque", "uniform", "with_pole_leads",

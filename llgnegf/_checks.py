@@ -216,15 +216,19 @@ class Problems:
         allowed = f"at most {most} sites with the {there / 2**30:.3g} GiB of this machine; {remedy}"
         return self.check(needed <= there, field, value, allowed)
 
-    def moments(self, field: str, value: Any, n_sites: int | None = None) -> np.ndarray | None:
-        """`value` as a read-only (n_sites, 3) array of unit vectors; None when it is not."""
+    def moments(self, field: str, value: Any, n_sites: int | None = None, bare: bool = False) -> np.ndarray | None:
+        """`value` as a read-only (n_sites, 3) array of unit vectors; None when it is not.
+
+        With `bare` exact zero vectors may stand for sites without a moment.
+        """
         rows = "n_sites" if n_sites is None else str(n_sites)
-        allowed = f"unit vectors of shape ({rows}, 3)"
+        zeros = " (or 0 0 0 on sites without a moment)" if bare else ""
+        allowed = f"unit vectors of shape ({rows}, 3){zeros}"
         array = self.array(field, value, (n_sites, 3), allowed)
         if array is None:
             return None
         length = np.linalg.norm(array, axis=1)
-        wrong = np.flatnonzero(np.abs(length - 1) > UNIT_TOLERANCE)
+        wrong = np.flatnonzero((np.abs(length - 1) > UNIT_TOLERANCE) & ~(bare & (length == 0)))
         if wrong.size:
             i = int(wrong[0])
             self.add(field, f"site {i} is {array[i].tolist()} of length {length[i]:.12g}", allowed)

@@ -1,9 +1,17 @@
-"""Settings of the whole suite: one BLAS thread for each worker, and hypothesis profiles that do not depend on speed."""
+"""Settings of the whole suite: one BLAS thread for each worker, hypothesis profiles that do not depend on speed, and a
+folder of its own for fits of leads, which all workers of a session share."""
 
+import atexit
 import os
+import shutil
+import tempfile
 
 for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS"):
     os.environ.setdefault(_name, "1")
+
+if "PYTEST_XDIST_WORKER" not in os.environ:  # workers inherit the folder of the session that started them
+    os.environ["LLGNEGF_CACHE"] = tempfile.mkdtemp(prefix="llgnegf-fits-")
+    atexit.register(shutil.rmtree, os.environ["LLGNEGF_CACHE"], ignore_errors=True)
 
 from hypothesis import HealthCheck, settings  # noqa: E402
 

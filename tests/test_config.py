@@ -497,7 +497,7 @@ def test_a_new_lead_is_its_class_and_one_line(monkeypatch: pytest.MonkeyPatch) -
     assert again.lead[0].to_dict() == config.lead[0].to_dict()
     assert mistakes(edited(data, {"lead.0.detuning": "x", "lead.0.sit": 1})) == [
         "lead.0.sit: unknown key, nearest known name is 'site'; allowed: kind, site, coupling, hopping, onsite, "
-        "detuning, voltage, chemical_potential",
+        "detuning, voltage, chemical_potential, kT",
         "lead.0.detuning: 'x'; allowed: a finite number, in eV",
     ]
     (key,) = (key for key in reference() if key.kind == "half" and key.name == "detuning")

@@ -65,6 +65,7 @@ leads = (
     | tables("wide_band", {"site": st.integers(-99, 99), "broadening": finite}, reservoir)
     | tables("tabulated", {"site": st.integers(), "energies": listed, "broadening": listed}, reservoir)
     | tables("channels", {"channel": st.lists(channels, min_size=1, max_size=2).map(tuple)}, reservoir)
+    | tables("ribbon", {"side": st.just("left")}, {**reservoir, "sites": st.just((0, 2)), "exchange": vectors})
 )
 energies = (
     tables("exchange", {"J": number_or_list})
@@ -75,6 +76,11 @@ energies = (
     | tables("cubic_anisotropy", {"K1": number_or_list}, {"axes": st.lists(vectors, max_size=3).map(tuple)})
     | tables("dmi", {"D": number_or_list}, {"axis": axes})
     | tables("dipolar", {"spacing": finite, "direction": axes})
+    | tables("dipolar", {"positions": st.lists(vectors, max_size=2).map(tuple)})
+    | tables("pair_dmi", {"pairs": st.lists(st.tuples(st.integers(), st.integers(), vectors), max_size=2).map(tuple)})
+    | tables("lattice_exchange", {"J": number_or_list | st.tuples(vectors, vectors, vectors)})
+    | tables("lattice_dmi", {"D": finite}, {"symmetry": st.sampled_from(["bulk", "interfacial"])})
+    | tables("lattice_dipolar", {})
     | tables("zeeman", {"B": drives(vectors)})
 )
 torques = tables(
@@ -85,7 +91,11 @@ textures = (
     | tables("uniform", {}, {"direction": axes})
     | tables("cone", {"angle": finite}, {"azimuth": number_or_list, "axis": axes})
     | tables("list", {"moments": st.lists(vectors, max_size=3).map(tuple)})
-)
+    | tables("skyrmion", {"center": st.tuples(finite, finite), "radius": finite, "wall_width": finite},
+             {"helicity": finite | st.sampled_from(["neel", "anti"]), "vorticity": st.integers(-3, 3)})
+    | tables("helix", {"q": finite | vectors}, {"phase": finite})
+    | tables("random", {"seed": st.integers(0, 9)})
+)  # fmt: skip
 electrons = st.fixed_dictionaries(
     {"n_sites": st.integers(1, 99)},
     optional={"hopping": number_or_list, "j_sd": number_or_list, "onsite": number_or_list},
@@ -121,10 +131,14 @@ sweeps = st.fixed_dictionaries(
     },
     optional={"mode": st.sampled_from(["grid", "list"]), "workers": st.integers(1, 9)},
 )
+lattices = tables("honeycomb", {"n_x": st.integers(1, 99), "n_y": st.integers(1, 99)}, {
+    "edge": st.sampled_from(["zigzag", "armchair"]), "spacing": finite,
+})  # fmt: skip
 documents = st.fixed_dictionaries(
     {"schema_version": st.just(1), "run": runs, "texture": textures},
     optional={
-        "electrons": electrons,
+        "lattice": lattices,
+        "electrons": electrons | tables("lattice", {}, {"rashba": finite, "seed": st.integers(0, 9), "flux": finite}),
         "lead": st.lists(leads, max_size=3).map(tuple),
         "system": st.fixed_dictionaries({}, optional={"fermi_energy": finite, "kT": finite}),
         "motion": tables("frozen", {}) | tables("precession", {"energy": finite}, {"axis": axes, "ramp": finite}),

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import re
 import runpy
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -15,12 +16,13 @@ from typing import Any
 import numpy as np
 import pytest
 import xarray
+from test_kwant import Site, StoredLead, StoredSystem
 
 import llgnegf as ln
 from llgnegf.cli import main
 from llgnegf.config import RunConfig
 from llgnegf.plots.run import PlotReport
-from llgnegf.units import GYROMAGNETIC_RATIO, HBAR
+from llgnegf.units import G_E, GYROMAGNETIC_RATIO, HBAR, MU_B
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
 SPIN_BOUND = 2 * np.sqrt(3)
@@ -172,12 +174,39 @@ def test_sweep_gives_the_pumped_spin_of_each_point() -> None:
             assert abs(run - exact) < bound < 0.05 * exact
 
 
+def test_magnons_of_an_insulator_pump_spin_into_a_metal(capsys: pytest.CaptureFixture[str]) -> None:
+    example = script("magnon_pumping")
+    data = example["main"]().dataset
+    assert "into the metal: spin" in capsys.readouterr().out and Path("magnon_pumping.png").stat().st_size > 10_000
+    assert abs(data.moments - data.moments[0]).max() > MOVES
+    spin, charge = data.lead_spin_current[:, 0, 2], data.lead_charge_out[:, 0]
+    # hbar w = (g_e/n) [2 K + 2 J (1 - cos k)]: no magnon is faster than 2 J g_e/(n hbar).
+    n, j = example["N"], example["J"]
+    arrival = (n - 1) / (2 * j * G_E / (example["MU"] * HBAR))
+    assert abs(spin.sel(time=slice(0, 0.8 * arrival))).max() < 1e-3 * spin.max()
+    assert abs(charge).max() < 1e-5 < 1e-3 * float(data.lead_spin_out[-1, 0, 2])
+    # Between the first arrival and that of what came back from the far end. The metal answers within a few fs: by that
+    # times what the current varies by, of the length of the window, the means may differ.
+    window = slice(1.5 * arrival, 2.8 * arrival)
+    steady = spin.copy(data=example["steadily_pumped"](data.moments[:, -1, 2].values)).sel(time=window)
+    mean, lag = float(spin.sel(time=window).mean()), 10.0
+    bound = float(steady.max() - steady.min()) * lag / (1.3 * arrival)
+    assert abs(float(steady.mean()) - mean) < bound < 0.05 * mean
+    # Spin along the axis comes from the field alone, mu (M x B)_z/hbar on the first moment; trapezoidal rule, h = 2 fs.
+    fields = np.array([example["field"](t)[0] for t in data.time.values])
+    given = MU_B * example["MU"] * np.cross(data.moments[:, 0].values, fields)[:, 2] / HBAR
+    total = (data.angular_momentum + data.lead_spin_out.sum("lead")).sel(component="z").values
+    error = 2 / 12 * np.abs(np.diff(given, 2)).sum()
+    assert abs(total[-1] - total[0] - np.trapezoid(given, data.time)) < error < 0.05 * abs(total[-1] - total[0])
+
+
 def test_notebook_holds_what_it_says(monkeypatch: pytest.MonkeyPatch) -> None:
     import matplotlib
 
     matplotlib.use("Agg")
     import matplotlib.pyplot as plt
 
+    plt.close("all")  # figures that other examples left open
     shown: list[int] = []
 
     def show() -> None:
@@ -258,3 +287,106 @@ def test_another_program_s_spins_meet_the_whole_run_to_second_order() -> None:
     differences = script("external_spins")["main"]()
     assert differences[0] / differences[1] > 3.4 and differences[1] / differences[2] > 3.4
     assert differences[2] < 5e-6
+
+
+def test_electrons_damp_the_resonance_of_an_antiferromagnet() -> None:
+    example = script("antiferromagnet")
+    runs, tilt = example["main"](), example["TILT"]
+    found = {
+        name: ln.analysis.ring_down(ln.analysis.neel_vector(r.dataset.moments).sel(component="x")).isel(mode=0)
+        for name, r in runs.items()
+    }
+    alone, damped = found["moments alone"], found["with electrons"]
+    # Small angles: the next order is relative, of the square of the tilt.
+    assert float(alone.energy) == pytest.approx(example["predicted"](), rel=tilt**2)
+    assert float(alone.amplitude) == pytest.approx(np.sin(tilt), rel=tilt)
+    period = 1 / float(alone.frequency)
+    assert abs(float(alone.damping)) * period < tilt**2
+    assert float(damped.damping) > 100 * float(damped.damping_error) and float(damped.damping) * period > 0.05
+    assert defect_of_angular_momentum(runs["with electrons"].dataset) < BALANCE
+    assert Path("antiferromagnet.png").stat().st_size > 10_000
+
+
+def test_precession_on_rashba_electrons_pumps_charge_in_harmonics() -> None:
+    """In the frame of the precession phi n(t) alone moves, n(t) turning with it: harmonic k has k factors phi."""
+    example = script("rashba_pumping")
+    found = example["main"]()
+    assert Path("rashba_pumping.png").stat().st_size > 10_000
+    # 4 t Im rho_ij/hbar of both spins, and the fit of a windowed record has at most twice the largest error.
+    bound = 2 * 4 * 1.0 / HBAR * 1e-6
+    assert (found[0.0] < bound).all() and (found[0.1][1:3] > 10 * bound).all()
+    # Turned by pi about z the device is itself half a period later: I_R is I_L then, and no charge flows on average.
+    assert all(float(abs(amplitude[0])) < bound for amplitude in found.values())
+    current = example["steady"](example["run"](0.2)).values
+    half = example["ROWS"] // 2
+    assert np.abs(current[half:, 0] - current[:-half, 1]).max() < bound < 0.01 * np.abs(current).max()
+    # ln A_n(lambda)/ln lambda = n + O(lambda^2): halved lambda leaves a quarter of what is missing to n, or nearly.
+    size = {s: amplitude[1:4].values for s, amplitude in found.items()}
+    for s in (0.05, 0.025):
+        weak = ln.analysis.harmonics(example["steady"](example["run"](s)), 1 / example["PERIOD"], n=3)
+        size[s] = weak.amplitude.sel(lead=0)[1:].values
+    order = np.arange(1, 4)
+    coarse, fine = (np.abs(np.log2(size[2 * s] / size[s]) - order) for s in (0.05, 0.025))
+    assert (fine < 0.35 * coarse).all() and (coarse < 0.5).all()
+
+
+def test_a_skyrmion_goes_aside_and_one_of_opposite_charge_to_the_other_side(capsys: pytest.CaptureFixture[str]) -> None:
+    example = script("skyrmion_voltage")
+    data = example["main"]().dataset
+    assert "Hall angle" in capsys.readouterr().out and Path("skyrmion_voltage.png").stat().st_size > 10_000
+    path = ln.analysis.skyrmion_position(data.moments).values
+    assert np.hypot(*(path[-1] - path[0])) > 1.5 and abs(path[-1, 1] - path[0, 1]) > abs(path[-1, 0] - path[0, 0])
+    charge = ln.analysis.skyrmion_number(data.moments)
+    assert (abs(charge + 1) < 0.15).all()  # what the tilted edge of a lattice this small takes
+    # Mirrored at y = 5, spins as axial vectors, the other charge is the same problem: only rounding is left.
+    other = example["run"](t_end=8.0, core=1).dataset
+    mirrored = other.moments.values.reshape(-1, 9, 11, 3)[:, :, ::-1].reshape(-1, 99, 3) * [-1, 1, -1]
+    assert np.abs(mirrored - data.moments.values[:9]).max() < 1e-6
+    there = ln.analysis.skyrmion_position(other.moments).values
+    assert (there[-1, 1] - 5.0) * (path[8, 1] - 5.0) < 0
+
+
+def test_without_kwant_its_example_says_so(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "kwant", None)
+    assert script("from_kwant")["main"]() is None
+    assert "pip install kwant" in capsys.readouterr().out
+
+
+def test_a_chain_in_kwant_s_layout_conducts_a_quantum_for_each_spin() -> None:
+    """Without kwant: matrices as kwant stores them, of a chain that goes on as its leads, which reflect nothing."""
+    example = script("from_kwant")
+    chain = -np.eye(3, k=1) - np.eye(3, k=-1)
+    leads = [StoredLead(np.zeros((1, 1)), -np.eye(1)) for _ in range(2)]
+    sites, ends = [Site((float(i), 0.0)) for i in range(3)], [np.array([0]), np.array([2])]
+    stored = StoredSystem(chain, [1, 1, 1], sites, leads, ends)
+    charge = example["currents"](stored, 0.0, example["BIAS"], 0.0).charge
+    quantum = 2 * example["BIAS"] / (2 * np.pi * HBAR)
+    tolerance = 2 * 3 * 1e-9 / HBAR  # of an element of the density matrix, on three sites
+    assert np.abs(charge - [-quantum, quantum]).max() < tolerance < 1e-3 * quantum
+
+
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")  # kwant's on MUMPS
+def test_a_ring_of_kwant_conducts_what_kwant_says() -> None:
+    pytest.importorskip("kwant")
+    example = script("from_kwant")
+    theirs, ours, pumped = example["main"]()
+    assert Path("from_kwant.png").stat().st_size > 10_000
+    # Tolerance of the rotating frame over the bias, for each of the ends of a lead's two sites; the curvature of the
+    # transmission adds less: features are as wide as the coupling squared over the ring, 0.1 eV, (BIAS/0.1)^2.
+    tolerance = 2 * 2 * 2 * np.pi * 1e-9 / example["BIAS"]
+    assert np.abs(ours - theirs).max() < tolerance < 1e-3 * theirs.max()
+    assert np.abs(pumped.sum(axis=1)).max() < 1e-3 * np.abs(pumped).max()
+    assert np.abs(theirs - theirs[::-1]).max() < 1e-9  # Onsager: even in the flux, which what is pumped is not
+    assert np.abs(pumped - pumped[::-1]).max() > 0.1 * np.abs(pumped).max()
+
+
+def test_a_voltage_moves_the_wall_of_the_ribbon() -> None:
+    data = from_command_line("ribbon")
+    position = ln.analysis.wall_position(data.moments, along="y")
+    assert (abs(position[-1] - position[0]) > 1).all()
+    # It waits for its current: what 40 fs without the voltage do to it is small beside that.
+    text = (EXAMPLES / "ribbon.toml").read_text().replace("final = -0.8", "final = 0.0")
+    Path("still.toml").write_text(text.replace("save_every = 1.0, rtol = 1e-4", "save_every = 40.0, rtol = 1e-3"))
+    assert main(["run", "still.toml", "-q"]) == 0
+    still = ln.analysis.wall_position(xarray.load_dataset("runs/still/result.nc").moments, along="y")
+    assert abs(still[-1] - still[0]).max() < 0.1 * abs(position[-1] - position[0]).min()

@@ -155,6 +155,19 @@ def test_electrons_and_free_moments(build, seed):
     np.testing.assert_allclose(equation.layout.moments(got), rates, rtol=0, atol=1e-13 * np.abs(rates).max())
 
 
+@pytest.mark.parametrize("sites", [[2, None, [0, 1], None, None], [[0, 2], []]], ids=["more moments", "fewer"])
+@pytest.mark.parametrize("build", SYSTEMS)
+def test_electrons_and_free_moments_on_their_places(build, sites):
+    rng = np.random.default_rng(4)
+    equation = ElectronEquation(expand(build(rng), 1e-3, 1e-4), any_magnet(rng, len(sites), sites=sites))
+    state, dense = random_state(rng, equation)
+    got, moments = np.zeros_like(state), equation.layout.moments(state)
+    equation(0.8, state, got)
+    expected, rates = reference.coupled_rates(equation.poles, equation.motion, moments, 0.8 * HBAR, *dense)
+    assert_electrons_agree(equation, got, expected)
+    np.testing.assert_allclose(equation.layout.moments(got), rates, rtol=0, atol=1e-13 * np.abs(rates).max())
+
+
 @pytest.mark.parametrize("seed", range(3))
 def test_moments_alone(seed):
     rng = np.random.default_rng(seed)

@@ -1,6 +1,8 @@
 """The README tells the truth: its Python runs, its commands exist, its scripts are there."""
 
+import contextlib
 import dataclasses
+import io
 import re
 from pathlib import Path
 
@@ -24,14 +26,25 @@ def moved(result):
     return float(abs(moments - moments.isel(time=0)).max())
 
 
-def test_python_snippets_run_one_after_the_other_and_show_what_they_say(capsys):
+@pytest.fixture(scope="module")
+def snippets(tmp_path_factory):
+    """The names after each block, run one after the other, and what they printed."""
     names: dict = {}
-    results = []
-    for block in blocks("python"):
-        exec(compile(block, "README.md", "exec"), names)
-        results.append(names["result"])
-    assert "lead_spin_current" in capsys.readouterr().out
-    turning, driven, _ = results
+    after, out = [], io.StringIO()
+    with contextlib.chdir(tmp_path_factory.mktemp("readme")), contextlib.redirect_stdout(out):
+        for block in blocks("python"):
+            exec(compile(block, "README.md", "exec"), names)
+            after.append(dict(names))
+        files = {path.name: path.read_bytes() for path in Path().iterdir()}
+    return after, out.getvalue(), files
+
+
+def test_python_snippets_run_one_after_the_other_and_show_what_they_say(snippets):
+    after, printed, _ = snippets
+    names = after[2]
+    results = [n["result"] for n in after]
+    assert "lead_spin_current" in printed
+    turning, driven = results[:2]
     assert float(names["pulse"].drive_work[-1]) > 0.01
     for result in results:
         assert abs((result.dataset.moments**2).sum("component") - 1).max() < 1e-12
@@ -51,6 +64,24 @@ def test_python_snippets_run_one_after_the_other_and_show_what_they_say(capsys):
     no_field = dataclasses.replace(magnet, energies=magnet.energies[:2])
     at_rest = ln.simulate(names["system"], ln.relax(names["system"], no_field), t_end=20.0, save_every=1.0)
     assert moved(at_rest) < 1e-6 < 0.1 < moved(driven)
+
+
+def test_a_voltage_moves_the_wall_of_the_ribbon_against_the_flow(snippets):
+    after, printed, files = snippets
+    names = after[3]
+    ln, data = names["ln"], names["result"].dataset
+    assert "center of the wall" in printed and {"wall.gif", "ribbon.png"} <= set(files)
+    assert files["wall.gif"].startswith(b"GIF8") and len(blocks("python")[3].splitlines()) < 20
+    assert float(data.lead_charge_out.sel(lead=0)[-1]) > 1  # electrons flow to the left
+    moved_by = ln.analysis.wall_position(data.moments)[-1] - ln.analysis.wall_position(data.moments)[0]
+    assert (moved_by > 1).all()
+    # Without the voltage nothing carries it away: what the electrons do to its shape is small beside that.
+    lead = names["ribbon"].lead("left", hopping=1.0)
+    system = dataclasses.replace(names["system"], leads=[lead, names["leads"][1]])
+    options = {"t_end": 40.0, "save_every": 40.0, "rtol": 1e-3}
+    still = ln.simulate(system, ln.relax(None, names["magnet"]), **options).dataset
+    shift = ln.analysis.wall_position(still.moments)[-1] - 4.5
+    assert abs(shift).max() < 0.1 * moved_by.min()
 
 
 def test_every_command_is_one_of_the_command_line():

@@ -62,7 +62,8 @@ def rotating_frame(config: RunConfig) -> RotatingFrame:
     assert problem.system is not None and isinstance(problem.motion, Precession)
     try:
         with silent():  # of the file was warned when it was read
-            return RotatingFrame(problem.system, problem.motion.moments(0.0), motion.energy, axis=problem.motion.axis)
+            texture = problem.motion.on_electrons(problem.motion.moments(0.0), problem.system.n_sites)
+            return RotatingFrame(problem.system, texture, motion.energy, axis=problem.motion.axis)
     except ValueError as error:
         raise ConfigError(config.placed(one, problem.system) for one in mistakes_of(error)) from None
 
@@ -79,7 +80,7 @@ def oracle(config: RunConfig) -> xarray.Dataset:
         ConfigError: For a run without oracle.
     """
     frame = rotating_frame(config)
-    decomposed = frame.system.common_chemical_potential() is not None
+    decomposed = frame.system.in_equilibrium()
     density = {"exact": frame.density_matrix()}
     currents: dict[str, Any] = {"exact": frame.lead_currents()}
     if decomposed:

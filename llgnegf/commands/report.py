@@ -43,7 +43,7 @@ def description(config: RunConfig) -> str:
     parts = []
     if config.electrons is not None:
         kinds = ", ".join(table.kind for table in config.lead) or "none"
-        parts.append(f"electrons on {config.electrons.n_sites} sites ({config.electrons.kind}), leads: {kinds}")
+        parts.append(f"electrons on {_sites(config)} ({config.electrons.kind}), leads: {kinds}")
     parts.append(f"texture {config.texture.kind}")
     if config.motion is not None:
         parts.append(f"motion {config.motion.kind}")
@@ -51,6 +51,13 @@ def description(config: RunConfig) -> str:
         terms = ", ".join(table.kind for table in (*config.energy, *config.torque)) or "no terms"
         parts.append(f"LLG with {terms}")
     return f"{'; '.join(parts)}; {config.run.t_end:g} fs"
+
+
+def _sites(config: RunConfig) -> str:
+    """How many sites the electrons have, or which lattice."""
+    if hasattr(config.electrons, "n_sites"):
+        return f"{config.electrons.n_sites} sites"
+    return f"{config.lattice.n_x} x {config.lattice.n_y} of a {config.lattice.kind} lattice"
 
 
 def error_lines(errors: Mapping[str, Any]) -> list[str]:

@@ -5,8 +5,10 @@ Also says which tables go together; whatever does not is refused by name.
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any, TypeVar
 
 import numpy as np
@@ -20,8 +22,11 @@ from llgnegf.config.schema import NEVER, Document
 from llgnegf.config.sections import SECTIONS
 from llgnegf.problem.arguments import declared
 from llgnegf.problem.electrons import Electrons, chain
+from llgnegf.problem.lattices.lattice import Lattice
 from llgnegf.problem.magnetism.magnet import Magnet
 from llgnegf.problem.magnetism.motion import Frozen, Precession
+from llgnegf.problem.magnetism.pairs import DMI, Dipolar, Exchange
+from llgnegf.problem.magnetism.torques import ZhangLiTorque
 from llgnegf.problem.plausibility import doubts_of_run, silent
 from llgnegf.problem.system import OpenSystem
 from llgnegf.problem.textures import uniform
@@ -30,7 +35,8 @@ from llgnegf.run.options import RunOptions
 
 T = TypeVar("T")
 
-SYSTEM, MOMENTS = {"electrons", "term", "lead", "system"}, {"texture", "motion", "magnet", "energy", "torque"}
+SYSTEM = {"lattice", "electrons", "term", "lead", "system"}
+MOMENTS = {"lattice", "texture", "motion", "magnet", "energy", "torque"}
 """Tables that make the system, and the moments."""
 
 
@@ -79,6 +85,12 @@ class Builder:
         """The key of [electrons] that holds H_0."""
         return "entries" if "entries" in getattr(self.document.electrons, "given", ()) else "hopping"
 
+    @cached_property
+    def lattice(self) -> Lattice | None:
+        """The sites of electrons and moments in space; None for a chain."""
+        table = self.document.lattice
+        return None if table is None else self.made(("lattice",), table)
+
     def _problem(self) -> Problem | None:
         self._check_tables()
         electrons = self._electrons()
@@ -114,6 +126,12 @@ class Builder:
             return self.attempt(path, lambda: own_term(table, base))
         make, before = table.make, len(self.mistakes)
         given, keys = dict(context), {}
+        for name in {"self", "lattice"} & set(inspect.signature(make).parameters):  # what a lattice makes
+            given[name] = self.lattice
+            if self.lattice is None:
+                if not self._has("lattice"):
+                    self.refuse((*path, "kind"), f"{table.kind!r} without [lattice]", "a table [lattice] beside it")
+                return None
         for one in declared(make):
             keys[one.name], value = one.key, table.given[one.key]
             if value is not None and one.name not in context:
@@ -140,6 +158,8 @@ class Builder:
     def _check_tables(self) -> None:
         """Tables and keys that need one another, or exclude one another."""
         run = self.document.run
+        if self.lattice is not None:
+            self._check_lattice(self.lattice.n_sites)
         either = "one of [motion] (prescribed) and [magnet] (LLG)"
         if self._has("motion") and self._has("magnet"):
             self.refuse(("motion",), "given beside [magnet]", either)
@@ -161,13 +181,25 @@ class Builder:
             if getattr(run, name):
                 self.refuse(("run", name), f"{shown(getattr(run, name))} without [electrons]", "left out")
 
+    def _check_lattice(self, count: int) -> None:
+        """Electrons and moments have as many sites as the lattice."""
+        electrons = self.document.electrons
+        if electrons is not None and electrons.kind == "chain":
+            self.refuse(("electrons", "kind"), "'chain' beside [lattice]", "'lattice', or 'matrix'")
+        elif self.n_electron_sites not in (None, count):
+            self.refuse(("electrons", "n_sites"), str(self.n_electron_sites), f"{count}, the sites of [lattice]")
+        if self.sites is not None and len(self.sites) != count:
+            table = "motion" if self.document.magnet is None else "magnet"
+            self.refuse((table, "sites"), f"{len(self.sites)} moments", f"{count}, one for each site of [lattice]")
+
     def _electrons(self) -> Electrons | None:
-        table = self.document.electrons
-        problems = Problems("electrons")
-        fits = table is not None and check_memory(problems, table.n_sites, "n_sites")
+        table, count = self.document.electrons, self.n_electron_sites
+        own = hasattr(table, "n_sites")
+        problems = Problems("electrons" if own else "lattice")
+        fits = table is not None and count is not None and check_memory(problems, count, "n_sites" if own else "n_x")
         self.mistakes += problems.mistakes
         if not fits:
-            return None
+            return None if table is None or own else self.made(("electrons",), table)
         plain_device = self.made(("electrons",), table)
         terms = [] if plain_device is None else self._device_terms(plain_device)
         return self.made(("electrons",), table, terms=terms) if terms else plain_device
@@ -176,19 +208,36 @@ class Builder:
         """What the Hamiltonian has on top of H_0, usable on this device."""
         terms = []
         for path, table in self._numbered("term"):
-            own = {one.name for one in declared(table.make)}
-            term = self.made(path, table, **({"n_sites": electrons.n_sites} if "n_sites" in own else {}))
+            term = self.made(path, table, **_count_for(table, electrons.n_sites))
             if term is not None:
                 fits = self.attempt(path, lambda term=term: term.check(electrons.n_sites, electrons.positions) or True)  # type: ignore[misc]
                 terms += [term] if fits else []
         return terms
 
     @property
+    def sites(self) -> tuple[Any, ...] | None:
+        """The electron sites of the moments, where they are a layer of their own."""
+        placed = self.document.magnet or self.document.motion
+        return getattr(placed, "sites", None)
+
+    @property
+    def n_electron_sites(self) -> int | None:
+        """Number of sites of the electrons; None if it is not known, or there are none."""
+        known = self.document.electrons
+        if known is None or hasattr(known, "n_sites"):
+            return getattr(known, "n_sites", None)
+        return None if self.lattice is None else self.lattice.n_sites
+
+    @property
     def n_sites(self) -> int | None:
         """Number of moments; None if it is not known."""
-        electrons, texture = self.document.electrons, self.document.texture
-        if electrons is not None:
-            return electrons.n_sites
+        texture = self.document.texture
+        if self.sites is not None:
+            return len(self.sites)
+        if self.document.electrons is not None:
+            return self.n_electron_sites
+        if self.lattice is not None:
+            return self.lattice.n_sites
         return getattr(texture, "n_sites", None) or len(getattr(texture, "moments", ())) or None
 
     def _numbered(self, name: str) -> Iterator[tuple[Path, Any]]:
@@ -198,8 +247,8 @@ class Builder:
             yield (name, k), entry
 
     def _system(self, electrons: Electrons | None) -> OpenSystem | None:
-        leads = [self.made(path, table) for path, table in self._numbered("lead")]
-        count = None if self.document.electrons is None else self.document.electrons.n_sites
+        count = self.n_electron_sites
+        leads = [self.made(path, table, **_count_for(table, count)) for path, table in self._numbered("lead")]
         for k, (path, _) in enumerate(self._numbered("lead")):
             keys = {"channels": "channel"}
             if leads[k] is not None and count is not None:
@@ -211,17 +260,21 @@ class Builder:
         return system if complete else None
 
     def _texture(self) -> np.ndarray | None:
-        table, known, count = self.document.texture, self.document.electrons, self.n_sites
+        table, known, count = self.document.texture, self.document.electrons or self.lattice, self.n_sites
         own = getattr(table, "n_sites", None)
-        if known is not None and own not in (None, known.n_sites):
-            self.refuse(("texture", "n_sites"), str(own), f"{known.n_sites} as in electrons.n_sites, or left out")
+        if (known is not None or self.sites is not None) and own not in (None, count):
+            place = "electrons.n_sites" if self.lattice is None else "[lattice]"
+            place = place if self.sites is None else "the list of sites"
+            self.refuse(("texture", "n_sites"), str(own), f"{count} as in {place}, or left out")
             return None
         if count is None and hasattr(table, "n_sites"):
-            if not self.lost & {"electrons", "texture"}:
+            if not self.lost & {"electrons", "texture", "lattice"} and not self._has("lattice"):
                 allowed = "an integer >= 1: there are no [electrons] to take it from"
                 self.refuse(("texture", "n_sites"), "missing", allowed)
             return None
-        return self.made(("texture",), table, n_sites=count)
+        places = self.lattice if self.lattice is not None and hasattr(table, "n_sites") else count
+        takes = table.make is not None and "n_sites" in inspect.signature(table.make).parameters
+        return self.made(("texture",), table, **({"n_sites": places} if takes else {}))
 
     def _motion(self) -> Any:
         texture, document = self._texture(), self.document
@@ -232,7 +285,18 @@ class Builder:
         if magnet is not None and not (self.n_sites is None and "magnet" not in self.lost and _per_site(magnet)):
             made = self.made(("magnet",), magnet, moments=stand_in, energies=energies, torques=torques)
             motion = motion or made
-        return motion if texture is not None else None
+        if motion is None or texture is None or not self._fits(motion):
+            return None
+        return motion
+
+    def _fits(self, motion: Any) -> bool:
+        """Whether the electrons have the sites that the moments are on."""
+        electrons, problems = self.document.electrons, Problems("motion" if self.document.magnet is None else "magnet")
+        if motion.sites is None or electrons is None or self.n_electron_sites is None:
+            return True
+        motion.note_sites(problems, "", self.n_electron_sites)
+        self.mistakes += problems.mistakes
+        return not problems.mistakes
 
     def _terms(self, name: str) -> list[Any]:
         """Energy terms, or torques, that are usable on this chain."""
@@ -241,13 +305,16 @@ class Builder:
             term = self.made(path, table)
             problems = Problems(name)
             problems.take([] if term is None or not self.n_sites else term.problems(self.n_sites))
+            if self.lattice is not None and _of_a_chain(term):
+                allowed = f"'lattice_{term.name}', or all of it said pair by pair"
+                self.refuse((*path, "kind"), f"{table.kind!r}, that of a chain, beside [lattice]", allowed)
             self.mistakes += [mistake.below(*path) for mistake in problems.mistakes]
             if term is not None and not problems.mistakes:
                 terms.append(term)
         return terms
 
     def _density_matrix(self) -> np.ndarray | None:
-        name, count = "initial_density_matrix", self.n_sites
+        name, count = "initial_density_matrix", self.n_electron_sites or self.n_sites
         entries = getattr(self.document.run, name)
         if entries is None or count is None or not check_memory(Problems("run"), count):
             return None
@@ -284,3 +351,15 @@ class Builder:
 def _per_site(table: Any) -> bool:
     """Whether a table has something that can be judged only with the number of sites."""
     return any(isinstance(value, tuple) for value in table.given.values())
+
+
+def _count_for(table: Table, count: int | None) -> dict[str, Any]:
+    """The number of the electrons' sites, for what is made with it."""
+    return {"n_sites": count} if any(one.name == "n_sites" for one in declared(table.make)) else {}
+
+
+def _of_a_chain(term: Any) -> bool:
+    """Whether an energy or a torque is about neighbours in the order of the sites."""
+    if isinstance(term, Dipolar):
+        return term.positions is None
+    return isinstance(term, Exchange | DMI) or (isinstance(term, ZhangLiTorque) and term.derivative is None)

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from llgnegf._checks import Mistake, Path
-from llgnegf.config.matrices import hermitian_entries
+from llgnegf.config.matrices import elements, hermitian_entries
 from llgnegf.config.messages import ConfigError, shown
 from llgnegf.config.own_terms import argument_names, imported
 from llgnegf.config.sections import SECTIONS
@@ -24,6 +24,7 @@ from llgnegf.problem.drives import Drive
 from llgnegf.problem.magnetism.magnet import Magnet
 from llgnegf.problem.magnetism.motion import Frozen, Precession
 from llgnegf.problem.magnetism.pairs import PAIRS
+from llgnegf.problem.periodic_leads import PeriodicLead
 from llgnegf.problem.system import OpenSystem
 
 DRIVES = ", ".join(cls.__name__ for cls in KINDS.values())
@@ -45,7 +46,7 @@ def tables_of(system: OpenSystem | None, motion: Frozen | Precession | Magnet) -
         if electrons.positions is not None:
             tables["electrons"]["positions"] = electrons.positions.tolist()
         tables["term"] = [_term(("term", k), term, electrons.n_sites) for k, term in enumerate(electrons.terms)]
-        tables["lead"] = [_table("lead", ("lead", k), lead) for k, lead in enumerate(system.leads)]
+        tables["lead"] = [_lead(("lead", k), lead, electrons.n_sites) for k, lead in enumerate(system.leads)]
         tables["system"] = _table("system", ("system",), system)
     if isinstance(motion, Magnet) and type(motion) is Magnet:
         texture = motion.moments
@@ -67,6 +68,18 @@ def _term(path: Path, term: Any, n_sites: int) -> dict[str, Any]:
     (matrix,) = term.matrices(n_sites, None)
     drive = _written((*path, "drive"), term.drive)
     return {"kind": "time_dependent", "entries": hermitian_entries(matrix), "drive": drive}
+
+
+def _lead(path: Path, lead: Any, n_sites: int) -> dict[str, Any]:
+    """The table of a lead; a ribbon of a lattice is written by its blocks."""
+    if type(lead) is not PeriodicLead:
+        return _table("lead", path, lead)
+    spins = np.eye(2 if len(lead.coupling) == n_sites else 1)  # both alike, where they are not said
+    blocks = {name: np.kron(getattr(lead, name), spins) for name in ("cell", "hopping", "coupling")}
+    reservoir = {name: getattr(lead, name) for name in ("voltage", "chemical_potential", "kT")}
+    said = {name: _written((*path, name), value) for name, value in reservoir.items() if value is not None}
+    orbitals = {"orbitals": len(blocks["cell"])}
+    return {"kind": "periodic"} | orbitals | {name: elements(block) for name, block in blocks.items()} | said
 
 
 def _table(section: str, path: Path, made: Any) -> dict[str, Any]:

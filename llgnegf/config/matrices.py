@@ -15,16 +15,23 @@ from llgnegf._checks import Problems
 from llgnegf.problem.arguments import (
     ENTRIES,
     Argument,
+    ChemicalPotential,
     Coupling,
+    EnergyOverTime,
     MatrixEntries,
     Numbers,
     Positions,
     SiteCount,
+    Temperature,
     TextureSites,
 )
 from llgnegf.problem.device_terms import Amplitude, TimeDependent
 from llgnegf.problem.electrons import Electrons
+from llgnegf.problem.periodic_leads import PeriodicLead
 from llgnegf.problem.spectra import Spectrum
+
+Entries = Annotated[Any, Argument(MatrixEntries, "a list of [row, column, real, imaginary], each pair once", "eV")]
+Orbitals = Annotated[int, Argument(int, "an integer from 1 to 1000", ok=lambda m: 1 <= m <= 1000)]
 
 
 def matrix(
@@ -54,6 +61,47 @@ def time_dependent(
         n_sites: Number of sites N.
     """
     return TimeDependent(hermitian(n_sites, entries, "entries"), drive)
+
+
+def periodic(
+    orbitals: Orbitals, cell: Entries, hopping: Entries, coupling: Entries, n_sites: TextureSites,
+    voltage: EnergyOverTime = 0.0, chemical_potential: ChemicalPotential = None, kT: Temperature = None,
+) -> PeriodicLead:  # fmt: skip
+    """[[lead]], kind = "periodic": a semi-infinite crystal by the blocks of its Hamiltonian, `PeriodicLead`.
+
+    Args:
+        orbitals: Number m of orbitals in a cell, spins counted.
+        cell: h_0 in eV, (m, m), Hermitian, all of its elements that are not zero.
+        hopping: V in eV, (m, m), from one cell (rows) to the next one away from the device (columns).
+        coupling: tau in eV, (2N, m), from the device (rows, 2 site + spin) to the first cell (columns).
+        n_sites: Number of sites N.
+        voltage: V in eV, number or function of time in fs; shifts levels and chemical potential together.
+        chemical_potential: mu in eV, moves the occupation alone.
+        kT: Thermal energy of this lead in eV.
+    """
+    problems, square = Problems("periodic"), (orbitals, orbitals)
+    given = {"cell": (cell, square), "hopping": (hopping, square), "coupling": (coupling, (2 * n_sites, orbitals))}
+    blocks = {name: _filled(problems, name, entries, shape) for name, (entries, shape) in given.items()}
+    problems.raise_all()
+    return PeriodicLead(**blocks, voltage=voltage, chemical_potential=chemical_potential, kT=kT)
+
+
+def _filled(problems: Problems, name: str, entries: Sequence[Sequence[Any]], shape: tuple[int, int]) -> np.ndarray:
+    """A matrix from its elements."""
+    made, seen = np.zeros(shape, dtype=complex), set()
+    for k, (row, column, real, imaginary) in enumerate(entries):
+        inside = 0 <= row < shape[0] and 0 <= column < shape[1] and (row, column) not in seen
+        allowed = f"0 <= row < {shape[0]}, 0 <= column < {shape[1]}, each pair once"
+        if problems.check(inside, f"{name}[{k}]", list(entries[k]), allowed):
+            made[row, column] = complex(real, imaginary)
+            seen.add((row, column))
+    return made
+
+
+def elements(matrix: np.ndarray) -> list[list[Any]]:
+    """[row, column, real part, imaginary part] of all that is not zero."""
+    places = zip(*np.nonzero(matrix), strict=True)
+    return [[int(i), int(j), float(matrix[i, j].real), float(matrix[i, j].imag)] for i, j in places]
 
 
 def channel(

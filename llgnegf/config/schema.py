@@ -23,6 +23,7 @@ class Document:
 
     schema_version: int = SCHEMA_VERSION
     run: Table
+    lattice: Any = None
     electrons: Any = None
     term: tuple[Table, ...] = ()
     lead: tuple[Table, ...] = ()

@@ -9,6 +9,15 @@ channel q, s_y = sqrt|b_y|, kappa_y = b_y/s_y, device vector u_q:
     D     = sum_{q,y} ( -i (b_y f(chi_y)/s_y)^* u_q e_y^dag + h.c. )
     dv_k/dt = -i (h - z_k^* - V_p) v_k - i c_k u_q,     c_k = (i r_k Gamma_q(z_k))^*
 
+Where a lead's orbitals mix with energy, U Sigma(E) U^dag with columns u_a and Sigma(E) = sum_y c_y w_y^dag/(E - chi_y),
+a mode has two device vectors of its own, and each orbital a has Fermi vectors k = (a, m), one for each pole:
+
+    u_q s_y -> U c_y,    kappa_y u_q^dag -> (U w_y)^dag,    D = sum_y ( -i f(chi_y)^* U w_y e_y^dag + h.c. ),
+    c_k u_q -> U c_k,    c_k = (i r_m Gamma(z_m))^dag e_a,  S_a = sum_m v_am,    P_a = sum_y c_ay^* C_{device,y} + S_a
+
+A mode with real chi and c = w is a level of the lead's end that nothing damps. C does not hold what such a level holds
+by itself, f(chi), as it does not hold what else is in the leads.
+
 A wide-band channel has no modes: h gets -i Gamma/2 u u^dag on the device, and dC/dt the delta part of C^<,
 + (Gamma/2) u u^dag. The device block of C is rho(t); P_q = sum_y s_y C_{device,y} + S_q gives every current,
 d rho/dt|_leads = sum_q (-i u_q P_q^dag + i P_q u_q^dag).
@@ -18,12 +27,13 @@ that the coupled scheme has the order of the integrator,
 
     dM_i/dt = (a_i + lambda M_i x a_i)/(1 + lambda^2),  a_i = -g M_i x B_i + (g/mu_i) (T_ext + J_sd <s_i> x M_i)
 
-with the full spin density <s_i> of rho(t), its adiabatic part included.
+with the full spin density <s_i> of rho(t), its adiabatic part included. Where the moments are a layer of their own,
+H holds m_i = sum_k P_ik M_k and moment k feels sum_i P_ik J_i <s_i> x M_k (`problem.magnetism.placement`).
 """
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from scipy import sparse
@@ -32,6 +42,8 @@ from llgnegf._compile import resolved
 from llgnegf.equations.changing_device import ChangingDevice
 from llgnegf.equations.kernels import leads as kernels
 from llgnegf.equations.kernels.electrons import Workspace, coupled_rhs, electronic_rhs
+from llgnegf.equations.kernels.orbitals import Orbitals
+from llgnegf.equations.kernels.placed import Places, placed_rhs
 from llgnegf.equations.layout import Layout
 from llgnegf.equations.moments import LLG
 from llgnegf.equations.protocol import Equation
@@ -39,6 +51,7 @@ from llgnegf.poles.channels import PoleSystem
 from llgnegf.poles.levels import LeadLevels
 from llgnegf.problem.drives import Drive
 from llgnegf.problem.magnetism.magnet import Magnet
+from llgnegf.problem.magnetism.placement import placement_of
 from llgnegf.units import HBAR
 
 LARGE_ENERGY = 30.0
@@ -81,22 +94,31 @@ class ElectronEquation(Equation):
         self.constants = _constants(poles, a, self.layout)
         self._work = Workspace.of(self.system.n_sites, a.chi.size + a.z.size, a.lead.size)
         self._moments = np.zeros((self.system.n_sites, 3))
+        self.placement = placement_of(motion, self.system.n_sites)
         self._time_dependent = any(lead.drives() for lead in self.system.leads)
         self._voltage = self.system.voltages(0.0)[a.lead]
-        moments, state = self._moments, np.zeros(0)
-        if self.llg is None:
-            self._rhs = resolved(electronic_rhs, self.constants, self._work, moments, self._voltage, state, state)
-        else:
-            self._rhs = resolved(
-                coupled_rhs, self.constants, self._work, self.llg.constants, moments, moments, moments, self._voltage,
-                state, state,
-            )  # fmt: skip
+        self._magnet = self._compiled_magnet()
+        self._rhs = self._resolved_rhs()
+
+    def _compiled_magnet(self) -> tuple[Any, ...]:
+        """What the right-hand side takes of moments in the state: the LLG equation, and places where they have some."""
+        if self.llg is None or self.placement is None:
+            return () if self.llg is None else (self.llg.constants,)
+        places = Places(self.placement.site, self.placement.moment, self._moments, np.zeros_like(self._moments))
+        return self.llg.constants, places
+
+    def _resolved_rhs(self) -> Any:
+        """The compiled right-hand side, by what moves the moments."""
+        rhs = (electronic_rhs, coupled_rhs, placed_rhs)[len(self._magnet)]
+        vectors = [self._moments] * (3 if self._magnet else 1)
+        state = np.zeros(0)
+        return resolved(rhs, self.constants, self._work, *self._magnet, *vectors, self._voltage, state, state)
 
     def drives(self) -> tuple[Drive, ...]:
         return (*self.system.drives(), *self.motion.drives())
 
     def moments_at(self, tau: float, free: np.ndarray) -> np.ndarray:
-        """M at t/hbar = tau, (N, 3), from `free`, the moments that are part of the state."""
+        """M at t/hbar = tau, (n, 3), from `free`, the moments that are part of the state."""
         if self.llg is not None:
             return self.llg.place(tau * HBAR, free)
         assert not isinstance(self.motion, Magnet)
@@ -110,8 +132,9 @@ class ElectronEquation(Equation):
         if self._device is not None:
             self._device.follow(tau * HBAR, *self.layout.electrons(state), self.constants)
             if self.layout.n_works:
-                time, moments = tau * HBAR, self.moments_at(tau, self.layout.moments(state))
-                self.layout.work(derivative)[0] = HBAR * self._device.power(time, moments, self.given_velocity(time))
+                time, moments = tau * HBAR, self.on_electrons(self.moments_at(tau, self.layout.moments(state)))
+                velocity = self.on_electrons(self.given_velocity(time))
+                self.layout.work(derivative)[0] = HBAR * self._device.power(time, moments, velocity)
         if self.llg is None:
             self.electrons(tau, state, self.moments_at(tau, state), derivative)
             return
@@ -120,18 +143,26 @@ class ElectronEquation(Equation):
         linear = self.llg.linear(tau * HBAR, moments)
         torque = self.llg.external_torque(tau * HBAR, moments)
         self._rhs(
-            self.constants, self._work, self.llg.constants, moments, linear, torque, self.channel_voltages(tau), state,
+            self.constants, self._work, *self._magnet, moments, linear, torque, self.channel_voltages(tau), state,
             derivative,
         )  # fmt: skip
 
     def electrons(self, tau: float, state: np.ndarray, moments: np.ndarray, derivative: np.ndarray) -> None:
-        """The derivative of electrons and outflow for given moments (N, 3); of prescribed motion only."""
+        """The derivative of electrons and outflow for given moments (n, 3); of prescribed motion only."""
         self.evaluations += 1
-        self._moments[:] = moments
+        self._moments[:] = self.on_electrons(moments)
         self._rhs(self.constants, self._work, self._moments, self.channel_voltages(tau), state, derivative)
 
+    def on_electrons(self, vectors: np.ndarray) -> np.ndarray:
+        """Vectors of the moments (n, 3) as the electron sites have them, (N, 3)."""
+        return vectors if self.placement is None else self.placement.to_electrons(vectors)
+
+    def on_moments(self, torques: np.ndarray) -> np.ndarray:
+        """What sites (N, 3) add up to on their moments, (n, 3)."""
+        return torques if self.placement is None else self.placement.to_moments(torques)
+
     def given_velocity(self, time: float) -> np.ndarray:
-        """dM/dt in 1/fs of moments whose motion is given, 0 for the others, (N, 3)."""
+        """dM/dt in 1/fs of moments whose motion is given, 0 for the others, (n, 3)."""
         if not isinstance(self.motion, Magnet):
             return self.motion.velocity(time)
         velocity = np.zeros((self.motion.n_sites, 3))
@@ -144,7 +175,8 @@ class ElectronEquation(Equation):
         """Add to `state` the work of a discontinuity, at which H jumps from its value at tau = `before` to `after`."""
         if self._device is not None and self.layout.n_works:
             planes, free = self.layout.electrons(state), self.layout.moments(state)
-            sides = [self._device.energy(t * HBAR, *planes, self.moments_at(t, free)) for t in (before, after)]
+            moments = [self.on_electrons(self.moments_at(t, free)) for t in (before, after)]
+            sides = [self._device.energy(t * HBAR, *planes, m) for t, m in zip((before, after), moments, strict=True)]
             self.layout.work(state)[0] += sides[1] - sides[0]
 
     def hold(self, time: float, density_blocks: np.ndarray) -> None:
@@ -171,7 +203,7 @@ class ElectronEquation(Equation):
         low, high = self.poles.bounds
         if a.z.size == 0:
             return float(high - low), 0.0
-        lead_x, lead_z = a.lead[a.mode_channel], a.lead[a.vector_channel]
+        lead_x, lead_z = a.mode_lead, a.vector_lead
         z = a.z.real + 0j if implicit else a.z
         mu = a.z.real[:, None] + shifts[lead_z]
         reach = np.abs([low - mu, high - mu]).max() if implicit else self.poles.spectral_range
@@ -209,21 +241,38 @@ class ElectronEquation(Equation):
 
 def _constants(poles: PoleSystem, levels: LeadLevels, layout: Layout) -> kernels.Electrons:
     """The constants of the equation as the compiled kernel takes them."""
-    zero, one = np.zeros(levels.z.size), np.ones(levels.z.size)
-    modes = np.array([*_planes(levels.chi), *_planes(levels.kappa), levels.s, *_planes(levels.d)])
-    fermi = np.array([*_planes(levels.z), zero, zero, one, *_planes(levels.c)])
-    electrons, vectors = poles.system.electrons, [channel.vector for channel in poles.channels]
+    zero, one, scalar = np.zeros(levels.z.size), np.ones(levels.z.size), levels.is_scalar
+    # The only entry of a column; where a channel has several `_orbitals` has them.
+    s, kappa, d, c = (x.sum(axis=0) for x in (levels.left.real, levels.right.conj(), levels.d, levels.c))
+    kappa = kappa if scalar else np.ones_like(kappa)
+    modes, fermi = [*_planes(levels.chi), *_planes(kappa), s, *_planes(d)], [zero, zero, one, *_planes(c)]
+    electrons = poles.system.electrons
     return kernels.Electrons(
         hamiltonian=_sparse(electrons.device.matrix(0.0) if electrons.has_terms else electrons.hamiltonian),
-        vectors=_sparse(np.array(vectors, dtype=complex).reshape(-1, levels.n)),
-        bounds=np.array([levels.offset, levels.chi.size + levels.first]),
-        levels=np.concatenate([modes, fermi], axis=1),
+        vectors=_sparse(levels.vectors.T),
+        bounds=np.array([levels.offset, levels.chi.size + levels.first[levels.orbitals]]),
+        levels=np.concatenate([modes, [*_planes(levels.z), *fermi]], axis=1),
         wide=levels.wide,
         lead=levels.lead,
         j_sd=np.array(electrons.j_sd, dtype=float),
         n_complex=layout.n_complex,
         n_leads=layout.n_leads,
+        orbitals=None if scalar else _orbitals(levels),
     )
+
+
+def _orbitals(levels: LeadLevels) -> Orbitals:
+    """The couplings of modes and Fermi vectors to the orbitals of their own channel."""
+    sizes, m = np.diff(levels.orbitals), levels.chi.size
+    couplings = np.zeros((6, sizes.max(), m + levels.z.size))
+    for g, size in enumerate(sizes):
+        own = slice(levels.orbitals[g], levels.orbitals[g + 1])
+        modes, vectors = slice(*levels.offset[g : g + 2]), slice(*levels.first[levels.orbitals[g : g + 2]])
+        of_modes = levels.left, levels.right.conj(), levels.d
+        couplings[:, :size, modes] = [plane for x in of_modes for plane in _planes(x[own, modes])]
+        couplings[4:, :size, m + vectors.start : m + vectors.stop] = _planes(levels.c[own, vectors])
+    channel = np.repeat(np.arange(sizes.size), sizes)
+    return Orbitals(levels.orbitals.astype(np.int64), channel, m + levels.first, couplings)
 
 
 def _sparse(matrix: sparse.sparray | np.ndarray) -> kernels.Sparse:

@@ -31,6 +31,8 @@ class LLG:
         self._torque = np.zeros((magnet.n_sites, 3))
         self._constant = np.array(energy.constant) if energy.is_constant else None
         self._placed = np.array(magnet.moments, dtype=float)
+        amplitudes = magnet.amplitudes(0.0)
+        self._add = resolved(kernels.add_spin_transfer, self._placed, amplitudes, magnet.prefactor, self._torque)
 
     def place(self, time: float, moments: np.ndarray) -> np.ndarray:
         """M (N, 3) with prescribed moments as at `time` (fs); an array of this object unless none is prescribed."""
@@ -50,7 +52,7 @@ class LLG:
         """The torques of external currents (eV, (N, 3)) at `time` (fs); an array of this object."""
         self._torque[:] = 0.0
         if self.magnet.torques:
-            kernels.add_spin_transfer(moments, self.magnet.amplitudes(time), self.magnet.prefactor, self._torque)
+            self._add(moments, self.magnet.amplitudes(time), self.magnet.prefactor, self._torque)
         return self._torque
 
     def rate(self, moments: np.ndarray, time: float = 0.0, electron_torque: np.ndarray | None = None) -> np.ndarray:
@@ -79,6 +81,8 @@ class MomentEquation(Equation):
         self.size, self.sections, self.evaluations = self.layout.size, self.layout.sections, 0
         vectors = np.zeros((magnet.n_sites, 3))
         self._rates = resolved(kernels.moment_rates, self.llg.constants, vectors, vectors, vectors, vectors)
+        if magnet.is_static and magnet.energy.is_constant:
+            self.stages = self._static_stages
 
     def drives(self) -> tuple[Drive, ...]:
         return self.magnet.drives()
@@ -93,6 +97,16 @@ class MomentEquation(Equation):
         linear = self.llg.linear(tau * HBAR, moments)
         torque = self.llg.external_torque(tau * HBAR, moments)
         self._rates(self.llg.constants, moments, linear, torque, self.layout.moments(derivative))
+
+    def _static_stages(
+        self, start: np.ndarray, length: float, weights: np.ndarray, times: np.ndarray, slopes: np.ndarray, first: int
+    ) -> None:
+        """As `StagedEquation.stages`, where nothing depends on time."""
+        self.evaluations += len(weights)
+        magnet, at_rest = self.magnet, self.llg.linear(0.0, self.magnet.moments)
+        kernels.moment_stages(
+            start, length, weights, slopes, first, self.llg.constants, at_rest, magnet.amplitudes(0.0), magnet.prefactor
+        )
 
     def normalise(self, moments: np.ndarray) -> None:
         """|M| = 1 in place, (N, 3)."""

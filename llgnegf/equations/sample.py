@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from llgnegf._compile import kernel
+from llgnegf._compile import kernel, resolved
 from llgnegf.equations.electrons import ElectronEquation
 from llgnegf.equations.kernels.leads import lead_flow, sample_many
 from llgnegf.equations.moments import MomentEquation
@@ -94,19 +94,24 @@ class Sampler:
         self._places, self._channels, self._n = np.zeros(0, dtype=np.int64), 0, self.layout.n_states
         if isinstance(equation, ElectronEquation):
             self._places, self._channels = self._where_rho(equation), equation.levels.lead.size
-            self._constants = equation.constants
+            self._constants, rows = equation.constants, np.zeros((1, 1))
+            self._sample = resolved(sample_many, self._constants, self._places, rows, _FIRST, rows)
         self._electronic = 2 * (self._places.size + self._channels * self._n)
         self._tail = 2 * self.layout.n_complex
 
     def __call__(self, state: np.ndarray) -> np.ndarray:
         """The sample of a state or of its derivative, a new vector."""
-        return self.many(state[None], _FIRST)[0]
+        vector = np.empty((1, self._electronic + state.size - self._tail))
+        if self._electronic:
+            self._sample(self._constants, self._places, state[None], _FIRST, vector)
+        vector[0, self._electronic :] = state[self._tail :]
+        return vector[0]
 
     def many(self, states: np.ndarray, chosen: np.ndarray) -> np.ndarray:
         """The samples of the rows `chosen` of `states`, (n, size), in one call."""
         vectors = np.empty((chosen.size, self._electronic + states.shape[1] - self._tail))
         if self._electronic:
-            sample_many(self._constants, self._places, states, chosen, vectors)
+            self._sample(self._constants, self._places, states, chosen, vectors)
         vectors[:, self._electronic :] = states[chosen, self._tail :]
         return vectors
 

@@ -9,6 +9,8 @@ is linear in dM/dt: with X_i v = M_i x v and a = -p M x (-dH/dM + J <s>_ad) + p 
 Every term of it is normal to M, so the solution is tangential without further projection. For |M| != 1 inside a stage
 everything is taken at M/|M|: the length is a constant of the motion. The free energy F = H + Omega falls at the rate
 dM/dt.(friction + lambda/p).dM/dt when nothing depends on time; the geometric tensor, antisymmetric, does no work.
+Moments that are a layer of their own have P^T J <s> for their field and P^T K P for their tensors
+(`problem.magnetism.placement`).
 """
 
 from __future__ import annotations
@@ -34,6 +36,7 @@ from llgnegf.equations.moments import LLG
 from llgnegf.equations.protocol import Equation, Section
 from llgnegf.problem.drives import Drive
 from llgnegf.problem.magnetism.magnet import Magnet
+from llgnegf.problem.magnetism.placement import Placement
 from llgnegf.static.tensors import Adiabatic, PoleTensors, SlowElectrons, Tensors
 
 SPEED_MARGIN = 4.0
@@ -50,7 +53,8 @@ class Instant:
         precession: p_i of sites that do and 0 of the others, 1/(eV fs), (N,).
         damping: lambda_i, (N,).
         matrix: 1 - X (lambda + p (friction + geometric)), (B, 3N, 3N); None without electrons: solved site by site.
-        electrons, tensors: What the electrons gave; None without them.
+        electrons, tensors: What the electrons gave on their sites; None without them.
+        friction: The friction tensor between moments in eV fs, (B, 3n, 3n); None without electrons.
     """
 
     moments: np.ndarray
@@ -60,6 +64,7 @@ class Instant:
     matrix: np.ndarray | None
     electrons: Adiabatic | None
     tensors: Tensors | None
+    friction: np.ndarray | None = None
 
     @cached_property
     def velocity(self) -> np.ndarray:
@@ -101,6 +106,7 @@ class SlowEquation(Equation):
         self.moving = self.llg.free
         self.precession = np.where(self.moving, magnet.prefactor, 0.0)
         self.j_sd = np.zeros(magnet.n_sites) if electrons is None else np.asarray(electrons.j_sd, dtype=float)
+        self.placement: Placement | None = None if electrons is None else magnet.placement(self.j_sd.size)
         self.size = 3 * magnet.n_sites
         self.sections, self.evaluations = (Section("moments", 0, self.size),), 0
         self._compiled = self._compiled_arguments()
@@ -123,11 +129,11 @@ class SlowEquation(Equation):
         if rest is None:
             return Instant(m, force, self.precession, self.llg.constants.damping, None, None, None)
         if self.noisy:
-            return self._instant(rest, force, None)
+            return self._instant(m, rest, force, None)
         speed = SPEED_MARGIN * largest(force)
-        instant = self._instant(rest, force, speed)
+        instant = self._instant(m, rest, force, speed)
         fastest = largest(instant.velocity)
-        return instant if fastest <= speed else self._instant(rest, force, fastest)
+        return instant if fastest <= speed else self._instant(m, rest, force, fastest)
 
     def frequency(self, time: float, moments: np.ndarray) -> float:
         """Largest p |h| (rad/fs) of moments (B, N, 3) at rest: what they precess with when they leave equilibrium."""
@@ -162,9 +168,18 @@ class SlowEquation(Equation):
             self.magnet.place(time, one)
         return m
 
+    def on_electrons(self, vectors: np.ndarray) -> np.ndarray:
+        """Vectors of the moments (..., n, 3) as the electron sites have them, (..., N, 3)."""
+        return vectors if self.placement is None else self.placement.to_electrons(vectors)
+
+    def on_moments(self, torques: np.ndarray) -> np.ndarray:
+        """What sites (..., N, 3) add up to on their moments, (..., n, 3)."""
+        return torques if self.placement is None else self.placement.to_moments(torques)
+
     def _compiled_arguments(self) -> Any:
         """The last arguments of `pole_stages`; None if only `instant` knows how."""
         beyond = self.magnet.torques or self.magnet.prescribed is not None or self.magnet.energy.others or self.noisy
+        beyond = beyond or self.placement is not None
         if beyond or not isinstance(self.electrons, PoleTensors) or not self.electrons.compilable:
             return None
         electrons, surface, accuracy = self.electrons.compiled(SPEED_MARGIN)
@@ -178,8 +193,11 @@ class SlowEquation(Equation):
             field -= np.stack([term.gradient(one, self.magnet.magnetic_moment, time) for one in m])
         if self.electrons is None:
             return field, None
-        rest = self.electrons.adiabatic(m, self.geometric)
-        add_spin_fields(field, self.j_sd, rest.spin)
+        rest = self.electrons.adiabatic(self.on_electrons(m), self.geometric)
+        if self.placement is None:
+            add_spin_fields(field, self.j_sd, rest.spin)
+        else:
+            field += self.placement.to_moments(self.j_sd[:, None] * rest.spin)
         return field, rest
 
     def _force(self, m: np.ndarray, field: np.ndarray, time: float) -> np.ndarray:
@@ -193,12 +211,15 @@ class SlowEquation(Equation):
             force[:, list(sites)] = drive.rate(time)
         return force
 
-    def _instant(self, rest: Adiabatic, force: np.ndarray, speed: float | None) -> Instant:
+    def _instant(self, m: np.ndarray, rest: Adiabatic, force: np.ndarray, speed: float | None) -> Instant:
         assert self.electrons is not None
         tensors = self.electrons.tensors(rest, self.friction, self.geometric, speed)
+        friction, geometric = tensors.friction, tensors.geometric
+        if self.placement is not None:
+            friction, geometric = (self.placement.between_moments(t) for t in (friction, geometric))
         damping = self.llg.constants.damping
-        matrix = velocity_matrices(rest.moments, tensors.friction, tensors.geometric, self.precession, damping)
-        return Instant(rest.moments, force, self.precession, damping, matrix, rest, tensors)
+        matrix = velocity_matrices(m, friction, geometric, self.precession, damping)
+        return Instant(m, force, self.precession, damping, matrix, rest, tensors, friction)
 
 
 def cross(a: np.ndarray, b: np.ndarray) -> np.ndarray:

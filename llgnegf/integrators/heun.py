@@ -64,10 +64,10 @@ class Noise:
         The symmetric root, a continuous function of Gamma: eigenvectors by themselves have signs and, where eigenvalues
         meet, directions of their own, and the path of a seed would hang on round-off.
         """
-        if start.tensors is None or not self.equation.friction:
+        if start.friction is None or not self.equation.friction:
             return np.sqrt(self._gilbert)[:, None] * normal
         n = normal.shape[1]
-        total = start.tensors.friction + np.diag(np.repeat(self._gilbert, 3))
+        total = start.friction + np.diag(np.repeat(self._gilbert, 3))
         values, vectors = np.linalg.eigh(total)
         flat = normal.reshape(len(normal), 3 * n, 1)
         along = np.swapaxes(vectors, -1, -2) @ flat

@@ -1,32 +1,46 @@
-"""The moments of a run as an animated GIF: arrows along the wire that turn, with the time above them.
+"""The moments of a run as an animated GIF: arrows along the wire or in the plane that turn, with the time above them.
 
-Axes, ticks and colour bar are drawn once; a frame is that picture with its arrows and its time over it.
+Axes, ticks and colour bar are drawn once; a frame is that picture with what moves over it.
 """
 
 from __future__ import annotations
 
 import io
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from llgnegf.plots.data import MissingDataError, require, thin, vectors
-from llgnegf.plots.style import new_figure, styled
+from llgnegf.plots.data import MissingDataError, place_of, require, thin, vectors
+from llgnegf.plots.maps import draw_vectors
+from llgnegf.plots.plane import Plane, plane_of
+from llgnegf.plots.style import DIVERGING, colour_map, new_figure, styled
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     import xarray
     from PIL.Image import Image
 
 MAX_FRAMES = 40
 FRAME_MS = 80
 """Most frames, and the time each is shown in ms."""
-WIDTH, HEIGHT, DPI = 7.0, 2.1, 150
-"""Of a frame, in inches and dots per inch."""
-COLOUR_MAP = "PuOr_r"
+WIDTH, HEIGHT, DPI = 6.4, 2.0, 125
+"""Of a frame, in inches and dots per inch: 800 pixels wide."""
+HIGHEST = 6.4
+"""Of a frame with a plane, in inches."""
+
+
+class Scene(NamedTuple):
+    """The picture of a frame: what moves in it, and what gives it other moments (N, 3)."""
+
+    figure: Any
+    title: Any
+    moving: tuple[Any, ...]
+    show: Callable[[np.ndarray], None]
 
 
 def animation(dataset: xarray.Dataset) -> bytes:
-    """The GIF: arrows are (M_x, M_z), their colour is M_y.
+    """The GIF: arrows are (M_x, M_z) along a wire and their colour M_y; in the plane of the sites, (M_x, M_y) over M_z.
 
     Raises:
         MissingDataError: Without moments or rows.
@@ -35,32 +49,59 @@ def animation(dataset: xarray.Dataset) -> bytes:
     if not dataset.sizes["time"]:
         raise MissingDataError("no rows")
     rows = thin(dataset.sizes["time"], MAX_FRAMES)
-    frames = _frames(vectors(dataset, "moments", rows), dataset["time"].values[rows])
+    place = plane_of(dataset, place_of(dataset, "moments")) or place_of(dataset, "moments")
+    frames = _frames(place, vectors(dataset, "moments", rows), dataset["time"].values[rows])
     return _encoded(frames)
 
 
 @styled
-def _frames(moments: np.ndarray, time: np.ndarray) -> list[Image]:
-    """One picture for each row of `moments` (n, N, 3)."""
+def _frames(place: Plane | str, moments: np.ndarray, time: np.ndarray) -> list[Image]:
+    """One picture for each row of `moments` (n, N, 3), in a plane or along a wire of sites or moments."""
     from PIL import Image
 
-    figure, arrows, title = _figure(moments[0])
-    canvas: Any = figure.canvas
-    canvas.draw()
-    empty = canvas.copy_from_bbox(figure.bbox)
+    scene = _along_wire(place, moments[0]) if isinstance(place, str) else _in_plane(place, moments[0])
+    figure, artists = scene.figure, (*scene.moving, scene.title)
+    # One layout for all frames: nothing jumps.
+    figure.draw_without_rendering()
+    figure.set_layout_engine("none")
+    for artist in artists:
+        artist.set_animated(True)
+    figure.canvas.draw()
+    empty = figure.canvas.copy_from_bbox(figure.bbox)
     frames = []
     for m, t in zip(moments, time, strict=True):
-        canvas.restore_region(empty)
-        arrows.set_UVC(m[:, 0], m[:, 2], m[:, 1])
-        title.set_text(f"t = {t:.4g} fs")
-        for artist in (arrows, title):
+        figure.canvas.restore_region(empty)
+        scene.show(m)
+        scene.title.set_text(f"t = {t:.4g} fs")
+        for artist in artists:
             figure.draw_artist(artist)
-        frames.append(Image.fromarray(np.asarray(canvas.buffer_rgba())[..., :3].copy()))
+        frames.append(Image.fromarray(np.asarray(figure.canvas.buffer_rgba())[..., :3].copy()))
     return frames
 
 
-def _figure(moments: np.ndarray) -> tuple[Any, Any, Any]:
-    """The figure, laid out, and what moves in it: the arrows and the title."""
+def _in_plane(plane: Plane, moments: np.ndarray) -> Scene:
+    """Arrows over colours at the places of the sites."""
+    across = list(plane.axes)
+    width, height = plane.extent + 0.4 * plane.spacing
+    figure = new_figure(min(1.0 + (WIDTH - 1.5) * height / width, HIGHEST), WIDTH, dpi=DPI)
+    axes = figure.subplots()
+    cells, arrows = draw_vectors(axes, plane, moments[:, across], 1.0, 1.0)
+    first, second, third = plane.names
+    axes.set(xlabel=f"{first} (nm)", ylabel=f"{second} (nm)")
+    box = axes.inset_axes((1.03, 0.0, 0.03, 1.0))
+    figure.colorbar(cells, cax=box, label=rf"$M_{third}$")
+    figure.supxlabel(rf"arrows: $(M_{first}, M_{second})$", fontsize="medium")
+    figure.draw_without_rendering()  # axes to scale need a second look at what labels take
+
+    def show(m: np.ndarray) -> None:
+        cells.set_array(m[:, across[2]])
+        arrows.set_UVC(*m[plane.arrows][:, across[:2]].T)
+
+    return Scene(figure, axes.set_title("t = 0 fs"), (cells, arrows), show)
+
+
+def _along_wire(place: str, moments: np.ndarray) -> Scene:
+    """Arrows beside one another."""
     n_sites = len(moments)
     figure = new_figure(HEIGHT, WIDTH, dpi=DPI)
     axes = figure.subplots()
@@ -68,24 +109,22 @@ def _figure(moments: np.ndarray) -> tuple[Any, Any, Any]:
     length = 0.45  # of the distance between sites, so that neighbours do not touch
     arrows = axes.quiver(
         position, np.zeros(n_sites), moments[:, 0], moments[:, 2], moments[:, 1],
-        cmap=COLOUR_MAP, clim=(-1, 1), pivot="middle", units="width", scale_units="width",
+        cmap=colour_map(DIVERGING), clim=(-1, 1), pivot="middle", units="width", scale_units="width",
         scale=max(n_sites, 4) / (2 * length), width=min(0.012, 0.12 / max(n_sites, 4)),
         edgecolor="black", linewidth=0.5,
     )  # fmt: skip
     margin = max(0.6, 0.5 * (4 - n_sites))
-    axes.set(xlim=(-margin, n_sites - 1 + margin), ylim=(-1, 1), xlabel="site", yticks=[])
+    axes.set(xlim=(-margin, n_sites - 1 + margin), ylim=(-1, 1), xlabel=place, yticks=[])
     axes.set_xticks(range(0, n_sites, -(-n_sites // 10)))
     axes.grid(False)
     axes.spines["left"].set_visible(False)
     figure.colorbar(arrows, ax=axes, label=r"$M_y$", pad=0.01)
     axes.set_ylabel(r"$M_z$ up, $M_x$ right")
-    title = axes.set_title("t = 0 fs")
-    # One layout for all frames: nothing jumps.
-    figure.draw_without_rendering()
-    figure.set_layout_engine("none")
-    for artist in (arrows, title):
-        artist.set_animated(True)
-    return figure, arrows, title
+
+    def show(m: np.ndarray) -> None:
+        arrows.set_UVC(m[:, 0], m[:, 2], m[:, 1])
+
+    return Scene(figure, axes.set_title("t = 0 fs"), (arrows,), show)
 
 
 def _encoded(frames: list[Image]) -> bytes:
@@ -101,11 +140,10 @@ def _encoded(frames: list[Image]) -> bytes:
 
 def _palette() -> Image:
     """Shades of the colour map, of grey, and of colours that blend into black edges and white paper."""
-    from matplotlib import colormaps
     from PIL import Image
 
     def shades(positions: np.ndarray) -> np.ndarray:
-        return 255 * colormaps[COLOUR_MAP](positions)[:, :3]
+        return 255 * colour_map(DIVERGING)(positions)[:, :3]
 
     # Pillow compares colours coarsely: nothing else comes close to white, which is most of the picture.
     greys = np.repeat(np.linspace(0, 255, 20)[:, None], 3, axis=1)

@@ -34,6 +34,11 @@ def thinned(dataset: xarray.Dataset, at_most: int) -> xarray.Dataset:
     return dataset.isel(time=thin(dataset.sizes["time"], at_most)).load()
 
 
+def place_of(dataset: xarray.Dataset, name: str) -> str:
+    """The dim along which the vectors `name` stand: site, or moment where the magnet is a layer of its own."""
+    return "moment" if "moment" in dataset[name].dims else "site"
+
+
 def vectors(dataset: xarray.Dataset, name: str, rows: np.ndarray) -> np.ndarray:
     """(len(rows), N, 3)."""
-    return dataset[name].isel(time=rows).transpose("time", "site", "component").values
+    return dataset[name].isel(time=rows).transpose("time", place_of(dataset, name), "component").values

@@ -1,7 +1,7 @@
 """The standard plots of a run, from its Dataset alone: moments, torque, currents, energies, and the texture moving.
 
 Each function takes an xarray.Dataset as `result` and `store` make it and returns a matplotlib Figure; `plot_run` saves
-them all. The style is in `style`.
+them all, with those of `maps` where the sites span a plane. The style is in `style`.
 """
 
 from __future__ import annotations
@@ -14,11 +14,13 @@ import numpy as np
 
 from llgnegf._files import write_atomic
 from llgnegf.plots.animation import animation
-from llgnegf.plots.data import MissingDataError, require, thin, thinned, vectors
+from llgnegf.plots.data import MissingDataError, place_of, require, thin, thinned, vectors
 from llgnegf.plots.files import PlotReport, begin, finish, save
+from llgnegf.plots.maps import plot_bond_currents, plot_bond_spin_currents, plot_density, plot_vectors
+from llgnegf.plots.plane import plane_of
 from llgnegf.plots.style import (
     COLOURS,
-    SITE,
+    PLACES,
     keep_noise_flat,
     label,
     largest_of,
@@ -54,6 +56,8 @@ def plot_run(
 ) -> PlotReport:
     """Save every plot that `dataset` has the data for as PNG (and PDF), the texture as GIF, and a record of them.
 
+    Maps for sites whose positions span a plane, curves along the wire for all others.
+
     Args:
         dataset: Of a run, finished or not.
         folder: Where the files go; it is made if need be.
@@ -66,9 +70,7 @@ def plot_run(
     """
     folder = Path(folder)
     plots: dict[str, Callable[[xarray.Dataset], Figure]] = {
-        "moments": plot_moments,
-        "torque": plot_torque,
-        "bond_spin_current": plot_bond_spin_current,
+        **(ALONG_WIRE if plane_of(dataset) is None else IN_PLANE),
         "lead_currents": plot_lead_currents,
         "energies": plot_energies,
         "nonadiabatic_torque": lambda data: plot_nonadiabatic_torque(data, oracle),
@@ -92,7 +94,7 @@ def plot_run(
 
 @styled
 def plot_moments(dataset: xarray.Dataset) -> Figure:
-    """M_i over time for some sites, and along the wire at the start, half way and at the end."""
+    """M_i over time for some sites, and along a wire at the start, half way and at the end."""
     return _over_time_and_wire(dataset, "moments", "M", (-1.08, 1.08))
 
 
@@ -199,13 +201,14 @@ def plot_nonadiabatic_torque(dataset: xarray.Dataset, oracle: xarray.Dataset | N
     for name in ("nonadiabatic", "adiabatic"):
         split = field_like_damping_like(vectors(dataset, f"torque_{name}", rows), moments, velocity)
         parts[name] = np.stack([split.field_like, split.damping_like])
-    exact = {} if oracle is None else _oracle_curves(oracle)
-    figure = new_figure(6.6)
+    exact = {} if oracle is None else _oracle_curves(oracle, dataset)
+    place, figure = place_of(dataset, "moments"), new_figure(6.6)
     panels = figure.subplots(3, 2)
     for row, (name, values) in enumerate(parts.items()):
-        _compare_along_wire(panels[row], name, values[:, -1], exact.get(name, {}))
-    site = int(np.argmax(np.abs(parts["nonadiabatic"][:, -1]).max(axis=0)))
-    _compare_over_time(panels[2], time, parts["nonadiabatic"][:, :, site], exact.get("nonadiabatic", {}), site)
+        _compare_along_wire(panels[row], name, values[:, -1], exact.get(name, {}), PLACES[place])
+    k = int(np.argmax(np.abs(parts["nonadiabatic"][:, -1]).max(axis=0)))
+    found, curves = parts["nonadiabatic"][:, :, k], exact.get("nonadiabatic", {})
+    _compare_over_time(panels[2], time, found, {name: c[:, k] for name, c in curves.items()}, f"{place} {k}")
     panels[0, 0].set_title(r"field-like, along $\dot M$")
     panels[0, 1].set_title(r"damping-like, along $M\times\dot M$")
     legend_above(figure, panels[0, 0])
@@ -213,7 +216,7 @@ def plot_nonadiabatic_torque(dataset: xarray.Dataset, oracle: xarray.Dataset | N
 
 
 def animate_texture(dataset: xarray.Dataset, path: str | Path) -> Path:
-    """Save the moments along the wire as a GIF: arrows are (M_x, M_z), their colour is M_y.
+    """Save the moments as a GIF, see `animation`.
 
     Raises:
         MissingDataError: Without moments.
@@ -221,6 +224,29 @@ def animate_texture(dataset: xarray.Dataset, path: str | Path) -> Path:
     """
     write_atomic(Path(path), [animation(dataset)])
     return Path(path)
+
+
+ALONG_WIRE: dict[str, Callable[[xarray.Dataset], Figure]] = {
+    "moments": plot_moments, "torque": plot_torque, "bond_spin_current": plot_bond_spin_current,
+}  # fmt: skip
+
+
+def _torques(dataset: xarray.Dataset) -> Figure:
+    """A map, or curves of moments of which some are on no site."""
+    known = "torque" not in dataset or plane_of(dataset, place_of(dataset, "torque")) is not None
+    return plot_vectors(dataset, "torque") if known else plot_torque(dataset)
+
+
+IN_PLANE: dict[str, Callable[[xarray.Dataset], Figure]] = {
+    "moments": lambda data: plot_vectors(data, "moments"),
+    "moments_over_time": plot_moments,
+    "torque": _torques,
+    "spin_density": lambda data: plot_vectors(data, "spin_density"),
+    "charge_density": plot_density,
+    "bond_current": plot_bond_currents,
+    "bond_spin_current": plot_bond_spin_currents,
+}
+"""The plots that depend on where the sites are, by the names of their files."""
 
 
 def _over_time_and_wire(
@@ -231,24 +257,28 @@ def _over_time_and_wire(
     if not dataset.sizes["time"]:
         raise MissingDataError("no rows")
     data = thinned(dataset[[name]], MAX_POINTS)
-    values, time = data[name].transpose("time", "site", "component").values, data["time"].values
+    place, time = place_of(dataset, name), data["time"].values
+    values = data[name].transpose("time", place, "component").values
     n_rows, n_sites, _ = values.shape
     factor, units = scale(values, data[name].attrs["units"])
     values, largest = values / factor, largest_of(values) / factor
     figure = new_figure(5.6)
-    wire = n_sites > 1
+    wire = n_sites > 1 and plane_of(dataset, place) is None
     halves: Any = figure.subfigures(1, 2) if wire else [figure.subfigures(1, 1)]
     over_time = halves[0].subplots(3, 1, sharex=True)
-    for k, i in enumerate(thin(n_sites, MAX_SITES)):
+    curves = {f"{place} {data[place].values[i]}": values[:, i] for i in thin(n_sites, MAX_SITES)}
+    if n_sites > 1 and not wire:  # of a plane no few sites tell all
+        curves = {f"mean of all {place}s": values.mean(axis=1), **dict(list(curves.items())[:-1])}
+    for k, (text, curve) in enumerate(curves.items()):
         for a, axes in enumerate(over_time):
-            axes.plot(time, values[:, i, a], label=f"site {data['site'].values[i]}", **line(k))
+            axes.plot(time, curve[:, a], label=text, **line(k))
     _finish_column(halves[0], over_time, symbol, units, "time (fs)")
     if wire:
         along = halves[1].subplots(3, 1, sharex=True)
         for k, row in enumerate(thin(n_rows, 3)):
             for a, axes in enumerate(along):
-                axes.plot(data["site"].values, values[row, :, a], label=f"{time[row]:.4g} fs", **points(k))
-        _finish_column(halves[1], along, symbol, units, SITE)
+                axes.plot(data[place].values, values[row, :, a], label=f"{time[row]:.4g} fs", **points(k))
+        _finish_column(halves[1], along, symbol, units, PLACES[place])
         whole_numbers(along[-1])
     for column in (over_time, along) if wire else (over_time,):
         for a, axes in enumerate(column):
@@ -263,7 +293,8 @@ def _finish_column(half: SubFigure, panels: Any, symbol: str, units: str, xlabel
         axes.set_ylabel(label(f"${symbol}_{COMPONENTS[a]}$", units))
     panels[-1].set_xlabel(xlabel)
     handles, labels = panels[0].get_legend_handles_labels()
-    half.legend(handles, labels, loc="outside upper center", ncols=2 if len(labels) == 4 else len(labels))
+    wide = len(labels) == 4 or labels[0].startswith("moment")
+    half.legend(handles, labels, loc="outside upper center", ncols=2 if wide else len(labels))
 
 
 def _curves(
@@ -282,9 +313,12 @@ def _label_bonds(axes: Axes, labels: list[str]) -> None:
     axes.set_xticks(shown, [labels[i] for i in shown])
 
 
-def _oracle_curves(oracle: xarray.Dataset) -> dict[str, dict[str, np.ndarray]]:
-    """Exact and first-order torque, each (2, N): field-like and damping-like along the wire."""
+def _oracle_curves(oracle: xarray.Dataset, dataset: xarray.Dataset) -> dict[str, dict[str, np.ndarray]]:
+    """Exact and first-order torque, each (2, N): field-like and damping-like along the wire, or on each moment, whose
+    sites have its directions."""
     split = np.stack([oracle["field_like"].values, oracle["damping_like"].values], axis=1)
+    if "moment_of_site" in dataset.coords:
+        split = split @ (dataset["moment_of_site"].values[:, None] == dataset["moment"].values)
     by_part = dict(zip([str(p) for p in oracle["part"].values], split, strict=True))
     if "adiabatic" not in by_part:
         return {}
@@ -297,7 +331,9 @@ def _oracle_curves(oracle: xarray.Dataset) -> dict[str, dict[str, np.ndarray]]:
     }
 
 
-def _compare_along_wire(panels: Any, name: str, run: np.ndarray, exact: Mapping[str, np.ndarray]) -> None:
+def _compare_along_wire(
+    panels: Any, name: str, run: np.ndarray, exact: Mapping[str, np.ndarray], xlabel: str
+) -> None:
     """`run` and each of `exact` are (2, N)."""
     factor, units = scale(run, "eV")
     sites = np.arange(run.shape[1])
@@ -308,17 +344,17 @@ def _compare_along_wire(panels: Any, name: str, run: np.ndarray, exact: Mapping[
         axes.plot(sites, run[half] / factor, label="this run", color=COLOURS[-1], **style)
         keep_noise_flat(axes, run[half] / factor, largest_of(run) / factor)
         whole_numbers(axes)
-        axes.set(xlabel=SITE, ylabel=label(f"{name} torque", units))
+        axes.set(xlabel=xlabel, ylabel=label(f"{name} torque", units))
 
 
 def _compare_over_time(
-    panels: Any, time: np.ndarray, run: np.ndarray, exact: Mapping[str, np.ndarray], site: int
+    panels: Any, time: np.ndarray, run: np.ndarray, exact: Mapping[str, np.ndarray], place: str
 ) -> None:
-    """`run` is (2, n_rows), each of `exact` (2, N), constant in time."""
+    """`run` is (2, n_rows), each of `exact` (2,), constant in time."""
     factor, units = scale(run, "eV")
     for half, axes in enumerate(panels):
         axes.plot(time, run[half] / factor, color=COLOURS[-1])
         for k, curve in enumerate(exact.values()):
-            axes.axhline(curve[half, site] / factor, **line(k))
+            axes.axhline(curve[half] / factor, **line(k))
         keep_noise_flat(axes, run[half] / factor, largest_of(run) / factor)
-        axes.set(xlabel="time (fs)", ylabel=label(f"nonadiabatic, site {site}", units))
+        axes.set(xlabel="time (fs)", ylabel=label(f"nonadiabatic, {place}", units))

@@ -22,6 +22,10 @@ R = TypeVar("R")
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 LINES: tuple[Any, ...] = ("-", "--", "-.", ":", (0, (6, 1, 1, 1, 1, 1)), (0, (1, 2)), (0, (8, 3)))
 MARKERS = ("o", "s", "^", "D", "v", "P", "x")
+DIVERGING, SEQUENTIAL = "PuOr_r", "viridis_r"
+"""Colour maps that colour-blind readers can read, for values of both signs and for magnitudes."""
+TRIMMED = {DIVERGING: (0.07, 0.93), SEQUENTIAL: (0.06, 1.0)}
+"""The part of a map that is used: black arrows stand out from its ends, and its light end from paper."""
 WIDTH = 7.0
 """Width of a figure in inches: a page's text width."""
 
@@ -59,6 +63,15 @@ def styled(function: Callable[P, R]) -> Callable[P, R]:
     return wrapped
 
 
+def colour_map(name: str) -> Any:
+    """A colour map of the package, without the ends that are too dark or too light."""
+    from matplotlib import colormaps
+    from matplotlib.colors import LinearSegmentedColormap
+
+    low, high = TRIMMED.get(name, (0.0, 1.0))
+    return LinearSegmentedColormap.from_list(f"{name} trimmed", colormaps[name](np.linspace(low, high, 256)))
+
+
 def new_figure(height: float, width: float = WIDTH, dpi: float | None = None) -> Figure:
     """An empty figure that lays itself out, `height` by `width` inches."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -71,7 +84,7 @@ def new_figure(height: float, width: float = WIDTH, dpi: float | None = None) ->
 
 def line(k: int, **other: Any) -> dict[str, Any]:
     """Colour and line style of the k-th curve of a panel."""
-    return {"color": COLOURS[k % len(COLOURS)], "linestyle": LINES[k % len(LINES)], **other}
+    return {"color": COLOURS[k % len(COLOURS)], "linestyle": LINES[(k + k // len(COLOURS)) % len(LINES)], **other}
 
 
 def points(k: int, **other: Any) -> dict[str, Any]:
@@ -94,6 +107,8 @@ def scale(values: Any, units: str) -> Scale:
 
 
 SITE = "site i (the first is 0)"
+PLACES = {"site": SITE, "moment": "moment k (the first is 0)"}
+"""Labels of the axis along the wire, by the dim."""
 """Label of every axis along the wire: sites are counted as in arguments, files and results."""
 
 

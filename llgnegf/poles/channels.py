@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property, singledispatch
+from functools import cached_property, lru_cache, singledispatch
 from typing import Any
 
 import numpy as np
@@ -21,9 +21,12 @@ from llgnegf.poles.coupling import (
     semicircle_poles,
 )
 from llgnegf.poles.fermi import LARGEST_RATIO, FermiPoles, check_temperature, fermi_poles
+from llgnegf.poles.matrix_channels import channel_modes, matrix_weight, square_root
+from llgnegf.poles.matrix_modes import MatrixModes
 from llgnegf.poles.sampling import total_weight
 from llgnegf.problem.drives import Drive
 from llgnegf.problem.leads import Channel, Reservoir
+from llgnegf.problem.matrix_spectra import MatrixSpectrum
 from llgnegf.problem.spectra import ChainSpectrum, Spectrum, TabulatedSpectrum
 from llgnegf.problem.system import OpenSystem
 
@@ -84,6 +87,10 @@ class PoleLead:
     def chemical_potential(self) -> float | None:
         return self.original.chemical_potential
 
+    @property
+    def kT(self) -> float | None:
+        return getattr(self.original, "kT", None)
+
     def attach(self, n_sites: int) -> list[Channel]:
         return [Channel(c.vector, c.spectrum) for c in self.channels]
 
@@ -120,29 +127,39 @@ def spectral_bounds(
 
     Gershgorin: a device row reaches |H_0 row| + |J_sd| + the couplings c_q = sqrt(int Gamma dE/2pi) |u_q| attached to
     it; a lead band reaches max(0, c_q - half of its half-width) beyond its edges (for a chain the first row has
-    radius gamma + gamma_c). `voltages` (n_leads, 2) are the lowest and the highest V_p of the run, None those of t = 0;
+    radius gamma + gamma_c). Matrix channels, coupled by T_q = U_q C_q(0)^(1/2), widen all that by [sum_q |T_q|^2]^(1/2)
+    (Weyl's inequality). `voltages` (n_leads, 2) are the lowest and the highest V_p of the run, None those of t = 0;
     they shift the bands; `times` (fs) are instants at which the device is looked at. Wide bands are left out; a
     spectrum of modes without band reaches TAIL widths beyond them.
     """
     shifts = _static_voltages(system) if voltages is None else voltages
     first, last = system.electrons.gershgorin(times, length)
-    low, high = [], []
+    low, high, margin = [], [], 0.0
     for p, channel in _channels(system):
         bottom, top = _band(channel.spectrum)
-        coupling = np.sqrt(total_weight(channel.spectrum)) * np.abs(channel.vector)
-        first, last = first - coupling, last + coupling
-        if np.isfinite(bottom):
+        spectrum: Any = channel.spectrum
+        if channel.vector.ndim == 2:
+            margin = np.hypot(margin, np.linalg.norm(channel.vector @ square_root(matrix_weight(spectrum)), 2))
+            excess = 0.0
+        else:
+            coupling = np.sqrt(total_weight(spectrum)) * np.abs(channel.vector)
             excess = max(0.0, float(np.linalg.norm(coupling)) - 0.25 * (top - bottom))
+            first, last = first - coupling, last + coupling
+        if np.isfinite(bottom):
             low.append(bottom + shifts[p, 0] - excess)
             high.append(top + shifts[p, 1] + excess)
-    return min([*low, float(first.min())]), max([*high, float(last.max())])
+    return min([*low, float(first.min())]) - margin, max([*high, float(last.max())]) + margin
 
 
-def _band(spectrum: Spectrum) -> tuple[float, float]:
-    """Where the spectrum has its weight (eV); infinite for a wide band."""
+def _band(spectrum: Spectrum | MatrixSpectrum) -> tuple[float, float]:
+    """Where the spectrum has its weight (eV), surface levels included; infinite for a wide band."""
     own: Callable[[float], Any] | None = getattr(spectrum, "modes", None)
-    chi = np.array(() if own is None else own(FINEST_FIT)[0], dtype=complex)
-    if np.isfinite(spectrum.support).all() or not chi.size:
+    if np.isfinite(spectrum.support).all():
+        levels = [float(e) for e in getattr(spectrum, "surface_levels", ())]
+        return min([spectrum.support[0], *levels]), max([spectrum.support[1], *levels])
+    found = None if own is None else own(FINEST_FIT)
+    chi = np.array(() if found is None else found.energies if isinstance(found, MatrixModes) else found[0], complex)
+    if not chi.size:
         return spectrum.support
     return float((chi.real + TAIL * chi.imag).min()), float((chi.real - TAIL * chi.imag).max())
 
@@ -154,36 +171,66 @@ def _static_voltages(system: OpenSystem) -> np.ndarray:
 
 @dataclass(frozen=True, eq=False)
 class PoleChannel:
-    """A lead channel in poles: device vector, lead, damped modes, and the `exact` spectrum that these stand for."""
+    """A lead channel in poles: device vector (2N,) or vectors (2N, m), lead, damped modes, and the `exact` spectrum
+    that these stand for."""
 
     vector: np.ndarray
     lead: int
-    spectrum: CouplingPoles
-    exact: Spectrum
+    spectrum: CouplingPoles | MatrixModes
+    exact: Spectrum | MatrixSpectrum
+
+    @property
+    def columns(self) -> np.ndarray:
+        """Device vectors as columns, (2N, m)."""
+        return Channel(self.vector, self.exact).columns
 
     @property
     def energies(self) -> np.ndarray:
         """chi_y in eV, (M,)."""
         return self.spectrum.energies
 
+    @cached_property
+    def left(self) -> np.ndarray:
+        """c_y, (m, M): s_y = sqrt|b_y| of a scalar channel; |c_y| = |w_y|, and of one orbital c_y > 0."""
+        return self._couplings[0]
+
+    @cached_property
+    def right(self) -> np.ndarray:
+        """w_y, (m, M): (b_y/s_y)^* of a scalar channel."""
+        return self._couplings[1]
+
+    @cached_property
+    def _couplings(self) -> tuple[np.ndarray, np.ndarray]:
+        if isinstance(self.spectrum, CouplingPoles):
+            s = np.sqrt(np.abs(self.spectrum.weights))
+            return s[None] + 0j, (self.spectrum.weights / s).conj()[None]
+        left, right = self.spectrum.left, self.spectrum.right
+        scale = np.sqrt(np.linalg.norm(right, axis=0) / np.linalg.norm(left, axis=0)) + 0j
+        if len(left) == 1:
+            scale *= np.abs(left[0]) / left[0]
+        return left * scale, right / scale.conj()
+
     @property
-    def weights(self) -> np.ndarray:
-        """b_y in eV^2, (M,)."""
-        return self.spectrum.weights
+    def strength(self) -> float:
+        """|C(0)| in eV^2, without wide bands."""
+        if isinstance(self.spectrum, CouplingPoles):
+            return float(np.abs(self.spectrum.weights.sum()))
+        return float(np.linalg.norm(self.spectrum.weight, 2))
 
     @property
     def wide_band(self) -> float:
         """The part of Gamma in eV that needs no modes."""
-        return self.spectrum.wide_band
+        return self.spectrum.wide_band if isinstance(self.spectrum, CouplingPoles) else 0.0
 
     @property
     def error(self) -> float:
         """Bound on |K - K_fit| in eV^2."""
         return self.spectrum.error
 
-    def broadening(self, energy: Any) -> np.ndarray:
-        """Gamma(E) of the modes in eV, continued to complex E."""
-        return self.spectrum.broadening(energy)
+    def broadening(self, energy: np.ndarray) -> np.ndarray:
+        """Gamma(E) of the modes in eV, continued to complex E (n,), as matrices (n, m, m)."""
+        gamma = self.spectrum.broadening(energy)
+        return gamma if gamma.ndim == 3 else gamma[:, None, None]
 
 
 @dataclass(frozen=True, eq=False)
@@ -193,7 +240,8 @@ class PoleSystem:
     Attributes:
         system: The system that was expanded.
         channels: Every coupled channel, lead after lead.
-        fermi: The Fermi poles in units of kT; None for a closed system.
+        fermi: The Fermi poles in units of kT of the coldest lead, the most; None for a closed system.
+        fermi_tolerance: Bound on the error of f(E), for leads of other temperatures.
         spectral_range: E_max in eV that the Fermi poles cover on both sides of every chemical potential.
         voltages: Lowest and highest V_p(t) of the run in eV, (n_leads, 2).
         bounds: Of the spectrum of device and leads during the run, in eV.
@@ -208,6 +256,7 @@ class PoleSystem:
     voltages: np.ndarray
     bounds: tuple[float, float]
     tail_error: float = 0.0
+    fermi_tolerance: float = 1e-6
     density_blocks: np.ndarray | None = None
 
     def with_pole_leads(self) -> OpenSystem:
@@ -224,19 +273,29 @@ class PoleSystem:
         """Largest certified max_t |K - K_fit| over the channels, eV^2."""
         return max((c.error for c in self.channels), default=0.0)
 
-    def occupation(self, energy: np.ndarray, mu: float) -> np.ndarray:
-        """The rational Fermi function f(E) with chemical potential mu (eV), continued to complex E."""
-        e = np.asarray(energy, dtype=complex)
-        return np.full(e.shape, 0.5 + 0j) if self.fermi is None else self.fermi.occupation((e - mu) / self.system.kT)
+    def fermi_at(self, kT: float) -> FermiPoles | None:
+        """The Fermi poles in units of kT (eV) for leads of this temperature: fewer where it is higher."""
+        return None if self.fermi is None else _capped_fermi_poles(self.spectral_range / kT, self.fermi_tolerance)
 
-    def fermi_poles(self, mu: float) -> tuple[np.ndarray, np.ndarray]:
+    def occupation(self, energy: np.ndarray, mu: float, kT: float) -> np.ndarray:
+        """The rational Fermi function f(E) with chemical potential mu and kT (eV), continued to complex E."""
+        e, fermi = np.asarray(energy, dtype=complex), self.fermi_at(kT)
+        return np.full(e.shape, 0.5 + 0j) if fermi is None else fermi.occupation((e - mu) / kT)
+
+    def fermi_poles(self, mu: float, kT: float) -> tuple[np.ndarray, np.ndarray]:
         """z_m and r_m in eV, f(E) = 1/2 - sum_m r_m [1/(E - z_m) + 1/(E - z_m^*)]; none in a closed system."""
-        return (np.zeros(0, complex), np.zeros(0)) if self.fermi is None else self.fermi.poles(mu, self.system.kT)
+        fermi = self.fermi_at(kT)
+        return (np.zeros(0, complex), np.zeros(0)) if fermi is None else fermi.poles(mu, kT)
 
-    def fermi_sources(self, q: int, mu: float) -> tuple[np.ndarray, np.ndarray]:
-        """z_k and c_k = (i r_k Gamma_q(z_k))^* of channel `q` with its levels at rest, filled up to mu."""
-        z, r = self.fermi_poles(mu)
-        return z, (1j * r * self.channels[q].spectrum.broadening(z)).conj()
+    def fermi_sources(self, q: int, mu: float, kT: float) -> tuple[np.ndarray, np.ndarray]:
+        """Fermi poles and sources of the vectors k = (a, m) of channel `q` with its levels at rest, filled up to mu.
+
+        z_k (K,), orbital after orbital, and c_{b,k} = [(i r_m Gamma(z_m))^dag]_{ba}, (orbitals, K).
+        """
+        z, r = self.fermi_poles(mu, kT)
+        sources = (1j * r[:, None, None] * self.channels[q].broadening(z)).conj()
+        size = sources.shape[1]
+        return np.tile(z, size), sources.transpose(2, 1, 0).reshape(size, -1)
 
 
 def expand(
@@ -274,12 +333,13 @@ def expand(
     reach = float(np.max(np.abs([low - mu, high - mu])))
     scale, wide = reach, [c.wide_band for c in channels if c.wide_band]
     tails = [_wide_band_cutoff(gamma, scale, tail_tolerance) for gamma in wide]
+    coldest = float(system.temperatures()[system.coupled_leads].min())
     # Tails that cold leads cannot follow so far are left to `tail_error`.
-    reach = max([reach, *(min(tail, 0.99 * LARGEST_RATIO * system.kT) for tail in tails)])
-    check_temperature(system.kT, reach)
-    poles = _capped_fermi_poles(reach / system.kT, fermi_tolerance)
+    reach = max([reach, *(min(tail, 0.99 * LARGEST_RATIO * coldest) for tail in tails)])
+    check_temperature(coldest, reach)
+    poles = _capped_fermi_poles(reach / coldest, fermi_tolerance)
     tail = max(wide, default=0.0) * scale / (2 * np.pi * reach**2)
-    return PoleSystem(system, channels, poles, reach, shifts, bounds, tail)
+    return PoleSystem(system, channels, poles, reach, shifts, bounds, tail, fermi_tolerance)
 
 
 def expand_channels(
@@ -289,11 +349,18 @@ def expand_channels(
 
     Channels of one spectrum have the same modes.
     """
-    spectra = {id(c.spectrum): c.spectrum for _, c in _channels(system)}
-    modes = {key: channel_poles(spectrum, tolerance, strict, family) for key, spectrum in spectra.items()}
+
+    def found(channel: Channel) -> CouplingPoles | MatrixModes:
+        spectrum: Any = channel.spectrum
+        if channel.vector.ndim == 2:
+            return channel_modes(spectrum, tolerance, strict)
+        return channel_poles(spectrum, tolerance, strict, family)
+
+    modes = {key: found(c) for key, c in {id(c.spectrum): c for _, c in _channels(system)}.items()}
     return tuple(PoleChannel(c.vector, p, modes[id(c.spectrum)], c.spectrum) for p, c in _channels(system))
 
 
+@lru_cache(maxsize=64)
 def _capped_fermi_poles(x_max: float, tolerance: float) -> FermiPoles:
     """Fermi poles with the tightest cap that meets the tolerance."""
     for cap in FARTHEST_POLE[:-1]:

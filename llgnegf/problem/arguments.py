@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Annotated, Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 
+import numpy as np
+
 from llgnegf._checks import MOST_SITES, Problems
 
 EMPTY = inspect.Parameter.empty
@@ -37,6 +39,7 @@ class Argument:
         implied: Whether a file leaves the default out, because it may be said only where it has a meaning.
         default: Default in a file, where the argument has none.
         kept: Whether the object keeps it under its name; what is used up in another argument is not written.
+        numbered: Whether it is a list of [site, other site, value].
     """
 
     form: Any
@@ -50,6 +53,7 @@ class Argument:
     implied: bool = False
     default: Any = EMPTY
     kept: bool = True
+    numbered: bool = False
 
     @property
     def sentence(self) -> str:
@@ -147,6 +151,8 @@ def quantities(owner: Any) -> Iterator[tuple[str, str, Any]]:
     """Name, unit and value of each declared argument of an object that it keeps and that is not None."""
     for one in declared(type(owner)):
         value = getattr(owner, one.name, None) if one.argument.kept else None
+        if value is not None and one.argument.numbered and not hasattr(value, "shape"):
+            value = [number for *_, last in value for number in np.ravel(last)]
         if value is not None:
             yield one.name, one.argument.unit, value
 
@@ -177,6 +183,7 @@ ENTRIES = "a list of [row, column, real, imaginary], row <= column, each pair on
 Energy = Annotated[float, Argument(float, NUMBER, "eV")]
 EnergyOverTime = Annotated[Any, Argument(float, NUMBER, "eV", driven=True)]
 ChemicalPotential = Annotated[float | None, Argument(float, NUMBER, "eV", none="the Fermi energy")]
+Temperature = Annotated[float | None, Argument(float, "a finite number >= 0", "eV", none="that of the system")]
 Energies = Annotated[Any, Argument(Numbers, "a list of finite numbers", "eV")]
 Femtoseconds = Annotated[float, Argument(float, NUMBER, "fs")]
 Angle = Annotated[float, Argument(float, NUMBER, "rad")]
@@ -198,3 +205,11 @@ TextureSites = Annotated[
 ]
 SiteIndex = Annotated[int, Argument(int, "an integer")]
 UnitVectors = Annotated[Any, Argument(Vectors, "a list of unit vectors [x, y, z], one for each site")]
+MomentSites = Annotated[
+    Any,
+    Argument(
+        tuple[int | tuple[int, ...], ...],
+        "a list with, for each moment, an electron site counted from 0, a list of sites, or [] for none",
+        none="moment i on site i",
+    ),
+]

@@ -1,6 +1,7 @@
 """Leads: macroscopic reservoirs attached to sites of the device, each a list of channels.
 
-A channel is a device vector u_q (2N amplitudes) and a scalar self-energy: Sigma(E) = sum_q Sigma_q(E) u_q u_q^dag.
+A channel is a device vector u_q (2N amplitudes) and a scalar self-energy, Sigma(E) = sum_q Sigma_q(E) u_q u_q^dag, or
+m vectors as columns U_q and a matrix one, U_q Sigma_q(E) U_q^dag, where a lead's orbitals mix with energy.
 `Reservoir` is what every solver asks a lead for, whatever its class; `spectra` holds the self-energies.
 """
 
@@ -13,8 +14,17 @@ from typing import Annotated, Any, Protocol, runtime_checkable
 import numpy as np
 
 from llgnegf._checks import Problems
-from llgnegf.problem.arguments import Argument, ChemicalPotential, Energies, Energy, EnergyOverTime, SiteIndex
+from llgnegf.problem.arguments import (
+    Argument,
+    ChemicalPotential,
+    Energies,
+    Energy,
+    EnergyOverTime,
+    SiteIndex,
+    Temperature,
+)
 from llgnegf.problem.drives import Drive, drives_of
+from llgnegf.problem.matrix_spectra import MatrixSpectrum
 from llgnegf.problem.spectra import (
     ChainSpectrum,
     Spectrum,
@@ -27,15 +37,35 @@ from llgnegf.problem.spectra import (
 
 @dataclass(frozen=True, eq=False)
 class Channel:
-    """One channel of a lead: Sigma(E) u u^dag with the device vector `vector` (2N,) and the scalar `spectrum`."""
+    """One channel of a lead: Sigma(E) u u^dag with the device vector `vector` (2N,) and a scalar `spectrum`, or
+    U Sigma(E) U^dag with the vectors (2N, m) of m lead orbitals and a `MatrixSpectrum`."""
 
     vector: np.ndarray
-    spectrum: Spectrum
+    spectrum: Spectrum | MatrixSpectrum
+
+    @property
+    def columns(self) -> np.ndarray:
+        """The device vectors as columns, (2N, m)."""
+        return self.vector if self.vector.ndim == 2 else self.vector[:, None]
+
+
+def check_channel(problems: Problems, place: str, channel: Channel, size: int) -> None:
+    """Note a channel that does not fit a device of `size` = 2N amplitudes, or whose vectors and spectrum differ."""
+    spectrum = channel.spectrum
+    check_spectrum(problems, f"{place}.spectrum", spectrum)
+    if not isinstance(spectrum, MatrixSpectrum):
+        problems.array(f"{place}.vector", channel.vector, (size,), f"{size} finite amplitudes", complex)
+        return
+    allowed = f"finite amplitudes, ({size}, {spectrum.size}): a column for each orbital of its matrix spectrum"
+    problems.array(f"{place}.vector", channel.vector, (size, spectrum.size), allowed, complex)
 
 
 @runtime_checkable
 class Reservoir(Protocol):
-    """What an `OpenSystem` takes for a lead: any object with these members."""
+    """What an `OpenSystem` takes for a lead: any object with these members.
+
+    An attribute `kT` (eV), if it has one, is the lead's own temperature; None or none is the system's.
+    """
 
     @property
     def chemical_potential(self) -> float | None:
@@ -59,16 +89,20 @@ class LeadAtVoltage:
         voltage: V in eV, a number or a function of time (fs): shifts the lead's levels and its chemical potential
             together. Before t = 0 it is V(0).
         chemical_potential: mu in eV, moves the occupation alone; None takes the system's Fermi energy.
+        kT: Thermal energy of this lead in eV; None takes the system's.
     """
 
     voltage: EnergyOverTime = 0.0
     chemical_potential: ChemicalPotential = None
+    kT: Temperature = None
 
     def _check_reservoir(self, problems: Problems) -> None:
         allowed = "a finite number, or a function of time in fs that returns one, in eV"
         problems.number("voltage", self.voltage(0.0) if callable(self.voltage) else self.voltage, allowed)
         if self.chemical_potential is not None:
             problems.number("chemical_potential", self.chemical_potential, "None (the Fermi energy) or finite, in eV")
+        if self.kT is not None:
+            problems.number("kT", self.kT, "None (that of the system) or a finite number >= 0, in eV", lambda x: x >= 0)
 
     def drives(self) -> tuple[Drive, ...]:
         """What changes in time: the voltage, if it is a function."""
@@ -176,6 +210,7 @@ class ChainLead(SiteLead):
         onsite: e in eV.
         voltage: V in eV, number or function of time in fs; shifts levels and chemical potential together.
         chemical_potential: mu in eV, moves the occupation alone; None takes the system's Fermi energy.
+        kT: Thermal energy of this lead in eV; None takes the system's.
 
     Raises:
         ValueError: One line for each argument that is not of this kind.
@@ -205,7 +240,7 @@ class WideBandLead(SiteLead):
     Args:
         site: Device site, 0 .. N-1, or negative from the end.
         broadening: Gamma in eV, >= 0 (the paper's wide-band Gamma' is Gamma/2).
-        voltage, chemical_potential: As for `ChainLead`.
+        voltage, chemical_potential, kT: As for `ChainLead`.
 
     Raises:
         ValueError: One line for each argument that is not of this kind.
@@ -232,7 +267,7 @@ class TabulatedLead(SiteLead):
         site: Device site, 0 .. N-1, or negative from the end.
         energies: Increasing energies in eV, (n,).
         broadening: Gamma >= 0 in eV at these energies, (n,), zero at both ends.
-        voltage, chemical_potential: As for `ChainLead`.
+        voltage, chemical_potential, kT: As for `ChainLead`.
 
     Raises:
         ValueError: One line for each argument that is not of this kind.

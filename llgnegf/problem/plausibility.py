@@ -296,7 +296,7 @@ def _all_bands(system: OpenSystem) -> tuple[float, float]:
     for channel in (channel for channels in system.lead_channels for channel in channels):
         bottom, top = channel.spectrum.support
         if not np.isfinite(bottom + top):
-            half = 0.5 * float(channel.spectrum.broadening(0.0))
+            half = 0.5 * float(np.abs(channel.spectrum.broadening(0.0)).max())
             bottom, top = low - half, high + half
         low, high = min(low, bottom), max(high, top)
     return low, high

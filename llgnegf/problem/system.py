@@ -15,9 +15,8 @@ from llgnegf._checks import Problems
 from llgnegf.problem.arguments import Energy
 from llgnegf.problem.drives import Drive
 from llgnegf.problem.electrons import Electrons
-from llgnegf.problem.leads import Channel, Reservoir
+from llgnegf.problem.leads import Channel, Reservoir, check_channel
 from llgnegf.problem.plausibility import doubts_of_system, warn
-from llgnegf.problem.spectra import check_spectrum
 
 SAME_LEVEL = 1e-12
 """Chemical potentials closer than this part of the largest one, or of 1 eV, are one."""
@@ -32,7 +31,7 @@ class OpenSystem:
         leads: Leads attached to it, any objects with the members of `llgnegf.problem.leads.Reservoir`; an empty list is
             a closed system.
         fermi_energy: E_F in eV, the chemical potential of every lead that does not name its own.
-        kT: Thermal energy in eV, >= 0.
+        kT: Thermal energy in eV, >= 0, of every lead that does not name its own.
 
     Raises:
         ValueError: One line for each argument that is not of this kind, a lead on a missing site included.
@@ -114,6 +113,29 @@ class OpenSystem:
         common = self.common_chemical_potential(time)
         return float(np.mean(self.chemical_potentials(time)[self.coupled_leads])) if common is None else common
 
+    def temperatures(self) -> np.ndarray:
+        """kT of every lead in eV, (n_leads,)."""
+        own = [getattr(lead, "kT", None) for lead in self.leads]
+        return np.array([self.kT if kT is None else kT for kT in own], dtype=float)
+
+    @property
+    def common_temperature(self) -> float | None:
+        """kT (eV) that the coupled leads share, the system's if there is none; None if they differ."""
+        kT = self.temperatures()[self.coupled_leads]
+        if not kT.size:
+            return float(self.kT)
+        return float(kT[0]) if np.ptp(kT) <= SAME_LEVEL * float(kT.max()) else None
+
+    @property
+    def mean_temperature(self) -> float:
+        """Mean kT (eV) of the coupled leads, at which what no lead reaches is filled."""
+        common = self.common_temperature
+        return float(np.mean(self.temperatures()[self.coupled_leads])) if common is None else common
+
+    def in_equilibrium(self, time: float = 0.0) -> bool:
+        """Whether the coupled leads share chemical potential (voltage at `time` in fs included) and temperature."""
+        return self.common_chemical_potential(time) is not None and self.common_temperature is not None
+
     def voltages(self, time: float = 0.0) -> np.ndarray:
         """V_p(t) of every lead in eV at `time` (fs), shape (n_leads,)."""
         return np.array([lead.voltage_at(time) for lead in self.leads], dtype=float)
@@ -134,6 +156,10 @@ def check_equilibrium(problems: Problems, system: OpenSystem) -> None:
         mu = system.chemical_potentials()[system.coupled_leads].tolist()
         problems.add("system.leads", f"biased, chemical potentials {mu} eV", "one chemical potential for all "
                      "leads: friction and its noise are derived for leads in equilibrium")  # fmt: skip
+    if system.common_temperature is None:
+        kT = system.temperatures()[system.coupled_leads].tolist()
+        problems.add("system.leads", f"at the temperatures kT = {kT} eV", "one temperature for all leads: friction and "
+                     "its noise are derived for leads in equilibrium")  # fmt: skip
 
 
 def check_constant(problems: Problems, system: OpenSystem, mean_fields: bool = False) -> None:
@@ -152,6 +178,4 @@ def check_constant(problems: Problems, system: OpenSystem, mean_fields: bool = F
 def _check_channels(problems: Problems, p: int, channels: Sequence[Channel], size: int) -> None:
     """Note the channels of lead `p` that do not fit a device of `size` = 2N amplitudes."""
     for q, channel in enumerate(channels):
-        place = f"leads[{p}].attach()[{q}]"
-        problems.array(f"{place}.vector", channel.vector, (size,), f"{size} finite amplitudes", complex)
-        check_spectrum(problems, f"{place}.spectrum", channel.spectrum)
+        check_channel(problems, f"leads[{p}].attach()[{q}]", channel, size)

@@ -70,15 +70,21 @@ def _check_alone(problems: Problems, options: RunOptions) -> None:
 
 def _check_start(problems: Problems, start: str, system: OpenSystem) -> None:
     """start against the system: its leads, their occupations and the temperature."""
-    if not system.is_closed and system.kT == 0:
-        problems.add("system.kT", system.kT, "> 0 with leads: the Fermi function is expanded in poles at distance "
-                     "pi kT from the real axis (the rotating frame has kT = 0)")  # fmt: skip
+    for p in system.coupled_leads:
+        own = getattr(system.leads[p], "kT", None)
+        field, kT = ("system.kT", system.kT) if own is None else (f"system.leads[{p}].kT", own)
+        if kT == 0 and not problems.has(field):
+            problems.add(field, kT, "> 0 with leads: the Fermi function is expanded in poles at distance "
+                         "pi kT from the real axis (the rotating frame has kT = 0)")  # fmt: skip
     if start == "steady" and system.is_closed:
         problems.add("start", start, "'thermal' or 'partitioned' for a closed system, which never settles")
     if start == "thermal" and system.common_chemical_potential() is None:
         mu = system.chemical_potentials().tolist()
         differ = f"'steady' or 'partitioned' when the leads differ at t = 0: {mu} eV"
         problems.add("start", start, differ + _later_pulses(system))
+    elif start == "thermal" and system.common_temperature is None:
+        differ = f"'steady' or 'partitioned' with leads of different kT: {system.temperatures().tolist()} eV"
+        problems.add("start", start, differ)
 
 
 def _check_density_matrix(problems: Problems, options: RunOptions, size: int) -> None:
@@ -140,8 +146,10 @@ def _check_noise(problems: Problems, options: RunOptions, system: OpenSystem | N
     if options.step is None:
         problems.add("step", None, "a number > 0, in fs, with a temperature: noise has no step control")
     if system is not None:
-        allowed = f"system.kT = {system.kT}: friction and its noise have one temperature"
-        problems.check(abs(system.kT - kT) <= 1e-12 * kT, "temperature", kT, allowed)
+        own = system.mean_temperature  # of the coupled leads, which have one
+        name = "system.kT" if own == system.kT else "kT of the leads"
+        allowed = f"{name} = {own}: friction and its noise have one temperature"
+        problems.check(abs(own - kT) <= 1e-12 * kT, "temperature", kT, allowed)
 
 
 def _check_friction(problems: Problems, options: RunOptions, system: OpenSystem | None, magnet: Magnet) -> None:

@@ -46,7 +46,7 @@ def langevin_ensemble(
     """Many independent Langevin runs at once: thermal averages of moments with or without electrons.
 
     Args:
-        system: Electrons that follow at first order, system.kT = temperature; None for moments alone.
+        system: Electrons that follow at first order, their leads at kT = temperature; None for moments alone.
         magnet: The moments; all copies start with `magnet.moments`.
         temperature: kT of the noise in eV, > 0.
         t_end, save_every: End and time between saved configurations in fs.

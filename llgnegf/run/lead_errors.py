@@ -8,6 +8,9 @@ another level, is off in proportion to the time, until the level's own width Gam
 
     |d rho_ii| <= sum_k 2 |d lambda_k| min(T, 1/Gamma_k) |R_ik L_ki|
 
+A matrix channel, whose u_q are the columns of U and whose dSigma_q is a matrix, counts |L_k U| |dSigma_q| |U^dag R_k|
+with the largest singular value of dSigma_q, and so |dSigma_q|/|Gamma_q| below.
+
 An undamped level (outside every band) never forgets. A run
 that starts in its stationary state has had all the time there is, but for levels that nothing damps, which it starts
 with as they are: T is infinite for all others. One that a weak lead feeds compares that lead's broadening with
@@ -30,6 +33,7 @@ from typing import Any
 import numpy as np
 
 from llgnegf.poles.channels import PoleChannel, PoleSystem
+from llgnegf.poles.matrix_modes import MatrixModes
 from llgnegf.static.frozen import FrozenDevice
 
 FLOOR = 0.1
@@ -49,7 +53,7 @@ class Levels:
     Attributes:
         energies: Re lambda_k in eV, (n,).
         widths: Gamma_k in eV with the exact leads, (n,).
-        overlaps: |L_k u_q| |u_q^dag R_k|, (n, n_channels).
+        overlaps: |L_k U_q| |U_q^dag R_k|, (n, n_channels).
         weights: |R_ik L_ki| on the device, (n, 2N).
         voltages: V of each channel, (n_channels,), in eV.
     """
@@ -64,7 +68,7 @@ class Levels:
 def find_levels(frozen: FrozenDevice) -> Levels:
     """The levels of one instant that have weight on the device; their widths with the exact leads."""
     a = frozen.arrays
-    voltages = frozen.voltages
+    voltages = frozen.voltages[a.orbitals[:-1]]
     if a.n <= DENSE:
         energies, right = np.linalg.eig(frozen.extended_hamiltonian())
         left = np.linalg.inv(right)
@@ -75,31 +79,58 @@ def find_levels(frozen: FrozenDevice) -> Levels:
     weights = np.abs(right.T * left)
     seen = weights.max(axis=1) > 1e-6
     energies, weights = energies[seen], weights[seen]
-    amplitudes = (left[seen] @ frozen.u) * (frozen.u.conj().T @ right[:, seen]).T
-    overlaps = np.abs(amplitudes)
-    channels = zip(frozen.poles.channels, voltages, strict=True)
-    exact = np.array([c.exact.broadening(energies.real - v) for c, v in channels])
-    return Levels(energies.real, (overlaps * exact.T).sum(axis=1), overlaps, weights, voltages)
+    left, right = left[seen] @ frozen.u, (frozen.u.conj().T @ right[:, seen]).T
+    found = [np.zeros((2, 0, energies.size))]
+    for g, channel in enumerate(frozen.poles.channels):
+        own = slice(a.orbitals[g], a.orbitals[g + 1])
+        gamma = _matrices(channel.exact.broadening(energies.real - voltages[g]))
+        overlap = np.linalg.norm(left[:, own], axis=1) * np.linalg.norm(right[:, own], axis=1)
+        found.append(np.array([[overlap], [np.abs(np.einsum("ka,kab,kb->k", left[:, own], gamma, right[:, own]))]]))
+    overlaps, widths = np.concatenate(found, axis=1)
+    return Levels(energies.real, widths.sum(axis=0), overlaps.T, weights, voltages)
 
 
-def self_energy_errors(channel: PoleChannel, energies: np.ndarray) -> np.ndarray:
-    """|Sigma_modes - Sigma| of a channel at real energies relative to its lead, any shape, in eV."""
-    if channel.energies.size == 0:
+def _matrices(values: np.ndarray) -> np.ndarray:
+    """Sigma or Gamma at energies (n,), of a scalar or a matrix channel, as (n, m, m)."""
+    return values if values.ndim == 3 else values[:, None, None]
+
+
+def sizes(values: np.ndarray, energies: np.ndarray) -> np.ndarray:
+    """|Sigma|, the largest singular value of a matrix, in the shape of the energies."""
+    return np.abs(values) if values.ndim == energies.ndim else np.linalg.norm(values, 2, axis=(-2, -1))
+
+
+def self_energy_errors(channel: PoleChannel, energies: np.ndarray, height: float = 0.0) -> np.ndarray:
+    """|Sigma_modes - Sigma| of a channel at real energies relative to its lead, any shape, in eV; its norm.
+
+    Matrix modes are fitted in a window of time, what they miss later lies next to the edges of bands. A run up to T
+    = 1/`height` sees int_0^T dC(t) exp(iEt) dt, estimated by e times dSigma(E + i/T), the same integral with a weight
+    exp(-t/T) that is at least 1/e up to T: an estimate, no bound, for a dC(t) that changes its sign.
+    """
+    if not _is_fitted(channel):
         return np.zeros(np.shape(energies))
-    return np.abs(channel.spectrum.self_energy(energies) - channel.exact.self_energy(energies))
+    at, factor = energies, 1.0
+    if height and isinstance(channel.spectrum, MatrixModes):
+        at, factor = energies + 1j * height, float(np.exp(1))
+    return factor * sizes(channel.spectrum.self_energy(at) - channel.exact.self_energy(at), energies)
+
+
+def _is_fitted(channel: PoleChannel) -> bool:
+    """Whether the channel has damped modes; a wide band has none, and surface levels alone are the lead itself."""
+    return bool((channel.energies.imag < 0).any())
 
 
 def level_errors(
     channels: Sequence[PoleChannel], levels: Levels, duration: float, stationary: bool = False
 ) -> np.ndarray:
     """2 |d lambda_k| min(T, 1/Gamma_k) of each level, T = `duration` in 1/eV, (n,); with round-off if `stationary`."""
-    shift = np.zeros(levels.energies.size)
+    shift, height = np.zeros(levels.energies.size), 0.0 if stationary else 1 / duration
     known: dict[Any, np.ndarray] = {}
     for q, channel in enumerate(channels):
         key = channel.exact, levels.voltages[q]
         if key not in known:
             energies = _around(channel, levels.energies - levels.voltages[q])
-            known[key] = self_energy_errors(channel, energies).max(axis=1)
+            known[key] = self_energy_errors(channel, energies, height).max(axis=1)
         shift += levels.overlaps[:, q] * known[key]
     damped = levels.widths > 0
     memory = 1 / np.maximum(levels.widths, 1e-300)
@@ -124,17 +155,19 @@ def _around(channel: PoleChannel, energies: np.ndarray) -> np.ndarray:
     return energies[:, None] + distance[:, None] * np.array([-0.4, -0.2, 0.0, 0.2, 0.4])
 
 
-def band_error(channel: PoleChannel, window: tuple[float, float] = EVERYWHERE) -> float:
-    """|dSigma|/Gamma: its mean over the band, or its largest in a window (eV, measured from the lead's levels)."""
+def band_error(channel: PoleChannel, window: tuple[float, float] = EVERYWHERE, height: float = 0.0) -> float:
+    """|dSigma|/Gamma: its mean over the band, or its largest in a window (eV, measured from the lead's levels); dSigma
+    at a `height` (eV) as in `self_energy_errors`."""
     low, high = channel.exact.support
-    if not (np.isfinite(low) and channel.energies.size):
+    if not (np.isfinite(low) and _is_fitted(channel)):
         return 0.0
     # Equal steps of an angle, dense where the band ends, and about the modes, which are where a spectrum has structure.
     grid = 0.5 * (low + high) - 0.5 * (high - low) * np.cos(np.linspace(0, np.pi, 402)[1:-1])
-    modes = (channel.energies.real + np.outer([-2, -1, 0, 1, 2], channel.energies.imag)).ravel()
+    chi = channel.energies[channel.energies.imag < 0]  # at a surface level, which no fit moves, Sigma is infinite
+    modes = (chi.real + np.outer([-2, -1, 0, 1, 2], chi.imag)).ravel()
     grid = np.unique(np.concatenate([grid, modes[(modes > grid[0]) & (modes < grid[-1])]]))
-    gamma = channel.exact.broadening(grid)
-    relative = self_energy_errors(channel, grid) / np.maximum(gamma, FLOOR * gamma.max())
+    gamma = sizes(channel.exact.broadening(grid), grid)
+    relative = self_energy_errors(channel, grid, height) / np.maximum(gamma, FLOOR * gamma.max())
     if window == EVERYWHERE:
         return float(np.trapezoid(relative, grid) / (high - low))
     inside = np.clip(np.linspace(*window, 65), low, high)
@@ -144,17 +177,14 @@ def band_error(channel: PoleChannel, window: tuple[float, float] = EVERYWHERE) -
 def equilibrium_error(frozen: FrozenDevice) -> float:
     """Largest error of an element of rho in equilibrium at `frozen.mean`, by the sum over Fermi poles with both
     self-energies."""
-    poles = frozen.poles
     energies, r = frozen.fermi_poles(frozen.mean)
-    correction = np.array(
-        [
-            c.exact.self_energy(energies - v) - c.spectrum.self_energy(energies - v)
-            for c, v in zip(poles.channels, frozen.voltages, strict=True)
-        ]
-    )
     inverse = frozen.inverse_green(energies)
-    exact = np.linalg.inv(inverse - np.einsum("iq,qe,jq->eij", frozen.u, correction, frozen.u.conj()))
-    half = np.einsum("m,mab->ab", r, np.linalg.inv(inverse) - exact)
+    exact = inverse.copy()
+    for channel, first in zip(frozen.poles.channels, frozen.arrays.orbitals, strict=False):
+        at = energies - frozen.voltages[first]
+        correction = _matrices(channel.exact.self_energy(at) - channel.spectrum.self_energy(at))
+        exact -= channel.columns @ correction @ channel.columns.conj().T
+    half = np.einsum("m,mab->ab", r, np.linalg.inv(inverse) - np.linalg.inv(exact))
     return float(np.abs(half + half.conj().T).max())
 
 
@@ -174,11 +204,11 @@ def lead_error(
         window: Energies (eV) at which rho departs.
         stationary: Whether the run starts in the stationary state of leads that differ.
     """
-    worst = 0.0
+    worst, height = 0.0, 0.0 if stationary else 1 / duration
     for at in levels:
         low, high = window
         bands = {(c.exact, v): c for c, v in zip(poles.channels, at.voltages.tolist(), strict=True)}
-        band = max((band_error(c, (low - v, high - v)) for (_, v), c in bands.items()), default=0.0)
+        band = max((band_error(c, (low - v, high - v), height) for (_, v), c in bands.items()), default=0.0)
         inside = (at.energies > low) & (at.energies < high)
         errors = level_errors(poles.channels, at, duration, stationary)[inside]
         worst = max(worst, band + float((errors @ at.weights[inside]).max(initial=0.0)))

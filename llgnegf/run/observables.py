@@ -1,7 +1,8 @@
 """The observables of a run, in the order of its columns. A new one is a line of the registry here, with its function.
 
 A line has name, dims after time, unit, long name, for what kinds of run the column is, and its value in a row. A column
-with a dim of no length (a device without leads or bonds) is left out.
+with a dim of no length (a device without leads or bonds) is left out. The dim `moment` is called `site` in runs whose
+moments are one on each site.
 """
 
 from __future__ import annotations
@@ -17,10 +18,11 @@ Row = Any
 """A run at a save time, as `recorder` makes it; all is computed when it is asked for:
 
     time            fs
-    moments         unit vectors, (N, 3); `interpolated` before their length was restored
+    moments         unit vectors, (n, 3); `interpolated` before their length was restored
     magnetic_moment, energy_classical                          mu_i in Bohr magnetons; eV
-    spin, charge, torque    <sigma_i> (N, 3), electrons (N,) and J_i <s_i> x M_i (eV) of each site
-    j_sd, energy_sd, energy_electronic                         J_i (N,); eV
+    spin, charge    <sigma_i> (N, 3) and electrons (N,) of each site
+    torque          sum_i P_ik J_i <s_i> x M_k (eV) on each moment, (n, 3), `torque_adiabatic` that of `spin_adiabatic`
+    energy_sd, energy_electronic                               eV
     spin_adiabatic  <sigma_i> of the equilibrium with the moments of this instant
     bond_currents   particle (1/fs) and spin currents (eV) through the bonds
     lead_rate, outflow      electrons, <sigma> and energy into each lead, (n_leads, 5), per hbar/eV and since t = 0
@@ -49,17 +51,13 @@ def _angular_momentum(row: Row) -> np.ndarray:
     return 0.5 * row.spin.sum(axis=0) - row.magnetic_moment / G_E @ row.interpolated
 
 
-def _torque_adiabatic(row: Row) -> np.ndarray:
-    return row.j_sd[:, None] * np.cross(row.spin_adiabatic, row.moments)
-
-
 # Lead currents are the derivative of the outflow, so that current and accumulated flow agree.
 _LINES: tuple[tuple[str, str, str, str, str, Callable[[Row], np.ndarray | float]], ...] = (
-    ("moments", "site component", "1", "direction of the moments", "", lambda row: row.moments),
+    ("moments", "moment component", "1", "direction of the moments", "", lambda row: row.moments),
     ("spin_density", "site component", "1", "electronic spin density Tr[rho_ii sigma]", "full", lambda row: row.spin),
     ("spin_density", "site component", "1", "electronic spin density to first order in the velocities (J_sd != 0)",
      "slow", lambda row: row.spin),
-    ("torque", "site component", "eV", "torque of the electrons on the moments, J_sd <s> x M", "electrons",
+    ("torque", "moment component", "eV", "torque of the electrons on the moments, J_sd <s> x M", "electrons",
      lambda row: row.torque),
     ("charge_density", "site", "1", "electrons on each site", "full", lambda row: row.charge),
     ("charge_density", "site", "1", "adiabatic electrons on each site", "slow", lambda row: row.charge),
@@ -90,10 +88,10 @@ _LINES: tuple[tuple[str, str, str, str, str, Callable[[Row], np.ndarray | float]
      lambda row: row.energy_classical + row.grand_potential),
     ("spin_density_adiabatic", "site component", "1", "spin density of the equilibrium with the moments of t",
      "electrons adiabatic", lambda row: row.spin_adiabatic),
-    ("torque_adiabatic", "site component", "eV", "torque of the adiabatic spin density", "electrons adiabatic",
-     _torque_adiabatic),
-    ("torque_nonadiabatic", "site component", "eV", "torque minus its adiabatic part", "electrons adiabatic",
-     lambda row: row.torque - _torque_adiabatic(row)),
+    ("torque_adiabatic", "moment component", "eV", "torque of the adiabatic spin density", "electrons adiabatic",
+     lambda row: row.torque_adiabatic),
+    ("torque_nonadiabatic", "moment component", "eV", "torque minus its adiabatic part", "electrons adiabatic",
+     lambda row: row.torque - row.torque_adiabatic),
     ("energy_classical", "", "eV", "classical energy of the moments", "magnet", lambda row: row.energy_classical),
     ("angular_momentum", "component", "hbar", "spin of the electrons on the device plus that of the moments", "magnet",
      _angular_momentum),

@@ -160,9 +160,8 @@ class RunOptions:
             problems.add("motion", type(motion).__name__, "a Magnet when there are no electrons (system = None)")
         if has_electrons and known:
             demands.check_memory(problems, system.n_sites)
-            sites = f"{system.n_sites}, one for each site of the electrons"
             if moves:
-                problems.check(motion.n_sites == system.n_sites, "motion", f"{motion.n_sites} moments", sites)
+                motion.note_sites(problems, "motion", system.n_sites)
         motion = None if problems.has("motion") else motion
         self.note(problems, system if known else None, motion, has_electrons, slow)
 

@@ -90,7 +90,9 @@ def _moment_rates(system: OpenSystem | None, motion: Any) -> list[tuple[Path, fl
     for k, torque in enumerate(motion.torques):
         a = Amplitudes.of([torque], n_sites, 0.0)
         largest = max(np.abs(array).max() for array in (a.damping_like, a.field_like))
-        rates.append((("Magnet", "torques", k), float(prefactor.max() * largest + np.abs(a.drift).max())))
+        rates.append((("Magnet", "torques", k), float(prefactor.max() * largest + np.abs(a.drift).sum(axis=1).max())))
     if system is not None:
-        rates.append((("Magnet", "magnetic_moment"), float((prefactor * np.abs(system.electrons.j_sd)).max())))
+        felt, placement = np.abs(system.electrons.j_sd)[:, None], motion.placement(system.n_sites)
+        felt = felt if placement is None else placement.to_moments(felt)
+        rates.append((("Magnet", "magnetic_moment"), float((prefactor * felt[:, 0]).max())))
     return rates

@@ -43,17 +43,20 @@ class FreeEnergy:
             self._interacting = _Interacting(system, rtol)
         elif system is not None:
             self.electrons = slow_electrons(system, rtol)[0]
+        self._placement = None if system is None else magnet.placement(system.n_sites)
 
     def __call__(self, moments: np.ndarray) -> tuple[float, np.ndarray]:
         """F (eV) and dF/dM (eV), (N, 3), for moments (N, 3)."""
         energy, gradient = self.magnet.energy.energy(moments), self.magnet.energy.gradient(moments)
+        seen = moments if self._placement is None else self._placement.to_electrons(moments)
         if self._interacting is not None:
-            omega, fields = self._interacting(moments)
-            return energy + omega, gradient - fields
-        if self.electrons is None:
+            omega, fields = self._interacting(seen)
+        elif self.electrons is not None:
+            spin = self.electrons.adiabatic(seen[None], False).spin[0]
+            omega, fields = self.electrons.grand_potential(seen), self.electrons.j_sd[:, None] * spin
+        else:
             return energy, gradient
-        spin = self.electrons.adiabatic(moments[None], False).spin[0]
-        return energy + self.electrons.grand_potential(moments), gradient - self.electrons.j_sd[:, None] * spin
+        return energy + omega, gradient - (fields if self._placement is None else self._placement.to_moments(fields))
 
 
 class _Interacting:
@@ -104,8 +107,8 @@ def relax(
         A `Magnet` that differs from `magnet` in its moments only.
 
     Raises:
-        ValueError: If the leads differ in chemical potential, the magnet has spin-transfer torques (no energy
-            describes them), or the tolerance is not reached; the message names the torque that is left.
+        ValueError: If the leads differ in chemical potential or temperature, the magnet has spin-transfer torques (no
+            energy describes them), or the tolerance is not reached; the message names the torque that is left.
     """
     _check(system, magnet, torque_tolerance)
     warn(doubts_together(system, magnet))
@@ -196,12 +199,15 @@ def _check(system: OpenSystem | None, magnet: Magnet, tolerance: float) -> None:
         problems.check(not magnet.torques, "magnet.torques", magnet.torques, "none: no energy describes them")
         if isinstance(system, OpenSystem):
             check_constant(problems, system, mean_fields=True)
-            sites = f"{system.n_sites}, one for each site of the electrons"
-            problems.check(magnet.n_sites == system.n_sites, "magnet", f"{magnet.n_sites} moments", sites)
+            magnet.note_sites(problems, "magnet", system.n_sites)
     problems.number("torque_tolerance", tolerance, "a number > 0, in eV", lambda t: t > 0)
     if isinstance(system, OpenSystem) and not system.is_closed:
         mu = system.chemical_potentials()[system.coupled_leads].tolist()
         equal = system.common_chemical_potential() is not None
         problems.check(equal, "system", f"chemical potentials {mu} eV", "one for all leads")
-        problems.check(system.kT > 0, "system.kT", system.kT, "> 0 with leads (the Fermi function is taken in poles)")
+        kT = system.temperatures()[system.coupled_leads]
+        equal = system.common_temperature is not None
+        problems.check(equal, "system", f"temperatures kT = {kT.tolist()} eV", "one for all leads")
+        allowed = "> 0 with leads (the Fermi function is taken in poles)"
+        problems.check(bool(np.all(kT > 0)), "system.kT", float(kT.min()), allowed)
     problems.raise_all()

@@ -12,8 +12,17 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from llgnegf._checks import Problems
+
 if TYPE_CHECKING:
     import xarray
+
+
+PLACES = ("x", "y", "z")
+"""Coordinates of the sites in nm, along the dim `site`, of runs whose electrons have positions."""
+BESIDE = {"moment_of_site": "site", **dict.fromkeys(PLACES, "site")}
+"""Labels that are no dim of their own, and the dim that they stand along: the moment that a site has, -1 for none, and
+the places of the sites."""
 
 
 @dataclass(frozen=True)
@@ -42,7 +51,7 @@ class Rows:
         times: Save times in fs, (n_rows,).
         columns: For each variable (n_rows, *shape).
         variables: Dims, units and long names.
-        coordinates: Labels of the dims other than time.
+        coordinates: Labels of the dims other than time, and those of `BESIDE`.
     """
 
     times: np.ndarray
@@ -70,13 +79,34 @@ class Result:
 
     @cached_property
     def dataset(self) -> xarray.Dataset:
-        """xarray.Dataset with dims time, site, component, lead, bond; units and long names in the attributes."""
+        """xarray.Dataset with dims time, site, component, lead, bond; units and long names in the attributes.
+
+        Moments that are a layer of their own have the dim moment, and each site the coordinate `moment_of_site`.
+        """
         rows = self.rows
         return build_dataset(rows.times, rows.columns, rows.variables, rows.coordinates)
+
+    def spectrum(self, variable: str, window: str = "hann") -> xarray.DataArray:
+        """The amplitude spectrum of a column over time, `analysis.spectrum`.
+
+        Args:
+            variable: Its name in the dataset.
+            window: "hann", "hamming", "blackman", "blackmanharris", "flattop" or "boxcar".
+
+        Raises:
+            ValueError: For no such column, and as `analysis.spectrum`.
+        """
+        from llgnegf.analysis.oscillations import spectrum
+
+        problems, names = Problems("Result.spectrum"), tuple(self.rows.variables)
+        problems.check(variable in names, "variable", variable, ", ".join(map(repr, names)))
+        problems.raise_all()
+        return spectrum(self.dataset[variable], window)
 
     def __repr__(self) -> str:
         """What there is, how far it goes and how exact it is; the numbers are in the attributes."""
         times, sizes = self.rows.times, {name: len(labels) for name, labels in self.rows.coordinates.items()}
+        sizes = {name: size for name, size in sizes.items() if name not in BESIDE}
         counts = "".join(f", {name} {size}" for name, size in sizes.items() if name != "component")
         lines = [f"Result: {times.size} rows from {times[0]:g} to {times[-1]:g} fs; time {times.size}{counts}"]
         for name, variable in self.rows.variables.items():
@@ -104,5 +134,6 @@ def build_dataset(
         for name, v in variables.items()
     }
     coords: dict[str, Any] = {"time": ("time", np.asarray(times), {"units": "fs", "long_name": "time"})}
-    coords |= {name: (name, np.asarray(labels)) for name, labels in coordinates.items()}
+    for name, labels in coordinates.items():
+        coords[name] = (BESIDE.get(name, name), np.asarray(labels), {"units": "nm"} if name in PLACES else {})
     return xarray.Dataset(data, coords=coords, attrs=dict(attributes or {}))

@@ -89,7 +89,7 @@ class Run:
 
     @property
     def coordinates(self) -> dict[str, list[Any]]:
-        """Labels of the dims that they have: site, component, lead, bond."""
+        """Labels of the dims that they have, site, component, lead, bond, and the places x, y, z of the sites."""
         return self._recorder.coordinates
 
     @property

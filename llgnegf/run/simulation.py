@@ -23,7 +23,7 @@ from llgnegf.poles.channels import PoleSystem
 from llgnegf.problem.magnetism.external import External, GreatCircles
 from llgnegf.problem.magnetism.magnet import Magnet
 from llgnegf.problem.magnetism.motion import Frozen, Precession, Prescribed
-from llgnegf.run.error_budget import NOTHING_EXPANDED, expand_for_run, fermi_estimate, moments_of
+from llgnegf.run.error_budget import NOTHING_EXPANDED, expand_for_run, fermi_estimate, moments_of, seen_at
 from llgnegf.run.options import RunOptions
 from llgnegf.run.recorder import FullRows, Rows
 from llgnegf.run.result import ErrorEstimate
@@ -178,11 +178,12 @@ def initial_state(
     moments = moments_of(motion, 0.0)
     if poles is None:
         return moments.ravel()
+    seen = seen_at(motion, 0.0, poles.system.n_sites)
     if start == "partitioned":
         given = None if rho is None else np.array(rho, dtype=complex)
-        blocks = starts.partitioned(poles, moments, given)
+        blocks = starts.partitioned(poles, seen, given)
     else:
-        blocks = (starts.thermal if start == "thermal" else starts.steady)(poles, moments)
+        blocks = (starts.thermal if start == "thermal" else starts.steady)(poles, seen)
     in_state = moments if isinstance(motion, Magnet) else np.zeros((0, 3))
     return equation.layout.pack(blocks.density_matrix, blocks.device_mode, blocks.mode_block, blocks.vectors, in_state)
 

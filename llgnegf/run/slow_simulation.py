@@ -51,7 +51,7 @@ class SlowSimulation(
             longer than it, nor than a drive can be seen with); None is adaptive with interpolation between the steps
             (DOP853 and its interpolant of order 7).
         response: Which tensors act: any of "geometric", "friction"; () is the adiabatic torque alone.
-        temperature: kT of the thermal noise in eV (equal to system.kT with electrons); 0 is without noise.
+        temperature: kT of the thermal noise in eV (equal to that of the leads with electrons); 0 is without noise.
         seed: Key of the random stream, an integer >= 0; None without noise.
         observables: "adiabatic" adds adiabatic spin density and torque, and the nonadiabatic torque.
         copies: Independent copies that are carried along (rows show the first one).
@@ -78,8 +78,9 @@ class SlowSimulation(
             copies = np.tile(start.ravel(), options.copies)
             stepper = Heun(Noise(equation, kT, options.seed), schedule)
             integration = Integration(stepper, Controller(step), copies, schedule)
-        has_potential = system is not None and (system.is_closed or system.kT > 0)
-        return integration, np.array, None, SlowRows(equation, has_potential)
+        has_potential = system is not None and (system.is_closed or system.mean_temperature > 0)
+        rows = SlowRows(equation, has_potential, None if system is None else system.electrons)
+        return integration, np.array, None, rows
 
     def _adaptive(self, start: np.ndarray, schedule: Schedule) -> Integration:
         """DOP853 with steps as long as errors allow that may add up to their share of rtol; rows cost no steps."""
@@ -113,10 +114,11 @@ class SlowSimulation(
 
     @cached_property
     def _expansion_errors(self) -> dict[str, ErrorEstimate]:
-        if self.system is not None and self.system.kT == 0 and not self.system.is_closed:
+        if self.system is not None and self.system.mean_temperature == 0 and not self.system.is_closed:
             coupling = fermi = ErrorEstimate(0.0, "kT = 0: exact leads and Fermi function on a contour")
         else:
-            coupling = equilibrium_estimate(self.poles, np.array(self.motion.moments, dtype=float))
+            moments = np.array(self.motion.moments, dtype=float)
+            coupling = equilibrium_estimate(self.poles, self.equation.on_electrons(moments))
             fermi = fermi_estimate(self.poles)
         surface = ErrorEstimate(
             getattr(self.equation.electrons, "tolerance", 0.0),
@@ -130,7 +132,7 @@ def slow_electrons(system: OpenSystem, rtol: float) -> tuple[SlowElectrons, Pole
     """Electrons in equilibrium with moments at rest, and the expansion they are made of, if there is one."""
     if system.is_closed:
         return LevelTensors(system), None
-    if system.kT == 0:
+    if system.mean_temperature == 0:
         return ContourTensors(system, shares.SURFACE * rtol), None
     tails = shares.SLOW_TAILS * rtol
     poles = expand(system, shares.SLOW_LEADS * rtol, shares.FERMI * rtol, tail_tolerance=tails, strict=False)

@@ -23,6 +23,7 @@ from llgnegf.static.contour import FERMI_RANGE
 from llgnegf.static.quadrature import Integral
 from llgnegf.static.steady_state import Density, LeadCurrents, Occupation, SteadyState
 from llgnegf.static.views import InLevels
+from llgnegf.static.weights import by_column
 
 
 @dataclass(frozen=True, eq=False)
@@ -114,12 +115,12 @@ class LinearResponse:
 
     @property
     def _spin_weights(self) -> np.ndarray:
-        """-Q_s hbar w of each channel: f_q - f = -Q_s hbar w df/dE."""
+        """-Q_s hbar w of each column: f_q - f = -Q_s hbar w df/dE."""
         return 0.5 * self.energy * self.state.device.spins
 
     def _sea_weights(self, z: np.ndarray) -> np.ndarray:
-        """X_sea = sum_q w_q u_q u_q^dag: w, (n, n_channels)."""
-        return self._spin_weights * self.state.device.self_energy_derivatives(z)
+        """X_sea = u W u^dag: W, (n, Q) or (n, Q, Q)."""
+        return by_column(self.state.device.self_energy_derivatives(z), self._spin_weights)
 
     def _surface(self, view: InLevels, density: Callable[[InLevels, Occupation], Density]) -> Integral:
         """int dE of a `density` with f_q - f to first order; at kT = 0 df/dE = -delta(E - mu)."""

@@ -12,7 +12,7 @@ from functools import cached_property
 import numpy as np
 
 from llgnegf.poles.channels import PoleSystem
-from llgnegf.poles.levels import LeadLevels
+from llgnegf.poles.levels import LeadLevels, block_diagonal
 from llgnegf.problem import occupation
 from llgnegf.problem.occupation import density_matrix
 from llgnegf.static.contour import plus_adjoint
@@ -32,8 +32,9 @@ class FrozenDevice:
     Attributes:
         device: Device and leads in modes.
         arrays: Modes and Fermi poles at zero voltage; `chi`, `z` those at the voltages of the instant.
-        voltages: V of each channel in eV, (n_channels,).
-        mu: mu_p + V_p of each lead in eV, (n_leads,); `mean` that of what no lead reaches.
+        voltages: V of each orbital in eV, (Q,); a scalar channel has one orbital.
+        mu, kT: mu_p + V_p and kT_p of each lead in eV, (n_leads,).
+        mean, mean_kT: Those of what no lead reaches, in eV: the means over the leads.
     """
 
     def __init__(
@@ -43,10 +44,12 @@ class FrozenDevice:
         self.poles = poles
         self.device = StaticDevice.of(system, moments, time, poles.channels, poles.density_blocks)
         self.arrays = a = LeadLevels(poles) if levels is None else levels
-        self.voltages = system.voltages(time)[a.lead] if a.lead.size else np.zeros(0)
-        self.chi = a.chi + self.voltages[a.mode_channel]
-        self.z = a.z + self.voltages[a.vector_channel]
+        voltages = system.voltages(time)
+        self.voltages = voltages[a.lead]
+        self.chi = a.chi + voltages[a.mode_lead]
+        self.z = a.z + voltages[a.vector_lead]
         self.mu, self.mean = system.chemical_potentials(time), system.mean_chemical_potential(time)
+        self.kT, self.mean_kT = system.temperatures(), system.mean_temperature
 
     def at(self, moments: np.ndarray, time: float = 0.0) -> FrozenDevice:
         """The same device with other moments, and the voltages of another time (fs)."""
@@ -59,8 +62,8 @@ class FrozenDevice:
 
     @property
     def u(self) -> np.ndarray:
-        """Device vectors of the channels as columns, (2N, n_channels)."""
-        return self.device.vectors
+        """Device vectors of the orbitals as columns, (2N, Q)."""
+        return self.arrays.vectors
 
     @cached_property
     def exact(self) -> StaticDevice:
@@ -73,8 +76,8 @@ class FrozenDevice:
         return self.device.inverse_green(energies)
 
     def fermi_poles(self, mu: float) -> tuple[np.ndarray, np.ndarray]:
-        """z_m^* and r_m of the rational f at mu, each (n_poles,), in eV."""
-        z, r = self.poles.fermi_poles(mu)
+        """z_m^* and r_m of the rational f at mu and the mean temperature, each (n_poles,), in eV."""
+        z, r = self.poles.fermi_poles(mu, self.mean_kT)
         return z.conj(), r
 
     def density_matrix(self, mu: float | None = None) -> np.ndarray:
@@ -91,46 +94,52 @@ class FrozenDevice:
         level = self.mean if mu is None else mu
         energies, r = self.fermi_poles(level)
         logarithm = np.linalg.slogdet(self.inverse_green(energies))[1]
-        size, kT = len(self.hamiltonian), self.poles.system.kT
+        size, kT = len(self.hamiltonian), self.mean_kT
         levels = 0.5 * np.trace(self.hamiltonian).real - size * (0.5 * level + kT * np.log(2))
         return float(levels - 2 * r @ (logarithm - size * np.log(np.abs(energies - level))))
 
     def fermi_vectors(self) -> np.ndarray:
-        """Stationary v_k = c_k G_ext(z_k^*) u_q, (n + M, K)."""
-        return self.vectors(self.z, self.arrays.c, self.arrays.vector_channel)
+        """Stationary v_k = G_ext(z_k^*) U c_k, (n + M, K)."""
+        return self.vectors(self.z, self.arrays.c)
 
-    def vectors(self, z: np.ndarray, c: np.ndarray, channel: np.ndarray) -> np.ndarray:
-        """c_k G_ext(z_k^*) u_q, q = channel_k, (n + M, K); the mode rows are kappa_y u_y^dag v/(z_k^* - chi_y)."""
-        a = self.arrays
+    def vectors(self, z: np.ndarray, c: np.ndarray) -> np.ndarray:
+        """G_ext(z_k^*) U c_k for z (K,) and c (Q, K), (n + M, K); the mode rows are W_y^dag v/(z_k^* - chi_y)."""
         energies, place = np.unique(z.conj(), return_inverse=True)
-        green = self.device.retarded(energies)[place]
-        device = c * np.einsum("kab,bk->ak", green, self.u[:, channel])
-        projected = self.u.conj().T[a.mode_channel] @ device
-        return np.concatenate([device, a.kappa[:, None] * projected / (z.conj() - self.chi[:, None])])
+        device = self.u @ c
+        for k, green in enumerate(self.device.retarded(energies)):
+            device[:, place == k] = green @ device[:, place == k]
+        return np.concatenate([device, self.into_modes(device) / (z.conj() - self.chi[:, None])])
 
-    def sources_at(self, mu: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Fermi poles z_k, sources c_k and channels, (K,) each, if all leads were filled up to mu, their levels as
-        they are."""
-        found = [self.poles.fermi_sources(q, mu - v) for q, v in enumerate(self.voltages)]
-        z, c = ([part[k] for part in found] for k in (0, 1))
-        z = [own + v for own, v in zip(z, self.voltages, strict=True)]
-        return np.concatenate(z), np.concatenate(c), np.repeat(np.arange(len(z)), [own.size for own in z])
+    def into_modes(self, columns: np.ndarray) -> np.ndarray:
+        """W_y^dag x of device columns (2N, ...), (M, ...)."""
+        return self.arrays.right.conj().T @ (self.u.conj().T @ columns)
 
-    def fillings(self, mu: np.ndarray) -> np.ndarray:
-        """f(chi_y) of every mode, (M,), for the chemical potentials mu of the channels, (n_channels,)."""
-        a = self.arrays
-        parts = [self.chi[a.offset[q] : a.offset[q + 1]] for q in range(a.lead.size)]
-        filled = [self.poles.occupation(chi, m) for chi, m in zip(parts, mu, strict=True)]
-        return np.concatenate([np.zeros(0), *filled])
+    def sources_at(self, mu: float, kT: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Fermi poles z_k (K,), sources c_k (Q, K) and orbitals (K,) if all leads were filled up to mu at kT, their
+        levels as they are."""
+        a, channels = self.arrays, self.poles.channels
+        shifts = [float(self.voltages[first]) for first in a.orbitals[:-1]]
+        found = [self.poles.fermi_sources(g, mu - v, kT) for g, v in enumerate(shifts)]
+        z = np.concatenate([own + v for (own, _), v in zip(found, shifts, strict=True)])
+        counts = [own.size // c.columns.shape[1] for (own, _), c in zip(found, channels, strict=True)]
+        orbital = np.repeat(np.arange(a.lead.size), np.repeat(counts, np.diff(a.orbitals)))
+        return z, block_diagonal([c for _, c in found], a.lead.size), orbital
+
+    def fillings(self, mu: np.ndarray, kT: np.ndarray) -> np.ndarray:
+        """f(chi_y) of every mode, (M,), for the chemical potentials and temperatures of the leads, (n_leads,) each."""
+        filled = np.zeros(self.chi.size, dtype=complex)
+        for p in range(mu.size):
+            own = self.arrays.mode_lead == p
+            filled[own] = self.poles.occupation(self.chi[own], mu[p], kT[p])
+        return filled
 
     def extended_hamiltonian(self) -> np.ndarray:
         """h as a dense (n + M, n + M) matrix; used at the start, never in a step."""
         a = self.arrays
-        u = self.u[:, a.mode_channel]
         h = np.diag(np.concatenate([np.zeros(a.n), self.chi])).astype(complex)
         h[: a.n, : a.n] = self.hamiltonian - 0.5j * (self.u * a.wide) @ self.u.conj().T
-        h[: a.n, a.n :] = u * a.s
-        h[a.n :, : a.n] = a.kappa[:, None] * u.conj().T
+        h[: a.n, a.n :] = self.u @ a.left
+        h[a.n :, : a.n] = (self.u @ a.right).conj().T
         return h
 
 
@@ -138,7 +147,7 @@ def adiabatic_density_matrix(poles: PoleSystem, moments: np.ndarray, time: float
     """Equilibrium rho, (2N, 2N), of device and leads for the moments and voltages of an instant (fs).
 
     It uses the leads and the Fermi function of the run, so that their expansion errors cancel in the difference
-    rho(t) - rho_adiabatic. The chemical potential is the mean over the leads of that instant.
+    rho(t) - rho_adiabatic. Chemical potential and temperature are the means over the leads of that instant.
     """
     return _density(settled(poles, moments, time), moments, time)
 

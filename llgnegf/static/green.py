@@ -13,11 +13,14 @@ import numpy as np
 import scipy.linalg
 
 from llgnegf.poles.channels import PoleChannel
-from llgnegf.problem.spectra import Spectrum
 from llgnegf.problem.system import OpenSystem
+from llgnegf.static.channels import StaticChannel
+from llgnegf.static.weights import antihermitian, joined, times, weighted
 
 TRUSTED = 1e4
 """|Sigma u^dag D u| up to which the low-rank formulas are used: beyond it more than 4 of 16 digits would cancel."""
+AT_POLE = 1e-12
+"""eV from a real pole of Sigma."""
 EQUAL = 1e-13
 """Levels closer than this part of the largest one, or of 1 eV, are equal."""
 ROUND_OFF = 1e-14
@@ -25,31 +28,13 @@ ROUND_OFF = 1e-14
 
 
 @dataclass(frozen=True, eq=False)
-class StaticChannel:
-    """A lead channel of a stationary problem: Sigma_q(E - shift) u u^dag, filled up to `chemical_potential`.
-
-    Attributes:
-        vector: Device vector u, (2N,).
-        spectrum: Self-energy of the channel.
-        shift: Energy in eV by which the channel's levels are raised (voltage, rotating frame).
-        chemical_potential: mu of the channel in eV, everything included.
-        lead: Number of the lead it belongs to.
-        spin: +1 or -1 for a channel of spin up or down along the rotation axis, 0 where spin is not resolved.
-    """
-
-    vector: np.ndarray
-    spectrum: Spectrum
-    shift: float
-    chemical_potential: float
-    lead: int
-    spin: int = 0
-
-
-@dataclass(frozen=True, eq=False)
 class StaticDevice:
     """A time-independent device: Hamiltonian (2N, 2N) in eV and its lead channels.
 
-        G(E) = [E - H - Sigma(E)]^-1,    Sigma(E) = sum_q Sigma_q(E - shift_q) u_q u_q^dag,    Im E >= 0
+        G(E) = [E - H - Sigma(E)]^-1,    Sigma(E) = sum_q U_q Sigma_q(E - shift_q) U_q^dag,    Im E >= 0
+
+    What belongs to the leads' orbitals is there for each column of all U_q, Q of them (one for a scalar channel), and
+    Sigma and Gamma between them are (n, Q) or, with a matrix channel, (n, Q, Q): see `weights`.
     """
 
     hamiltonian: np.ndarray
@@ -62,10 +47,12 @@ class StaticDevice:
     ) -> StaticDevice:  # fmt: skip
         """`system` with the moments (N, 3), voltages and drives of `time` (fs), frozen: exact leads, or those in
         `poles`; mean fields at rho_ii = `density_blocks`, (N, 2, 2)."""
-        voltages, levels = system.voltages(time), system.chemical_potentials(time)
+        voltages, levels, kT = system.voltages(time), system.chemical_potentials(time), system.temperatures()
         exact = [(p, c.vector, c.spectrum) for p, channels in enumerate(system.lead_channels) for c in channels]
         given = exact if poles is None else [(c.lead, c.vector, c.spectrum) for c in poles]
-        channels = tuple(StaticChannel(u, s, float(voltages[p]), float(levels[p]), p) for p, u, s in given)
+        channels = tuple(
+            StaticChannel(u, s, float(voltages[p]), float(levels[p]), p, kT=float(kT[p])) for p, u, s in given
+        )
         return cls(system.electrons.hamiltonian_at(moments, time, density_blocks), channels)
 
     @property
@@ -74,35 +61,58 @@ class StaticDevice:
         return self.hamiltonian.shape[0]
 
     @cached_property
+    def has_matrices(self) -> bool:
+        """Whether Sigma is a matrix between the columns."""
+        return any(c.vector.ndim == 2 for c in self.channels)
+
+    @cached_property
     def vectors(self) -> np.ndarray:
-        """Device vectors of the channels as columns, (2N, n_channels)."""
-        columns = [c.vector for c in self.channels]
-        return np.array(columns, dtype=complex).reshape(-1, self.size).T
+        """Device vectors of all orbitals of all channels as columns, (2N, Q)."""
+        empty = np.zeros((self.size, 0), dtype=complex)
+        return np.concatenate([empty, *(c.columns for c in self.channels)], axis=1)
+
+    @cached_property
+    def _sizes(self) -> list[int]:
+        """Columns of each channel."""
+        return [c.columns.shape[1] for c in self.channels]
+
+    def _by_column(self, values: list[float], dtype: type = float) -> np.ndarray:
+        return np.repeat(np.array(values, dtype=dtype), self._sizes)
 
     @cached_property
     def spins(self) -> np.ndarray:
-        """Spin +1, -1 or 0 of each channel, (n_channels,)."""
-        return np.array([c.spin for c in self.channels], dtype=float)
+        """Spin +1, -1 or 0 of the channel of each column, (Q,)."""
+        return self._by_column([c.spin for c in self.channels])
 
     @cached_property
     def leads(self) -> np.ndarray:
-        """Lead number of each channel, (n_channels,)."""
-        return np.array([c.lead for c in self.channels], dtype=int)
+        """Lead number of each column, (Q,)."""
+        return self._by_column([c.lead for c in self.channels], int)
 
     @cached_property
     def chemical_potentials(self) -> np.ndarray:
-        """mu of each channel in eV, (n_channels,)."""
-        return np.array([c.chemical_potential for c in self.channels])
+        """mu of each column in eV, (Q,)."""
+        return self._by_column([c.chemical_potential for c in self.channels])
+
+    @cached_property
+    def temperatures(self) -> np.ndarray:
+        """kT of each column in eV, (Q,)."""
+        return self._by_column([c.kT for c in self.channels])
 
     @cached_property
     def bands(self) -> np.ndarray:
-        """Lower and upper edge (eV) of what each channel couples to, (n_channels, 2)."""
-        return np.array([np.add(c.spectrum.support, c.shift) for c in self.channels]).reshape(-1, 2)
+        """Lower and upper edge (eV) of the bands that channels couple to, channel after channel, (n, 2)."""
+        return np.concatenate([np.zeros((0, 2)), *(c.bands for c in self.channels)])
 
-    @property
+    @cached_property
     def band_edges(self) -> np.ndarray:
-        """All finite edges of bands, ascending."""
-        return np.unique(self.bands[np.isfinite(self.bands)])
+        """All finite edges of bands, and what else is not smooth in a matrix, ascending."""
+        return np.unique(np.concatenate([np.zeros(0), *(c.points for c in self.channels)]))
+
+    @cached_property
+    def surface_levels(self) -> np.ndarray:
+        """Real poles of Sigma in eV, ascending."""
+        return np.unique(np.concatenate([np.zeros(0), *(c.surface_levels for c in self.channels)]))
 
     @cached_property
     def _levels(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -118,7 +128,7 @@ class StaticDevice:
 
     @property
     def level_vectors(self) -> np.ndarray:
-        """V^dag u_q, (2N, n_channels), V the eigenvectors of H; rows of zeros are levels that no lead reaches."""
+        """V^dag u_q, (2N, Q), V the eigenvectors of H; rows of zeros are levels that no lead reaches."""
         return self._levels[2]
 
     @cached_property
@@ -145,24 +155,27 @@ class StaticDevice:
         return states[:, np.abs(energies - energy) <= relative * max(1.0, float(np.abs(energies).max()))]
 
     def self_energies(self, energy: np.ndarray) -> np.ndarray:
-        """Sigma_q(E - shift_q) in eV, (n, n_channels), for energies (n,) with Im E >= 0."""
-        return self._stack([c.spectrum.self_energy(energy - c.shift) for c in self.channels], energy)
+        """Sigma between the columns in eV, (n, Q) or (n, Q, Q), for energies (n,) with Im E >= 0."""
+        return self._of_leads("self_energy", energy)
 
     def self_energy_derivatives(self, energy: np.ndarray) -> np.ndarray:
-        """dSigma_q/dE at E - shift_q, (n, n_channels)."""
-        return self._stack([c.spectrum.self_energy_derivative(energy - c.shift) for c in self.channels], energy)
+        """dSigma/dE between the columns, (n, Q) or (n, Q, Q)."""
+        return self._of_leads("self_energy_derivative", energy)
 
     def broadenings(self, energy: np.ndarray) -> np.ndarray:
-        """Gamma_q(E - shift_q) in eV, (n, n_channels), for real energies (n,)."""
-        return self._stack([c.spectrum.broadening(energy - c.shift) for c in self.channels], energy).real
+        """Gamma between the columns in eV, (n, Q) or (n, Q, Q), for real energies (n,)."""
+        gamma = self._of_leads("broadening", energy)
+        return gamma if self.has_matrices else gamma.real
 
     def is_open(self, energy: np.ndarray) -> np.ndarray:
         """Whether any channel has states at the real energies (n,)."""
+        if self.has_matrices:
+            return np.any([c.is_open(energy) for c in self.channels], axis=0)
         return np.asarray((self.broadenings(energy) > 0).any(axis=1))
 
     def on_device(self, weights: np.ndarray) -> np.ndarray:
-        """sum_q w_q u_q u_q^dag, (n, 2N, 2N), for weights (n, n_channels)."""
-        return (self.vectors * weights[:, None, :]) @ self.vectors.conj().T
+        """sum_ab u_a W_ab u_b^dag, (n, 2N, 2N), for weights (n, Q) or (n, Q, Q)."""
+        return weighted(self.vectors, weights) @ self.vectors.conj().T
 
     def inverse_green(self, energy: np.ndarray) -> np.ndarray:
         """E - H - Sigma(E) in eV, (n, 2N, 2N), for energies (n,) with Im E >= 0."""
@@ -186,7 +199,7 @@ class StaticDevice:
         return states[:, reached] @ np.linalg.inv(inverse) @ states[:, reached].conj().T
 
     def retarded_columns(self, origin: np.ndarray, offset: np.ndarray) -> np.ndarray:
-        """V^dag G(E) u_q at the real energies E = origin + offset: (n, 2N, n_channels), V the eigenvectors of H.
+        """V^dag G(E) u_q at the real energies E = origin + offset: (n, 2N, Q), V the eigenvectors of H.
 
         In the basis of the levels eps_k the diagonal of E - H is (origin - eps_k) + offset. With a level as the
         origin and the offset kept apart, a resonance is resolved however narrow it is against |E| * 1e-16.
@@ -211,21 +224,42 @@ class StaticDevice:
         scaled, inner, trusted = _low_rank(distances, u, weights)
         dense = np.linalg.inv(_level_inverse(distances[~trusted], u, weights[~trusted]))
         rows = u.conj().T / distances[:, None, :]
-        return LevelGreen(1 / distances, scaled @ (inner * weights[:, None, :]), rows, ~trusted, dense)
+        return LevelGreen(1 / distances, scaled @ weighted(inner, weights), rows, ~trusted, dense)
 
-    def _stack(self, columns: list[np.ndarray], energy: np.ndarray) -> np.ndarray:
-        return np.stack(columns, axis=-1) if columns else np.zeros((energy.size, 0), dtype=complex)
+    def _of_leads(self, method: str, energy: np.ndarray) -> np.ndarray:
+        """What `method` of every channel's spectrum gives at E - shift, between the columns."""
+        parts = [self._of_channel(c, method, energy) for c in self.channels]
+        return joined(parts, self._sizes, energy.size, self.has_matrices)
+
+    def _of_channel(self, channel: StaticChannel, method: str, energy: np.ndarray) -> np.ndarray:
+        """The same of one channel; of matrices, which are dear, the last ones are kept, and Gamma taken from Sigma."""
+        if channel.vector.ndim == 1:
+            return np.asarray(getattr(channel.spectrum, method)(energy - channel.shift))
+        z = energy.astype(complex)
+        if method == "broadening":
+            gamma = antihermitian(self._of_channel(channel, "self_energy", z))
+            return np.where(channel.is_open(energy)[:, None, None], gamma, 0.0)
+        place, numbers = (id(channel.spectrum), channel.shift, method), z.tobytes()
+        if place not in self._latest or self._latest[place][0] != numbers:
+            # At a real pole of Sigma G is smooth, however large Sigma: beside it will do.
+            at_pole = (np.abs(z[:, None] - channel.surface_levels) < AT_POLE).any(axis=1)
+            self._latest[place] = numbers, getattr(channel.spectrum, method)(z - channel.shift + AT_POLE * at_pole)
+        return self._latest[place][1]
+
+    @cached_property
+    def _latest(self) -> dict[tuple[int, float, str], tuple[bytes, np.ndarray]]:
+        return {}
 
 
 @dataclass(frozen=True, eq=False)
 class LevelGreen:
-    """G in the basis of the levels at n energies, as diagonal + low rank: O(N^2 n_channels) for a full matrix.
+    """G in the basis of the levels at n energies, as diagonal + low rank: O(N^2 Q) for a full matrix.
 
         G = D + D u T u^dag D,    D = 1/(E - eps),    T = Sigma (1 - u^dag D u Sigma)^-1
 
     Attributes:
         diagonal: D, (n, 2N).
-        left, right: D u T (n, 2N, n_channels) and u^dag D (n, n_channels, 2N).
+        left, right: D u T (n, 2N, Q) and u^dag D (n, Q, 2N).
         doubtful: Energies (n,) where D and the rest cancel too far (see `TRUSTED`).
         dense: G at those energies, (m, 2N, 2N).
     """
@@ -255,12 +289,12 @@ class LevelGreen:
         return out
 
     def between(self, u: np.ndarray, weights: np.ndarray) -> np.ndarray:
-        """G (sum_q w_q u_q u_q^dag) G, (n, 2N, 2N), for columns u (2N, Q) and weights (n, Q)."""
+        """G u W u^dag G, (n, 2N, 2N), for columns u (2N, Q) and weights (n, Q) or (n, Q, Q)."""
         columns = self.diagonal[:, :, None] * u + self.left @ (self.right @ u)
         rows = u.conj().T * self.diagonal[:, None, :] + (u.conj().T @ self.left) @ self.right
         columns[self.doubtful] = self.dense @ u
         rows[self.doubtful] = u.conj().T @ self.dense
-        return (columns * weights[:, None, :]) @ rows
+        return weighted(columns, weights) @ rows
 
 
 def coupled_levels(hamiltonian: np.ndarray, vectors: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -273,10 +307,11 @@ def coupled_levels(hamiltonian: np.ndarray, vectors: np.ndarray) -> tuple[np.nda
     energies, states = np.linalg.eigh(hamiltonian)
     scale = float(np.abs(energies).max(initial=0.0))
     norms = np.linalg.norm(vectors, axis=0)
+    directions = vectors / np.where(norms == 0, 1.0, norms)
     number = np.cumsum(np.diff(energies, prepend=-np.inf) > EQUAL * max(1.0, scale))
     for group in np.split(np.arange(energies.size), np.flatnonzero(np.diff(number)) + 1) if vectors.size else []:
         if group.size > 1:
-            turn = np.linalg.svd(states[:, group].conj().T @ (vectors / norms))[0]
+            turn = np.linalg.svd(states[:, group].conj().T @ directions)[0]
             states[:, group], energies[group] = states[:, group] @ turn, energies[group].mean()
     projected = states.conj().T @ vectors
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -291,12 +326,12 @@ def _low_rank(
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """D u and (1 - S u^dag D u)^-1, their product (D^-1 - u S u^dag)^-1 u, D = 1/`distances`; where to trust them.
 
-    O(N n_channels^2) for each energy instead of O(N^3). Next to a level S u^dag D u is large and must cancel against
+    O(N Q^2) for each energy instead of O(N^3). Next to a level S u^dag D u is large and must cancel against
     D u, see `TRUSTED`.
     """
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         scaled = projected / distances[:, :, None]
-        product = weights[:, :, None] * (projected.conj().T @ scaled)
+        product = times(weights, projected.conj().T @ scaled)
         trusted = (np.abs(product) <= TRUSTED).all(axis=(1, 2))
     scaled[~trusted], product[~trusted] = 0.0, 0.0
     return scaled, np.linalg.inv(np.eye(weights.shape[1]) - product), trusted
@@ -304,7 +339,7 @@ def _low_rank(
 
 def _level_inverse(distances: np.ndarray, projected: np.ndarray, weights: np.ndarray) -> np.ndarray:
     """E - H - Sigma in the basis of the levels, (n, 2N, 2N), for the full equations."""
-    inverse = -(projected * weights[:, None, :]) @ projected.conj().T
+    inverse = -weighted(projected, weights) @ projected.conj().T
     diagonal = np.arange(distances.shape[1])
     inverse[:, diagonal, diagonal] += distances
     return inverse

@@ -100,19 +100,20 @@ def _product(re, im, out_re, out_im):
 
 @part(FUSED, error_model="numpy")
 def _subtract_leads(re, im, u, slope, out_re, out_im):
-    """out -= sum_q slope_q (G u_q)(u_q^dag G)."""
+    """out -= sum_q (G x_q)(u_q^dag G), u dSigma/dE = x = `slope`."""
     n = re.shape[0]
     column = np.empty(n, dtype=np.complex128)
     row = np.empty(n, dtype=np.complex128)
-    for q in range(slope.size):
+    for q in range(u.shape[1]):
         for i in range(n):
             c = 0.0j
             r = 0.0j
             for k in range(n):
+                if slope[k, q] != 0.0:
+                    c += complex(re[i, k], im[i, k]) * slope[k, q]
                 if u[k, q] != 0.0:
-                    c += complex(re[i, k], im[i, k]) * u[k, q]
                     r += np.conj(u[k, q]) * complex(re[k, i], im[k, i])
-            column[i] = slope[q] * c
+            column[i] = c
             row[i] = r
         for i in range(n):
             for j in range(n):
@@ -140,8 +141,8 @@ def fermi_sums(chain, base, residues, u, slopes, weights, j_sd, moments, curvatu
     Args:
         chain: Whether H connects neighbours only and every channel couples to one site.
         base, residues: E - H_0 - Sigma at the poles z_m^*, (M, 2N, 2N), and r_m, (M,).
-        u, slopes, weights: Lead vectors (2N, Q), dSigma_q/dE (M, Q), and for a chain 1 - dSigma/dE on each site,
-            (M, N, 4).
+        u, slopes, weights: Vectors of the lead orbitals (2N, Q), u dSigma/dE (M, 2N, Q), and for a chain
+            1 - dSigma/dE on each site, (M, N, 4).
         j_sd, moments: (N,), (B, N, 3).
         curvature: Whether `geometric` is wanted.
         spin, charge: Get 4 Re sum_m r_m g_ii(z_m^*), (B, N, 3), and 1 + the same of g^0, (B, N).

@@ -16,6 +16,7 @@ from llgnegf.static.green import StaticDevice
 from llgnegf.static.pair_kernel import pair_traces
 from llgnegf.static.recursion import ChainGreen, adjoint_blocks, is_chain
 from llgnegf.static.undamped import UndampedLevel
+from llgnegf.static.weights import weighted
 from llgnegf.static.window import Window, chain_window, window_panels
 
 Both = tuple[np.ndarray, np.ndarray]
@@ -74,15 +75,15 @@ class DensePairs:
         device = self.device
         green = device.retarded(energy)
         columns, rows = green @ device.vectors, device.vectors.conj().T @ green
-        slope = green @ green - (columns * device.self_energy_derivatives(energy)[:, None, :]) @ rows
+        slope = green @ green - weighted(columns, device.self_energy_derivatives(energy)) @ rows
         return self._pick(green), self._pick(slope)
 
     def green_and_spectral(self, energy: np.ndarray) -> tuple[Both, Both]:
-        """G and a = i (G - G^dag) = sum_q G u_q Gamma_q u_q^dag G^dag for real energies (n,)."""
+        """G and a = i (G - G^dag) = G Gamma G^dag for real energies (n,)."""
         green = self.device.reached_green(energy)
         columns = green @ self.device.vectors
-        width = self.device.broadenings(energy)[:, None, :]
-        return self._pick(green), self._pick((columns * width) @ columns.conj().swapaxes(-1, -2))
+        spectral = weighted(columns, self.device.broadenings(energy)) @ columns.conj().swapaxes(-1, -2)
+        return self._pick(green), self._pick(spectral)
 
     def window(self, lower: float, upper: float, jumps: np.ndarray) -> Window:
         """Panels of the real axis, as `window_panels`."""

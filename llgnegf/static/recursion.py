@@ -34,8 +34,10 @@ PART = 16
 
 
 def is_chain(device: StaticDevice) -> bool:
-    """True when H connects only neighbouring sites and every channel couples to a single site."""
+    """True when H connects only neighbouring sites and every channel is scalar and couples to a single site."""
     n_sites = device.size // 2
+    if device.has_matrices:
+        return False
     rows, columns = device.entries
     if rows.size and np.abs(rows // 2 - columns // 2).max() > 1:
         return False

@@ -91,15 +91,16 @@ class ResponseTensors:
 
     Args:
         system: Electrons and leads in a common equilibrium; kT >= 0, open or closed.
-        moments: M, unit vectors (N, 3).
+        moments: M, unit vectors (N, 3); zero vectors on sites without a moment, as `RotatingFrame` takes them. The
+            tensors have their rows and columns all the same: what a moment there would feel.
         tolerance: Absolute error allowed in the largest entry of K/(hbar J_j), in 1/eV^2.
         max_distance: Only pairs |i - j| <= max_distance are computed, all others are 0; None is all pairs. Chains
             then cost O(N) for each energy. A cut friction tensor need not be positive.
 
     Raises:
         ValueError: One line for each argument that is not of this kind; for leads at different chemical potentials
-            or with a time-dependent voltage (there is no common f, and the noise is not that of an equilibrium). On
-            first use at kT = 0 with a level at the Fermi energy that no lead couples to.
+            or temperatures, or with a time-dependent voltage (there is no common f, and the noise is not that of an
+            equilibrium). On first use at kT = 0 with a level at the Fermi energy that no lead couples to.
         QuadratureError: On first use, when the tolerance cannot be reached, or for a dark state within 40 kT of the
             Fermi energy that motion mixes with damped levels.
     """
@@ -112,7 +113,7 @@ class ResponseTensors:
     def __post_init__(self) -> None:
         problems = Problems("ResponseTensors")
         is_system = problems.check(isinstance(self.system, OpenSystem), "system", self.system, "an OpenSystem")
-        moments = problems.moments("moments", self.moments, self.system.n_sites if is_system else None)
+        moments = problems.moments("moments", self.moments, self.system.n_sites if is_system else None, bare=True)
         problems.number("tolerance", self.tolerance, "a finite number > 0, in 1/eV^2", lambda x: x > 0, smallest=0.0)
         if self.max_distance is not None:
             problems.integer("max_distance", self.max_distance, "None or an integer >= 0", lambda d: d >= 0)
@@ -319,10 +320,10 @@ class ResponseTensors:
             curvature = berry_curvature(energies, states, filling).reshape(n, 3, n, 3)
             return Integral(curvature.transpose(0, 2, 1, 3)[self._pairs], 0.0, 0)
         green = self._green
-        mu = self.system.mean_chemical_potential()
-        if self.system.kT == 0:
+        mu, kT = self.system.mean_chemical_potential(), self.system.mean_temperature
+        if kT == 0:
             refuse_dark_levels(self._device, mu, "ResponseTensors")
-        contour = Contour.of(self._device.hamiltonian, mu, self.system.kT)
+        contour = Contour.of(self._device.hamiltonian, mu, kT)
         return contour.integral(
             lambda z: sea_density(green, z), 0.0, 0.5 * self.tolerance, green.entries, "ResponseTensors, contour",
             twice_real,
@@ -335,7 +336,7 @@ class ResponseTensors:
         value = np.zeros((2, self._pairs[0].size, 3, 3))
         if self.system.is_closed:
             return Integral(value, 0.0, 0)
-        mu, kT, green = self.system.mean_chemical_potential(), self.system.kT, self._green
+        mu, kT, green = self.system.mean_chemical_potential(), self.system.mean_temperature, self._green
         if kT == 0:
             return Integral(surface_density(green, np.array([mu]))[0], 0.0, 1)
         reach = mu - FERMI_RANGE * kT, mu + FERMI_RANGE * kT

@@ -5,7 +5,7 @@ PRL 125, 187202. Maps precession onto `steady_state` in the rotating frame; noth
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
@@ -16,11 +16,13 @@ import numpy as np
 from llgnegf._blas import limited
 from llgnegf._checks import Problems
 from llgnegf.problem.electrons import PAULI
+from llgnegf.problem.leads import Channel
 from llgnegf.problem.mean_fields import MeanField
 from llgnegf.problem.plausibility import doubts_of_frame, warn
 from llgnegf.problem.system import OpenSystem, check_constant
+from llgnegf.static.channels import StaticChannel
 from llgnegf.static.decomposition import CurrentDecomposition, Decomposition, LinearResponse
-from llgnegf.static.green import StaticChannel, StaticDevice
+from llgnegf.static.green import StaticDevice
 from llgnegf.static.local import LocalDensityMatrix
 from llgnegf.static.mean_field import RESIDUAL, self_consistent_blocks, site_blocks
 from llgnegf.static.recursion import is_chain
@@ -32,6 +34,8 @@ DENSE_ARRAYS = 8
 """Matrices of the size of the Hamiltonian that a solution holds at the same time, at least."""
 COMMUTES = 1e-10
 """How far a commutator with sigma.axis may be from 0, relative to the matrix."""
+ROUND_OFF = 1e-14
+"""Part of a lead's vectors that is round-off of their projection."""
 LONG_CHAIN = 32
 """Sites from which lead currents are taken from the recursion: below it the levels are faster."""
 
@@ -48,14 +52,16 @@ class RotatingFrame:
     shifted by Q_s hbar w, Q_up = -1/2, Q_down = +1/2, levels and filling alike:
         G = [E - H_RF - sum_{p,s} Sigma^s_p(E - Q_s hbar w)]^-1,
         rho_RF = (1/2 pi) sum_{p,s} int dE G Gamma^s_p(E - Q_s hbar w) G^dag f(E - mu_p - Q_s hbar w).
-    Leads may have static voltages. What this integral leaves open is filled with the mean chemical potential of the
-    coupled leads: bound states outside all bands, and dark states, which no lead reaches (an isolated site, or of equal
-    levels the combinations whose couplings cancel, to round-off). A closed system has rho_RF = f(H_RF).
+    Leads may have static voltages, and temperatures of their own. What this integral leaves open is filled with the
+    mean chemical potential of the coupled leads, at their mean temperature: bound states outside all bands, and dark
+    states, which no lead reaches (an isolated site, or of equal levels the combinations whose couplings cancel, to
+    round-off). A closed system has rho_RF = f(H_RF).
 
     Args:
         system: Electrons and leads. For energy != 0, H_0 and every lead's Sigma must commute with sigma.axis: no
             spin-orbit coupling, no magnetic lead (unless magnetised along the axis).
-        texture: Moments at t = 0, unit vectors (N, 3).
+        texture: Moments at t = 0, unit vectors (N, 3); zero vectors on sites without a moment, which have no sd
+            coupling then (`on_electrons` of a motion makes them).
         energy: hbar w in eV; negative turns clockwise, 0 is the static system.
         axis: 'x', 'y', 'z' or a non-zero 3-vector.
         tolerance: Absolute error allowed in the largest entry of a density matrix (or hbar times a rate, in eV).
@@ -75,7 +81,7 @@ class RotatingFrame:
     def __post_init__(self) -> None:
         problems = Problems("RotatingFrame")
         is_system = problems.check(isinstance(self.system, OpenSystem), "system", self.system, "an OpenSystem")
-        texture = problems.moments("texture", self.texture, self.system.n_sites if is_system else None)
+        texture = problems.moments("texture", self.texture, self.system.n_sites if is_system else None, bare=True)
         energy = problems.number("energy", self.energy, "a finite number, in eV")
         axis = problems.axis("axis", self.axis)
         problems.number("tolerance", self.tolerance, "a finite number > 0", lambda x: x > 0, smallest=0.0)
@@ -107,10 +113,12 @@ class RotatingFrame:
                 "no spin-orbit coupling: H_0 must keep the spin along the axis",
             )  # fmt: skip
         for p, channels in enumerate(self.system.lead_channels):
-            if any(_commutator(m, spin) > COMMUTES for m in _probe(channels, self.system.n_sites)):
+            probes = _probe(channels, self.system.n_sites)
+            if any(_commutator(m, spin) > COMMUTES for m in probes):
+                kind = "is magnetic" if any(_odd(m) > COMMUTES for m in probes) else "has spin-orbit coupling"
                 problems.add(
-                    f"system.leads[{p}]", f"is magnetic: Sigma does not commute with sigma.axis, axis {along}",
-                    "leads that couple both spins alike",
+                    f"system.leads[{p}]", f"{kind}: Sigma does not commute with sigma.axis, axis {along}",
+                    "leads that keep the spin along the axis, such as those that couple both spins alike",
                 )  # fmt: skip
 
     def density_matrix(self) -> np.ndarray:
@@ -129,8 +137,8 @@ class RotatingFrame:
         O(N) for each energy where the whole matrix costs O(N^2), e.g. 800 sites in seconds.
 
         Raises:
-            ValueError: For a device with hopping beyond neighbours or a lead on several sites (`density_matrix` takes
-                any).
+            ValueError: For a device with hopping beyond neighbours, a lead on several sites or one with a matrix
+                self-energy (`density_matrix` takes any).
         """
         return self.local_density_matrix_with_error()[0]
 
@@ -169,8 +177,8 @@ class RotatingFrame:
         """Adiabatic part and the three parts of first order in hbar w: geometric, Fermi sea, Fermi surface.
 
         Raises:
-            ValueError: When the coupled leads differ in chemical potential (voltage included); at kT = 0 with a
-                level at the Fermi energy that no lead couples to.
+            ValueError: When the coupled leads differ in chemical potential (voltage included) or temperature; at kT = 0
+                with a level at the Fermi energy that no lead couples to.
             QuadratureError: If the tolerance is not reached.
         """
         response = self._linear_response("decompose")
@@ -186,8 +194,8 @@ class RotatingFrame:
     def _along_chain(device: StaticDevice, method: str, ask: Callable[[InLevels], T]) -> T:
         if not is_chain(device):
             raise ValueError(
-                f"RotatingFrame.{method}: system with hopping beyond neighbouring sites, or a lead on several sites; "
-                "allowed: a nearest-neighbour chain with each lead channel on one site"
+                f"RotatingFrame.{method}: system with hopping beyond neighbouring sites, a lead on several sites or "
+                "one with a matrix self-energy; allowed: a nearest-neighbour chain with each scalar channel on one site"
             )
         return _of_fastest(device, ask)
 
@@ -229,26 +237,25 @@ class RotatingFrame:
 
     def _filled(self, device: StaticDevice) -> SteadyState:
         n_leads = len(self.system.leads)
-        return SteadyState(device, n_leads, self.reference_level, self.system.kT, self.tolerance)
+        return SteadyState(device, n_leads, self.reference_level, self.system.mean_temperature, self.tolerance)
 
     def _channels(self, energy: float) -> tuple[StaticChannel, ...]:
         """Channels of the frame that turns with `energy`, resolved by spin along the axis.
 
-        P_s Sigma_p P_s is laid out channel by channel; the cross terms P_up Sigma_p P_down cancel in the sum over
-        the channels of a lead that commutes with sigma.axis.
+        P_s Sigma_p P_s is laid out channel by channel, a matrix one with the vectors P_s U; the cross terms
+        P_up Sigma_p P_down cancel in the sum over the channels of a lead that commutes with sigma.axis.
         """
         one = np.eye(2, dtype=complex)
         spins = {0: one} if self.energy == 0 else {s: 0.5 * (one + s * self._spin) for s in (1, -1)}
-        levels, voltages = self.system.chemical_potentials(), self.system.voltages()
+        levels, voltages = self.system.chemical_potentials().tolist(), self.system.voltages().tolist()
+        temperatures = self.system.temperatures().tolist()
         result = []
         for lead, channels in enumerate(self.system.lead_channels):
             for spin, projector in spins.items():
                 shift = -0.5 * spin * energy
                 for vectors, spectrum in _merged(channels, projector):
-                    result += [
-                        StaticChannel(v, spectrum, shift + voltages[lead], shift + levels[lead], lead, spin)
-                        for v in vectors
-                    ]
+                    place = shift + voltages[lead], shift + levels[lead], lead, spin, temperatures[lead]
+                    result += [StaticChannel(v, spectrum, *place) for v in vectors]
         return tuple(result)
 
     def _linear_response(self, method: str) -> LinearResponse:
@@ -263,8 +270,12 @@ class RotatingFrame:
                 f"RotatingFrame.{method}: leads at the chemical potentials {levels} (voltages "
                 f"{self.system.voltages().tolist()} included); allowed: leads in a common equilibrium"
             )
+        if self.system.common_temperature is None:
+            kT = self.system.temperatures()[self.system.coupled_leads].tolist()
+            allowed = "leads in a common equilibrium"
+            raise ValueError(f"RotatingFrame.{method}: leads at the temperatures kT = {kT} eV; allowed: {allowed}")
         device = StaticDevice(self.system.electrons.hamiltonian_at(self.texture), self._channels(0.0))
-        if self.system.kT == 0 and device.channels:
+        if self.system.mean_temperature == 0 and device.channels:
             refuse_dark_levels(device, self.reference_level, f"RotatingFrame.{method}")
         return LinearResponse(self._filled(device), self.energy, self._spin)
 
@@ -306,37 +317,49 @@ def _commutator(matrix: np.ndarray, spin: np.ndarray) -> float:
     return float(np.abs(turned).max() / size)
 
 
-def _probe(channels: Any, n_sites: int) -> list[np.ndarray]:
+def _odd(matrix: np.ndarray) -> float:
+    """max |sigma_y Sigma^T sigma_y - Sigma| relative to max |Sigma|: 0 where Sigma is symmetric under time reversal."""
+    turn = np.kron(np.eye(len(matrix) // 2), PAULI[1])
+    return float(np.abs(turn @ matrix.T @ turn - matrix).max() / max(np.abs(matrix).max(), np.finfo(float).tiny))
+
+
+def _probe(channels: Sequence[Channel], n_sites: int) -> list[np.ndarray]:
     """Sigma of a lead, on the sites that it couples to, at three energies in general position.
 
     It is analytic, so a commutator shows at one of them.
     """
     probes = np.array([-1.37 + 0.71j, 0.23 + 0.31j, 1.91 + 1.13j])
-    spinors = np.array([c.vector for c in channels]).reshape(-1, n_sites, 2)
-    coupled = spinors[:, np.any(spinors != 0, axis=(0, 2))]
-    vectors = coupled.reshape(len(spinors), coupled.shape[1] * 2)
-    weights = np.array([c.spectrum.self_energy(probes) for c in channels]).reshape(-1, probes.size)
-    return [(vectors.T * w) @ vectors.conj() for w in weights.T] if vectors.size else []
+    coupled = np.any([np.any(c.columns.reshape(n_sites, -1) != 0, axis=1) for c in channels], axis=0)
+    rows = np.flatnonzero(np.repeat(coupled, 2))
+    own = tuple(StaticChannel(c.vector[rows], c.spectrum, 0.0, 0.0, 0) for c in channels)
+    device = StaticDevice(np.zeros((rows.size, rows.size)), own)
+    return list(device.on_device(device.self_energies(probes))) if rows.size else []
 
 
-def _merged(channels: Any, projector: np.ndarray) -> list[tuple[list[np.ndarray], Any]]:
-    """Channels P u, those of one spectrum merged: sum_q P u_q u_q^dag P as few vectors as its rank.
+def _merged(channels: Sequence[Channel], projector: np.ndarray) -> list[tuple[list[np.ndarray], Any]]:
+    """Channels P u, those of one scalar spectrum merged: sum_q P u_q u_q^dag P as few vectors as its rank.
 
-    P (2, 2) acts on the spin of every site.
+    P (2, 2) acts on the spin of every site. The vectors of a matrix spectrum stay together.
     """
     groups: list[tuple[Any, list[np.ndarray]]] = []
+    matrices: list[tuple[list[np.ndarray], Any]] = []
     for c in channels:
-        projected = (c.vector.reshape(-1, 2) @ projector.T).ravel()
+        projected = np.einsum("st,itq->isq", projector, c.columns.reshape(len(c.vector) // 2, 2, -1))
+        projected = projected.reshape(c.columns.shape)
+        if c.vector.ndim == 2:
+            projected[np.abs(projected) < ROUND_OFF * np.abs(c.vector).max()] = 0.0
+            matrices.append(([projected], c.spectrum))
+            continue
         for spectrum, vectors in groups:
             if spectrum is c.spectrum or spectrum == c.spectrum:
-                vectors.append(projected)
+                vectors.append(projected[:, 0])
                 break
         else:
-            groups.append((c.spectrum, [projected]))
-    merged = []
+            groups.append((c.spectrum, [projected[:, 0]]))
+    merged = matrices
     for spectrum, vectors in groups:
         left, singular, _ = np.linalg.svd(np.stack(vectors, axis=1), full_matrices=False)
-        # Squared singular values enter Sigma: below 1e-14 of the largest a direction is round-off of the projection.
-        keep = singular > 1e-14 * max(np.linalg.norm(c.vector) for c in channels)
+        # Squared singular values enter Sigma: the direction of a small one is round-off of the projection.
+        keep = singular > ROUND_OFF * max(np.linalg.norm(c.vector) for c in channels)
         merged.append(([s * v for s, v in zip(singular[keep], left.T[keep], strict=True)], spectrum))
     return merged

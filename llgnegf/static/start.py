@@ -32,53 +32,65 @@ class Blocks:
 def thermal(poles: PoleSystem, moments: np.ndarray) -> Blocks:
     """Equilibrium of device and attached leads at the common chemical potential, for frozen moments.
 
-        rho      = 1/2 + sum_m r_m [G(z_m^*) + G(z_m^*)^dag]
-        v_k      = c_k G_ext(z_k^*) u_q
-        s_y C_dy = -b_y^* sum_m r_m [G(z_m^*)^dag/(chi_y^* - z_m) + G(z_m^*)/(chi_y^* - z_m^*)] u_q
-        C_xx'    = -[kappa_x u_x^dag C_dx' - (kappa_x' u_x'^dag C_dx)^*]/(chi_x - chi_x'^*)
+        rho   = 1/2 + sum_m r_m [G(z_m^*) + G(z_m^*)^dag]
+        v_k   = G_ext(z_k^*) U c_k
+        C_dy  = -sum_m r_m [G(z_m^*)^dag/(chi_y^* - z_m) + G(z_m^*)/(chi_y^* - z_m^*)] W_y
+        C_xx' = -[W_x^dag C_dx' - (W_x'^dag C_dx)^*]/(chi_x - chi_x'^*)
 
-    from rho = int dE/2pi A f and P_qy = int dE/2pi A u_q b_y^* [f(E) - f(chi_y^*)]/(E - chi_y^*), A = i(G - G^dag),
-    with the rational f: partial fractions, and every integral closed around a single pole of f. Bound states sit on
-    the real axis, where nothing is evaluated, and so come out right.
+    from rho = int dE/2pi A f and C_dy = int dE/2pi A W_y [f(E) - f(chi_y^*)]/(E - chi_y^*), A = i(G - G^dag), with the
+    rational f: partial fractions, and every integral closed around a single pole of f. Bound states sit on the real
+    axis, where nothing is evaluated, and so come out right. Between two undamped modes (chi real, U_x = W_x) the
+    denominator may vanish; there h is that of Hermitian levels, C = f(h) - f(chi) on the modes, and
+
+        C_xx' = sum_m r_m W_x^dag { G(z_m^*)/[(z_m^* - chi_x)(z_m^* - chi_x')] + (the same at z_m) } U_x',
+        G(z_m) = G(z_m^*)^dag
 
     Raises:
-        ValueError: If the leads have different chemical potentials.
+        ValueError: If the leads have different chemical potentials or temperatures.
     """
     system = poles.system
     if system.is_closed:
         return partitioned(poles, moments)
-    if system.common_chemical_potential() is None:
+    if not system.in_equilibrium():
+        found = f"chemical potentials {system.chemical_potentials().tolist()} eV"
+        if system.common_temperature is None:
+            found += f" and kT = {system.temperatures().tolist()} eV"
         raise ValueError(
-            f"start: 'thermal' with chemical potentials {system.chemical_potentials().tolist()} eV at t = 0; allowed: "
-            "'steady' or 'partitioned' when the leads are not in equilibrium with one another"
+            f"start: 'thermal' with {found} at t = 0; allowed: 'steady' or 'partitioned' when the leads are not in "
+            "equilibrium with one another"
         )
     frozen = FrozenDevice(settled(poles, moments), moments)
     return _equilibrium(frozen, frozen.fermi_vectors())
 
 
 def _equilibrium(frozen: FrozenDevice, vectors: np.ndarray) -> Blocks:
-    """The thermal blocks at the mean chemical potential (formulas in `thermal`)."""
+    """The thermal blocks at the mean chemical potential and temperature (formulas in `thermal`)."""
     a = frozen.arrays
     energies, r = frozen.fermi_poles(frozen.mean)
     green = frozen.device.retarded(energies)
-    u = frozen.u[:, a.mode_channel]
-    chi = frozen.chi.conj()
-    retarded = np.einsum("mab,by,my->ay", green, u, r[:, None] / (chi - energies[:, None]))
-    advanced = np.einsum("mba,by,my->ay", green.conj(), u, r[:, None] / (chi - energies.conj()[:, None]))
-    device_mode = -a.kappa.conj() * (retarded + advanced)
+    w, chi = frozen.u @ a.right, frozen.chi.conj()
+    retarded = np.einsum("mab,by,my->ay", green, w, r[:, None] / (chi - energies[:, None]), optimize=True)
+    advanced = np.einsum("mba,by,my->ay", green.conj(), w, r[:, None] / (chi - energies.conj()[:, None]), optimize=True)
+    device_mode = -(retarded + advanced)
     # Stationary C_mode,mode for this C_device,mode; Hermitian by construction.
-    driven = a.kappa[:, None] * (frozen.u.conj().T[a.mode_channel] @ device_mode)
-    mode_block = -(driven - driven.conj().T) / (frozen.chi[:, None] - chi)
+    driven, still = frozen.into_modes(device_mode), np.flatnonzero(chi.imag == 0)
+    distances = frozen.chi[:, None] - chi
+    distances[np.ix_(still, still)] = 1.0
+    mode_block = -(driven - driven.conj().T) / distances
+    x, own = energies[:, None] - chi[still], w[:, still]
+    half = np.einsum("ma,mb,m,mab->ab", 1 / x, 1 / x, r, own.conj().T @ green @ own, optimize=True)
+    mode_block[np.ix_(still, still)] = half + half.conj().T
     return Blocks(frozen.density_matrix(), device_mode, mode_block, vectors)
 
 
 def steady(poles: PoleSystem, moments: np.ndarray) -> Blocks:
-    """Stationary state of the system frozen at t = 0, each lead with its own voltage and chemical potential.
+    """Stationary state of the system frozen at t = 0, each lead with its own voltage, chemical potential and kT.
 
-    The equilibrium state at the mean chemical potential plus the difference X, which is linear in the differences of
-    the sources and solves the Sylvester equation -i (h X - X h^dag) + source = 0. What no lead reaches, a dark state or
-    a bound state outside every band, keeps its equilibrium occupation at that mean, as in `RotatingFrame`: nothing
-    stationary determines it. (The tails of the lead modes would fill it in the ratio of their tiny widths there.)
+    The equilibrium state at the mean chemical potential and the mean temperature plus the difference X, which is linear
+    in the differences of the sources and solves the Sylvester equation -i (h X - X h^dag) + source = 0. What no lead
+    reaches, a dark state or a bound state outside every band, keeps its equilibrium occupation f at the mean chemical
+    potential and the mean kT of the leads, as in `RotatingFrame`: nothing stationary determines it. (The tails of the
+    lead modes would fill it in the ratio of their tiny widths there.)
 
     Raises:
         ValueError: For a closed system, which has no leads to settle with.
@@ -93,15 +105,15 @@ def _steady(poles: PoleSystem, moments: np.ndarray) -> Blocks:
     frozen = FrozenDevice(poles, moments)
     vectors = frozen.fermi_vectors()
     reference = _equilibrium(frozen, vectors)
-    if poles.system.common_chemical_potential() is not None:
+    if poles.system.in_equilibrium():
         return reference
-    a, at_mean = frozen.arrays, frozen.sources_at(frozen.mean)
+    a = frozen.arrays
+    z, c, orbital = frozen.sources_at(frozen.mean, frozen.mean_kT)
     drive = np.zeros((a.n + a.chi.size, a.n + a.chi.size), dtype=complex)
-    channels = np.arange(a.lead.size)
-    sums = vectors @ (a.vector_channel[:, None] == channels)
-    sums = sums - frozen.vectors(*at_mean) @ (at_mean[2][:, None] == channels)
+    orbitals = np.arange(a.lead.size)
+    sums = vectors @ (a.vector_orbital[:, None] == orbitals) - frozen.vectors(z, c) @ (orbital[:, None] == orbitals)
     drive[:, : a.n] = sums @ frozen.u.conj().T
-    drive[: a.n, a.n :] -= frozen.u[:, a.mode_channel] * (a.kappa * _filling_changes(frozen)).conj()
+    drive[: a.n, a.n :] -= frozen.u @ (a.right * _filling_changes(frozen).conj())
     change = _stationary_change(frozen, 1j * (drive - drive.conj().T))
     rho = reference.density_matrix + change[: a.n, : a.n]
     device_mode = reference.device_mode + change[: a.n, a.n :]
@@ -109,9 +121,9 @@ def _steady(poles: PoleSystem, moments: np.ndarray) -> Blocks:
 
 
 def _filling_changes(frozen: FrozenDevice) -> np.ndarray:
-    """f(chi_y) of every mode less its value at the mean chemical potential, (M,)."""
-    lead = frozen.arrays.lead
-    return frozen.fillings(frozen.mu[lead]) - frozen.fillings(np.full(lead.size, frozen.mean))
+    """f(chi_y) of every mode less its value at the mean chemical potential and temperature, (M,)."""
+    at_mean = np.full(frozen.mu.size, frozen.mean), np.full(frozen.mu.size, frozen.mean_kT)
+    return frozen.fillings(frozen.mu, frozen.kT) - frozen.fillings(*at_mean)
 
 
 def _stationary_change(frozen: FrozenDevice, source: np.ndarray) -> np.ndarray:
@@ -139,26 +151,29 @@ def _stationary_change(frozen: FrozenDevice, source: np.ndarray) -> np.ndarray:
 def _bound_change(frozen: FrozenDevice, t: np.ndarray, basis: np.ndarray) -> np.ndarray:
     """X on undamped states, T_bound and their orthonormal left vectors given: the limit of tails that vanish.
 
-    Between left eigenvectors L_k and L_k' the equation says, with x = lambda_k, y = lambda_k'^* and a = L u_q,
-        X_kk' = sum_q a_k a_k'^* [P(x) - Q(y)]/(x - y),
-        P(x) = sum_m c_m/(z_m^* - x) + sum_y b_y df(chi_y)/(x - chi_y),      i [P(x) - Q(x)] = Gamma_q(x) df_q(x),
-    c and df taken as differences from their values at the mean chemical potential. Outside the bands Gamma_q = 0, so
-    that Q = P: a divided difference of P, each of its terms known in closed form and none divided by a width. What is
-    left out, Gamma_q df_q/i(x - y), is what the modes' tails would fill the level with.
+    Between left eigenvectors L_k and L_k' it says, with x = lambda_k, y = lambda_k'^* and the rows a_k = L_k U,
+        X_kk' = a_k [P(x) - Q(y)] a_k'^dag/(x - y),        Q(y) = P(y^*)^dag,
+        P(x) = sum_k c_k e_a(k)^T/(z_k^* - x) + sum_y c_y df(chi_y) w_y^dag/(x - chi_y),
+        i [P(x) - Q(x)] = Gamma(x) df,
+    c_k and df taken as differences from their values at the mean chemical potential and temperature. Outside the bands
+    Gamma = 0, so that Q = P: a divided difference of P, each of its terms known in closed form and none divided by a
+    width. What is left out, Gamma df/i(x - y), is what the modes' tails would fill the level with. A mode of real chi
+    is part of the undamped states themselves: L_ky = a_k c_y/(x - chi_y) is taken from L_k, and its term says that
+    what it holds by itself, f(chi_y), has become f of the means.
     """
-    a, (z_mean, c_mean, channel_mean) = frozen.arrays, frozen.sources_at(frozen.mean)
+    a, (z_mean, c_mean, orbital_mean) = frozen.arrays, frozen.sources_at(frozen.mean, frozen.mean_kT)
     energies, right = np.linalg.eig(t)
     left = np.linalg.solve(right, basis.conj().T) if energies.size else basis.conj().T
-    x, y = energies[:, None, None], energies.conj()[None, :, None]
-    z, c = np.concatenate([frozen.z, z_mean]).conj(), np.concatenate([a.c, -c_mean])
-    weights = a.s * a.kappa * _filling_changes(frozen)
-    by_vector, by_mode = c / ((z - x) * (z - y)), weights / ((x - frozen.chi) * (y - frozen.chi))
-    channel = np.concatenate([a.vector_channel, channel_mean])
-    change = np.zeros((energies.size, energies.size), dtype=complex)
-    for q in range(a.lead.size):
-        divided = by_vector[..., channel == q].sum(-1) - by_mode[..., a.mode_channel == q].sum(-1)
-        overlap = left[:, : a.n] @ frozen.u[:, q]
-        change += np.outer(overlap, overlap.conj()) * divided
+    x, y = energies[:, None], energies.conj()[None, :]
+    z = np.concatenate([frozen.z, z_mean]).conj()
+    c, orbital = np.concatenate([a.c, -c_mean], axis=1), np.concatenate([a.vector_orbital, orbital_mean])
+    reached = left[:, : a.n] @ frozen.u
+    by_vector = (reached @ c) / (z - x), reached.conj().T[orbital] / (z[:, None] - y)
+    still = frozen.chi.imag == 0
+    own = left[:, a.n :]
+    other = own.conj().T.copy()
+    other[~still] = (reached @ a.right[:, ~still]).conj().T / (y - frozen.chi[~still, None])
+    change = by_vector[0] @ by_vector[1] - (own * _filling_changes(frozen)) @ other
     return right @ (0.5 * (change + change.conj().T)) @ right.conj().T
 
 

@@ -24,11 +24,12 @@ from llgnegf.static.contour import FERMI_RANGE, THERMAL_CUTS, Contour, twice_rea
 from llgnegf.static.green import StaticDevice
 from llgnegf.static.quadrature import Integral
 from llgnegf.static.views import InLevels, Parts
+from llgnegf.static.weights import by_column
 from llgnegf.static.window import Window
 from llgnegf.units import HBAR
 
 Occupation = Callable[[np.ndarray, np.ndarray], np.ndarray]
-"""(origin (n,), offset (n,)) -> what multiplies Gamma_q in delta at E = origin + offset, (n, n_channels)."""
+"""(origin (n,), offset (n,)) -> what multiplies Gamma_q in delta at E = origin + offset, (n, Q) or (Q,)."""
 Density = Callable[[np.ndarray, np.ndarray], np.ndarray]
 """(origin (n,), offset (n,)) -> what is integrated over the real axis, (n, ...)."""
 
@@ -55,7 +56,9 @@ class LeadCurrents:
 
 @dataclass(frozen=True, eq=False)
 class SteadyState:
-    """A device, the common Fermi level `mu` that fills its bound states, kT and the quadrature's tolerance.
+    """A device, the common Fermi level `mu` and kT that fill its bound states, and the quadrature's tolerance.
+
+    Leads that differ in filling have mu and kT of their own, in the device; f is then any Fermi function between them.
 
     All methods take the view of G to be used, see `views`; errors name the integral by `what`.
     """
@@ -114,7 +117,7 @@ class SteadyState:
         """G delta G^dag/2 pi, delta_q = Gamma_q times the `occupation`."""
 
         def density(origin: np.ndarray, offset: np.ndarray) -> np.ndarray:
-            delta = self.device.broadenings(origin + offset) * occupation(origin, offset)
+            delta = by_column(self.device.broadenings(origin + offset), occupation(origin, offset))
             return view.spectral(view.columns(origin, offset), delta / (2 * np.pi))
 
         return density
@@ -124,29 +127,32 @@ class SteadyState:
 
         def density(origin: np.ndarray, offset: np.ndarray) -> np.ndarray:
             energy = origin + offset
-            delta = self.device.broadenings(energy) * occupation(origin, offset) / (2 * np.pi)
+            delta = by_column(self.device.broadenings(energy), occupation(origin, offset)) / (2 * np.pi)
             columns = view.columns_on_ends(view.columns(origin, offset))
             return self.by_lead(view.ends.rates(columns, self.device.self_energies(energy), delta))
 
         return density
 
     def by_lead(self, values: np.ndarray) -> np.ndarray:
-        """Sums (n, 4, n_channels) over the channels of each lead: (n, n_leads, 4)."""
+        """Sums (n, 4, Q) over the columns of each lead: (n, n_leads, 4)."""
         belongs = (self.device.leads[None, :] == np.arange(self.n_leads)[:, None]).astype(float)
         return np.einsum("noq,pq->npo", values, belongs)
 
     def window(self, view: InLevels) -> Window:
         """The part of the real axis where the channels' occupations differ; empty when they are all equal."""
-        mus = np.unique([self.mu, *self.device.chemical_potentials])
-        if mus.size == 1:
+        device = self.device
+        own = zip(device.chemical_potentials.tolist(), device.temperatures.tolist(), strict=True)
+        filled = {(self.mu, self.kT), *own}
+        if len(filled) == 1:
             return Window(())
-        reach = FERMI_RANGE * self.kT
-        steps = np.unique(mus[:, None] + self.kT * THERMAL_CUTS)
-        return view.window(mus[0] - reach, mus[-1] + reach, steps)
+        mu, kT = np.array(sorted(filled)).T
+        steps = np.unique(mu[:, None] + kT[:, None] * THERMAL_CUTS)
+        return view.window((mu - FERMI_RANGE * kT).min(), (mu + FERMI_RANGE * kT).max(), steps)
 
     def occupation_difference(self, origin: np.ndarray, offset: np.ndarray) -> np.ndarray:
-        """f_q - f, (n, n_channels)."""
-        filled = fermi((origin[:, None] - self.device.chemical_potentials) + offset[:, None], 0.0, self.kT)
+        """f_q - f, (n, Q)."""
+        device = self.device
+        filled = fermi((origin[:, None] - device.chemical_potentials) + offset[:, None], 0.0, device.temperatures)
         return filled - fermi((origin - self.mu) + offset, 0.0, self.kT)[:, None]
 
     @property

@@ -34,6 +34,7 @@ from llgnegf.static.response import ResponseTensors
 from llgnegf.static.rotating_frame import RotatingFrame
 from llgnegf.static.surface_rules import EDGE_RANGE, FIRST_STEP, Rule, bands_in_reach, first_rules, halving
 from llgnegf.static.undamped import bound_states, gaps
+from llgnegf.static.weights import weighted
 from llgnegf.units import HBAR
 
 MOST_HALVINGS = 12
@@ -117,7 +118,7 @@ class PoleTensors:
     def __init__(self, poles: PoleSystem, tolerance: float) -> None:
         self.poles, self.tolerance = poles, tolerance
         system = poles.system
-        self.n_sites, self.kT = system.n_sites, system.kT
+        self.n_sites, self.kT = system.n_sites, system.mean_temperature
         self.j_sd = np.asarray(system.electrons.j_sd, dtype=float)
         # Without moments: E - H_0 - Sigma(E) is common to all configurations.
         self._frozen = FrozenDevice(poles, np.zeros((self.n_sites, 3)))
@@ -126,9 +127,11 @@ class PoleTensors:
         self._at_rest = self._frozen.grand_potential()
         self._fermi_base = self._frozen.inverse_green(energies)
         self._logarithm = np.linalg.slogdet(self._fermi_base)[1]
-        self._slopes = self._frozen.device.self_energy_derivatives(energies)
-        self._is_chain = is_chain(self._frozen.device)
-        self._site_weights = self._site_weights_of(self._slopes)
+        device = self._frozen.device
+        slopes = device.self_energy_derivatives(energies)
+        self._u, self._slopes = device.vectors, weighted(device.vectors, slopes)
+        self._is_chain = is_chain(device)
+        self._site_weights = self._site_weights_of(slopes)
         # The bands of the leads themselves: their poles have tails beyond.
         exact = self._frozen.exact
         self._bands = bands_in_reach([(float(a), float(b)) for a, b in (exact.bands - self.mu) / self.kT])
@@ -149,7 +152,7 @@ class PoleTensors:
     def compiled(self, margin: float) -> tuple[tuple, tuple, tuple]:
         """Arguments `electrons`, `surface` and `accuracy` of `kernels.slow.pole_stages`; `margin` as SPEED_MARGIN."""
         electrons = (
-            self._is_chain, self._fermi_base, self._residues, self._frozen.u, self._slopes, self._site_weights,
+            self._is_chain, self._fermi_base, self._residues, self._u, self._slopes, self._site_weights,
             self.j_sd,
         )  # fmt: skip
         per_speed = HBAR * float(np.abs(self.j_sd).max(initial=0.0))
@@ -162,7 +165,7 @@ class PoleTensors:
         spin, charge = np.empty((batch, n, 3)), np.empty((batch, n))
         sea = np.zeros((batch, 3 * n, 3 * n) if geometric else (batch, 0, 0))
         fermi_sums(
-            self._is_chain, self._fermi_base, self._residues, self._frozen.u, self._slopes, self._site_weights,
+            self._is_chain, self._fermi_base, self._residues, self._u, self._slopes, self._site_weights,
             self.j_sd, moments, geometric, spin, charge, sea,
         )  # fmt: skip
         return Adiabatic(moments, spin, charge, sea if geometric else None)
@@ -185,7 +188,7 @@ class PoleTensors:
         return self._at_rest - 2 * float(self._residues @ change)
 
     def _site_weights_of(self, slopes: np.ndarray) -> np.ndarray:
-        """1 - dSigma/dE on each site, (n, N, 4), where every channel couples to a single one."""
+        """1 - dSigma/dE on each site, (n, N, 4), what counts where every channel couples to a single one."""
         n, sites = self.n_sites, np.arange(self.n_sites)
         blocks = self._frozen.device.on_device(slopes).reshape(-1, n, 2, n, 2)[:, sites, :, sites, :].swapaxes(0, 1)
         return np.ascontiguousarray((np.eye(2) - blocks).reshape(-1, n, 4))
@@ -260,7 +263,7 @@ class PoleTensors:
         sums = np.zeros((len(nodes.weights), 2, len(moments), size, size))
         sizes = np.zeros((len(nodes.weights), len(moments)))
         surface_sums(
-            self._is_chain, nodes.base, nodes.weights, self._frozen.u, self._slopes, self._site_weights, self.j_sd,
+            self._is_chain, nodes.base, nodes.weights, self._u, self._slopes, self._site_weights, self.j_sd,
             moments, friction, geometric, sums, sizes,
         )  # fmt: skip
         return sums, sizes

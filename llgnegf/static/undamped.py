@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from llgnegf.static.green import StaticDevice
+from llgnegf.static.weights import expectation, hermitian
 
 SAME = 1e-9
 """Undamped levels closer than this (eV) are one pole."""
@@ -21,6 +22,11 @@ CIRCLE = 16
 """Points on the circle around a pole that average it away, exactly up to the power (radius/distance)^16."""
 
 
+FROM_SURFACE = 1e-7
+"""Distance (eV) from a real pole of Sigma within which H is lost in the round-off of H + Sigma: a level there is at the
+pole."""
+UNCOUPLED = 1e-9
+"""Norm of a residue below which a level of a lead's end has nothing on the device."""
 UNDAMPED = 1e-13
 """Width (eV) below which a level of modes counts as undamped."""
 BOUND = 0.5
@@ -63,19 +69,29 @@ def gaps(device: StaticDevice, lower: float, upper: float) -> list[tuple[float, 
 def bound_states(device: StaticDevice, lower: float, upper: float) -> list[UndampedLevel]:
     """The undamped levels in the gaps within [lower, upper].
 
-    There H + Sigma(E) is Hermitian and falls with E: each of its levels lambda_k crosses E at most once.
+    There H + Sigma(E) is Hermitian and falls with E: each of its levels lambda_k crosses E at most once between the
+    real poles of Sigma, where they jump. A level that sits at such a pole is found by its residue.
     """
     found = []
     for low, high in gaps(device, lower, upper):
         margin = 1e-13 * max(1.0, abs(low), abs(high))
         low, high = low + margin, high - margin
-        first, last = (int((_levels(device, np.array([e]))[0][0] < e).sum()) for e in (low, high))
-        energies = _crossings(device, low, high, np.arange(first, last))
+        poles = device.surface_levels[(device.surface_levels > low) & (device.surface_levels < high)]
+        energies = np.concatenate([_crossings_between(device, *piece) for piece in _pieces(poles, low, high)])
         distinct = energies[np.diff(energies, prepend=-np.inf) > SAME]
-        for energy in distinct:
-            others = np.abs(np.concatenate([distinct[distinct != energy], [low, high]]) - energy)
-            found.append(_level_at(device, float(energy), 0.25 * float(others.min())))
+        singular = np.concatenate([distinct, poles, [low, high]])
+        for number, energy in enumerate([*distinct.tolist(), *poles.tolist()]):
+            others = np.abs(np.delete(singular, number) - energy)
+            level = _level_at(device, energy, 0.25 * float(others.min()))
+            if number < distinct.size or np.linalg.norm(level.residue) > UNCOUPLED:
+                found.append(level)
     return found
+
+
+def _pieces(poles: np.ndarray, low: float, high: float) -> list[tuple[float, float]]:
+    """[low, high] without the neighbourhood of the poles."""
+    starts, ends = [low, *(poles + FROM_SURFACE)], [*(poles - FROM_SURFACE), high]
+    return [(a, b) for a, b in zip(starts, ends, strict=True) if a < b]
 
 
 def dark_states(device: StaticDevice, lower: float, upper: float) -> list[UndampedLevel]:
@@ -97,8 +113,15 @@ def dark_states(device: StaticDevice, lower: float, upper: float) -> list[Undamp
 
 def _levels(device: StaticDevice, energies: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Eigenvalues (n, 2N) and eigenvectors (n, 2N, 2N) of H + Sigma(E) at energies (n,) outside all bands."""
-    values, states = np.linalg.eigh(device.hamiltonian + device.on_device(device.self_energies(energies + 0j).real))
+    sigma = hermitian(device.self_energies(energies + 0j))
+    values, states = np.linalg.eigh(device.hamiltonian + device.on_device(sigma))
     return values, states
+
+
+def _crossings_between(device: StaticDevice, low: float, high: float) -> np.ndarray:
+    """Where a level of H + Sigma(E) is E, for `low` < E < `high`, ascending."""
+    first, last = (int((_levels(device, np.array([e]))[0][0] < e).sum()) for e in (low, high))
+    return _crossings(device, low, high, np.arange(first, last))
 
 
 def _crossings(device: StaticDevice, low: float, high: float, numbers: np.ndarray) -> np.ndarray:
@@ -109,8 +132,8 @@ def _crossings(device: StaticDevice, low: float, high: float, numbers: np.ndarra
         values, states = _levels(device, energies)
         excess = energies - values[rows, numbers]
         below, above = np.where(excess < 0, energies, below), np.where(excess < 0, above, energies)
-        weight = np.abs(states[rows, :, numbers].conj() @ device.vectors) ** 2
-        slope = 1 - (weight * device.self_energy_derivatives(energies + 0j).real).sum(axis=1)
+        change = hermitian(device.self_energy_derivatives(energies + 0j))
+        slope = 1 - expectation(states[rows, :, numbers].conj() @ device.vectors, change).real
         step = energies - excess / slope
         before, energies = energies, np.where((below <= step) & (step <= above), step, 0.5 * (below + above))
         if np.abs(energies - before).max() <= ACCURACY * max(1.0, float(np.abs(energies).max())):

@@ -17,6 +17,7 @@ from llgnegf.static.contour import adjoint, plus_adjoint
 from llgnegf.static.green import StaticDevice
 from llgnegf.static.local import LocalDensityMatrix
 from llgnegf.static.recursion import ChainGreen, adjoint_blocks
+from llgnegf.static.weights import by_orbital, times, weighted
 from llgnegf.static.window import Window, chain_window, window_panels
 
 BLOCK_ENTRIES = 12
@@ -32,28 +33,36 @@ class WindowTooNarrow(ArithmeticError):
 
 @dataclass(frozen=True, eq=False)
 class LeadEnds:
-    """Vectors u_q (d, n_channels) and O u_q (4, d, n_channels), O = 1, sigma_x, sigma_y, sigma_z, in some basis."""
+    """Columns u (d, Q) of the leads' orbitals and O u (4, d, Q), O = 1, sigma_x, sigma_y, sigma_z, in some basis.
+
+    Weights are (n, Q) or (n, Q, Q) as in `weights`; what is returned for each column is to be summed over those of a
+    lead.
+    """
 
     vectors: np.ndarray
     turned: np.ndarray
 
     def commutators(self, weights: np.ndarray, matrices: np.ndarray) -> np.ndarray:
-        """w_q Tr O [u_q u_q^dag, F], (n, 4, n_channels), for weights (n, n_channels) and F (n, d, d)."""
+        """Tr O [u W u^dag, F], (n, 4, Q), for F (n, d, d)."""
         u = self.vectors
-        right = np.einsum("iq,nij,ojq->noq", u.conj(), matrices, self.turned, optimize=True)
-        left = np.einsum("oiq,nij,jq->noq", self.turned.conj(), matrices, u, optimize=True)
-        return (right - left) * weights[:, None, :]
+        if weights.ndim == 2:
+            right = np.einsum("iq,nij,ojq->noq", u.conj(), matrices, self.turned, optimize=True)
+            left = np.einsum("oiq,nij,jq->noq", self.turned.conj(), matrices, u, optimize=True)
+            return (right - left) * weights[:, None, :]
+        ahead, behind = u.conj().T @ matrices, matrices @ u
+        between = ahead[:, None] @ self.turned - self.turned.conj().swapaxes(-1, -2) @ behind[:, None]
+        return by_orbital(weights, between)
 
     def rates(self, columns: np.ndarray, sigma: np.ndarray, delta: np.ndarray) -> np.ndarray:
-        """Tr O{-i (Sigma_q W + delta_q G^dag) + h.c.}, W = G delta G^dag, (n, 4, n_channels), from C_q = G u_q.
+        """Tr O{-i (Sigma_p W + delta_p G^dag) + h.c.}, W = G delta G^dag, (n, 4, Q), from C = G u (n, d, Q).
 
-        Tr O Sigma_q W = sum_q' Sigma_q (u_q^dag C_q') delta_q' (C_q'^dag O u_q) and Tr O delta_q G^dag = delta_q
-        C_q^dag O u_q; twice the imaginary part of the sum is asked for. `columns` are (n, d, n_channels).
+        Tr O u Sigma u^dag W = Tr Sigma (u^dag C) delta (C^dag O u) and Tr O u delta u^dag G^dag = Tr delta C^dag O u;
+        twice the imaginary part of the sum is asked for.
         """
         overlap = np.einsum("kq,nkr->nqr", self.vectors.conj(), columns)
         bras = np.einsum("nkr,okq->norq", columns.conj(), self.turned)
-        scattered = np.einsum("nq,nqr,nr,norq->noq", sigma, overlap, delta, bras, optimize=True)
-        return 2 * (scattered + np.einsum("nq,noqq->noq", delta, bras)).imag
+        scattered = np.einsum("nqr,norq->noq", weighted(times(sigma, overlap), delta), bras)
+        return 2 * (scattered + by_orbital(delta, bras)).imag
 
 
 @dataclass(frozen=True, eq=False)
@@ -87,7 +96,7 @@ class InLevels:
         return self.device.level_green(z).matrix()[:, None]
 
     def parts(self, turn: np.ndarray, weights: Callable[[np.ndarray], np.ndarray]) -> tuple[Parts, ...]:
-        """G, G X G with X = `turn` (2, 2) on every site, G Y G with Y = sum_q w_q(z) u_q u_q^dag: one after the other,
+        """G, G X G with X = `turn` (2, 2) on every site, G Y G with Y = u W(z) u^dag: one after the other,
         all in one function or, where all at a time would be three times the memory, one in each."""
         device, states = self.device, self.device.levels[1]
         x = states.conj().T @ np.kron(np.eye(device.size // 2), turn) @ states
@@ -98,19 +107,19 @@ class InLevels:
         )
 
     def columns(self, origin: np.ndarray, offset: np.ndarray) -> np.ndarray:
-        """G u_q at real energies origin + offset."""
+        """G u at real energies origin + offset."""
         return self.device.retarded_columns(origin, offset)
 
     def spectral(self, columns: np.ndarray, weights: np.ndarray) -> np.ndarray:
-        """sum_q w_q (G u_q)(G u_q)^dag, (n, ...), of what `columns` gave and weights (n, n_channels)."""
-        return (columns * weights[:, None, :]) @ adjoint(columns)
+        """G u W (G u)^dag, (n, ...), of what `columns` gave and weights (n, Q) or (n, Q, Q)."""
+        return weighted(columns, weights) @ adjoint(columns)
 
     def on_ends(self, matrices: np.ndarray) -> np.ndarray:
         """All that lead currents take of F (n, parts, ...), (n, parts, d, d)."""
         return matrices
 
     def columns_on_ends(self, columns: np.ndarray) -> np.ndarray:
-        """The same of G u_q, (n, d, n_channels)."""
+        """The same of G u, (n, d, Q)."""
         return columns
 
     def window(self, lower: float, upper: float, jumps: np.ndarray) -> Window:

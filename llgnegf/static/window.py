@@ -14,11 +14,14 @@ import numpy as np
 from llgnegf.static.green import StaticDevice
 from llgnegf.static.quadrature import Integral, QuadratureError, integrate, scaled
 from llgnegf.static.recursion import ChainGreen
+from llgnegf.static.weights import antihermitian, diagonal, expectation, weighted
 
 NARROW = 0.05
 """Resonances narrower than this part of the window get panels of their own; bisection finds the others."""
 RESOLVED = 1e-10
 """Part of the terms that cancel in the width of a resonance down to which the width is a number."""
+BESIDE = 1e-6
+"""eV, see `_self_energies`."""
 START_PANELS = 8
 """Equal parts into which the window is cut to begin with."""
 
@@ -121,7 +124,8 @@ def window_panels(device: StaticDevice, lower: float, upper: float, jumps: np.nd
         cells = np.stack([points[:-1], points[1:]], axis=1)
         at_edge = np.any(np.abs(cells[..., None] - (edges - origin)) < 1e-13, axis=-1)
         panels += _panels(origin, cells, np.asarray(at_edge))
-    return Window(tuple(panels))
+    whole = Window(tuple(panels))
+    return whole.where(device.is_open) if device.has_matrices else whole
 
 
 def chain_window(chain: ChainGreen, lower: float, upper: float, jumps: np.ndarray) -> Window | None:
@@ -167,15 +171,14 @@ def _narrow_resonances(device: StaticDevice, lower: float, upper: float) -> list
     energies, states = device.levels
     length = upper - lower
     found: list[tuple[float, float, float]] = []  # origin, offset, width
-    weight = np.abs(states.conj().T @ device.vectors) ** 2
-    diagonal = np.einsum("nq,nq->n", weight, device.self_energies(energies.astype(complex)))
-    near = (energies + diagonal.real >= lower - length) & (energies + diagonal.real <= upper + length)
+    shifts = expectation(states.conj().T @ device.vectors, _self_energies(device, energies))
+    near = (energies + shifts.real >= lower - length) & (energies + shifts.real <= upper + length)
     for n in np.flatnonzero(near):
-        width = -2 * diagonal[n].imag
+        width = -2 * shifts[n].imag
         if 0 < width < NARROW * length:
-            found.append((float(energies[n]), float(diagonal[n].real), float(width)))
-    middle = np.array([0.5 * (lower + upper)], dtype=complex)
-    for value in np.linalg.eigvals(device.hamiltonian + device.on_device(device.self_energies(middle))[0]):
+            found.append((float(energies[n]), float(shifts[n].real), float(width)))
+    middle = _self_energies(device, np.array([0.5 * (lower + upper)]))
+    for value in np.linalg.eigvals(device.hamiltonian + device.on_device(middle)[0]):
         width = -2 * value.imag
         if lower - length <= value.real <= upper + length and 1e-11 < width < NARROW * length:
             origin = float(energies[np.argmin(np.abs(energies - value.real))])
@@ -192,23 +195,38 @@ def _refuse_unresolved(device: StaticDevice, lower: float, upper: float) -> None
     reached = device.level_vectors.any(axis=1)
     energies, vectors = device.levels[0][reached], device.level_vectors[reached]
     inside = (energies >= lower) & (energies <= upper)
+    if device.has_matrices:  # where Im Sigma outside the bands is round-off
+        inside &= device.is_open(energies)
     energies, vectors = energies[inside], vectors[inside]
-    sizes = np.abs(device.self_energies(energies.astype(complex)))
-    near = 10 * np.sqrt(RESOLVED) * float((sizes * np.abs(vectors) ** 2).sum(axis=1).max(initial=0.0))
+    sizes = expectation(np.abs(vectors).astype(complex), np.abs(_self_energies(device, energies))).real
+    near = 10 * np.sqrt(RESOLVED) * float(sizes.max(initial=0.0))
     starts = np.flatnonzero(np.diff(energies, prepend=-np.inf) > near)
     for group in np.split(np.arange(energies.size), starts)[1:]:
         level, u = energies[group].mean(keepdims=True), vectors[group]
-        sigma = device.self_energies(level.astype(complex))[0]
-        values, states = np.linalg.eig(np.diag(energies[group] - level) + (u * sigma) @ u.conj().T)
-        widths = -2 * sigma.imag @ np.abs(u.conj().T @ states) ** 2
+        sigma = _self_energies(device, level)
+        values, states = np.linalg.eig(np.diag(energies[group] - level) + (weighted(u, sigma) @ u.conj().T)[0])
+        widths = _all_expectations(states.conj().T @ u, antihermitian(sigma))
         # Of channels that are open there: outside every band nothing has a width that could be lost.
-        cancelled = np.where(sigma.imag < 0, np.abs(sigma), 0.0) @ (np.abs(u.T) @ np.abs(states)) ** 2
+        open_ = diagonal(antihermitian(sigma))[0] > 0
+        cancelled = _all_expectations(np.abs(states).T @ np.abs(u) * open_, np.abs(sigma))
         if group.size > 1 and (widths < RESOLVED * cancelled).any():
             raise QuadratureError(
                 f"levels at {level[0]:.6g} eV, {np.ptp(energies[group]):.2g} eV apart, combine to a resonance of width "
                 f"{widths.min():.2g} eV, too narrow to be resolved where the leads are filled differently; allowed: "
                 f"levels that are equal (a dark state, filled with the leads' mean chemical potential) or further apart"
             )
+
+
+def _self_energies(device: StaticDevice, energies: np.ndarray) -> np.ndarray:
+    """Sigma at real energies, next to a level of a lead's end, where it is infinite, at `BESIDE` above the axis."""
+    levels = device.surface_levels
+    beside = (np.abs(energies[:, None] - levels) < BESIDE).any(axis=1)
+    return device.self_energies(energies + 1j * np.where(beside, BESIDE, 0.0))
+
+
+def _all_expectations(amplitudes: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """<k|u W u^dag|k> of states k with amplitudes <k|u_a> (k, Q), for the weights of a single energy."""
+    return expectation(amplitudes, np.broadcast_to(weights, (len(amplitudes), *weights.shape[1:]))).real
 
 
 def _grouped(found: list[tuple[float, float, float]], length: float) -> list[tuple[float, np.ndarray]]:

@@ -26,7 +26,7 @@ class Layout:
 
     Attributes:
         variables: The columns.
-        coordinates: Labels of the dims site, component, lead, bond.
+        coordinates: Labels of the dims site, moment, component, lead, bond, and what stands beside the sites.
         total_rows: Rows of the finished run.
         t_end: Time of the last row in fs.
     """

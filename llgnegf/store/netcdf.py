@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from llgnegf._netcdf import new_netcdf
-from llgnegf.run.result import Variable, build_dataset
+from llgnegf.run.result import BESIDE, PLACES, Variable, build_dataset
 from llgnegf.store.checkpoint import Layout
 from llgnegf.store.segments import Segment, blocks, rows_of_a_segment
 
@@ -51,10 +51,14 @@ def write_result(
     chunk_rows = min(rows_of_a_segment(layout.variables), n_rows)
     with new_netcdf(path, digests=True) as (file, check_disk):
         file.attrs.update(attributes)
+        if places := [name for name in PLACES if name in layout.coordinates]:
+            file.attrs["coordinates"] = " ".join(places)  # as readers of CF files know that they are no columns
         for name, length in _dimensions(layout, n_rows).items():
             file.dimensions[name] = length
         for name, labels in layout.coordinates.items():
             _write_labels(file, name, labels)
+        if beside := [name for name in layout.coordinates if name in BESIDE]:
+            file.attrs["coordinates"] = " ".join(beside)  # as xarray marks what is no dim and no data
         for name, column in columns.items():
             chunks = (chunk_rows, *column.shape) if chunk_rows and 0 not in column.shape else None
             variable = file.create_variable(
@@ -76,19 +80,24 @@ def open_result(path: Path) -> xarray.Dataset:
 
 
 def _write_labels(file: Any, name: str, labels: Sequence[Any]) -> None:
-    """The coordinate of the dim `name`: whole numbers, or text as strings of variable length, as xarray writes them."""
+    """The coordinate `name`: whole numbers, or text as strings of variable length, as xarray writes them; or a place of
+    the sites."""
     import h5py
 
     values = np.asarray(labels)
     text = values.dtype.kind == "U"
     checked = {"chunks": values.shape, "fletcher32": True} if values.size and not text else {}
-    variable = file.create_variable(name, (name,), h5py.string_dtype() if text else values.dtype, **checked)
+    dims, dtype = (BESIDE.get(name, name),), h5py.string_dtype() if text else values.dtype
+    variable = file.create_variable(name, dims, dtype, **checked)
+    if name in PLACES:
+        variable.attrs["units"] = "nm"
     if values.size:
         variable[...] = values.astype(object) if text else values
 
 
 def _dimensions(layout: Layout, n_rows: int) -> dict[str, int]:
-    lengths = {name: len(labels) for name, labels in layout.coordinates.items()} | {"time": n_rows}
+    lengths = {name: len(labels) for name, labels in layout.coordinates.items() if name not in BESIDE}
+    lengths |= {"time": n_rows}
     for column in layout.variables.values():
         lengths |= dict(zip(column.dims, column.shape, strict=True))
     return lengths

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from llgnegf.config import RunConfig
+from llgnegf.run.result import BESIDE
 from llgnegf.sweep.axes import axis_attributes, axis_names, common_times, labels
 from llgnegf.sweep.points import points
 
@@ -41,7 +42,7 @@ def gather(config: RunConfig, folder: str | os.PathLike[str]) -> xarray.Dataset:
         with RunFolder.open(Path(folder) / point.name).dataset() as dataset:
             results.append(dataset.load())
             results[-1].attrs = {}
-    results, comment = _on_common_times(results)
+    results, comment = _on_common_times(_own_places(results))
     attributes = {name: variable.attrs for name, variable in results[0].variables.items()}
     stacked = xarray.concat(
         results, dim="run", join="outer", combine_attrs="override", coords="minimal", compat="override"
@@ -65,6 +66,18 @@ def gather(config: RunConfig, folder: str | os.PathLike[str]) -> xarray.Dataset:
         swept["time"].attrs["comment"] = comment
     swept.attrs = {"title": "llgnegf sweep", "input": config.to_toml()}
     return swept
+
+
+def _own_places(results: list[xarray.Dataset]) -> list[xarray.Dataset]:
+    """The results with what stands beside a dim as data, where it is not the same in all of them: it is swept."""
+    def differs(name: str) -> bool:
+        first = results[0].coords.get(name)
+        return any(first is None or not first.equals(result.coords.get(name, first[:0])) for result in results)
+
+    for name in BESIDE:
+        if any(name in result.coords for result in results) and differs(name):
+            results = [result.reset_coords(name) if name in result.coords else result for result in results]
+    return results
 
 
 def _on_common_times(results: list[xarray.Dataset]) -> tuple[list[xarray.Dataset], str]:

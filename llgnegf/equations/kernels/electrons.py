@@ -22,6 +22,7 @@ import numpy as np
 from llgnegf._compile import REORDERED, kernel, part
 from llgnegf.equations.kernels.leads import axpy, lead_sums, levels_of, outflow, sd_coupling, sd_torque
 from llgnegf.equations.kernels.moments import moment_rates
+from llgnegf.equations.kernels.orbitals import orbital_blocks, orbital_flow, orbital_sources
 
 GROUP = 32
 """Rows of the density matrix that are finished together while they are in a near cache; a multiple of 8."""
@@ -33,7 +34,7 @@ class Workspace(NamedTuple):
     Attributes:
         levels: Energies of the levels, Re and Im of the flow into them, (3, M + K), zero at first.
         sd: -J_i M_i, (N, 3).
-        channels: Re and Im of a_q = u_q^dag B and of T_q, (4, Q, n + M + K).
+        channels: Re and Im of a_q = u_q^dag B and of T_q of the orbitals, (4, Q, n + M + K).
     """
 
     levels: np.ndarray
@@ -78,7 +79,7 @@ def _right_action(er, ei, kr, ki, gr, gi, xr, xi, dr, di):
 
 @part(REORDERED)
 def _project(u, br, bi, ar, ai):
-    """a_q = u_q^dag B for every channel."""
+    """a_q = u_q^dag B for every orbital."""
     for q in range(u.start.size - 1):
         for c in range(br.shape[1]):
             ar[q, c], ai[q, c] = 0.0, 0.0
@@ -87,17 +88,20 @@ def _project(u, br, bi, ar, ai):
 
 
 @part(REORDERED)
-def _sources(e, n, br, bi, ar, ai, tr, ti):
+def _sources(e, orbitals, n, br, bi, ar, ai, tr, ti):
     """Starts T_q: P_q^* on the density-matrix columns, the inhomogeneous terms D and c_k, wide-band self-energies."""
     u, levels = e.vectors, levels_of(e)
     for q in range(e.lead.size):
         for c in range(br.shape[1]):
             tr[q, c], ti[q, c] = 0.0, 0.0
-        lead_sums(e.bounds, levels.s, q, n, br, bi, tr[q], ti[q])
-        for bound in e.bounds:
-            for j in range(bound[q], bound[q + 1]):
-                tr[q, n + j] += levels.d_real[j]
-                ti[q, n + j] += levels.d_imag[j]
+        lead_sums(orbitals, e.bounds, levels.s, q, n, br, bi, tr[q], ti[q])
+        if orbitals is None:
+            for bound in e.bounds:
+                for j in range(bound[q], bound[q + 1]):
+                    tr[q, n + j] += levels.d_real[j]
+                    ti[q, n + j] += levels.d_imag[j]
+        else:
+            orbital_sources(orbitals, e.bounds, q, n, tr[q], ti[q])
         if e.wide[q] != 0.0:
             axpy(0.0, -0.5 * e.wide[q], ar[q], ai[q], tr[q], ti[q])
             for p in range(u.start[q], u.start[q + 1]):
@@ -166,7 +170,7 @@ def _some(levels, energy, here):
 
 
 @part(REORDERED)
-def _level_blocks(bounds, levels, energy, n, a, real, imag, t, d_real, d_imag):
+def _level_blocks(orbitals, bounds, levels, energy, n, a, real, imag, t, d_real, d_imag):
     """dW and dY, and what W and Y add to T on the mode and vector columns.
 
         dW_ij = -i [(chi_i - chi_j^*) W_ij + kappa_i a_q(i),j - kappa_j^* a_q(j),i^*],  T_q,j += sum_{y in q} s_y W_yj
@@ -175,6 +179,9 @@ def _level_blocks(bounds, levels, energy, n, a, real, imag, t, d_real, d_imag):
 
     Y^dag obeys the equation of W, its rows being the levels k. `energy` is Re chi + V and Re z + V.
     """
+    if orbitals is not None:
+        orbital_blocks(orbitals, bounds, levels, energy, n, a, real, imag, t, d_real, d_imag)
+        return
     offset, here = bounds[0], 0
     m = offset[-1]
     for p in range(offset.size - 1):
@@ -194,14 +201,17 @@ def _level_blocks(bounds, levels, energy, n, a, real, imag, t, d_real, d_imag):
 
 
 @part(REORDERED)
-def _device_rows(e, sd, energy, flow, n, br, bi, ar, ai, tr, ti, dbr, dbi):
+def _device_rows(e, orbitals, sd, energy, flow, n, br, bi, ar, ai, tr, ti, dbr, dbi):
     """dB: left action E = -i (H B + sum_q u_q T_q) on all columns, right action on the levels', d rho = E + E^dag."""
     h, u, levels, offset = e.hamiltonian, e.vectors, levels_of(e), e.bounds[0]
     gr, gi = flow
     for r in range(n):
-        for q in range(offset.size - 1):  # (rho u_q)_r = (u_q^dag rho)_r^*
-            gr[offset[q] : offset[q + 1]] = ar[q, r]
-            gi[offset[q] : offset[q + 1]] = ai[q, r]
+        if orbitals is None:
+            for q in range(offset.size - 1):  # (rho u_q)_r = (u_q^dag rho)_r^*
+                gr[offset[q] : offset[q + 1]] = ar[q, r]
+                gi[offset[q] : offset[q + 1]] = ai[q, r]
+        else:
+            orbital_flow(orbitals, offset, r, ar, ai, gr, gi)
         start, last = h.start[r], h.start[r + 1]
         two = last - start >= 2 and h.imag[start] == 0.0 and h.imag[start + 1] == 0.0
         j, k, h_j, h_k = r, r, 0.0, 0.0
@@ -228,7 +238,7 @@ def _device_rows(e, sd, energy, flow, n, br, bi, ar, ai, tr, ti, dbr, dbi):
         )  # fmt: skip
         if r % GROUP == GROUP - 1 or r == n - 1:
             first = r - r % GROUP
-            for q in range(offset.size - 1):
+            for q in range(e.lead.size):
                 for p in range(u.start[q], u.start[q + 1]):
                     if first <= u.column[p] <= r:
                         axpy(u.imag[p], -u.real[p], tr[q], ti[q], dbr[u.column[p]], dbi[u.column[p]])
@@ -268,6 +278,20 @@ def _add_mirrored(first, left, sign, d):
         row[4], row[5], row[6], row[7] = sign * x4, sign * x5, sign * x6, sign * x7
 
 
+@part(REORDERED)
+def _shifted(e, orbitals, levels, voltage, energy):
+    """Re chi + V and Re z + V."""
+    for bound in e.bounds:
+        if orbitals is None:
+            for q in range(e.lead.size):
+                for j in range(bound[q], bound[q + 1]):
+                    energy[j] = levels.real[j] + voltage[q]
+        else:
+            for g in range(bound.size - 1):
+                for j in range(bound[g], bound[g + 1]):
+                    energy[j] = levels.real[j] + voltage[orbitals.bounds[g]]
+
+
 @kernel(REORDERED)
 def electronic_rhs(e, work, moments, voltage, state, derivative):
     """d(electrons)/d(t/hbar), and the flow into the leads, into `derivative`; the moments' part is left alone.
@@ -275,7 +299,7 @@ def electronic_rhs(e, work, moments, voltage, state, derivative):
     Args:
         e, work: `Electrons` and `Workspace`.
         moments: (N, 3).
-        voltage: (Q,) V_q(t) in eV.
+        voltage: V_q(t) of every orbital in eV, (Q,).
         state, derivative: Vectors in the order of `layout`.
     """
     n, count, levels = 2 * moments.shape[0], e.levels.shape[1], levels_of(e)
@@ -287,17 +311,14 @@ def electronic_rhs(e, work, moments, voltage, state, derivative):
     energy, flow = work.levels[0], (work.levels[1], work.levels[2])
     ar, ai, tr, ti = work.channels[0], work.channels[1], work.channels[2], work.channels[3]
     sd_coupling(e.j_sd, moments, work.sd)
-    for bound in e.bounds:
-        for q in range(e.lead.size):
-            for j in range(bound[q], bound[q + 1]):
-                energy[j] = levels.real[j] + voltage[q]
+    _shifted(e, e.orbitals, levels, voltage, energy)
     _project(e.vectors, br, bi, ar, ai)
-    _sources(e, n, br, bi, ar, ai, tr, ti)
+    _sources(e, e.orbitals, n, br, bi, ar, ai, tr, ti)
     _level_blocks(
-        e.bounds, levels, energy, n, (ar, ai), real[device:], imag[device:], (tr, ti), d_real[device:],
+        e.orbitals, e.bounds, levels, energy, n, (ar, ai), real[device:], imag[device:], (tr, ti), d_real[device:],
         d_imag[device:],
     )  # fmt: skip
-    _device_rows(e, work.sd, energy, flow, n, br, bi, ar, ai, tr, ti, dbr, dbi)
+    _device_rows(e, e.orbitals, work.sd, energy, flow, n, br, bi, ar, ai, tr, ti, dbr, dbi)
     outflow(e, work.sd, tr, ti, derivative[derivative.size - 5 * e.n_leads :].reshape(e.n_leads, 5))
 
 

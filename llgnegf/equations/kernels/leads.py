@@ -11,6 +11,7 @@ from typing import NamedTuple
 import numpy as np
 
 from llgnegf._compile import REORDERED, kernel, part
+from llgnegf.equations.kernels.orbitals import Orbitals, orbital_sums
 
 
 class Sparse(NamedTuple):
@@ -25,7 +26,8 @@ class Sparse(NamedTuple):
 class Levels(NamedTuple):
     """The M coupling modes, then the K Fermi vectors, as levels of one kind; all (M + K,).
 
-    Of a mode e = chi, d = (b_y f(chi_y)/s_y)^*; of a Fermi vector e = z, kappa = 0, s = 1 and d = c_k.
+    Of a mode e = chi, d = (b_y f(chi_y)/s_y)^*; of a Fermi vector e = z, kappa = 0, s = 1 and d = c_k. Where a channel
+    has several orbitals kappa is 1 for modes, and s, kappa and d of each orbital are in `Orbitals`.
     """
 
     real: np.ndarray
@@ -42,13 +44,14 @@ class Electrons(NamedTuple):
 
     Attributes:
         hamiltonian: H_0 (eV), 2N rows.
-        vectors: The channels' device vectors u_q, Q rows.
-        bounds: Where the levels of each channel begin and end among the modes and among all levels, (2, Q + 1).
+        vectors: The device vectors u_q of the orbitals, Q rows; a scalar channel has one.
+        bounds: Where the levels of each channel begin and end among the modes and among all levels, (2, G + 1).
         levels: Coupling modes and Fermi vectors, (7, M + K): the fields of `Levels`.
         wide: Wide-band Gamma_q (eV), 0 for the others, (Q,).
-        lead: The lead that each channel belongs to, (Q,).
+        lead: The lead that each orbital belongs to, (Q,).
         j_sd: (N,) in eV.
         n_complex, n_leads: Size of a plane of the state, number of leads.
+        orbitals: None where all channels are scalar: the compiler then leaves out all that is about several.
     """
 
     hamiltonian: Sparse
@@ -60,6 +63,7 @@ class Electrons(NamedTuple):
     j_sd: np.ndarray
     n_complex: int
     n_leads: int
+    orbitals: Orbitals | None
 
 
 @part(REORDERED)
@@ -79,8 +83,11 @@ def axpy(ar, ai, xr, xi, dr, di):
 
 
 @part(REORDERED)
-def lead_sums(bounds, s, q, n, br, bi, tr, ti):
-    """t_r += sum_y s_y C_ry^* + sum_k v_rk^* over the levels of channel q: P_q^* without its wide-band part."""
+def lead_sums(orbitals, bounds, s, q, n, br, bi, tr, ti):
+    """t_r += sum_y s_y C_ry^* + sum_k v_rk^* over the levels of orbital q: P_q^* without its wide-band part."""
+    if orbitals is not None:
+        orbital_sums(orbitals, bounds, q, n, br, bi, tr, ti)
+        return
     for bound in bounds:
         own, on = slice(bound[q], bound[q + 1]), slice(n + bound[q], n + bound[q + 1])
         weight = s[own]
@@ -154,7 +161,7 @@ def sample_many(e, places, states, chosen, out):
         sums = row[first:last].reshape(2, e.lead.size, n)
         sums[:] = 0.0
         for q in range(e.lead.size):
-            lead_sums(e.bounds, levels_of(e).s, q, n, br, bi, sums[0, q], sums[1, q])
+            lead_sums(e.orbitals, e.bounds, levels_of(e).s, q, n, br, bi, sums[0, q], sums[1, q])
             if e.wide[q] != 0.0:
                 for p in range(u.start[q], u.start[q + 1]):
                     half = -0.5 * e.wide[q]  # -(i Gamma/2) u_q^dag rho

@@ -108,12 +108,12 @@ def moment_rates(magnet, moments, linear, torque, out):
 def add_spin_transfer(moments, amplitudes, prefactor, out):
     """Add the spin-transfer torques (eV) of `Amplitudes` to `out` (N, 3), which must not overlap the inputs.
 
-    T_i = M_i x (P x M_i) + F x M_i + (-u D + beta u M_i x D)/prefactor with P = damping_like, F = field_like and
-    D = dM/dx without its part along M. Each part is normal to M for any |M|. `prefactor` is g/mu_M, 1/(eV fs), (N,).
+    T_i = M_i x (P x M_i) + F x M_i + (-D + M_i x E)/prefactor with P = damping_like, F = field_like, D = u.grad M_i and
+    E = beta u.grad M_i without their parts along M_i. Each part is normal to M for any |M|. `prefactor` is g/mu_M,
+    1/(eV fs), (N,).
     """
-    damping_like, field_like, drift, nonadiabatic = amplitudes
-    n_sites = moments.shape[0]
-    for i in range(n_sites):
+    damping_like, field_like, near, drift, nonadiabatic = amplitudes
+    for i in range(moments.shape[0]):
         x, y, z = moments[i, 0], moments[i, 1], moments[i, 2]
         square = x * x + y * y + z * z
         px, py, pz = damping_like[i, 0], damping_like[i, 1], damping_like[i, 2]
@@ -122,18 +122,37 @@ def add_spin_transfer(moments, amplitudes, prefactor, out):
         out[i, 0] += px * square - along * x + fy * z - fz * y
         out[i, 1] += py * square - along * y + fz * x - fx * z
         out[i, 2] += pz * square - along * z + fx * y - fy * x
-        if drift[i] != 0.0 or nonadiabatic[i] != 0.0:
-            left, right = max(i - 1, 0), min(i + 1, n_sites - 1)
-            step = 1.0 / (right - left)
-            dx = step * (moments[right, 0] - moments[left, 0])
-            dy = step * (moments[right, 1] - moments[left, 1])
-            dz = step * (moments[right, 2] - moments[left, 2])
-            along = (x * dx + y * dy + z * dz) / square
-            dx, dy, dz = dx - along * x, dy - along * y, dz - along * z
-            u, v = -drift[i] / prefactor[i], nonadiabatic[i] / prefactor[i]
-            out[i, 0] += u * dx + v * (y * dz - z * dy)
-            out[i, 1] += u * dy + v * (z * dx - x * dz)
-            out[i, 2] += u * dz + v * (x * dy - y * dx)
+        dx, dy, dz, ex, ey, ez = 0.0, 0.0, 0.0, 0.0, 0.0, 0.0
+        for k in range(near.shape[1]):
+            j, u, v = near[i, k], drift[i, k] / prefactor[i], nonadiabatic[i, k] / prefactor[i]
+            dx, dy, dz = dx + u * moments[j, 0], dy + u * moments[j, 1], dz + u * moments[j, 2]
+            ex, ey, ez = ex + v * moments[j, 0], ey + v * moments[j, 1], ez + v * moments[j, 2]
+        along = (x * dx + y * dy + z * dz) / square  # M x E has no part along M anyway
+        out[i, 0] += y * ez - z * ey - dx + along * x
+        out[i, 1] += z * ex - x * ez - dy + along * y
+        out[i, 2] += x * ey - y * ex - dz + along * z
+
+
+@kernel()
+def moment_stages(start, length, weights, slopes, first, magnet, linear, amplitudes, prefactor):
+    """Stages of a step as `StagedEquation.stages`, of moments alone under fields and torques that do not change.
+
+    Args:
+        magnet, linear: As for `moment_rates`.
+        amplitudes, prefactor: As for `add_spin_transfer`.
+    """
+    n_sites = linear.shape[0]
+    state, torque = np.empty(start.size), np.empty((n_sites, 3))
+    for s in range(weights.shape[0]):
+        state[:] = start
+        for j in range(weights.shape[1]):
+            if weights[s, j] != 0.0:
+                for i in range(state.size):
+                    state[i] += length * weights[s, j] * slopes[j, i]
+        torque[:] = 0.0
+        moments = state.reshape(n_sites, 3)
+        add_spin_transfer(moments, amplitudes, prefactor, torque)
+        moment_rates(magnet, moments, linear, torque, slopes[first + s].reshape(n_sites, 3))
 
 
 @kernel()

@@ -30,34 +30,39 @@ class ElectronRates(NamedTuple):
 def electron_rates(poles: PoleSystem, moments: np.ndarray, time: float, c: np.ndarray, v: np.ndarray) -> ElectronRates:
     """The equations of `equations.electrons` for moments (N, 3) and the voltages of `time` (fs).
 
-        dC/dt = -i (h C - C h^dag) + X + X^dag,    dv_k/dt = -i (h - z_k^* - V) v_k - i c_k u_q
+        dC/dt = -i (h C - C h^dag) + X + X^dag,    dv_k/dt = -i (h - z_k^* - V) v_k - i U c_k
 
-    with X = sum_q -i u_q [sum_y (b_y f(chi_y)/s_y) e_y + S_q]^dag + (Gamma/4) u_q u_q^dag.
+    with X = sum_a -i u_a [sum_y f(chi_y)^* w_ay e_y^dag + S_a^dag] + (Gamma/4) u_a u_a^dag over the orbitals a.
     """
     system = poles.system
-    n, voltages = 2 * system.n_sites, system.voltages(time)
+    n, voltages, temperatures = 2 * system.n_sites, system.voltages(time), system.temperatures()
     potentials = system.chemical_potentials(time) - voltages
     h, source, drive = np.zeros_like(c), np.zeros_like(c), np.zeros_like(v)
     by_lead, decay = np.zeros((len(system.leads), n, n), dtype=complex), np.zeros(v.shape[1], dtype=complex)
     h[:n, :n] = hamiltonian = system.electrons.hamiltonian_at(moments)
     last_mode, last_vector = n, 0
     for channel in poles.channels:
-        assert poles.fermi is not None
-        u, b, gamma, mu = channel.vector, channel.weights, channel.wide_band, potentials[channel.lead]
-        z, r = poles.fermi.poles(mu, system.kT)
-        y, k = slice(last_mode, last_mode + b.size), slice(last_vector, last_vector + z.size)
-        last_mode, last_vector = y.stop, k.stop
-        s, total = np.sqrt(np.abs(b)), v[:, k].sum(axis=1)
-        h[:n, y], h[y, :n] = np.outer(u, s), np.outer(b / s, u.conj())
-        h[y, y] = np.diag(channel.energies + voltages[channel.lead])
-        h[:n, :n] -= 0.5j * gamma * np.outer(u, u.conj())
-        source[:n] -= 1j * np.outer(u, total.conj())
-        source[:n, y] -= 1j * np.outer(u, (b * poles.occupation(channel.energies, mu) / s).conj())
-        source[:n, :n] += 0.25 * gamma * np.outer(u, u.conj())
-        decay[k] = z.conj() + voltages[channel.lead]
-        drive[:n, k] = np.outer(u, (1j * r * channel.broadening(z)).conj())
-        p = c[:n, y] @ s + total[:n] + 0.5j * gamma * (c[:n, :n] @ u - 0.5 * u)
-        by_lead[channel.lead] += -1j * np.outer(u, p.conj()) + 1j * np.outer(p, u.conj())
+        u, gamma, mu = channel.vector.reshape(n, -1), channel.wide_band, potentials[channel.lead]
+        kT, shift, orbitals = temperatures[channel.lead], voltages[channel.lead], u.shape[1]
+        z, r = poles.fermi_poles(mu, kT)
+        y = slice(last_mode, last_mode + channel.energies.size)
+        last_mode, filled = y.stop, poles.occupation(channel.energies, mu, kT)
+        h[:n, y], h[y, :n] = u @ channel.left, (u @ channel.right).conj().T
+        h[y, y] = np.diag(channel.energies + shift)
+        h[:n, :n] -= 0.5j * gamma * u @ u.conj().T
+        source[:n, y] -= 1j * u @ (channel.right * filled.conj())
+        source[:n, :n] += 0.25 * gamma * u @ u.conj().T
+        broadening = channel.broadening(z)
+        for a in range(orbitals):
+            k = slice(last_vector, last_vector + z.size)
+            last_vector = k.stop
+            decay[k] = z.conj() + shift
+            drive[:n, k] = np.stack([u @ (1j * r[m] * broadening[m]).conj().T[:, a] for m in range(z.size)], axis=1)
+            total = v[:, k].sum(axis=1)
+            source[:n] -= 1j * np.outer(u[:, a], total.conj())
+            p = c[:n, y] @ channel.left[a].conj() + total[:n]
+            p += 0.5j * gamma * (c[:n, :n] @ u[:, a] - 0.5 * u[:, a])
+            by_lead[channel.lead] += -1j * np.outer(u[:, a], p.conj()) + 1j * np.outer(p, u[:, a].conj())
     dc = -1j * (h @ c - c @ h.conj().T) + source + source.conj().T
     dv = -1j * (h @ v - v * decay + drive)
     operators = [np.kron(np.eye(system.n_sites), matrix) for matrix in (np.eye(2), *PAULI)] + [hamiltonian]
@@ -85,9 +90,10 @@ def moment_rates(magnet: Magnet, moments: np.ndarray, time: float, torque: np.nd
 
 
 def spin_transfer(amplitudes: Amplitudes, moments: np.ndarray, prefactor: np.ndarray) -> np.ndarray:
-    """T_ext (eV), (N, 3): M x (P x M) + F x M + (-u D + beta u M x D)/prefactor, D = dM/dx without its part along M."""
-    slope = _normal(np.gradient(moments, axis=0), moments) if len(moments) > 1 else np.zeros_like(moments)
-    along = -amplitudes.drift[:, None] * slope + amplitudes.nonadiabatic[:, None] * np.cross(moments, slope)
+    """T_ext (eV), (N, 3): M x (P x M) + F x M + (-D + M x E)/prefactor, D = u.grad M normal to M, E = beta D."""
+    steps = moments[amplitudes.near] - moments[:, None]
+    d, e = (np.einsum("ik,ika->ia", w, steps) for w in (amplitudes.drift, amplitudes.nonadiabatic))
+    along = np.cross(moments, e) - _normal(d, moments)
     damping_like = np.cross(moments, np.cross(amplitudes.damping_like, moments))
     return damping_like + np.cross(amplitudes.field_like, moments) + along / prefactor[:, None]
 
@@ -95,10 +101,16 @@ def spin_transfer(amplitudes: Amplitudes, moments: np.ndarray, prefactor: np.nda
 def coupled_rates(
     poles: PoleSystem, magnet: Magnet, moments: np.ndarray, time: float, c: np.ndarray, v: np.ndarray
 ) -> tuple[ElectronRates, np.ndarray]:
-    """Electrons and moments under one another's influence: `electron_rates`, and dM/d(t/hbar), (N, 3)."""
-    n = 2 * magnet.n_sites
-    torque = electron_torque(poles.system.electrons.j_sd, c[:n, :n], moments)
-    return electron_rates(poles, moments, time, c, v), HBAR * moment_rates(magnet, moments, time, torque)
+    """Electrons and moments under one another's influence: `electron_rates`, and dM/d(t/hbar), (n, 3).
+
+    P is a dense matrix here: m_i = sum_k P_ik M_k and T_k = sum_i P_ik J_i <s_i> x M_k.
+    """
+    size, place = poles.system.n_sites, np.eye(magnet.n_sites)
+    if magnet.sites is not None:
+        place = np.array([[i in on for on in magnet.sites] for i in range(size)], dtype=float)
+    seen = place @ moments
+    torque = place.T @ electron_torque(poles.system.electrons.j_sd, c[: 2 * size, : 2 * size], seen)
+    return electron_rates(poles, seen, time, c, v), HBAR * moment_rates(magnet, moments, time, torque)
 
 
 def slow_velocity(

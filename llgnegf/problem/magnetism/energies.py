@@ -4,7 +4,7 @@ Single-moment terms are written in `onsite.py`, pair terms in `pairs.py`, what t
 """
 
 from llgnegf.problem.magnetism.onsite import CubicAnisotropy, UniaxialAnisotropy, Zeeman
-from llgnegf.problem.magnetism.pairs import DMI, Dipolar, Exchange, PairExchange
+from llgnegf.problem.magnetism.pairs import DMI, Dipolar, Exchange, PairDMI, PairExchange
 from llgnegf.problem.magnetism.terms import ClassicalEnergy, EnergySum, EnergyTerm
 
 __all__ = [
@@ -15,6 +15,7 @@ __all__ = [
     "EnergySum",
     "EnergyTerm",
     "Exchange",
+    "PairDMI",
     "PairExchange",
     "UniaxialAnisotropy",
     "Zeeman",

@@ -9,25 +9,30 @@ import numpy as np
 
 from llgnegf._checks import Problems
 from llgnegf.problem.drives import Drive
+from llgnegf.problem.magnetism.placement import OnSites, checked_sites
 
 
 @dataclass(frozen=True, eq=False)
-class External:
+class External(OnSites):
     """Moments that `Simulation.advance` is given.
 
     Args:
         texture: Where they are at t = 0, (N, 3) unit vectors.
+        sites: Electron sites of each moment, as for `Magnet`.
 
     Raises:
         ValueError: If it is anything else.
     """
 
     texture: Any
+    sites: Any = None
 
     def __post_init__(self) -> None:
         problems = Problems("External")
         texture = problems.moments("texture", self.texture)
+        sites = checked_sites(problems, self.sites, None if texture is None else len(texture))
         problems.raise_all()
+        object.__setattr__(self, "sites", sites)
         object.__setattr__(self, "texture", texture)
 
     @property
@@ -48,7 +53,7 @@ class External:
         return np.full(self.texture.shape, np.inf)
 
 
-class GreatCircles:
+class GreatCircles(OnSites):
     """The way of external moments: each on the great circle from where it was to where it was sent, at an even rate.
 
         M(t) = [sin((1 - x) theta) M_0 + sin(x theta) M_1]/sin(theta),   x = (t - t_0)/(t_1 - t_0), cos(theta) = M_0.M_1
@@ -58,7 +63,7 @@ class GreatCircles:
     """
 
     def __init__(self, external: External) -> None:
-        self.times = np.zeros(2)
+        self.times, self.sites = np.zeros(2), external.sites
         self.ends = np.array([external.texture, external.texture])
 
     @property

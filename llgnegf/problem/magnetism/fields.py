@@ -50,10 +50,13 @@ def read_strength(problems: Problems, name: str, value: Any, allowed: str) -> An
     return problems.array(name, value, (None,), allowed)
 
 
-def direction(per: str | None = None) -> Any:
-    """'x', 'y', 'z' or a non-zero vector, kept with length 1; with `per` also one vector for each site."""
+def direction(per: str | None = None, **default: Any) -> Any:
+    """'x', 'y', 'z' or a non-zero vector, kept with length 1, or None where that is the default; with `per` also one
+    vector for each site."""
 
     def read(problems: Problems, name: str, value: Any) -> Any:
+        if value is None and "default" in default:
+            return None
         if per is None or isinstance(value, str) or dimensions(value) < 2:
             return problems.axis(name, value)
         allowed = "non-zero vectors of shape (n_sites, 3)"
@@ -64,7 +67,7 @@ def direction(per: str | None = None) -> Any:
 
     one = Argument(str | Vector, AXIS)
     argument = one if per is None else Argument(str | Vector | Vectors, f"{AXIS}, or one for each {per}")
-    return read_by(read, argument, per, (3,))
+    return read_by(read, argument, per, (3,), **default)
 
 
 def distance(allowed: str = "> 0, in angstrom", **default: Any) -> Any:

@@ -13,9 +13,10 @@ from typing import Annotated, Any
 import numpy as np
 
 from llgnegf._checks import UNIT_TOLERANCE, Mistake, MistakesError, Problems, as_numbers, mistakes_of
-from llgnegf.problem.arguments import PER_SITE, Argument, Numbers, PerSite
+from llgnegf.problem.arguments import PER_SITE, Argument, MomentSites, Numbers, PerSite
 from llgnegf.problem.drives import Drive, TimeFunction, drives_of
 from llgnegf.problem.magnetism.motion import INSTANTS, Frozen, Precession, Prescribed, holds_nan
+from llgnegf.problem.magnetism.placement import OnSites, checked_sites
 from llgnegf.problem.magnetism.terms import ClassicalEnergy, EnergyTerm, as_terms
 from llgnegf.problem.magnetism.torques import Amplitudes, SpinTransferTorque
 from llgnegf.problem.plausibility import doubts_of_magnet, warn
@@ -30,7 +31,7 @@ def torque_prefactor(magnetic_moment: np.ndarray) -> np.ndarray:
 
 
 @dataclass(frozen=True, eq=False)
-class Magnet:
+class Magnet(OnSites):
     """Classical moments that move by the LLG equation, Eq. (1) of PRL 125, 187202:
 
         dM/dt = -g M x B + lambda M x dM/dt + (g/mu_M) (T_ext + T),   B = -(1/mu_M) dH/dM.
@@ -46,6 +47,11 @@ class Magnet:
         prescribed: Sites whose moments follow a given motion: (sites, motion), motion a function of t (fs) that
             returns unit vectors of shape (len(sites), 3), or a `Precession` or `Prescribed` of that many moments.
             At t = 0 it must agree with `moments`. Kept as (sites, function of t), the function as a drive.
+        sites: Electron sites of each moment, where the magnet is a layer of its own: for each moment a site, a list
+            of sites (their torques add), or None for a moment that no electron feels (of an insulating magnet, or
+            away from the device). A site has at most one moment; one that has none has no sd coupling either. Left
+            out, moment i is on site i, and there are as many of both. All other arguments count moments: their
+            "site" is then the number of a moment. Kept as tuples of site numbers.
 
     Raises:
         ValueError: One line for each argument that is not of this kind, each energy or torque that is of no use
@@ -59,6 +65,7 @@ class Magnet:
     torques: Any = ()
     pinned: Annotated[Any, Argument(tuple[int, ...], "a list of different site numbers")] = ()
     prescribed: Any = None
+    sites: MomentSites = None
 
     def __post_init__(self) -> None:
         problems = Problems("Magnet")
@@ -78,6 +85,7 @@ class Magnet:
             "torques": _torques(problems, self.torques, n),
             "pinned": _sites(problems, "pinned", self.pinned, n),
             "prescribed": _prescribed(problems, self.prescribed, moments),
+            "sites": checked_sites(problems, self.sites, n),
         }
         _check_moving(problems, values["pinned"], values["prescribed"], n)
         problems.raise_all()
@@ -199,6 +207,8 @@ def _prescribed(problems: Problems, value: Any, moments: np.ndarray) -> tuple[tu
     if value is None:
         return None
     function = value[1] if isinstance(value, tuple | list) and len(value) == 2 else None
+    if isinstance(function, OnSites) and function.sites is not None:
+        problems.add("prescribed", f"a motion with sites = {function.sites}", "sites of the Magnet alone")
     if isinstance(function, Frozen):
         function = TimeFunction(function.moments, np.inf, derivative=function.velocity)
     elif isinstance(function, Precession | Prescribed):

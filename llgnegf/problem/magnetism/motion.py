@@ -13,8 +13,9 @@ from typing import Any
 import numpy as np
 
 from llgnegf._checks import UNIT_TOLERANCE, Mistake, MistakesError, Problems, as_numbers
-from llgnegf.problem.arguments import Axis, Energy, Femtoseconds
+from llgnegf.problem.arguments import Axis, Energy, Femtoseconds, MomentSites
 from llgnegf.problem.drives import SHORTEST, Drive, TimeFunction, drives_of
+from llgnegf.problem.magnetism.placement import OnSites, checked_sites
 from llgnegf.units import HBAR
 
 INSTANTS = np.concatenate([[0.0], np.geomspace(1e-6, 1.0, 25), np.linspace(0.0, 1.0, 24)[1:-1]])
@@ -30,16 +31,27 @@ def holds_nan(value: Any) -> bool:
 
 
 @dataclass(frozen=True, eq=False)
-class Frozen:
-    """Moments at rest, `texture` (N, 3) unit vectors."""
+class Frozen(OnSites):
+    """Moments at rest.
+
+    Args:
+        texture: Unit vectors, (N, 3).
+        sites: Electron sites of each moment, as for `Magnet`.
+
+    Raises:
+        ValueError: One line for each argument that is not of this kind.
+    """
 
     texture: Any
+    sites: MomentSites = None
 
     def __post_init__(self) -> None:
         problems = Problems("Frozen")
         texture = problems.moments("texture", self.texture)
+        sites = checked_sites(problems, self.sites, None if texture is None else len(texture))
         problems.raise_all()
         object.__setattr__(self, "texture", texture)
+        object.__setattr__(self, "sites", sites)
 
     @property
     def n_sites(self) -> int:
@@ -60,7 +72,7 @@ class Frozen:
 
 
 @dataclass(frozen=True, eq=False)
-class Precession:
+class Precession(OnSites):
     """Steady precession of a texture about an axis, counter-clockwise, M_i(t) = R(axis, phase(t)) M_i(0).
 
         phase(t) = w [t - (ramp/pi) sin(pi t/ramp)]/2  for t < ramp,   w (t - ramp/2) after it,   w = energy/hbar
@@ -72,6 +84,7 @@ class Precession:
         energy: hbar w in eV; negative for clockwise.
         axis: 'x', 'y', 'z' or a non-zero 3-vector.
         ramp: Switch-on time in fs, >= 0.
+        sites: Electron sites of each moment, as for `Magnet`.
 
     Raises:
         ValueError: One line for each argument that is not of this kind.
@@ -81,6 +94,7 @@ class Precession:
     energy: Energy
     axis: Axis = "z"
     ramp: Femtoseconds = 0.0
+    sites: MomentSites = None
 
     def __post_init__(self) -> None:
         problems = Problems("Precession")
@@ -89,8 +103,10 @@ class Precession:
         problems.number("energy", self.energy, allowed, lambda e: abs(e) <= FASTEST)
         axis = problems.axis("axis", self.axis)
         problems.number("ramp", self.ramp, "a finite number >= 0, in fs", lambda x: x >= 0)
+        sites = checked_sites(problems, self.sites, None if texture is None else len(texture))
         problems.raise_all()
         assert texture is not None and axis is not None
+        object.__setattr__(self, "sites", sites)
         object.__setattr__(self, "texture", texture)
         object.__setattr__(self, "axis", axis)
         along = np.outer(texture @ axis, axis)
@@ -132,7 +148,7 @@ class Precession:
 
 
 @dataclass(frozen=True, eq=False)
-class Prescribed:
+class Prescribed(OnSites):
     """Moments that follow any function of time.
 
     Args:
@@ -141,20 +157,26 @@ class Prescribed:
             longer than `save_every` otherwise.
         unit: False for moments whose length changes as well (|M| = 1 is the whole moment, whose exchange field is
             J_sd): any finite vectors.
+        sites: Electron sites of each moment, as for `Magnet`.
 
     Raises:
-        ValueError: If `function` is not callable or gives no such vectors at t = 0.
+        ValueError: If `function` is not callable or gives no such vectors at t = 0, and for sites of another kind.
     """
 
     function: Callable[[float], Any]
     unit: bool = True
+    sites: Any = None
 
     def __post_init__(self) -> None:
-        problems = Problems("Prescribed")
+        problems, count = Problems("Prescribed"), None
         if problems.check(callable(self.function), "function", self.function, "a function of time in fs"):
-            self._note(problems, "function(0.0)", self.function(0.0))
+            start = self.function(0.0)
+            self._note(problems, "function(0.0)", start)
+            count = None if problems.mistakes else len(start)
         problems.check(isinstance(self.unit, bool), "unit", self.unit, "True or False")
+        sites = checked_sites(problems, self.sites, count)
         problems.raise_all()
+        object.__setattr__(self, "sites", sites)
 
     def _note(self, problems: Problems, field: str, value: Any, n_sites: int | None = None) -> None:
         """Note a value that is none."""
