@@ -295,10 +295,8 @@ def assert_stationary(result: Any, one: Case, owner: Sequence[int]) -> None:
         np.testing.assert_allclose(values, np.broadcast_to(expected, values.shape), rtol=0, atol=BOUND)
 
 
-@pytest.mark.parametrize("build", [square_rashba, in_plane_ferromagnet], ids=lambda build: build.__name__)
-def test_stationary_start_under_bias(build: Any) -> None:
-    """Leads of their own temperatures, chemical potentials and voltages, moments at rest: nothing moves."""
-    one = quiet(build(np.random.default_rng(7)))
+def filled_differently(one: Case) -> ln.OpenSystem:
+    """The device between leads of their own temperatures, chemical potentials and constant voltages."""
     leads = [
         ln.PeriodicLead(
             cell=lead.h0, hopping=lead.V, coupling=lead.tau, voltage=lead.voltage(0.0),
@@ -306,7 +304,14 @@ def test_stationary_start_under_bias(build: Any) -> None:
         )
         for lead in one.leads
     ]  # fmt: skip
-    system = ln.OpenSystem(ln.Electrons(one.hamiltonian, one.j_sd), leads, kT=0.1)
+    return ln.OpenSystem(ln.Electrons(one.hamiltonian, one.j_sd), leads, kT=0.1)
+
+
+@pytest.mark.parametrize("build", [square_rashba, in_plane_ferromagnet], ids=lambda build: build.__name__)
+def test_stationary_start_under_bias(build: Any) -> None:
+    """Leads of their own temperatures, chemical potentials and voltages, moments at rest: nothing moves."""
+    one = quiet(build(np.random.default_rng(7)))
+    system = filled_differently(one)
     got = ln.simulate(system, ln.Frozen(one.texture), t_end=END, save_every=END, rtol=1e-6, start="steady")
     assert_stationary(got, one, [0, 1])
 

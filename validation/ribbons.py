@@ -34,6 +34,7 @@ from test_explicit_ribbons import (
     answering,
     bonded,
     case,
+    filled_differently,
     grid,
     jump,
     magnet,
@@ -125,14 +126,7 @@ def stationary_start(report: Report, name: str, one: Case) -> None:
     texture = one.texture
     h = one.hamiltonian + Ribbon(one.hamiltonian, one.j_sd, one.leads, [1, 1]).exchange(texture)
     rho, current, spin_current = stationary(h, one.leads)
-    leads = [
-        ln.PeriodicLead(
-            cell=lead.h0, hopping=lead.V, coupling=lead.tau, voltage=lead.voltage(0.0),
-            chemical_potential=lead.chemical_potential, kT=lead.kT,
-        )
-        for lead in one.leads
-    ]  # fmt: skip
-    biased = ln.OpenSystem(ln.Electrons(one.hamiltonian, one.j_sd), leads, kT=0.1)
+    biased = filled_differently(one)
     got = ln.simulate(biased, ln.Frozen(texture), t_end=50.0, save_every=10.0, rtol=1e-6, start="steady").dataset
     for column, expected in (
         ("spin_density", spin_density(rho)), ("lead_current", current), ("lead_spin_current", spin_current),

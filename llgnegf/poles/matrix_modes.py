@@ -23,7 +23,8 @@ class MatrixModes:
     Attributes:
         energies: chi_y, (M,), eV, Im chi_y <= 0.
         left, right: c_y and w_y as columns, (m, M), eV.
-        error: Bound on the largest element of |C(t) - C_fit(t)| at all t >= 0, eV^2.
+        error: Of C(t) - C_fit(t) at all t >= 0, in the spectral norm, eV^2. Of a fit it is measured at times that
+            were not fitted, beyond which it is what is left of C.
     """
 
     energies: np.ndarray

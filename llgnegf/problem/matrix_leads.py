@@ -14,6 +14,7 @@ import numpy as np
 from llgnegf._checks import Problems
 from llgnegf.problem.arguments import Energies
 from llgnegf.problem.leads import Channel, LeadAtVoltage
+from llgnegf.problem.spectra import checked_energies, logarithms, upper_half_plane
 
 POSITIVE = 1e-9
 """How far below zero an eigenvalue of Gamma may be, relative to the largest of the table: rounding of the file."""
@@ -76,14 +77,15 @@ class TabulatedMatrixSpectrum:
         return np.diff(self.values, axis=0) / np.diff(self.energies)[:, None, None]
 
     def self_energy(self, energy: Any) -> np.ndarray:
-        e, log = self._logarithms(energy)
+        e = upper_half_plane(energy)
+        log = logarithms(self.energies, e[..., None])
         pieces = log[..., :-1] - log[..., 1:]
         flat = np.tensordot(pieces, self.values[:-1], axes=1)
         rise = np.tensordot(pieces * (e[..., None] - self.energies[:-1]), self._slopes, axes=1)
         return (flat + rise - (self.values[-1] - self.values[0])) / (2 * np.pi)
 
     def self_energy_derivative(self, energy: Any) -> np.ndarray:
-        _, log = self._logarithms(energy)
+        log = logarithms(self.energies, upper_half_plane(energy)[..., None])
         return np.tensordot(log[..., :-1] - log[..., 1:], self._slopes, axes=1) / (2 * np.pi)
 
     def broadening(self, energy: Any) -> np.ndarray:
@@ -92,14 +94,6 @@ class TabulatedMatrixSpectrum:
         rise = (e - self.energies[place])[..., None, None] * self._slopes[place]
         inside = (e >= self.energies[0]) & (e <= self.energies[-1])
         return np.where(inside[..., None, None], self.values[place] + rise, 0.0)
-
-    def _logarithms(self, energy: Any) -> tuple[np.ndarray, np.ndarray]:
-        """E as complex numbers and log(E - node); on a node the two pieces beside it cancel, any finite value does."""
-        e = np.asarray(energy, dtype=complex)
-        if np.any(e.imag < 0):
-            raise ValueError(f"energy: {e[e.imag < 0].flat[0]}; allowed: Im E >= 0 (Sigma is the retarded self-energy)")
-        difference = (e.real + 1j * np.abs(e.imag))[..., None] - self.energies
-        return e, np.log(np.where(difference == 0, 1.0, difference))
 
 
 @dataclass(frozen=True, eq=False)
@@ -155,16 +149,6 @@ class TabulatedMatrixLead(LeadAtVoltage):
         problems.check(rows == 2 * n_sites, "vectors", f"shape {self.vectors.shape}", f"{2 * n_sites} rows")
         problems.raise_all()
         return [Channel(self.vectors, self.spectrum)]
-
-
-def checked_energies(problems: Problems, energies: Any) -> np.ndarray | None:
-    """Increasing energies (n,), mistakes noted."""
-    allowed = "at least 3 increasing finite energies, in eV"
-    grid = problems.array("energies", energies, (None,), allowed)
-    if grid is None:
-        return None
-    good = grid.size >= 3 and bool(np.all(np.diff(grid) > 0))
-    return grid if problems.check(good, "energies", energies, allowed) else None
 
 
 def _square(problems: Problems, field: str, values: np.ndarray) -> bool:

@@ -13,6 +13,7 @@ import numpy as np
 
 from llgnegf._checks import Problems
 from llgnegf.problem.bands import SAME, Bands, bands_of, distinct
+from llgnegf.problem.spectra import upper_half_plane
 from llgnegf.problem.surface import apart, decimate, surface_function
 
 HERMITIAN = 1e-12
@@ -113,10 +114,7 @@ class PeriodicSpectrum:
         return 1j * (sigma - sigma.conj().swapaxes(-1, -2))
 
     def _surface(self, energy: Any, derivative: bool) -> np.ndarray:
-        e = np.asarray(energy, dtype=complex)
-        if np.any(e.imag < 0):
-            raise ValueError(f"energy: {e[e.imag < 0].flat[0]}; allowed: Im E >= 0 (Sigma is the retarded self-energy)")
-        bands = self.bands
+        e, bands = upper_half_plane(energy), self.bands
         singular = np.concatenate([bands.edges, bands.flat, self._end[0]])
         g = surface_function(self.cell, self.hopping, e.ravel(), singular, bands.scale, derivative)
         moved = apart(e.ravel(), singular, bands.scale)

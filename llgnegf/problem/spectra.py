@@ -108,7 +108,7 @@ class ChainSpectrum:
         return self.coupling**2
 
     def _root(self, energy: Any) -> tuple[np.ndarray, np.ndarray]:
-        x = _upper(energy) - self.onsite
+        x = upper_half_plane(energy) - self.onsite
         edge = 2 * abs(self.hopping)
         return x, np.sqrt(x - edge) * np.sqrt(x + edge)
 
@@ -202,12 +202,12 @@ class TabulatedSpectrum:
         return float(np.trapezoid(self.values, self.energies)) / (2 * np.pi)
 
     def self_energy(self, energy: Any) -> np.ndarray:
-        return piecewise_linear_self_energy(self.energies, self.values, _upper(energy))
+        return piecewise_linear_self_energy(self.energies, self.values, upper_half_plane(energy))
 
     def self_energy_derivative(self, energy: Any) -> np.ndarray:
         # d/dE of the pieces: q log[(E-a)/(E-b)] + line (1/(E-a) - 1/(E-b)); the second terms cancel between
         # neighbouring pieces because Gamma is continuous and zero at the ends.
-        log = _logarithms(self.energies, _upper(energy)[..., None])
+        log = logarithms(self.energies, upper_half_plane(energy)[..., None])
         slope = np.diff(self.values) / np.diff(self.energies)
         return (slope * (log[..., :-1] - log[..., 1:])).sum(axis=-1) / (2 * np.pi)
 
@@ -215,15 +215,23 @@ class TabulatedSpectrum:
         return np.interp(np.asarray(energy, dtype=float), self.energies, self.values, left=0.0, right=0.0)
 
 
+def checked_energies(problems: Problems, energies: Any) -> np.ndarray | None:
+    """Energies of a table as an array (n,), mistakes noted; None after one."""
+    allowed = "at least 3 increasing finite energies, in eV"
+    grid = problems.array("energies", energies, (None,), allowed)
+    if grid is None:
+        return None
+    good = grid.size >= 3 and bool(np.all(np.diff(grid) > 0))
+    return grid if problems.check(good, "energies", energies, allowed) else None
+
+
 def checked_table(problems: Problems, energies: Any, values: Any, name: str) -> tuple[Any, Any]:
     """Energies and the broadening called `name` of a `TabulatedSpectrum` as arrays (n,), mistakes noted."""
-    allowed = "at least 3 increasing finite energies, in eV"
-    grid, table = problems.array("energies", energies, (None,), allowed), None
+    grid, table = checked_energies(problems, energies), None
     if grid is not None:
-        problems.check(grid.size >= 3 and bool(np.all(np.diff(grid) > 0)), "energies", energies, allowed)
         allowed = f"{grid.size} finite numbers >= 0, zero at both ends, in eV"
         table = problems.array(name, values, (grid.size,), allowed)
-        if table is not None and grid.size:
+        if table is not None:
             good = bool(np.all(table >= 0)) and table[0] == 0 and table[-1] == 0
             problems.check(good, name, values, allowed)
     return grid, table
@@ -232,20 +240,20 @@ def checked_table(problems: Problems, energies: Any, values: Any, name: str) -> 
 def piecewise_linear_self_energy(nodes: np.ndarray, values: np.ndarray, energy: np.ndarray) -> np.ndarray:
     """Sigma(E), Im E >= 0, of a Gamma linear between the nodes; a jump at an end makes it infinite there only."""
     e = energy[..., None]
-    log = _logarithms(nodes, e)
+    log = logarithms(nodes, e)
     line = values[:-1] + np.diff(values) / np.diff(nodes) * (e - nodes[:-1])
     pieces = line * (log[..., :-1] - log[..., 1:]) - np.diff(values)
     return pieces.sum(axis=-1) / (2 * np.pi)
 
 
-def _logarithms(nodes: np.ndarray, energy: np.ndarray) -> np.ndarray:
+def logarithms(nodes: np.ndarray, energy: np.ndarray) -> np.ndarray:
     """log(E - node) for each node (last axis)."""
     difference = energy - nodes
     # A node is hit exactly: p + q E = Gamma(node) on both sides, so the two logs cancel; any finite value does.
     return np.log(np.where(difference == 0, 1.0, difference))
 
 
-def _upper(energy: Any) -> np.ndarray:
+def upper_half_plane(energy: Any) -> np.ndarray:
     """`energy` as a complex array in the closed upper half plane; -0 and real values mean E + i0."""
     e = np.asarray(energy, dtype=complex)
     if np.any(e.imag < 0):

@@ -35,11 +35,8 @@ COARSE = 3e-4
 """Tolerance of the modes with which levels are found, relative to K(0)."""
 DELAYS = (0.23, 0.47, 0.71, 1.0)
 """Parts of the response time after which moments are compared: no simple fractions, which periods might hide behind."""
-MOST_FITS = 1
-"""Of matrix leads: at a tolerance of rtol runs were right to rtol/4 against explicit cells (not zigzag edges) where
-the estimate came to 5 to 70 rtol; a finer fit takes up to minutes."""
-FIRST_MATRICES, FINEST_MATRICES = 1.0, 3e-8
-"""Tolerance of the first fit in units of rtol, and the finest."""
+FINEST_MATRICES = 3e-8
+"""The finest tolerance asked for of a fitted matrix lead."""
 STALLED = 0.9
 """Kernels that keep more than this part of the estimate are not refined further: a table has its limits."""
 INSTANTS = 3
@@ -49,7 +46,8 @@ NEAR_FERMI, QUANTA = 20.0, 5.0
 potential."""
 NOTHING_EXPANDED = ErrorEstimate(0.0, "no leads: nothing is expanded")
 REMEDIES = {
-    "coupling_poles": "finer lead modes do not exist: take the larger rtol, a shorter run or a stronger lead",
+    "coupling_poles": "finer lead modes do not exist, or for matrix leads, whose estimate is careful, are not tried: "
+    "take the larger rtol, a shorter run or a stronger lead",
     "time_step": "take a smaller rtol (or a smaller fixed step)",
 }
 
@@ -258,7 +256,9 @@ def expand_for_run(
 ) -> tuple[PoleSystem, ErrorEstimate]:
     """The system in poles that keep the error of rho by the leads below its share of rtol, and what it comes to.
 
-    A run that only moments disturb takes, of both families of tabulated modes, the one that needs fewer.
+    A run that only moments disturb takes, of both families of tabulated modes, the one that needs fewer. Matrix leads
+    are fitted once, at a tolerance of rtol: a finer fit takes up to minutes. Against explicit cells such runs of 5 fs
+    were right to rtol/4 (not those with zigzag edges) where the estimate came to 5 to 70 rtol.
     """
     times = _extreme_times(system, t_end)
     voltages, tails = voltage_range(system, times), shares.TAILS * rtol
@@ -269,36 +269,44 @@ def expand_for_run(
     if not any(c.energies.size for c in coarse.channels):
         return coarse, ErrorEstimate(0.0, "wide bands alone, which need no modes")
     run = RunErrors(settled(coarse, seen_at(motion, 0.0, system.n_sites)), motion, start, t_end, tuple(times))
-    found = [_refined(run, family, rtol) for family in ((TAILS, KERNEL) if run.settled else (TAILS,))]
+    if any(c.vector.ndim == 2 for c in coarse.channels):
+        return _expanded(run, TAILS, _half_decade(max(FINEST_MATRICES, rtol)))
+    found = [_refined(run, family, rtol) for family in ((TAILS, KERNEL) if _has_families(run) else (TAILS,))]
     met = [each for each in found if each[1].value <= shares.LEADS * rtol]
     return min(met, key=lambda e: e[0].n_modes) if met else min(found, key=lambda e: e[1].value)
 
 
+def _has_families(run: RunErrors) -> bool:
+    """Whether only moments disturb the run, and some lead has modes of both families."""
+    if not run.settled:
+        return False
+    others = expand_channels(run.coarse.system, COARSE, strict=False, family=KERNEL)
+    return any(not np.array_equal(a.energies, b.energies) for a, b in zip(run.coarse.channels, others, strict=True))
+
+
+def _expanded(run: RunErrors, family: str, tolerance: float) -> tuple[PoleSystem, ErrorEstimate]:
+    """The run's system with kernels of a tolerance, as good as they get, and the estimate."""
+    channels = expand_channels(run.coarse.system, tolerance, strict=False, family=family)
+    poles = replace(run.coarse, channels=channels)
+    return poles, run.estimate(poles)
+
+
 def _refined(run: RunErrors, family: str, rtol: float) -> tuple[PoleSystem, ErrorEstimate]:
     """Kernels of a family refined until the estimate holds, or until there are no finer ones."""
-    finest, target = semicircle_ladder(family)[-1].error, shares.LEADS * rtol
-    matrices = any(c.vector.ndim == 2 for c in run.coarse.channels)
-    tolerance = min(1e-2, 300 * rtol)
-    if matrices:  # few tolerances, so that fits are shared among runs
-        finest, tolerance = FINEST_MATRICES, _half_decade(max(FINEST_MATRICES, FIRST_MATRICES * rtol))
+    finest, tolerance, target = semicircle_ladder(family)[-1].error, min(1e-2, 300 * rtol), shares.LEADS * rtol
     best: tuple[PoleSystem, ErrorEstimate] | None = None
-    for _ in range(MOST_FITS if matrices else 100):
-        channels = expand_channels(run.coarse.system, tolerance, strict=False, family=family)
-        poles = replace(run.coarse, channels=channels)
-        estimate = run.estimate(poles)
+    while True:
+        poles, estimate = _expanded(run, family, tolerance)
         missed = any(c.error > tolerance * c.strength for c in poles.channels if c.energies.size)
         stalled = missed and best is not None and estimate.value > STALLED * best[1].value
         best = (poles, estimate) if best is None or estimate.value < best[1].value else best
         if best[1].value <= target or tolerance <= finest or stalled:
-            break
+            return best
         tolerance = max(finest, tolerance * min(0.5, max(1e-3, target / estimate.value)))
-        tolerance = _half_decade(tolerance) if matrices else tolerance
-    assert best is not None
-    return best
 
 
 def _half_decade(tolerance: float) -> float:
-    """The next power of sqrt(10) that is not larger."""
+    """The next power of sqrt(10) that is not larger: few tolerances, so that fits are shared among runs."""
     return float(10 ** (0.5 * np.floor(2 * np.log10(tolerance) + 1e-6)))
 
 

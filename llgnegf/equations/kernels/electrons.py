@@ -20,9 +20,10 @@ from typing import NamedTuple
 import numpy as np
 
 from llgnegf._compile import REORDERED, kernel, part
-from llgnegf.equations.kernels.leads import axpy, lead_sums, levels_of, outflow, sd_coupling, sd_torque
+from llgnegf.equations.kernels.leads import lead_sums, levels_of, outflow, sd_coupling, sd_torque
 from llgnegf.equations.kernels.moments import moment_rates
 from llgnegf.equations.kernels.orbitals import orbital_blocks, orbital_flow, orbital_sources
+from llgnegf.equations.kernels.rows import axpy
 
 GROUP = 32
 """Rows of the density matrix that are finished together while they are in a near cache; a multiple of 8."""

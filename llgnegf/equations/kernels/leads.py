@@ -12,6 +12,7 @@ import numpy as np
 
 from llgnegf._compile import REORDERED, kernel, part
 from llgnegf.equations.kernels.orbitals import Orbitals, orbital_sums
+from llgnegf.equations.kernels.rows import axpy
 
 
 class Sparse(NamedTuple):
@@ -71,15 +72,6 @@ def levels_of(e):
     """`Levels` of `Electrons`: made here, since every array that is handed over costs a call 25 ns."""
     x = e.levels
     return Levels(x[0], x[1], x[2], x[3], x[4], x[5], x[6])
-
-
-@part(REORDERED)
-def axpy(ar, ai, xr, xi, dr, di):
-    """d += a x for split complex rows."""
-    for c in range(dr.size):
-        x_r, x_i = xr[c], xi[c]
-        dr[c] += ar * x_r - ai * x_i
-        di[c] += ar * x_i + ai * x_r
 
 
 @part(REORDERED)

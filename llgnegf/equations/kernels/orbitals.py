@@ -12,6 +12,7 @@ from typing import NamedTuple
 import numpy as np
 
 from llgnegf._compile import REORDERED, part
+from llgnegf.equations.kernels.rows import axpy
 
 
 class Orbitals(NamedTuple):
@@ -70,7 +71,7 @@ def orbital_flow(orbitals, offset, r, ar, ai, gr, gi):
         to_r, to_i = gr[own], gi[own]
         to_r[:], to_i[:] = 0.0, 0.0
         for a in range(orbitals.bounds[g + 1] - first):
-            _axpy(ar[first + a, r], ai[first + a, r], orbitals.couplings[2, a, own], orbitals.couplings[3, a, own],
+            axpy(ar[first + a, r], ai[first + a, r], orbitals.couplings[2, a, own], orbitals.couplings[3, a, own],
                   to_r, to_i)  # fmt: skip
 
 
@@ -168,11 +169,3 @@ def _on_row(orbitals, p, columns, n, row, x, t):
             sum_i += si[j] * xr[j] - sr[j] * xi[j]
         t[0][first + b, n + row] += sum_r
         t[1][first + b, n + row] += sum_i
-
-
-@part(REORDERED)
-def _axpy(ar, ai, xr, xi, dr, di):
-    for j in range(dr.size):
-        x_r, x_i = xr[j], xi[j]
-        dr[j] += ar * x_r - ai * x_i
-        di[j] += ar * x_i + ai * x_r
