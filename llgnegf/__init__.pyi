@@ -53,6 +53,7 @@ from .problem.textures import (
     uniform,
     vortex,
 )
+from .response.tensors import ResponseTensors
 from .run.error_budget import AccuracyWarning
 from .run.langevin import langevin_ensemble
 from .run.relax import relax
@@ -61,7 +62,6 @@ from .run.simulation import Simulation
 from .run.slow_simulation import SlowSimulation
 from .static.decomposition import CurrentDecomposition, Decomposition
 from .static.quadrature import QuadratureError
-from .static.response import ResponseTensors
 from .static.rotating_frame import RotatingFrame, rotate_spins
 from .static.steady_state import LeadCurrents
 from .sweep import run_sweep

@@ -24,9 +24,9 @@ from llgnegf import (
     simulate,
 )
 from llgnegf.poles.channels import expand
+from llgnegf.response.fast_tensors import PoleTensors
+from llgnegf.response.tensors import ResponseTensors
 from llgnegf.run.slow_simulation import SlowSimulation
-from llgnegf.static.response import ResponseTensors
-from llgnegf.static.tensors import PoleTensors
 from llgnegf.units import G_E, HBAR, MU_B
 
 

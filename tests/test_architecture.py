@@ -12,7 +12,7 @@ PACKAGE = Path(__file__).parents[1] / "llgnegf"
 ROOMS = (
     ("__init__", "__main__", "cli"), ("commands",), ("sweep",), ("config",), ("store",), ("paper", "plots"),
     ("run", "analysis"),
-    ("integrators",), ("equations",), ("static", "analytic"), ("poles",), ("problem",),
+    ("integrators",), ("equations",), ("response", "transport"), ("static", "analytic"), ("poles",), ("problem",),
     ("units", "_checks", "_compile", "_blas", "_files", "_netcdf", "_processes"),
 )  # fmt: skip
 """From the roof down: a module imports from its own room and from those below."""

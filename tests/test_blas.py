@@ -46,7 +46,7 @@ ENTRIES: dict[str, tuple[str, Callable[[], Any]]] = {
         lambda: ln.langevin_ensemble(None, MAGNET, temperature=0.01, t_end=1.0, step=0.5, save_every=1.0, copies=2,
                                      seed=1),
     ),
-    "relax": ("llgnegf.static.tensors.PoleTensors.grand_potential", lambda: ln.relax(SYSTEM, MAGNET)),
+    "relax": ("llgnegf.response.fast_tensors.PoleTensors.grand_potential", lambda: ln.relax(SYSTEM, MAGNET)),
     "density matrix": (
         "llgnegf.static.steady_state.SteadyState.density_matrix", lambda: frame().density_matrix(),
     ),
@@ -59,8 +59,8 @@ ENTRIES: dict[str, tuple[str, Callable[[], Any]]] = {
     "currents of the parts": (
         "llgnegf.static.decomposition.LinearResponse.lead_currents", lambda: frame().decompose_lead_currents(),
     ),
-    "tensors": ("llgnegf.static.response.surface_density", lambda: ln.ResponseTensors(SYSTEM, MOMENTS).friction),
-    "sea": ("llgnegf.static.response.sea_density", lambda: ln.ResponseTensors(SYSTEM, MOMENTS).geometric),
+    "tensors": ("llgnegf.response.tensors.surface_density", lambda: ln.ResponseTensors(SYSTEM, MOMENTS).friction),
+    "sea": ("llgnegf.response.tensors.sea_density", lambda: ln.ResponseTensors(SYSTEM, MOMENTS).geometric),
 }  # fmt: skip
 """For each entry point a function that it must call with one thread."""
 

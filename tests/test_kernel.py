@@ -16,7 +16,7 @@ from llgnegf.poles.channels import expand
 from llgnegf.problem.magnetism.magnet import Magnet
 from llgnegf.problem.magnetism.motion import Frozen
 from llgnegf.problem.spectra import ChainSpectrum
-from llgnegf.static.tensors import PoleTensors
+from llgnegf.response.fast_tensors import PoleTensors
 from llgnegf.units import HBAR
 
 Dense = tuple[np.ndarray, np.ndarray]

@@ -13,9 +13,9 @@ from llgnegf import ChainLead, Exchange, Magnet, OpenSystem, UniaxialAnisotropy,
 from llgnegf.equations.slow import SlowEquation
 from llgnegf.integrators.heun import Noise, rotate
 from llgnegf.poles.channels import expand
+from llgnegf.response.fast_tensors import PoleTensors
 from llgnegf.run.langevin import langevin_ensemble
 from llgnegf.run.slow_simulation import SlowSimulation
-from llgnegf.static.tensors import PoleTensors
 from llgnegf.store.records import read_record, write_record
 from llgnegf.units import MU_B
 

@@ -25,10 +25,10 @@ from llgnegf.problem.leads import Channel, LeadAtVoltage
 from llgnegf.problem.periodic import PeriodicSpectrum
 from llgnegf.problem.periodic_leads import PeriodicLead
 from llgnegf.problem.spectra import ChainSpectrum
+from llgnegf.response.fast_tensors import PoleTensors
 from llgnegf.run.slow_simulation import slow_electrons
 from llgnegf.static.channels import StaticChannel
 from llgnegf.static.green import StaticDevice
-from llgnegf.static.tensors import PoleTensors
 from llgnegf.static.undamped import bound_states
 from llgnegf.units import HBAR
 

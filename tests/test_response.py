@@ -23,9 +23,9 @@ from llgnegf import (
 )
 from llgnegf.problem.leads import Reservoir
 from llgnegf.problem.spectra import ChainSpectrum, WideBandSpectrum
+from llgnegf.response.pairs import ChainPairs
+from llgnegf.response.tensors import ResponseTensors
 from llgnegf.static.closed import divided_difference
-from llgnegf.static.pairs import ChainPairs
-from llgnegf.static.response import ResponseTensors
 from llgnegf.units import G_E, HBAR
 
 

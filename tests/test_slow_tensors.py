@@ -22,14 +22,14 @@ from llgnegf.equations.slow import SlowEquation
 from llgnegf.poles.channels import expand
 from llgnegf.problem.electrons import PAULI
 from llgnegf.problem.spectra import ChainSpectrum, WideBandSpectrum
+from llgnegf.response.fast_tensors import PoleTensors
+from llgnegf.response.pair_kernel import pair_traces
+from llgnegf.response.pairs import block_components
+from llgnegf.response.surface_rules import bands_in_reach, first_rules, halving
+from llgnegf.response.tensors import ResponseTensors
 from llgnegf.run.slow_simulation import SlowSimulation
 from llgnegf.static.frozen import FrozenDevice
-from llgnegf.static.pair_kernel import pair_traces
-from llgnegf.static.pairs import block_components
 from llgnegf.static.quadrature import QuadratureError
-from llgnegf.static.response import ResponseTensors
-from llgnegf.static.surface_rules import bands_in_reach, first_rules, halving
-from llgnegf.static.tensors import PoleTensors
 from llgnegf.units import HBAR
 
 

@@ -9,9 +9,9 @@ import numpy as np
 from numpy.polynomial.legendre import leggauss
 
 from llgnegf import ChainLead, Magnet, OpenSystem, bloch_wall, chain
+from llgnegf.response.tensors import ResponseTensors
 from llgnegf.run.langevin import langevin_ensemble
 from llgnegf.run.slow_simulation import SlowSimulation
-from llgnegf.static.response import ResponseTensors
 from llgnegf.units import HBAR
 from validation._report import OUTPUT, Report
 

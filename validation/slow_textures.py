@@ -36,8 +36,8 @@ from llgnegf import (
     chain,
     relax,
 )
+from llgnegf.response.fast_tensors import PoleTensors
 from llgnegf.run.slow_simulation import SlowSimulation
-from llgnegf.static.tensors import PoleTensors
 from llgnegf.units import G_E, HBAR, MU_B
 from validation._report import OUTPUT, Report, run_as_script
 from validation._slow_friction import (

@@ -37,7 +37,7 @@ from llgnegf.equations.protocol import Equation, Section
 from llgnegf.problem.drives import Drive
 from llgnegf.problem.magnetism.magnet import Magnet
 from llgnegf.problem.magnetism.placement import Placement
-from llgnegf.static.tensors import Adiabatic, PoleTensors, SlowElectrons, Tensors
+from llgnegf.response.fast_tensors import Adiabatic, PoleTensors, SlowElectrons, Tensors
 
 SPEED_MARGIN = 4.0
 """The tensors are first computed to the accuracy that moments this much faster than without tensors would need."""

@@ -20,13 +20,13 @@ from llgnegf.integrators.stepper import Sample
 from llgnegf.integrators.tableaus import DOP853, RK4
 from llgnegf.poles.channels import PoleSystem, expand
 from llgnegf.problem.system import OpenSystem
+from llgnegf.response.fast_tensors import ContourTensors, LevelTensors, PoleTensors, SlowElectrons
 from llgnegf.run import shares
 from llgnegf.run.error_budget import equilibrium_estimate, fermi_estimate
 from llgnegf.run.options import RunOptions
 from llgnegf.run.recorder import Rows, SlowRows
 from llgnegf.run.result import ErrorEstimate
 from llgnegf.run.run import Run
-from llgnegf.static.tensors import ContourTensors, LevelTensors, PoleTensors, SlowElectrons
 
 FIRST_ANGLE = 1.0
 """Angle (rad) by which the first step tried lets the fastest moment precess, were it out of its equilibrium."""

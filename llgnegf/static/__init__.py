@@ -1,4 +1,4 @@
-"""Frozen devices: Green functions, stationary states and their response, with exact leads or leads in poles.
+"""Frozen devices: Green functions and stationary states, with exact leads or leads in poles.
 
 Nothing moves here; runs take their start from it, slow runs all their electrons. From below:
 
@@ -13,7 +13,4 @@ Nothing moves here; runs take their start from it, slow runs all their electrons
     steady_state     differently filled leads: density matrix and currents;  decomposition: first order in hbar omega
     rotating_frame   the oracle: steady precession and its parts;  local: density matrices on sites and bonds
     start            the states that runs start from
-    response         friction and geometric tensors, adaptive;  pairs: Green functions between the sites they connect
-    tensors          the same for many configurations, fast;  surface_rules: its energies;
-                     kernel, chain_kernel, pair_kernel: its compiled sums
 """

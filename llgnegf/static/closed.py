@@ -1,6 +1,6 @@
 """Closed devices: discrete levels, their response to a static perturbation and to slow motion.
 
-What `decomposition`, `response` and `tensors` take where no lead is coupled.
+What `decomposition` and `response/` take where no lead is coupled.
 """
 
 from __future__ import annotations

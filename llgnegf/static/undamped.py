@@ -1,7 +1,7 @@
 """Levels of an open device that no lead damps: bound states outside all bands, and dark states.
 
 Their poles of G lie on the real axis, where integrals over the Fermi surface do not see them, and in a stationary state
-nothing fills them: `response`, `tensors` and `start` ask for them.
+nothing fills them: `response/` and `start` ask for them.
 """
 
 from __future__ import annotations

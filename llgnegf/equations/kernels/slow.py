@@ -10,8 +10,8 @@ import numpy as np
 
 from llgnegf._compile import kernel, part
 from llgnegf.equations.kernels.moments import energy_gradient
-from llgnegf.static.kernel import fermi_sums, surface_sums
-from llgnegf.static.pair_kernel import gauss_error
+from llgnegf.response.kernel import fermi_sums, surface_sums
+from llgnegf.response.pair_kernel import gauss_error
 
 
 @kernel()

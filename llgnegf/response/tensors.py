@@ -1,6 +1,6 @@
 """First-order response of the electrons to moving moments: friction and geometric tensors of one configuration.
 
-The reference evaluation, adaptive and for kT >= 0; `tensors` is the fast one for the equation of motion.
+The reference evaluation, adaptive and for kT >= 0; `fast_tensors` is the one for the equation of motion.
 
 With static leads in equilibrium the gradient expansion of G^< = G o Sigma^< o G^dag gives, hbar = 1,
     delta<s_i>^a = sum_jb K_{ia,jb} dM_jb/dt,      K_{ia,jb} = J_j (A_{ia,jb} + S_{ia,jb}),
@@ -36,10 +36,10 @@ from llgnegf.problem.magnetism.magnet import torque_prefactor
 from llgnegf.problem.observables import spin_density
 from llgnegf.problem.occupation import fermi_derivative, fill_levels
 from llgnegf.problem.system import OpenSystem, check_equilibrium
+from llgnegf.response.pairs import DensePairs, pair_green, sea_density, surface_density, undamped_density
 from llgnegf.static.closed import berry_curvature
 from llgnegf.static.contour import FERMI_RANGE, Contour, twice_real
 from llgnegf.static.green import StaticDevice
-from llgnegf.static.pairs import DensePairs, pair_green, sea_density, surface_density, undamped_density
 from llgnegf.static.quadrature import Integral, QuadratureError, scaled
 from llgnegf.static.recursion import is_chain
 from llgnegf.static.rotating_frame import RotatingFrame, refuse_dark_levels

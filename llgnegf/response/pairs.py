@@ -1,4 +1,4 @@
-"""Blocks of Green functions between pairs of sites, for `response`: from dense inverses, or by recursion along a chain.
+"""Blocks of Green functions between pairs of sites, for `tensors`: from dense inverses, or by recursion along a chain.
 
 Both give, for the pairs (i, j) of the tensors and energies (n,), the components (n, 4, P) of 2 x 2 blocks,
 G_ij = sum_m g^m_ij sigma_m with sigma_0 = 1, which the traces of `pair_kernel` are taken of.
@@ -12,8 +12,8 @@ from functools import cached_property
 
 import numpy as np
 
+from llgnegf.response.pair_kernel import pair_traces
 from llgnegf.static.green import StaticDevice
-from llgnegf.static.pair_kernel import pair_traces
 from llgnegf.static.recursion import ChainGreen, adjoint_blocks, is_chain
 from llgnegf.static.undamped import UndampedLevel
 from llgnegf.static.weights import weighted
@@ -36,7 +36,7 @@ def sea_density(pairs: DensePairs, z: np.ndarray) -> np.ndarray:
 
 
 def surface_density(pairs: DensePairs, energy: np.ndarray) -> np.ndarray:
-    """Symmetric and antisymmetric part of -S of `response` for each energy, (n, 2, P, 3, 3) in 1/eV^2."""
+    """Symmetric and antisymmetric part of -S of `tensors` for each energy, (n, 2, P, 3, 3) in 1/eV^2."""
     (g, g_turned), (a, a_turned) = pairs.green_and_spectral(energy)
     friction = pair_traces(a, a_turned).real / (4 * np.pi)
     # The components of (G^dag)_ji = (G_ij)^dag are the conjugates of those of G_ij.

@@ -1,13 +1,13 @@
 """Adiabatic spin density, friction and geometric tensor of many configurations, fast: what the slow dynamics evaluates.
 
-Same physics as `response`. Open systems use the leads and the Fermi function of the propagator, so that the expansion
+Same physics as `tensors`. Open systems use the leads and the Fermi function of the propagator, so that the expansion
 errors of a slow and of a full run are the same and cancel in their difference.
 
 With the rational f = 1/2 - sum_m r_m [1/(E - z_m) + 1/(E - z_m^*)] contour integrals close around the Fermi poles,
     I[F] = sum_m r_m F(z_m^*) + h.c.      (plus 1/2 for F = G),
 and the Fermi-surface integral is a sum with weights > 0, so the friction stays positive: a rule of few nodes, as sums
 of fewer nodes show; else one whose step is halved until two sums agree (`surface_rules`). It runs over the bands of the
-leads: bound states outside are filled as at rest, see `response`.
+leads: bound states outside are filled as at rest, see `tensors`.
 """
 
 from __future__ import annotations
@@ -22,17 +22,17 @@ from llgnegf.problem.electrons import PAULI
 from llgnegf.problem.observables import charge_density, spin_density
 from llgnegf.problem.occupation import fermi_derivative, fill_levels, grand_potential
 from llgnegf.problem.system import OpenSystem
+from llgnegf.response.kernel import fermi_sums, surface_sums
+from llgnegf.response.pair_kernel import gauss_error
+from llgnegf.response.pairs import undamped_density
+from llgnegf.response.surface_rules import EDGE_RANGE, FIRST_STEP, Rule, bands_in_reach, first_rules, halving
+from llgnegf.response.tensors import ResponseTensors
 from llgnegf.static.closed import berry_curvature
 from llgnegf.static.frozen import FrozenDevice
 from llgnegf.static.green import StaticDevice
-from llgnegf.static.kernel import fermi_sums, surface_sums
-from llgnegf.static.pair_kernel import gauss_error
-from llgnegf.static.pairs import undamped_density
 from llgnegf.static.quadrature import QuadratureError
 from llgnegf.static.recursion import is_chain
-from llgnegf.static.response import ResponseTensors
 from llgnegf.static.rotating_frame import RotatingFrame
-from llgnegf.static.surface_rules import EDGE_RANGE, FIRST_STEP, Rule, bands_in_reach, first_rules, halving
 from llgnegf.static.undamped import bound_states, gaps
 from llgnegf.static.weights import weighted
 from llgnegf.units import HBAR
@@ -52,7 +52,7 @@ class Adiabatic:
         moments: (B, N, 3).
         spin: Spin density, (B, N, 3).
         charge: Electrons on each site, (B, N).
-        curvature: -A of `response` where it comes with the spin density and was asked for, (B, 3N, 3N); else None.
+        curvature: -A of `tensors` where it comes with the spin density and was asked for, (B, 3N, 3N); else None.
     """
 
     moments: np.ndarray
@@ -194,7 +194,7 @@ class PoleTensors:
         return np.ascontiguousarray((np.eye(2) - blocks).reshape(-1, n, 4))
 
     def _surface(self, moments: np.ndarray, friction: bool, geometric: bool, tolerance: float) -> np.ndarray:
-        """Symmetric and antisymmetric part of -S (`response`), (2, B, 3N, 3N) in 1/eV^2."""
+        """Symmetric and antisymmetric part of -S (`tensors`), (2, B, 3N, 3N) in 1/eV^2."""
         if not (friction or geometric):
             return np.zeros((2, len(moments), 3 * self.n_sites, 3 * self.n_sites))
         for nodes in self._first:
