@@ -176,11 +176,12 @@ class Transport:
     def conductance(self) -> xarray.Dataset:
         """Currents into `lead` for a small rise of the chemical potential of `source_lead`, levels as they are.
 
-            charge  dI_p/dmu_q = (e^2/h) int dE (-df_q/dE) T_pq,  p != q;  rows and columns sum to zero    [e^2/h]
-            spin    dI^{S_a}_p/dmu_q, I^{S_a} = (hbar/2) d<sigma_a>/dt                                     [e/4 pi]
+            charge  dI_p/dmu_q = (e^2/h) int dE (-df_q/dE) T_pq,  p != q;  columns sum to zero    [e^2/h]
+            spin    dI^{S_a}_p/dmu_q,  I^{S_a} = (hbar/2) d<sigma_a>/dt                           [e/4 pi]
 
-        At a common equilibrium that is linear response; under bias the differential conductance at that bias. Spin that
-        arrives has no need to have left another lead: torques on the moments and spin-orbit coupling take it.
+        In a common equilibrium that is linear response, and rows sum to zero too; under bias it is the differential
+        conductance there. The spin need not sum to zero: moments and spin-orbit coupling take some. Undamped levels
+        keep their filling.
         """
         n, state = self._n_leads, self._frame.steady_state
         values = np.zeros((n, 4, n))
@@ -247,16 +248,8 @@ class Transport:
             energy  the same with E,  heat  with E - mu_p        [eV/fs]
             spin    (hbar/2) d<sigma>/dt, with what flows in equilibrium: `RotatingFrame.lead_currents`   [eV]
         """
-        mu, kT = self.system.chemical_potentials(), self.system.temperatures()
-
-        def density(view: InLevels, origin: np.ndarray, offset: np.ndarray) -> np.ndarray:
-            x = (origin[:, None] - mu) + offset[:, None]
-            f = fermi(x, 0.0, kT)
-            flow = Scattering.at(view, origin, offset).transmission(self._groups) * (f[:, None, :] - f[:, :, None])
-            return np.stack([flow.sum(axis=2), x * flow.sum(axis=2)], axis=1) / (2 * np.pi * HBAR)
-
-        charge, heat = self._integrals.over_fillings(density, (2, self._n_leads), "currents")
-        spin = self._frame.lead_currents().spin
+        charge, heat = self._flows
+        mu, spin = self.system.chemical_potentials(), self._frame.lead_currents().spin
         return xarray.Dataset({
             "charge": labelled(charge, ("lead",), "electrons/fs", "particle current into the lead"),
             "spin": labelled(spin, ("lead", "component"), "eV", "spin current into the lead, (hbar/2) d<sigma>/dt"),
@@ -284,9 +277,10 @@ class Transport:
         values = self._integrals.over_fillings(density, (self._n_leads, self._n_leads), "noise")
         return labelled(values, ("lead", "other_lead"), "electrons^2/fs", "zero-frequency noise of the currents")
 
+    @limited
     def fano_factor(self) -> xarray.DataArray:
         """S_pp/|I_p|, (lead): 1 for single charges that pass at random, NaN or infinite without a current."""
-        noise, current = self.noise().values.diagonal(), np.abs(self.currents().charge.values)
+        noise, current = self.noise().values.diagonal(), np.abs(self._flows[0])
         with np.errstate(divide="ignore", invalid="ignore"):
             return labelled(noise / current, ("lead",), "1", "Fano factor")
 
@@ -297,11 +291,13 @@ class Transport:
             reflection    G_p = sum_mn [delta_mn - r_mn^up r_mn^down*],    r the reflection back into lead p  (lead)
             transmission  T_pq = sum_mn t_mn^up t_mn^down*,    t from q into p                   (lead, source_lead)
             pumping       A_p = G_p - sum_q T_pq                                                              (lead)
-        Up is along the first moment. Spin across the moments that an electrode p lends to the device is taken in as
-        G_p and handed on as T_qp [A. Brataas, Y. V. Nazarov, G. E. W. Bauer, Phys. Rev. Lett. 84, 2481 (2000)]. Moments
+        Up is along the first moment, M. Of spin across the moments that accumulates in lead p the interface takes in
+        G_p and hands on T_qp [A. Brataas, Y. V. Nazarov, G. E. W. Bauer, Phys. Rev. Lett. 84, 2481 (2000)]. Moments
         that turn slowly together pump into lead p the spin current
-            I_p = (hbar/4 pi) [Re A_p M x dM/dt - Im A_p dM/dt]
-        [Y. Tserkovnyak, A. Brataas, G. E. W. Bauer, Phys. Rev. Lett. 88, 117601 (2002)].
+            I_p = (hbar/4 pi) [Re A_p M x dM/dt + Im A_p dM/dt]
+        [Y. Tserkovnyak, A. Brataas, G. E. W. Bauer, Phys. Rev. Lett. 88, 117601 (2002); their A_i is -Im A_p]: the
+        `surface` part of `RotatingFrame.decompose_lead_currents`. At the interface the spin that the moments induce in
+        the lead adds what its turning takes, along dM/dt (the `sea` part).
 
         Args:
             energies: Real, in eV, (n,) or one: adds the dim `energy`. None averages with -df/dE.
@@ -338,6 +334,19 @@ class Transport:
                 **coordinates,
             ) for name, part in parts.items()
         })  # fmt: skip
+
+    @cached_property
+    def _flows(self) -> np.ndarray:
+        """Charge (1/fs) and heat (eV/fs) into each lead, (2, n_leads)."""
+        mu, kT = self.system.chemical_potentials(), self.system.temperatures()
+
+        def density(view: InLevels, origin: np.ndarray, offset: np.ndarray) -> np.ndarray:
+            x = (origin[:, None] - mu) + offset[:, None]
+            f = fermi(x, 0.0, kT)
+            flow = Scattering.at(view, origin, offset).transmission(self._groups) * (f[:, None, :] - f[:, :, None])
+            return np.stack([flow.sum(axis=2), x * flow.sum(axis=2)], axis=1) / (2 * np.pi * HBAR)
+
+        return self._integrals.over_fillings(density, (2, self._n_leads), "currents")
 
     def _equilibrium(self, method: str) -> tuple[float, float]:
         """The chemical potential and kT (eV) that the leads share."""
