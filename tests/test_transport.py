@@ -20,7 +20,15 @@ from test_ribbon_transport import BIAS, KT, RASHBA_SQUARE, biased, grid
 from test_ribbon_transport import transmission as of_grid
 
 import llgnegf as ln
+from llgnegf.static.mean_field import site_blocks
+from llgnegf.static.recursion import ChainGreen
+from llgnegf.static.undamped import bound_on_chain, bound_states
+from llgnegf.static.views import InLevels
+from llgnegf.transport.scattering import Scattering
 from llgnegf.units import HBAR
+
+pytestmark = pytest.mark.filterwarnings("ignore::llgnegf.SuspiciousValueWarning")
+"""Chemical potentials beyond the widths of weak leads are meant here."""
 
 H = 2 * np.pi * HBAR
 """Planck's constant, eV fs."""
@@ -144,6 +152,27 @@ class TestTransmission:
         np.testing.assert_allclose(found.sum(axis=0), found.sum(axis=1), atol=1e-9)
         np.testing.assert_allclose(found.sum(axis=0), np.round(found.sum(axis=0)), atol=1e-9)
 
+    @pytest.mark.parametrize("ribbon", [False, True])
+    def test_axis_that_turns_with_the_moments(self, ribbon: bool) -> None:
+        """Leads that couple both spins alike: moments and axis turned together change nothing, and sums are the whole.
+
+        A honeycomb ribbon is a matrix lead, whose orbitals are projected on either spin.
+        """
+        lattice = ln.honeycomb(1, 2) if ribbon else ln.square(3, 1)
+        leads = [lattice.lead(side, hopping=1.0) for side in ("left", "right")]
+        system = ln.OpenSystem(lattice.electrons(1.0, 0.7), leads)
+        moments = directions(np.random.default_rng(2), lattice.n_sites)
+        turn = np.linalg.qr(np.arange(9).reshape(3, 3) ** 2.0)[0]
+        turn *= np.linalg.det(turn)
+        flow = ln.Transport(system, moments)
+        found = flow.transmission([0.3, 1.3], spin_axis="z")
+        turned = ln.Transport(system, moments @ turn.T).transmission([0.3, 1.3], spin_axis=turn[:, 2])
+        np.testing.assert_allclose(turned, found, atol=1e-10)
+        np.testing.assert_allclose(found.sum(["spin", "source_spin"]), flow.transmission([0.3, 1.3]), atol=1e-10)
+        assert found.min() > -1e-12 and found.sel(spin="up", source_spin="down").max() > 0.01
+        channels = found.sum(["lead", "spin"])
+        np.testing.assert_allclose(channels, np.round(channels), atol=1e-10)
+
     def test_long_chain_by_recursion_equals_dense(self) -> None:
         n, rng = 40, np.random.default_rng(3)
         leads = [ln.ChainLead(0, coupling=0.7), ln.WideBandLead(17, 0.3), ln.ChainLead(-1, onsite=0.4)]
@@ -222,6 +251,18 @@ class TestDensityOfStates:
         weight = j / np.sqrt(4 + j**2)
         np.testing.assert_allclose(levels.charge[:, 0], weight, atol=1e-9)
         np.testing.assert_allclose(levels.spin[:, 0], [[weight, 0, 0], [-weight, 0, 0]], atol=1e-9)
+
+    def test_chain_equals_dense(self) -> None:
+        """Bound states below, above and between the bands of two leads, by recursion and by eigenvalues."""
+        n, rng = 6, np.random.default_rng(8)
+        leads = [ln.ChainLead(0, coupling=0.8, hopping=0.3, onsite=-1.0), ln.ChainLead(-1, hopping=0.4, onsite=0.6)]
+        flow = ln.Transport(ln.OpenSystem(ln.chain(n, 1.0, rng.uniform(0.3, 2.0, n)), leads), directions(rng, n))
+        device = flow._device
+        dense, found = bound_states(device, -9.0, 9.0), bound_on_chain(ChainGreen(device), -9.0, 9.0)
+        np.testing.assert_allclose([e for e, _ in found], [level.energy for level in dense], atol=1e-12)
+        for (_, blocks), level in zip(found, dense, strict=True):
+            np.testing.assert_allclose(blocks, site_blocks(level.residue), atol=1e-10)
+        assert len(dense) > 6 and flow.undamped_levels().sizes["level"] == len(dense)
 
     def test_dark_and_closed(self) -> None:
         """Two sites coupled alike to one of a chain have a combination that no lead reaches; closed: all levels."""
@@ -392,9 +433,6 @@ class TestNoise:
             -sum(a * b * log(step * (a * one[p] + b * one[q])) for a in (1, -1) for b in (1, -1)).real / (4 * step**2)
             for q in range(3)] for p in range(3)
         ])  # fmt: skip
-        from llgnegf.static.views import InLevels
-        from llgnegf.transport.scattering import Scattering
-
         device = flow._device
         at = Scattering.at(InLevels(device), np.array([0.3]), np.zeros(1))
         filling = fermi(0.3 - device.chemical_potentials, device.temperatures)[None]

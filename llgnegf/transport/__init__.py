@@ -2,6 +2,6 @@
 
     transport        the public class, and what it says
     scattering       G between the leads' orbitals at real energies, and what is made of it
-    mixing           the spin-mixing conductance;  labels: dims and units of the results
+    mixing           the spin-mixing conductance;  levels: what no lead damps;  labels: dims and units of the results
     integrals        integrals of that over energy, with the Fermi functions of the leads
 """

@@ -87,16 +87,16 @@ def between(groups: np.ndarray, gamma: np.ndarray, first: np.ndarray, second: np
 def open_channels(device: StaticDevice, energy: np.ndarray, groups: np.ndarray) -> np.ndarray:
     """Number of open channels of each group at real energies: (n, K).
 
-    A scalar channel is open where Gamma > 0, a matrix one has as many as the rank of Gamma on the device.
+    Scalar channels are open where Gamma > 0. With matrices it is the rank of Gamma on the device: projected on a spin,
+    the orbitals of a lead may be more vectors than it has channels.
     """
     gamma, sigma = device.broadenings(energy), device.self_energies(energy.astype(complex))
     if gamma.ndim == 2:
         return (gamma > 0) @ groups.T
-    found, first = np.zeros((energy.size, len(groups))), 0
-    for channel in device.channels:
-        own = slice(first, first := first + channel.columns.shape[1])
-        right = np.asarray(np.linalg.qr(channel.columns, mode="r"))
-        values = np.linalg.eigvalsh(right @ gamma[:, own, own] @ right.conj().T)
-        size = np.abs(right @ sigma[:, own, own] @ right.conj().T).max(axis=(1, 2))
-        found += np.outer((values > NOTHING * size[:, None]).sum(axis=1), groups[:, own.start])
+    found = np.zeros((energy.size, len(groups)))
+    for k, own in enumerate(groups > 0):
+        right = np.asarray(np.linalg.qr(device.vectors[:, own], mode="r"))
+        on_device = [right @ w[:, own][:, :, own] @ right.conj().T for w in (gamma, sigma)]
+        size = np.abs(on_device[1]).max(axis=(1, 2), initial=0.0)
+        found[:, k] = (np.linalg.eigvalsh(on_device[0]) > NOTHING * size[:, None]).sum(axis=1)
     return found

@@ -14,17 +14,16 @@ import xarray
 
 from llgnegf._blas import limited
 from llgnegf._checks import Problems
-from llgnegf.problem.observables import charge_density, spin_density
 from llgnegf.problem.occupation import fermi
 from llgnegf.problem.system import OpenSystem, check_constant
 from llgnegf.static.green import StaticDevice
 from llgnegf.static.rotating_frame import RotatingFrame
 from llgnegf.static.spin_channels import check_leads_keep_spin, static_channels
-from llgnegf.static.undamped import bound_states, dark_states
 from llgnegf.static.views import InLevels
 from llgnegf.static.weights import by_column
 from llgnegf.transport.integrals import FermiIntegrals, at_energies
 from llgnegf.transport.labels import densities, labelled
+from llgnegf.transport.levels import undamped_levels
 from llgnegf.transport.mixing import both_spins, mixing
 from llgnegf.transport.scattering import Scattering, open_channels
 from llgnegf.units import HBAR
@@ -156,19 +155,7 @@ class Transport:
         residue of G: its trace is 1 for a level that lies on the device, less where it reaches into the leads, and
         more for degenerate levels, which are one here.
         """
-        device = self._device
-        reach = 1.0 + max(float(np.abs(x).max(initial=0.0)) for x in (device.band_edges, device.surface_levels))
-        norm = float(np.linalg.norm(device.hamiltonian, 2))
-        # H + Sigma(E) falls with |E| beyond all bands: no level once |H| + |Sigma(E)| < |E|
-        while any(norm + float(np.linalg.norm(device.on_device(s), 2, (1, 2))[0]) > reach for s in [
-            device.self_energies(np.array([sign * reach + 0j])) for sign in (-1, 1)
-        ]):  # fmt: skip
-            reach *= 2
-        levels = [*bound_states(device, -reach, reach), *dark_states(device, -reach, reach)]
-        levels.sort(key=lambda level: level.energy)
-        found = [np.column_stack([charge_density(x.residue), spin_density(x.residue)]) for x in levels]
-        values = np.reshape(found, (len(levels), self.system.n_sites, 4))
-        e = np.array([level.energy for level in levels])
+        e, values = undamped_levels(self._device)
         data = densities(values, ("level", "site"), "1", "weight on the sites")
         return data.assign_coords(energy=("level", e, {"units": "eV"}))
 
