@@ -51,8 +51,8 @@ class Transport:
     Args:
         system: Electrons and leads, constant in time.
         moments: M, unit vectors (N, 3); zero vectors on sites without a moment, which have no sd coupling then.
-        tolerance: Error of integrals relative to their largest entry, where that is below 1; of the mean fields and the
-            spin currents it is the absolute one of `RotatingFrame`.
+        tolerance: Error of integrals relative to their largest entry; of mean fields and spin currents the absolute one
+            of `RotatingFrame`.
 
     Example:
         >>> leads = [ln.ChainLead(0, chemical_potential=0.1), ln.ChainLead(-1)]
@@ -200,7 +200,8 @@ class Transport:
             I_p = (1/h) sum_q [L_0 dmu_q + L_1 dT_q/T],      heat_p = (1/h) sum_q [L_1 dmu_q + L_2 dT_q/T].
 
         `moments` (order, lead, source_lead) has L_0, L_1, L_2. Where no charge flows while `source_lead` q warms:
-            seebeck               (mu_p - mu_q)/(dkT_q) = -S_pq in units of k_B/e = 86.17 uV/K: electrons have charge -e
+            seebeck               S_pq = -(dmu_p - dmu_q)/dkT_q in units of k_B/e = 86.17 uV/K, < 0 where electrons (of
+                                  charge -e) carry the heat; void between leads that nothing connects, 0 at kT = 0
             thermal_conductance   (1/h kT) [L_2 - L_1 L_0^-1 L_1]_pq, heat per fs into p for dkT_q            [1/fs]
 
         Raises:
@@ -211,19 +212,20 @@ class Transport:
         def density(view: InLevels, origin: np.ndarray, offset: np.ndarray) -> np.ndarray:
             found = Scattering.at(view, origin, offset).transmission(self._groups)
             found -= found.sum(axis=1)[:, :, None] * np.eye(self._n_leads)
-            x = (origin - mu) + offset
+            x = ((origin - mu) + offset) / unit
             return np.stack([x**k for k in range(3)], axis=1)[:, :, None, None] * found[:, None]
 
-        n = self._n_leads
+        n, unit = self._n_leads, kT if kT > 0 else 1.0
         orders = self._integrals.at_fermi_level(density, (3, n, n), "thermoelectric", mu, kT)
+        orders *= unit ** np.arange(3)[:, None, None]
         # L_0 is singular: all mu alike drive nothing
         response = np.linalg.pinv(orders[0], rcond=1e-12) @ orders[1]
         scale = 1 / kT if kT > 0 else 0.0
-        seebeck = scale * (np.diagonal(response)[None, :] - response)
+        seebeck = scale * (response - np.diagonal(response))
         heat = scale / (2 * np.pi * HBAR) * (orders[2] - orders[1] @ response)
         return xarray.Dataset({
             "moments": labelled(orders, ("order", *ENDS), "eV^order", "int dE (-df/dE) T (E - mu)^order"),
-            "seebeck": labelled(seebeck, ENDS, "k_B/e", "rise of mu/e over that of the warm lead, per kT"),
+            "seebeck": labelled(seebeck, ENDS, "k_B/e", "Seebeck coefficient"),
             "thermal_conductance": labelled(heat, ENDS, "1/fs", "heat current per kT without charge current"),
         })  # fmt: skip
 
