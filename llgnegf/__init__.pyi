@@ -65,6 +65,7 @@ from .static.quadrature import QuadratureError
 from .static.rotating_frame import RotatingFrame, rotate_spins
 from .static.steady_state import LeadCurrents
 from .sweep import run_sweep
+from .transport.transport import Transport
 
 __version__: str
 
@@ -80,7 +81,7 @@ __all__ = [
     "PairExchange", "Precession", "Prescribed", "Pulse", "QuadratureError", "Ramp", "ResponseTensors", "Result",
     "RotatingFrame", "RunConfig", "Simulation", "Sine", "SlonczewskiTorque", "SlowSimulation", "SpinTransferTorque",
     "PeriodicLead", "SuspiciousValueWarning", "Table", "TabulatedLead", "TabulatedMatrixLead", "TimeFunction",
-    "TorqueComponents", "UniaxialAnisotropy",
+    "TorqueComponents", "Transport", "UniaxialAnisotropy",
     "WideBandLead", "Zeeman", "ZhangLiTorque",
     "analysis",
     "bloch_wall", "bond_charge_current", "bond_spin_current", "chain", "charge_density", "cone", "electron_energy",

@@ -390,3 +390,17 @@ def test_a_voltage_moves_the_wall_of_the_ribbon() -> None:
     assert main(["run", "still.toml", "-q"]) == 0
     still = ln.analysis.wall_position(xarray.load_dataset("runs/still/result.nc").moments, along="y")
     assert abs(still[-1] - still[0]).max() < 0.1 * abs(position[-1] - position[0]).min()
+
+
+def test_wall_transport_turns_spins_makes_noise_and_takes_spin_in() -> None:
+    example = script("wall_transport")
+    through, noise, current, passed = example["main"]()
+    assert Path("wall_transport.png").stat().st_size > 10_000
+    narrow, wide = (t.sel(energy=-0.9, method="nearest") for t in through.values())
+    turned, kept = {"spin": "down", "source_spin": "up"}, {"spin": "up", "source_spin": "up"}
+    assert wide.sel(turned) > 0.8 > 0.2 > wide.sel(kept) and narrow.sel(kept) > narrow.sel(turned)
+    below = through[example["WIDTHS"][1]].sel(energy=-1.6, method="nearest")
+    assert below.sel(turned) > 0.99 * below.sum() > 0.5
+    assert np.all(np.diff(noise) > 0) and current[0] == pytest.approx(0, abs=1e-12)
+    assert noise[0] > 0 and noise[-1] < current[-1]
+    assert max(map(abs, passed[9:])) < 0.02 < 0.5 < abs(passed[0])

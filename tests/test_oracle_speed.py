@@ -183,7 +183,7 @@ def test_resonance_too_narrow_for_the_recursion_goes_the_dense_way():
     system = ln.OpenSystem(ln.chain(4, j_sd=0.2), leads, kT=0.05)
     frame = ln.RotatingFrame(system, random_texture(np.random.default_rng(4), 4), 0.01)
     with pytest.raises(WindowTooNarrow):
-        frame._steady_state.density_matrix(OnChain(frame._steady_state.device))
+        frame.steady_state.density_matrix(OnChain(frame.steady_state.device))
     found, expected = frame.local_density_matrix(), LocalDensityMatrix.cut(frame.density_matrix())
     assert np.array_equal(found.diagonal, expected.diagonal)
     assert np.array_equal(found.upper, expected.upper)
@@ -247,7 +247,7 @@ def test_cost_per_energy_is_linear_in_the_sites():
     energy = 1j + np.linspace(-1, 1, 64)
 
     def cost(n_sites):
-        chain = ChainGreen(wire(n_sites, 0.0)._steady_state.device)
+        chain = ChainGreen(wire(n_sites, 0.0).steady_state.device)
         turn = np.broadcast_to(np.eye(2, dtype=complex)[..., None], (1, n_sites, 2, 2, 1))
         chain.local_blocks(energy, turn)
         return seconds(lambda: chain.local_blocks(energy, turn), 4)

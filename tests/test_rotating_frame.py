@@ -139,7 +139,7 @@ def turn(vectors, axis, angle):
 def test_spectral_identity(energy, seed, coupling):
     """sum_q G_0 Gamma_q G_0^dag = i (G_0 - G_0^dag)."""
     frame = ln.RotatingFrame(wire(4, 0.7, coupling=coupling), random_texture(seed, 4), 0.0)
-    device = frame._steady_state.device
+    device = frame.steady_state.device
     e = np.array([energy])
     green = device.retarded(e.astype(complex))[0]
     left = green @ device.on_device(device.broadenings(e))[0] @ green.conj().T

@@ -57,6 +57,7 @@ SCRIPTS = (
     Script("anomalous_precession", "a moment with a closed electron system turns faster than Larmor"),
     Script("electronic_damping", "relaxation by the Fermi surface without a Gilbert term"),
     Script("walker", "Walker's wall below and above the threshold"),
+    Script("transport", "transmission, currents, noise and mixing conductance of random biased devices", alone=True),
     Script("equation_4", "Eq. (4): sympy, quadrature and the wide-band rotating frame"),
     Script("decomposition", "what the four parts leave out is of second order in hbar w"),
     Script("sum_rules", "angular momentum of the parts, and the spectral identity"),

@@ -2,6 +2,7 @@
 
 Nothing moves here; runs take their start from it, slow runs all their electrons. From below:
 
+    spin_channels    the channels of a system's leads, resolved by spin where they keep it
     channels         a lead channel at rest;  weights: what stands between the vectors of all
     green            a device with static leads and G(E) of it: dense, or in the basis of its levels
     recursion        the same along a nearest-neighbour chain, O(N) for each energy

@@ -5,7 +5,7 @@ PRL 125, 187202. Maps precession onto `steady_state` in the rotating frame; noth
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
@@ -15,8 +15,6 @@ import numpy as np
 
 from llgnegf._blas import limited
 from llgnegf._checks import Problems
-from llgnegf.problem.electrons import PAULI
-from llgnegf.problem.leads import Channel
 from llgnegf.problem.mean_fields import MeanField
 from llgnegf.problem.plausibility import doubts_of_frame, warn
 from llgnegf.problem.system import OpenSystem, check_constant
@@ -26,16 +24,13 @@ from llgnegf.static.green import StaticDevice
 from llgnegf.static.local import LocalDensityMatrix
 from llgnegf.static.mean_field import RESIDUAL, self_consistent_blocks, site_blocks
 from llgnegf.static.recursion import is_chain
+from llgnegf.static.spin_channels import COMMUTES, check_leads_keep_spin, commutator, spin_along, static_channels
 from llgnegf.static.steady_state import LeadCurrents, SteadyState
 from llgnegf.static.views import InLevels, InLevelsCut, OnChain, WindowTooNarrow
 from llgnegf.units import HBAR
 
 DENSE_ARRAYS = 8
 """Matrices of the size of the Hamiltonian that a solution holds at the same time, at least."""
-COMMUTES = 1e-10
-"""How far a commutator with sigma.axis may be from 0, relative to the matrix."""
-ROUND_OFF = 1e-14
-"""Part of a lead's vectors that is round-off of their projection."""
 LONG_CHAIN = 32
 """Sites from which lead currents are taken from the recursion: below it the levels are faster."""
 
@@ -104,22 +99,15 @@ class RotatingFrame:
             if isinstance(term, MeanField) and not term.keeps_spin:
                 allowed = "a mean field that turns with the spins, such as Hubbard"
                 problems.add(f"system.electrons.terms[{k}]", type(term).__name__, allowed)
-        spin = np.einsum("a,ast->st", axis, PAULI)
+        spin = spin_along(axis)
         matrix = self.system.electrons.device.matrix(0.0).toarray()
-        along = np.array2string(axis, precision=4)
-        if _commutator(matrix, spin) > COMMUTES:
+        if commutator(matrix, spin) > COMMUTES:
+            along = np.array2string(axis, precision=4)
             problems.add(
                 "system.electrons.hamiltonian", f"does not commute with sigma.axis, axis {along}",
                 "no spin-orbit coupling: H_0 must keep the spin along the axis",
             )  # fmt: skip
-        for p, channels in enumerate(self.system.lead_channels):
-            probes = _probe(channels, self.system.n_sites)
-            if any(_commutator(m, spin) > COMMUTES for m in probes):
-                kind = "is magnetic" if any(_odd(m) > COMMUTES for m in probes) else "has spin-orbit coupling"
-                problems.add(
-                    f"system.leads[{p}]", f"{kind}: Sigma does not commute with sigma.axis, axis {along}",
-                    "leads that keep the spin along the axis, such as those that couple both spins alike",
-                )  # fmt: skip
+        check_leads_keep_spin(problems, self.system, axis)
 
     def density_matrix(self) -> np.ndarray:
         """rho_RF, (2N, 2N): in the rotating frame at all times, in the lab frame at t = 0."""
@@ -128,7 +116,7 @@ class RotatingFrame:
     @limited
     def density_matrix_with_error(self) -> tuple[np.ndarray, float]:
         """rho_RF (2N, 2N) and the estimated quadrature error of its largest entry."""
-        result = self._steady_state.density_matrix(InLevels(self._steady_state.device))
+        result = self.steady_state.density_matrix(InLevels(self.steady_state.device))
         return result.value, result.error
 
     def local_density_matrix(self) -> LocalDensityMatrix:
@@ -145,7 +133,7 @@ class RotatingFrame:
     @limited
     def local_density_matrix_with_error(self) -> tuple[Any, float]:
         """`local_density_matrix` and the estimated quadrature error of its largest entry."""
-        state = self._steady_state
+        state = self.steady_state
         result = self._along_chain(state.device, "local_density_matrix", state.density_matrix)
         return result.value, result.error
 
@@ -169,7 +157,7 @@ class RotatingFrame:
     @limited
     def lead_currents(self) -> LeadCurrents:
         """Charge (electrons/fs) and spin currents (eV) into each lead, spin components in the rotating frame."""
-        result = _of_fastest(self._steady_state.device, self._steady_state.lead_rates, LONG_CHAIN)
+        result = of_fastest(self.steady_state.device, self.steady_state.lead_rates, LONG_CHAIN)
         return LeadCurrents.from_rates(result.value, result.error)
 
     @limited
@@ -188,7 +176,7 @@ class RotatingFrame:
     def decompose_lead_currents(self) -> CurrentDecomposition:
         """`lead_currents` of each of the four parts; raises as `decompose` does."""
         response = self._linear_response("decompose_lead_currents")
-        return _of_fastest(response.state.device, response.lead_currents, LONG_CHAIN)
+        return of_fastest(response.state.device, response.lead_currents, LONG_CHAIN)
 
     @staticmethod
     def _along_chain(device: StaticDevice, method: str, ask: Callable[[InLevels], T]) -> T:
@@ -197,7 +185,7 @@ class RotatingFrame:
                 f"RotatingFrame.{method}: system with hopping beyond neighbouring sites, a lead on several sites or "
                 "one with a matrix self-energy; allowed: a nearest-neighbour chain with each scalar channel on one site"
             )
-        return _of_fastest(device, ask)
+        return of_fastest(device, ask)
 
     @property
     def velocity(self) -> np.ndarray:
@@ -214,10 +202,11 @@ class RotatingFrame:
     @property
     def _spin(self) -> np.ndarray:
         """sigma.axis, (2, 2)."""
-        return np.einsum("a,ast->st", self.axis, PAULI)
+        return spin_along(self.axis)
 
     @cached_property
-    def _steady_state(self) -> SteadyState:
+    def steady_state(self) -> SteadyState:
+        """The static problem in the rotating frame, mean fields at their stationary values."""
         if not self.system.electrons.mean_fields:
             return self._steady_state_at(None)
 
@@ -240,23 +229,8 @@ class RotatingFrame:
         return SteadyState(device, n_leads, self.reference_level, self.system.mean_temperature, self.tolerance)
 
     def _channels(self, energy: float) -> tuple[StaticChannel, ...]:
-        """Channels of the frame that turns with `energy`, resolved by spin along the axis.
-
-        P_s Sigma_p P_s is laid out channel by channel, a matrix one with the vectors P_s U; the cross terms
-        P_up Sigma_p P_down cancel in the sum over the channels of a lead that commutes with sigma.axis.
-        """
-        one = np.eye(2, dtype=complex)
-        spins = {0: one} if self.energy == 0 else {s: 0.5 * (one + s * self._spin) for s in (1, -1)}
-        levels, voltages = self.system.chemical_potentials().tolist(), self.system.voltages().tolist()
-        temperatures = self.system.temperatures().tolist()
-        result = []
-        for lead, channels in enumerate(self.system.lead_channels):
-            for spin, projector in spins.items():
-                shift = -0.5 * spin * energy
-                for vectors, spectrum in _merged(channels, projector):
-                    place = shift + voltages[lead], shift + levels[lead], lead, spin, temperatures[lead]
-                    result += [StaticChannel(v, spectrum, *place) for v in vectors]
-        return tuple(result)
+        """Channels of the frame that turns with `energy`, resolved by spin along the axis unless nothing turns."""
+        return static_channels(self.system, None if self.energy == 0 else self.axis, energy)
 
     def _linear_response(self, method: str) -> LinearResponse:
         if self.system.electrons.mean_fields:
@@ -280,7 +254,7 @@ class RotatingFrame:
         return LinearResponse(self._filled(device), self.energy, self._spin)
 
 
-def _of_fastest(device: StaticDevice, ask: Callable[[InLevels], T], least_sites: int = 1) -> T:
+def of_fastest(device: StaticDevice, ask: Callable[[InLevels], T], least_sites: int = 1) -> T:
     """What `ask` gives with the recursion along an open chain of so many sites, else with whole matrices."""
     if device.channels and device.size >= 2 * least_sites and is_chain(device):
         with suppress(WindowTooNarrow):
@@ -300,66 +274,7 @@ def refuse_dark_levels(device: StaticDevice, mu: float, owner: str) -> None:
 
 def rotate_spins(rho: np.ndarray, axis: np.ndarray, angle: float) -> np.ndarray:
     """U rho U^dag with U = exp(-i angle sigma.axis/2) on every site, (..., 2N, 2N)."""
-    spin = np.einsum("a,ast->st", axis, PAULI)
+    spin = spin_along(axis)
     u = np.cos(angle / 2) * np.eye(2) - 1j * np.sin(angle / 2) * spin
     u_all = np.kron(np.eye(rho.shape[-1] // 2), u)
     return u_all @ rho @ u_all.conj().T
-
-
-def _commutator(matrix: np.ndarray, spin: np.ndarray) -> float:
-    """max |[matrix, spin on every site]| relative to max |matrix|, for spin (2, 2)."""
-    size = np.abs(matrix).max()
-    if size == 0:
-        return 0.0
-    n = matrix.shape[0] // 2
-    blocks = matrix.reshape(n, 2, n, 2)
-    turned = np.einsum("isju,ut->isjt", blocks, spin) - np.einsum("su,iujt->isjt", spin, blocks)
-    return float(np.abs(turned).max() / size)
-
-
-def _odd(matrix: np.ndarray) -> float:
-    """max |sigma_y Sigma^T sigma_y - Sigma| relative to max |Sigma|: 0 where Sigma is symmetric under time reversal."""
-    turn = np.kron(np.eye(len(matrix) // 2), PAULI[1])
-    return float(np.abs(turn @ matrix.T @ turn - matrix).max() / max(np.abs(matrix).max(), np.finfo(float).tiny))
-
-
-def _probe(channels: Sequence[Channel], n_sites: int) -> list[np.ndarray]:
-    """Sigma of a lead, on the sites that it couples to, at three energies in general position.
-
-    It is analytic, so a commutator shows at one of them.
-    """
-    probes = np.array([-1.37 + 0.71j, 0.23 + 0.31j, 1.91 + 1.13j])
-    coupled = np.any([np.any(c.columns.reshape(n_sites, -1) != 0, axis=1) for c in channels], axis=0)
-    rows = np.flatnonzero(np.repeat(coupled, 2))
-    own = tuple(StaticChannel(c.vector[rows], c.spectrum, 0.0, 0.0, 0) for c in channels)
-    device = StaticDevice(np.zeros((rows.size, rows.size)), own)
-    return list(device.on_device(device.self_energies(probes))) if rows.size else []
-
-
-def _merged(channels: Sequence[Channel], projector: np.ndarray) -> list[tuple[list[np.ndarray], Any]]:
-    """Channels P u, those of one scalar spectrum merged: sum_q P u_q u_q^dag P as few vectors as its rank.
-
-    P (2, 2) acts on the spin of every site. The vectors of a matrix spectrum stay together.
-    """
-    groups: list[tuple[Any, list[np.ndarray]]] = []
-    matrices: list[tuple[list[np.ndarray], Any]] = []
-    for c in channels:
-        projected = np.einsum("st,itq->isq", projector, c.columns.reshape(len(c.vector) // 2, 2, -1))
-        projected = projected.reshape(c.columns.shape)
-        if c.vector.ndim == 2:
-            projected[np.abs(projected) < ROUND_OFF * np.abs(c.vector).max()] = 0.0
-            matrices.append(([projected], c.spectrum))
-            continue
-        for spectrum, vectors in groups:
-            if spectrum is c.spectrum or spectrum == c.spectrum:
-                vectors.append(projected[:, 0])
-                break
-        else:
-            groups.append((c.spectrum, [projected[:, 0]]))
-    merged = matrices
-    for spectrum, vectors in groups:
-        left, singular, _ = np.linalg.svd(np.stack(vectors, axis=1), full_matrices=False)
-        # Squared singular values enter Sigma: the direction of a small one is round-off of the projection.
-        keep = singular > ROUND_OFF * max(np.linalg.norm(c.vector) for c in channels)
-        merged.append(([s * v for s, v in zip(singular[keep], left.T[keep], strict=True)], spectrum))
-    return merged

@@ -140,14 +140,23 @@ class SteadyState:
 
     def window(self, view: InLevels) -> Window:
         """The part of the real axis where the channels' occupations differ; empty when they are all equal."""
-        device = self.device
-        own = zip(device.chemical_potentials.tolist(), device.temperatures.tolist(), strict=True)
-        filled = {(self.mu, self.kT), *own}
-        if len(filled) == 1:
+        mu, kT = self._fillings
+        if mu.size == 1:
             return Window(())
-        mu, kT = np.array(sorted(filled)).T
+        return self.fermi_window(view)
+
+    def fermi_window(self, view: InLevels) -> Window:
+        """The part of the real axis where some channel is filled partly, or by some and not by others."""
+        mu, kT = self._fillings
         steps = np.unique(mu[:, None] + kT[:, None] * THERMAL_CUTS)
         return view.window((mu - FERMI_RANGE * kT).min(), (mu + FERMI_RANGE * kT).max(), steps)
+
+    @property
+    def _fillings(self) -> np.ndarray:
+        """All different pairs mu, kT, that of the undamped levels among them, (2, n)."""
+        device = self.device
+        own = zip(device.chemical_potentials.tolist(), device.temperatures.tolist(), strict=True)
+        return np.array(sorted({(self.mu, self.kT), *own})).T
 
     def occupation_difference(self, origin: np.ndarray, offset: np.ndarray) -> np.ndarray:
         """f_q - f, (n, Q)."""

@@ -110,6 +110,11 @@ class InLevels:
         """G u at real energies origin + offset."""
         return self.device.retarded_columns(origin, offset)
 
+    def on_all_sites(self, columns: np.ndarray) -> np.ndarray:
+        """G u on the sites, (n, N, 2, Q), of what `columns` gave."""
+        columns = self.device.levels[1] @ columns
+        return columns.reshape(len(columns), -1, 2, columns.shape[-1])
+
     def spectral(self, columns: np.ndarray, weights: np.ndarray) -> np.ndarray:
         """G u W (G u)^dag, (n, ...), of what `columns` gave and weights (n, Q) or (n, Q, Q)."""
         return weighted(columns, weights) @ adjoint(columns)
@@ -195,6 +200,9 @@ class OnChain(InLevelsCut):
 
     def columns(self, origin: np.ndarray, offset: np.ndarray) -> np.ndarray:
         return self.chain.columns(origin + offset)
+
+    def on_all_sites(self, columns: np.ndarray) -> np.ndarray:
+        return columns.transpose(3, 0, 1, 2)
 
     def spectral(self, columns: np.ndarray, weights: np.ndarray) -> np.ndarray:
         n = self.chain.n_sites
