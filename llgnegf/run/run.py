@@ -114,7 +114,7 @@ class Run:
             "rejected_steps": progress.rejected, **self._sizes(),
         }  # fmt: skip
 
-    def _sizes(self) -> dict[str, int]:
+    def _sizes(self) -> dict[str, float]:
         return {"fermi_poles": 0 if self.poles is None or self.poles.fermi is None else self.poles.fermi.eta.size}
 
     def advance_to(self, row: int) -> np.ndarray:
