@@ -39,7 +39,7 @@ def ensemble(
 
     Args:
         system, magnet, options: As for `simulate`, `temperature` and `seed` among them. Seeds of the realisations
-            follow from `seed` and their numbers; they are the coordinate `run_seed`, and each alone gives its run again.
+            follow from `seed` and their numbers; they are the coordinate `run_seed`, each of which gives its run again.
         realisations: Number of runs, at least 2.
         folder: Where the runs and sweep.nc go, and where the same call goes on after it was stopped; None keeps
             nothing. All workers must see it.
