@@ -12,6 +12,7 @@ import pytest
 import xarray
 
 import llgnegf as ln
+from llgnegf.cli import main
 from llgnegf.config import ConfigError, RunConfig
 from llgnegf.store import RunFolder, run_in_folder
 from llgnegf.sweep import points, run_sweep
@@ -106,15 +107,18 @@ def test_ten_seeds_have_the_same_bits_in_other_processes_after_a_crash(tmp_path:
     assert len({row.tobytes() for row in columns["moments"][:, -1]}) == 10
 
 
-def test_the_same_bits_on_dask(tmp_path: Path) -> None:
+def test_the_same_bits_on_dask_from_the_command_line(tmp_path: Path) -> None:
     distributed = pytest.importorskip("distributed")
-    of = config("realisations = 2")
-    with (
-        distributed.LocalCluster(n_workers=1, threads_per_worker=1, processes=False, dashboard_address=None) as cluster,
-        distributed.Client(cluster) as client,
-    ):
-        dataset = run_sweep(of, tmp_path, client.get_executor())
-    assert np.array_equal(dataset["moments"].values, in_memory(of)["moments"])
+    of, file = config("realisations = 2"), tmp_path / "noise.toml"
+    file.write_text(of.to_toml())
+    with distributed.LocalCluster(
+        n_workers=1, threads_per_worker=1, processes=False, dashboard_address=None
+    ) as cluster:
+        address = cluster.scheduler_address
+        assert main(["sweep", str(file), "-o", str(tmp_path / "runs"), "--dask", address, "-q"]) == 0
+        assert main(["sweep", str(file), "-o", str(tmp_path / "runs"), "--dask", address, "-q", "-j", "2"]) == 2
+    with xarray.open_dataset(tmp_path / "runs" / "sweep.nc") as saved:
+        assert np.array_equal(saved["moments"].values, in_memory(of)["moments"])
 
 
 def test_means_and_standard_errors_are_beside_what_they_are_of(tmp_path: Path) -> None:
