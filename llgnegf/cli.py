@@ -115,8 +115,8 @@ COMMANDS: dict[str, tuple[str, str, list[Argument]]] = {
     ),
     "sweep": (
         "Run every point of [sweep], each in its own folder; finished points are kept, so the command resumes.\n"
-        "All results are gathered in sweep.nc with the swept parameters as dims. With realisations = N in [sweep] each\n"
-        "point runs with N seeds, and means and standard errors over them are there too.",
+        "All results are gathered in sweep.nc with the swept parameters as dims. With realisations = N in [sweep]\n"
+        "each point runs with N seeds; means and standard errors over them are there too.",
         "sweep examples/sweep.toml -o runs/scan -j 4",
         [
             _file("input file with a [sweep] table"),

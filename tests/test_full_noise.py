@@ -168,9 +168,12 @@ def test_friction_that_counts_twice_and_two_temperatures_are_warned_of() -> None
         return [str(w.message) for w in caught if issubclass(w.category, SuspiciousValueWarning)]
 
     (line,) = warned(0.5, 0.01)
-    assert line.startswith("Magnet.damping: 0.5 of moment 0, beside electrons that damp it by 0.32 by themselves")
-    assert warned(0.3, 0.01) == [] and warned(3.5, 0.01) == []
-    (line,) = warned(0.3, 0.02)
+    assert line.startswith("Magnet.damping: 0.5 of moment 0, beside electrons that damp it by 0.32 themselves")
+    assert "it is as at 0.0061 eV; if the damping was measured, that counts twice" in line  # 0.01 0.5/0.82
+    (line,) = warned(0.3, 0.01)
+    assert line.endswith("it is as at 0.0048 eV")  # more than 0.3: cannot be in it
+    assert warned(3.5, 0.01) == []
+    (line,) = warned(3.5, 0.02)
     assert line.startswith("simulate.temperature: 0.02 beside electrons at kT = 0.01")
     assert warned(0.5, 0.01, OpenSystem(chain(1, j_sd=1.0), [], kT=0.01)) == []  # no leads, no friction
     own = electronic_damping(Magnet([[0.6, 0.0, 0.8]], 1.0, 0.1), expand(system, 1e-3, 1e-6))

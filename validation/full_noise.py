@@ -79,8 +79,9 @@ def sampled(kT: float) -> np.ndarray:
     energies = [ln.Zeeman([0, 0, FIELD]), ln.UniaxialAnisotropy(ANISOTROPY, "z")]
     magnet = ln.Magnet(np.tile([0, 0, 1.0], (N_SITES, 1)), 1.0, DAMPING, energies)
     data = ln.ensemble(
-        system, magnet, temperature=kT, seed=round(1e3 * kT), t_end=T_END, save_every=2.0, rtol=1e-3, realisations=REALISATIONS
-    )
+        system, magnet, temperature=kT, seed=round(1e3 * kT), t_end=T_END, save_every=2.0, rtol=1e-3,
+        realisations=REALISATIONS,
+    )  # fmt: skip
     z = data["moments"].sel(component="z", time=slice(SETTLED, None))
     return np.stack([(z**k).mean("time").values.ravel() for k in (1, 2)])
 

@@ -1,4 +1,4 @@
-"""Noise of a full run: how long the intervals of its thermal field are, and a warning of friction that counts twice.
+"""Noise of a full run: how long the intervals of its thermal field are, and warnings of the electrons' own friction.
 
 Averages err by O(h^2) in the length h of the intervals of `problem.magnetism.thermal_field`. By what happens within h:
 - The noise turns a moment by angles of variance s = 2 kT lambda p h/(1 + lambda^2) about each axis. Measured for one
@@ -25,6 +25,7 @@ from llgnegf.problem.plausibility import SuspiciousValueWarning, caller_level
 from llgnegf.response.fast_tensors import PoleTensors
 from llgnegf.run.options import RunOptions
 from llgnegf.run.pace import moment_rates
+from llgnegf.static.quadrature import QuadratureError
 from llgnegf.units import HBAR
 
 ROTATION, PRECESSION, TRANSITION = 0.1, 0.3, 3.0
@@ -33,7 +34,7 @@ take from the noise, of which most is at transitions well below W."""
 MOST_JUMPS = 10**7
 """Jumps of the field in a run: beyond them their times alone would fill the memory."""
 PART = 0.1
-"""Electrons that damp by this part of the damping or more, but not by more than it, may be in it already."""
+"""Electrons that damp by this part of the damping or more are warned of."""
 TENSOR_TOLERANCE = 1e-3
 """Of the tensors that are compared with the damping, 1/eV^2."""
 
@@ -45,7 +46,8 @@ def wandering(magnet: Magnet, kT: float) -> float:
 
 
 def thermal_field(options: RunOptions, magnet: Magnet, poles: PoleSystem) -> tuple[ThermalField, float]:
-    """The field of a run, and the length h of its intervals in fs, which divide `save_every`: rows are at their ends.
+    """The field of a run, and the length h of its intervals in fs, which divide `save_every`: rows are at their
+    ends (but for the last one, where t_end is none of these times).
 
     Two fixed steps of the user make an interval. Else it is as long as the errors allow, of which the module speaks.
 
@@ -69,10 +71,11 @@ def thermal_field(options: RunOptions, magnet: Magnet, poles: PoleSystem) -> tup
 
 
 def warn_of_baths(options: RunOptions, magnet: Magnet, poles: PoleSystem) -> None:
-    """SuspiciousValueWarning for electrons of another temperature, and for a friction that may be counted twice.
+    """SuspiciousValueWarning for electrons of another temperature, and for those whose own friction matters.
 
-    Measured damping has the friction of conduction electrons in it, which full electrons give once more. It can be in
-    it only where it is not larger, and matters only where it is not much smaller: then it is warned of.
+    Measured damping has the friction of conduction electrons in it, which full electrons give once more: it may count
+    twice, unless it is larger than the damping given. And <s> in the mean damps moments without the noise of its
+    fluctuations, so that slow moments are as at the temperature kT lambda/(lambda + electronic damping).
     """
     system, kT, level = poles.system, options.temperature, caller_level()
     if abs(system.mean_temperature - kT) > 1e-6 * kT:
@@ -80,13 +83,18 @@ def warn_of_baths(options: RunOptions, magnet: Magnet, poles: PoleSystem) -> Non
         warnings.warn(f"{line} baths have no equilibrium", SuspiciousValueWarning, stacklevel=level)
     if system.is_closed or not system.in_equilibrium():
         return
-    given, own = np.where(magnet.moving, magnet.damping, 0.0), electronic_damping(magnet, poles)
-    twice = np.flatnonzero((own >= PART * given) & (own <= given) & (given > 0))
-    if twice.size:
-        k = int(twice[np.argmax(own[twice] / given[twice])])
+    try:
+        given, own = np.where(magnet.moving, magnet.damping, 0.0), electronic_damping(magnet, poles)
+    except QuadratureError:  # a level that hardly anything damps at the Fermi energy: no damping to compare with
+        return
+    damped = np.flatnonzero(given > 0)
+    k = int(damped[np.argmax(own[damped] / given[damped])])
+    if own[k] >= PART * given[k]:
+        cooled = kT * given[k] / (given[k] + own[k])
+        twice = "; if the damping was measured, that counts twice: give what is left without it"
         warnings.warn(
-            f"Magnet.damping: {given[k]:.3g} of moment {k}, beside electrons that damp it by {own[k]:.2g} by "
-            "themselves: if the damping was measured, their friction counts twice; then give what is left without them",
+            f"Magnet.damping: {given[k]:.3g} of moment {k}, beside electrons that damp it by {own[k]:.2g} themselves, "
+            f"in the mean and without noise: it is as at {cooled:.2g} eV" + (twice if own[k] <= given[k] else ""),
             SuspiciousValueWarning, stacklevel=level,
         )  # fmt: skip
 
