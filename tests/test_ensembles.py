@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from concurrent.futures import Executor, Future, ProcessPoolExecutor
 from multiprocessing import get_context
 from pathlib import Path
@@ -162,11 +163,16 @@ def test_neighbouring_seeds_share_no_realisation() -> None:
     assert len(one) == len(two) == 50 and not one & two and max(one | two) < 2**63
 
 
-def test_ensemble_takes_objects(tmp_path: Path) -> None:
-    system = ln.OpenSystem(ln.chain(1, j_sd=0.1), [ln.ChainLead(0)], kT=0.03)
+@pytest.mark.filterwarnings("ignore:simulate.temperature")
+def test_ensemble_takes_objects_and_warns_once(tmp_path: Path) -> None:
+    system = ln.OpenSystem(ln.chain(1, j_sd=0.1), [ln.ChainLead(0)], kT=0.02)
     magnet = ln.Magnet([[0.6, 0.0, 0.8]], 1.0, 0.3, ln.Zeeman([0, 0, 500.0]))
     options: dict[str, Any] = {"temperature": 0.03, "seed": 4, "t_end": 2.0, "save_every": 0.5, "rtol": 1e-3}
-    dataset = ln.ensemble(system, magnet, **options, realisations=2, executor=Inline(), folder=tmp_path)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", ln.SuspiciousValueWarning)
+        dataset = ln.ensemble(system, magnet, **options, realisations=2, executor=Inline(), folder=tmp_path)
+    (line,) = (str(one.message) for one in caught)
+    assert line.startswith("simulate.temperature: 0.03 beside electrons at kT = 0.02")
     for k, seed in enumerate(dataset["run_seed"].values.tolist()):
         alone = ln.simulate(system, magnet, **(options | {"seed": seed}))
         assert np.array_equal(dataset["moments"].values[k], alone.rows.columns["moments"])

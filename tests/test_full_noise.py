@@ -120,6 +120,7 @@ def test_a_noisy_run_is_one_in_the_same_field(sites: Any) -> None:
     assert noisy[-1][1]["energy_classical"] == pytest.approx(energy, rel=1e-12)
 
 
+@pytest.mark.filterwarnings("ignore:Magnet.damping")
 def test_a_seed_is_a_path_whatever_the_steps_are() -> None:
     system, magnet = wire(), Magnet(np.tile([0.6, 0.0, 0.8], (2, 1)), 1.0, 0.2, Zeeman([0, 0, 300.0]))
 
@@ -195,6 +196,7 @@ def test_noise_that_cannot_be_is_refused(moment: dict[str, Any], options: dict[s
         ln.simulate(wire(1), magnet, **{"t_end": 1.0, "temperature": KT, "seed": 1, **options})
 
 
+@pytest.mark.filterwarnings("ignore:Magnet.damping")
 def test_moments_that_do_not_answer_and_a_simulation_without_electrons_have_no_noise() -> None:
     with pytest.raises(ValueError, match=r"simulate.temperature: 0.03; allowed: 0 without a Magnet"):
         ln.simulate(wire(1), ln.Frozen([[0.6, 0.0, 0.8]]), t_end=1.0, temperature=KT, seed=1)

@@ -1,6 +1,6 @@
 """Noise of the Gilbert bath beside full electrons: `python -m validation.full_noise`.
 
-Three things that `run/thermal_noise` and docs/thermal_noise.md claim:
+Four things that `run/thermal_noise` and docs/thermal_noise.md claim:
 
 - Averages err by O(h^2) in the length h of an interval: <M_z> of moments in a field, integrated accurately within the
   intervals, against the Langevin function coth x - 1/x, for angles of variance s = 0.1 to 0.4 in an interval.
@@ -9,9 +9,12 @@ Three things that `run/thermal_noise` and docs/thermal_noise.md claim:
 - Eight moments in a field and an anisotropy, weakly coupled to the electrons of a chain between leads, sample Boltzmann
   at five temperatures: <M_z> and <M_z^2> against quadrature, in units of their standard errors, with the intervals that
   a run chooses by itself. What is compared are 32 moments' averages over time, which are independent.
+- Electrons damp a moment without noise: one strongly coupled moment is as at kT lambda/(lambda + electronic damping).
 """
 
 from __future__ import annotations
+
+import warnings
 
 import numpy as np
 from numpy.polynomial.legendre import leggauss
@@ -86,6 +89,23 @@ def sampled(kT: float) -> np.ndarray:
     return np.stack([(z**k).mean("time").values.ravel() for k in (1, 2)])
 
 
+def cooled() -> tuple[float, float, float, float]:
+    """<M_z> of a moment that electrons damp as well, its standard error, what is predicted, and what the bath has."""
+    kT, damping, field = 0.06, 0.3, 500.0
+    system = ln.OpenSystem(ln.chain(1, j_sd=0.8), [ln.ChainLead(0, coupling=0.7)], kT=0.02)
+    magnet = ln.Magnet([[0, 0, 1.0]], 1.0, damping, ln.Zeeman([0, 0, field]))
+    tensors = ln.ResponseTensors(system, np.array([[0, 0, 1.0]]))
+    own = G_E / HBAR * tensors.friction[0, 0, 0, 0]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ln.SuspiciousValueWarning)  # of this and of the two temperatures
+        data = ln.ensemble(
+            system, magnet, temperature=kT, seed=5, t_end=T_END, save_every=2.0, rtol=1e-3, realisations=8
+        )  # fmt: skip
+    z = data["moments"].sel(component="z", time=slice(SETTLED, None)).mean("time").values
+    x = MU_B * field / kT * np.array([(damping + own) / damping, 1.0])
+    return float(z.mean()), float(z.std(ddof=1) / np.sqrt(z.size)), *map(float, 1 / np.tanh(x) - 1 / x)
+
+
 @styled
 def figure(found: list[tuple[float, float]]) -> None:
     """<M_z> against kT."""
@@ -122,6 +142,11 @@ def main() -> list[Check]:
         for name, mean, sigma, right in zip(("<M_z>", "<M_z^2>"), means, sigmas, exact(kT), strict=True):
             said = f"{name} at kT = {kT:g} eV, {mean:.4f} +- {sigma:.4f} against {right:.4f}, in standard errors"
             report.check(said, abs(mean - right) / sigma, 3.0)
+    mean, sigma, right, bath = cooled()
+    said = f"<M_z> of a moment that electrons cool, {mean:.3f} +- {sigma:.3f} against {right:.3f}, in standard errors"
+    report.check(said, abs(mean - right) / sigma, 3.0)
+    far = f"the same: three standard errors, in units of the distance from the bath, {bath:.3f}"
+    report.check(far, 3 * sigma / abs(mean - bath), 1.0)
     figure(found)
     report.all_hold()
     return report.checks

@@ -24,13 +24,14 @@ from llgnegf.problem.magnetism.external import External, GreatCircles
 from llgnegf.problem.magnetism.magnet import Magnet
 from llgnegf.problem.magnetism.motion import Frozen, Precession, Prescribed
 from llgnegf.problem.magnetism.thermal_field import ThermalField
+from llgnegf.problem.plausibility import warn
 from llgnegf.run.error_budget import NOTHING_EXPANDED, expand_for_run, fermi_estimate, moments_of, seen_at
 from llgnegf.run.options import RunOptions
 from llgnegf.run.recorder import FullRows, Rows
 from llgnegf.run.result import ErrorEstimate
 from llgnegf.run.run import Run
 from llgnegf.run.shares import MOMENT_ROW, ROW, step_tolerance
-from llgnegf.run.thermal_noise import thermal_field, wandering, warn_of_baths
+from llgnegf.run.thermal_noise import doubts_of_baths, thermal_field, wandering
 from llgnegf.run.watch import Watch
 from llgnegf.static import start as starts
 from llgnegf.units import HBAR
@@ -106,7 +107,7 @@ class Simulation(Run, moments="motion", without=("electrons", "response", "copie
         if not options.is_noisy:
             return None
         assert self.poles is not None
-        warn_of_baths(options, self.motion, self.poles)
+        warn(doubts_of_baths(options, self.motion, self.poles))
         field, self._interval = thermal_field(options, self.motion, self.poles)
         return field
 

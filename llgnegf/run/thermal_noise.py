@@ -11,8 +11,6 @@ Averages err by O(h^2) in the length h of the intervals of `problem.magnetism.th
 
 from __future__ import annotations
 
-import warnings
-
 import numpy as np
 
 from llgnegf._checks import Problems
@@ -21,7 +19,6 @@ from llgnegf.integrators.schedule import count_of_steps
 from llgnegf.poles.channels import PoleSystem
 from llgnegf.problem.magnetism.magnet import Magnet
 from llgnegf.problem.magnetism.thermal_field import ThermalField
-from llgnegf.problem.plausibility import SuspiciousValueWarning, caller_level
 from llgnegf.response.fast_tensors import PoleTensors
 from llgnegf.run.options import RunOptions
 from llgnegf.run.pace import moment_rates
@@ -70,33 +67,33 @@ def thermal_field(options: RunOptions, magnet: Magnet, poles: PoleSystem) -> tup
     return ThermalField(magnet, options.temperature, options.seed, every, count, t_end), every / count
 
 
-def warn_of_baths(options: RunOptions, magnet: Magnet, poles: PoleSystem) -> None:
-    """SuspiciousValueWarning for electrons of another temperature, and for those whose own friction matters.
+def doubts_of_baths(options: RunOptions, magnet: Magnet, poles: PoleSystem) -> list[str]:
+    """What to warn of: electrons of another temperature, and those whose own friction matters.
 
     Measured damping has the friction of conduction electrons in it, which full electrons give once more: it may count
     twice, unless it is larger than the damping given. And <s> in the mean damps moments without the noise of its
     fluctuations, so that slow moments are as at the temperature kT lambda/(lambda + electronic damping).
     """
-    system, kT, level = poles.system, options.temperature, caller_level()
+    system, kT, found = poles.system, options.temperature, []
     if abs(system.mean_temperature - kT) > 1e-6 * kT:
         line = f"simulate.temperature: {kT:g} beside electrons at kT = {system.mean_temperature:g}: moments between two"
-        warnings.warn(f"{line} baths have no equilibrium", SuspiciousValueWarning, stacklevel=level)
+        found.append(f"{line} baths have no equilibrium")
     if system.is_closed or not system.in_equilibrium():
-        return
+        return found
     try:
         given, own = np.where(magnet.moving, magnet.damping, 0.0), electronic_damping(magnet, poles)
     except QuadratureError:  # a level that hardly anything damps at the Fermi energy: no damping to compare with
-        return
+        return found
     damped = np.flatnonzero(given > 0)
     k = int(damped[np.argmax(own[damped] / given[damped])])
     if own[k] >= PART * given[k]:
         cooled = kT * given[k] / (given[k] + own[k])
         twice = "; if the damping was measured, that counts twice: give what is left without it"
-        warnings.warn(
+        found.append(
             f"Magnet.damping: {given[k]:.3g} of moment {k}, beside electrons that damp it by {own[k]:.2g} themselves, "
-            f"in the mean and without noise: it is as at {cooled:.2g} eV" + (twice if own[k] <= given[k] else ""),
-            SuspiciousValueWarning, stacklevel=level,
-        )  # fmt: skip
+            f"in the mean and without noise: it is as at {cooled:.2g} eV" + (twice if own[k] <= given[k] else "")
+        )
+    return found
 
 
 def electronic_damping(magnet: Magnet, poles: PoleSystem) -> np.ndarray:
