@@ -123,7 +123,9 @@ def test_the_same_bits_on_dask_from_the_command_line(tmp_path: Path) -> None:
 
 
 def test_means_and_standard_errors_are_beside_what_they_are_of(tmp_path: Path) -> None:
-    dataset = run_sweep(config("realisations = 4"), tmp_path, Inline())
+    """Of slow electrons."""
+    slow = 'electrons = "adiabatic"\nstep = 0.1' + ELECTRONS
+    dataset = run_sweep(config("realisations = 4", slow), tmp_path, Inline())
     with xarray.open_dataset(tmp_path / "sweep.nc") as saved:
         assert saved.identical(dataset)
     values = dataset["moments"].values

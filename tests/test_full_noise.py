@@ -69,7 +69,7 @@ def test_what_the_bath_gives_to_the_energy_is_noise_times_velocity_less_the_loss
 
 
 def test_many_moments_sample_boltzmann_with_long_intervals() -> None:
-    """Angles of variance s = 0.1 in an interval: <M_z> is coth x - 1/x less 0.1 s^2 (independent halves: 0.08 s)."""
+    """Angles of variance s = 0.1 in an interval: <M_z> is coth x - 1/x less 0.08 s^2 (independent halves: 0.08 s)."""
     n, kT, damping, tesla, s = 9000, 0.03, 0.3, 900.0, 0.1
     x = MU_B * tesla / kT
     random = np.random.default_rng(2)
@@ -138,6 +138,32 @@ def test_a_seed_is_a_path_whatever_the_steps_are() -> None:
         "noise_interval"
     ] == pytest.approx(1 / 8)  # two steps, and a divisor of save_every
     assert np.abs(moments(rtol=1e-5, step=interval / 4)[0] - fine).max() > 0.01  # another path
+
+
+@pytest.mark.filterwarnings("ignore:Magnet.damping")
+@pytest.mark.parametrize("integrator", ["dop853", "ark5"])
+def test_a_run_goes_on_from_any_step_to_the_same_bits(integrator: str) -> None:
+    """Checkpoints after steps that end at jumps and, with small rtol, between them."""
+    magnet = Magnet(np.tile([0.6, 0.0, 0.8], (2, 1)), 1.0, 0.2, Zeeman([0, 0, 300.0]))
+
+    def run() -> Simulation:
+        options: dict[str, Any] = {"t_end": 1.5, "save_every": 0.7, "rtol": 1e-5, "integrator": integrator}
+        return Simulation(wire(), magnet, temperature=KT, seed=8, **options)
+
+    whole, kept = run(), []
+    whole.between_steps = lambda time: kept.append(whole.checkpoint())
+    rows = list(whole.rows())
+    count = round(0.7 / whole.statistics["noise_interval"])
+    jumps = set(ThermalField(magnet, KT, 8, 0.7, count, 1.5).discontinuities)
+    times = [float(one["time"]) * HBAR for one in kept]
+    at_jump = [min(abs(t - jump) for jump in jumps) < 1e-12 for t in times]
+    assert any(at_jump) and (integrator == "dop853" or not all(at_jump))
+    for checkpoint in kept[:: max(1, len(kept) // 4)]:
+        again = run()
+        again.restore(checkpoint)
+        for index, row in again.rows():
+            assert all(np.array_equal(row[name], rows[index][1][name]) for name in row)
+        assert np.array_equal(again.state, whole.state)
 
 
 @pytest.mark.parametrize("kT", [0.03, 0.06])

@@ -2,7 +2,7 @@
 
 Averages err by O(h^2) in the length h of the intervals of `problem.magnetism.thermal_field`. By what happens within h:
 - The noise turns a moment by angles of variance s = 2 kT lambda p h/(1 + lambda^2) about each axis. Measured for one
-  moment in a field (validation/full_noise.py): <M.B/B> is off by -0.1 s^2.
+  moment in a field (validation/full_noise.py): <M.B/B> is off by -0.08 s^2.
 - A moment precesses by a = Omega h. For small deviations from a field the variance that an interval brings is that of
   white noise times sinc^2(a/4) [3 - cos(a/2)]/2 = 1 + a^2/24 + O(a^4), an error of the temperature.
 - Electrons turn by up to W h/hbar, W the width of the spectrum: the motion of moments that is white for slower
