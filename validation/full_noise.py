@@ -14,8 +14,6 @@ Four things that `run/thermal_noise` and docs/thermal_noise.md claim:
 
 from __future__ import annotations
 
-import warnings
-
 import numpy as np
 from numpy.polynomial.legendre import leggauss
 
@@ -96,11 +94,9 @@ def cooled() -> tuple[float, float, float, float]:
     magnet = ln.Magnet([[0, 0, 1.0]], 1.0, damping, ln.Zeeman([0, 0, field]))
     tensors = ln.ResponseTensors(system, np.array([[0, 0, 1.0]]))
     own = G_E / HBAR * tensors.friction[0, 0, 0, 0]
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ln.SuspiciousValueWarning)  # of this and of the two temperatures
-        data = ln.ensemble(
-            system, magnet, temperature=kT, seed=5, t_end=T_END, save_every=2.0, rtol=1e-3, realisations=8
-        )  # fmt: skip
+    data = ln.ensemble(
+        system, magnet, temperature=kT, seed=5, t_end=T_END, save_every=2.0, rtol=1e-3, realisations=8
+    )  # fmt: skip
     z = data["moments"].sel(component="z", time=slice(SETTLED, None)).mean("time").values
     x = MU_B * field / kT * np.array([(damping + own) / damping, 1.0])
     return float(z.mean()), float(z.std(ddof=1) / np.sqrt(z.size)), *map(float, 1 / np.tanh(x) - 1 / x)
