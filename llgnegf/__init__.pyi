@@ -1,4 +1,5 @@
 from . import analysis
+from .commands.ensemble import ensemble
 from .commands.simulate import simulate
 from .config import ConfigError, RunConfig
 from .integrators.integration import IntegrationStopped
@@ -85,6 +86,6 @@ __all__ = [
     "WideBandLead", "Zeeman", "ZhangLiTorque",
     "analysis",
     "bloch_wall", "bond_charge_current", "bond_spin_current", "chain", "charge_density", "cone", "electron_energy",
-    "field_like_damping_like", "langevin_ensemble", "neel_wall", "relax", "rotate_spins", "run_sweep", "simulate",
-    "spin_density", "spin_motive_force_current", "torque", "uniform", "with_pole_leads",
+    "ensemble", "field_like_damping_like", "langevin_ensemble", "neel_wall", "relax", "rotate_spins", "run_sweep",
+    "simulate", "spin_density", "spin_motive_force_current", "torque", "uniform", "with_pole_leads",
 ]  # fmt: skip

@@ -115,7 +115,8 @@ COMMANDS: dict[str, tuple[str, str, list[Argument]]] = {
     ),
     "sweep": (
         "Run every point of [sweep], each in its own folder; finished points are kept, so the command resumes.\n"
-        "All results are gathered in sweep.nc with the swept parameters as dims.",
+        "All results are gathered in sweep.nc with the swept parameters as dims. With realisations = N in [sweep]\n"
+        "each point runs with N seeds; means and standard errors over them are there too.",
         "sweep examples/sweep.toml -o runs/scan -j 4",
         [
             _file("input file with a [sweep] table"),
@@ -123,6 +124,7 @@ COMMANDS: dict[str, tuple[str, str, list[Argument]]] = {
                 "-j", "--workers", metavar="N", type=_positive,
                 help="processes (default: sweep.workers, or one for each core)",
             ),
+            _argument("--dask", metavar="ADDRESS", help="run on the dask cluster of this scheduler (tcp://host:8786)"),
             _output("folder (default: runs/NAME for NAME.toml)"),
             QUIET,
         ],

@@ -177,7 +177,7 @@ CLASHES = [
     ("[magnet]", '[motion]\nkind = "precession"\nenergy = 0.1\n[magnet]', "motion"),
     ("save_every = 1.0", 'save_every = 1.0\nelectrons = "adiabatic"\nstart = "steady"', "run.start"),
     ("save_every = 1.0", 'save_every = 1.0\nelectrons = "adiabatic"\nintegrator = "ark5"', "run.integrator"),
-    ("save_every = 1.0", "save_every = 1.0\ntemperature = 0.1", "run.temperature"),
+    ("save_every = 1.0", "save_every = 1.0\ntemperature = 0.1", "run.seed"),
     ("save_every = 1.0", 'save_every = 1.0\nelectrons = "adiabatic"\ntemperature = 0.1\nstep = 0.1', "run.seed"),
     ("save_every = 1.0", 'save_every = 1.0\nresponse = ["friction"]', "run.response"),
     ("[[lead]]", "[lead]", "lead: "),

@@ -129,7 +129,9 @@ sweeps = st.fixed_dictionaries(
             max_size=2,
         )
     },
-    optional={"mode": st.sampled_from(["grid", "list"]), "workers": st.integers(1, 9)},
+    optional={
+        "mode": st.sampled_from(["grid", "list"]), "workers": st.integers(1, 9), "realisations": st.integers(2, 9)
+    },
 )
 lattices = tables("honeycomb", {"n_x": st.integers(1, 99), "n_y": st.integers(1, 99)}, {
     "edge": st.sampled_from(["zigzag", "armchair"]), "spacing": finite,

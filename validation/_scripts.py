@@ -56,6 +56,7 @@ SCRIPTS = (
     Script("driven_wall", "walls driven by a bias and by a field"),
     Script("anomalous_precession", "a moment with a closed electron system turns faster than Larmor"),
     Script("electronic_damping", "relaxation by the Fermi surface without a Gilbert term"),
+    Script("full_noise", "noise of the Gilbert bath beside full electrons samples Boltzmann at five temperatures"),
     Script("walker", "Walker's wall below and above the threshold"),
     Script("transport", "transmission, currents, noise and mixing conductance of random biased devices", alone=True),
     Script("equation_4", "Eq. (4): sympy, quadrature and the wide-band rotating frame"),

@@ -22,6 +22,8 @@ from llgnegf.run.simulate import simulate as in_memory
 from llgnegf.run.simulation import Motion
 from llgnegf.store import RunFolder, run_in_folder
 
+WITH_FOLDER = "folder = ... writes the run as a file"
+
 
 @takes_run_options
 def simulate(
@@ -42,8 +44,8 @@ def simulate(
             with a `Magnet` at rest plus a first order in its velocities.
         response: Which tensors of that first order act with electrons = "adiabatic": any of "geometric" and
             "friction"; () leaves the adiabatic torque alone.
-        temperature, seed: kT (eV) and random key of the moments' thermal noise, with electrons = "adiabatic" or for
-            moments alone (see `llgnegf.SlowSimulation`).
+        temperature, seed: kT (eV) and random key of the moments' thermal noise: that of their damping beside full
+            electrons, who have their own; with electrons = "adiabatic" that of all friction (`llgnegf.SlowSimulation`).
         folder: Run folder, as of `llgnegf run`: rows are committed every few seconds, and a run that was stopped or
             killed goes on when it is asked for again (or with `llgnegf resume`). None keeps all in memory.
         progress: True shows what is done, a bar on a terminal and lines with percentages elsewhere; a function is
@@ -86,8 +88,8 @@ def _in_folder(config: RunConfig, path: str | Path, report: Progress) -> Result:
     return _result(folder, simulation)
 
 
-def config_of(system: Any, motion: Any, options: dict[str, Any]) -> RunConfig:
-    """The input file that says the same as the arguments of `simulate`.
+def config_of(system: Any, motion: Any, options: dict[str, Any], why: str = WITH_FOLDER) -> RunConfig:
+    """The input file that says the same as the arguments of `simulate`; `why` there has to be one.
 
     Raises:
         ConfigError: One line for each argument that is not allowed, or that no file has words for.
@@ -99,7 +101,7 @@ def config_of(system: Any, motion: Any, options: dict[str, Any]) -> RunConfig:
         return RunConfig.from_objects(system, motion, **run)
     except ConfigError as error:
         lines = [f"simulate.{line.removeprefix('run.')}" for line in error.lines]
-        raise ConfigError([f"{line} (folder = ... writes the run as a file)" for line in lines]) from None
+        raise ConfigError([f"{line} ({why})" for line in lines]) from None
 
 
 def _result(folder: RunFolder, simulation: Any) -> Result:

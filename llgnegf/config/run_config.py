@@ -126,9 +126,9 @@ class RunConfig(Document):
 
         problem = self.build()
         try:
-            with silent():  # of the file was warned when it was read
-                options = RunOptions.checked(problem.system, problem.motion, **problem.options)
-                return run_of(problem.system, problem.motion, options)
+            # Of the file was warned when it was read.
+            options = RunOptions.checked(problem.system, problem.motion, **problem.options)
+            return run_of(problem.system, problem.motion, options)
         except ValueError as error:  # what shows only when leads and moments are set up
             raise ConfigError(self.placed(one, problem.system) for one in mistakes_of(error)) from None
 

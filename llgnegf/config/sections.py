@@ -49,10 +49,11 @@ OF_LATTICES: dict[str, Callable[..., Any]] = {
 
 SECONDS = Argument(float, "a finite number > 0", "s of the clock on the wall", ok=lambda t: t > 0)
 WORKERS = Argument(int, "an integer >= 1", none="one for each core", ok=lambda n: n >= 1)
+REALISATIONS = Argument(int, "an integer >= 2", none="one run of each point", ok=lambda n: n >= 2)
 PARAMETERS = Argument(
     dict[str, tuple[Any, ...]],
     'dotted paths such as "electrons.j_sd" or "lead.*.coupling", each with a list of values',
-    ok=lambda given: bool(given) and all(given.values()),
+    none="realisations alone", ok=lambda given: bool(given) and all(given.values()),
 )  # fmt: skip
 
 
@@ -68,14 +69,15 @@ class FileOptions(RunOptions):
 
 
 def sweep(
-    parameters: Annotated[Any, PARAMETERS], mode: Annotated[str, choice("grid", "list")] = "grid",
-    workers: Annotated[int | None, WORKERS] = None,
+    parameters: Annotated[Any, PARAMETERS] = None, mode: Annotated[str, choice("grid", "list")] = "grid",
+    realisations: Annotated[int | None, REALISATIONS] = None, workers: Annotated[int | None, WORKERS] = None,
 ) -> None:
     """[sweep]: the values that keys of this file take.
 
     Args:
         parameters: From dotted paths to lists of values; "lead.*.coupling" moves all leads together.
         mode: Every combination, or the first values together, then the second ones, and so on.
+        realisations: Runs of each point with independent noise, whose seeds follow from run.seed.
         workers: Runs at a time.
     """
 

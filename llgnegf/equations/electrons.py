@@ -52,6 +52,7 @@ from llgnegf.poles.levels import LeadLevels
 from llgnegf.problem.drives import Drive
 from llgnegf.problem.magnetism.magnet import Magnet
 from llgnegf.problem.magnetism.placement import placement_of
+from llgnegf.problem.magnetism.thermal_field import ThermalField
 from llgnegf.units import HBAR
 
 LARGE_ENERGY = 30.0
@@ -77,14 +78,17 @@ class ElectronEquation(Equation):
     Args:
         poles: The open system in poles.
         motion: What gives M(t), or a `Magnet`, whose moments are part of the state.
+        thermal: The field of a bath on the moments of a `Magnet`; None without noise.
     """
 
     time_unit = HBAR
 
-    def __init__(self, poles: PoleSystem, motion: MovingMoments | Magnet) -> None:
+    def __init__(
+        self, poles: PoleSystem, motion: MovingMoments | Magnet, thermal: ThermalField | None = None
+    ) -> None:
         self.poles, self.system, self.motion = poles, poles.system, motion
         self.levels = a = LeadLevels(poles)
-        self.llg = LLG(motion, HBAR) if isinstance(motion, Magnet) else None
+        self.llg = LLG(motion, HBAR, thermal) if isinstance(motion, Magnet) else None
         n_moments = motion.n_sites if isinstance(motion, Magnet) else 0
         electrons, modes = self.system.electrons, tuple(np.diff(a.offset).tolist())
         works = int(bool(electrons.drives()))
@@ -115,7 +119,8 @@ class ElectronEquation(Equation):
         return resolved(rhs, self.constants, self._work, *self._magnet, *vectors, self._voltage, state, state)
 
     def drives(self) -> tuple[Drive, ...]:
-        return (*self.system.drives(), *self.motion.drives())
+        thermal = None if self.llg is None else self.llg.thermal
+        return (*self.system.drives(), *self.motion.drives(), *(() if thermal is None else (thermal,)))
 
     def moments_at(self, tau: float, free: np.ndarray) -> np.ndarray:
         """M at t/hbar = tau, (n, 3), from `free`, the moments that are part of the state."""

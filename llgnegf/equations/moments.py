@@ -10,6 +10,7 @@ from llgnegf.equations.layout import Layout
 from llgnegf.equations.protocol import Equation
 from llgnegf.problem.drives import Drive
 from llgnegf.problem.magnetism.magnet import Magnet
+from llgnegf.problem.magnetism.thermal_field import ThermalField
 from llgnegf.units import HBAR
 
 
@@ -19,10 +20,11 @@ class LLG:
     Args:
         magnet: The moments.
         time_unit: fs in the unit of time of the rates.
+        thermal: The field of a bath, t in fs -> b (eV, (N, 3)); None without noise.
     """
 
-    def __init__(self, magnet: Magnet, time_unit: float = 1.0) -> None:
-        self.magnet, self.free = magnet, magnet.moving
+    def __init__(self, magnet: Magnet, time_unit: float = 1.0, thermal: ThermalField | None = None) -> None:
+        self.magnet, self.free, self.thermal = magnet, magnet.moving, thermal
         matrix, energy = magnet.energy.matrix, magnet.energy
         csr = matrix.indptr.astype(np.int64), matrix.indices.astype(np.int64), matrix.data.astype(float)
         self.energy = kernels.Energy(*csr, energy.cubic_constants, energy.cubic_axes)
@@ -43,10 +45,11 @@ class LLG:
         return self._placed
 
     def linear(self, time: float, moments: np.ndarray) -> np.ndarray:
-        """b (eV, (N, 3)) at `time` (fs) beside the compiled parts of the energy, -dH/dM of all others among it."""
-        if self._constant is not None:
-            return self._constant
-        return np.ascontiguousarray(self.magnet.energy.linear(time, moments), dtype=float)
+        """b (eV, (N, 3)) at `time` (fs) beside the compiled parts of the energy: -dH/dM of others, and the bath's."""
+        linear = self._constant
+        if linear is None:
+            linear = np.ascontiguousarray(self.magnet.energy.linear(time, moments), dtype=float)
+        return linear if self.thermal is None else linear + self.thermal(time)
 
     def external_torque(self, time: float, moments: np.ndarray) -> np.ndarray:
         """The torques of external currents (eV, (N, 3)) at `time` (fs); an array of this object."""

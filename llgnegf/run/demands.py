@@ -5,7 +5,7 @@ Part of `options`, which says what each option may be by itself.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -34,17 +34,17 @@ def check_accuracy(problems: Problems, rtol: float, system: OpenSystem | None) -
     problems.check(least <= rtol <= 1e-2, "rtol", rtol, f"{least:g} <= rtol <= 1e-2{because}")
 
 
-def check_full(problems: Problems, options: RunOptions, system: OpenSystem | None, has_electrons: bool) -> None:
-    """A run of electrons with their memory, or of moments alone without noise."""
-    usual = {"start": "the default without electrons, who alone have a start"}
+def check_full(
+    problems: Problems, options: RunOptions, system: OpenSystem | None, motion: Any, has_electrons: bool
+) -> None:
+    """A run of electrons with their memory, of a noisy bath beside them too, or of moments alone without noise."""
     if has_electrons:
-        noise = "with electrons = 'full': the noise is that of slow moments ('adiabatic') or of moments alone"
-        usual = {
-            "response": "the default with electrons = 'full', which has the whole response",
-            "temperature": f"0 {noise}", "seed": f"left out {noise}",
-        }  # fmt: skip
-    _check_usual(problems, options, usual)
-    if not has_electrons:
+        _check_usual(problems, options, {"response": "the default with electrons = 'full', which has all of it"})
+        _check_bath(problems, options, motion)
+    else:
+        noise = "without electrons, whose noise is that of a SlowSimulation"
+        usual = {"start": "the default without electrons, who alone have a start"}
+        _check_usual(problems, options, usual | {"temperature": f"0 {noise}", "seed": f"left out {noise}"})
         _check_alone(problems, options)
     name, fixed = options.integrator, [m.name for m in METHODS.values() if m.errors.size == 0]
     if name in fixed and options.step is None:
@@ -137,12 +137,10 @@ def _check_copies(problems: Problems, options: RunOptions, n_sites: int) -> None
 
 def _check_noise(problems: Problems, options: RunOptions, system: OpenSystem | None) -> None:
     """temperature, seed and step of a Langevin run."""
-    kT, seed = options.temperature, options.seed
+    kT = options.temperature
+    _check_seed(problems, options)
     if not kT > 0:
-        problems.check(seed is None, "seed", seed, "left out without a temperature: nothing is random")
         return
-    if not problems.has("seed"):
-        problems.integer("seed", seed, "an integer >= 0 with a temperature", lambda s: 0 <= s < 2**64)
     if options.step is None:
         problems.add("step", None, "a number > 0, in fs, with a temperature: noise has no step control")
     if system is not None:
@@ -150,6 +148,29 @@ def _check_noise(problems: Problems, options: RunOptions, system: OpenSystem | N
         name = "system.kT" if own == system.kT else "kT of the leads"
         allowed = f"{name} = {own}: friction and its noise have one temperature"
         problems.check(abs(own - kT) <= 1e-12 * kT, "temperature", kT, allowed)
+
+
+def _check_seed(problems: Problems, options: RunOptions) -> None:
+    """A seed where something is random, and only there."""
+    if problems.has("seed"):
+        return
+    if options.temperature > 0:
+        problems.integer("seed", options.seed, "an integer >= 0 with a temperature", lambda s: 0 <= s < 2**64)
+    else:
+        problems.check(options.seed is None, "seed", options.seed, "left out without a temperature: nothing is random")
+
+
+def _check_bath(problems: Problems, options: RunOptions, motion: Any) -> None:
+    """temperature and seed of a run of full electrons: noise comes from the damping of moments that answer."""
+    if problems.has("temperature"):
+        return
+    _check_seed(problems, options)
+    if options.temperature > 0 and motion is not None:
+        free = isinstance(motion, Magnet)
+        damped = free and bool(np.any(np.asarray(motion.damping)[motion.moving] > 0))
+        damping = "damping, whose noise it is: full electrons have their own"
+        why = damping if free else "a Magnet, which noise can move"
+        problems.check(damped, "temperature", options.temperature, f"0 without {why}")
 
 
 def _check_friction(problems: Problems, options: RunOptions, system: OpenSystem | None, magnet: Magnet) -> None:

@@ -44,6 +44,8 @@ INSTANTS = 3
 NEAR_FERMI, QUANTA = 20.0, 5.0
 """Moving moments disturb electrons within so many kT, and so many hbar times the rate of turning, of the chemical
 potential."""
+SIGMAS = 3.0
+"""Standard deviations of the angle by which noise turns a moment that are reckoned with."""
 NOTHING_EXPANDED = ErrorEstimate(0.0, "no leads: nothing is expanded")
 REMEDIES = {
     "coupling_poles": "finer lead modes do not exist, or for matrix leads, whose estimate is careful, are not tried: "
@@ -59,13 +61,15 @@ class AccuracyWarning(UserWarning):
 @dataclass(frozen=True, eq=False)
 class RunErrors:
     """Where and how long the lead modes of a run are judged: `coarse` has its leads in a few poles, t_end is in fs,
-    and `extremes` are the instants at which what drives it is lowest and highest."""
+    `extremes` are the instants at which what drives it is lowest and highest, and noise turns moments about each axis
+    by angles of the variance `wandering` (rad^2/fs)."""
 
     coarse: PoleSystem
     motion: Any
     start: str
     t_end: float
     extremes: tuple[float, ...]
+    wandering: float = 0.0
 
     @cached_property
     def settled(self) -> bool:
@@ -77,7 +81,7 @@ class RunErrors:
     @cached_property
     def window(self) -> tuple[float, float]:
         """Energies (eV) at which electrons leave equilibrium."""
-        if not self.settled:
+        if not self.settled or self.wandering > 0:  # white noise has all frequencies
             return EVERYWHERE
         reach = NEAR_FERMI * self.coarse.system.mean_temperature + QUANTA * HBAR * self.turning_rate
         mu = self.coarse.system.mean_chemical_potential()
@@ -147,7 +151,7 @@ class RunErrors:
                     yield moments, later
             return
         moments = self.instants[0][1]
-        angle = min(np.pi / 2, response * self.turning_rate)
+        angle = min(np.pi / 2, response * self.turning_rate + SIGMAS * np.sqrt(2 * self.wandering * response))
         for axis in np.eye(3)[:2]:
             turned = np.cos(angle) * moments + np.sin(angle) * np.cross(axis, moments)
             yield moments, turned + (1 - np.cos(angle)) * np.outer(moments @ axis, axis)
@@ -252,9 +256,11 @@ def _largest_moment(motion: Any, t_end: float, n_sites: int) -> float:
 
 
 def expand_for_run(
-    system: OpenSystem, motion: Any, start: str, t_end: float, rtol: float
+    system: OpenSystem, motion: Any, start: str, t_end: float, rtol: float, wandering: float = 0.0
 ) -> tuple[PoleSystem, ErrorEstimate]:
     """The system in poles that keep the error of rho by the leads below its share of rtol, and what it comes to.
+
+    `wandering` is that of `RunErrors`.
 
     A run that only moments disturb takes, of both families of tabulated modes, the one that needs fewer. Matrix leads
     are fitted once, at a tolerance of rtol: a finer fit takes up to minutes. Against explicit cells such runs of 5 fs
@@ -268,7 +274,8 @@ def expand_for_run(
         return coarse, NOTHING_EXPANDED
     if not any(c.energies.size for c in coarse.channels):
         return coarse, ErrorEstimate(0.0, "wide bands alone, which need no modes")
-    run = RunErrors(settled(coarse, seen_at(motion, 0.0, system.n_sites)), motion, start, t_end, tuple(times))
+    begun = settled(coarse, seen_at(motion, 0.0, system.n_sites))
+    run = RunErrors(begun, motion, start, t_end, tuple(times), wandering)
     if any(c.vector.ndim == 2 for c in coarse.channels):
         return _expanded(run, TAILS, _half_decade(max(FINEST_MATRICES, rtol)))
     found = [_refined(run, family, rtol) for family in ((TAILS, KERNEL) if _has_families(run) else (TAILS,))]

@@ -185,7 +185,7 @@ class RunOptions:
         if slow:
             demands.check_slow(problems, self, system, motion, has_electrons)
         else:
-            demands.check_full(problems, self, system, has_electrons)
+            demands.check_full(problems, self, system, motion, has_electrons)
         if motion is not None and (system is not None or not has_electrons):
             check_pace(problems, system, motion, self, slow)
 

@@ -36,7 +36,7 @@ def check_pace(
     """
     if problems.mistakes:
         return
-    t_end, rates = options.t_end, _moment_rates(system, motion) if options.step is None else []
+    t_end, rates = options.t_end, moment_rates(system, motion) if options.step is None else []
     rates += [(place, _steps(drive, t_end) / t_end) for place, drive in _driven(system, motion)]
     if options.step is None and system is not None and not slow:
         fastest, energy = largest_energy(system)
@@ -76,7 +76,7 @@ def _steps(drive: Drive, t_end: float) -> float:
     return sum((stop - start) / schedule.longest_step(0.5 * (start + stop)) for start, stop in schedule.segments(t_end))
 
 
-def _moment_rates(system: OpenSystem | None, motion: Any) -> list[tuple[Path, float]]:
+def moment_rates(system: OpenSystem | None, motion: Any) -> list[tuple[Path, float]]:
     """1/fs: how fast moments are turned at most, by each energy, each torque and the electrons, or as prescribed."""
     if isinstance(motion, Precession):
         return [(("Precession", "energy"), abs(motion.energy) / HBAR)]

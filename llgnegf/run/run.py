@@ -54,18 +54,19 @@ class Run:
     def __init__(self, *arguments: Any, **options: Any) -> None:
         given = signature(type(self)).bind(*arguments, **options).arguments
         system, motion = (given.pop(name) for name in list(given)[:2])
-        self._begin(system, motion, RunOptions.checked(system, motion, slow=self.slow, **given))
+        checked = RunOptions.checked(system, motion, slow=self.slow, **given)
+        warn(doubts_together(system, motion) + doubts_of_options(given))
+        self._begin(system, motion, checked)
 
     @classmethod
     def of(cls, system: OpenSystem | None, motion: Any, options: RunOptions) -> Self:
-        """The run of options that are known to fit system and motion."""
+        """The run of options that are known to fit system and motion, and whose doubts have been told."""
         run = cls.__new__(cls)
         run._begin(system, motion, options)
         return run
 
     @limited
     def _begin(self, system: OpenSystem | None, motion: Any, options: RunOptions) -> None:
-        warn(doubts_together(system, motion) + doubts_of_options(options.by_name()))
         self.system, self.motion, self.options, self.rtol = system, motion, options, options.rtol
         self.times, self.row = options.times, 0
         self.between_steps: Callable[[float], None] = lambda time: None
@@ -114,7 +115,7 @@ class Run:
             "rejected_steps": progress.rejected, **self._sizes(),
         }  # fmt: skip
 
-    def _sizes(self) -> dict[str, int]:
+    def _sizes(self) -> dict[str, float]:
         return {"fermi_poles": 0 if self.poles is None or self.poles.fermi is None else self.poles.fermi.eta.size}
 
     def advance_to(self, row: int) -> np.ndarray:

@@ -11,6 +11,7 @@ import numpy as np
 
 from llgnegf._checks import Problems, memory_of_machine
 from llgnegf.problem.magnetism.external import External
+from llgnegf.problem.plausibility import doubts_of_options, doubts_together, warn
 from llgnegf.problem.system import OpenSystem
 from llgnegf.run.error_budget import warn_if_exceeded
 from llgnegf.run.options import RunOptions, takes_run_options
@@ -36,7 +37,9 @@ def simulate(
         raise ValueError("simulate.motion: External; allowed: Simulation(system, motion, ...).advance(time, moments)")
     assert callable(progress)
     progress(0.0, 0.0, "set-up")
-    simulation = run_of(system, motion, RunOptions.checked(system, motion, **options))
+    checked = RunOptions.checked(system, motion, **options)
+    warn(doubts_together(system, motion) + doubts_of_options(options))
+    simulation = run_of(system, motion, checked)
     _check_rows(simulation)
     result = _run(simulation, progress)
     warn_if_exceeded(result.errors, simulation.rtol)

@@ -23,12 +23,15 @@ from llgnegf.poles.channels import PoleSystem
 from llgnegf.problem.magnetism.external import External, GreatCircles
 from llgnegf.problem.magnetism.magnet import Magnet
 from llgnegf.problem.magnetism.motion import Frozen, Precession, Prescribed
+from llgnegf.problem.magnetism.thermal_field import ThermalField
+from llgnegf.problem.plausibility import warn
 from llgnegf.run.error_budget import NOTHING_EXPANDED, expand_for_run, fermi_estimate, moments_of, seen_at
 from llgnegf.run.options import RunOptions
 from llgnegf.run.recorder import FullRows, Rows
 from llgnegf.run.result import ErrorEstimate
 from llgnegf.run.run import Run
 from llgnegf.run.shares import MOMENT_ROW, ROW, step_tolerance
+from llgnegf.run.thermal_noise import doubts_of_baths, thermal_field, wandering
 from llgnegf.run.watch import Watch
 from llgnegf.static import start as starts
 from llgnegf.units import HBAR
@@ -45,7 +48,7 @@ STIFF = 10.0
 Motion = Frozen | Precession | Prescribed | External | Magnet
 
 
-class Simulation(Run, moments="motion", without=("electrons", "response", "temperature", "seed", "copies")):
+class Simulation(Run, moments="motion", without=("electrons", "response", "copies")):
     """One run, advanced row by row.
 
     Args:
@@ -70,6 +73,10 @@ class Simulation(Run, moments="motion", without=("electrons", "response", "tempe
         observables: Extra columns: "adiabatic" adds the adiabatic spin density and torque of each instant and the
             nonadiabatic torque.
         initial_density_matrix: rho(0), (2N, 2N), for start = "partitioned"; None is the isolated equilibrium.
+        temperature: kT (eV) of the bath that damps a `Magnet` beside electrons, whose noise acts on it then
+            (`problem.magnetism.thermal_field`); the electrons' own friction and noise come with the electrons. An
+            interval of the noise is two steps where `step` is given, else as long as its error allows.
+        seed: Key of the random stream of that noise, an integer >= 0.
 
     Raises:
         ValueError: One line for each argument that is not of this kind or does not fit another one.
@@ -81,15 +88,28 @@ class Simulation(Run, moments="motion", without=("electrons", "response", "tempe
         system, motion, start, rtol, t_end = self.system, self.motion, options.start, options.rtol, options.t_end
         self._lead_error = NOTHING_EXPANDED
         if system is not None:
-            self.poles, self._lead_error = expand_for_run(system, motion, start, t_end, rtol)
+            wanders = wandering(motion, options.temperature) if options.is_noisy else 0.0
+            self.poles, self._lead_error = expand_for_run(system, motion, start, t_end, rtol, wanders)
         self._way = GreatCircles(motion) if isinstance(motion, External) else None
         moving: Any = motion if self._way is None else self._way
-        self.equation = MomentEquation(moving) if self.poles is None else ElectronEquation(self.poles, moving)
+        thermal = self._thermal_field(options)
+        self.equation = MomentEquation(moving) if self.poles is None else ElectronEquation(self.poles, moving, thermal)
         self._watch = Watch(self.equation.layout, rtol)
         state = initial_state(self.equation, self.poles, motion, start, options.initial_density_matrix)
         rows = FullRows(self.equation, moving)
-        may_err = rows.sampler.row_tolerance(ROW * rtol, MOMENT_ROW * rtol)
+        # Rows of noisy runs are ends of steps.
+        may_err = None if thermal is not None else rows.sampler.row_tolerance(ROW * rtol, MOMENT_ROW * rtol)
         return self._integration(state, options), rows.sampler, may_err, rows
+
+    def _thermal_field(self, options: RunOptions) -> ThermalField | None:
+        """The noise on the moments, where it is asked for."""
+        self._interval = None
+        if not options.is_noisy:
+            return None
+        assert self.poles is not None
+        warn(doubts_of_baths(options, self.motion, self.poles))
+        field, self._interval = thermal_field(options, self.motion, self.poles)
+        return field
 
     def _integration(self, state: np.ndarray, options: RunOptions) -> Integration:
         """By the method that is asked for, ready at t = 0."""
@@ -159,8 +179,9 @@ class Simulation(Run, moments="motion", without=("electrons", "response", "tempe
         """rho at the last row, (2N, 2N); None without electrons."""
         return None if self.system is None else self.equation.layout.density_matrix(self.state)
 
-    def _sizes(self) -> dict[str, int]:
-        return {"coupling_modes": self.equation.layout.n_modes, **super()._sizes()}
+    def _sizes(self) -> dict[str, float]:
+        noise = {} if self._interval is None else {"noise_interval": self._interval}
+        return {"coupling_modes": self.equation.layout.n_modes, **super()._sizes(), **noise}
 
     def _check_state(self) -> None:
         integration = self._dense.integration

@@ -94,7 +94,7 @@ class SlowSimulation(
             self.equation, DOP853, start.ravel(), first, tolerance, per_time=False, schedule=schedule
         )  # fmt: skip
 
-    def _sizes(self) -> dict[str, int]:
+    def _sizes(self) -> dict[str, float]:
         return {**super()._sizes(), "fermi_surface_nodes": self._surface_nodes}
 
     @property

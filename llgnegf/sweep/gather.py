@@ -13,10 +13,13 @@ import numpy as np
 from llgnegf.config import RunConfig
 from llgnegf.run.result import BESIDE
 from llgnegf.sweep.axes import axis_attributes, axis_names, common_times, labels
-from llgnegf.sweep.points import points
+from llgnegf.sweep.points import SEED, Point, points, seeds
 
 if TYPE_CHECKING:
     import xarray
+
+REALISATION = "realisation"
+"""The dim of runs that differ in their noise alone."""
 
 
 def gather(config: RunConfig, folder: str | os.PathLike[str]) -> xarray.Dataset:
@@ -24,8 +27,10 @@ def gather(config: RunConfig, folder: str | os.PathLike[str]) -> xarray.Dataset:
 
     Each variable of a run has the swept parameters as first dims (mode = "list": one dim `run` with the parameters as
     coordinates). A dim is named by its path with underscores, lead_0_coupling, and lead_coupling for lead.*.coupling,
-    as `sel(lead_coupling=0.5)` takes it; the full path is a coordinate too, and the attribute `path`. Where runs differ
-    in times or sites, what one of them lacks is NaN; `time.attrs["comment"]` says how many instants are common.
+    as `sel(lead_coupling=0.5)` takes it; the full path is a coordinate too, and the attribute `path`. Realisations are
+    the last of these dims, `realisation`; then each variable has its mean over them, `moments_mean`, and the standard
+    error of that, `moments_standard_error`, beside it. Where runs differ in times or sites, what one of them lacks is
+    NaN; `time.attrs["comment"]` says how many instants are common.
 
     Raises:
         ConfigError: As `points`.
@@ -47,25 +52,50 @@ def gather(config: RunConfig, folder: str | os.PathLike[str]) -> xarray.Dataset:
     stacked = xarray.concat(
         results, dim="run", join="outer", combine_attrs="override", coords="minimal", compat="override"
     )
-    parameters = config.sweep.parameters
-    names = axis_names(parameters, [str(name) for name in (*stacked.variables, *stacked.dims)])
-    if config.sweep.mode == "list":
-        values = {path: labels(point.values[k] for point in runs) for k, path in enumerate(parameters)}
-        swept, axes = stacked, dict.fromkeys(parameters, "run")
-    else:
-        values = {path: labels(those) for path, those in parameters.items()}
-        swept, axes = _unfolded(stacked, {names[path]: len(those) for path, those in values.items()}), names
-    for path, those in values.items():
-        marks = axis_attributes(runs[0].config, path)
-        # Under its path too, the only name that it had in earlier versions.
-        swept = swept.assign_coords({name: (axes[path], those, marks) for name in (names[path], path)})
+    swept = _on_axes(stacked, config, runs)
     for name, attrs in attributes.items():
         if name in swept.variables:
             swept[name].attrs.update(attrs)
     if comment:
         swept["time"].attrs["comment"] = comment
+    if config.sweep.realisations:
+        swept = _with_averages(swept)
     swept.attrs = {"title": "llgnegf sweep", "input": config.to_toml()}
     return swept
+
+
+def _on_axes(stacked: xarray.Dataset, config: RunConfig, runs: list[Point]) -> xarray.Dataset:
+    """The dim `run` as the axes of the sweep, labelled; without the attributes of what has lost that dim."""
+    assert config.sweep is not None
+    parameters, realisations = config.sweep.parameters or {}, config.sweep.realisations
+    names = axis_names(parameters, [*map(str, (*stacked.variables, *stacked.dims)), REALISATION, "run_seed"])
+    values, axes = {path: labels(those) for path, those in parameters.items()}, names
+    sizes = {names[path]: len(those) for path, those in values.items()}
+    if config.sweep.mode == "list" and parameters:
+        axes, sizes = dict.fromkeys(parameters, "run"), {"run": len(runs) // (realisations or 1)}
+    sizes |= {REALISATION: realisations} if realisations else {}
+    swept = stacked if list(sizes) == ["run"] else _unfolded(stacked, sizes)
+    for path, those in values.items():
+        marks = axis_attributes(runs[0].config, path)
+        # Under its path too, the only name that it had in earlier versions.
+        swept = swept.assign_coords({name: (axes[path], those, marks) for name in (names[path], path)})
+    if realisations:
+        marks = {"long_name": "seed of the realisation", "path": SEED, "units": "1"}
+        number = range(realisations)
+        swept = swept.assign_coords({REALISATION: number, "run_seed": (REALISATION, list(seeds(config)), marks)})
+    return swept
+
+
+def _with_averages(swept: xarray.Dataset) -> xarray.Dataset:
+    """The Dataset with mean and standard error over the realisations of each variable."""
+    averages: dict[str, xarray.DataArray] = {}
+    for name, variable in swept.data_vars.items():
+        long_name, count = variable.attrs.get("long_name", name), variable.sizes[REALISATION]
+        of = {"mean": variable.mean(REALISATION), "standard_error": variable.std(REALISATION, ddof=1) / count**0.5}
+        for kind, average in of.items():
+            said = f"{kind.replace('_', ' ')} over realisations: {long_name}"
+            averages[f"{name}_{kind}"] = average.assign_attrs({**variable.attrs, "long_name": said})
+    return swept.assign(averages)
 
 
 def _own_places(results: list[xarray.Dataset]) -> list[xarray.Dataset]:

@@ -1,7 +1,8 @@
 """The runs that a [sweep] table stands for.
 
 A parameter is a dotted path into the file; the step `*` is every element of a list, so `lead.*.coupling` moves all
-leads together.
+leads together. Realisations are an axis of their own, the fastest one: runs with independent noise, whose seeds follow
+from run.seed and their numbers alone, so that all points have the same ones.
 """
 
 from __future__ import annotations
@@ -14,6 +15,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from llgnegf.config import ConfigError, RunConfig
 from llgnegf.config.messages import Path, dotted, hint, shown
 
@@ -21,12 +24,16 @@ MOST_POINTS = 100_000
 EVERY = "*"
 """The step of a path that stands for all elements of a list."""
 
+SEED = "run.seed"
+"""What realisations differ in."""
+
 _INDEX = re.compile(r"0|[1-9][0-9]{0,8}")
 
 
 @dataclass(frozen=True)
 class Point:
-    """One run of a sweep: its number, the values of the swept parameters, and its configuration without [sweep]."""
+    """One run of a sweep: its number, the values of the swept parameters (and its seed, with realisations), and its
+    configuration without [sweep]."""
 
     index: int
     values: tuple[Any, ...]
@@ -39,25 +46,27 @@ class Point:
 
 
 def points(config: RunConfig) -> list[Point]:
-    """The runs of a sweep, in the order of the grid (last parameter fastest) or of the lists.
+    """The runs of a sweep, in the order of the grid (last parameter fastest) or of the lists, realisations within.
 
     Raises:
-        ConfigError: Without [sweep], for lists of different lengths with mode = "list", for more than MOST_POINTS
-            points, for a path that leads nowhere or to a key that another path moves too, and for points that make no
-            run, one line for each mistake and not for each point.
+        ConfigError: Without [sweep] or anything in it, for realisations without noise, for lists of different lengths
+            with mode = "list", for more than MOST_POINTS points, for a path that leads nowhere or to a key that another
+            path moves too, and for points that make no run, one line for each mistake and not for each point.
     """
-    if config.sweep is None:
-        raise ConfigError(["sweep: missing; allowed: a table [sweep] with parameters"])
-    parameters = config.sweep.parameters
+    if config.sweep is None or not (config.sweep.parameters or config.sweep.realisations):
+        raise ConfigError(["sweep: missing; allowed: a table [sweep] with parameters or realisations"])
+    given, made, wrong = config.sweep.parameters or {}, [], []
     base = config.to_dict()
     del base["sweep"]
-    places, lines = _places(base, parameters)
-    lines += _wrong_numbers(parameters, config.sweep.mode)
-    if lines:
-        raise ConfigError(lines)
-    combine = itertools.product if config.sweep.mode == "grid" else zip
-    made, wrong = [], []
-    for index, values in enumerate(combine(*parameters.values())):
+    lines = list(_wrong_numbers(config))
+    own = {SEED: seeds(config)} if config.sweep.realisations and not lines else {}
+    parameters = {**given, **own}
+    places, lost = _places(base, parameters)
+    if lines + lost:
+        raise ConfigError(lines + lost)
+    combine = zip if config.sweep.mode == "list" and given else itertools.product
+    realised = itertools.product(combine(*given.values()), itertools.product(*own.values()))
+    for index, values in enumerate((*those, *seed) for those, seed in realised):
         data = copy.deepcopy(base)
         for path, value in zip(parameters, values, strict=True):
             for place in places[path]:
@@ -71,11 +80,24 @@ def points(config: RunConfig) -> list[Point]:
     return made
 
 
-def _wrong_numbers(parameters: Mapping[str, tuple[Any, ...]], mode: str) -> Iterator[str]:
+def seeds(config: RunConfig) -> tuple[int, ...]:
+    """run.seed of each realisation, below 2^63 as TOML has them: hashes, so that the realisations of neighbouring seeds
+    are others."""
+    assert config.sweep is not None
+    each = (np.random.SeedSequence([config.run.seed, k]) for k in range(config.sweep.realisations))
+    return tuple(int(one.generate_state(1, np.uint64)[0]) >> 1 for one in each)
+
+
+def _wrong_numbers(config: RunConfig) -> Iterator[str]:
+    assert config.sweep is not None
+    parameters, mode, realisations = config.sweep.parameters or {}, config.sweep.mode, config.sweep.realisations
+    if realisations and (config.run.seed is None or SEED in parameters):
+        yield f"sweep.realisations: {realisations}; allowed: with noise, and a run.seed that no parameter moves"
     lengths = {path: len(values) for path, values in parameters.items()}
     if mode == "list" and len(set(lengths.values())) > 1:
         yield f"sweep.parameters: lists of {lengths} values; allowed: equal lengths with mode = 'list'"
-    count = math.prod(lengths.values()) if mode == "grid" else max(lengths.values())
+    count = math.prod(lengths.values()) if mode == "grid" else max(lengths.values(), default=1)
+    count *= realisations or 1
     if count > MOST_POINTS:
         yield f"sweep.parameters: {count} points; allowed: at most {MOST_POINTS}"
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Generator, Mapping
 from concurrent.futures import Executor
-from contextlib import closing
+from contextlib import closing, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -30,8 +30,8 @@ if TYPE_CHECKING:
 RESULT = "sweep.nc"
 SHOWN_FAILURES = 5
 
-Job = tuple[str, str]
-"""Input text and run folder of a point."""
+Job = tuple[str, str, bool]
+"""Input text and run folder of a point, and whether it warns of nothing: another realisation of it does."""
 Outcomes = Generator[tuple[int, Any], None, None]
 """Number and outcome of each job: None, or why it failed."""
 
@@ -90,7 +90,8 @@ def run_sweep(
     assert callable(progress)
     runs, root = points(config), Path(folder)
     assert config.sweep is not None
-    jobs = [(point.config.to_toml(), str((root / point.name).absolute())) for point in runs]
+    every = config.sweep.realisations or 1
+    jobs = [(p.config.to_toml(), str((root / p.name).absolute()), p.index % every > 0) for p in runs]
     _check_folder(root, runs)
     with storage_errors(root, "make the folder"):
         root.mkdir(parents=True, exist_ok=True)
@@ -158,10 +159,10 @@ def _in_executor(executor: Executor, jobs: list[Job]) -> Outcomes:
             future.cancel()
 
 
-def attempt(text: str, path: str) -> str | None:
+def attempt(text: str, path: str, quiet: bool = False) -> str | None:
     """`run_point`; returns in words why it failed, whatever was raised, None if it did not."""
     try:
-        run_point(text, path)
+        run_point(text, path, quiet)
     except (Exception, SystemExit) as error:
         return cause_of(error)
     return None
@@ -174,8 +175,8 @@ def cause_of(error: BaseException) -> str:
     return text if speaks else ": ".join(part for part in (type(error).__name__, text) if part)
 
 
-def run_point(text: str, path: str) -> None:
-    """Run the input `text` in the run folder `path` to its end, from where it stands.
+def run_point(text: str, path: str, quiet: bool = False) -> None:
+    """Run the input `text` in the run folder `path` to its end, from where it stands; `quiet` without doubts about it.
 
     Raises:
         ValueError: If the folder holds a run of another input.
@@ -186,12 +187,12 @@ def run_point(text: str, path: str) -> None:
 
     with silent():  # whoever started the sweep was warned
         config = RunConfig.loads(text)
-    if (Path(path) / "input.toml").exists():
-        folder = RunFolder.open(path)
+    folder = RunFolder.open(path) if (Path(path) / "input.toml").exists() else None
+    if folder is not None:
         folder.check_same_input(text)
-        simulation = None if folder.complete else config.simulation()
-    else:
-        simulation = config.simulation()  # a point that is refused makes no folder
+    with silent() if quiet else nullcontext():
+        simulation = config.simulation() if folder is None or not folder.complete else None
+    if folder is None:  # a point that is refused makes no folder
         folder = RunFolder.create(path, text, ["llgnegf", "sweep"])
     if simulation is not None and not run_in_folder(
         folder, simulation, commit_every_s=config.run.checkpoint_every, input_text=text

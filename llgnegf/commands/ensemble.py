@@ -1,0 +1,71 @@
+"""ensemble(): the same moments with many realisations of their noise, over processes or any executor."""
+
+from __future__ import annotations
+
+import inspect
+import os
+from collections.abc import Callable
+from concurrent.futures import Executor
+from contextlib import nullcontext
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any
+
+from llgnegf.commands.simulate import config_of
+from llgnegf.config import RunConfig
+from llgnegf.problem.magnetism.magnet import Magnet
+from llgnegf.problem.plausibility import silent
+from llgnegf.problem.system import OpenSystem
+from llgnegf.run.options import takes_run_options
+from llgnegf.sweep import run_sweep
+
+if TYPE_CHECKING:
+    import xarray
+
+
+@takes_run_options
+def ensemble(
+    system: OpenSystem | None,
+    magnet: Magnet,
+    *,
+    realisations: int,
+    folder: str | os.PathLike[str] | None = None,
+    executor: Executor | None = None,
+    workers: int | None = None,
+    progress: bool | Callable[..., None] = False,
+    **options: Any,
+) -> xarray.Dataset:
+    """Many runs of `simulate` that differ in their noise alone, gathered: with full or slow electrons, or none.
+
+    Args:
+        system, magnet, options: As for `simulate`, `temperature` and `seed` among them. Seeds of the realisations
+            follow from `seed` and their numbers; they are the coordinate `run_seed`, each of which gives its run again.
+        realisations: Number of runs, at least 2.
+        folder: Where the runs and sweep.nc go, and where the same call goes on after it was stopped; None keeps
+            nothing. All workers must see it.
+        executor: Any concurrent.futures.Executor, `dask.distributed.Client(...).get_executor()` among them; None
+            starts processes with one thread each. A realisation has the same bits wherever it runs.
+        workers: Number of processes; None is one for each core.
+        progress: As for `run_sweep`.
+
+    Returns:
+        The columns of `simulate` with the first dim `realisation`, and beside each, as `moments_mean` and
+        `moments_standard_error` beside `moments`, its mean over them and the standard error of that mean.
+
+    Raises:
+        ValueError: One line for each argument that is not allowed, or that no input file has words for (a function of
+            time of one's own).
+        SweepError, KeyboardInterrupt: As `run_sweep`.
+
+    Example:
+        >>> magnet = Magnet([[1.0, 0, 0]], 1.0, 0.3, Zeeman([0, 0, 500.0]))
+        >>> data = ensemble(None, magnet, temperature=0.03, seed=1, step=0.5, t_end=100.0, realisations=8)
+        >>> data.moments_mean.sel(component="z"), data.moments_standard_error.sel(component="z")
+    """
+    inspect.signature(ensemble).bind(system, magnet, realisations=realisations, **options)  # TypeError for no option
+    data = config_of(system, magnet, options, "an ensemble runs from a file").to_dict()
+    with silent():  # of the objects was warned when they were made
+        config = RunConfig.from_dict({**data, "sweep": {"realisations": realisations}})
+    kept = TemporaryDirectory(prefix="llgnegf-") if folder is None else nullcontext(str(folder))
+    with kept as path:
+        return run_sweep(config, Path(path), executor, workers=workers, progress=progress)
