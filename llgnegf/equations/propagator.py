@@ -6,11 +6,11 @@ device and modes, columns on the device, and hbar = 1,
     dC(t, t')/dt = -i h(t) C(t, t') - i sum_k u_a(k) w_k(t, t'),      dw_k/dt = -i [z_k + V(t)] w_k,      t > t',
     C(t', t') = the columns of the run's C(t'),      w_k(t', t') = v_k(t')^dag on the device.
 
-That is the Kadanoff-Baym equation i dG^</dt = H G^< + Sigma^R G^< + Sigma^< G^A in modes: Sigma^<(t, s) of s < t' < t is
-a sum of exponentials in t. Those of the coupling modes, sum_y U_y f(chi_y) W_y^dag e^{-i chi_y (t-s)}, go on as mode rows
-that h turns, from what the run has there at t'. Those of the Fermi poles, e^{-i z_k (t-s)}, leave the amplitude
-i c_k^dag int^t' ds u^dag U(t', s)^dag e^{-i z_k (t'-s)} = v_k(t')^dag. The source D of the run and the delta function of
-a wide band act at s = t, beyond t': not here. And hbar G^R(t, t') = -i U(t, t') on the device for t > t', with
+That is the Kadanoff-Baym equation i dG^</dt = H G^< + Sigma^R G^< + Sigma^< G^A in modes: for s < t' < t the
+self-energy Sigma^<(t, s) is a sum of exponentials in t. Those of modes, sum_y U_y f(chi_y) W_y^dag e^{-i chi_y (t-s)},
+go on as mode rows that h turns, from what the run has there at t'. Those of the Fermi poles, e^{-i z_k (t-s)}, leave
+i c_k^dag int^t' ds u^dag U(t', s)^dag e^{-i z_k (t'-s)} = v_k(t')^dag. The source D of the run and the delta function
+of a wide band act at s = t, beyond t': not here. And hbar G^R(t, t') = -i U(t, t') on the device, t > t', with
 
     dU/dt = -i h(t) U,    U(t', t') = 1.
 

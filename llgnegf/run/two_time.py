@@ -100,8 +100,8 @@ class TwoTime:
     def _kept(self, problems: Problems, begin: Any, sites: Any) -> tuple[np.ndarray, np.ndarray]:
         """Sites and times of the functions; mistakes in what was asked are noted."""
         times, count = self._run.times, self.system.n_sites
-        allowed = f"a number >= 0 and < t_end = {times[-1]:g}, in fs"
-        start = problems.number("begin", begin, allowed, lambda t: 0 <= t < times[-1])
+        allowed = f"a number from 0 to {times[-2]:g}, the last save time but one, in fs"
+        start = problems.number("begin", begin, allowed, lambda t: 0 <= t <= times[-2])
         allowed = f"different sites from 0 to {count - 1}, in rising order"
         given = problems.array("sites", range(count) if sites is None else sites, (None,), allowed)
         found = np.zeros(0, dtype=int) if given is None else np.intersect1d(given, np.arange(count)).astype(int)
@@ -119,7 +119,7 @@ class TwoTime:
 
         Returns:
             Dataset with `lesser`, hbar G^<, and `retarded`, hbar G^R, complex and without unit, dims (time, time_prime,
-            state, state_prime), and the coordinates site and spin of the states. G^R(t, t) is its limit from t > t', -i.
+            state, state_prime), and the coordinates site and spin of the states. G^R(t, t) is -i, that of t > t'.
 
         Raises:
             IntegrationStopped: As `Simulation.rows`.
@@ -130,7 +130,7 @@ class TwoTime:
         propagators = np.zeros((rows, count * width), dtype=complex)
         lesser = np.zeros((count, count, width, width), dtype=complex)
         retarded = np.zeros_like(lesser)
-        integration, watch = self._integration(), Watch(equation.layout, self._rtol)
+        integration, watch = self._integration(), Watch(equation.layout, self._run.rtol)
         for j, tau in enumerate(self.times / HBAR):
             done, new = slice(j * width), slice(j * width, (j + 1) * width)
             if j:
