@@ -51,13 +51,33 @@ def photoemission(
         >>> spectrum = ln.analysis.photoemission(functions, np.linspace(-3, 3, 121), duration=5.0)
         >>> spectrum.occupied.sum("state").plot(x="time")
     """
-    problems, step = Problems("photoemission"), _step(functions)
-    have, count = functions["time"].values, functions.sizes["state"]
+    step, have = _step(functions), functions["time"].values
+    e, d, middle, v = _asked(functions, step, energies, duration, times, vectors)
+    parts = {"occupied": -1j * functions["lesser"].values, "total": 1j * functions["retarded"].values}
+    weight = step**2 / (2 * np.pi * HBAR)
+    found = {name: weight * _transform(_on_vectors(f, v), have, middle, e, d) for name, f in parts.items()}
+    return _labelled(functions, found, middle, e, vectors is not None)
+
+
+def _step(functions: Any) -> float:
+    """Time between rows; ValueError for what are no two-time functions."""
+    problems = Problems("photoemission")
+    fits = isinstance(functions, xarray.Dataset) and {"lesser", "retarded"} <= set(functions.data_vars)
+    problems.check(fits, "functions", functions, "the Dataset that TwoTime.run returns")
+    problems.raise_all()
+    return over_time("photoemission", functions["time"], 2)[1]
+
+
+def _asked(
+    functions: xarray.Dataset, step: float, energies: Any, duration: Any, times: Any, vectors: Any
+) -> tuple[np.ndarray, float, np.ndarray, np.ndarray]:
+    """Energies, duration, times and vectors, checked against functions with rows every `step` (fs)."""
+    problems, have, count = Problems("photoemission"), functions["time"].values, functions.sizes["state"]
     period = 2 * np.pi * HBAR / step
     e = problems.array("energies", energies, (None,), "energies in eV, (n,)")
-    if e is not None:
+    if e is not None and problems.check(e.size > 0, "energies", energies, "energies in eV, one at least"):
         span = f"a span below {period:.4g} eV, 2 pi hbar/dt: P repeats with it"
-        problems.check(e.size > 0 and np.ptp(e) < period, "energies", f"a span of {np.ptp(e):g} eV", span)
+        problems.check(np.ptp(e) < period, "energies", f"a span of {np.ptp(e):g} eV", span)
     longest = (have[-1] - have[0]) / (2 * REACH)
     allowed = f"a number from {step:g}, the time between rows, to {longest:g} fs, a tenth of the functions' time"
     d = problems.number("duration", duration, allowed, lambda d: step * (1 - 1e-9) <= d <= longest * (1 + 1e-9))
@@ -72,19 +92,7 @@ def photoemission(
     v = np.eye(count) if vectors is None else problems.array("vectors", vectors, (count, None), shape, complex)
     problems.raise_all()
     assert e is not None and middle is not None and v is not None
-    parts = {"occupied": -1j * functions["lesser"].values, "total": 1j * functions["retarded"].values}
-    weight = step**2 / (2 * np.pi * HBAR)
-    found = {name: weight * _transform(_on_vectors(f, v), have, middle, e, d) for name, f in parts.items()}
-    return _labelled(functions, found, middle, e, vectors is not None)
-
-
-def _step(functions: Any) -> float:
-    """Time between rows; ValueError for what are no two-time functions."""
-    problems = Problems("photoemission")
-    fits = isinstance(functions, xarray.Dataset) and {"lesser", "retarded"} <= set(functions.data_vars)
-    problems.check(fits, "functions", functions, "the Dataset that TwoTime.run returns")
-    problems.raise_all()
-    return over_time("photoemission", functions["time"], 2)[1]
+    return e, d, middle, v
 
 
 def _on_vectors(f: np.ndarray, vectors: np.ndarray) -> np.ndarray:
