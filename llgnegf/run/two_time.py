@@ -67,7 +67,7 @@ class TwoTime:
     Example:
         >>> functions = ln.TwoTime(system, ln.Frozen(wall), t_end=60, save_every=0.5)
         >>> print(functions.cost)
-        0.0153 GiB (0.0105 GiB of it the result), about 1.4 s
+        0.14 GiB (0.0855 GiB of it the result), about 16 s
         >>> spectrum = ln.analysis.photoemission(functions.run(), energies, duration=6)
     """
 
