@@ -26,7 +26,7 @@ def photoemission(
         P(E, t_0) = (1/2 pi hbar) int dt int dt' s(t - t_0) s(t' - t_0) exp(i E (t - t')/hbar) F(t, t'),
         s(t)^2    = exp(-t^2/2 d^2)/(d sqrt(2 pi)),
 
-    with F = -i hbar G^< for `occupied`, the photocurrent of Eq. (2) of the paper but for matrix elements, and
+    with F = -i hbar G^< for `occupied`, the photocurrent of the paper but for matrix elements, and
     F = i hbar (G^R - G^A) for `total`. A probe of duration d (standard deviation of its intensity) resolves energies to
     hbar/2d: a level n at E_0 is n times a Gaussian of that standard deviation, and with the device at rest P is the
     density of states (times f) so smoothed. Both are >= 0, and their integrals over E are the occupation, averaged

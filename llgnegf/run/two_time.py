@@ -31,7 +31,11 @@ STEPPER_VECTORS = 20
 
 @dataclass(frozen=True)
 class Cost:
-    """What two-time functions cost: `memory` in bytes, of it `result` in what is handed out, and `seconds`, about."""
+    """What two-time functions cost: `memory` in bytes, of it `result` in what is handed out, and `seconds`, about.
+
+    Seconds are those of the second interval, times the number of intervals, and of the products; not those of the run
+    before the first time that is kept.
+    """
 
     memory: int
     result: int
@@ -55,7 +59,7 @@ class TwoTime:
         system, motion: As for `Simulation`; the motion is not `External`.
         begin: First time (fs) that is kept: the next save time. The run before it costs what a run costs.
         sites: Sites that a and b are on; None: all.
-        options: t_end, save_every, rtol, start, integrator, step, initial_density_matrix, as for `Simulation`.
+        options: t_end, save_every, rtol, start, integrator (adaptive), initial_density_matrix, as for `Simulation`.
 
     Attributes:
         times: The times t and t', fs.
@@ -80,6 +84,8 @@ class TwoTime:
         allowed = "a motion that is known before the run, or a Magnet"
         problems.check(not isinstance(motion, External), "motion", "External", allowed)
         problems.check("observables" not in options, "observables", "given", "none: Simulation has columns")
+        allowed = "None: what starts at every save time decays at first as fast as the farthest Fermi pole"
+        problems.check(options.get("step") is None, "step", options.get("step"), allowed)
         problems.raise_all()
         self.system, self._run = system, Simulation(system, motion, **options)
         self.sites, self.times = self._kept(problems, begin, sites)
