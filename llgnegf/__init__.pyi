@@ -61,6 +61,7 @@ from .run.relax import relax
 from .run.result import Result
 from .run.simulation import Simulation
 from .run.slow_simulation import SlowSimulation
+from .run.two_time import TwoTime
 from .static.decomposition import CurrentDecomposition, Decomposition
 from .static.quadrature import QuadratureError
 from .static.rotating_frame import RotatingFrame, rotate_spins
@@ -82,7 +83,7 @@ __all__ = [
     "PairExchange", "Precession", "Prescribed", "Pulse", "QuadratureError", "Ramp", "ResponseTensors", "Result",
     "RotatingFrame", "RunConfig", "Simulation", "Sine", "SlonczewskiTorque", "SlowSimulation", "SpinTransferTorque",
     "PeriodicLead", "SuspiciousValueWarning", "Table", "TabulatedLead", "TabulatedMatrixLead", "TimeFunction",
-    "TorqueComponents", "Transport", "UniaxialAnisotropy",
+    "TorqueComponents", "Transport", "TwoTime", "UniaxialAnisotropy",
     "WideBandLead", "Zeeman", "ZhangLiTorque",
     "analysis",
     "bloch_wall", "bond_charge_current", "bond_spin_current", "chain", "charge_density", "cone", "electron_energy",

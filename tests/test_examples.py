@@ -330,6 +330,24 @@ def test_precession_on_rashba_electrons_pumps_charge_in_harmonics() -> None:
     assert (fine < 0.35 * coarse).all() and (coarse < 0.5).all()
 
 
+def test_a_spectrum_shows_the_electrons_that_cannot_follow_a_moment() -> None:
+    """Spin up stays up with the probability 1/cosh^2(pi J WIDTH/hbar) of a field (sech x, 0, -tanh x), x = t/WIDTH
+    [F. T. Hioe, Phys. Rev. A 30, 2100 (1984), equal Rabi and detuning frequency 2J/hbar], and leaves the upper level as
+    exp(-Gamma t/hbar), averaged over the probe exp(+(Gamma PROBE/hbar)^2/2). It leaves while it turns, too: WIDTH over
+    the lifetime, 8 %; the lower level's tail above 0 adds, by (Gamma/2)/(2 pi J) of what is there.
+    """
+    example = script("time_resolved_spectrum")
+    found = example["main"]()
+    assert Path("time_resolved_spectrum.png").stat().st_size > 10_000
+    j, gamma, step = example["J_SD"], 2 * example["COUPLING"] ** 2, float(found.energy[1] - found.energy[0])
+    upper = found.sel(energy=slice(0, None), time=160.0).sum("energy") * step
+    stays = 1 / np.cosh(np.pi * j * example["WIDTH"] / HBAR) ** 2
+    waited, probe = (gamma * t / HBAR for t in (160.0 - example["MIDDLE"], example["PROBE"]))
+    expected = stays * np.exp(-waited + 0.5 * probe**2)
+    assert abs(float(upper.occupied[0]) / expected - 1) < 0.15
+    assert float(upper.total[0]) > 0.9 and float(found.occupied.min()) > -1e-3
+
+
 def test_a_skyrmion_goes_aside_and_one_of_opposite_charge_to_the_other_side(capsys: pytest.CaptureFixture[str]) -> None:
     example = script("skyrmion_voltage")
     data = example["main"]().dataset

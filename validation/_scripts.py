@@ -55,6 +55,7 @@ SCRIPTS = (
     Script("conservation", "angular momentum, energy and charge, closed and with leads"),
     Script("driven_wall", "walls driven by a bias and by a field"),
     Script("anomalous_precession", "a moment with a closed electron system turns faster than Larmor"),
+    Script("harmonics", "how many harmonics precessing moments pump in Rashba wires, and what sets the number"),
     Script("electronic_damping", "relaxation by the Fermi surface without a Gilbert term"),
     Script("full_noise", "noise of the Gilbert bath beside full electrons samples Boltzmann at five temperatures"),
     Script("walker", "Walker's wall below and above the threshold"),
