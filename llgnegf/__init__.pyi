@@ -53,6 +53,7 @@ from .problem.textures import (
     uniform,
     vortex,
 )
+from .response.linear_response import LinearResponse
 from .response.tensors import ResponseTensors
 from .run.error_budget import AccuracyWarning
 from .run.langevin import langevin_ensemble
@@ -69,7 +70,7 @@ from .sweep import run_sweep
 __version__: str
 
 __all__ = [
-    "Lattice", "PairDMI", "antiferromagnet", "from_kwant", "helix", "honeycomb", "random", "skyrmion", "square",
+    "Lattice", "LinearResponse", "PairDMI", "antiferromagnet", "from_kwant", "helix", "honeycomb", "random", "skyrmion", "square",
     "triangular", "vortex",
     "Chirp", "DensityDependent", "ElectricField", "ElectronZeeman", "External", "Gate", "Hubbard", "LightPulse",
     "Peierls", "TimeDependent", "VectorPotential",
