@@ -101,12 +101,26 @@ class Bias:
         z: z_q^* (eV), (K,).
         vectors: v_q of the device, by the orbital a that it belongs to, (K, Q, 2N).
         reached: <u_a|l), (Q, T), 0 for undamped l.
+        undamped: sum_l v_q <u_a|l) <l|/(e_l - z_q^*) over undamped l, (K, 2N, 2N).
     """
 
     state: np.ndarray
     z: np.ndarray
     vectors: np.ndarray
     reached: np.ndarray
+    undamped: np.ndarray
+
+    @classmethod
+    def of(cls, frozen: FrozenDevice, energies: np.ndarray, right: np.ndarray, left: np.ndarray) -> Bias:
+        """Of the eigenvectors of the extended h as columns and as rows, (T, T)."""
+        change, n = lead_change(frozen, frozen.fermi_vectors()), frozen.arrays.n
+        still, dual, z = energies.imag == 0, left.conj().T, change.z.conj()
+        reached, v = frozen.u.conj().T @ dual[:n], change.vectors[:n].T
+        bras = reached[change.orbital][:, still] / (energies[still] - z[:, None]) @ right[:n, still].conj().T
+        own = change.orbital[:, None] == np.arange(frozen.u.shape[1])
+        state = change.correlation[:n] @ np.where(still, 0.0, dual)
+        vectors = own[:, :, None] * v[:, None, :]
+        return cls(state.T, z, vectors, np.where(still, 0.0, reached), v[:, :, None] * bras[:, None, :])
 
 
 @dataclass(frozen=True, eq=False)
@@ -134,13 +148,7 @@ class OpenLevels(Levels):
         energies = np.where(still, energies.real, energies)
         resonant = still[:, None] & still & (np.abs(energies[:, None] - energies) < SAME)
         z, r = frozen.fermi_poles(frozen.mean)
-        bias = None
-        if not poles.system.in_equilibrium():
-            change = lead_change(frozen, frozen.fermi_vectors())
-            dual = np.where(still, 0.0, left.conj().T)
-            own = change.orbital[:, None] == np.arange(frozen.u.shape[1])
-            vectors = own[:, :, None] * change.vectors[:n].T[:, None, :]
-            bias = Bias((change.correlation[:n] @ dual).T, change.z.conj(), vectors, frozen.u.conj().T @ dual[:n])
+        bias = None if poles.system.in_equilibrium() else Bias.of(frozen, energies, right, left)
         return cls(
             energies, right[:n], left[:, :n], resonant, float(np.linalg.cond(right)), z, r, frozen.device.retarded(z),
             bias,
@@ -168,10 +176,12 @@ class OpenLevels(Levels):
         bras = self.right.conj().T[:, None, :]
         by_level = [np.tensordot(c, bias.state[:, :, None] * bras, 1) for c in levels]
         by_orbital = [np.tensordot(c, bias.reached.T[:, :, None] * bras, 1) for c in levels]
-        fermi = [-np.tensordot(p, bias.vectors, 1) for p in pole(self.energies[:, None] - bias.z, energy, orders)]
+        poles = pole(self.energies[:, None] - bias.z, energy, orders)
+        undamped = [-np.tensordot(p, bias.undamped, 1) for p in poles]
+        fermi = [-np.tensordot(p, bias.vectors, 1) for p in poles]
         turned = [v.swapaxes(1, 2) for v in fermi]
         mixed = [sum(turned[i] @ by_orbital[n - i] for i in range(n + 1)) for n in range(orders)]
-        return [a + b for a, b in zip(by_level, mixed, strict=True)]
+        return [a + b + c for a, b, c in zip(by_level, mixed, undamped, strict=True)]
 
     def lesser(self, time: float) -> np.ndarray:
         turning, lower = np.exp(1j * self.energies.conj() * time), self.energies.conj()[:, None] - self.z.conj()
@@ -184,9 +194,8 @@ class OpenLevels(Levels):
         bias, bras = self.bias, self.right.conj().T
         between = _divided(self.energies.conj()[:, None], bias.z, time)
         by_orbital = np.einsum("lq,qai->lai", between, bias.vectors)
-        return found + (bias.state * turning[:, None]).T @ bras + np.einsum(
-            "lai,al,lj->ij", by_orbital, bias.reached, bras, optimize=True
-        )  # fmt: skip
+        found += (bias.state * turning[:, None]).T @ bras - np.tensordot(np.exp(1j * bias.z * time), bias.undamped, 1)
+        return found + np.einsum("lai,al,lj->ij", by_orbital, bias.reached, bras, optimize=True)
 
 
 def _divided(a: np.ndarray, b: np.ndarray, time: float) -> np.ndarray:
