@@ -13,12 +13,14 @@ import numpy as np
 
 from llgnegf._blas import limited
 from llgnegf._checks import Problems, as_numbers
-from llgnegf.poles.channels import FINEST_FIT, PoleSystem, expand
+from llgnegf.poles.channels import PoleSystem, expand
 from llgnegf.problem.electrons import PAULI
 from llgnegf.problem.system import OpenSystem, check_constant, check_static_leads
 from llgnegf.response.levels import ClosedLevels, Levels, OpenLevels
 from llgnegf.units import HBAR
 
+FINEST = 1e-10
+"""Tolerance beyond which no lead is finer."""
 FERMI_TOLERANCE = 1e-12
 """Error of the Fermi function: its poles cost nothing here."""
 ILL_CONDITIONED = 1e3
@@ -57,8 +59,8 @@ class LinearResponse:
         system: Electrons and leads that do not change in time; leads may be of any kind and differ in filling.
         moments: M, unit vectors (N, 3), zero vectors on sites without a moment.
         tolerance: Of the leads' damped modes, max_t |K - K_fit|/K(0) of their kernels; chi is good to about as much,
-            within some hundredths of an eV of a band edge to its square root. None: as fine as they get, 1e-9
-            for chains.
+            within some hundredths of an eV of a band edge to its square root. None: as fine as they get, 1e-10 for
+            chains; matrix leads of many orbitals are fitted faster to 1e-6.
 
     Raises:
         ValueError: One line for each argument that is not of this kind; kT = 0 of an open system (there are no Fermi
@@ -110,14 +112,15 @@ class LinearResponse:
         Raises:
             ValueError: For anything but numbers, and at a real excitation energy between levels that no lead damps.
         """
-        values = self._numbers("susceptibility", "energies", energies, complex, "real or complex, in eV")
-        n = self.system.n_sites
+        n, values = self.system.n_sites, self._numbers("susceptibility", "energies", energies, complex)
+        flat = values.ravel().tolist()
         with np.errstate(divide="ignore", invalid="ignore"):
-            found = np.array([self.expansion(w, 1)[0] for w in values.ravel().tolist()]).reshape(-1, n, 3, n, 3)
+            found = np.array([self.expansion(w, 1)[0] for w in flat]).reshape(-1, n, 3, n, 3)
         infinite = ~np.isfinite(found).all(axis=(1, 2, 3, 4))
         if infinite.any():
             problems = Problems("LinearResponse.susceptibility")
-            problems.add("energies", values.ravel()[infinite][0], "not an excitation energy of undamped levels")
+            allowed = "not an excitation energy between levels that no lead damps"
+            problems.add("energies", flat[int(np.argmax(infinite))], allowed)
             problems.raise_all()
         return found.reshape(*values.shape, n, 3, n, 3)
 
@@ -170,8 +173,7 @@ class LinearResponse:
         Returns:
             (..., N, 3, N, 3), real.
         """
-        values = self._numbers("memory_kernel", "times", times, float, "in fs")
-        n = self.system.n_sites
+        n, values = self.system.n_sites, self._numbers("memory_kernel", "times", times, float)
         out = np.zeros((values.size, n, 3, n, 3))
         for k in np.flatnonzero(values.ravel() >= 0).tolist():
             out[k] = sum(w * self._kernel(levels, values.flat[k] / HBAR) for w, levels in self._levels)
@@ -190,8 +192,9 @@ class LinearResponse:
 
     @cached_property
     def _poles(self) -> PoleSystem:
-        fine = FINEST_FIT if self.tolerance is None else self.tolerance
-        return expand(self.system, fine, FERMI_TOLERANCE, tail_tolerance=fine, strict=self.tolerance is not None)
+        fine = FINEST if self.tolerance is None else self.tolerance
+        strict = self.tolerance is not None
+        return expand(self.system, fine, FERMI_TOLERANCE, tail_tolerance=fine, strict=strict, caps=(None,))
 
     @cached_property
     @limited
@@ -241,9 +244,9 @@ class LinearResponse:
     def _at_rest(self) -> np.ndarray:
         return self.expansion(0.0, 3)
 
-    def _numbers(self, method: str, field: str, value: Any, dtype: type, allowed: str) -> np.ndarray:
+    def _numbers(self, method: str, field: str, value: Any, dtype: type) -> np.ndarray:
         problems, found = Problems(f"LinearResponse.{method}"), as_numbers(value, dtype)
-        problems.check(found is not None and bool(np.isfinite(found).all()), field, value, f"finite numbers, {allowed}")
+        problems.check(found is not None and bool(np.isfinite(found).all()), field, value, f"finite {dtype.__name__}s")
         problems.raise_all()
         assert found is not None
         return found
