@@ -1,4 +1,4 @@
-"""Blocks of Green functions between pairs of sites for the integrals of `tensors`: dense, or by recursion along a chain.
+"""Blocks of Green functions between pairs of sites, for the integrals of `tensors`: dense, or along a chain.
 
 Both give, for the pairs (i, j) of the tensors and energies (n,), the components (n, 4, P) of 2 x 2 blocks,
 G_ij = sum_m g^m_ij sigma_m with sigma_0 = 1, which the traces of `pair_kernel` are taken of.
@@ -32,7 +32,8 @@ def pair_green(device: StaticDevice, sites: tuple[np.ndarray, np.ndarray], dista
 
 
 def undamped_density(level: UndampedLevel, i: np.ndarray, j: np.ndarray) -> np.ndarray:
-    """What a pole at E on the axis adds to the antisymmetric part of -S of `equilibrium`, over -f'(E), (P, 3, 3) in 1/eV^2.
+    """What a pole at E on the real axis adds to the antisymmetric part of -S of `equilibrium`, (P, 3, 3) in 1/eV^2,
+    over -f'(E).
 
     With G = B/(E - e + i0) + R: -pi delta(E - e)/(4 pi) times Re i [Tr sigma_a B_ij sigma_b (R + R^dag)_ji - turned].
     It takes the parts with f'(e) out of A, where they come from the double pole of D: the filling of a level without
