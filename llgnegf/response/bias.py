@@ -41,15 +41,23 @@ class GainingMode(NamedTuple):
 
 
 def window_response(state: SteadyState, pairs: DensePairs, j_sd: np.ndarray) -> Integral:
-    """K/(hbar J_j) in 1/eV^2 and (d<s_i>/dM_j)/J_j in 1/eV of the window, (2, P, 3, 3); j_sd as for `on_axis`."""
+    """K/(hbar J_j) of the window in 1/eV^2, (P, 3, 3); j_sd as for `over_window`."""
 
     def density(origin: np.ndarray, offset: np.ndarray) -> np.ndarray:
-        difference = state.occupation_difference(origin, offset)
-        (green, _), (slope, _), (_, turned) = pairs.blocks(origin + offset, [difference], slope=True)
-        traces = pair_traces(slope, turned).imag, pair_traces(green, turned).real
-        return np.stack(traces, axis=1) / -np.pi
+        _, (slope, _), (_, turned) = pairs.on_axis(origin, offset, [state.occupation_difference(origin, offset)], True)
+        return pair_traces(slope, turned).imag / -np.pi
 
-    return on_axis(state, pairs, state.window(pairs), density, (2, pairs.i.size, 3, 3), j_sd)
+    return over_window(state, pairs, state.window(pairs), density, (pairs.i.size, 3, 3), j_sd)
+
+
+def window_gradient(state: SteadyState, pairs: DensePairs, j_sd: np.ndarray) -> Integral:
+    """(d<s_i>/dM_j)/J_j of the window in 1/eV, (P, 3, 3); j_sd as for `over_window`."""
+
+    def density(origin: np.ndarray, offset: np.ndarray) -> np.ndarray:
+        (green, _), (_, turned) = pairs.on_axis(origin, offset, [state.occupation_difference(origin, offset)])
+        return pair_traces(green, turned).real / -np.pi
+
+    return over_window(state, pairs, state.window(pairs), density, (pairs.i.size, 3, 3), j_sd)
 
 
 def window_spin_density(state: SteadyState, pairs: DensePairs) -> np.ndarray:
@@ -57,13 +65,13 @@ def window_spin_density(state: SteadyState, pairs: DensePairs) -> np.ndarray:
     own = np.flatnonzero(pairs.i == pairs.j)
 
     def density(origin: np.ndarray, offset: np.ndarray) -> np.ndarray:
-        components, _ = pairs.blocks(origin + offset, [state.occupation_difference(origin, offset)])[1]
+        _, (components, _) = pairs.on_axis(origin, offset, [state.occupation_difference(origin, offset)])
         return components[:, 1:, own].real.swapaxes(1, 2) / np.pi
 
-    return on_axis(state, pairs, state.window(pairs), density, (own.size, 3)).value
+    return over_window(state, pairs, state.window(pairs), density, (own.size, 3)).value
 
 
-def on_axis(
+def over_window(
     state: SteadyState, pairs: DensePairs, window: Window, density: Density, shape: tuple[int, ...],
     j_sd: np.ndarray | None = None,
 ) -> Integral:  # fmt: skip
@@ -75,8 +83,8 @@ def on_axis(
         return Integral(np.zeros(shape), 0.0, 0)
     if j_sd is not None:
         separate_dark_states(state.device, j_sd, *state.reach)
-    what = "ResponseTensors, leads that differ in filling"
-    found = window.where(state.device.is_open).integral(density, state.tolerance, pairs.entries, what)
+    what, tolerance = "ResponseTensors, window of the leads' occupations", state.tolerance
+    found = window.where(state.device.is_open).integral(density, tolerance, pairs.entries, what, tolerance)
     return Integral(np.broadcast_to(found.value, shape), found.error, found.evaluations)
 
 
