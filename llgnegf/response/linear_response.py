@@ -15,7 +15,7 @@ from llgnegf._blas import limited
 from llgnegf._checks import Problems, as_numbers
 from llgnegf.poles.channels import PoleSystem, expand
 from llgnegf.problem.electrons import PAULI
-from llgnegf.problem.system import OpenSystem, check_constant, check_static_leads
+from llgnegf.problem.system import OpenSystem, check_static
 from llgnegf.response.levels import ClosedLevels, Levels, OpenLevels
 from llgnegf.units import HBAR
 
@@ -90,8 +90,7 @@ class LinearResponse:
 
     def _check_system(self, problems: Problems) -> None:
         system = self.system
-        check_constant(problems, system)
-        check_static_leads(problems, system)
+        check_static(problems, system)
         problems.memory("system", system.n_sites, 2 * system.n_sites, "the response holds each level's pairs of sites")
         coldest = min(system.temperatures()[system.coupled_leads].tolist(), default=1.0)
         allowed = "> 0 with leads, in eV: the response is a sum over Fermi poles"
