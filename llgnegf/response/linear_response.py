@@ -60,7 +60,7 @@ class LinearResponse:
         moments: M, unit vectors (N, 3), zero vectors on sites without a moment.
         tolerance: Of the leads' damped modes, max_t |K - K_fit|/K(0) of their kernels; chi is good to about as much,
             within some hundredths of an eV of a band edge to its square root. None: as fine as they get, 1e-10 for
-            chains; matrix leads of many orbitals are fitted faster to 1e-6.
+            chains and some 1e-7 for fits of matrix leads, which take seconds to minutes: 1e-5 takes less.
 
     Raises:
         ValueError: One line for each argument that is not of this kind; kT = 0 of an open system (there are no Fermi
@@ -185,7 +185,7 @@ class LinearResponse:
 
     @property
     def lead_error(self) -> float:
-        """Largest certified error of the leads' kernels, max_t |K - K_fit|/|K(0)|."""
+        """Largest certified error of the leads' kernels, max_t |K - K_fit|/|K(0)| (of fits careful at late times)."""
         strong = [c for c in self._poles.channels if c.strength]
         return max((c.error / c.strength for c in strong), default=0.0)
 
@@ -245,7 +245,8 @@ class LinearResponse:
 
     def _numbers(self, method: str, field: str, value: Any, dtype: type) -> np.ndarray:
         problems, found = Problems(f"LinearResponse.{method}"), as_numbers(value, dtype)
-        problems.check(found is not None and bool(np.isfinite(found).all()), field, value, f"finite {dtype.__name__}s")
+        finite = found is not None and bool(np.isfinite(found).all())
+        problems.check(finite, field, value, f"finite numbers, {dtype.__name__}")
         problems.raise_all()
         assert found is not None
         return found
