@@ -42,8 +42,7 @@ def main(picture="memory.png"):
     t, curves = compare(response, 1.0)
     for name, style, curve in zip(["full run", *NAMES], ["k-", "C0:", "C1--", "C2--", "C3."], curves, strict=True):
         axes[0].plot(t, curve[:, 0], style, label=name, markevery=6)
-    durations = np.geomspace(0.5, 32, 7)
-    runs = (compare(response, duration)[1] for duration in durations)
+    durations, runs = 2.0 ** np.arange(-1, 6), (compare(response, 2.0**k)[1] for k in range(-1, 6))
     errors = [[np.abs(x - full)[:, :2].max() for x in others] for full, *others in runs]
     axes[1].loglog(durations, errors, "o-", ms=3, label=NAMES)
     axes[2].plot(t, response.memory_kernel(t)[:, 0, :2, 0, 0], label=["along the turn", "across"])

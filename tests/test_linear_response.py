@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import runpy
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -251,6 +253,22 @@ def test_closed_devices() -> None:
     np.testing.assert_allclose(response.static, response.susceptibility(1e-8).real, atol=1e-12)
 
 
+def test_a_site_that_no_lead_reaches_beside_one_under_bias() -> None:
+    """Each has the response that it has alone; the dark levels are filled with the means of the leads."""
+    moments = random_moments(np.random.default_rng(8), 2)
+    leads = [ln.ChainLead(0, chemical_potential=0.3, kT=0.1), ln.ChainLead(0, 0.6, chemical_potential=-0.2, kT=0.3)]
+    j, w = [0.7, 0.4], np.array([0.0, 0.35, -0.2 + 0.1j])
+    both = ln.LinearResponse(ln.OpenSystem(ln.chain(2, 0.0, j, [0.1, 0.2]), leads), moments)
+    reached = ln.LinearResponse(ln.OpenSystem(ln.chain(1, 0.0, j[0], 0.1), leads), moments[:1])
+    dark = ln.LinearResponse(ln.OpenSystem(ln.chain(1, 0.0, j[1], 0.2), fermi_energy=0.05, kT=0.2), moments[1:])
+    for i, alone in enumerate((reached, dark)):
+        np.testing.assert_allclose(both.susceptibility(w)[:, i, :, i], alone.susceptibility(w)[:, 0, :, 0], atol=1e-10)
+        np.testing.assert_allclose(both.first_order()[i, :, i], alone.first_order()[0, :, 0], atol=1e-10)
+        kernels = (x.memory_kernel(3.0) for x in (both, alone))
+        np.testing.assert_allclose(next(kernels)[i, :, i], next(kernels)[0, :, 0], atol=1e-10)
+    assert np.abs(both.susceptibility(w)[:, 0, :, 1]).max() < 1e-12
+
+
 def test_one_moment_and_its_electron() -> None:
     """<s> turns about J M at W = 2 J/hbar: chi = <s> W^2/(W^2 - w^2) normal to M, i <s> W w/(W^2 - w^2) for xy.
 
@@ -304,7 +322,7 @@ def test_fitted_matrix_leads() -> None:
 
 
 def three_terminals() -> ln.OpenSystem:
-    """A chain, a wide band and a chain of two temperatures, all filled differently, with a bound state at 2.6 eV."""
+    """Chains and a wide band, of two temperatures, all filled differently."""
     leads = [
         ln.ChainLead(0, coupling=0.7, chemical_potential=0.3),
         ln.WideBandLead(1, 0.4, chemical_potential=-0.2, kT=0.15),
@@ -422,6 +440,14 @@ def test_full_run_after_a_weak_kick(n: int, mu: tuple[float, float]) -> None:
         found = np.tensordot(phases, (up - down) / 2e-3, 1) / np.sum(phases * [kick(t) for t in times])
         chi = response.susceptibility(energy)[:, :, 0]
         np.testing.assert_allclose(np.einsum("iab,b->ia", chi, direction), found, atol=1e-5)
+
+
+def test_example_of_a_fast_turn() -> None:
+    """Friction fails within 2 fs, the kernel is off by the square of the angle, which is not in a linear response."""
+    example = runpy.run_path(str(Path(__file__).parents[1] / "examples" / "memory.py"))
+    _, (full, _, friction, _, memory) = example["compare"](ln.LinearResponse(example["SYSTEM"], [[0, 0, 1]]), 2.0)
+    assert np.abs(friction - full)[:, :2].max() > 1e-3
+    assert np.abs(memory - full)[:, :2].max() < 2 * example["ANGLE"] ** 2 * np.abs(full).max()
 
 
 def test_mistakes_are_named_all_at_once() -> None:

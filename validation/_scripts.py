@@ -59,6 +59,7 @@ SCRIPTS = (
     Script("walker", "Walker's wall below and above the threshold"),
     Script("equation_4", "Eq. (4): sympy, quadrature and the wide-band rotating frame"),
     Script("decomposition", "what the four parts leave out is of second order in hbar w"),
+    Script("linear_response", "susceptibility: its expansion, kicks of full runs, modes of moment and electrons"),
     Script("sum_rules", "angular momentum of the parts, and the spectral identity"),
     Script("fixed_runs", "fifteen runs of every kind, kept for comparing two versions", by_name=True),
     Script("semicircle_table", "error bounds of the lead poles, certified again", ("--check",)),

@@ -5,4 +5,5 @@
                      comparisons: other accounts of the same motion
     fast_tensors     the same for many configurations, what slow runs evaluate;  surface_rules: its energies;
                      kernel, chain_kernel, pair_kernel: its compiled sums
+    linear_response  susceptibility at any frequency, memory kernel and inertia;  levels: what they are summed over
 """

@@ -21,8 +21,8 @@ from llgnegf.units import HBAR
 
 FINEST = 1e-10
 """Tolerance beyond which no lead is finer."""
-FERMI_TOLERANCE = 1e-12
-"""Error of the Fermi function: its poles cost nothing here."""
+FERMI_TOLERANCE = 1e-13
+"""Error of the Fermi function, whose poles cost little here; what K has of it is divided by kT and by widths."""
 ILL_CONDITIONED = 1e3
 """Condition number of the eigenvectors from which on nearby devices are taken; c loses some c^2 times the round-off."""
 APART = 1e-5
@@ -50,7 +50,7 @@ class LinearResponse:
     energy.
 
     Everything is a sum over the T = 2N + (lead modes) eigenvectors of device and leads, found once, of order T^3: an
-    energy or an order of the expansion takes 8 N^2 T^2 multiplications (7 sites between chains: T = 220, 10 ms), a
+    energy or an order of the expansion takes 8 N^2 T^2 multiplications (7 sites between chains: T = 254, 30 ms), a
     time 4 N^2 T, the memory is 64 N^2 T bytes. Next to an exceptional point, where two eigenvectors are one (told by
     their condition number), chi is extrapolated from six devices 1e-5 to 3e-5 eV to the sides of it, at six times
     the cost.
@@ -59,8 +59,8 @@ class LinearResponse:
         system: Electrons and leads that do not change in time; leads may be of any kind and differ in filling.
         moments: M, unit vectors (N, 3), zero vectors on sites without a moment.
         tolerance: Of the leads' damped modes, max_t |K - K_fit|/K(0) of their kernels; chi is good to about as much,
-            within some hundredths of an eV of a band edge to its square root. None: as fine as they get, 1e-10 for
-            chains and some 1e-7 for fits of matrix leads, which take seconds to minutes: 1e-5 takes less.
+            next to a band edge to some ten times as much. None: as fine as they get, 1e-10 for chains and some 1e-7
+            for fits of matrix leads, which take seconds to minutes: 1e-5 takes less.
 
     Raises:
         ValueError: One line for each argument that is not of this kind; kT = 0 of an open system (there are no Fermi
