@@ -18,7 +18,7 @@ from llgnegf._checks import Problems
 from llgnegf.problem.magnetism.magnet import torque_prefactor
 from llgnegf.problem.observables import spin_density
 from llgnegf.problem.system import OpenSystem, check_static
-from llgnegf.response.bias import GainingMode, gaining_mode, window_gradient, window_response, window_spin_density
+from llgnegf.response.bias import GainingMode, gaining_mode, window_gradient, window_response
 from llgnegf.response.comparisons import MotiveForceComparison, PrecessionComparison, motive_force_friction
 from llgnegf.response.equilibrium import sea, surface
 from llgnegf.response.noise import window_noise
@@ -28,6 +28,7 @@ from llgnegf.static.quadrature import Integral
 from llgnegf.static.recursion import is_chain
 from llgnegf.static.rotating_frame import RotatingFrame
 from llgnegf.static.steady_state import SteadyState
+from llgnegf.static.views import InLevels
 from llgnegf.units import HBAR
 
 
@@ -191,7 +192,10 @@ class ResponseTensors:
     @limited
     def bias_spin_density(self) -> np.ndarray:
         """What leads that differ in filling add to it, (N, 3); its torque is the current-induced one."""
-        return window_spin_density(self._state, self._green)
+        view, state = InLevels(self._device), self._state
+        what, density = "ResponseTensors.bias_spin_density", state.spectral_density(view, state.occupation_difference)
+        found = state.integral(view, state.window(view), density, what).value
+        return spin_density(view.on_sites(found)) if found.ndim else np.zeros_like(self.moments)
 
     @property
     def torque_at_rest(self) -> np.ndarray:
