@@ -152,10 +152,10 @@ class LinearResponse:
         """Inertia tensor I in eV fs^2, (N, 3, N, 3): the symmetric part of J_i chi_2.
 
         The field conjugate to M, J <s>, gains -I d^2M/dt^2: an electronic mass, with kinetic energy Mdot.I.Mdot/2.
-        (The antisymmetric part of J_i chi_2, zero where nothing dissipates, corrects the damping.) Of one moment and
-        its electron without leads, I = hbar^2 <s>/(4 J) normal to M. It is there for motion slow against 2J/hbar and
-        the electrons' passage, not for the nutation that it would have by itself at the rate |spin of the moment|/I:
-        where that is fast, the whole of chi counts.
+        (The antisymmetric part of J_i chi_2, zero in an equilibrium without dissipation, corrects the damping.) Of one
+        moment and its electron without leads, I = hbar^2 <s>/(4 J) normal to M. It is there for motion slow against
+        2J/hbar and the electrons' passage, not for the nutation that it would have by itself at the rate
+        |spin of the moment|/I: where that is fast, the whole of chi counts.
         """
         full = np.asarray(self.system.electrons.j_sd)[:, None, None, None] * self.second_order()
         return 0.5 * (full + full.transpose(2, 3, 0, 1))
