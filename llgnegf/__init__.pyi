@@ -54,6 +54,7 @@ from .problem.textures import (
     uniform,
     vortex,
 )
+from .response.linear_response import LinearResponse
 from .response.tensors import ResponseTensors
 from .run.error_budget import AccuracyWarning
 from .run.langevin import langevin_ensemble
@@ -72,8 +73,8 @@ from .transport.transport import Transport
 __version__: str
 
 __all__ = [
-    "Lattice", "PairDMI", "antiferromagnet", "from_kwant", "helix", "honeycomb", "random", "skyrmion", "square",
-    "triangular", "vortex",
+    "Lattice", "LinearResponse", "PairDMI", "antiferromagnet", "from_kwant", "helix", "honeycomb", "random", "skyrmion",
+    "square", "triangular", "vortex",
     "Chirp", "DensityDependent", "ElectricField", "ElectronZeeman", "External", "Gate", "Hubbard", "LightPulse",
     "Peierls", "TimeDependent", "VectorPotential",
     "AccuracyWarning", "ChainLead", "ConfigError", "CubicAnisotropy", "CurrentDecomposition", "DMI", "Decomposition",
