@@ -280,8 +280,8 @@ def test_table_lead() -> None:
 
 @pytest.mark.parametrize("seed", [0, 3, 22])
 def test_the_slope_of_sigma_next_to_band_edges(seed: int) -> None:
-    """dSigma/dE ~ 1/sqrt|E - edge| from 3e-6 to 3e-3 eV against differences of Sigma of fourth order. Their round-off is
-    1e-13/(2e-3 |E - edge|) beside slopes of a hundred and more.
+    """dSigma/dE ~ 1/sqrt|E - edge| from 3e-6 to 3e-3 eV against differences of Sigma of fourth order; their round-off
+    is 1e-13/(2e-3 |E - edge|) beside slopes of a hundred and more.
     """
     turn = np.linalg.qr(np.random.default_rng(seed).normal(size=(2, 2)))[0]
     spectrum = PeriodicSpectrum(turn @ np.diag([0.3, -0.2]) @ turn.T, np.diag([1.0, 0.7]))
