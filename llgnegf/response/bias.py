@@ -98,5 +98,7 @@ def gaining_mode(friction: np.ndarray, moments: np.ndarray, error: float) -> Gai
     n, there = len(moments), moments.any(axis=1)
     there = np.repeat(there, 3)
     values, vectors = np.linalg.eigh(friction.reshape(3 * n, 3 * n) * (there[:, None] & there))
-    negligible = error + 1e-12 * float(np.abs(values).max())
-    return GainingMode(float(values[0]), vectors[:, 0].reshape(n, 3)) if values[0] < -negligible else None
+    if values[0] >= -(error + 1e-12 * float(np.abs(values).max())):
+        return None
+    vector = vectors[:, 0].reshape(n, 3)  # normal to the moments but for round-off
+    return GainingMode(float(values[0]), vector - moments * np.sum(vector * moments, axis=1, keepdims=True))
