@@ -70,8 +70,8 @@ from .sweep import run_sweep
 __version__: str
 
 __all__ = [
-    "Lattice", "LinearResponse", "PairDMI", "antiferromagnet", "from_kwant", "helix", "honeycomb", "random", "skyrmion", "square",
-    "triangular", "vortex",
+    "Lattice", "LinearResponse", "PairDMI", "antiferromagnet", "from_kwant", "helix", "honeycomb", "random", "skyrmion",
+    "square", "triangular", "vortex",
     "Chirp", "DensityDependent", "ElectricField", "ElectronZeeman", "External", "Gate", "Hubbard", "LightPulse",
     "Peierls", "TimeDependent", "VectorPotential",
     "AccuracyWarning", "ChainLead", "ConfigError", "CubicAnisotropy", "CurrentDecomposition", "DMI", "Decomposition",

@@ -1,11 +1,29 @@
-"""Eigenvectors of a device with its leads in modes, and the stationary state's G^< in them: all of any response to it.
+"""Eigenvectors of a device with its leads in modes, and what fills them: all that linear response is made of.
 
-Under `linear_response`, which has the equations; over `static/frozen` and `static/start`.
+Under `linear_response`, which says what is made of it; over `static/frozen` and `static/start`.
+
+With h = sum_k |k> e_k (k| of device and modes (`FrozenDevice.extended_hamiltonian`), G(E) = sum_k |k>(k|/(E - e_k) on
+the device, hbar = 1 and G^<(E) = i W(E), a perturbation A exp(-iwt) changes rho by
+    delta rho = -i int dE/2pi [G(E + w) A G^<(E) + G^<(E + w) A G(E)^dag]
+              = Q(w)[A] + Q(-w^*)[A^dag]^dag,         Q(w)[A] = int dE/2pi G(E + w) A W(E).
+Equilibrium: W = i f (G - G^dag). The term f G A G is closed in the upper half plane, around the poles z_m of f =
+1/2 - sum_m r_m [1/(E - z_m) + c.c.]; i [f(E + w) - f(E)] G(E + w) A G(E)^dag of both Q's is taken by partial fractions,
+each of which vanishes with w, and divided among the two again:
+    Q = sum_k |k>(k| A W_k,   W_k = sum_m r_m G(z_m)/(w + z_m - e_k) - sum_l |l)<l| b_k(w) w/(w - e_k + e_l^*),
+    b_k = sum_m r_m/[(z_m - e_k)(z_m - e_k + w)].
+No width is divided by: levels that no lead damps have a real e_k here, and w/(w - e_k + e_l^*) = 1 between those of
+one energy: their fillings stay as they were.
+What the leads' own fillings add has the state X and the vectors v_q of `static/start.lead_change`. Of its W, the part
+with poles in the upper half plane is the Laplace transform of F(t) = <c_j^dag(t) c_i(0)>,
+    dF/dt = i F h^dag + i sum_q v_q exp(i z_q t) u_q^dag,   F(0) = X,
+    W_k += sum_l [X + sum_q v_q u_q^dag/(e_k - w - z_q)] |l)<l|/(w - e_k + e_l^*),
+in which undamped l have no pole, X |l) = -sum_q v_q <u_q|l)/(e_l - z_q): Gamma vanishes there.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -19,40 +37,28 @@ Series = list[np.ndarray]
 """Taylor coefficients in w, lowest first."""
 
 
-def pole(position: np.ndarray, energy: complex, orders: int) -> Series:
-    """1/(w - position) around `energy`: (-1)^n/(energy - position)^(n+1)."""
-    inverse = 1 / (energy - position)
-    return [(-1) ** n * inverse ** (n + 1) for n in range(orders)]
-
-
-def product(a: Series, b: Series) -> Series:
-    """Of two series, of as many orders."""
-    return [sum((a[i] * b[n - i] for i in range(1, n + 1)), a[0] * b[n]) for n in range(len(a))]
-
-
 @dataclass(frozen=True, eq=False)
 class Levels:
-    """h = sum_k |k> e_k (k|, eigenvectors (k|l> = delta_kl, on the device.
+    """h = sum_k |k> e_k (k|, (k|l> = delta_kl.
 
     Attributes:
         energies: e_k in eV, (T,), T = 2N + M; Im e_k = 0 of levels that no lead damps.
-        right, left: |k> as columns, (2N, T), and (k| as rows, (T, 2N).
-        resonant: Pairs k, l of undamped levels of one energy, (T, T).
+        right, left: |k> as columns, (2N, T), and (k| as rows, (T, 2N), on the device.
         condition: Condition number of the eigenvectors.
     """
 
     energies: np.ndarray
     right: np.ndarray
     left: np.ndarray
-    resonant: np.ndarray
     condition: float
 
-    @property
-    def distances(self) -> np.ndarray:
-        """e_k - e_l^*, (T, T)."""
-        return self.energies[:, None] - self.energies.conj()
+    @cached_property
+    def resonant(self) -> np.ndarray:
+        """Pairs of undamped levels of one energy, (T, T)."""
+        still = self.energies.imag == 0
+        return still[:, None] & still & (np.abs(self.energies[:, None] - self.energies) < SAME)
 
-    @property
+    @cached_property
     def adjoint_pairs(self) -> np.ndarray:
         """|l)<l| of h^dag, (T, 2N, 2N): G(E^*)^dag is their sum over E - e_l^*."""
         return self.left.conj()[:, :, None] * self.right.conj().T[:, None, :]
@@ -61,31 +67,34 @@ class Levels:
         """exp(-i h t) on the device, (2N, 2N), t in 1/eV."""
         return (self.right * np.exp(-1j * self.energies * time)) @ self.left
 
-    def lesser_series(self, energy: complex, orders: int) -> Series:
-        """W_k(w), (T, 2N, 2N) each, around w = `energy`."""
+    def differences(self, rows: slice) -> np.ndarray:
+        """e_k - e_l^*, (rows, T), infinite for pairs that are resonant."""
+        apart = self.energies[rows, None] - self.energies.conj()
+        return np.where(self.resonant[rows], np.inf, apart)
+
+    def filled(self, rows: slice, energy: complex, orders: int) -> Series:
+        """W_k(w) around w = `energy` for the levels k in `rows`, (rows, 2N, 2N) each."""
         raise NotImplementedError
 
     def lesser(self, time: float) -> np.ndarray:
-        """F(t) = <c_j^dag(t) c_i(0)>, (2N, 2N), t >= 0 in 1/eV."""
+        """F(t) = <c_j^dag(t) c_i(0)> = int dE/2pi W(E) exp(iEt), (2N, 2N), t >= 0 in 1/eV."""
         raise NotImplementedError
 
 
 @dataclass(frozen=True, eq=False)
 class ClosedLevels(Levels):
-    """A closed system; `filling` f(e_k), (T,)."""
+    """A closed system with the fillings f(e_k), (T,): W_k = sum_l |l)<l| (f_l - f_k)/(w - e_k + e_l)/2."""
 
     filling: np.ndarray
 
     @classmethod
     def of(cls, hamiltonian: np.ndarray, mu: float, kT: float) -> ClosedLevels:
         energies, states = np.linalg.eigh(hamiltonian)
-        resonant = np.abs(energies[:, None] - energies) < SAME
-        filling = fill_levels(energies[None], mu, kT)[0]
-        return cls(energies + 0j, states, states.conj().T, resonant, 1.0, filling)
+        return cls(energies + 0j, states, states.conj().T, 1.0, fill_levels(energies, mu, kT))
 
-    def lesser_series(self, energy: complex, orders: int) -> Series:
-        change = np.where(self.resonant, 0.0, 0.5 * (self.filling - self.filling[:, None]))
-        parts = pole(np.where(self.resonant, np.inf, self.distances), energy, orders)
+    def filled(self, rows: slice, energy: complex, orders: int) -> Series:
+        change = 0.5 * (self.filling - self.filling[rows, None])
+        parts = pole(self.differences(rows), energy, orders)
         return [np.tensordot(change * p, self.adjoint_pairs, 1) for p in parts]
 
     def lesser(self, time: float) -> np.ndarray:
@@ -93,15 +102,68 @@ class ClosedLevels(Levels):
 
 
 @dataclass(frozen=True, eq=False)
+class OpenLevels(Levels):
+    """A device with leads.
+
+    Attributes:
+        z, r: Upper Fermi poles z_m and r_m (eV) of the common Fermi function, (m,).
+        green: G(z_m) in 1/eV, (m, 2N, 2N).
+        bias: None in equilibrium.
+    """
+
+    z: np.ndarray
+    r: np.ndarray
+    green: np.ndarray
+    bias: Bias | None
+
+    @classmethod
+    def of(cls, poles: PoleSystem, moments: np.ndarray) -> OpenLevels:
+        frozen = FrozenDevice(poles, moments)
+        n = frozen.arrays.n
+        energies, right = np.linalg.eig(frozen.extended_hamiltonian())
+        energies, left = np.where(is_undamped(frozen.exact, energies), energies.real, energies), np.linalg.inv(right)
+        z, r = frozen.fermi_poles(frozen.mean)
+        bias = None if poles.system.in_equilibrium() else Bias.of(frozen, energies, right, left)
+        condition = float(np.linalg.cond(right))
+        return cls(energies, right[:n], left[:, :n], condition, z, r, frozen.device.retarded(z), bias)
+
+    def filled(self, rows: slice, energy: complex, orders: int) -> Series:
+        own = self.energies[rows]
+        apart = own[:, None] - self.z
+        common, levels = pole(apart, energy, orders), pole(self.differences(rows), energy, orders)
+        resonant, differences = self.resonant[rows], own[:, None] - self.energies.conj()
+        ratio = [np.where(resonant, 1.0, energy * levels[0])]  # w/(w - e_k + e_l^*) and its derivatives
+        ratio += [np.where(resonant, 0.0, differences * p) for p in levels[1:]]
+        change = product(ratio, [(-(p / apart) @ self.r)[:, None] for p in common])
+        found = [
+            np.tensordot(p * self.r, self.green, 1) - np.tensordot(c, self.adjoint_pairs, 1)
+            for p, c in zip(common, change, strict=True)
+        ]
+        if self.bias is None:
+            return found
+        added = self.bias.filled(self.right.conj().T, levels, pole(own[:, None] - self.bias.z, energy, orders))
+        return [a + b for a, b in zip(found, added, strict=True)]
+
+    def lesser(self, time: float) -> np.ndarray:
+        """int dE/2pi i f (G - G^dag) exp(iEt), closed in the upper half plane around all poles of f and G^dag."""
+        e = self.energies.conj()[:, None]
+        below = 0.5 - (1 / (e - self.z.conj())) @ self.r  # f(e) without its upper poles
+        filling = below * np.exp(1j * e[:, 0] * time) - _divided(e, self.z, time) @ self.r
+        found = np.tensordot(filling, self.adjoint_pairs, 1)
+        found += np.tensordot(self.r * np.exp(1j * self.z * time), self.green, 1)
+        return found if self.bias is None else found + self.bias.lesser(self.right.conj().T, e, time)
+
+
+@dataclass(frozen=True, eq=False)
 class Bias:
-    """The part of G^< by the leads' fillings beyond the common one.
+    """What the leads' own fillings add to the equilibrium.
 
     Attributes:
         state: X |l), (T, 2N), 0 for undamped l.
-        z: z_q^* (eV), (K,).
-        vectors: v_q of the device, by the orbital a that it belongs to, (K, Q, 2N).
+        z: z_q (eV), upper half plane, (K,).
+        vectors: v_q on the device, placed at its orbital a, (K, Q, 2N).
         reached: <u_a|l), (Q, T), 0 for undamped l.
-        undamped: sum_l v_q <u_a|l) <l|/(e_l - z_q^*) over undamped l, (K, 2N, 2N).
+        undamped: sum_l v_q <u_q|l) <l|/(e_l - z_q) over undamped l, (K, 2N, 2N).
     """
 
     state: np.ndarray
@@ -122,83 +184,36 @@ class Bias:
         vectors = own[:, :, None] * v[:, None, :]
         return cls(state.T, z, vectors, np.where(still, 0.0, reached), v[:, :, None] * bras[:, None, :])
 
+    def filled(self, bras: np.ndarray, levels: Series, fermi: Series) -> Series:
+        """Its part of W_k from <l| (T, 2N), 1/(w - e_k + e_l^*) (k, T) and 1/(w - e_k + z_q) (k, K)."""
+        by_level = [np.tensordot(c, self.state[:, :, None] * bras[:, None], 1) for c in levels]
+        by_orbital = [np.tensordot(c, self.reached.T[:, :, None] * bras[:, None], 1) for c in levels]
+        vectors = [np.tensordot(p, self.vectors, 1).swapaxes(1, 2) for p in fermi]
+        undamped = [np.tensordot(p, self.undamped, 1) for p in fermi]
+        mixed = product(vectors, by_orbital, np.matmul)
+        return [a - b - c for a, b, c in zip(by_level, mixed, undamped, strict=True)]
 
-@dataclass(frozen=True, eq=False)
-class OpenLevels(Levels):
-    """A device with leads.
+    def lesser(self, bras: np.ndarray, e: np.ndarray, time: float) -> np.ndarray:
+        """Its part of F(t), for e_l^* (T, 1)."""
+        vectors = np.tensordot(_divided(e, self.z, time), self.vectors, 1)
+        ended = np.einsum("lai,al->li", vectors, self.reached) + self.state * np.exp(1j * e * time)
+        return ended.T @ bras - np.tensordot(np.exp(1j * self.z * time), self.undamped, 1)
 
-    Attributes:
-        z, r: Upper Fermi poles z_m^* and r_m (eV) of the common Fermi function, (m,).
-        green: G(z_m^*), (m, 2N, 2N), in 1/eV.
-        bias: None in equilibrium.
-    """
 
-    z: np.ndarray
-    r: np.ndarray
-    green: np.ndarray = field(repr=False)
-    bias: Bias | None
+def pole(position: np.ndarray, energy: complex, orders: int) -> Series:
+    """1/(w - position) around w = `energy`: (-1)^n/(energy - position)^(n+1)."""
+    inverse = 1 / (energy - position)
+    return [(-1) ** n * inverse ** (n + 1) for n in range(orders)]
 
-    @classmethod
-    def of(cls, poles: PoleSystem, moments: np.ndarray) -> OpenLevels:
-        frozen = FrozenDevice(poles, moments)
-        n = frozen.arrays.n
-        energies, right = np.linalg.eig(frozen.extended_hamiltonian())
-        left = np.linalg.inv(right)
-        still = is_undamped(frozen.exact, energies)
-        energies = np.where(still, energies.real, energies)
-        resonant = still[:, None] & still & (np.abs(energies[:, None] - energies) < SAME)
-        z, r = frozen.fermi_poles(frozen.mean)
-        bias = None if poles.system.in_equilibrium() else Bias.of(frozen, energies, right, left)
-        return cls(
-            energies, right[:n], left[:, :n], resonant, float(np.linalg.cond(right)), z, r, frozen.device.retarded(z),
-            bias,
-        )  # fmt: skip
 
-    def lesser_series(self, energy: complex, orders: int) -> Series:
-        to_fermi = self.energies[:, None] - self.z
-        common = pole(to_fermi, energy, orders)
-        distances = np.where(self.resonant, np.inf, self.distances)
-        levels = pole(distances, energy, orders)
-        ratio = [np.where(self.resonant, 1.0, energy * levels[0])]  # w/(w - e_k + e_l^*)
-        ratio += [np.where(self.resonant, 0.0, self.distances * p) for p in levels[1:]]
-        filled = [(-(p / to_fermi) @ self.r)[:, None] for p in common]
-        found = [
-            np.tensordot(p * self.r, self.green, 1) - np.tensordot(c, self.adjoint_pairs, 1)
-            for p, c in zip(common, product(ratio, filled), strict=True)
-        ]
-        if self.bias is None:
-            return found
-        return [a + b for a, b in zip(found, self._bias_series(levels, energy), strict=True)]
-
-    def _bias_series(self, levels: Series, energy: complex) -> Series:
-        bias, orders = self.bias, len(levels)
-        assert bias is not None
-        bras = self.right.conj().T[:, None, :]
-        by_level = [np.tensordot(c, bias.state[:, :, None] * bras, 1) for c in levels]
-        by_orbital = [np.tensordot(c, bias.reached.T[:, :, None] * bras, 1) for c in levels]
-        poles = pole(self.energies[:, None] - bias.z, energy, orders)
-        undamped = [-np.tensordot(p, bias.undamped, 1) for p in poles]
-        fermi = [-np.tensordot(p, bias.vectors, 1) for p in poles]
-        turned = [v.swapaxes(1, 2) for v in fermi]
-        mixed = [sum(turned[i] @ by_orbital[n - i] for i in range(n + 1)) for n in range(orders)]
-        return [a + b + c for a, b, c in zip(by_level, mixed, undamped, strict=True)]
-
-    def lesser(self, time: float) -> np.ndarray:
-        turning, lower = np.exp(1j * self.energies.conj() * time), self.energies.conj()[:, None] - self.z.conj()
-        filling = 0.5 - (1 / lower) @ self.r  # 1/2 + sum_m r_m/(z_m - e)
-        filled = filling * turning - _divided(self.energies.conj()[:, None], self.z, time) @ self.r
-        found = np.tensordot(filled, self.adjoint_pairs, 1)
-        found += np.tensordot(self.r * np.exp(1j * self.z * time), self.green, 1)
-        if self.bias is None:
-            return found
-        bias, bras = self.bias, self.right.conj().T
-        between = _divided(self.energies.conj()[:, None], bias.z, time)
-        by_orbital = np.einsum("lq,qai->lai", between, bias.vectors)
-        found += (bias.state * turning[:, None]).T @ bras - np.tensordot(np.exp(1j * bias.z * time), bias.undamped, 1)
-        return found + np.einsum("lai,al,lj->ij", by_orbital, bias.reached, bras, optimize=True)
+def product(a: Series, b: Series, times: np.ufunc = np.multiply) -> Series:
+    """Of two series, of as many orders."""
+    return [np.sum([times(a[i], b[n - i]) for i in range(n + 1)], axis=0) for n in range(len(a))]
 
 
 def _divided(a: np.ndarray, b: np.ndarray, time: float) -> np.ndarray:
-    """[exp(i b t) - exp(i a t)]/(b - a)."""
-    apart = np.where(a == b, 1.0, b - a)
-    return np.exp(1j * a * time) * np.where(a == b, 1j * time, np.expm1(1j * apart * time) / apart)
+    """[exp(i b t) - exp(i a t)]/(b - a), i t exp(i a t) where a = b; Im a, Im b >= 0."""
+    a, b = np.broadcast_arrays(a, b)
+    slow, fast = np.where(a.imag < b.imag, a, b), np.where(a.imag < b.imag, b, a)
+    apart = np.where(a == b, 1.0, fast - slow)
+    return np.exp(1j * slow * time) * np.where(a == b, 1j * time, np.expm1(1j * apart * time) / apart)
