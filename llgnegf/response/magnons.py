@@ -15,15 +15,15 @@ import xarray
 from llgnegf._blas import limited
 from llgnegf._checks import Problems
 from llgnegf.problem.magnetism.magnet import Magnet
-from llgnegf.problem.observables import spin_density
 from llgnegf.problem.system import OpenSystem
 from llgnegf.response.linear_response import LinearResponse
-from llgnegf.response.spin_waves import LinearLLG
+from llgnegf.response.spin_waves import AT_REST, LinearLLG
 from llgnegf.response.zeros import NotCertain, Zeros, zeros_within
 from llgnegf.units import HBAR
 
 ROOM, SHALLOWEST = 1.5, 0.2
-"""The window reaches so far beyond the fastest mode of slow electrons, and has at least this depth to its width."""
+"""Width of the window to the fastest solution for slow electrons, and its least depth to its width."""
+Answer = Callable[[np.ndarray], np.ndarray]
 LEAST = 1e-3
 """Width of the window, to the fields on the moments, where they are free to rotate; or 1e-3 eV without any."""
 
@@ -37,7 +37,7 @@ class Magnons:
     Attributes:
         energies: E = hbar w in eV, complex, (n,). Im E < 0 decays, Im E > 0 grows: the moments at rest are unstable.
         profiles: m_i of each moment, complex, normal to M_i, (n, N, 3): the largest component is 1, pinned ones have 0.
-        residuals: |D(E) m|/(|D||m|) of each, (n,).
+        residuals: |D(E) m|/|m| of each to the mean |D| on the border of the window, (n,).
         window: Half axes (eV) of the ellipse in the complex plane of E within which all solutions were found; None
             without electrons, where there are as many as moving moments and all of them are given.
         count: Number of solutions in the window, both of every pair.
@@ -73,7 +73,7 @@ class Magnons:
     @property
     def unstable(self) -> np.ndarray:
         """Which solutions grow, (n,)."""
-        return self.energies.imag > 1e-9 * np.abs(self.energies).max(initial=0.0)
+        return self.energies.imag > AT_REST * np.abs(self.energies).max(initial=0.0)
 
     def to_dataset(self) -> xarray.Dataset:
         """All of it with the dims mode, site or moment, component, and part (real, imaginary) of the profile."""
@@ -83,7 +83,7 @@ class Magnons:
             "frequency": (self.frequencies, "rad/fs", "Re w"),
             "decay_rate": (self.decay_rates, "1/fs", "-Im w"),
             "damping_ratio": (self.damping_ratios, "1", "-Im w/Re w"),
-            "residual": (self.residuals, "1", "|D m|/(|D||m|)"),
+            "residual": (self.residuals, "1", "|D m|/|D||m|"),
         }
         data: dict[str, Any] = {
             name: ("mode", value, {"units": unit, "long_name": words}) for name, (value, unit, words) in columns.items()
@@ -102,7 +102,7 @@ def magnons(
     window: tuple[float, float] | None = None,
     *,
     torque_tolerance: float = 1e-6,
-    tolerance: float = 1e-9,
+    tolerance: float | None = None,
 ) -> Magnons:
     """All small oscillations of moments at rest, with the electrons' answer at their own frequency.
 
@@ -114,11 +114,11 @@ def magnons(
     Args:
         system: Electrons and leads in a stationary state, a bias included; None for the moments alone.
         magnet: The moments at rest, such as `relax` gives. Pinned ones stay.
-        window: Half axes (a, b) in eV: solutions with (Re E/a)^2 + (Im E/b)^2 < 1 are looked for. Left out, 1.5 times
-            the fastest solution for slow electrons (chi to first order in w), and b twice the most damped of them,
-            between a/5 and a.
+        window: Half axes (a, b) in eV: solutions with (Re E/a)^2 + (Im E/b)^2 < 1 are looked for. Left out, a is 1.5
+            times the largest |E| for slow electrons (chi to first order in w), b twice the largest |Im E|, between
+            a/5 and a.
         torque_tolerance: Largest torque (eV) on a moment that counts as at rest.
-        tolerance: Accuracy of chi and of the static spin density.
+        tolerance: Of the leads' modes in chi, as `LinearResponse` takes it.
 
     Returns:
         The `Magnons`.
@@ -133,37 +133,39 @@ def magnons(
         >>> found.energies.real, found.damping_ratios
     """
     _check(system, magnet, window, torque_tolerance)
-    dim = "site" if magnet.sites is None else "moment"
-    if system is None:
-        linear = LinearLLG.of(magnet)
-        _check_rest(linear, magnet, torque_tolerance)
-        energies, vectors = linear.modes()
-        kept = linear.one_of_each_pair(energies)
-        profiles = linear.profiles(vectors[kept])
-        return Magnons(energies[kept], profiles, np.zeros(kept.size), None, energies.size, dim=dim)
-    seen = magnet.on_electrons(magnet.moments, system.n_sites)
-    response = LinearResponse(system, seen, tolerance)
-    placement, j_sd = magnet.placement(system.n_sites), np.asarray(system.electrons.j_sd, dtype=float)
-    field = j_sd[:, None] * spin_density(response.levels.lesser(0.0))
-    linear = LinearLLG.of(magnet, field if placement is None else placement.to_moments(field))
+    linear, electrons = (LinearLLG.of(magnet), None) if system is None else _with_electrons(system, magnet, tolerance)
     _check_rest(linear, magnet, torque_tolerance)
+    if electrons is None:
+        energies, vectors = linear.modes()
+        found, half_axes = Zeros(energies, vectors, np.zeros(energies.size), 0, energies.size, 0), None
+    else:
+        found, half_axes = coupled(linear, electrons, window)
+    kept = linear.one_of_each_pair(found.values)
+    profiles, dim = linear.profiles(found.vectors[kept]), "site" if magnet.sites is None else "moment"
+    values, residuals = found.values[kept], found.residuals[kept]
+    return Magnons(values, profiles, residuals, half_axes, found.values.size, found.poles, dim)
+
+
+def _with_electrons(system: OpenSystem, magnet: Magnet, tolerance: float | None) -> tuple[LinearLLG, Answer]:
+    """The linear equation with J <s> at rest in it, and J chi(E) between its frames, eV, (n,) -> (n, 2f, 2f)."""
+    response = LinearResponse(system, magnet.on_electrons(magnet.moments, system.n_sites), tolerance)
+    placement, j_sd = magnet.placement(system.n_sites), np.asarray(system.electrons.j_sd, dtype=float)
+    # The jump of the memory kernel, -(2 J/hbar) eps_abc <s>^c, is J <s> to the accuracy of chi itself: rotations of all
+    # spins together then cost nothing to round-off.
+    jump = np.einsum("iaib->iab", response.memory_kernel(0.0))
+    field = -HBAR / 2 * jump[:, [1, 2, 0], [2, 0, 1]]
+    linear = LinearLLG.of(magnet, field if placement is None else placement.to_moments(field))
     frames = magnet.on_electrons(linear.frames, system.n_sites)
 
     def electrons(energies: np.ndarray) -> np.ndarray:
-        """J chi between the frames, eV, (n, 2f, 2f)."""
         chi = response.susceptibility(energies)
         return np.einsum("uia,i,ziajb,vjb->zuv", frames, j_sd, chi, frames, optimize=True)
 
-    found, half_axes = coupled(linear, electrons, window)
-    kept = linear.one_of_each_pair(found.values)
-    profiles = linear.profiles(found.vectors[kept])
-    return Magnons(
-        found.values[kept], profiles, found.residuals[kept], half_axes, found.values.size, found.poles, dim
-    )  # fmt: skip
+    return linear, electrons
 
 
 def coupled(
-    linear: LinearLLG, electrons: Callable[[np.ndarray], np.ndarray], window: tuple[float, float] | None = None
+    linear: LinearLLG, electrons: Answer, window: tuple[float, float] | None = None
 ) -> tuple[Zeros, tuple[float, float]]:
     """All E in the window with det D(E) = 0, `electrons` J chi(E) between the frames (eV), and the window used."""
     half_axes = _window(linear, electrons) if window is None else (float(window[0]), float(window[1]))
@@ -182,14 +184,14 @@ def coupled(
         raise
 
 
-def _window(linear: LinearLLG, electrons: Callable[[np.ndarray], np.ndarray]) -> tuple[float, float]:
+def _window(linear: LinearLLG, electrons: Answer) -> tuple[float, float]:
     """That of `magnons` if none is given, from chi(i e) = chi(0) + e K/hbar + O(e^2), real."""
     (static,) = electrons(np.zeros(1)).real
     least = LEAST * (linear.scale or 1.0)
     step = 1e-3 * max(np.abs(linear.modes(-static)[0]).max(), least)
     drag = -(electrons(np.array([1j * step]))[0].real - static) / step
     energies = linear.modes(-static, drag)[0]
-    a = ROOM * max(np.abs(energies.real).max(), SHALLOWEST * np.abs(energies).max(), least)
+    a = ROOM * max(np.abs(energies).max(), least)
     return float(a), float(np.clip(2 * np.abs(energies.imag).max(), SHALLOWEST * a, a))
 
 

@@ -79,10 +79,9 @@ class LinearLLG:
     def profiles(self, vectors: np.ndarray) -> np.ndarray:
         """m_i of all moments, (k, n, 3), of solutions (k, 2f): the largest component of each is 1."""
         m = np.tensordot(vectors, self.frames, 1)
-        flat = m.reshape(len(m), -1)
+        flat = m.reshape(len(m), 3 * m.shape[1])
         largest = np.take_along_axis(flat, np.abs(flat).argmax(axis=1)[:, None], axis=1)
         return m / largest[:, :, None]
-
 
     def one_of_each_pair(self, energies: np.ndarray) -> np.ndarray:
         """Which of E and -E^* to keep, indices by Re E: Re E > 0, all overdamped ones (Re E = 0, their own partners),
