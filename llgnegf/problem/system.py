@@ -141,12 +141,23 @@ class OpenSystem:
         return np.array([lead.voltage_at(time) for lead in self.leads], dtype=float)
 
 
-def check_equilibrium(problems: Problems, system: OpenSystem) -> None:
-    """Note what keeps `system` from an equilibrium with leads and a Hamiltonian that stay as they are."""
+def check_static(problems: Problems, system: OpenSystem) -> bool:
+    """Note what changes in time, or a mean field; True where there is nothing."""
     if not system.electrons.is_constant:
         check_constant(problems, system)
-        return
-    if not check_static_leads(problems, system):
+        return False
+    for p, lead in enumerate(system.leads):
+        if lead.drives():
+            problems.add(
+                f"system.leads[{p}].voltage", "a function of time", "a number: the response is that of static leads"
+            )
+            return False
+    return True
+
+
+def check_equilibrium(problems: Problems, system: OpenSystem) -> None:
+    """Note what keeps `system` from an equilibrium with leads and a Hamiltonian that stay as they are."""
+    if not check_static(problems, system):
         return
     if system.common_chemical_potential() is None:
         mu = system.chemical_potentials()[system.coupled_leads].tolist()
@@ -156,15 +167,6 @@ def check_equilibrium(problems: Problems, system: OpenSystem) -> None:
         kT = system.temperatures()[system.coupled_leads].tolist()
         problems.add("system.leads", f"at the temperatures kT = {kT} eV", "one temperature for all leads: friction and "
                      "its noise are derived for leads in equilibrium")  # fmt: skip
-
-
-def check_static_leads(problems: Problems, system: OpenSystem) -> bool:
-    """Note the first lead whose voltage changes in time; returns whether there is none."""
-    changing = next((p for p, lead in enumerate(system.leads) if lead.drives()), None)
-    if changing is not None:
-        allowed = "a number: the response is that of static leads"
-        problems.add(f"system.leads[{changing}].voltage", "a function of time", allowed)
-    return changing is None
 
 
 def check_constant(problems: Problems, system: OpenSystem, mean_fields: bool = False) -> None:

@@ -67,10 +67,10 @@ class Levels:
         """exp(-i h t) on the device, (2N, 2N), t in 1/eV."""
         return (self.right * np.exp(-1j * self.energies * time)) @ self.left
 
-    def differences(self, rows: slice) -> np.ndarray:
-        """e_k - e_l^*, (rows, T), infinite for pairs that are resonant."""
-        apart = self.energies[rows, None] - self.energies.conj()
-        return np.where(self.resonant[rows], np.inf, apart)
+    @cached_property
+    def differences(self) -> np.ndarray:
+        """e_k - e_l^*, (T, T), infinite for pairs that are resonant."""
+        return np.where(self.resonant, np.inf, self.energies[:, None] - self.energies.conj())
 
     def filled(self, rows: slice, energy: complex, orders: int) -> Series:
         """W_k(w) around w = `energy` for the levels k in `rows`, (rows, 2N, 2N) each."""
@@ -94,7 +94,7 @@ class ClosedLevels(Levels):
 
     def filled(self, rows: slice, energy: complex, orders: int) -> Series:
         change = 0.5 * (self.filling - self.filling[rows, None])
-        parts = pole(self.differences(rows), energy, orders)
+        parts = pole(self.differences[rows], energy, orders)
         return [np.tensordot(change * p, self.adjoint_pairs, 1) for p in parts]
 
     def lesser(self, time: float) -> np.ndarray:
@@ -130,10 +130,9 @@ class OpenLevels(Levels):
     def filled(self, rows: slice, energy: complex, orders: int) -> Series:
         own = self.energies[rows]
         apart = own[:, None] - self.z
-        common, levels = pole(apart, energy, orders), pole(self.differences(rows), energy, orders)
-        resonant, differences = self.resonant[rows], own[:, None] - self.energies.conj()
-        ratio = [np.where(resonant, 1.0, energy * levels[0])]  # w/(w - e_k + e_l^*) and its derivatives
-        ratio += [np.where(resonant, 0.0, differences * p) for p in levels[1:]]
+        common, levels = pole(apart, energy, orders), pole(self.differences[rows], energy, orders)
+        ratio = [np.where(self.resonant[rows], 1.0, energy * levels[0])]  # w/(w - e_k + e_l^*) and its derivatives
+        ratio += [energy * p + before for before, p in zip(levels[:-1], levels[1:], strict=True)]
         change = product(ratio, [(-(p / apart) @ self.r)[:, None] for p in common])
         found = [
             np.tensordot(p * self.r, self.green, 1) - np.tensordot(c, self.adjoint_pairs, 1)
@@ -160,10 +159,10 @@ class Bias:
 
     Attributes:
         state: X |l), (T, 2N), 0 for undamped l.
-        z: z_q (eV), upper half plane, (K,).
-        vectors: v_q on the device, placed at its orbital a, (K, Q, 2N).
+        z: Different z_q (eV), upper half plane, (K,).
+        vectors: v_q on the device for each orbital a, (K, Q, 2N).
         reached: <u_a|l), (Q, T), 0 for undamped l.
-        undamped: sum_l v_q <u_q|l) <l|/(e_l - z_q) over undamped l, (K, 2N, 2N).
+        undamped: sum_la v_qa <u_a|l) <l|/(e_l - z_q) over undamped l, (K, 2N, 2N).
     """
 
     state: np.ndarray
@@ -176,13 +175,13 @@ class Bias:
     def of(cls, frozen: FrozenDevice, energies: np.ndarray, right: np.ndarray, left: np.ndarray) -> Bias:
         """Of the eigenvectors of the extended h as columns and as rows, (T, T)."""
         change, n = lead_change(frozen, frozen.fermi_vectors()), frozen.arrays.n
-        still, dual, z = energies.imag == 0, left.conj().T, change.z.conj()
-        reached, v = frozen.u.conj().T @ dual[:n], change.vectors[:n].T
-        bras = reached[change.orbital][:, still] / (energies[still] - z[:, None]) @ right[:n, still].conj().T
-        own = change.orbital[:, None] == np.arange(frozen.u.shape[1])
+        still, dual, reached = energies.imag == 0, left.conj().T, frozen.u.conj().T @ left.conj().T[:n]
+        z, place = np.unique(change.z.conj(), return_inverse=True)
+        vectors = np.zeros((z.size, *frozen.u.T.shape), dtype=complex)
+        np.add.at(vectors, (place, change.orbital), change.vectors[:n].T)
+        bras = (reached[:, still] / (energies[still] - z[:, None, None])) @ right[:n, still].conj().T
         state = change.correlation[:n] @ np.where(still, 0.0, dual)
-        vectors = own[:, :, None] * v[:, None, :]
-        return cls(state.T, z, vectors, np.where(still, 0.0, reached), v[:, :, None] * bras[:, None, :])
+        return cls(state.T, z, vectors, np.where(still, 0.0, reached), vectors.swapaxes(1, 2) @ bras)
 
     def filled(self, bras: np.ndarray, levels: Series, fermi: Series) -> Series:
         """Its part of W_k from <l| (T, 2N), 1/(w - e_k + e_l^*) (k, T) and 1/(w - e_k + z_q) (k, K)."""

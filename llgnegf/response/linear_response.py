@@ -13,14 +13,16 @@ import numpy as np
 
 from llgnegf._blas import limited
 from llgnegf._checks import Problems, as_numbers
-from llgnegf.poles.channels import FINEST_FIT, PoleSystem, expand
+from llgnegf.poles.channels import PoleSystem, expand
 from llgnegf.problem.electrons import PAULI
-from llgnegf.problem.system import OpenSystem, check_constant, check_static_leads
+from llgnegf.problem.system import OpenSystem, check_static
 from llgnegf.response.levels import ClosedLevels, Levels, OpenLevels
 from llgnegf.units import HBAR
 
-FERMI_TOLERANCE = 1e-12
-"""Error of the Fermi function: its poles cost nothing here."""
+FINEST = 1e-10
+"""Tolerance beyond which no lead is finer."""
+FERMI_TOLERANCE = 1e-13
+"""Error of the Fermi function, whose poles cost little here; what K has of it is divided by kT and by widths."""
 ILL_CONDITIONED = 1e3
 """Condition number of the eigenvectors from which on nearby devices are taken; c loses some c^2 times the round-off."""
 APART = 1e-5
@@ -48,7 +50,7 @@ class LinearResponse:
     energy.
 
     Everything is a sum over the T = 2N + (lead modes) eigenvectors of device and leads, found once, of order T^3: an
-    energy or an order of the expansion takes 8 N^2 T^2 multiplications (7 sites between chains: T = 220, 10 ms), a
+    energy or an order of the expansion takes 8 N^2 T^2 multiplications (7 sites between chains: T = 254, 30 ms), a
     time 4 N^2 T, the memory is 64 N^2 T bytes. Next to an exceptional point, where two eigenvectors are one (told by
     their condition number), chi is extrapolated from six devices 1e-5 to 3e-5 eV to the sides of it, at six times
     the cost.
@@ -57,8 +59,8 @@ class LinearResponse:
         system: Electrons and leads that do not change in time; leads may be of any kind and differ in filling.
         moments: M, unit vectors (N, 3), zero vectors on sites without a moment.
         tolerance: Of the leads' damped modes, max_t |K - K_fit|/K(0) of their kernels; chi is good to about as much,
-            within some hundredths of an eV of a band edge to its square root. None: as fine as they get, 1e-9
-            for chains.
+            next to a band edge to some ten times as much. None: as fine as they get, 1e-10 for chains and some 1e-7
+            for fits of matrix leads, which take seconds to minutes: 1e-5 takes less.
 
     Raises:
         ValueError: One line for each argument that is not of this kind; kT = 0 of an open system (there are no Fermi
@@ -88,8 +90,7 @@ class LinearResponse:
 
     def _check_system(self, problems: Problems) -> None:
         system = self.system
-        check_constant(problems, system)
-        check_static_leads(problems, system)
+        check_static(problems, system)
         problems.memory("system", system.n_sites, 2 * system.n_sites, "the response holds each level's pairs of sites")
         coldest = min(system.temperatures()[system.coupled_leads].tolist(), default=1.0)
         allowed = "> 0 with leads, in eV: the response is a sum over Fermi poles"
@@ -110,14 +111,15 @@ class LinearResponse:
         Raises:
             ValueError: For anything but numbers, and at a real excitation energy between levels that no lead damps.
         """
-        values = self._numbers("susceptibility", "energies", energies, complex, "real or complex, in eV")
-        n = self.system.n_sites
+        n, values = self.system.n_sites, self._numbers("susceptibility", "energies", energies, complex)
+        flat = values.ravel().tolist()
         with np.errstate(divide="ignore", invalid="ignore"):
-            found = np.array([self.expansion(w, 1)[0] for w in values.ravel().tolist()]).reshape(-1, n, 3, n, 3)
+            found = np.array([self.expansion(w, 1)[0] for w in flat]).reshape(-1, n, 3, n, 3)
         infinite = ~np.isfinite(found).all(axis=(1, 2, 3, 4))
         if infinite.any():
             problems = Problems("LinearResponse.susceptibility")
-            problems.add("energies", values.ravel()[infinite][0], "not an excitation energy of undamped levels")
+            allowed = "not an excitation energy between levels that no lead damps"
+            problems.add("energies", flat[int(np.argmax(infinite))], allowed)
             problems.raise_all()
         return found.reshape(*values.shape, n, 3, n, 3)
 
@@ -150,10 +152,10 @@ class LinearResponse:
         """Inertia tensor I in eV fs^2, (N, 3, N, 3): the symmetric part of J_i chi_2.
 
         The field conjugate to M, J <s>, gains -I d^2M/dt^2: an electronic mass, with kinetic energy Mdot.I.Mdot/2.
-        (The antisymmetric part of J_i chi_2, zero where nothing dissipates, corrects the damping.) Of one moment and
-        its electron without leads, I = hbar^2 <s>/(4 J) normal to M. It is there for motion slow against 2J/hbar and
-        the electrons' passage, not for the nutation that it would have by itself at the rate |spin of the moment|/I:
-        where that is fast, the whole of chi counts.
+        (The antisymmetric part of J_i chi_2, zero in an equilibrium without dissipation, corrects the damping.) Of one
+        moment and its electron without leads, I = hbar^2 <s>/(4 J) normal to M. It is there for motion slow against
+        2J/hbar and the electrons' passage, not for the nutation that it would have by itself at the rate
+        |spin of the moment|/I: where that is fast, the whole of chi counts.
         """
         full = np.asarray(self.system.electrons.j_sd)[:, None, None, None] * self.second_order()
         return 0.5 * (full + full.transpose(2, 3, 0, 1))
@@ -170,8 +172,7 @@ class LinearResponse:
         Returns:
             (..., N, 3, N, 3), real.
         """
-        values = self._numbers("memory_kernel", "times", times, float, "in fs")
-        n = self.system.n_sites
+        n, values = self.system.n_sites, self._numbers("memory_kernel", "times", times, float)
         out = np.zeros((values.size, n, 3, n, 3))
         for k in np.flatnonzero(values.ravel() >= 0).tolist():
             out[k] = sum(w * self._kernel(levels, values.flat[k] / HBAR) for w, levels in self._levels)
@@ -184,14 +185,15 @@ class LinearResponse:
 
     @property
     def lead_error(self) -> float:
-        """Largest certified error of the leads' kernels, max_t |K - K_fit|/|K(0)|."""
+        """Largest certified error of the leads' kernels, max_t |K - K_fit|/|K(0)| (of fits careful at late times)."""
         strong = [c for c in self._poles.channels if c.strength]
         return max((c.error / c.strength for c in strong), default=0.0)
 
     @cached_property
     def _poles(self) -> PoleSystem:
-        fine = FINEST_FIT if self.tolerance is None else self.tolerance
-        return expand(self.system, fine, FERMI_TOLERANCE, tail_tolerance=fine, strict=self.tolerance is not None)
+        fine = FINEST if self.tolerance is None else self.tolerance
+        strict = self.tolerance is not None
+        return expand(self.system, fine, FERMI_TOLERANCE, tail_tolerance=fine, strict=strict, caps=(None,))
 
     @cached_property
     @limited
@@ -241,9 +243,10 @@ class LinearResponse:
     def _at_rest(self) -> np.ndarray:
         return self.expansion(0.0, 3)
 
-    def _numbers(self, method: str, field: str, value: Any, dtype: type, allowed: str) -> np.ndarray:
+    def _numbers(self, method: str, field: str, value: Any, dtype: type) -> np.ndarray:
         problems, found = Problems(f"LinearResponse.{method}"), as_numbers(value, dtype)
-        problems.check(found is not None and bool(np.isfinite(found).all()), field, value, f"finite numbers, {allowed}")
+        finite = found is not None and bool(np.isfinite(found).all())
+        problems.check(finite, field, value, f"finite numbers, {dtype.__name__}")
         problems.raise_all()
         assert found is not None
         return found
