@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 import llgnegf as ln
+from llgnegf.problem.electrons import PAULI
 from llgnegf.response.spin_waves import LinearLLG
 from llgnegf.units import HBAR
 from validation._report import Check, Report, run_as_script
@@ -34,11 +35,16 @@ class Case:
 
 
 def cases() -> list[Case]:
+    """Thermal and biased, chain and matrix leads, ferro- and antiferromagnets, strong and weak coupling."""
     one, chain, uniaxial = ln.chain(1, j_sd=0.5), ln.ChainLead, ln.UniaxialAnisotropy
     leads = 2 * [chain(0, 0.5)]
     moment = ln.Magnet(ln.uniform(1), 2.0, energies=ln.Zeeman([0, 0, 100.0]))
     biased = [ln.ChainLead(0, 0.5, chemical_potential=mu) for mu in (0.7, -0.4)]
     weak = ln.OpenSystem(ln.chain(1, j_sd=0.01), leads, fermi_energy=0.3, kT=0.025)
+    one_spin, (x, y, z) = np.eye(2), PAULI
+    crystal = ln.PeriodicLead(0.2 * z + 0.1 * x, 0.2j * y - one_spin, 0.6 * one_spin)
+    magnetic = ln.OpenSystem(ln.chain(1, j_sd=0.4), [crystal, chain(0, 0.3)], fermi_energy=-0.5, kT=0.025)
+    tilted = ln.Magnet(ln.uniform(1), 1.0, 0.01, uniaxial(0.01, "z"))
     ferro = ln.OpenSystem(ln.chain(4, j_sd=0.3), [chain(0), chain(3)], fermi_energy=-1.4, kT=0.025)
     row = ln.Magnet(ln.uniform(4), 1.0, energies=ln.Exchange(0.01) + uniaxial(0.005, "z"))
     anti = ln.OpenSystem(ln.chain(4, j_sd=0.5), [chain(0), chain(3)], fermi_energy=0.0, kT=0.025)
@@ -47,6 +53,7 @@ def cases() -> list[Case]:
         Case("one moment", ln.OpenSystem(one, leads, fermi_energy=0.3, kT=0.025), moment, 400.0),
         Case("one moment under bias", ln.OpenSystem(one, biased, kT=0.025), moment, 400.0, start="steady"),
         Case("one moment, damping 2e-4", weak, replace(moment, energies=uniaxial(0.02, "z")), 1500.0, rtol=1e-8),
+        Case("one moment at a magnetic Rashba lead", magnetic, ln.relax(magnetic, tilted), 300.0, rtol=1e-5),
         Case("chain of four", ferro, row, 600.0),
         Case("antiferromagnet of four", anti, neel, 600.0),
     ]

@@ -23,9 +23,10 @@ from llgnegf.units import HBAR
 
 ROOM, SHALLOWEST = 1.5, 0.2
 """Width of the window to the fastest solution for slow electrons, and its least depth to its width."""
-Answer = Callable[[np.ndarray], np.ndarray]
 LEAST = 1e-3
 """Width of the window, to the fields on the moments, where they are free to rotate; or 1e-3 eV without any."""
+Answer = Callable[[np.ndarray], np.ndarray]
+"""J chi(E) between the frames of a `LinearLLG`, eV: (n,) -> (n, 2f, 2f)."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -126,7 +127,8 @@ def magnons(
     Raises:
         ValueError: One line for each argument that is not of this kind, a magnet with spin-transfer torques or with
             what depends on time; for moments that feel a torque; for a window that a solution or a pole of chi is on
-            the border of, or with too many of them to tell apart.
+            the border of, or with too many of them to tell apart; and as `LinearResponse` raises it (kT = 0 with leads,
+            mean fields, what depends on time).
 
     Example:
         >>> found = ln.magnons(system, ln.relax(system, magnet))
@@ -147,7 +149,7 @@ def magnons(
 
 
 def _with_electrons(system: OpenSystem, magnet: Magnet, tolerance: float | None) -> tuple[LinearLLG, Answer]:
-    """The linear equation with J <s> at rest in it, and J chi(E) between its frames, eV, (n,) -> (n, 2f, 2f)."""
+    """The linear equation with J <s> of the electrons at rest in it, and their answer."""
     response = LinearResponse(system, magnet.on_electrons(magnet.moments, system.n_sites), tolerance)
     placement, j_sd = magnet.placement(system.n_sites), np.asarray(system.electrons.j_sd, dtype=float)
     # The jump of the memory kernel, -(2 J/hbar) eps_abc <s>^c, is J <s> to the accuracy of chi itself: rotations of all
@@ -167,7 +169,7 @@ def _with_electrons(system: OpenSystem, magnet: Magnet, tolerance: float | None)
 def coupled(
     linear: LinearLLG, electrons: Answer, window: tuple[float, float] | None = None
 ) -> tuple[Zeros, tuple[float, float]]:
-    """All E in the window with det D(E) = 0, `electrons` J chi(E) between the frames (eV), and the window used."""
+    """All E in the window with det D(E) = 0, and the window used."""
     half_axes = _window(linear, electrons) if window is None else (float(window[0]), float(window[1]))
 
     def equation(energies: np.ndarray) -> np.ndarray:
@@ -216,7 +218,7 @@ def _check(system: Any, magnet: Any, window: Any, torque_tolerance: Any) -> None
 def _check_rest(linear: LinearLLG, magnet: Magnet, tolerance: float) -> None:
     problems, worst = Problems("magnons"), int(linear.torque.argmax())
     number = int(np.flatnonzero(magnet.moving)[worst])
-    allowed = f"at most {tolerance:g} eV (torque_tolerance): moments at rest, such as relax(system, magnet) gives"
-    at_rest = bool(linear.torque[worst] <= tolerance)
-    problems.check(at_rest, "magnet.moments", f"a torque of {linear.torque[worst]:.3g} eV on moment {number}", allowed)
+    allowed = f"at most {tolerance:g} eV (torque_tolerance): moments at rest, of relax(system, magnet), or under bias of "
+    value, at_rest = f"a torque of {linear.torque[worst]:.3g} eV on moment {number}", linear.torque[worst] <= tolerance
+    problems.check(bool(at_rest), "magnet.moments", value, allowed + "a run that has settled")
     problems.raise_all()

@@ -97,7 +97,7 @@ def zeros_within(function: Function, half_axes: tuple[float, float]) -> Zeros:
                     at, along = zip(*(_closer(function, z, v, CLOSE * a) for z, v in lost), strict=True)
                     again = _polished(function, np.array(at), np.array(along), d, a)
                     values[~good], vectors[~good], residuals[~good], good[~good] = again
-                if _cancel(zeros[~good], poles):
+                if _cancel(zeros[~good], poles) and not _merged(zeros[good], values[good] / a):
                     pair = good & mirrored
                     values = np.concatenate([values[good], -values[pair].conj()])
                     vectors = np.concatenate([vectors[good], vectors[pair].conj()])
@@ -155,6 +155,12 @@ def _cancel(zeros: np.ndarray, poles: np.ndarray) -> bool:
             return False
         poles = np.delete(poles, apart.argmin())
     return True
+
+
+def _merged(before: np.ndarray, after: np.ndarray) -> bool:
+    """Whether zeros that were apart have been polished into one (round-off splits one that is defective by 1e-7)."""
+    apart, now = (np.abs(z[:, None] - z) for z in (before, after))
+    return bool(np.any((apart > 1e-6) & (now < 1e-3 * apart)))
 
 
 def _closer(function: Function, centre: complex, vector: np.ndarray, radius: float) -> tuple[complex, np.ndarray]:

@@ -199,7 +199,7 @@ class ClassicalEnergy:
         """d^2H/dM_i dM_j (eV), shape (3 n_sites, 3 n_sites), row 3 i + a, moments taken as free vectors.
 
         Exact for quadratic terms. Others have their gradient differentiated by [8 g(h) - 8 g(-h) - g(2h) + g(-2h)]/12h,
-        exact but for round-off, 1e-13, where it is a polynomial of degree 4 (cubic anisotropy), else to O(h^4), 1e-11.
+        exact but for round-off, 1e-13, where it is a polynomial up to degree 4 (cubic anisotropy), else to h^4 = 2e-11.
         """
         if not self.cubic_constants.size and not self.others:
             return self.matrix.toarray()
