@@ -218,7 +218,7 @@ def _check(system: Any, magnet: Any, window: Any, torque_tolerance: Any) -> None
 def _check_rest(linear: LinearLLG, magnet: Magnet, tolerance: float) -> None:
     problems, worst = Problems("magnons"), int(linear.torque.argmax())
     number = int(np.flatnonzero(magnet.moving)[worst])
-    allowed = f"at most {tolerance:g} eV (torque_tolerance): moments at rest, of relax(system, magnet), or under bias of "
+    allowed = f"at most {tolerance:g} eV (torque_tolerance): moments at rest, of relax(system, magnet), under bias of "
     value, at_rest = f"a torque of {linear.torque[worst]:.3g} eV on moment {number}", linear.torque[worst] <= tolerance
     problems.check(bool(at_rest), "magnet.moments", value, allowed + "a run that has settled")
     problems.raise_all()
