@@ -55,6 +55,7 @@ from .problem.textures import (
     vortex,
 )
 from .response.linear_response import LinearResponse
+from .response.magnons import Magnons, magnons
 from .response.tensors import ResponseTensors
 from .run.error_budget import AccuracyWarning
 from .run.langevin import langevin_ensemble
@@ -79,7 +80,7 @@ __all__ = [
     "Peierls", "TimeDependent", "VectorPotential",
     "AccuracyWarning", "ChainLead", "ConfigError", "CubicAnisotropy", "CurrentDecomposition", "DMI", "Decomposition",
     "Dipolar", "Drive", "Electrons", "EnergyTerm", "Exchange", "Frozen", "IntegrationStopped", "Lead", "LeadCurrents",
-    "Magnet",
+    "Magnet", "Magnons",
     "OpenSystem",
     "PairExchange", "Precession", "Prescribed", "Pulse", "QuadratureError", "Ramp", "ResponseTensors", "Result",
     "RotatingFrame", "RunConfig", "Simulation", "Sine", "SlonczewskiTorque", "SlowSimulation", "SpinTransferTorque",
@@ -88,6 +89,7 @@ __all__ = [
     "WideBandLead", "Zeeman", "ZhangLiTorque",
     "analysis",
     "bloch_wall", "bond_charge_current", "bond_spin_current", "chain", "charge_density", "cone", "electron_energy",
-    "ensemble", "field_like_damping_like", "langevin_ensemble", "neel_wall", "relax", "rotate_spins", "run_sweep",
+    "ensemble", "field_like_damping_like", "langevin_ensemble", "magnons", "neel_wall", "relax", "rotate_spins",
+    "run_sweep",
     "simulate", "spin_density", "spin_motive_force_current", "torque", "uniform", "with_pole_leads",
 ]  # fmt: skip

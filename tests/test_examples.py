@@ -174,6 +174,19 @@ def test_sweep_gives_the_pumped_spin_of_each_point() -> None:
             assert abs(run - exact) < bound < 0.05 * exact
 
 
+def test_the_lowest_magnon_of_a_wall_is_its_motion(capsys: pytest.CaptureFixture[str]) -> None:
+    n = 11
+    example = script("wall_magnons")
+    wall, domain = example["main"](n)
+    assert "wall: 9 modes" in capsys.readouterr().out and Path("wall_magnons.png").stat().st_size > 10_000
+    assert wall.energies.real[0] < 0.2 * domain.energies.real[0] and not wall.unstable.any()
+    moments = example["at_rest"](ln.bloch_wall(n, (n - 1) / 2, 2.2)).moments
+    # The collective coordinates of a wall are its place and its angle about z: dM/dz and z x M.
+    coordinates = np.stack([np.gradient(moments, axis=0), np.cross([0, 0, 1], moments)])[:, 1:-1]
+    basis, profile = np.linalg.qr(coordinates.reshape(2, -1).T)[0], wall.profiles[0, 1:-1].ravel()
+    assert np.linalg.norm(basis.T @ profile) > 0.95 * np.linalg.norm(profile)
+
+
 def test_magnons_of_an_insulator_pump_spin_into_a_metal(capsys: pytest.CaptureFixture[str]) -> None:
     example = script("magnon_pumping")
     data = example["main"]().dataset

@@ -58,6 +58,7 @@ SCRIPTS = (
     Script("harmonics", "how many harmonics precessing moments pump in Rashba wires, and what sets the number"),
     Script("electronic_damping", "relaxation by the Fermi surface without a Gilbert term"),
     Script("full_noise", "noise of the Gilbert bath beside full electrons samples Boltzmann at five temperatures"),
+    Script("magnons", "magnons with their electronic damping against the ring-down of full runs"),
     Script("walker", "Walker's wall below and above the threshold"),
     Script("transport", "transmission, currents, noise and mixing conductance of random biased devices", alone=True),
     Script("equation_4", "Eq. (4): sympy, quadrature and the wide-band rotating frame"),

@@ -6,4 +6,5 @@
     fast_tensors     the same for many configurations, what slow runs evaluate;  surface_rules: its energies;
                      kernel, chain_kernel, pair_kernel: its compiled sums
     linear_response  susceptibility at any frequency, memory kernel and inertia;  levels: what they are summed over
+    magnons          small oscillations with all that;  spin_waves: the linearised LLG equation;  zeros: all of them
 """
