@@ -13,7 +13,7 @@ leads: bound states outside are filled as at rest, see `tensors`.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -53,20 +53,27 @@ class Adiabatic:
         spin: Spin density, (B, N, 3).
         charge: Electrons on each site, (B, N).
         curvature: -A of `tensors` where it comes with the spin density and was asked for, (B, 3N, 3N); else None.
+        window: Under bias, what the leads' different fillings add and came with the spin density (`bias_tensors`).
     """
 
     moments: np.ndarray
     spin: np.ndarray
     charge: np.ndarray
     curvature: np.ndarray | None = None
+    window: Any = None
 
 
 @dataclass(frozen=True, eq=False)
 class Tensors:
-    """friction and geometric tensor in eV fs, (B, 3N, 3N), row 3 i + a; zero where not asked for."""
+    """friction and geometric tensor in eV fs, (B, 3N, 3N), row 3 i + a; zero where not asked for.
+
+    `noise` is the correlator of the field in eV^2 fs where it was asked for and is not that of an equilibrium,
+    2 kT friction; else None.
+    """
 
     friction: np.ndarray
     geometric: np.ndarray
+    noise: np.ndarray | None = None
 
 
 def tensor_tolerance(tolerance: float, j_sd: np.ndarray, speed: float | None) -> float:
@@ -87,7 +94,9 @@ class SlowElectrons(Protocol):
     def adiabatic(self, moments: np.ndarray, geometric: bool) -> Adiabatic:
         """The equilibrium of the moments (B, N, 3) at rest; `geometric`: the geometric tensor will be asked for."""
 
-    def tensors(self, rest: Adiabatic, friction: bool, geometric: bool, speed: float | None = None) -> Tensors:
+    def tensors(
+        self, rest: Adiabatic, friction: bool, geometric: bool, speed: float | None = None, noise: bool = False
+    ) -> Tensors:
         """The tensors of what `adiabatic` gave.
 
         `speed` bounds |dM/dt| (1/fs): then the tensors have the accuracy that the spin density of moments of that
@@ -170,7 +179,9 @@ class PoleTensors:
         )  # fmt: skip
         return Adiabatic(moments, spin, charge, sea if geometric else None)
 
-    def tensors(self, rest: Adiabatic, friction: bool, geometric: bool, speed: float | None = None) -> Tensors:
+    def tensors(
+        self, rest: Adiabatic, friction: bool, geometric: bool, speed: float | None = None, noise: bool = False
+    ) -> Tensors:
         tolerance = tensor_tolerance(self.tolerance, self.j_sd, speed)
         first, second = self._surface(rest.moments, friction, geometric, tolerance)
         if geometric:
@@ -295,7 +306,9 @@ class LevelTensors:
         charge = np.einsum("bisk,bk->bi", np.abs(spinors) ** 2, filling)
         return Adiabatic(moments, spin, charge, -berry_curvature(energies, states, filling) if geometric else None)
 
-    def tensors(self, rest: Adiabatic, friction: bool, geometric: bool, speed: float | None = None) -> Tensors:
+    def tensors(
+        self, rest: Adiabatic, friction: bool, geometric: bool, speed: float | None = None, noise: bool = False
+    ) -> Tensors:
         zero = np.zeros((len(rest.moments), 3 * self.system.n_sites, 3 * self.system.n_sites))
         if not geometric:
             return Tensors(zero, zero)
@@ -327,7 +340,9 @@ class ContourTensors:
         spin, charge = (np.stack([density(rho) for rho in rhos]) for density in (spin_density, charge_density))
         return Adiabatic(moments, spin, charge)
 
-    def tensors(self, rest: Adiabatic, friction: bool, geometric: bool, speed: float | None = None) -> Tensors:
+    def tensors(
+        self, rest: Adiabatic, friction: bool, geometric: bool, speed: float | None = None, noise: bool = False
+    ) -> Tensors:
         size = 3 * self.system.n_sites
         zero = np.zeros((size, size))
         tolerance = tensor_tolerance(self.tolerance, self.j_sd, speed)
