@@ -141,17 +141,24 @@ class OpenSystem:
         return np.array([lead.voltage_at(time) for lead in self.leads], dtype=float)
 
 
-def check_equilibrium(problems: Problems, system: OpenSystem) -> None:
-    """Note what keeps `system` from an equilibrium with leads and a Hamiltonian that stay as they are."""
+def check_static(problems: Problems, system: OpenSystem) -> bool:
+    """Note the first thing that keeps leads and Hamiltonian from staying as they are; returns whether they do."""
     if not system.electrons.is_constant:
         check_constant(problems, system)
-        return
+        return False
     for p, lead in enumerate(system.leads):
         if lead.drives():
             problems.add(
                 f"system.leads[{p}].voltage", "a function of time", "a number: the response is that of static leads"
             )
-            return
+            return False
+    return True
+
+
+def check_equilibrium(problems: Problems, system: OpenSystem) -> None:
+    """Note what keeps `system` from an equilibrium with leads and a Hamiltonian that stay as they are."""
+    if not check_static(problems, system):
+        return
     if system.common_chemical_potential() is None:
         mu = system.chemical_potentials()[system.coupled_leads].tolist()
         problems.add("system.leads", f"biased, chemical potentials {mu} eV", "one chemical potential for all "

@@ -13,7 +13,7 @@ its terms with G Hdot ( . ) add up to -G Hdot dW/dE, those with ( . ) Hdot G^dag
     -K_{ia,jb}/(hbar J_j) = (1/pi) int dE Im Tr[sigma_a D_ij sigma_b W_ji],
 no derivative of W left. Its symmetric part is friction of either sign, its antisymmetric part geometric.
 
-Noise of the field J sigma with the electrons n = sum_p f_p G Gamma_p G^dag and holes h = sum_p (1 - f_p) G Gamma_p G^dag,
+Noise of the field J sigma, with electrons n = sum_p f_p G Gamma_p G^dag and holes h = sum_p (1 - f_p) G Gamma_p G^dag:
     noise_{ia,jb} = (hbar/2 pi) J_i J_j int dE Re Tr[sigma_a h_ij sigma_b n_ji],
 in which each pair of occupations has a weight f_p (1 - f_q) >= 0 and a positive semidefinite tensor: so has the sum.
 
@@ -36,7 +36,6 @@ from llgnegf.response.window_rules import COUNTS, WindowRule, pieces_between, wi
 from llgnegf.static.contour import FERMI_RANGE, THERMAL_CUTS
 from llgnegf.static.weights import weighted
 from llgnegf.static.window import window_panels
-from llgnegf.units import HBAR
 
 DENSITIES, RESPONSE, NOISE = range(3)
 """Kinds of `window_sums`."""

@@ -326,13 +326,14 @@ class LevelTensors:
 
 
 class ContourTensors:
-    """Open system at kT = 0, where the Fermi function has no poles: adaptive contour integrals at each configuration.
+    """Open system with a lead at kT = 0, where the Fermi function has no poles: adaptive integrals at each
+    configuration, under bias too.
 
-    Exact leads; slower than `PoleTensors`.
+    Exact leads; slower than `PoleTensors`. Without `bias` the tensors leave out what different fillings add.
     """
 
-    def __init__(self, system: OpenSystem, tolerance: float) -> None:
-        self.system, self.tolerance = system, tolerance
+    def __init__(self, system: OpenSystem, tolerance: float, bias: bool = True) -> None:
+        self.system, self.tolerance, self.bias = system, tolerance, bias or system.in_equilibrium()
         self.j_sd = np.asarray(system.electrons.j_sd, dtype=float)
 
     def adiabatic(self, moments: np.ndarray, geometric: bool) -> Adiabatic:
@@ -344,13 +345,18 @@ class ContourTensors:
         self, rest: Adiabatic, friction: bool, geometric: bool, speed: float | None = None, noise: bool = False
     ) -> Tensors:
         size = 3 * self.system.n_sites
-        zero = np.zeros((size, size))
         tolerance = tensor_tolerance(self.tolerance, self.j_sd, speed)
         each = [ResponseTensors(self.system, m, tolerance) for m in rest.moments]
-        return Tensors(
-            np.stack([t.friction.reshape(size, size) if friction else zero for t in each]),
-            np.stack([t.geometric.reshape(size, size) if geometric else zero for t in each]),
-        )
+
+        def stacked(name: str, wanted: bool) -> np.ndarray:
+            values = [getattr(t, name) - (0.0 if self.bias else getattr(t, f"bias_{name}")) for t in each if wanted]
+            return np.stack(values).reshape(-1, size, size) if wanted else np.zeros((len(each), size, size))
+
+        found = stacked("friction", friction), stacked("geometric", geometric)
+        if not (noise and friction) or self.system.in_equilibrium():
+            return Tensors(*found)
+        common = 2 * self.system.mean_temperature * found[0]
+        return Tensors(*found, np.stack([t.noise.reshape(size, size) for t in each]) if self.bias else common)
 
     def grand_potential(self, moments: np.ndarray) -> float:
         return float("nan")

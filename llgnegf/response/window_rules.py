@@ -54,8 +54,8 @@ def pieces_between(lower: float, upper: float, edges: np.ndarray, others: np.nda
     """[lower, upper] cut at the band edges and at `others`, where the weight changes sign."""
     cuts = np.unique(np.concatenate([edges, others]))
     cuts = np.array([lower, *cuts[(cuts > lower) & (cuts < upper)], upper])
-    ends = np.isin(cuts, edges)
-    return [Piece(*cuts[k : k + 2].tolist(), bool(ends[k] or ends[k + 1])) for k in range(cuts.size - 1)]
+    pairs = np.lib.stride_tricks.sliding_window_view(np.isin(cuts, edges), 2)
+    return [Piece(float(a), float(b), bool(e.any())) for a, b, e in zip(cuts[:-1], cuts[1:], pairs, strict=True)]
 
 
 def window_rule(
