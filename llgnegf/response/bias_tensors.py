@@ -22,30 +22,37 @@ Fermi functions here are the exact ones, those of the propagator to within its F
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from itertools import combinations_with_replacement
 
 import numpy as np
-from scipy.linalg import block_diag
 
 from llgnegf.poles.channels import PoleSystem
 from llgnegf.problem.occupation import fermi
 from llgnegf.response.fast_tensors import LOOSEST, Adiabatic, PoleTensors, Tensors, tensor_tolerance
 from llgnegf.response.kernel import window_sums
-from llgnegf.response.window_rules import COUNTS, WindowRule, pieces_between, window_rule
+from llgnegf.response.window_rules import Piece, pieces_between, window_rule
 from llgnegf.static.contour import FERMI_RANGE, THERMAL_CUTS
+from llgnegf.static.quadrature import QuadratureError
 from llgnegf.static.weights import weighted
-from llgnegf.static.window import window_panels
 
 DENSITIES, RESPONSE, NOISE = range(3)
 """Kinds of `window_sums`."""
+COUNTS = (6, 12, 24)
+"""Nodes tried in a piece of the axis before it is halved, each half with 12."""
+MOST_HALVINGS = 36
 UNSEEN = 3e-3
 """Part of Tr G G^dag that the last polynomials of a rule may hold: more are the flanks of a level between its nodes."""
+NOTHING = 1e-4
+"""Pieces with this part of the tolerance (in eV) of the weight are left out, and what lies beyond."""
+MOST_KEPT = 400
+"""Pieces of the axis whose nodes are kept."""
 
 
 @dataclass(frozen=True, eq=False)
 class WindowNodes:
-    """Energies of a sum and what the moments do not change there, as `window_sums` takes it."""
+    """Energies of a rule and what the moments do not change there, as `window_sums` takes it."""
 
     base: np.ndarray
     rules: np.ndarray
@@ -56,14 +63,47 @@ class WindowNodes:
     others: np.ndarray
 
 
-@dataclass(frozen=True, eq=False)
-class WindowSums:
-    """Tr[W_ii (1, sigma)]/2 pi (B, N, 4), tensors (B, 3N, 3N), the error of either, and the number of energies."""
+@dataclass(frozen=True)
+class Part:
+    """A piece of the axis for the fillings p and q, and the number of its rule in COUNTS."""
 
+    p: int
+    q: int
+    piece: Piece
+    number: int = 0
+
+    def finer(self) -> list[Part]:
+        """More nodes, or both halves."""
+        if self.piece.depth == 0 and self.number < len(COUNTS) - 1:
+            return [replace(self, number=self.number + 1)]
+        return [Part(self.p, self.q, half, 1) for half in self.piece.halves()]
+
+
+@dataclass(frozen=True, eq=False)
+class PartSums:
+    """Tr[W_ii (1, sigma)]/2 pi (B, N, 4), tensors (B, 3N, 3N), the error of either (infinite where a level hides)."""
+
+    part: Part
     densities: np.ndarray
     tensors: np.ndarray
     errors: tuple[float, float]
     nodes: int
+
+
+@dataclass(frozen=True, eq=False)
+class WindowSums:
+    """The parts of the window; their sums, as `PartSums`, and the number of all energies."""
+
+    parts: list[PartSums]
+    densities: np.ndarray
+    tensors: np.ndarray
+    nodes: int
+
+    @classmethod
+    def of(cls, parts: list[PartSums], batch: int, n_sites: int) -> WindowSums:
+        densities = sum((each.densities for each in parts), np.zeros((batch, n_sites, 4)))
+        tensors = sum((each.tensors for each in parts), np.zeros((batch, 3 * n_sites, 3 * n_sites)))
+        return cls(parts, densities, tensors, sum(each.nodes for each in parts))
 
 
 class BiasedTensors(PoleTensors):
@@ -81,14 +121,14 @@ class BiasedTensors(PoleTensors):
         filled = list(zip(device.chemical_potentials.tolist(), device.temperatures.tolist(), strict=True))
         self._fillings = sorted(set(filled))
         self._filling = np.array([self._fillings.index(f) for f in filled])  # of each lead orbital
-        reach = float(np.clip(-np.log(0.01 * tolerance), 1.0, FERMI_RANGE))
+        reach = float(np.clip(-np.log(NOTHING * tolerance), 1.0, FERMI_RANGE))
         mu, kT = np.array([*self._fillings, (self.mu, self.kT)]).T
         self._ends = float((mu - reach * kT).min()), float((mu + reach * kT).max())
         self._cuts = np.concatenate([(mu[:, None] + kT[:, None] * THERMAL_CUTS).ravel(), _crossings(mu, kT)])
         # A correlator is a tensor times an energy.
         self._noise_scale = float(np.ptp(mu)) + 2 * self.kT
-        self._known: dict[tuple[int, int], WindowNodes] = {}
-        self.window_nodes = 0
+        self._known: dict[tuple[bool, Part], WindowNodes] = {}
+        self._roots = [self._roots_of(kind) for kind in (RESPONSE, RESPONSE, NOISE)]
 
     @property
     def compilable(self) -> bool:
@@ -99,7 +139,7 @@ class BiasedTensors(PoleTensors):
         """The stationary state of moments (B, N, 3) at rest."""
         rest = super().adiabatic(moments, geometric)
         kind = RESPONSE if self._bias else DENSITIES
-        sums = self._sums(kind, rest.moments, self.tolerance, LOOSEST)
+        sums = self._sums(kind, rest.moments, self._roots[kind], (self.tolerance, LOOSEST))
         spin, charge = rest.spin + sums.densities[..., 1:], rest.charge + sums.densities[..., 0]
         return Adiabatic(rest.moments, spin, charge, rest.curvature, sums)
 
@@ -112,8 +152,7 @@ class BiasedTensors(PoleTensors):
             return Tensors(found.friction, found.geometric, correlator)
         sums, tolerance = rest.window, tensor_tolerance(self.tolerance, self.j_sd, speed)
         assert sums is not None
-        if sums.errors[1] > tolerance:
-            sums = self._sums(RESPONSE, rest.moments, self.tolerance, tolerance)
+        sums = self._sums(RESPONSE, rest.moments, sums.parts, (self.tolerance, tolerance))
         turned = np.swapaxes(sums.tensors, -1, -2)
         symmetric, antisymmetric = (0.5 * self._scale * (sums.tensors + sign * turned) for sign in (1, -1))
         self.surface_nodes += sums.nodes
@@ -130,75 +169,75 @@ class BiasedTensors(PoleTensors):
         """The correlator (B, 3N, 3N) in eV^2 fs; without the part of the bias that of the common equilibrium."""
         if not self._bias:
             return 2 * self.kT * friction
-        sums = self._sums(NOISE, moments, np.inf, self._noise_scale * self.tolerance)
+        sums = self._sums(NOISE, moments, self._roots[NOISE], (np.inf, self._noise_scale * self.tolerance))
         return 0.5 * self._scale * sums.tensors
 
-    def _sums(self, kind: int, moments: np.ndarray, densities: float, tensors: float) -> WindowSums:
-        """Sums over the window with errors of no more than `densities` and `tensors`."""
-        for count in COUNTS:
-            sums = self._gauss_sums(kind, count, moments)
-            if sums.errors[0] <= densities and sums.errors[1] <= tensors:
-                return sums
-        return self._adaptive(kind, moments, densities, tensors)
+    def _sums(
+        self, kind: int, moments: np.ndarray, parts: Iterable[Part | PartSums], tolerances: tuple[float, float]
+    ) -> WindowSums:
+        """Sums over the window, its parts refined until the errors of densities and tensors are no larger.
 
-    def _gauss_sums(self, kind: int, count: int, moments: np.ndarray) -> WindowSums:
-        if (kind == NOISE, count) not in self._known:
-            self._known[kind == NOISE, count] = self._rule(kind, count)
-        nodes = self._known[kind == NOISE, count]
-        densities, response, sizes = self._evaluate(kind, nodes, moments)
-        errors = [_error(values) for values in (densities, response)]
-        flanks = np.abs(sizes[1:]).max(axis=0, initial=0.0) > UNSEEN * np.abs(sizes[0])
-        if flanks.any() or np.isnan(errors).any():
-            errors = [np.inf, np.inf]
-        return WindowSums(densities[0], response[0], (errors[0], errors[1]), nodes.rules.shape[1])
+        Raises:
+            QuadratureError: Where a level has less width than halving finds.
+        """
+        known = [self._part(kind, each, moments) if isinstance(each, Part) else each for each in parts]
+        while True:
+            if all(sum(each.errors[k] for each in known) <= tolerances[k] for k in (0, 1)):
+                return WindowSums.of(known, len(moments), self.n_sites)
+            coarse = [any(each.errors[k] > tolerances[k] / len(known) for k in (0, 1)) for each in known]
+            finer = [part for each, bad in zip(known, coarse, strict=True) if bad for part in each.part.finer()]
+            if finer and finer[-1].piece.depth > MOST_HALVINGS:
+                energy = finer[-1].piece.energies(np.array([finer[-1].piece.start]))[0][0]
+                raise QuadratureError(
+                    f"stationary state under bias: a level next to {energy:.6g} eV that leads hardly reach, or not at "
+                    "all, lies between their chemical potentials"
+                )
+            known = [each for each, bad in zip(known, coarse, strict=True) if not bad]
+            known += [self._part(kind, part, moments) for part in finer]
 
-    def _evaluate(
-        self, kind: int, nodes: WindowNodes, moments: np.ndarray
-    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Sums of each rule: densities (R, B, N, 4), tensors (R, B, 3N, 3N) and sizes (R, B) of `window_sums`."""
-        rules, batch, size = len(nodes.rules), len(moments), 3 * self.n_sites
-        densities, sizes = np.zeros((rules, batch, self.n_sites, 4)), np.zeros((rules, batch))
-        tensors = np.zeros((rules, batch, size, size) if kind else (rules, batch, 0, 0))
+    def _part(self, kind: int, part: Part, moments: np.ndarray) -> PartSums:
+        if (kind == NOISE, part) not in self._known:
+            if len(self._known) >= MOST_KEPT:
+                self._known.clear()
+            self._known[kind == NOISE, part] = self._rule(kind, part)
+        nodes, batch, size = self._known[kind == NOISE, part], len(moments), 3 * self.n_sites
+        densities, sizes = np.zeros((2, batch, self.n_sites, 4)), np.zeros((2, batch))
+        tensors = np.zeros((2, batch, size, size) if kind else (2, batch, 1, 1))
         window_sums(
             self._is_chain, nodes.base, nodes.rules, self._u, nodes.slopes, nodes.site_weights, nodes.sources,
             nodes.strengths, nodes.others, self.j_sd, moments, kind, densities, tensors, sizes,
         )  # fmt: skip
-        return densities, tensors, sizes
+        errors = _error(densities), _error(tensors)
+        if np.isnan(errors).any() or (np.abs(sizes[1]) > UNSEEN * np.abs(sizes[0])).any():
+            errors = np.inf, np.inf
+        return PartSums(part, densities[0], tensors[0], errors, len(nodes.base))
 
-    def _rule(self, kind: int, count: int) -> WindowNodes:
-        """Nodes of all Gauss rules, one after the other: of each filling, or of each pair of them for the noise."""
-        numbers = range(len(self._fillings))
-        pairs = combinations_with_replacement(numbers, 2) if kind == NOISE else ((p, p) for p in numbers)
-        found = [(p, q, self._gauss_rule(kind, p, q, count)) for p, q in pairs]
-        energies = np.concatenate([rule.energies for _, _, rule in found])
-        first, second = (np.repeat([pq[k] for pq in found], [r.energies.size for *_, r in found]) for k in (0, 1))
-        total, last = np.concatenate([r.weights for *_, r in found]), [r.last for *_, r in found]
-        sources, widths = self._sources(energies)
-        strengths, others = (np.where(self._filling == number[:, None], widths, 0.0) for number in (first, second))
-        return self._nodes_at(energies, np.vstack([total, block_diag(*last)]), sources, strengths, others)
+    def _roots_of(self, kind: int) -> list[Part]:
+        """For each filling the pieces where it differs from the common one, for the noise those of pairs."""
+        numbers, exact = range(len(self._fillings)), self._frozen.exact
+        pairs = list(combinations_with_replacement(numbers, 2)) if kind == NOISE else [(p, p) for p in numbers]
+        roots = []
+        for p, q in pairs:
+            mu, kT = np.array([self._fillings[p], (self.mu, self.kT)]).T
+            pieces = pieces_between(*self._ends, exact.band_edges, np.zeros(0) if kind == NOISE else _crossings(mu, kT))
+            is_open = exact.is_open(np.array([0.5 * (piece.lower + piece.upper) for piece in pieces])).tolist()
+            roots += [Part(p, q, piece) for piece, keep in zip(pieces, is_open, strict=True) if keep]
+        return [part for part in roots if self._rule(kind, part).base.size]
 
-    def _gauss_rule(self, kind: int, p: int, q: int, count: int) -> WindowRule:
-        """For f_p - f_0, or for f_p (1 - f_q) and with p and q exchanged."""
-        common, own = (self.mu, self.kT), (self._fillings[p], self._fillings[q])
+    def _rule(self, kind: int, part: Part) -> WindowNodes:
+        """Nodes for the weight f_p - f_0, or f_p (1 - f_q) and with p and q exchanged."""
+        common, own = (self.mu, self.kT), (self._fillings[part.p], self._fillings[part.q])
 
         def weight(energies: np.ndarray) -> np.ndarray:
             if kind != NOISE:
                 return fermi(energies, *own[0]) - fermi(energies, *common)
             electrons, holes = ([fermi(sign * energies, sign * mu, kT) for mu, kT in own] for sign in (1, -1))
-            return electrons[0] * holes[1] + (electrons[1] * holes[0] if p != q else 0.0)
+            return electrons[0] * holes[1] + (electrons[1] * holes[0] if part.p != part.q else 0.0)
 
-        mu, kT = np.array([own[0], own[1] if kind == NOISE else common]).T
-        exact = self._frozen.exact
-        signs = np.zeros(0) if kind == NOISE else _crossings(mu, kT)
-        pieces = pieces_between(*self._ends, exact.band_edges, signs)
-        middles = np.array([0.5 * (piece.lower + piece.upper) for piece in pieces])
-        is_open = exact.is_open(middles)
-        pieces = [piece for piece, keep in zip(pieces, is_open, strict=True) if keep]
-        return window_rule(pieces, weight, self._cuts, count, 0.01 * self.tolerance)
-
-    def _nodes_at(
-        self, energies: np.ndarray, rules: np.ndarray, sources: np.ndarray, strengths: np.ndarray, others: np.ndarray
-    ) -> WindowNodes:
+        least = 0.0 if part.piece.depth else NOTHING * self.tolerance
+        energies, rules = window_rule(part.piece, weight, self._cuts, COUNTS[part.number], least)
+        sources, widths = self._sources(energies)
+        strengths, others = (np.where(self._filling == number, widths, 0.0) for number in (part.p, part.q))
         device, z = self._frozen.device, energies.astype(complex)
         slopes = device.self_energy_derivatives(z)
         return WindowNodes(
@@ -221,45 +260,11 @@ class BiasedTensors(PoleTensors):
             first = own.stop
         return vectors, widths
 
-    def _adaptive(self, kind: int, moments: np.ndarray, densities: float, tensors: float) -> WindowSums:
-        """The sums of one configuration after the other where levels are too narrow for the rules."""
-        n, exact = self.n_sites, self._frozen.exact
-        scale = np.repeat([1.0, densities / tensors], [4 * n, 9 * n**2 if kind else 0])
-        tolerance = densities if kind != NOISE else tensors
-        if kind == NOISE:
-            scale[:] = np.repeat([0.0, 1.0], [4 * n, 9 * n**2])
-        found, evaluations = np.zeros((len(moments), scale.size)), 0
-        for one, m in zip(found, moments, strict=True):
-
-            def density(origin: np.ndarray, offset: np.ndarray, m: np.ndarray = m) -> np.ndarray:
-                values = self._evaluate(kind, self._single(kind, origin + offset), m[None])[:2]
-                return scale * np.concatenate([v.reshape(origin.size, -1) for v in values], axis=1)
-
-            window = window_panels(self._frozen.at(m).device, *self._ends, np.append(self._cuts, exact.band_edges))
-            what = "stationary state of slow electrons under bias"
-            integral = window.where(exact.is_open).integral(density, tolerance, 30 * n**2, what)
-            one[:] = integral.value / np.where(scale > 0, scale, 1.0)
-            evaluations += integral.evaluations
-        size = 3 * n if kind else 0
-        shaped = found[:, : 4 * n].reshape(-1, n, 4), found[:, 4 * n :].reshape(-1, size, size)
-        return WindowSums(*shaped, (densities, tensors), evaluations)
-
-    def _single(self, kind: int, energies: np.ndarray) -> WindowNodes:
-        """Energies each of which is a sum of its own, all leads with what fills them there."""
-        sources, widths = self._sources(energies)
-        filled = [np.stack([fermi(s * energies, s * mu, kT) for mu, kT in self._fillings], axis=1) for s in (1, -1)]
-        electrons, holes = (each[:, self._filling] for each in filled)
-        if kind != NOISE:
-            electrons = electrons - fermi(energies, self.mu, self.kT)[:, None]
-        return self._nodes_at(energies, np.eye(energies.size), sources, electrons * widths, holes * widths)
-
-
 def _error(sums: np.ndarray) -> float:
-    """Error of the first of sums (rules, ...) by those with its last polynomials: they fall geometrically, and Gauss's
-    rule errs by the polynomials of twice their order."""
-    size = float(np.abs(sums[0]).max(initial=0.0))
-    last = np.abs(sums[1:]).reshape(len(sums) - 1, -1).max(axis=1, initial=0.0)
-    return float(np.sum(last * np.minimum(1.0, 10 * last / size))) if size > 0 else float(last.sum())
+    """Error of the first of two sums by the second, that with the last polynomials of its rule: they fall
+    geometrically, and Gauss's rule errs by polynomials of twice their order."""
+    size, last = (float(np.abs(each).max(initial=0.0)) for each in sums)
+    return last * min(1.0, 10 * last / size) if size > 0 else last
 
 
 def _crossings(mu: np.ndarray, kT: np.ndarray) -> np.ndarray:

@@ -300,15 +300,15 @@ def window_sums(
             for x in g.reshape(-1):
                 size += 2 * (x.real * x.real + x.imag * x.imag)
             for rule in range(rules.shape[0]):
-                weight = rules[rule, e] / np.pi
-                sizes[rule, copy] += 0.25 * weight * size
+                weight = rules[rule, e]
+                sizes[rule, copy] += 0.25 / np.pi * weight * size
                 for i in range(n):
                     for k in range(4):
-                        densities[rule, copy, i, k] += weight * between[i, i, k].real
+                        densities[rule, copy, i, k] += weight / np.pi * between[i, i, k].real
                 if kind > 0 and weight != 0.0:
                     for i in range(n):
                         for j in range(n):
                             for k in range(NUMBERS):
-                                total[rule, i, j, k] += rules[rule, e] * one[i, j, k]
+                                total[rule, i, j, k] += weight * one[i, j, k]
         for rule in range(rules.shape[0] if kind > 0 else 0):
             add_tensor(total[rule], 1.0, tensors[rule, copy])

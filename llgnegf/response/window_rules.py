@@ -2,52 +2,59 @@
 
 Under `bias_tensors`. A difference of Fermi functions times something smooth on the scale of levels and bands, however
 sharp the steps: the difference is the weight of the rule, of one sign in each piece of the axis. Pieces end at band
-edges, where x = sin^2(pi u/2) takes out the square roots. With orthonormal polynomials pi_j of the weight, sum_k w_k
-pi_j(x_k) F(x_k) falls geometrically with j as soon as a rule knows F; the last two of a rule say how far it is.
+edges, where x = sin^2(pi u/2) takes out the square roots, and are halved where levels are narrow. With orthonormal
+polynomials pi_j of the weight, sum_k w_k pi_j(x_k) F(x_k) falls geometrically with j as soon as a rule knows F: the
+last two of a rule say how far it is.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.polynomial.legendre import leggauss
 
-COUNTS = (6, 12, 24, 48, 96)
-"""Nodes in each piece, tried in this order."""
-FINE = 64
+FINE = 48
 """Gauss-Legendre nodes between two cuts, of which the rules are made."""
-
-
-@dataclass(frozen=True, eq=False)
-class WindowRule:
-    """Energies (n,) in eV, weights (n,), and those of the last two polynomials, one row for each piece, (pieces, n)."""
-
-    energies: np.ndarray
-    weights: np.ndarray
-    last: np.ndarray
 
 
 @dataclass(frozen=True)
 class Piece:
-    """Energies from `lower` to `upper`; `at_edge` where a band ends there."""
+    """The part `start` < u < `stop` of the energies from `lower` (u = 0) to `upper` (u = 1); `at_edge` where a band
+    ends there. It is a half of a half ... `depth` times."""
 
     lower: float
     upper: float
     at_edge: bool
+    start: float = 0.0
+    stop: float = 1.0
+    depth: int = 0
 
     def energies(self, u: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """E and dE/du for 0 <= u <= 1."""
+        """E and dE/du."""
         length = self.upper - self.lower
         if not self.at_edge:
             return self.lower + length * u, np.full(u.shape, length)
         return self.lower + length * np.sin(0.5 * np.pi * u) ** 2, 0.5 * np.pi * length * np.sin(np.pi * u)
 
     def variable(self, energies: np.ndarray) -> np.ndarray:
-        """u of energies inside."""
+        """u of energies between `lower` and `upper`."""
         part = (energies - self.lower) / (self.upper - self.lower)
         return 2 / np.pi * np.arcsin(np.sqrt(part)) if self.at_edge else part
+
+    def halves(self) -> tuple[Piece, Piece]:
+        """Both halves in u."""
+        middle = 0.5 * (self.start + self.stop)
+        return replace(self, stop=middle, depth=self.depth + 1), replace(self, start=middle, depth=self.depth + 1)
+
+    def fine(self, cuts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """u and du of Gauss-Legendre rules between the `cuts` (eV) in it, for what is smooth between them."""
+        inner = self.variable(cuts[(cuts > self.lower) & (cuts < self.upper)])
+        inner = np.unique(inner[(inner > self.start) & (inner < self.stop)])
+        ends, (x, w) = np.array([self.start, *inner, self.stop]), leggauss(FINE)
+        half = 0.5 * np.diff(ends)[:, None]
+        return (ends[:-1, None] + half * (1 + x)).ravel(), (half * w).ravel()
 
 
 def pieces_between(lower: float, upper: float, edges: np.ndarray, others: np.ndarray) -> list[Piece]:
@@ -59,36 +66,24 @@ def pieces_between(lower: float, upper: float, edges: np.ndarray, others: np.nda
 
 
 def window_rule(
-    pieces: list[Piece], weight: Callable[[np.ndarray], np.ndarray], cuts: np.ndarray, count: int, least: float
-) -> WindowRule:
-    """`count` nodes in each piece for a weight of one sign in each, smooth between `cuts`; without the pieces that
-    have no more than `least` (eV) of it."""
-    found = []
-    for piece in pieces:
-        inner = piece.variable(cuts[(cuts > piece.lower) & (cuts < piece.upper)])
-        ends = np.array([0.0, *np.unique(inner), 1.0])
-        x, w = leggauss(FINE)
-        u = (0.5 * (ends[:-1] + ends[1:])[:, None] + 0.5 * np.diff(ends)[:, None] * x).ravel()
-        energies, slope = piece.energies(u)
-        signed = (0.5 * np.diff(ends)[:, None] * w).ravel() * slope * weight(energies)
-        if np.abs(signed.sum()) > least:
-            nodes, *weights = _gauss(u, np.abs(signed), count)
-            found.append((piece.energies(nodes)[0], *(np.sign(signed.sum()) * each for each in weights)))
-    number = np.repeat(np.arange(len(found)), [e.size for e, _, _ in found])
-    joined = [np.concatenate([np.zeros(0), *(each[k] for each in found)]) for k in range(3)]
-    rows = np.arange(len(found))[:, None] == number
-    return WindowRule(joined[0], joined[1], np.where(rows, joined[2], 0.0))
+    piece: Piece, weight: Callable[[np.ndarray], np.ndarray], cuts: np.ndarray, count: int, least: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """Gauss's rule for a weight of one sign in the piece, smooth between `cuts`: by Lanczos's recurrence.
 
-
-def _gauss(x: np.ndarray, weights: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Gauss rule of a discrete weight by Lanczos's recurrence, and the weights of its last two polynomials."""
-    basis = np.empty((count, x.size))
-    vector = np.sqrt(weights)
+    Energies (n,) in eV, and (2, n): the weights, and those of the last two polynomials together. n is `count`, or 0
+    where there is no more than `least` (eV) of the weight.
+    """
+    u, du = piece.fine(cuts)
+    energies, slope = piece.energies(u)
+    signed = du * slope * weight(energies)
+    total = float(signed.sum())
+    if abs(total) <= least:
+        return np.zeros(0), np.zeros((2, 0))
+    basis, vector = np.empty((count, u.size)), np.sqrt(np.abs(signed))
     for k in range(count):
         for _ in range(2):
             vector = vector - basis[:k].T @ (basis[:k] @ vector)
         basis[k] = vector / np.linalg.norm(vector)
-        vector = x * basis[k]
-    nodes, states = np.linalg.eigh((basis * x) @ basis.T)
-    mass = float(weights.sum())
-    return nodes, mass * states[0] ** 2, mass * states[0] * (states[-1] + states[-2])
+        vector = u * basis[k]
+    nodes, states = np.linalg.eigh((basis * u) @ basis.T)
+    return piece.energies(nodes)[0], total * states[0] * np.array([states[0], states[-1] + states[-2]])
