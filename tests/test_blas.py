@@ -59,8 +59,8 @@ ENTRIES: dict[str, tuple[str, Callable[[], Any]]] = {
     "currents of the parts": (
         "llgnegf.static.decomposition.LinearResponse.lead_currents", lambda: frame().decompose_lead_currents(),
     ),
-    "tensors": ("llgnegf.response.tensors.surface_density", lambda: ln.ResponseTensors(SYSTEM, MOMENTS).friction),
-    "sea": ("llgnegf.response.tensors.sea_density", lambda: ln.ResponseTensors(SYSTEM, MOMENTS).geometric),
+    "tensors": ("llgnegf.response.equilibrium.surface_density", lambda: ln.ResponseTensors(SYSTEM, MOMENTS).friction),
+    "sea": ("llgnegf.response.equilibrium.sea_density", lambda: ln.ResponseTensors(SYSTEM, MOMENTS).geometric),
 }  # fmt: skip
 """For each entry point a function that it must call with one thread."""
 

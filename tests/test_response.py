@@ -305,18 +305,10 @@ def test_friction_of_a_wide_wall_is_the_whole_spin_motive_force_through_the_wire
     assert ResponseTensors(system, wall).power(velocity) == pytest.approx(expected, rel=1 / width**2)
 
 
-@pytest.mark.parametrize(
-    ("change", "message"),
-    [
-        ({"leads": [ChainLead(0, voltage=0.1), ChainLead(-1)]}, "system.leads: biased"),
-        ({"leads": [ChainLead(0, chemical_potential=0.1), ChainLead(-1)]}, "system.leads: biased"),
-        ({"leads": [ChainLead(0, voltage=lambda t: 0.0), ChainLead(-1)]}, "voltage"),
-        ({"leads": [ChainLead(0, voltage=0.1), ChainLead(-1, chemical_potential=-0.1)]}, "system.leads: biased"),
-    ],
-)
-def test_leads_out_of_equilibrium_are_refused(change: dict, message: str) -> None:
-    with pytest.raises(ValueError, match=message):
-        ResponseTensors(OpenSystem(chain(2), **change), [[0, 0, 1.0], [1.0, 0, 0]])
+def test_voltages_that_depend_on_time_are_refused() -> None:
+    system = OpenSystem(chain(2), [ChainLead(0, voltage=lambda t: 0.0), ChainLead(-1)])
+    with pytest.raises(ValueError, match=r"system.leads\[0\].voltage: a function of time; allowed: a number"):
+        ResponseTensors(system, [[0, 0, 1.0], [1.0, 0, 0]])
 
 
 def test_bad_arguments_are_named() -> None:

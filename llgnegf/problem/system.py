@@ -142,7 +142,7 @@ class OpenSystem:
 
 
 def check_static(problems: Problems, system: OpenSystem) -> bool:
-    """Note the first thing that keeps leads and Hamiltonian from staying as they are; returns whether they do."""
+    """Note what changes in time, or a mean field; True where there is nothing."""
     if not system.electrons.is_constant:
         check_constant(problems, system)
         return False

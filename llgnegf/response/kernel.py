@@ -146,7 +146,7 @@ def fermi_sums(chain, base, residues, u, slopes, weights, j_sd, moments, curvatu
         j_sd, moments: (N,), (B, N, 3).
         curvature: Whether `geometric` is wanted.
         spin, charge: Get 4 Re sum_m r_m g_ii(z_m^*), (B, N, 3), and 1 + the same of g^0, (B, N).
-        geometric: Gets -A of `tensors`, the antisymmetric Im sum_m r_m (Tr sigma_a D_ij sigma_b G_ji - transpose).
+        geometric: Gets -A of `equilibrium`, the antisymmetric Im sum_m r_m (Tr sigma_a D_ij sigma_b G_ji - transpose).
     """
     n = j_sd.size
     planes, swapped = np.empty((4, 2 * n, 2 * n)), np.empty(2 * n, dtype=np.int64)
@@ -177,7 +177,7 @@ def fermi_sums(chain, base, residues, u, slopes, weights, j_sd, moments, curvatu
 def surface_sums(
     chain, base, rules, u, slopes, weights, j_sd, moments, with_friction, with_geometric, tensors, sizes
 ):  # fmt: skip
-    """Sums over real energies for moments (B, N, 3): symmetric and antisymmetric part of -S of `tensors`.
+    """Sums over real energies for moments (B, N, 3): symmetric and antisymmetric part of -S of `equilibrium`.
 
     Args:
         chain, base, u, slopes, weights, j_sd, moments: As for `fermi_sums`.

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 
@@ -32,6 +33,14 @@ Occupation = Callable[[np.ndarray, np.ndarray], np.ndarray]
 """(origin (n,), offset (n,)) -> what multiplies Gamma_q in delta at E = origin + offset, (n, Q) or (Q,)."""
 Density = Callable[[np.ndarray, np.ndarray], np.ndarray]
 """(origin (n,), offset (n,)) -> what is integrated over the real axis, (n, ...)."""
+
+
+class HasWindow(Protocol):
+    """Holds Green functions, and knows the panels on which to integrate them."""
+
+    def window(self, lower: float, upper: float, jumps: np.ndarray) -> Window:
+        """Panels of the real axis, cut at `jumps`."""
+        ...
 
 
 @dataclass(frozen=True, eq=False)
@@ -138,16 +147,27 @@ class SteadyState:
         belongs = (self.device.leads[None, :] == np.arange(self.n_leads)[:, None]).astype(float)
         return np.einsum("noq,pq->npo", values, belongs)
 
-    def window(self, view: InLevels) -> Window:
+    def window(self, view: HasWindow) -> Window:
         """The part of the real axis where the channels' occupations differ; empty when they are all equal."""
+        return Window(()) if len(self._fillings) == 1 else self.thermal_window(view)
+
+    def thermal_window(self, view: HasWindow) -> Window:
+        """The part of the real axis within `reach`."""
+        mu, kT = np.array(sorted(self._fillings)).T
+        return view.window(*self.reach, np.unique(mu[:, None] + kT[:, None] * THERMAL_CUTS))
+
+    @property
+    def reach(self) -> tuple[float, float]:
+        """Energies (eV) between which channels are neither full nor empty, or differ."""
+        mu, kT = np.array(sorted(self._fillings)).T
+        return float((mu - FERMI_RANGE * kT).min()), float((mu + FERMI_RANGE * kT).max())
+
+    @property
+    def _fillings(self) -> set[tuple[float, float]]:
+        """Chemical potential and kT of f and of every channel."""
         device = self.device
         own = zip(device.chemical_potentials.tolist(), device.temperatures.tolist(), strict=True)
-        filled = {(self.mu, self.kT), *own}
-        if len(filled) == 1:
-            return Window(())
-        mu, kT = np.array(sorted(filled)).T
-        steps = np.unique(mu[:, None] + kT[:, None] * THERMAL_CUTS)
-        return view.window((mu - FERMI_RANGE * kT).min(), (mu + FERMI_RANGE * kT).max(), steps)
+        return {(self.mu, self.kT), *own}
 
     def occupation_difference(self, origin: np.ndarray, offset: np.ndarray) -> np.ndarray:
         """f_q - f, (n, Q)."""
