@@ -4,20 +4,13 @@ Used by the slow dynamics; judged by `tensors`, adaptive and with any leads.
 
 A common Fermi function f_0, of the leads' mean chemical potential and temperature, fills bound states and everything
 else as in equilibrium, by the sums of `fast_tensors`. What is left is W = sum_p (f_p - f_0) G Gamma_p G^dag within the
-window on the real axis: rho_ad gains int dE W/2 pi, and the first order in the velocities, hbar = 1,
-    G^<_1 = G_1 S G^dag + G S G_1^dag + (i/2)[d_E(G S) d_t G^dag - d_t G S d_E G^dag] - (i/2) d_t G (dS/dE) G^dag,
-    S = i sum_p (f_p - f_0) Gamma_p,   d_t G = G Hdot G,   G_1 = -(i/2) [D Hdot G - G Hdot D],   D = -dG/dE:
-its terms with G Hdot ( . ) add up to -G Hdot dW/dE, those with ( . ) Hdot G^dag to dW/dE Hdot G^dag, so that
-    rho_1 = (i/4 pi) int dE [ W Hdot D^dag - D Hdot W + dW/dE Hdot G^dag - G Hdot dW/dE ]
-          = (i/2 pi) int dE [ W Hdot D^dag - D Hdot W ],                        (by parts: W vanishes at both ends)
-    -K_{ia,jb}/(hbar J_j) = (1/pi) int dE Im Tr[sigma_a D_ij sigma_b W_ji],
-no derivative of W left. Its symmetric part is friction of either sign, its antisymmetric part geometric.
+window on the real axis (derived in `bias`), of which rho at rest gains int dE W/2 pi and, D = -dG/dE, hbar = 1,
+    (friction + geometric)_{ia,jb}/(J_i J_j) gains (1/pi) int dE Im Tr[sigma_a D_ij sigma_b W_ji],
+symmetric part friction, of either sign, antisymmetric part geometric. The noise (`noise`) is a sum over pairs of
+occupations, each with a weight f_p (1 - f_q) >= 0 and a positive semidefinite tensor.
 
-Noise of the field J sigma, with electrons n = sum_p f_p G Gamma_p G^dag and holes h = sum_p (1 - f_p) G Gamma_p G^dag:
-    noise_{ia,jb} = (hbar/2 pi) J_i J_j int dE Re Tr[sigma_a h_ij sigma_b n_ji],
-in which each pair of occupations has a weight f_p (1 - f_q) >= 0 and a positive semidefinite tensor: so has the sum.
-
-Fermi functions here are the exact ones, those of the propagator to within its Fermi poles; leads are its poles.
+Fermi functions in the window are the exact ones, those of the propagator to within its Fermi poles; leads are its
+poles, within the bands of the leads that they stand for: bound states beyond are filled as at rest.
 """
 
 from __future__ import annotations
@@ -207,7 +200,7 @@ class BiasedTensors(PoleTensors):
             self._is_chain, nodes.base, nodes.rules, self._u, nodes.slopes, nodes.site_weights, nodes.sources,
             nodes.strengths, nodes.others, self.j_sd, moments, kind, densities, tensors, sizes,
         )  # fmt: skip
-        errors = _error(densities), _error(tensors)
+        errors = _error(densities, part.piece.at_edge), _error(tensors, part.piece.at_edge)
         if np.isnan(errors).any() or (np.abs(sizes[1]) > UNSEEN * np.abs(sizes[0])).any():
             errors = np.inf, np.inf
         return PartSums(part, densities[0], tensors[0], errors, len(nodes.base))
@@ -260,11 +253,14 @@ class BiasedTensors(PoleTensors):
             first = own.stop
         return vectors, widths
 
-def _error(sums: np.ndarray) -> float:
-    """Error of the first of two sums by the second, that with the last polynomials of its rule: they fall
-    geometrically, and Gauss's rule errs by polynomials of twice their order."""
+def _error(sums: np.ndarray, at_edge: bool) -> float:
+    """Error of the first of two sums by the second, that with the last polynomials of its rule.
+
+    They fall geometrically, and Gauss's rule errs by polynomials of twice their order: not next to band edges, which the
+    modes of a lead round off.
+    """
     size, last = (float(np.abs(each).max(initial=0.0)) for each in sums)
-    return last * min(1.0, 10 * last / size) if size > 0 else last
+    return last if at_edge or size == 0 else last * min(1.0, 10 * last / size)
 
 
 def _crossings(mu: np.ndarray, kT: np.ndarray) -> np.ndarray:
