@@ -256,8 +256,8 @@ class BiasedTensors(PoleTensors):
 def _error(sums: np.ndarray, at_edge: bool) -> float:
     """Error of the first of two sums by the second, that with the last polynomials of its rule.
 
-    They fall geometrically, and Gauss's rule errs by polynomials of twice their order: not next to band edges, which the
-    modes of a lead round off.
+    They fall geometrically, and Gauss's rule errs by polynomials of twice their order; next to band edges, which the
+    modes of a lead round off, not so.
     """
     size, last = (float(np.abs(each).max(initial=0.0)) for each in sums)
     return last if at_edge or size == 0 else last * min(1.0, 10 * last / size)

@@ -15,8 +15,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.polynomial.legendre import leggauss
 
-FINE = 48
-"""Gauss-Legendre nodes between two cuts, of which the rules are made."""
+FINE_NODES, FINE_WEIGHTS = leggauss(48)
+"""Gauss-Legendre rule between two cuts, of which the rules are made."""
 
 
 @dataclass(frozen=True)
@@ -52,9 +52,9 @@ class Piece:
         """u and du of Gauss-Legendre rules between the `cuts` (eV) in it, for what is smooth between them."""
         inner = self.variable(cuts[(cuts > self.lower) & (cuts < self.upper)])
         inner = np.unique(inner[(inner > self.start) & (inner < self.stop)])
-        ends, (x, w) = np.array([self.start, *inner, self.stop]), leggauss(FINE)
+        ends = np.array([self.start, *inner, self.stop])
         half = 0.5 * np.diff(ends)[:, None]
-        return (ends[:-1, None] + half * (1 + x)).ravel(), (half * w).ravel()
+        return (ends[:-1, None] + half * (1 + FINE_NODES)).ravel(), (half * FINE_WEIGHTS).ravel()
 
 
 def pieces_between(lower: float, upper: float, edges: np.ndarray, others: np.ndarray) -> list[Piece]:

@@ -108,13 +108,16 @@ def check_slow(
     """A run of slow moments, with or without noise."""
     if not has_electrons:
         _check_alone(problems, options)
-    usual = {"start": "the default with slow electrons, who follow from the first moment on"}
+    usual = {"start": "'thermal' with slow electrons, which begin in the stationary state of their leads"}
     _check_usual(problems, options, usual | {"initial_density_matrix": "None with slow electrons"})
     kinds = ("auto", "dop853") if options.step is None else ("auto",)
     if not problems.has("integrator"):
         method = "slow moments: dop853 if adaptive; with a fixed step order 4, or Heun's rotation with noise"
         allowed = f"{' or '.join(map(repr, kinds))} ({method})"
         problems.check(options.integrator in kinds, "integrator", options.integrator, allowed)
+    if has_electrons and not problems.has("response"):
+        named = tuple(options.response)
+        problems.check(named != ("bias",), "response", named, "with 'geometric' or 'friction', of which it is a part")
     if system is not None:
         check_static(problems, system)
     if magnet is not None:
