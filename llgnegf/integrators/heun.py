@@ -38,11 +38,11 @@ depend on where a run was interrupted.
 from __future__ import annotations
 
 import numpy as np
-from scipy.linalg import solve_continuous_lyapunov
 
 from llgnegf.equations.slow import Instant, SlowEquation, cross
 from llgnegf.integrators.integration import IntegrationStopped
 from llgnegf.integrators.schedule import FREE, Schedule
+from llgnegf.static.contour import adjoint
 
 DISPLACEMENT = 1e-3
 """delta (rad) of the random finite difference."""
@@ -107,11 +107,15 @@ class Noise:
         """J in eV, (B, 3n, 3n)."""
         t, mobility = start.tangents, start.mobility
         turned = np.swapaxes(t, 1, 2)
-        if (np.linalg.eigvals(mobility).real <= 0).any():
+        values, vectors = np.linalg.eig(mobility)
+        if (values.real <= 0).any():
             allowed = "allowed with noise: friction and damping that let every motion decay"
             raise IntegrationStopped(f"stopped at t = {time:.6g} fs: {start.least_damped()[1]}; {allowed}")
-        right = mobility @ turned @ self._correlator(start) @ t @ np.swapaxes(mobility, 1, 2)
-        return t @ np.stack([solve_continuous_lyapunov(r, d) for r, d in zip(mobility, right, strict=True)]) @ turned
+        # R J + J R^T = R Sigma R^T between eigenvectors of R.
+        left = np.linalg.inv(vectors) @ mobility @ turned
+        between = left @ self._correlator(start) @ adjoint(left)
+        between = between / (values[:, :, None] + values[:, None, :].conj())
+        return t @ (vectors @ between @ adjoint(vectors)).real @ turned
 
 
 def _root(matrices: np.ndarray, normal: np.ndarray) -> np.ndarray:
