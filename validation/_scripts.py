@@ -56,6 +56,7 @@ SCRIPTS = (
     Script("driven_wall", "walls driven by a bias and by a field"),
     Script("anomalous_precession", "a moment with a closed electron system turns faster than Larmor"),
     Script("electronic_damping", "relaxation by the Fermi surface without a Gilbert term"),
+    Script("bias_noise", "noise under bias: an effective temperature, and the drift against moments with a mass"),
     Script("walker", "Walker's wall below and above the threshold"),
     Script("equation_4", "Eq. (4): sympy, quadrature and the wide-band rotating frame"),
     Script("decomposition", "what the four parts leave out is of second order in hbar w"),
