@@ -61,6 +61,7 @@ SCRIPTS = (
     Script("equation_4", "Eq. (4): sympy, quadrature and the wide-band rotating frame"),
     Script("decomposition", "what the four parts leave out is of second order in hbar w"),
     Script("sum_rules", "angular momentum of the parts, and the spectral identity"),
+    Script("bias_response", "response and noise under bias: rotating frame, propagator, closed forms"),
     Script("fixed_runs", "fifteen runs of every kind, kept for comparing two versions", by_name=True),
     Script("semicircle_table", "error bounds of the lead poles, certified again", ("--check",)),
     Script("slow_textures", "friction and geometric tensors against the full propagator", alone=True),

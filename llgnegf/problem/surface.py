@@ -17,6 +17,8 @@ CHUNK = 2**19
 """Complex numbers in one array, about."""
 MOST_COUPLED = 8
 """Largest rank of V for which Newton's method is worth its r^6 operations."""
+SINGULAR = 1e-6
+"""Singular value below which the equation of dg/dE does not say more than a continuation, g being known to 1e-13."""
 
 
 def decimate(
@@ -164,22 +166,30 @@ def _refined(
     if not derivative:
         return g, dg, rest
     slope = _stein(g, -(g @ g), factors)
-    same = np.abs(slope - dg).max(axis=(1, 2)) < 1e-3 * np.abs(dg).max(axis=(1, 2))
-    return g, np.where(same[:, None, None], slope, dg), rest
+    unlike = np.flatnonzero(np.abs(slope - dg).max(axis=(1, 2)) >= 1e-3 * np.abs(dg).max(axis=(1, 2)))
+    singular = unlike[np.linalg.svd(_stein_matrix(g[unlike], factors), compute_uv=False)[:, -1] < SINGULAR]
+    slope[singular] = dg[singular]
+    return g, slope, rest
 
 
 def _stein(g: np.ndarray, right: np.ndarray, factors: tuple[np.ndarray, np.ndarray]) -> np.ndarray:
     """d with d = right + g V d V^dag g, (n, m, m), by way of Y^dag d Y; 0 where that is singular."""
     x, y = factors
     rank = x.shape[1]
-    out, back = y.conj().T @ g @ x, x.conj().T @ g @ y
-    kron = np.einsum("nab,ncd->nadbc", out, back).reshape(-1, rank**2, rank**2)
     small = (y.conj().T @ right @ y).reshape(-1, rank**2, 1)
     try:
-        inner = np.linalg.solve(np.eye(rank**2) - kron, small).reshape(-1, rank, rank)
+        inner = np.linalg.solve(_stein_matrix(g, factors), small).reshape(-1, rank, rank)
     except np.linalg.LinAlgError:
         return np.zeros_like(right)
     return right + g @ x @ inner @ x.conj().T @ g
+
+
+def _stein_matrix(g: np.ndarray, factors: tuple[np.ndarray, np.ndarray]) -> np.ndarray:
+    """What is to be solved for Y^dag d Y, (n, r^2, r^2)."""
+    x, y = factors
+    out, back = y.conj().T @ g @ x, x.conj().T @ g @ y
+    kron = np.einsum("nab,ncd->nadbc", out, back).reshape(-1, x.shape[1] ** 2, x.shape[1] ** 2)
+    return np.asarray(np.eye(x.shape[1] ** 2) - kron)
 
 
 def residual(cell: np.ndarray, hopping: np.ndarray, energy: np.ndarray, g: np.ndarray) -> np.ndarray:

@@ -17,6 +17,7 @@ Levels that no lead reaches are filled by f; those outside all bands have no win
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
@@ -24,8 +25,10 @@ import numpy as np
 from llgnegf.response.pair_kernel import pair_traces
 from llgnegf.response.pairs import DensePairs, separate_dark_states
 from llgnegf.static.quadrature import Integral
-from llgnegf.static.steady_state import Density, SteadyState
+from llgnegf.static.steady_state import SteadyState
 from llgnegf.static.window import Window
+
+Density = Callable[[DensePairs, np.ndarray, np.ndarray], np.ndarray]
 
 
 class GainingMode(NamedTuple):
@@ -41,43 +44,50 @@ class GainingMode(NamedTuple):
 
 
 def window_response(state: SteadyState, pairs: DensePairs, j_sd: np.ndarray) -> Integral:
-    """K/(hbar J_j) in 1/eV^2 and (d<s_i>/dM_j)/J_j in 1/eV of the window, (2, P, 3, 3); j_sd as for `on_axis`."""
+    """K/(hbar J_j) of the window in 1/eV^2, (P, 3, 3); j_sd as for `over_window`."""
 
-    def density(origin: np.ndarray, offset: np.ndarray) -> np.ndarray:
-        difference = state.occupation_difference(origin, offset)
-        (green, _), (slope, _), (_, turned) = pairs.blocks(origin + offset, [difference], slope=True)
-        traces = pair_traces(slope, turned).imag, pair_traces(green, turned).real
-        return np.stack(traces, axis=1) / -np.pi
+    def density(pairs: DensePairs, origin: np.ndarray, offset: np.ndarray) -> np.ndarray:
+        _, (slope, _), (_, turned) = pairs.on_axis(origin, offset, [state.occupation_difference(origin, offset)], True)
+        return pair_traces(slope, turned).imag / -np.pi
 
-    return on_axis(state, pairs, state.window(pairs), density, (2, pairs.i.size, 3, 3), j_sd)
+    return over_window(state, pairs, state.window, density, 3, j_sd)
 
 
-def window_spin_density(state: SteadyState, pairs: DensePairs) -> np.ndarray:
-    """<s_i> of the window, (N, 3): what the differences of filling add to the stationary state, int dE/2pi W_ii."""
-    own = np.flatnonzero(pairs.i == pairs.j)
+def window_gradient(state: SteadyState, pairs: DensePairs, j_sd: np.ndarray) -> Integral:
+    """(d<s_i>/dM_j)/J_j of the window in 1/eV, (P, 3, 3); j_sd as for `over_window`."""
 
-    def density(origin: np.ndarray, offset: np.ndarray) -> np.ndarray:
-        components, _ = pairs.blocks(origin + offset, [state.occupation_difference(origin, offset)])[1]
-        return components[:, 1:, own].real.swapaxes(1, 2) / np.pi
+    def density(pairs: DensePairs, origin: np.ndarray, offset: np.ndarray) -> np.ndarray:
+        (green, _), (_, turned) = pairs.on_axis(origin, offset, [state.occupation_difference(origin, offset)])
+        return pair_traces(green, turned).real / -np.pi
 
-    return on_axis(state, pairs, state.window(pairs), density, (own.size, 3)).value
+    return over_window(state, pairs, state.window, density, 2, j_sd)
 
 
-def on_axis(
-    state: SteadyState, pairs: DensePairs, window: Window, density: Density, shape: tuple[int, ...],
-    j_sd: np.ndarray | None = None,
+def over_window(
+    state: SteadyState, pairs: DensePairs, choose: Callable[[DensePairs], Window], density: Density, order: int,
+    j_sd: np.ndarray,
 ) -> Integral:  # fmt: skip
-    """int dE of a density over the open parts of a window; zeros of `shape` where there is none.
+    """int dE of a density (P, 3, 3) over the open parts of a window of the state; zeros where there is none.
 
-    With `j_sd` (N,) QuadratureError for a dark state there that motion mixes with damped levels.
+    Args:
+        choose: Gives the window.
+        density: Of pairs, and of origins and offsets (n,).
+        order: Power of 1/width to which a resonance brings its round-off, see `ChainPairs.resolves`.
+
+    Raises:
+        QuadratureError: For a dark state there that motion of the moments with `j_sd` (N,) mixes with damped levels.
     """
+    window = choose(pairs)
     if not window.panels:
-        return Integral(np.zeros(shape), 0.0, 0)
-    if j_sd is not None:
-        separate_dark_states(state.device, j_sd, *state.reach)
-    what = "ResponseTensors, leads that differ in filling"
-    found = window.where(state.device.is_open).integral(density, state.tolerance, pairs.entries, what)
-    return Integral(np.broadcast_to(found.value, shape), found.error, found.evaluations)
+        return Integral(np.zeros((pairs.i.size, 3, 3)), 0.0, 0)
+    separate_dark_states(state.device, j_sd, *state.reach)
+    if not pairs.resolves(window, order, state.tolerance):
+        pairs = DensePairs(pairs.device, pairs.i, pairs.j)
+        window = choose(pairs)
+    what, tolerance = "ResponseTensors, window of the leads' occupations", state.tolerance
+    window = window.where(state.device.is_open)
+    found = window.integral(lambda *energy: density(pairs, *energy), tolerance, pairs.entries, what, tolerance)
+    return Integral(np.broadcast_to(found.value, (pairs.i.size, 3, 3)), found.error, found.evaluations)
 
 
 def gaining_mode(friction: np.ndarray, moments: np.ndarray, error: float) -> GainingMode | None:

@@ -57,16 +57,17 @@ def surface(state: SteadyState, pairs: DensePairs, j_sd: np.ndarray) -> Integral
     if not device.channels:
         return Integral(value, 0.0, 0)
     if kT == 0:
-        return Integral(surface_density(pairs, np.array([mu]))[0], 0.0, 1)
+        return Integral(surface_density(pairs, np.array([mu]), np.zeros(1))[0], 0.0, 1)
     reach = mu - FERMI_RANGE * kT, mu + FERMI_RANGE * kT
     # Outside all bands G is Hermitian and the density zero, next to the pole of a bound state too.
     window = pairs.window(*reach, np.array([mu])).where(device.is_open)
 
     def density(origin: np.ndarray, offset: np.ndarray) -> np.ndarray:
         weight = -fermi_derivative((origin - mu) + offset, 0.0, kT)
-        return scaled(surface_density(pairs, origin + offset), weight)
+        return scaled(surface_density(pairs, origin, offset), weight)
 
-    found = window.integral(density, 0.5 * state.tolerance, pairs.entries, "ResponseTensors, Fermi surface")
+    half = 0.5 * state.tolerance
+    found = window.integral(density, half, pairs.entries, "ResponseTensors, Fermi surface", half)
     value += found.value
     for level in [*bound_states(device, *reach), *separate_dark_states(device, j_sd, *reach)]:
         value[1] -= fermi_derivative(level.energy, mu, kT) * undamped_density(level, pairs.i, pairs.j)
@@ -79,9 +80,9 @@ def sea_density(pairs: DensePairs, z: np.ndarray) -> np.ndarray:
     return 0.5j * (pair_traces(d, g_turned) - pair_traces(g, d_turned))
 
 
-def surface_density(pairs: DensePairs, energy: np.ndarray) -> np.ndarray:
-    """Symmetric and antisymmetric part of -S for each energy, (n, 2, P, 3, 3) in 1/eV^2."""
-    (g, g_turned), (a, a_turned) = pairs.green_and_spectral(energy)
+def surface_density(pairs: DensePairs, origin: np.ndarray, offset: np.ndarray) -> np.ndarray:
+    """Symmetric and antisymmetric part of -S at each energy origin + offset, (n, 2, P, 3, 3) in 1/eV^2."""
+    (g, g_turned), (a, a_turned) = pairs.on_axis(origin, offset, [np.ones(pairs.device.leads.size)])
     friction = pair_traces(a, a_turned).real / (4 * np.pi)
     # The components of (G^dag)_ji = (G_ij)^dag are the conjugates of those of G_ij.
     forward, backward = pair_traces(g, g.conj()), pair_traces(g_turned.conj(), g_turned)

@@ -13,7 +13,7 @@ from __future__ import annotations
 import numpy as np
 
 from llgnegf.problem.occupation import fermi
-from llgnegf.response.bias import on_axis
+from llgnegf.response.bias import over_window
 from llgnegf.response.pair_kernel import pair_traces
 from llgnegf.response.pairs import DensePairs
 from llgnegf.static.quadrature import Integral
@@ -21,14 +21,14 @@ from llgnegf.static.steady_state import SteadyState
 
 
 def window_noise(state: SteadyState, pairs: DensePairs, j_sd: np.ndarray) -> Integral:
-    """The correlator over hbar J_i J_j in 1/eV, (P, 3, 3); j_sd as for `on_axis`."""
+    """The correlator over hbar J_i J_j in 1/eV, (P, 3, 3); j_sd as for `over_window`."""
     device = state.device
 
-    def density(origin: np.ndarray, offset: np.ndarray) -> np.ndarray:
+    def density(pairs: DensePairs, origin: np.ndarray, offset: np.ndarray) -> np.ndarray:
         x = (origin[:, None] - device.chemical_potentials) + offset[:, None]
         # 1 - f(x) = f(-x): no difference of nearly equal numbers where all leads are full.
         filled, empty = fermi(x, 0.0, device.temperatures), fermi(-x, 0.0, device.temperatures)
-        _, (greater, _), (_, lesser) = pairs.blocks(origin + offset, [empty, filled])
+        _, (greater, _), (_, lesser) = pairs.on_axis(origin, offset, [empty, filled])
         return pair_traces(greater, lesser).real / (2 * np.pi)
 
-    return on_axis(state, pairs, state.thermal_window(pairs), density, (pairs.i.size, 3, 3), j_sd)
+    return over_window(state, pairs, state.thermal_window, density, 2, j_sd)

@@ -18,7 +18,7 @@ from llgnegf._checks import Problems
 from llgnegf.problem.magnetism.magnet import torque_prefactor
 from llgnegf.problem.observables import spin_density
 from llgnegf.problem.system import OpenSystem, check_static
-from llgnegf.response.bias import GainingMode, gaining_mode, window_response, window_spin_density
+from llgnegf.response.bias import GainingMode, gaining_mode, window_gradient, window_response
 from llgnegf.response.comparisons import MotiveForceComparison, PrecessionComparison, motive_force_friction
 from llgnegf.response.equilibrium import sea, surface
 from llgnegf.response.noise import window_noise
@@ -28,6 +28,7 @@ from llgnegf.static.quadrature import Integral
 from llgnegf.static.recursion import is_chain
 from llgnegf.static.rotating_frame import RotatingFrame
 from llgnegf.static.steady_state import SteadyState
+from llgnegf.static.views import InLevels
 from llgnegf.units import HBAR
 
 
@@ -45,8 +46,9 @@ class ResponseTensors:
         system: Electrons and leads, open or closed; kT >= 0 of each lead.
         moments: M, unit vectors (N, 3); zero vectors on sites without a moment, as `RotatingFrame` takes them. The
             tensors have their rows and columns all the same: what a moment there would feel.
-        tolerance: Absolute error allowed in the largest entry of K/(hbar J_j), in 1/eV^2, under bias once more for
-            its part, and of the noise over hbar J_i J_j in 1/eV.
+        tolerance: Error allowed in the largest entry of K/(hbar J_j), in 1/eV^2, or relative to that entry where it
+            is larger than 1: narrow levels at the Fermi energy. Under bias once more for its part; in 1/eV for the
+            noise over hbar J_i J_j and the curl over J_i J_j.
         max_distance: Only pairs |i - j| <= max_distance are computed, all others are 0; None is all pairs. Chains
             then cost O(N) for each energy. A cut friction tensor need not be positive.
 
@@ -98,7 +100,7 @@ class ResponseTensors:
     @property
     def bias_response(self) -> np.ndarray:
         """The part of K from leads that differ in filling, in fs, (N, 3, N, 3)."""
-        return self._as_response(self._window.value[0])
+        return self._as_response(self._window.value)
 
     @property
     def friction(self) -> np.ndarray:
@@ -138,7 +140,7 @@ class ResponseTensors:
         Zero in equilibrium, where J_i <s_i> is the gradient of a free energy; else the work that the torque at rest
         does around a small loop of the moments.
         """
-        change = self._between_moments(self._window.value[1])
+        change = self._between_moments(self._gradient.value)
         return 0.5 * (change - change.transpose(2, 3, 0, 1))
 
     @property
@@ -190,7 +192,10 @@ class ResponseTensors:
     @limited
     def bias_spin_density(self) -> np.ndarray:
         """What leads that differ in filling add to it, (N, 3); its torque is the current-induced one."""
-        return window_spin_density(self._state, self._green)
+        view, state = InLevels(self._device), self._state
+        what, density = "ResponseTensors.bias_spin_density", state.spectral_density(view, state.occupation_difference)
+        found = state.integral(view, state.window(view), density, what).value
+        return spin_density(view.on_sites(found)) if found.ndim else np.zeros_like(self.moments)
 
     @property
     def torque_at_rest(self) -> np.ndarray:
@@ -308,7 +313,7 @@ class ResponseTensors:
 
     def _bias_tensor(self, sign: int) -> np.ndarray:
         """Symmetric (1) or antisymmetric (-1) part of -J_i K_{ia,jb} of the window."""
-        tensor = -HBAR * self._between_moments(self._window.value[0])
+        tensor = -HBAR * self._between_moments(self._window.value)
         return 0.5 * (tensor + sign * tensor.transpose(2, 3, 0, 1))
 
     @property
@@ -363,8 +368,14 @@ class ResponseTensors:
     @cached_property
     @limited
     def _window(self) -> Integral:
-        """K/(hbar J_j) in 1/eV^2 and (d<s>/dM_j)/J_j in 1/eV of the bias, (2, P, 3, 3)."""
+        """K/(hbar J_j) of the bias in 1/eV^2, (P, 3, 3)."""
         return window_response(self._state, self._green, self._j_sd)
+
+    @cached_property
+    @limited
+    def _gradient(self) -> Integral:
+        """(d<s>/dM_j)/J_j of the bias in 1/eV, (P, 3, 3)."""
+        return window_gradient(self._state, self._green, self._j_sd)
 
     @cached_property
     @limited
