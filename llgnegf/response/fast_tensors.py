@@ -46,7 +46,7 @@ LOOSEST = 1e-3
 
 @dataclass(frozen=True, eq=False)
 class Adiabatic:
-    """Electrons in equilibrium with B configurations of moments at rest.
+    """Electrons in equilibrium, under bias in the stationary state, with B configurations of moments at rest.
 
     Attributes:
         moments: (B, N, 3).
@@ -92,7 +92,8 @@ class SlowElectrons(Protocol):
         """sd coupling in eV, (N,)."""
 
     def adiabatic(self, moments: np.ndarray, geometric: bool) -> Adiabatic:
-        """The equilibrium of the moments (B, N, 3) at rest; `geometric`: the geometric tensor will be asked for."""
+        """The equilibrium, or stationary state, of the moments (B, N, 3) at rest; `geometric`: the geometric tensor will
+        be asked for."""
 
     def tensors(
         self, rest: Adiabatic, friction: bool, geometric: bool, speed: float | None = None, noise: bool = False
