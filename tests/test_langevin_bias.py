@@ -76,10 +76,10 @@ def test_one_moment_under_bias_has_the_temperature_of_its_noise(damping: float, 
     gilbert = damping / float(magnet.prefactor[0])
     effective = (noise + 2 * temperature * gilbert) / (2 * friction + 2 * gilbert)
     run = langevin_ensemble(
-        one_moment(), magnet, temperature=temperature, t_end=320.0, step=0.8, save_every=8.0, copies=50, seed=seed,
+        one_moment(), magnet, temperature=temperature, t_end=140.0, step=0.4, save_every=4.0, copies=50, seed=seed,
         rtol=1e-3,
     )  # fmt: skip
-    means = run.moments[12:, :, 0, 2].mean(axis=0)
+    means = run.moments[10:, :, 0, 2].mean(axis=0)
     error = means.std(ddof=1) / np.sqrt(means.size)
     x = MU_B * field / effective
     cold = MU_B * field / KT

@@ -113,7 +113,8 @@ def check_drift(report: Report) -> None:
 
 
 def check_temperature(report: Report) -> None:
-    """<cos theta> at biases and temperatures of Gilbert's damping; both kinds of noise."""
+    """<cos theta> at biases and temperatures of Gilbert's damping; both kinds of noise. The step has an error of first
+    order: 3 % of <cos theta> at 0.4 fs, in equilibrium at the same temperature too."""
     for seed, (bias, damping, temperature) in enumerate([(0.1, 0.0, 0.0), (0.3, 0.0, 0.0), (0.3, 0.3, 0.01)]):
         widths = {1.2: bias / 2, 0.5: -bias / 2}
         leads = [ln.WideBandLead(0, width, chemical_potential=mu) for width, mu in widths.items()]
@@ -125,10 +126,10 @@ def check_temperature(report: Report) -> None:
         gilbert = damping / magnet.prefactor[0]
         x = MU_B * 900.0 * 2 * (friction + gilbert) / (noise + 2 * temperature * gilbert)
         run = ln.langevin_ensemble(
-            system, magnet, temperature=temperature, t_end=200.0, step=0.4, save_every=4.0, copies=1000, seed=seed,
+            system, magnet, temperature=temperature, t_end=100.0, step=0.1, save_every=4.0, copies=400, seed=seed,
             rtol=1e-3,
         )  # fmt: skip
-        mean, error = mean_and_error(list(run.moments[20:, :, 0, 2]))
+        mean, error = mean_and_error(list(run.moments[10:, :, 0, 2]))
         expected = 1 / np.tanh(x) - 1 / x
         what = f"bias {bias} eV, damping {damping} at kT = {temperature} eV: <cos> {mean:.4f}, expected {expected:.4f}"
         report.check(f"{what}, in standard errors of {error:.4f}", abs(mean - expected) / error, 3.0)

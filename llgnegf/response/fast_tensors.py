@@ -92,8 +92,8 @@ class SlowElectrons(Protocol):
         """sd coupling in eV, (N,)."""
 
     def adiabatic(self, moments: np.ndarray, geometric: bool) -> Adiabatic:
-        """The equilibrium, or stationary state, of the moments (B, N, 3) at rest; `geometric`: the geometric tensor will
-        be asked for."""
+        """The equilibrium or stationary state of the moments (B, N, 3) at rest; `geometric`: that tensor will be asked
+        for."""
 
     def tensors(
         self, rest: Adiabatic, friction: bool, geometric: bool, speed: float | None = None, noise: bool = False
@@ -101,7 +101,7 @@ class SlowElectrons(Protocol):
         """The tensors of what `adiabatic` gave.
 
         `speed` bounds |dM/dt| (1/fs): then the tensors have the accuracy that the spin density of moments of that
-        speed needs, and not more.
+        speed needs, and not more. `noise`: the correlator will be needed where it is not 2 kT friction.
         """
 
     def grand_potential(self, moments: np.ndarray) -> float:
