@@ -96,9 +96,10 @@ class Instant:
         """R = (Q + Gamma)^-1 between the `tangents` in 1/(eV fs), (B, 2f, 2f); with electrons."""
         assert self.matrix is not None
         batch, _, count = self.tangents.shape
-        vectors = self.tangents.swapaxes(1, 2).reshape(batch, count, -1, 3)
-        fields = [precession_rates(self.moments, vectors[:, k].copy(), self.precession) for k in range(count)]
-        right = np.stack(fields, axis=-1).reshape(batch, -1, count)
+        right = np.empty((batch, self.moments[0].size, count))
+        for k in range(count):
+            field = self.tangents[:, :, k].reshape(self.moments.shape)
+            right[:, :, k] = precession_rates(self.moments, field, self.precession).reshape(batch, -1)
         return self.tangents.swapaxes(1, 2) @ np.linalg.solve(self.matrix, right)
 
     def least_damped(self) -> tuple[float, str]:

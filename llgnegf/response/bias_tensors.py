@@ -39,6 +39,7 @@ UNSEEN = 3e-3
 """Part of Tr G G^dag that the last polynomials of a rule may hold: more are the flanks of a level between its nodes."""
 NOTHING = 1e-4
 """Pieces with this part of the tolerance (in eV) of the weight are left out, and what lies beyond."""
+TINY = 1e-300
 MOST_KEPT = 400
 """Pieces of the axis whose nodes are kept."""
 
@@ -253,14 +254,15 @@ class BiasedTensors(PoleTensors):
             first = own.stop
         return vectors, widths
 
+
 def _error(sums: np.ndarray, at_edge: bool) -> float:
-    """Error of the first of two sums by the second, that with the last polynomials of its rule.
+    """Error of the first of two sums (2, B, ...) by the second, that with the last polynomials of its rule.
 
     They fall geometrically, and Gauss's rule errs by polynomials of twice their order; next to band edges, which the
     modes of a lead round off, not so.
     """
-    size, last = (float(np.abs(each).max(initial=0.0)) for each in sums)
-    return last if at_edge or size == 0 else last * min(1.0, 10 * last / size)
+    size, last = np.abs(sums.reshape(2, sums.shape[1], -1)).max(axis=2)
+    return float((last if at_edge else last * np.minimum(1.0, 10 * last / np.maximum(size, TINY))).max())
 
 
 def _crossings(mu: np.ndarray, kT: np.ndarray) -> np.ndarray:

@@ -286,9 +286,10 @@ def window_sums(
             )  # fmt: skip
             if not sound:
                 _dense_green(base[e], u, slopes[e], j_sd, m, kind == 1, planes, swapped, g, d)
-            _between(g, sources[e], strengths[e], columns, between)
+            for which in range(2 if kind == 2 else 1):
+                amount, out = (others, d) if which == 1 else (strengths, between)
+                _between(g, sources[e], amount[e], columns, out)
             if kind == 2:
-                _between(g, sources[e], others[e], columns, d)
                 for i in range(n):
                     for j in range(n):
                         for k in range(4):

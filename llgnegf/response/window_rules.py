@@ -17,6 +17,8 @@ from numpy.polynomial.legendre import leggauss
 
 FINE_NODES, FINE_WEIGHTS = leggauss(48)
 """Gauss-Legendre rule between two cuts, of which the rules are made."""
+ROUND_OFF = 1e-15
+"""Differences of Fermi functions that are none."""
 
 
 @dataclass(frozen=True)
@@ -75,9 +77,10 @@ def window_rule(
     """
     u, du = piece.fine(cuts)
     energies, slope = piece.energies(u)
-    signed = du * slope * weight(energies)
+    values = weight(energies)
+    signed = du * slope * np.where(np.abs(values) < ROUND_OFF, 0.0, values)
     total = float(signed.sum())
-    if abs(total) <= least:
+    if abs(total) <= least or np.count_nonzero(signed) < count:  # or next to nothing
         return np.zeros(0), np.zeros((2, 0))
     basis, vector = np.empty((count, u.size)), np.sqrt(np.abs(signed))
     for k in range(count):
