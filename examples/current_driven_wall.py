@@ -7,8 +7,6 @@ torque of the stationary state, and friction and geometric tensor; what the bias
 
 from __future__ import annotations
 
-import warnings
-
 import matplotlib.pyplot as plt
 import numpy as np
 
@@ -35,7 +33,6 @@ def runs(n_sites: int, magnetic_moment: float, t_end: float, rows: int) -> dict[
 
 
 def main() -> dict[str, ln.Result]:
-    warnings.simplefilter("ignore")  # friction is negative for some motions
     _, (path, error) = plt.subplots(1, 2, figsize=(9, 3.6), layout="constrained")
     found = runs(12, 3.0, 150.0, 50)
     for (name, result), style in zip(found.items(), ("k.", "C1:", "C0--", "C3-"), strict=True):
@@ -51,6 +48,8 @@ def main() -> dict[str, ln.Result]:
         slope = np.polyfit(np.log(sizes), np.log(values), 1)[0]
         error.loglog(sizes, values, style, label=f"{name}, slope {slope:.2f}")
     error.set(xlabel=r"size of the moments ($\mu_B$)", ylabel="largest error of M", title="4 sites", ylim=(5e-7, None))
+    error.set_xticks(sizes, sizes.astype(int))
+    error.minorticks_off()
     error.legend(frameon=False, loc="lower left")
     plt.savefig("current_driven_wall.png", dpi=120)
     return found
