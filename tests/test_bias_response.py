@@ -330,6 +330,7 @@ def test_weak_leads_make_friction_negative() -> None:
     np.testing.assert_allclose(np.sum(mode.vector * moments, axis=1), 0.0, atol=1e-12)
     assert np.linalg.norm(mode.vector) == pytest.approx(1.0)
     assert tensors.power(mode.vector) == pytest.approx(mode.eigenvalue, rel=1e-9)
+    assert mode.eigenvalue < -1e-4
     for velocity in np.cross(np.random.default_rng(1).normal(size=(20, 2, 3)), moments):
         assert tensors.power(velocity) >= mode.eigenvalue * np.sum(velocity**2)
     axis = np.array([0.0, 0.6, 0.8])
@@ -405,6 +406,20 @@ def test_dark_combination_between_the_fermi_energies_is_refused() -> None:
         with pytest.raises(QuadratureError, match="0.5 eV that no lead reaches, within 40 kT of the Fermi energy or"):
             getattr(tensors, name)
     assert np.isfinite(tensors.torque_at_rest).all()
+
+
+def test_a_mode_moves_moments_alone() -> None:
+    """Sites without a moment have their part in the tensors, none in the mode."""
+    leads = [ln.ChainLead(s, coupling=0.01, chemical_potential=m) for s, m in ((0, 1.2), (-1, -0.2))]
+    moments = unit_vectors(np.random.default_rng(3), 3)
+    moments[1] = 0.0
+    tensors = ln.ResponseTensors(ln.OpenSystem(ln.chain(3, 1.0, 0.5), leads), moments)
+    mode = tensors.gaining_mode()
+    assert mode is not None
+    assert np.abs(mode.vector[1]).max() < 1e-12 < np.abs(tensors.friction[1, :, 1]).max()
+    round_off = 1e-13 * np.abs(tensors.friction).max()
+    assert tensors.power(mode.vector) == pytest.approx(mode.eigenvalue, abs=round_off)
+    assert mode.eigenvalue < -1e3 * round_off
 
 
 def test_cut_tensors_name_no_mode() -> None:

@@ -61,6 +61,8 @@ ENTRIES: dict[str, tuple[str, Callable[[], Any]]] = {
     ),
     "tensors": ("llgnegf.response.equilibrium.surface_density", lambda: ln.ResponseTensors(SYSTEM, MOMENTS).friction),
     "sea": ("llgnegf.response.equilibrium.sea_density", lambda: ln.ResponseTensors(SYSTEM, MOMENTS).geometric),
+    "bias": ("llgnegf.response.tensors.window_response", lambda: ln.ResponseTensors(SYSTEM, MOMENTS).bias_response),
+    "noise": ("llgnegf.response.tensors.window_noise", lambda: ln.ResponseTensors(SYSTEM, MOMENTS).noise),
 }  # fmt: skip
 """For each entry point a function that it must call with one thread."""
 

@@ -1,7 +1,7 @@
 """What leads of different filling add to the response of `tensors`: integrals over the window where they differ.
 
-With leads filled by f_p the gradient expansion of G^< = G o Sigma^< o G^dag has, beyond the common f of `tensors`, the
-part with S = i sum_p Gamma_p (f_p - f), W = G (S/i) G^dag and Z = 1 - dSigma/dE, hbar = 1:
+With leads filled by f_p the gradient expansion of G^< = G o Sigma^< o G^dag has, beyond the common f (`equilibrium`),
+the part with S = i sum_p Gamma_p (f_p - f), W = G (S/i) G^dag and Z = 1 - dSigma/dE, hbar = 1:
     G^<_1 = G_1 S G^dag + G S G_1^dag + (i/2) [ d_E(G S) d_t G^dag - d_t G S d_E G^dag ] - (i/2) d_t G (dS/dE) G^dag,
     G_1 = (i/2) [ (d_E G) Hdot G - G Hdot d_E G ],    d_t G = G Hdot G,    d_E G = -G Z G = -D
 (the expansion of N. Bode et al., Phys. Rev. Lett. 107, 036804 (2011), with leads that have bands). S vanishes at both
@@ -91,7 +91,14 @@ def over_window(
 
 
 def gaining_mode(friction: np.ndarray, moments: np.ndarray, error: float) -> GainingMode | None:
-    """The mode of the lowest eigenvalue of the friction (N, 3, N, 3), None unless that is below -`error`, eV fs."""
-    n = len(moments)
-    values, vectors = np.linalg.eigh(friction.reshape(3 * n, 3 * n))
-    return GainingMode(float(values[0]), vectors[:, 0].reshape(n, 3)) if values[0] < -error else None
+    """The mode of the lowest eigenvalue of the friction (N, 3, N, 3), None unless that is below -`error`, eV fs.
+
+    Friction between directions normal to the moments, of sites that have one.
+    """
+    n, there = len(moments), moments.any(axis=1)
+    there = np.repeat(there, 3)
+    values, vectors = np.linalg.eigh(friction.reshape(3 * n, 3 * n) * (there[:, None] & there))
+    if values[0] >= -(error + 1e-12 * float(np.abs(values).max())):
+        return None
+    vector = vectors[:, 0].reshape(n, 3)  # normal to the moments but for round-off
+    return GainingMode(float(values[0]), vector - moments * np.sum(vector * moments, axis=1, keepdims=True))

@@ -4,7 +4,7 @@ b_i = J_i sigma_i fluctuates around its mean. For electrons without interaction 
     int dt (1/2) <{delta b_ia(t), delta b_jb(0)}>
         = (hbar/2) J_i J_j int dE/2pi { Tr sigma_a G^>_ij sigma_b G^<_ji + (ia <-> jb) }
 with G^< = i sum_p f_p A_p, G^> = -i sum_p (1 - f_p) A_p, A_p = G Gamma_p G^dag: f_p (1 - f_q) for each pair of leads.
-In equilibrium f (1 - f) = -kT df/dE and it is 2 kT times the friction of `tensors`; at kT = 0 the pairs remain of which
+In equilibrium f (1 - f) = -kT df/dE and it is 2 kT times the friction; at kT = 0 the pairs remain of which
 one lead is full and the other empty. Each energy gives the Gram matrix of sqrt(-i G^<) sigma_a P_i sqrt(i G^>).
 """
 

@@ -34,7 +34,7 @@ from llgnegf.units import HBAR
 
 @dataclass(frozen=True, eq=False)
 class ResponseTensors:
-    """Response of the electrons' spins to slow moments in a stationary state (equations in the module's docstring).
+    """Response of spins to slow moments in a stationary state; its equations are in `equilibrium`, `bias` and `noise`.
 
         delta<s_i>^a = sum_jb K_{ia,jb} dM_jb/dt,    J_i delta<s_i> = -(friction + geometric) dM/dt
 
