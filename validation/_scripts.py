@@ -59,6 +59,7 @@ SCRIPTS = (
     Script("electronic_damping", "relaxation by the Fermi surface without a Gilbert term"),
     Script("full_noise", "noise of the Gilbert bath beside full electrons samples Boltzmann at five temperatures"),
     Script("magnons", "magnons with their electronic damping against the ring-down of full runs"),
+    Script("bias_noise", "noise under bias: an effective temperature, and the drift against moments with a mass"),
     Script("walker", "Walker's wall below and above the threshold"),
     Script("transport", "transmission, currents, noise and mixing conductance of random biased devices", alone=True),
     Script("equation_4", "Eq. (4): sympy, quadrature and the wide-band rotating frame"),
