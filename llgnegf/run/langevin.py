@@ -48,7 +48,7 @@ def langevin_ensemble(
     Args:
         system: Electrons that follow at first order, their leads at kT = temperature or biased; None for moments alone.
         magnet: The moments; all copies start with `magnet.moments`.
-        temperature: kT of the noise in eV, > 0; of that of the damping alone under bias, where it may be 0.
+        temperature: kT of the noise in eV, > 0. Under bias it is that of the damping's noise alone, and may be 0.
         t_end, save_every: End and time between saved configurations in fs.
         step: Time step in fs; save_every is divided into equal steps no longer than it.
         copies: Number of independent runs.
