@@ -40,7 +40,7 @@ ROWS, LARGEST_HANKEL = 160, 1920
 """Rows of blocks in H, and rows, at most."""
 SKETCH = 640
 """Rows of H from which on its leading singular vectors are taken from random combinations of its columns."""
-LATEST = 5e3
+LATEST = 3e3
 """Latest time at which C and C_fit are compared point by point; modes of a fit to the window are gone long before."""
 GUESS = 0.3
 """Singular values above GUESS tolerance S_0: about the number of modes that a tolerance asks for."""
