@@ -32,6 +32,8 @@ WINDOW = 240.0
 """Times 0 <= t <= WINDOW (in hbar over a quarter of the support's width) at which a tolerance has to be met."""
 LONGER, LONGEST = 2.4e-4, 7400.0
 """Tolerance below which times after the window are fitted too, and the latest of these."""
+SLOWEST, STILL = 1200.0, 30.0
+"""Up to the former the record gets longer while |C| at its end is more than STILL tolerance |C(0)|."""
 BETWEEN = 1.02
 """What C - C_fit may exceed its samples by, between them."""
 STEP = 0.25
@@ -42,8 +44,8 @@ SKETCH = 640
 """Rows of H from which on its leading singular vectors are taken from random combinations of its columns."""
 EARLY, LATE = 0.25, 0.4
 """Weights of the least squares fall with these powers of t in the window and after it."""
-NARROWEST = 1.0
-"""Smallest width of a mode, over 1/length."""
+NARROWEST = 1e-7
+"""Smallest width of a mode."""
 GUESS = 0.3
 """Singular values above GUESS tolerance S_0: about the number of modes that a tolerance asks for."""
 FLOOR = 0.2
@@ -97,7 +99,7 @@ def _fit(spectrum: MatrixSpectrum, tolerance: float) -> Fit:
     if size <= 0.1 * tolerance * total:  # nothing but surface levels
         return MatrixModes(undamped.energies, vectors, vectors, size), size / max(total, 1e-300)
     low, high = spectrum.support
-    reduced = _Reduced(kernel, 0.5 * (high + low), 0.25 * (high - low), _length(tolerance))
+    reduced = _reduced(kernel, tolerance)
     (chi, left, right), error = _Window(reduced).fit(tolerance * total)
     late = reduced.error(chi, left, right, late=True)
     scale = np.sqrt(np.linalg.norm(right, axis=0) / np.linalg.norm(left, axis=0))
@@ -107,10 +109,17 @@ def _fit(spectrum: MatrixSpectrum, tolerance: float) -> Fit:
     return MatrixModes(energies, left, right, max(error, late)), error / total
 
 
-def _length(tolerance: float) -> float:
-    """Latest time that is fitted. Poles of C in the window alone do so with fewer modes, but next to the edges, where
-    Gamma rises as a root, they are too broad for Gamma >= 0: what that costs falls as the square of this length."""
-    return float(np.clip(WINDOW * (LONGER / tolerance) ** 0.5, WINDOW, LONGEST))
+def _reduced(kernel: LeadKernel, tolerance: float) -> _Reduced:
+    """C up to the latest time that is fitted. Poles of C in the window alone do so with fewer modes, but next to the
+    edges, where Gamma rises as a root, they are too broad for Gamma >= 0: what that costs falls as the square of this
+    length. Where flat bands keep C from decaying it is longer, too."""
+    low, high = kernel.spectrum.support
+    length = float(np.clip(WINDOW * (LONGER / tolerance) ** 0.5, WINDOW, LONGEST))
+    while True:
+        found = _Reduced(kernel, 0.5 * (high + low), 0.25 * (high - low), length)
+        if length >= SLOWEST or found.left <= STILL * tolerance * found.strength:
+            return found
+        length *= 2
 
 
 @dataclass(frozen=True, eq=False)
@@ -128,6 +137,16 @@ class _Reduced:
 
     def __call__(self, times: np.ndarray) -> np.ndarray:
         return self.kernel(times / self.unit) * np.exp(1j * self.middle / self.unit * times)[:, None, None]
+
+    @property
+    def strength(self) -> float:
+        """|C(0)| without surface levels."""
+        return float(np.linalg.norm(self.samples[0], 2))
+
+    @property
+    def left(self) -> float:
+        """|C| at the end."""
+        return float(np.linalg.norm(self.samples[-20:], 2, axis=(1, 2)).max())
 
     @cached_property
     def samples(self) -> np.ndarray:
@@ -170,8 +189,7 @@ class _Reduced:
         found = np.exp(-1j * np.outer(times, chi)) @ _products(left, right).reshape(chi.size, -1)
         found = found.reshape(exact.shape)
         differences = np.linalg.norm(exact - found, 2, axis=(1, 2))
-        rest = np.linalg.norm(exact[-20:], 2, axis=(1, 2)).max() if late else 0.0
-        return float(max(BETWEEN * differences.max(), rest))
+        return float(max(BETWEEN * differences.max(), self.left if late else 0.0))
 
 
 def _products(left: np.ndarray, right: np.ndarray) -> np.ndarray:
@@ -207,19 +225,27 @@ class _Window:
         left, right = left[:, :most], right[:most]
         return size[:most], left.conj().T @ both[1] @ right.conj().T, left[:m] / weight[0]
 
-    def poles(self, count: int) -> tuple[np.ndarray, np.ndarray]:
-        """chi_y and c_y of `count` modes, all damped."""
+    def poles(self, count: int, narrowest: float) -> tuple[np.ndarray, np.ndarray]:
+        """chi_y and c_y of `count` modes, all at least so wide."""
         size, shifted, first = self.realization
         root = np.sqrt(size[:count])
         values, states = np.linalg.eig(shifted[:count, :count] / root[:, None] / root)
         chi = 1j * np.log(values) / STEP
-        chi = chi.real - 1j * np.maximum(np.abs(chi.imag), NARROWEST / self.exact.length)
+        chi = chi.real - 1j * np.maximum(np.abs(chi.imag), narrowest)
         left = (first[:, :count] * root) @ states
         return chi, left / np.linalg.norm(left, axis=0)
 
-    def free(self, count: int) -> tuple[Found, np.ndarray, float]:
-        """Modes by least squares whatever the sign of Gamma, the triangular R (M, M) of these, the window's error."""
-        chi, left = self.poles(count)
+    def free(self, count: int, enough: float) -> tuple[Found, np.ndarray, float]:
+        """Modes by least squares whatever the sign of Gamma, the triangular R (M, M) of these, the window's error.
+
+        Modes narrower than 1/length are mostly spurious, and nothing to build Gamma >= 0 of: they are made that wide,
+        where this leaves an error that is small `enough`.
+        """
+        wide = self._free(count, 1 / self.exact.length)
+        return wide if wide[2] <= enough else min(wide, self._free(count, NARROWEST), key=lambda one: one[2])
+
+    def _free(self, count: int, narrowest: float) -> tuple[Found, np.ndarray, float]:
+        chi, left = self.poles(count, narrowest)
         times, weight, exact = self.exact.fitted
         phases = np.exp(-1j * np.outer(times, chi)) * weight[:, None]
         q, r = np.linalg.qr((phases[:, None, :] * left).reshape(-1, count))
@@ -231,13 +257,13 @@ class _Window:
         """The fewest modes that meet the tolerance (absolute), else the best."""
         m, size = self.exact.size, self.realization[0]
         most = min(MOST_PER_ORBITAL, size.size // m)
-        enough = int(np.sum(size > GUESS * tolerance * size[0])) // m
-        count = int(np.clip(enough, min(LEAST_PER_ORBITAL, most), most))
-        one = self.free(count * m)
-        while count > LEAST_PER_ORBITAL and (fewer := self.free((count - 1) * m))[2] <= SPARE * tolerance:
+        count = int(np.sum(size > GUESS * tolerance * size[0])) // m
+        count = int(np.clip(count, min(LEAST_PER_ORBITAL, most), most))
+        enough, one = SPARE * tolerance, self.free(count * m, SPARE * tolerance)
+        while count > LEAST_PER_ORBITAL and (fewer := self.free((count - 1) * m, enough))[2] <= enough:
             count, one = count - 1, fewer
-        while count < most and one[2] > SPARE * tolerance:
-            count, one = count + 1, self.free((count + 1) * m)
+        while count < most and one[2] > enough:
+            count, one = count + 1, self.free((count + 1) * m, enough)
         best: tuple[Found, float] | None = None
         for number in range(MORE):
             (chi, left, right), triangle, _ = one
@@ -253,9 +279,9 @@ class _Window:
                 best = ((chi, left, w), errors[0]) if best is None or errors[0] < best[1] else best
             if last or (best is not None and best[1] <= tolerance):
                 break
-            steps = int(np.clip(np.log(errors[0] / tolerance) / np.log(GAIN), 1, 4))
+            steps = int(np.clip(np.log(errors[0] / tolerance) / np.log(GAIN), 1 + number // 2, 4))
             count = min(most, count + steps)
-            one = self.free(count * m)
+            one = self.free(count * m, enough)
         assert best is not None
         return best
 

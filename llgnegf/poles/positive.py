@@ -34,7 +34,7 @@ MOST = 800
 """New inequalities in a round, at most."""
 LIFTS = 40
 """Times that what is negative is lifted by the nearest mode, before all modes are."""
-BINDING = 1e-6
+BINDING = 1e-4
 """Multipliers above this part of the largest belong to inequalities that bind."""
 CONVERGED = 1e-8
 """Of the multipliers, where the largest inequality misses 1."""
