@@ -84,9 +84,9 @@ def _lifted(chi: np.ndarray, left: np.ndarray, right: np.ndarray, level: float) 
         done = 2 * np.abs(vectors.conj() @ left) ** 2 * np.abs(chi.imag) / np.abs(energies[:, None] - chi) ** 2
         best = done.argmax(axis=1)
         missing = level / (1 + energies**2) - np.linalg.eigvalsh(_Gamma(modes)(energies))[:, 0]
-        lift = np.zeros(chi.size)
-        np.maximum.at(lift, best, missing / done[np.arange(best.size), best])
-        right = right + lift * left
+        own = np.zeros(chi.size)
+        np.maximum.at(own, best, missing / done[np.arange(best.size), best])
+        right = right + own * left
     lift, lifted = 0.1 * level, right
     while not certified(chi, left, lifted):
         lift *= 2

@@ -156,9 +156,7 @@ def _refined(
         return g, dg, rest
     for _ in range(2):
         rough = np.flatnonzero(rest > 1e-13)
-        once = np.linalg.inv(
-            energy[rough, None, None] * np.eye(len(cell)) - cell - hopping @ g[rough] @ hopping.conj().T
-        )
+        once = _inverse(energy[rough, None, None] * np.eye(len(cell)) - cell - hopping @ g[rough] @ hopping.conj().T)
         moved = g[rough] + _stein(once, once - g[rough], factors)
         new = residual(cell, hopping, energy[rough], moved)
         better = new < rest[rough]

@@ -209,7 +209,7 @@ def propagator_error(frozen: FrozenDevice, levels: Levels, duration: float) -> f
     far = reach * np.geomspace(1, 100, 60)
     grid = np.unique(np.concatenate([near.ravel(), np.linspace(-reach, reach, LINE), far, -far]))
     energies, total = grid + 1j * height, np.zeros((grid.size, frozen.arrays.n))
-    green = np.concatenate([np.linalg.inv(frozen.inverse_green(e)) for e in np.array_split(energies, 1 + grid.size // 64)])
+    green = np.concatenate([np.linalg.inv(frozen.inverse_green(few)) for few in np.array_split(energies, 20)])
     for channel, first in zip(frozen.poles.channels, frozen.arrays.orbitals, strict=False):
         at = energies - frozen.voltages[first]
         wrong = sizes(channel.spectrum.self_energy(at) - channel.exact.self_energy(at), at)
