@@ -117,7 +117,7 @@ def _reduced(kernel: LeadKernel, tolerance: float) -> _Reduced:
     length = float(np.clip(WINDOW * (LONGER / tolerance) ** 0.5, WINDOW, LONGEST))
     while True:
         found = _Reduced(kernel, 0.5 * (high + low), 0.25 * (high - low), length)
-        if length >= SLOWEST or found.left <= STILL * tolerance * found.strength:
+        if length >= SLOWEST or found.rest <= STILL * tolerance * found.strength:
             return found
         length *= 2
 
@@ -144,7 +144,7 @@ class _Reduced:
         return float(np.linalg.norm(self.samples[0], 2))
 
     @property
-    def left(self) -> float:
+    def rest(self) -> float:
         """|C| at the end."""
         return float(np.linalg.norm(self.samples[-20:], 2, axis=(1, 2)).max())
 
@@ -189,7 +189,7 @@ class _Reduced:
         found = np.exp(-1j * np.outer(times, chi)) @ _products(left, right).reshape(chi.size, -1)
         found = found.reshape(exact.shape)
         differences = np.linalg.norm(exact - found, 2, axis=(1, 2))
-        return float(max(BETWEEN * differences.max(), self.left if late else 0.0))
+        return float(max(BETWEEN * differences.max(), self.rest if late else 0.0))
 
 
 def _products(left: np.ndarray, right: np.ndarray) -> np.ndarray:

@@ -46,7 +46,7 @@ NEAR_FERMI, QUANTA = 20.0, 5.0
 potential."""
 NOTHING_EXPANDED = ErrorEstimate(0.0, "no leads: nothing is expanded")
 REMEDIES = {
-    "coupling_poles": "finer lead modes do not exist, or for matrix leads, whose estimate is careful, are not tried: "
+    "coupling_poles": "finer lead modes do not exist, or for matrix leads, below rtol/10, are not tried: "
     "take the larger rtol, a shorter run or a stronger lead",
     "time_step": "take a smaller rtol (or a smaller fixed step)",
 }
