@@ -13,6 +13,8 @@ NODES = 6
 """Heights above an energy from which g is continued down to it."""
 CLOSEST = 1e-8
 """Distance to a singular point, in units of the width of the spectrum, below which nothing is resolved."""
+HIGH = 2e-4
+"""Im E, in units of the same width, above which decimation alone is as good: its rounding grows as 1e-16/HIGH."""
 CHUNK = 2**19
 """Complex numbers in one array, about."""
 MOST_COUPLED = 8
@@ -123,7 +125,7 @@ class _Problem(NamedTuple):
 
 
 def _chunk(problem: _Problem, energy: np.ndarray, points: np.ndarray, scale: float) -> np.ndarray:
-    high = energy.imag > 0.1 * scale
+    high = energy.imag > HIGH * scale
     distance = np.abs(energy[:, None] - points).min(axis=1, initial=scale)
     eta = 0.1 * np.maximum(distance, CLOSEST * scale)
     g, dg = np.empty((2, energy.size, *problem.cell.shape), dtype=complex)
@@ -156,9 +158,7 @@ def _refined(
         return g, dg, rest
     for _ in range(2):
         rough = np.flatnonzero(rest > 1e-13)
-        once = np.linalg.inv(
-            energy[rough, None, None] * np.eye(len(cell)) - cell - hopping @ g[rough] @ hopping.conj().T
-        )
+        once = _inverse(energy[rough, None, None] * np.eye(len(cell)) - cell - hopping @ g[rough] @ hopping.conj().T)
         moved = g[rough] + _stein(once, once - g[rough], factors)
         new = residual(cell, hopping, energy[rough], moved)
         better = new < rest[rough]
