@@ -51,8 +51,8 @@ class Transport:
     Args:
         system: Electrons and leads, constant in time.
         moments: M, unit vectors (N, 3); zero vectors on sites without a moment, which have no sd coupling then.
-        tolerance: Error of integrals relative to their largest entry, as far as round-off of G allows; of mean fields and spin currents the absolute one
-            of `RotatingFrame`.
+        tolerance: Error of integrals relative to their largest entry, as far as round-off of G allows; of mean fields
+            and spin currents the absolute one of `RotatingFrame`.
 
     Example:
         >>> leads = [ln.ChainLead(0, chemical_potential=0.1), ln.ChainLead(-1)]
