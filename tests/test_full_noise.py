@@ -209,7 +209,7 @@ def test_friction_that_counts_twice_and_two_temperatures_are_warned_of() -> None
 
 MISTAKES: list[tuple[dict[str, Any], dict[str, Any], str]] = [
     ({"damping": 0.0}, {}, "simulate.temperature: 0.03; allowed: 0 without damping, whose noise it is"),
-    ({}, {"seed": None}, "simulate.seed: None; allowed: an integer >= 0 with a temperature"),
+    ({}, {"seed": None}, "simulate.seed: None; allowed: an integer from 0 to 2^64 - 1 with a temperature"),
     ({}, {"temperature": 0.0}, "simulate.seed: 1; allowed: left out without a temperature"),
     ({}, {"response": ("friction",)}, "simulate.response: ('friction',); allowed: the default with electrons = 'full'"),
 ]

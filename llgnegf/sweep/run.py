@@ -81,12 +81,18 @@ def run_sweep(
         All results in one Dataset, also saved as sweep.nc, as `gather` makes it.
 
     Raises:
-        ConfigError: As `points`; for `workers` beside an executor; if the folder holds runs of another sweep.
+        ConfigError: As `points`; for `workers` beside an executor, or an executor that is none; if the folder holds
+            runs of another sweep.
         SweepError: A RuntimeError: if runs failed, with the cause for each; the others are finished all the same.
         KeyboardInterrupt: After SIGINT, SIGTERM or SIGHUP.
     """
     if executor is not None and workers is not None:
         raise ConfigError([f"workers: {workers}; allowed: None beside an executor, which has its own"])
+    if executor is not None and not callable(getattr(executor, "submit", None)):
+        raise ConfigError([f"executor: {executor!r}; allowed: a concurrent.futures.Executor, or None"])
+    is_count = isinstance(workers, int) and not isinstance(workers, bool) and workers > 0
+    if workers is not None and not is_count:
+        raise ConfigError([f"workers: {workers!r}; allowed: an integer >= 1, or None"])
     assert callable(progress)
     runs, root = points(config), Path(folder)
     assert config.sweep is not None
