@@ -54,6 +54,8 @@ from .problem.textures import (
     uniform,
     vortex,
 )
+from .response.linear_response import LinearResponse
+from .response.magnons import Magnons, magnons
 from .response.tensors import ResponseTensors
 from .run.error_budget import AccuracyWarning
 from .run.langevin import langevin_ensemble
@@ -61,6 +63,7 @@ from .run.relax import relax
 from .run.result import Result
 from .run.simulation import Simulation
 from .run.slow_simulation import SlowSimulation
+from .run.two_time import TwoTime
 from .static.decomposition import CurrentDecomposition, Decomposition
 from .static.quadrature import QuadratureError
 from .static.rotating_frame import RotatingFrame, rotate_spins
@@ -71,21 +74,22 @@ from .transport.transport import Transport
 __version__: str
 
 __all__ = [
-    "Lattice", "PairDMI", "antiferromagnet", "from_kwant", "helix", "honeycomb", "random", "skyrmion", "square",
-    "triangular", "vortex",
+    "Lattice", "LinearResponse", "PairDMI", "antiferromagnet", "from_kwant", "helix", "honeycomb", "random", "skyrmion",
+    "square", "triangular", "vortex",
     "Chirp", "DensityDependent", "ElectricField", "ElectronZeeman", "External", "Gate", "Hubbard", "LightPulse",
     "Peierls", "TimeDependent", "VectorPotential",
     "AccuracyWarning", "ChainLead", "ConfigError", "CubicAnisotropy", "CurrentDecomposition", "DMI", "Decomposition",
     "Dipolar", "Drive", "Electrons", "EnergyTerm", "Exchange", "Frozen", "IntegrationStopped", "Lead", "LeadCurrents",
-    "Magnet",
+    "Magnet", "Magnons",
     "OpenSystem",
     "PairExchange", "Precession", "Prescribed", "Pulse", "QuadratureError", "Ramp", "ResponseTensors", "Result",
     "RotatingFrame", "RunConfig", "Simulation", "Sine", "SlonczewskiTorque", "SlowSimulation", "SpinTransferTorque",
     "PeriodicLead", "SuspiciousValueWarning", "Table", "TabulatedLead", "TabulatedMatrixLead", "TimeFunction",
-    "TorqueComponents", "Transport", "UniaxialAnisotropy",
+    "TorqueComponents", "Transport", "TwoTime", "UniaxialAnisotropy",
     "WideBandLead", "Zeeman", "ZhangLiTorque",
     "analysis",
     "bloch_wall", "bond_charge_current", "bond_spin_current", "chain", "charge_density", "cone", "electron_energy",
-    "ensemble", "field_like_damping_like", "langevin_ensemble", "neel_wall", "relax", "rotate_spins", "run_sweep",
+    "ensemble", "field_like_damping_like", "langevin_ensemble", "magnons", "neel_wall", "relax", "rotate_spins",
+    "run_sweep",
     "simulate", "spin_density", "spin_motive_force_current", "torque", "uniform", "with_pole_leads",
 ]  # fmt: skip

@@ -263,7 +263,8 @@ def test_zero_temperature_is_the_limit_of_low_temperature() -> None:
 @pytest.mark.parametrize(
     ("system", "options", "message"),
     [
-        (OpenSystem(chain(1), [ChainLead(0, voltage=0.1), ChainLead(0)], kT=0.1), {}, "system.leads: biased"),
+        (OpenSystem(chain(1), [ChainLead(0, voltage=np.cos)], kT=0.1), {}, r"leads\[0\].voltage: a function of time"),
+        (OpenSystem(chain(1), [ChainLead(0)], kT=0.1), {"response": ("bias",)}, r"response: \('bias',\); allowed"),
         (None, {"response": ("viscous",)}, "response"),
         (None, {"seed": 3}, "seed: 3; allowed: left out without a temperature"),
         (None, {"step": -1.0}, "step"),

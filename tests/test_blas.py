@@ -59,8 +59,10 @@ ENTRIES: dict[str, tuple[str, Callable[[], Any]]] = {
     "currents of the parts": (
         "llgnegf.static.decomposition.LinearResponse.lead_currents", lambda: frame().decompose_lead_currents(),
     ),
-    "tensors": ("llgnegf.response.tensors.surface_density", lambda: ln.ResponseTensors(SYSTEM, MOMENTS).friction),
-    "sea": ("llgnegf.response.tensors.sea_density", lambda: ln.ResponseTensors(SYSTEM, MOMENTS).geometric),
+    "tensors": ("llgnegf.response.equilibrium.surface_density", lambda: ln.ResponseTensors(SYSTEM, MOMENTS).friction),
+    "sea": ("llgnegf.response.equilibrium.sea_density", lambda: ln.ResponseTensors(SYSTEM, MOMENTS).geometric),
+    "bias": ("llgnegf.response.tensors.window_response", lambda: ln.ResponseTensors(SYSTEM, MOMENTS).bias_response),
+    "noise": ("llgnegf.response.tensors.window_noise", lambda: ln.ResponseTensors(SYSTEM, MOMENTS).noise),
 }  # fmt: skip
 """For each entry point a function that it must call with one thread."""
 

@@ -304,6 +304,7 @@ SLOW = edited(
 )
 NOISE = edited(SLOW, {"run.temperature": 0.05, "run.seed": 3, "run.step": 0.1})
 ALONE = edited(MAGNET, {"run.temperature": 0.05, "run.seed": 3, "run.step": 0.1, "magnet.damping": 0.01})
+BIASED = {"lead.+": {"kind": "chain", "site": 1, "voltage": 0.1}, "magnet.damping": 0.0}
 SLOW_MISTAKES: list[tuple[dict[str, Any], dict[str, Any], str]] = [
     (NOISE, {"run.seed": DELETE}, "run.seed: None; allowed: an integer from 0 to 2^64 - 1 with a temperature"),
     (NOISE, {"run.seed": 2**70}, "run.seed: 1180591620717411303424; allowed: an integer from 0 to 2^64 - 1"),
@@ -311,7 +312,7 @@ SLOW_MISTAKES: list[tuple[dict[str, Any], dict[str, Any], str]] = [
     (NOISE, {"run.step": -0.1}, "run.step: -0.1"),
     (NOISE, {"run.rtol": 0.5}, "run.rtol: 0.5"),
     (NOISE, {"run.temperature": 0.06}, "run.temperature: 0.06; allowed: system.kT = 0.05"),
-    (SLOW, {"lead.+": {"kind": "chain", "site": 1, "voltage": 0.1}}, "lead: biased"),
+    (NOISE, BIASED | {"run.temperature": 0.06}, "run.temperature: 0.06; allowed: 0, or the leads' mean 0.05, without"),
     (SLOW, {"lead.0.voltage": RAMP}, "lead.0.voltage: a function of time"),
     (SLOW, {"magnet": DELETE, "energy": DELETE, "motion": {"kind": "frozen"}}, "motion: given with run.electrons"),
     (SLOW, {"run.start": "steady"}, "run.start: 'steady'; allowed: 'thermal' with slow electrons"),

@@ -174,6 +174,19 @@ def test_sweep_gives_the_pumped_spin_of_each_point() -> None:
             assert abs(run - exact) < bound < 0.05 * exact
 
 
+def test_the_lowest_magnon_of_a_wall_is_its_motion(capsys: pytest.CaptureFixture[str]) -> None:
+    n = 11
+    example = script("wall_magnons")
+    wall, domain = example["main"](n)
+    assert "wall: 9 modes" in capsys.readouterr().out and Path("wall_magnons.png").stat().st_size > 10_000
+    assert wall.energies.real[0] < 0.2 * domain.energies.real[0] and not wall.unstable.any()
+    moments = example["at_rest"](ln.bloch_wall(n, (n - 1) / 2, 2.2)).moments
+    # The collective coordinates of a wall are its place and its angle about z: dM/dz and z x M.
+    coordinates = np.stack([np.gradient(moments, axis=0), np.cross([0, 0, 1], moments)])[:, 1:-1]
+    basis, profile = np.linalg.qr(coordinates.reshape(2, -1).T)[0], wall.profiles[0, 1:-1].ravel()
+    assert np.linalg.norm(basis.T @ profile) > 0.95 * np.linalg.norm(profile)
+
+
 def test_magnons_of_an_insulator_pump_spin_into_a_metal(capsys: pytest.CaptureFixture[str]) -> None:
     example = script("magnon_pumping")
     data = example["main"]().dataset
@@ -328,6 +341,24 @@ def test_precession_on_rashba_electrons_pumps_charge_in_harmonics() -> None:
     order = np.arange(1, 4)
     coarse, fine = (np.abs(np.log2(size[2 * s] / size[s]) - order) for s in (0.05, 0.025))
     assert (fine < 0.35 * coarse).all() and (coarse < 0.5).all()
+
+
+def test_a_spectrum_shows_the_electrons_that_cannot_follow_a_moment() -> None:
+    """Spin up stays up with the probability 1/cosh^2(pi J WIDTH/hbar) of a field (sech x, 0, -tanh x), x = t/WIDTH
+    [F. T. Hioe, Phys. Rev. A 30, 2100 (1984), equal Rabi and detuning frequency 2J/hbar], and leaves the upper level as
+    exp(-Gamma t/hbar), averaged over the probe exp(+(Gamma PROBE/hbar)^2/2). It leaves while it turns, too: WIDTH over
+    the lifetime, 8 %; the lower level's tail above 0 adds, by (Gamma/2)/(2 pi J) of what is there.
+    """
+    example = script("time_resolved_spectrum")
+    found = example["main"]()
+    assert Path("time_resolved_spectrum.png").stat().st_size > 10_000
+    j, gamma, step = example["J_SD"], 2 * example["COUPLING"] ** 2, float(found.energy[1] - found.energy[0])
+    upper = found.sel(energy=slice(0, None), time=160.0).sum("energy") * step
+    stays = 1 / np.cosh(np.pi * j * example["WIDTH"] / HBAR) ** 2
+    waited, probe = (gamma * t / HBAR for t in (160.0 - example["MIDDLE"], example["PROBE"]))
+    expected = stays * np.exp(-waited + 0.5 * probe**2)
+    assert abs(float(upper.occupied[0]) / expected - 1) < 0.15
+    assert float(upper.total[0]) > 0.9 and float(found.occupied.min()) > -1e-3
 
 
 def test_a_skyrmion_goes_aside_and_one_of_opposite_charge_to_the_other_side(capsys: pytest.CaptureFixture[str]) -> None:

@@ -155,11 +155,7 @@ def lead_in_the_middle(rng: np.random.Generator) -> Case:
     return case(rng, bonded(device, device), leads, biased=1)
 
 
-CASES = (square_rashba, in_plane_ferromagnet, armchair, three_terminals, lead_in_the_middle)
-ZIGZAG = pytest.param(
-    zigzag,
-    marks=pytest.mark.xfail(strict=True, reason="Gamma ~ E^(-2/3) of zigzag edges: errors of 1.5e-5 to 3.4e-5"),
-)
+CASES = (square_rashba, in_plane_ferromagnet, zigzag, armchair, three_terminals, lead_in_the_middle)
 
 
 def jump(t: float) -> float:
@@ -227,7 +223,7 @@ def magnet(moments: Answering) -> ln.Magnet:
     )  # fmt: skip
 
 
-@pytest.mark.parametrize("build", [*CASES, ZIGZAG], ids=lambda build: build.__name__)
+@pytest.mark.parametrize("build", CASES, ids=lambda build: build.__name__)
 def test_prescribed_moments_and_a_voltage_that_jumps(build: Any) -> None:
     one = build(np.random.default_rng(1))
     ribbon = explicit(one, END, jump)

@@ -218,7 +218,7 @@ def test_results_are_shared_read_only_and_quick():
         ((-1.0, 1e-6), r"x_max: -1 is outside .* allowed: 0 < E_max/kT <= 1e\+09"),
         ((math.nan, 1e-6), "x_max: nan"),
         ((1e12, 1e-6), r"x_max: 1e\+12"),
-        ((100.0, 0.0), "tolerance: 0 is outside .* allowed: 1e-12 ... 0.1"),
+        ((100.0, 0.0), "tolerance: 0 is outside .* allowed: 1e-13 ... 0.1"),
         ((100.0, 1e-15), "tolerance: 1e-15"),
         ((100.0, math.nan), "tolerance: nan"),
         ((100.0, 1e-6, 0.5), "farthest: 0.5 is not allowed; allowed: None or a number >= 1"),

@@ -276,3 +276,19 @@ def test_table_lead() -> None:
         TabulatedMatrixLead(GRID, spoiled, np.eye(4)[:, :2])
     with pytest.raises(ValueError, match=r"self_energy: Gamma up to \S+ at the end 1\.5 eV"):
         TabulatedMatrixLead(GRID[:36], -0.5j * table()[:36], np.eye(4)[:, :2])
+
+
+@pytest.mark.parametrize("seed", [0, 3, 22])
+def test_the_slope_of_sigma_next_to_band_edges(seed: int) -> None:
+    """dSigma/dE ~ 1/sqrt|E - edge| from 3e-6 to 3e-3 eV against differences of Sigma of fourth order; their round-off
+    is 1e-13/(2e-3 |E - edge|) beside slopes of a hundred and more.
+    """
+    turn = np.linalg.qr(np.random.default_rng(seed).normal(size=(2, 2)))[0]
+    spectrum = PeriodicSpectrum(turn @ np.diag([0.3, -0.2]) @ turn.T, np.diag([1.0, 0.7]))
+    for edge in spectrum.bands.edges:
+        away = np.concatenate([s * np.geomspace(3e-6, 3e-3, 30) for s in (1, -1)])
+        h = 2e-3 * np.abs(away)
+        below2, below, above, above2 = (spectrum.self_energy(edge + away + k * h) for k in (-2, -1, 1, 2))
+        expected = (8 * (above - below) - (above2 - below2)) / (12 * h)[:, None, None]
+        off = np.abs(spectrum.self_energy_derivative(edge + away) - expected).max(axis=(1, 2))
+        assert (off / np.abs(expected).max(axis=(1, 2))).max() < 1e-6

@@ -186,7 +186,8 @@ def test_recursion_and_dense_inverse_are_one() -> None:
         for by_recursion in (True, False):
             tensors._is_chain = by_recursion
             rest = tensors.adiabatic(moments, True)
-            ways.append((rest.spin, rest.charge, *vars(tensors.tensors(rest, True, True)).values()))
+            found = tensors.tensors(rest, True, True)
+            ways.append((rest.spin, rest.charge, found.friction, found.geometric))
         for recursive, dense in zip(*ways, strict=True):
             np.testing.assert_allclose(recursive, dense, atol=1e-13)
 

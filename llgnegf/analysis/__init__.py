@@ -6,6 +6,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submod_attrs={
         "oscillations": ["harmonics", "spectrum"],
+        "photoemission": ["photoemission"],
         "ring_down": ["ring_down"],
         "skyrmions": ["skyrmion_number", "skyrmion_position"],
         "textures": ["neel_vector", "structure_factor"],

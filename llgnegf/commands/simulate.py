@@ -41,10 +41,10 @@ def simulate(
 
     Args:
         system, motion, options: As for `Simulation`, and the following ones.
-        electrons: "full", or "adiabatic": electrons integrated out one order beyond the adiabatic one, in equilibrium
-            with a `Magnet` at rest plus a first order in its velocities.
+        electrons: "full", or "adiabatic": electrons integrated out one order beyond the adiabatic one, the equilibrium,
+            or under a static bias the stationary state, of a `Magnet` at rest plus a first order in its velocities.
         response: Which tensors of that first order act with electrons = "adiabatic": any of "geometric" and
-            "friction"; () leaves the adiabatic torque alone.
+            "friction", and "bias" for what a bias adds to them; () leaves the adiabatic torque alone.
         temperature, seed: kT (eV) and random key of the moments' thermal noise: that of their damping beside full
             electrons, who have their own; with electrons = "adiabatic" that of all friction (`llgnegf.SlowSimulation`).
         folder: Run folder, as of `llgnegf run`: rows are committed every few seconds, and a run that was stopped or

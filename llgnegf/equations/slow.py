@@ -9,6 +9,7 @@ is linear in dM/dt: with X_i v = M_i x v and a = -p M x (-dH/dM + J <s>_ad) + p 
 Every term of it is normal to M, so the solution is tangential without further projection. For |M| != 1 inside a stage
 everything is taken at M/|M|: the length is a constant of the motion. The free energy F = H + Omega falls at the rate
 dM/dt.(friction + lambda/p).dM/dt when nothing depends on time; the geometric tensor, antisymmetric, does no work.
+Under bias "ad" is the stationary state, whose torque has no potential, and friction may be negative.
 Moments that are a layer of their own have P^T J <s> for their field and P^T K P for their tensors
 (`problem.magnetism.placement`).
 """
@@ -55,6 +56,8 @@ class Instant:
         matrix: 1 - X (lambda + p (friction + geometric)), (B, 3N, 3N); None without electrons: solved site by site.
         electrons, tensors: What the electrons gave on their sites; None without them.
         friction: The friction tensor between moments in eV fs, (B, 3n, 3n); None without electrons.
+        noise: The correlator of the electrons' field between moments in eV^2 fs, (B, 3n, 3n), where it was asked for
+            and they are not in equilibrium; else None.
     """
 
     moments: np.ndarray
@@ -65,6 +68,7 @@ class Instant:
     electrons: Adiabatic | None
     tensors: Tensors | None
     friction: np.ndarray | None = None
+    noise: np.ndarray | None = None
 
     @cached_property
     def velocity(self) -> np.ndarray:
@@ -74,6 +78,45 @@ class Instant:
     def answer(self, field: np.ndarray) -> np.ndarray:
         """R field: dM/dt (1/fs) of a field (eV, conjugate to M) alone, both (B, N, 3); given velocities left out."""
         return self._solve(precession_rates(self.moments, field, self.precession))
+
+    @cached_property
+    def tangents(self) -> np.ndarray:
+        """Orthonormal directions in which moments obey the LLG, as columns, (B, 3n, 2f) for f of them."""
+        free = np.flatnonzero(self.precession > 0)
+        m = self.moments[:, free]
+        first = cross(m, np.eye(3)[np.argmin(np.abs(m), axis=-1)])
+        first /= np.linalg.norm(first, axis=-1, keepdims=True)
+        out = np.zeros((*self.moments.shape, 2 * free.size))
+        for k, vectors in enumerate((first, cross(m, first))):
+            out[:, free, :, 2 * np.arange(free.size) + k] = vectors.swapaxes(0, 1)
+        return out.reshape(len(m), -1, 2 * free.size)
+
+    @cached_property
+    def mobility(self) -> np.ndarray:
+        """R = (Q + Gamma)^-1 between the `tangents` in 1/(eV fs), (B, 2f, 2f); with electrons."""
+        assert self.matrix is not None
+        batch, _, count = self.tangents.shape
+        right = np.empty((batch, self.moments[0].size, count))
+        for k in range(count):
+            field = self.tangents[:, :, k].reshape(self.moments.shape)
+            right[:, :, k] = precession_rates(self.moments, field, self.precession).reshape(batch, -1)
+        return self.tangents.swapaxes(1, 2) @ np.linalg.solve(self.matrix, right)
+
+    def least_damped(self) -> tuple[float, str]:
+        """The smallest eigenvalue of Gamma (eV fs), friction and damping between the tangents, and its motion in words.
+
+        Where it is negative the electrons hand energy to that motion.
+        """
+        inverse = np.linalg.inv(self.mobility)
+        values, vectors = np.linalg.eigh(0.5 * (inverse + inverse.swapaxes(1, 2)))
+        worst = int(np.argmin(values[:, 0]))
+        motion = (self.tangents[worst] @ vectors[worst, :, 0]).reshape(-1, 3)
+        sizes = np.linalg.norm(motion, axis=1)
+        first = int(np.argmax(sizes))
+        along = np.array2string(motion[first] / sizes[first], precision=2, suppress_small=True)
+        moments = np.flatnonzero(sizes > 0.5 * sizes[first]).tolist()
+        value = float(values[worst, 0])
+        return value, f"friction of {value:.3g} eV fs for the motion of moments {moments}, moment {first} along {along}"
 
     def _solve(self, right: np.ndarray) -> np.ndarray:
         if self.matrix is not None:
@@ -120,8 +163,8 @@ class SlowEquation(Equation):
     def project(self, state: np.ndarray) -> None:
         state[:] = place_on_spheres(state.reshape(1, -1, 3)).ravel()
 
-    def instant(self, time: float, moments: np.ndarray) -> Instant:
-        """The linear equation at `time` (fs) for moments (B, N, 3)."""
+    def instant(self, time: float, moments: np.ndarray, noise: bool = False) -> Instant:
+        """The linear equation at `time` (fs) for moments (B, N, 3), the correlator of the `noise` with it if asked."""
         self.evaluations += 1
         m = self.place(time, moments)
         field, rest = self._field(m, time)
@@ -129,7 +172,7 @@ class SlowEquation(Equation):
         if rest is None:
             return Instant(m, force, self.precession, self.llg.constants.damping, None, None, None)
         if self.noisy:
-            return self._instant(m, rest, force, None)
+            return self._instant(m, rest, force, None, noise)
         speed = SPEED_MARGIN * largest(force)
         instant = self._instant(m, rest, force, speed)
         fastest = largest(instant.velocity)
@@ -211,15 +254,18 @@ class SlowEquation(Equation):
             force[:, list(sites)] = drive.rate(time)
         return force
 
-    def _instant(self, m: np.ndarray, rest: Adiabatic, force: np.ndarray, speed: float | None) -> Instant:
+    def _instant(
+        self, m: np.ndarray, rest: Adiabatic, force: np.ndarray, speed: float | None, noise: bool = False
+    ) -> Instant:
         assert self.electrons is not None
-        tensors = self.electrons.tensors(rest, self.friction, self.geometric, speed)
-        friction, geometric = tensors.friction, tensors.geometric
+        tensors = self.electrons.tensors(rest, self.friction, self.geometric, speed, noise)
+        friction, geometric, correlator = tensors.friction, tensors.geometric, tensors.noise
         if self.placement is not None:
             friction, geometric = (self.placement.between_moments(t) for t in (friction, geometric))
+            correlator = None if correlator is None else self.placement.between_moments(correlator)
         damping = self.llg.constants.damping
         matrix = velocity_matrices(m, friction, geometric, self.precession, damping)
-        return Instant(m, force, self.precession, damping, matrix, rest, tensors, friction)
+        return Instant(m, force, self.precession, damping, matrix, rest, tensors, friction, correlator)
 
 
 def cross(a: np.ndarray, b: np.ndarray) -> np.ndarray:

@@ -13,6 +13,17 @@ divergence, and the divergence of M x (M x .) is along M): the usual Stratonovic
 tensors of several moments depend on M, and there the drift is needed; without it exp(-F/kT) is not sampled. (The
 geometric tensor enters as well: alone it would change the invariant volume of phase space.)
 
+Out of equilibrium, electrons under bias, the noise Sigma, <b b> = Sigma delta, is not 2 kT Gamma, and there is no
+density to ask for. The drift is that of the limit of small mass, where the velocity in m dv/dt = F - A v + b,
+A = Q + Gamma, is fast: at fixed M it is Gaussian with m <v v^T> = J, and (S. Hottovy, A. McDaniel, G. Volpe, J. Wehr,
+Commun. Math. Phys. 336, 1259 (2015), in Ito's sense)
+    dM = (R F + S) dt + R sqrt(Sigma) dW,    S_i = sum_jl dR_ij/dM_l J_jl,    A J + J A^T = Sigma,
+or R J + J R^T = R Sigma R^T, which is what is solved. F is the whole field, the torque of the stationary state in it.
+In equilibrium J = kT 1, since A + A^T = 2 Gamma, and S = kT div R. On spheres the same holds with an isotropic mass: in
+coordinates that are normal at M nothing else stands in the equations there, and dR/dM is the covariant derivative, the
+tangential part of what R changes by along a geodesic. S is the mean of [R(M + delta W) - R(M)] J W/delta.
+Where A has an eigenvalue of negative real part v grows, and there is no such limit: a run with noise stops there.
+
 One step of length h: deterministic drift by Heun's method, noise and spurious drift at its start, all of them rotation
 vectors that are added and applied as one rotation, so |M| = 1; weak order 1, deterministic order 2. A rotation by a
 normal vector is a geodesic step, for which Ito's drift on the sphere has no further terms. div R is estimated by
@@ -29,7 +40,9 @@ from __future__ import annotations
 import numpy as np
 
 from llgnegf.equations.slow import Instant, SlowEquation, cross
+from llgnegf.integrators.integration import IntegrationStopped
 from llgnegf.integrators.schedule import FREE, Schedule
+from llgnegf.static.contour import adjoint
 
 DISPLACEMENT = 1e-3
 """delta (rad) of the random finite difference."""
@@ -40,7 +53,8 @@ class Noise:
 
     Args:
         equation: The equation of motion.
-        kT: Thermal energy of the noise in eV, > 0.
+        kT: Thermal energy in eV of Gilbert's damping, and of electrons in equilibrium; > 0 unless the noise is that of
+            electrons under bias.
         seed: Key of the random stream, an integer >= 0.
     """
 
@@ -50,37 +64,70 @@ class Noise:
         self._has_drift = equation.electrons is not None and (equation.friction or equation.geometric)
 
     def kick(self, number: int, time: float, start: Instant, length: float) -> np.ndarray:
-        """Rotation vectors of step `number` (rad), (B, N, 3): noise and spurious drift at its start."""
+        """Rotation vectors of step `number` (rad), (B, N, 3): noise and spurious drift at its start.
+
+        Raises:
+            IntegrationStopped: Where the friction of electrons under bias lets a motion of the moments grow.
+        """
         m = start.moments
         random = np.random.Generator(np.random.Philox(key=self.seed, counter=[0, 0, 0, number]))
-        moved = np.sqrt(2 * self.kT * length) * start.answer(self.correlated(start, random.standard_normal(m.shape)))
+        normal = random.standard_normal(m.shape)
+        if start.noise is None:
+            moved = np.sqrt(2 * self.kT * length) * start.answer(self.correlated(start, normal))
+        else:
+            moved = np.sqrt(length) * start.answer(_root(self._correlator(start), normal))
         if self._has_drift:
             moved = moved + length * self.spurious_drift(time, start, random.standard_normal(m.shape))
         return cross(m, moved)
 
     def correlated(self, start: Instant, normal: np.ndarray) -> np.ndarray:
-        """sqrt(Gamma) W for standard normal W, (B, N, 3), in sqrt(eV fs).
-
-        The symmetric root, a continuous function of Gamma: eigenvectors by themselves have signs and, where eigenvalues
-        meet, directions of their own, and the path of a seed would hang on round-off.
-        """
+        """sqrt(Gamma) W for standard normal W, (B, N, 3), in sqrt(eV fs): the noise of an equilibrium, over 2 kT."""
         if start.friction is None or not self.equation.friction:
             return np.sqrt(self._gilbert)[:, None] * normal
-        n = normal.shape[1]
-        total = start.friction + np.diag(np.repeat(self._gilbert, 3))
-        values, vectors = np.linalg.eigh(total)
-        flat = normal.reshape(len(normal), 3 * n, 1)
-        along = np.swapaxes(vectors, -1, -2) @ flat
-        # Round-off makes zero eigenvalues slightly negative.
-        return (vectors @ (np.sqrt(np.maximum(values, 0.0))[..., None] * along)).reshape(normal.shape)
+        return _root(start.friction + np.diag(np.repeat(self._gilbert, 3)), normal)
 
     def spurious_drift(self, time: float, start: Instant, normal: np.ndarray) -> np.ndarray:
-        """One sample of kT div R, (B, N, 3) in 1/fs."""
+        """One sample of S, in equilibrium kT div R, (B, N, 3) in 1/fs."""
         m = start.moments
         moving = self.equation.moving[:, None]
         tangent = np.where(moving, normal - np.sum(normal * m, axis=-1, keepdims=True) * m, 0.0)
         displaced = self.equation.instant(time, m + DISPLACEMENT * tangent)
-        return self.kT / DISPLACEMENT * (displaced.answer(tangent) - start.answer(tangent))
+        if start.noise is None:
+            return self.kT / DISPLACEMENT * (displaced.answer(tangent) - start.answer(tangent))
+        kinetic = self._kinetic(time, start) @ tangent.reshape(len(m), -1, 1)
+        field = kinetic.reshape(m.shape)
+        return (displaced.answer(field) - start.answer(field)) / DISPLACEMENT
+
+    def _correlator(self, start: Instant) -> np.ndarray:
+        """Sigma in eV^2 fs, (B, 3n, 3n), of electrons under bias and Gilbert's damping."""
+        assert start.noise is not None
+        return start.noise + np.diag(2 * self.kT * np.repeat(self._gilbert, 3))
+
+    def _kinetic(self, time: float, start: Instant) -> np.ndarray:
+        """J in eV, (B, 3n, 3n)."""
+        t, mobility = start.tangents, start.mobility
+        turned = np.swapaxes(t, 1, 2)
+        values, vectors = np.linalg.eig(mobility)
+        if (values.real <= 0).any():
+            allowed = "allowed with noise: friction and damping that let every motion decay"
+            raise IntegrationStopped(f"stopped at t = {time:.6g} fs: {start.least_damped()[1]}; {allowed}")
+        # R J + J R^T = R Sigma R^T between eigenvectors of R.
+        left = np.linalg.inv(vectors) @ mobility @ turned
+        between = left @ self._correlator(start) @ adjoint(left)
+        between = between / (values[:, :, None] + values[:, None, :].conj())
+        return t @ (vectors @ between @ adjoint(vectors)).real @ turned
+
+
+def _root(matrices: np.ndarray, normal: np.ndarray) -> np.ndarray:
+    """The symmetric root of matrices (B, 3N, 3N) >= 0 times vectors (B, N, 3).
+
+    It is a continuous function of the matrix: eigenvectors by themselves have signs and, where eigenvalues meet,
+    directions of their own, and the path of a seed would hang on round-off.
+    """
+    values, vectors = np.linalg.eigh(matrices)
+    along = np.swapaxes(vectors, -1, -2) @ normal.reshape(len(normal), -1, 1)
+    # Round-off makes zero eigenvalues slightly negative.
+    return (vectors @ (np.sqrt(np.maximum(values, 0.0))[..., None] * along)).reshape(normal.shape)
 
 
 class Heun:
@@ -98,7 +145,7 @@ class Heun:
     def step(self, time: float, state: np.ndarray, length: float, out: np.ndarray) -> float:
         """As `Stepper.step`, for states (3 B N,)."""
         begin, end = self.schedule.within(time, np.array([time, time + length]))
-        start = self.equation.instant(begin, state.reshape(-1, self.equation.magnet.n_sites, 3))
+        start = self.equation.instant(begin, state.reshape(-1, self.equation.magnet.n_sites, 3), noise=True)
         m, first = start.moments, cross(start.moments, start.velocity)
         kick = self.noise.kick(self._number, begin, start, length)
         then = self.equation.instant(end, rotate(length * first + kick, m))

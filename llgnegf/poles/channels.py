@@ -247,6 +247,7 @@ class PoleSystem:
         bounds: Of the spectrum of device and leads during the run, in eV.
         tail_error: Error of rho from the part of wide-band spectra beyond the range of the Fermi poles.
         density_blocks: rho_ii (N, 2, 2) that mean fields are taken at where the device is frozen; None leaves them out.
+        caps: On the farthest Fermi pole, tried in this order; (None,) is none.
     """
 
     system: OpenSystem
@@ -258,6 +259,7 @@ class PoleSystem:
     tail_error: float = 0.0
     fermi_tolerance: float = 1e-6
     density_blocks: np.ndarray | None = None
+    caps: tuple[float | None, ...] = FARTHEST_POLE
 
     def with_pole_leads(self) -> OpenSystem:
         """The system with these poles for leads, as the rotating-frame oracle takes it."""
@@ -275,7 +277,9 @@ class PoleSystem:
 
     def fermi_at(self, kT: float) -> FermiPoles | None:
         """The Fermi poles in units of kT (eV) for leads of this temperature: fewer where it is higher."""
-        return None if self.fermi is None else _capped_fermi_poles(self.spectral_range / kT, self.fermi_tolerance)
+        if self.fermi is None:
+            return None
+        return _capped_fermi_poles(self.spectral_range / kT, self.fermi_tolerance, self.caps)
 
     def occupation(self, energy: np.ndarray, mu: float, kT: float) -> np.ndarray:
         """The rational Fermi function f(E) with chemical potential mu and kT (eV), continued to complex E."""
@@ -307,6 +311,7 @@ def expand(
     strict: bool = True,
     times: Sequence[float] = (0.0,),
     length: float = 1.0,
+    caps: tuple[float | None, ...] = FARTHEST_POLE,
 ) -> PoleSystem:
     """Expand the leads and the Fermi function of `system` in poles.
 
@@ -320,6 +325,7 @@ def expand(
         strict: Whether kernels that miss their tolerance are refused, or taken as good as they get.
         times: Instants (fs) at which the device Hamiltonian is looked at.
         length: Largest |M| of the run.
+        caps: As for `PoleSystem`; (None,) where nothing steps: each that is tried takes a second.
 
     Raises:
         ValueError: For kT too small to be expanded, or tolerances that cannot be met.
@@ -337,9 +343,9 @@ def expand(
     # Tails that cold leads cannot follow so far are left to `tail_error`.
     reach = max([reach, *(min(tail, 0.99 * LARGEST_RATIO * coldest) for tail in tails)])
     check_temperature(coldest, reach)
-    poles = _capped_fermi_poles(reach / coldest, fermi_tolerance)
+    poles = _capped_fermi_poles(reach / coldest, fermi_tolerance, caps)
     tail = max(wide, default=0.0) * scale / (2 * np.pi * reach**2)
-    return PoleSystem(system, channels, poles, reach, shifts, bounds, tail, fermi_tolerance)
+    return PoleSystem(system, channels, poles, reach, shifts, bounds, tail, fermi_tolerance, caps=caps)
 
 
 def expand_channels(
@@ -361,14 +367,14 @@ def expand_channels(
 
 
 @lru_cache(maxsize=64)
-def _capped_fermi_poles(x_max: float, tolerance: float) -> FermiPoles:
+def _capped_fermi_poles(x_max: float, tolerance: float, caps: tuple[float | None, ...]) -> FermiPoles:
     """Fermi poles with the tightest cap that meets the tolerance."""
-    for cap in FARTHEST_POLE[:-1]:
+    for cap in caps[:-1]:
         try:
             return fermi_poles(x_max, tolerance, cap)
         except ValueError:
             continue
-    return fermi_poles(x_max, tolerance, FARTHEST_POLE[-1])
+    return fermi_poles(x_max, tolerance, caps[-1])
 
 
 def _wide_band_cutoff(gamma: float, scale: float, tolerance: float) -> float:

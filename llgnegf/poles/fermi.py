@@ -29,7 +29,7 @@ from llgnegf.poles._fermi_minimax import best_approximation, estimated_count
 
 Floats = NDArray[np.float64]
 
-SMALLEST_TOLERANCE = 1e-12  # terms of order one, summed in double precision, are good to some 1e-16
+SMALLEST_TOLERANCE = 1e-13  # terms of order one, summed in double precision, are good to some 1e-16
 LARGEST_TOLERANCE = 0.1
 LARGEST_X_MAX = 1e9
 LARGEST_RATIO = 1e7  # spectral range over kT accepted for leads with a finite band
@@ -79,7 +79,7 @@ def fermi_poles(x_max: float, tolerance: float, farthest: float | None = None) -
     """Fewest poles whose Fermi function is within `tolerance` of the exact one for all real |x| <= x_max.
 
     x_max      largest |E - mu|/kT of the spectrum, 0 < x_max <= 1e9
-    tolerance  1e-12 ... 0.1, absolute error of the occupation
+    tolerance  1e-13 ... 0.1, absolute error of the occupation
     farthest   None, or c >= 1: every eta_m <= c x_max. The decay rate eta_M kT is the stiffness that an
                explicit integrator meets. Where the cap is active, a few poles are placed evenly from c x_max
                down; the others and all residues, now of either sign, are minimax under that condition.

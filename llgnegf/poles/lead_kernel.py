@@ -1,9 +1,11 @@
-"""The memory kernel C(t) of a lead with a matrix self-energy, at any time, from its broadening.
+"""The memory kernel C(t) of a lead with a matrix self-energy, at any time, from Sigma off the real axis.
 Used by `matrix_fit`, which turns it into damped modes.
 
-    C(t) = int dE/2pi Gamma(E) exp(-iEt) + sum_j v_j v_j^dag exp(-i e_j t)    (hbar = 1, t in 1/eV)
+    C(t) = int dE/2pi Gamma(E) exp(-iEt) = (1/2 pi i) oint dE Sigma(E) exp(-iEt)    (hbar = 1, t in 1/eV)
 
-with the surface levels e_j, which nothing damps, apart.
+counter-clockwise around bands and surface levels, with Sigma(E^*) = Sigma(E)^dag below the axis: nothing is known, or
+has to be known, of edges and other singular points. The surface levels e_j, which nothing damps, are taken out:
+sum_j v_j v_j^dag exp(-i e_j t).
 """
 
 from __future__ import annotations
@@ -20,24 +22,24 @@ from llgnegf.problem.matrix_spectra import MatrixSpectrum
 Complex = np.ndarray
 Real = np.ndarray
 
-FINEST = 512
-"""Largest degree of the polynomials that stand for Gamma between two of its singular points."""
-RESOLVED = 1e-11
-"""Size of the last coefficients, relative to the largest, at which a polynomial is accepted."""
-GAUSS = 32
-SPREAD = 13
-PHASE = 24.0
-"""Radians of exp(-iEt) over one panel of Gauss points."""
+GROWTH = 6.0
+"""ln of the largest |exp(-iEt)| on the contour: the higher it goes the fewer points it needs, and the more the rounding
+of Sigma (1e-14) counts."""
+ACCURACY = 1e-12
+"""Of the sum over the contour, relative to the largest |Sigma| on it."""
+SHORTEST, TOGETHER = 16.0, 16.0
+"""Times up to SHORTEST TOGETHER^n share a rule, in units of 2 over the width of the spectrum."""
+SPREAD = 15
 
 
 @dataclass(frozen=True, eq=False)
 class LeadKernel:
     """C(t) of a lead of finite support without its surface levels.
 
-    Between neighbouring singular points E = middle - half cos(theta): square roots at the edges of bands become
-    analytic, and Gamma dE/dx is a Chebyshev polynomial in x = 2 theta/pi - 1. Where that does not converge, theta is a
-    smoothed step of x: cube roots become analytic too (a band E ~ k^3, as at a zigzag edge of a honeycomb). The
-    integral over x is by Gauss-Legendre panels, as many as exp(-iEt) asks for.
+    The contour is the ellipse around [low, high], half of the width R, that reaches Im E = GROWTH/T for times up to T.
+    In its angle the integrand is periodic and analytic up to the axis, a distance asinh(GROWTH/TR) away: equal steps
+    converge geometrically (L. N. Trefethen, J. A. C. Weideman, SIAM Rev. 56, 385 (2014)), and outwards exp(-iEt) grows
+    by no more than exp(GROWTH) over the same distance again.
     """
 
     spectrum: MatrixSpectrum
@@ -49,67 +51,35 @@ class LeadKernel:
         return (np.zeros(0), np.zeros((self.spectrum.size, 0), complex)) if states is None else states
 
     @cached_property
-    def pieces(self) -> list[tuple[float, float, bool, Complex]]:
-        """(middle, half, whether smoothed, coefficients (n, m, m)) between neighbouring singular points."""
-        low, high = self.spectrum.support
-        inside = self.spectrum.points
-        nodes = np.concatenate([[low], inside[(inside > low) & (inside < high)], [high]])
-        found = []
-        for a, b in zip(nodes[:-1], nodes[1:], strict=True):
-            if b - a > 1e-9 * (high - low):
-                smooth, coefficients = False, self._polynomial(0.5 * (a + b), 0.5 * (b - a), False)
-                if len(coefficients) > FINEST:
-                    smooth, coefficients = True, self._polynomial(0.5 * (a + b), 0.5 * (b - a), True)
-                if np.any(coefficients):
-                    found.append((0.5 * (a + b), 0.5 * (b - a), smooth, coefficients))
-        return found
+    def _interval(self) -> tuple[float, float]:
+        """Middle and half of the width of bands and surface levels."""
+        ends = np.concatenate([self.spectrum.support, self.levels[0]])
+        return 0.5 * float(ends.max() + ends.min()), 0.5 * float(np.ptp(ends))
 
-    def _polynomial(self, middle: float, half: float, smooth: bool) -> Complex:
-        """Chebyshev coefficients of Gamma dE/dx/half in x, degree doubled until resolved."""
-        values = self._values(middle, half, smooth, np.cos(np.pi * np.arange(17) / 16))
-        while True:
-            n = len(values) - 1
-            coefficients = np.fft.rfft(np.concatenate([values, values[-2:0:-1]]).real, axis=0).real + 1j * (
-                np.fft.rfft(np.concatenate([values, values[-2:0:-1]]).imag, axis=0).real
-            )
-            coefficients /= n
-            coefficients[[0, -1]] *= 0.5
-            size = np.abs(coefficients).max(axis=(1, 2))
-            if size[-(n // 8) :].max() <= RESOLVED * max(size.max(), 1e-300) or n >= FINEST or not size.any():
-                return coefficients
-            between = self._values(middle, half, smooth, np.cos(np.pi * (np.arange(n) + 0.5) / n))
-            merged = np.empty((2 * n + 1, *values.shape[1:]), complex)
-            merged[0::2], merged[1::2] = values, between
-            values = merged
-
-    def _values(self, middle: float, half: float, smooth: bool, x: Real) -> Complex:
-        theta, slope = _angle(x, smooth)
-        gamma = self.spectrum.broadening(middle - half * np.cos(theta))
-        return gamma * (np.sin(theta) * slope)[:, None, None]
-
-    def quadrature(self, longest: float) -> tuple[Real, Complex]:
-        """Energies and weights times Gamma/2pi, (n,) and (n, m, m), for times up to `longest`."""
-        x, w = np.polynomial.legendre.leggauss(GAUSS)
-        energies, weights = [], []
-        for middle, half, smooth, coefficients in self.pieces:
-            panels = 1 + int(max(half * longest * np.pi * (1.9 if smooth else 1.0) / PHASE, len(coefficients) / 12))
-            edges = np.linspace(-1, 1, panels + 1)
-            place = (0.5 * (edges[1:] + edges[:-1])[:, None] + 0.5 * np.diff(edges)[:, None] * x).ravel()
-            measure = (0.5 * np.diff(edges)[:, None] * w).ravel() * half / (2 * np.pi)
-            table = np.polynomial.chebyshev.chebvander(place, len(coefficients) - 1)
-            gamma = np.tensordot(table, coefficients, axes=1)
-            energies.append(middle - half * np.cos(_angle(place, smooth)[0]))
-            weights.append(gamma * measure[:, None, None])
-        m = self.spectrum.size
-        return np.concatenate([np.zeros(0), *energies]), np.concatenate([np.zeros((0, m, m)), *weights])
+    def quadrature(self, longest: float) -> tuple[Complex, Complex]:
+        """Energies (n,) and weights times Sigma/2 pi i (n, m, m) for times up to `longest`, without surface levels."""
+        middle, half = self._interval
+        height = float(np.arcsinh(GROWTH / max(longest * half, SHORTEST)))
+        count = int(np.ceil((GROWTH - np.log(ACCURACY)) / (2 * height)))  # of the upper half
+        angle = np.pi * (np.arange(count) + 0.5) / count + 1j * height
+        energies, slope = middle + half * np.cos(angle.conj()), -half * np.sin(angle.conj())
+        weights = self.spectrum.self_energy(energies) * (slope / (2j * count))[:, None, None]
+        levels, vectors = self.levels
+        taken = -(vectors.T[:, :, None] * vectors.T[:, None, :].conj())
+        return (
+            np.concatenate([energies, energies.conj(), levels]),
+            np.concatenate([weights, weights.conj().swapaxes(1, 2), taken]),
+        )
 
     def __call__(self, times: Real) -> Complex:
-        """C(t) of the bands, (n, m, m), at `times` (n,)."""
-        m, result = self.spectrum.size, np.empty((times.size, self.spectrum.size**2), complex)
-        order = np.argsort(times)
-        for part in np.array_split(order, max(1, times.size // 256)):
-            energies, weights = self.quadrature(float(times[part].max(initial=0.0)))
-            for few in np.array_split(part, max(1, part.size * energies.size // 2**22)):
+        """C(t), (n, m, m), at `times` (n,)."""
+        m = self.spectrum.size
+        result = np.empty((times.size, m * m), complex)
+        groups = np.ceil(np.log(np.maximum(times * self._interval[1], SHORTEST) / SHORTEST) / np.log(TOGETHER))
+        for group in np.unique(groups):
+            part = np.flatnonzero(groups == group)
+            energies, weights = self.quadrature(float(times[part].max()))
+            for few in np.array_split(part, 1 + part.size * energies.size // 2**22):
                 result[few] = np.exp(-1j * np.outer(times[few], energies)) @ weights.reshape(-1, m * m)
         return result.reshape(-1, m, m)
 
@@ -123,18 +93,10 @@ class LeadKernel:
         x, m, n = (energies - middle) * step, self.spectrum.size, 2 * count
         weights = weights.reshape(-1, m * m) * np.exp(-1j * x * (count // 2))[:, None]
         width = np.pi * SPREAD / (3 * count**2)
-        place = np.round(x * n / (2 * np.pi)).astype(int)[:, None] + np.arange(-SPREAD, SPREAD + 1)
+        place = np.round(x.real * n / (2 * np.pi)).astype(int)[:, None] + np.arange(-SPREAD, SPREAD + 1)
         values = np.exp(-((x[:, None] - 2 * np.pi / n * place) ** 2) / (4 * width))
         columns = np.broadcast_to(np.arange(x.size)[:, None], place.shape).ravel()
         spread = csr_array((values.ravel(), ((place % n).ravel(), columns)), shape=(n, x.size))
         index = np.arange(count) - count // 2
         found = np.fft.fft(spread @ weights, axis=0)[index] * (np.sqrt(np.pi / width) / n)
         return (found * np.exp(index**2 * width)[:, None]).reshape(-1, m, m)
-
-
-def _angle(x: Real, smooth: bool) -> tuple[Real, Real]:
-    """theta from 0 to pi for -1 <= x <= 1, and dtheta/dx; `smooth`: theta ~ (1 + x)^3 at the ends."""
-    if not smooth:
-        return 0.5 * np.pi * (x + 1), np.full_like(x, 0.5 * np.pi)
-    u = 0.5 * (x + 1)
-    return np.pi * u**3 * (10 - 15 * u + 6 * u**2), 15 * np.pi * (u * (1 - u)) ** 2

@@ -26,12 +26,14 @@ from llgnegf.poles.matrix_modes import MatrixModes
 from llgnegf.poles.positive import passive
 from llgnegf.problem.matrix_spectra import MatrixSpectrum
 
-VERSION = 3
+VERSION = 4
 """Of the numerics here: fits of other versions are not taken from the cache."""
 WINDOW = 240.0
 """Times 0 <= t <= WINDOW (in hbar over a quarter of the support's width) at which a tolerance has to be met."""
-LONGER, LONGEST = 2.4e-4, 2400.0
-"""Tolerance below which poles are taken from times after the window too, and the latest of these."""
+LONGER, LONGEST = 2.4e-4, 7400.0
+"""Tolerance below which times after the window are fitted too, and the latest of these."""
+SLOWEST, STILL = 1200.0, 30.0
+"""Up to the former the record gets longer while |C| at its end is more than STILL tolerance |C(0)|."""
 BETWEEN = 1.02
 """What C - C_fit may exceed its samples by, between them."""
 STEP = 0.25
@@ -40,16 +42,19 @@ ROWS, LARGEST_HANKEL = 160, 1920
 """Rows of blocks in H, and rows, at most."""
 SKETCH = 640
 """Rows of H from which on its leading singular vectors are taken from random combinations of its columns."""
-LATEST = 5e3
-"""Latest time at which C and C_fit are compared point by point; modes of a fit to the window are gone long before."""
+EARLY, LATE = 0.25, 0.4
+"""Weights of the least squares fall with these powers of t in the window and after it."""
+NARROWEST = 1e-7
+"""Smallest width of a mode."""
 GUESS = 0.3
 """Singular values above GUESS tolerance S_0: about the number of modes that a tolerance asks for."""
 FLOOR = 0.2
 """What Gamma (1 + E^2) is lifted to where it is not positive, in units of the tolerance."""
-SPARE, FINE = 0.5, 1e-6
-"""What least squares may take of the tolerance: Gamma >= 0 at least doubles the error, and does more to it the finer
-the fit is, below FINE."""
-MORE = 10
+SPARE = 0.4
+"""What least squares may take of the tolerance, as Gamma >= 0 at least doubles the error."""
+GAIN = 1.6
+"""Factor by which one more mode per orbital lowers the error, about."""
+MORE = 12
 """Numbers of modes per orbital that are tried under Gamma >= 0."""
 LEAST_PER_ORBITAL, MOST_PER_ORBITAL = 4, 44
 
@@ -57,8 +62,7 @@ LEAST_PER_ORBITAL, MOST_PER_ORBITAL = 4, 44
 def matrix_modes(spectrum: MatrixSpectrum, tolerance: float, strict: bool = True) -> MatrixModes:
     """The fewest damped modes with |C - C_fit| <= tolerance |C(0)| for 0 <= t <= WINDOW and Gamma >= 0, certified.
 
-    `MatrixModes.error` bounds the error at all times: where C decays as t^(-3/2) it may exceed the tolerance, as about
-    1e-5 |C(0)| of C are left after the window.
+    `MatrixModes.error` bounds the error at all times: later ones may exceed the tolerance a few times.
 
     Args:
         spectrum: The lead; it must have a finite support.
@@ -95,36 +99,37 @@ def _fit(spectrum: MatrixSpectrum, tolerance: float) -> Fit:
     if size <= 0.1 * tolerance * total:  # nothing but surface levels
         return MatrixModes(undamped.energies, vectors, vectors, size), size / max(total, 1e-300)
     low, high = spectrum.support
-    reduced = _Reduced(kernel, 0.5 * (high + low), 0.25 * (high - low))
-    (chi, left, right), error = _Window(reduced, _length(tolerance)).fit(tolerance * total)
+    reduced = _reduced(kernel, tolerance)
+    (chi, left, right), error = _Window(reduced).fit(tolerance * total)
     late = reduced.error(chi, left, right, late=True)
-    lost = _lost(spectrum, start + undamped.weight)
     scale = np.sqrt(np.linalg.norm(right, axis=0) / np.linalg.norm(left, axis=0))
     scale = np.where(scale > 0, scale, 1.0)
     energies = np.concatenate([reduced.middle + reduced.unit * chi, undamped.energies])
     left, right = np.hstack([left * scale, vectors]), np.hstack([right / scale, vectors])
-    return MatrixModes(energies, left, right, max(error, late) + lost), (error + lost) / total
+    return MatrixModes(energies, left, right, max(error, late)), error / total
 
 
-def _length(tolerance: float) -> float:
-    """Latest time of H. Poles of C in the window alone do so with fewer modes, but next to the edges, where Gamma rises
-    as a root, they are too broad for Gamma >= 0: what that costs falls as the square of this length."""
-    return float(np.clip(WINDOW * (LONGER / tolerance) ** 0.5, WINDOW, LONGEST))
-
-
-def _lost(spectrum: MatrixSpectrum, start: np.ndarray) -> float:
-    """Weight that the kernel's quadrature has missed: Gamma >= 0, so no |C(t)| is wrong by more."""
-    weight: np.ndarray | None = getattr(spectrum, "weight", None)
-    return 0.0 if weight is None else float(np.linalg.norm(weight - start, "nuc"))
+def _reduced(kernel: LeadKernel, tolerance: float) -> _Reduced:
+    """C up to the latest time that is fitted. Poles of C in the window alone do so with fewer modes, but next to the
+    edges, where Gamma rises as a root, they are too broad for Gamma >= 0: what that costs falls as the square of this
+    length. Where flat bands keep C from decaying it is longer, too."""
+    low, high = kernel.spectrum.support
+    length = float(np.clip(WINDOW * (LONGER / tolerance) ** 0.5, WINDOW, LONGEST))
+    while True:
+        found = _Reduced(kernel, 0.5 * (high + low), 0.25 * (high - low), length)
+        if length >= SLOWEST or found.rest <= STILL * tolerance * found.strength:
+            return found
+        length *= 2
 
 
 @dataclass(frozen=True, eq=False)
 class _Reduced:
-    """C(t) in the units of this module, and the times at which fits are judged."""
+    """C(t) in the units of this module up to t = length, and the times at which fits are judged."""
 
     kernel: LeadKernel
     middle: float
     unit: float
+    length: float
 
     @property
     def size(self) -> int:
@@ -133,14 +138,35 @@ class _Reduced:
     def __call__(self, times: np.ndarray) -> np.ndarray:
         return self.kernel(times / self.unit) * np.exp(1j * self.middle / self.unit * times)[:, None, None]
 
-    @cached_property
+    @property
     def strength(self) -> float:
         """|C(0)| without surface levels."""
-        return float(np.linalg.norm(self(np.zeros(1))[0], 2))
+        return float(np.linalg.norm(self.samples[0], 2))
 
-    def samples(self, count: int) -> np.ndarray:
-        """C at the first multiples of STEP."""
-        return self.kernel.samples(STEP / self.unit, count, self.middle)
+    @property
+    def rest(self) -> float:
+        """|C| at the end."""
+        return float(np.linalg.norm(self.samples[-20:], 2, axis=(1, 2)).max())
+
+    @cached_property
+    def samples(self) -> np.ndarray:
+        """C at the multiples of STEP."""
+        return self.kernel.samples(STEP / self.unit, 2 * int(self.length / (2 * STEP)) + 2, self.middle)
+
+    def after_window(self, count: int, part: float) -> np.ndarray:
+        """Numbers of samples after the window, the last one with them; no two `part` give many of the same."""
+        first, last = WINDOW / STEP, len(self.samples) - 1
+        places = first * (last / first) ** ((np.arange(count) + part) / count)
+        return np.unique(np.round(np.append(places, last)).astype(int))
+
+    @cached_property
+    def fitted(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Times, weights and C of the least squares."""
+        times = np.unique(np.concatenate([np.arange(0, 30, 0.2), np.geomspace(30, WINDOW, 400)]))
+        late = self.after_window(250, 0.0) if self.length > 1.1 * WINDOW else np.zeros(0, int)
+        every = np.append(times, STEP * late)
+        weight = np.sqrt(np.gradient(every)) * (1 + every) ** -np.where(every > WINDOW, LATE, EARLY)
+        return every, weight, np.concatenate([self(times), self.samples[late]])
 
     @cached_property
     def checked(self) -> tuple[np.ndarray, np.ndarray]:
@@ -150,16 +176,20 @@ class _Reduced:
 
     @cached_property
     def later(self) -> tuple[np.ndarray, np.ndarray]:
-        """Times after the window, and C: at no two of them bands interfere alike."""
-        times = np.geomspace(WINDOW, LATEST, 200) * (1 + 1e-3 * np.random.default_rng(1).random(200))
+        """Times after the window that are not fitted, and C."""
+        if self.length > 1.1 * WINDOW:
+            late = self.after_window(240, 0.7)
+            return STEP * late, self.samples[late]
+        times = np.linspace(WINDOW, 2 * WINDOW, 100)
         return times, self(times)
 
     def error(self, chi: np.ndarray, left: np.ndarray, right: np.ndarray, late: bool = False) -> float:
-        """Largest norm of C - C_fit in the window, or after it and, of C, at the end."""
+        """Largest norm of C - C_fit in the window, or after it: up to the last sample, and of what is left there."""
         times, exact = self.later if late else self.checked
         found = np.exp(-1j * np.outer(times, chi)) @ _products(left, right).reshape(chi.size, -1)
-        differences = np.linalg.norm(exact - found.reshape(exact.shape), 2, axis=(1, 2))
-        return float(BETWEEN * differences.max())
+        found = found.reshape(exact.shape)
+        differences = np.linalg.norm(exact - found, 2, axis=(1, 2))
+        return float(max(BETWEEN * differences.max(), self.rest if late else 0.0))
 
 
 def _products(left: np.ndarray, right: np.ndarray) -> np.ndarray:
@@ -173,16 +203,15 @@ Found = tuple[np.ndarray, np.ndarray, np.ndarray]
 
 @dataclass(frozen=True, eq=False)
 class _Window:
-    """The fits to C on 0 <= t <= WINDOW, with poles from 0 <= t <= length."""
+    """The fits to C."""
 
     exact: _Reduced
-    length: float
 
     @cached_property
     def realization(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """S, X^dag H' Y, and the first block row of X."""
-        m, count = self.exact.size, int(self.length / (2 * STEP))
-        samples = self.exact.samples(2 * count + 2)
+        m, samples = self.exact.size, self.exact.samples
+        count = len(samples) // 2 - 1
         rows = max(24, min(ROWS, LARGEST_HANKEL // m))
         late = np.geomspace(rows / 2, count, rows - rows // 2)
         index = np.unique(np.round(np.concatenate([np.arange(rows // 2), late])).astype(int))
@@ -196,27 +225,28 @@ class _Window:
         left, right = left[:, :most], right[:most]
         return size[:most], left.conj().T @ both[1] @ right.conj().T, left[:m] / weight[0]
 
-    def poles(self, count: int) -> tuple[np.ndarray, np.ndarray]:
-        """chi_y and c_y of `count` modes, all damped."""
+    def poles(self, count: int, narrowest: float) -> tuple[np.ndarray, np.ndarray]:
+        """chi_y and c_y of `count` modes, all at least so wide."""
         size, shifted, first = self.realization
         root = np.sqrt(size[:count])
         values, states = np.linalg.eig(shifted[:count, :count] / root[:, None] / root)
         chi = 1j * np.log(values) / STEP
-        chi = chi.real - 1j * np.maximum(np.abs(chi.imag), 1e-7)
+        chi = chi.real - 1j * np.maximum(np.abs(chi.imag), narrowest)
         left = (first[:, :count] * root) @ states
         return chi, left / np.linalg.norm(left, axis=0)
 
-    @cached_property
-    def fitted(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Times, weights and C of the least squares."""
-        times = np.unique(np.concatenate([np.arange(0, 30, 0.2), np.geomspace(30, WINDOW, 400)]))
-        weight = np.sqrt(np.gradient(times)) * (1 + times) ** -0.25
-        return times, weight, self.exact(times)
+    def free(self, count: int, enough: float) -> tuple[Found, np.ndarray, float]:
+        """Modes by least squares whatever the sign of Gamma, the triangular R (M, M) of these, the window's error.
 
-    def free(self, count: int) -> tuple[Found, np.ndarray, float]:
-        """Modes by least squares whatever the sign of Gamma, the triangular R (M, M) of these, the window's error."""
-        chi, left = self.poles(count)
-        times, weight, exact = self.fitted
+        Modes narrower than 1/length are mostly spurious, and nothing to build Gamma >= 0 of: they are made that wide,
+        where this leaves an error that is small `enough`.
+        """
+        wide = self._free(count, 1 / self.exact.length)
+        return wide if wide[2] <= enough else min(wide, self._free(count, NARROWEST), key=lambda one: one[2])
+
+    def _free(self, count: int, narrowest: float) -> tuple[Found, np.ndarray, float]:
+        chi, left = self.poles(count, narrowest)
+        times, weight, exact = self.exact.fitted
         phases = np.exp(-1j * np.outer(times, chi)) * weight[:, None]
         q, r = np.linalg.qr((phases[:, None, :] * left).reshape(-1, count))
         goal = (exact * weight[:, None, None]).reshape(-1, left.shape[0])
@@ -226,26 +256,38 @@ class _Window:
     def fit(self, tolerance: float) -> tuple[Found, float]:
         """The fewest modes that meet the tolerance (absolute), else the best."""
         m, size = self.exact.size, self.realization[0]
-        spare = SPARE * min(1.0, (tolerance / (FINE * self.exact.strength)) ** 0.5) * tolerance
         most = min(MOST_PER_ORBITAL, size.size // m)
-        enough = int(np.sum(size > GUESS * tolerance * size[0])) // m
-        count = int(np.clip(enough, min(LEAST_PER_ORBITAL, most), most))
-        one = self.free(count * m)
-        while count > LEAST_PER_ORBITAL and (fewer := self.free((count - 1) * m))[2] <= spare:
+        count = int(np.sum(size > GUESS * tolerance * size[0])) // m
+        count = int(np.clip(count, min(LEAST_PER_ORBITAL, most), most))
+        enough, one = SPARE * tolerance, self.free(count * m, SPARE * tolerance)
+        while count > LEAST_PER_ORBITAL and (fewer := self.free((count - 1) * m, enough))[2] <= enough:
             count, one = count - 1, fewer
-        while count < most and one[2] > spare:
-            count, one = count + 1, self.free((count + 1) * m)
+        while count < most and one[2] > enough:
+            count, one = count + 1, self.free((count + 1) * m, enough)
         best: tuple[Found, float] | None = None
-        for _ in range(MORE):
-            modes = passive(*one[0], one[1], FLOOR * tolerance)
-            found = modes, self.exact.error(*modes)
-            best = found if best is None or found[1] < best[1] else best
-            if best[1] <= tolerance or count == most:
+        for number in range(MORE):
+            (chi, left, right), triangle, _ = one
+            last, errors = number == MORE - 1 or count == most, [0.0]
+
+            def hopeless(w: np.ndarray, modes: Found = one[0], errors: list[float] = errors) -> bool:
+                errors[0] = self.exact.error(modes[0], modes[1], w)
+                return errors[0] > tolerance
+
+            w = passive(chi, left, right, triangle, FLOOR * tolerance, _never if last and best is None else hopeless)
+            if w is not None:
+                errors[0] = self.exact.error(chi, left, w)
+                best = ((chi, left, w), errors[0]) if best is None or errors[0] < best[1] else best
+            if last or (best is not None and best[1] <= tolerance):
                 break
-            count = min(most, count + int(np.clip(np.log2(found[1] / tolerance), 1, 2)))
-            one = self.free(count * m)
+            steps = int(np.clip(np.log(errors[0] / tolerance) / np.log(GAIN), 1 + number // 2, 4))
+            count = min(most, count + steps)
+            one = self.free(count * m, enough)
         assert best is not None
         return best
+
+
+def _never(_: np.ndarray) -> bool:
+    return False
 
 
 def _leading(matrix: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

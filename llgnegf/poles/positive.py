@@ -6,7 +6,8 @@ Used by `matrix_fit`; reduced units (support of Gamma [-2, 2]) and hbar = 1.
 Repair (passivity enforcement by perturbed residues: S. Grivet-Talocia, IEEE Trans. Circuits Syst. I 51, 1755
 (2004)). At given poles and c, Gamma is linear in w: the smallest change of w in the norm of C(t) for which
 v^dag Gamma(E) v is positive for all (E, v) at which it was not so far, and for which C(0) stays Hermitian, as
-Gamma ~ 1/E would change its sign.
+Gamma ~ 1/E would change its sign. What is left after some rounds is lifted: w + g c adds 2 g |Im chi| c c^dag/|E -
+chi|^2 >= 0 of every mode.
 
 Proof. det Gamma(E) = 0 for real E is a real eigenvalue of the pencil
 
@@ -18,26 +19,27 @@ its sign.
 
 from __future__ import annotations
 
-from contextlib import suppress
+from collections.abc import Callable
 
 import numpy as np
-from scipy.linalg import eigvals, solve_triangular
+from scipy.linalg import cho_factor, cho_solve, eigvals, solve_triangular
 
 from llgnegf.poles.matrix_modes import MatrixModes
 
 FLOOR = 1e-9
 """What v^dag Gamma v (1 + E^2) is lifted to, relative to the norm of C(0)."""
-ROUNDS = 30
-PATIENCE, HARDER = 15, 1.15
-"""Rounds after which Gamma is lifted higher in every one, and the factor."""
-KEPT = 3
-"""Rounds after which an inequality that did not bind is dropped."""
+ROUNDS, FIRST = 20, 3
+"""Rounds at most, and those after which a fit is asked whether it may still become good enough."""
+MOST = 800
+"""New inequalities in a round, at most."""
+LIFTS = 40
+"""Times that what is negative is lifted by the nearest mode, before all modes are."""
+BINDING = 1e-4
+"""Multipliers above this part of the largest belong to inequalities that bind."""
+CONVERGED = 1e-8
+"""Of the multipliers, where the largest inequality misses 1."""
 ACCEPTED = 0.05
 """Part of the floor that is left alone."""
-RIDGES = (1e-13, 1e-12, 1e-11, 1e-10, 1e-9, 1e-8)
-"""Added to the Gram matrix of the inequalities, the first one that works."""
-BROAD = 3.0
-"""Width of the modes that are added at last."""
 EVERY = 4
 """Of a stretch of negative grid points, so many are passed over."""
 NEAR = 1e-3
@@ -47,47 +49,49 @@ FARTHEST = 1e5
 
 
 def passive(
-    chi: np.ndarray, left: np.ndarray, right: np.ndarray, triangle: np.ndarray, floor: float
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """chi, c and w with Gamma > 0, certified, next to those given.
+    chi: np.ndarray,
+    left: np.ndarray,
+    right: np.ndarray,
+    triangle: np.ndarray,
+    floor: float,
+    hopeless: Callable[[np.ndarray], bool] = lambda right: False,
+) -> np.ndarray | None:
+    """w with Gamma > 0, certified, next to `right`; `triangle` R (M, M) gives the norm |R dw^dag|.
 
-    By `nonnegative`; where that leaves violations, with m broad modes more, Gamma rises by 2 BROAD g/(E^2 + BROAD^2)
-    in all directions, g as large as it takes.
+    v^dag Gamma v (1 + E^2) is lifted to `floor`. None as soon as one that is not positive yet is `hopeless`.
     """
-    right = nonnegative(chi, left, right, triangle, floor)
-    if certified(chi, left, right):
-        return chi, left, right
-    one, lift = np.eye(len(left)), floor
-    broad = np.append(chi, np.full(len(left), -1j * BROAD))
-    while True:
-        found = np.hstack([left, lift * one]), np.hstack([right, one])
-        if certified(broad, *found):
-            return broad, *found
-        lift *= 2
-
-
-def nonnegative(
-    chi: np.ndarray, left: np.ndarray, right: np.ndarray, triangle: np.ndarray, floor: float
-) -> np.ndarray:
-    """w with Gamma >= 0 at every energy looked at, next to `right`; `triangle` R (M, M) gives the norm |R dw^dag|.
-
-    v^dag Gamma v (1 + E^2) is lifted to `floor`.
-    """
-    ridge = np.vstack([triangle, 1e-9 * np.linalg.norm(triangle, 2) * np.eye(chi.size)])
-    space = _Space(chi, left, np.linalg.qr(ridge)[1])
+    space = _Space(chi, left, triangle)
     start = space.hermitian(right)
     level = max(floor, FLOOR * float(np.linalg.norm(left @ start.conj().T, 2)))
-    energies, vectors = np.zeros(0), np.zeros((0, left.shape[0]), complex)
-    found, age = start, np.zeros(0, int)
+    found, cuts = start, _Cuts(space, start, level)
     for number in range(ROUNDS):
-        new, directions = violations(MatrixModes(chi, left, found, 0.0), ACCEPTED * level)
-        if not new.size:
+        if number == FIRST and hopeless(found):
+            return None
+        energies, vectors = violations(MatrixModes(chi, left, found, 0.0), ACCEPTED * level)
+        if not energies.size:
             break
-        energies, vectors = np.append(energies, new), np.concatenate([vectors, directions])
-        found, binding = space.lifted(start, energies, vectors, level * HARDER ** max(0, number - PATIENCE))
-        age = np.where(binding, 0, np.append(age, np.zeros(new.size, int)) + 1)
-        energies, vectors, age = energies[age < KEPT], vectors[age < KEPT], age[age < KEPT]
-    return found
+        found = cuts.solved(found, energies, vectors)
+    return _lifted(chi, left, found, level)
+
+
+def _lifted(chi: np.ndarray, left: np.ndarray, right: np.ndarray, level: float) -> np.ndarray:
+    """w + g c with Gamma > 0: g of those modes that do most where it is not, then of all."""
+    for _ in range(LIFTS):
+        modes = MatrixModes(chi, left, right, 0.0)
+        energies, vectors = violations(modes, ACCEPTED * level)
+        if not energies.size:
+            break
+        done = 2 * np.abs(vectors.conj() @ left) ** 2 * np.abs(chi.imag) / np.abs(energies[:, None] - chi) ** 2
+        best = done.argmax(axis=1)
+        missing = level / (1 + energies**2) - np.linalg.eigvalsh(_Gamma(modes)(energies))[:, 0]
+        own = np.zeros(chi.size)
+        np.maximum.at(own, best, missing / done[np.arange(best.size), best])
+        right = right + own * left
+    lift, lifted = 0.1 * level, right
+    while not certified(chi, left, lifted):
+        lift *= 2
+        lifted = right + lift * left
+    return lifted
 
 
 def violations(modes: MatrixModes, level: float) -> tuple[np.ndarray, np.ndarray]:
@@ -158,70 +162,115 @@ def _looked_at(modes: MatrixModes) -> np.ndarray:
 
 
 class _Space:
-    """w as real vectors y, w^dag = w_0^dag + R^-1 y, in which the norm of the change of C(t) is that of y."""
+    """Changes of w as Y (M, m), dw^dag = R^-1 Y, in which the norm of the change of C(t) is that of Y.
+
+    C(0) changes by B Y, B = c R^-1. The smallest Y that changes its skew part by T is B^dag L with a skew L and
+    (Q L + L Q)/2 = T, Q = B B^dag: solved in the eigenvectors of Q.
+    """
 
     def __init__(self, chi: np.ndarray, left: np.ndarray, triangle: np.ndarray) -> None:
-        self.chi, self.left, self.triangle = chi, left, triangle
-        m = left.shape[0]
-        basis = np.eye(m)[:, None, :, None] * np.eye(m)[None, :, None, :]
-        pairs = basis.reshape(m * m, m, m)
-        symmetric = pairs + pairs.swapaxes(1, 2)
-        skew = 1j * (pairs - pairs.swapaxes(1, 2))
-        upper = np.triu_indices(m)
-        index = upper[0] * m + upper[1]
-        strict = np.ravel_multi_index(np.triu_indices(m, 1), (m, m))
-        hermitian = np.concatenate([symmetric[index], skew[strict]])
-        rows = self._turned((hermitian @ left).reshape(-1, chi.size)).reshape(-1, m, chi.size)
-        self.equations = self._real(-1j * rows.swapaxes(1, 2))
-        self._normal = np.linalg.qr(self.equations.T)[0]
+        self.chi, self.left = chi, left
+        ridge = np.vstack([triangle, 1e-9 * np.linalg.norm(triangle, 2) * np.eye(chi.size)])
+        self.triangle = np.linalg.qr(ridge)[1]
+        start = self.turned(left)
+        values, self.basis = np.linalg.eigh(start @ start.conj().T)
+        self.start, self.sums = self.basis.conj().T @ start, 0.5 * (values[:, None] + values)
 
-    def _turned(self, rows: np.ndarray) -> np.ndarray:
+    def turned(self, rows: np.ndarray) -> np.ndarray:
         """rows R^-1."""
         return solve_triangular(self.triangle, rows.T, trans="T").T
 
-    def _real(self, coefficients: np.ndarray) -> np.ndarray:
-        """Rows of y -> Re sum coefficients_yb Y_yb, coefficients (k, M, m)."""
-        flat = coefficients.reshape(len(coefficients), -1)
-        return np.hstack([flat.real, -flat.imag])
+    def moved(self, right: np.ndarray, change: np.ndarray) -> np.ndarray:
+        """w for a change Y."""
+        return right + solve_triangular(self.triangle, change).conj().T
 
-    def _w(self, start: np.ndarray, y: np.ndarray) -> np.ndarray:
-        half = y.size // 2
-        change = (y[:half] + 1j * y[half:]).reshape(self.chi.size, -1)
-        return start + solve_triangular(self.triangle, change).conj().T
+    def skew(self, parts: np.ndarray) -> np.ndarray:
+        """The Y that changes the skew part of C(0) by that of `parts`, given in the basis."""
+        return self.start.conj().T @ (0.5 * (parts - parts.conj().T) / self.sums) @ self.basis.conj().T
 
     def hermitian(self, right: np.ndarray) -> np.ndarray:
         """The next w for which sum_y c_y w_y^dag is Hermitian."""
         for _ in range(2):
-            x = (self.triangle @ right.conj().T).ravel()
-            rest = self.equations @ np.concatenate([x.real, x.imag])
-            right = self._w(right, -np.linalg.lstsq(self.equations, rest, rcond=None)[0])
+            rest = self.basis.conj().T @ self.left @ right.conj().T @ self.basis
+            right = self.moved(right, -self.skew(rest))
         return right
 
-    def lifted(
-        self, start: np.ndarray, energies: np.ndarray, vectors: np.ndarray, level: float
-    ) -> tuple[np.ndarray, np.ndarray]:
-        """The w nearest to `start` with v^dag Gamma(E) v >= level/(1 + E^2) at these (E, v), and where it is equal."""
-        from scipy.optimize import nnls
 
-        outer = 1j * (vectors.conj() @ self.left) / (energies[:, None] - self.chi)
-        scale = 1 + energies**2
-        now = 2 * np.einsum("ky,by,kb->k", outer, start.conj(), vectors).real * scale
-        rows = 2 * scale[:, None] * self._real(self._turned(outer)[:, :, None] * vectors[:, None, :])
-        rows -= (rows @ self._normal) @ self._normal.T
+class _Cuts:
+    """Inequalities v^dag Gamma(E) v (1 + E^2) >= level, and the w nearest to `start` that fulfils them.
+
+    Each is Re a^T Y v >= missing; its gradient is conj(a) v^dag without what makes C(0) skew. The multipliers u solve
+    the dual problem: the least u^T G u/2 - missing^T u, u >= 0, G the Gram matrix of the gradients.
+    """
+
+    def __init__(self, space: _Space, start: np.ndarray, level: float) -> None:
+        m, size = start.shape
+        self.space, self.begin, self.level = space, start, level
+        self.rows, self.vectors, self.missing = np.zeros((0, size), complex), np.zeros((0, m), complex), np.zeros(0)
+
+    def _added(self, found: np.ndarray, energies: np.ndarray, vectors: np.ndarray) -> int:
+        """The worst ones are taken; how many."""
+        space, scale = self.space, 1 + energies**2
+        outer = 1j * (vectors.conj() @ space.left) / (energies[:, None] - space.chi) * (2 * scale[:, None])
+        now = np.einsum("ky,by,kb->k", outer, self.begin.conj(), vectors, optimize=True).real
+        rows = space.turned(outer)
         size = np.linalg.norm(rows, axis=1)
-        rows, missing = rows / size[:, None], (level - now) / size
-        unit = max(float(np.abs(missing).max()), 1e-300)
-        gram, goal = rows @ rows.T, np.append(np.zeros(len(rows)), 1.0)
-        for ridge in RIDGES:  # inequalities may be nearly the same, or more than the unknowns: then `nnls` goes round
-            triangle = np.linalg.cholesky(gram + ridge * len(gram) * np.eye(len(gram))).T
-            stacked = np.vstack([triangle, missing / unit])
-            with suppress(RuntimeError):
-                u, _ = nnls(stacked, goal, maxiter=3 * energies.size + 100)
-                break
-        else:
-            return start, np.ones(energies.size, dtype=bool)
-        rest = goal - stacked @ u
-        return self._w(start, unit * (rows.T @ u) / max(rest[-1], 1e-300)), u > 0
+        last = np.einsum("ky,by,kb->k", outer, found.conj(), vectors, optimize=True).real
+        worst = np.argsort((last - self.level) / size)[:MOST]
+        self.rows = np.concatenate([self.rows, (rows / size[:, None])[worst]])
+        self.vectors = np.concatenate([self.vectors, vectors[worst]])
+        self.missing = np.append(self.missing, ((self.level - now) / size)[worst])
+        return worst.size
+
+    def _skew(self) -> np.ndarray:
+        """The skew parts of B conj(a) v^dag, in the basis, (k, m, m)."""
+        space = self.space
+        first = self.rows.conj() @ space.start.T
+        parts = first[:, :, None] * (self.vectors.conj() @ space.basis)[:, None, :]
+        return 0.5 * (parts - parts.conj().swapaxes(1, 2))
+
+    def solved(self, found: np.ndarray, energies: np.ndarray, vectors: np.ndarray) -> np.ndarray:
+        """w under the inequalities so far and new ones, of `found`; those that neither bind nor are new are dropped."""
+        new = self._added(found, energies, vectors)
+        skew = self._skew()
+        scaled = (skew / np.sqrt(self.space.sums)).reshape(len(skew), -1)
+        gram = ((self.rows @ self.rows.conj().T) * (self.vectors @ self.vectors.conj().T)).real
+        gram -= (scaled @ scaled.conj().T).real
+        u = multipliers(gram, self.missing)
+        change = (self.rows.conj() * u[:, None]).T @ self.vectors.conj()
+        change -= self.space.skew(np.tensordot(u, skew, axes=1))
+        found = self.space.moved(self.begin, change)
+        keep = u > BINDING * u.max()
+        keep[keep.size - new :] = True
+        self.rows, self.vectors, self.missing = self.rows[keep], self.vectors[keep], self.missing[keep]
+        return found
+
+
+def multipliers(gram: np.ndarray, missing: np.ndarray) -> np.ndarray:
+    """The u >= 0 of least u^T G u/2 - missing^T u, by a primal-dual interior-point method.
+
+    S. Mehrotra, SIAM J. Optim. 2, 575 (1992): each step is one Cholesky factorisation. Inequalities that are nearly
+    the same, which stop active-set methods, do no harm.
+    """
+    n, unit = missing.size, max(float(np.abs(missing).max()), 1e-300)
+    gram, goal = gram + 1e-13 * np.trace(gram) / n * np.eye(n), missing / unit
+    u = np.full(n, n**-0.5)
+    slack = np.maximum(gram @ u - goal, 0.1)
+    for _ in range(60):
+        rest, gap = gram @ u - goal - slack, u @ slack / n
+        if gap < CONVERGED and np.abs(rest).max() < CONVERGED:
+            break
+        factor = cho_factor(gram + np.diag(slack / u), check_finite=False)
+        target, part = u * slack, 1.0
+        for last in (False, True):  # to the solution, then with what that teaches of the curvature
+            du = cho_solve(factor, -rest - target / u, check_finite=False)
+            ds = -(target + slack * du) / u
+            part = min(1.0, *(float(np.min(-x[d < 0] / d[d < 0], initial=np.inf)) for x, d in ((u, du), (slack, ds))))
+            if not last:
+                after = float((u + part * du) @ (slack + part * ds)) / n
+                target = target + du * ds - (after / gap) ** 3 * gap
+        u, slack = u + 0.99 * part * du, slack + 0.99 * part * ds
+    return np.asarray(u * unit)
 
 
 def certified(chi: np.ndarray, left: np.ndarray, right: np.ndarray) -> bool:
@@ -232,15 +281,15 @@ def certified(chi: np.ndarray, left: np.ndarray, right: np.ndarray) -> bool:
     """
     modes = MatrixModes(chi, left, right, 0.0)
     reach = float(np.abs(chi).max())
+    if np.any(_Gamma(modes).lowest(_looked_at(modes)) <= 0):
+        return False
     roots = crossings(modes)
     distance = np.abs(roots[:, None] - chi).min(axis=1)
     near = np.sort(roots[np.abs(roots.imag) < NEAR * distance].real)
     near = near[np.abs(near) < 1e6 * reach]
     between = 0.5 * (near[1:] + near[:-1])
     ends = np.array([-1e6, -1e4, -30.0, 30.0, 1e4, 1e6]) * reach
-    energies = np.concatenate([near, between, ends, _looked_at(modes)])
-    lowest = np.linalg.eigvalsh(modes.broadening(energies))[:, 0]
-    return bool(np.all(lowest > 0))
+    return bool(np.all(_Gamma(modes).lowest(np.concatenate([near, between, ends])) > 0))
 
 
 def crossings(modes: MatrixModes) -> np.ndarray:
@@ -250,7 +299,7 @@ def crossings(modes: MatrixModes) -> np.ndarray:
     (S - E_0)^-1 - (S - E_0)^-1 G [F (S - E_0)^-1 G]^-1 F (S - E_0)^-1 has the eigenvalues 1/(E - E_0) and zeros.
     """
     grid = np.linspace(-1.9, 1.9, 77)
-    lowest = np.linalg.eigvalsh(modes.broadening(grid))
+    lowest = np.linalg.eigvalsh(_Gamma(modes)(grid))
     origin = grid[int(np.argmax(lowest[:, 0] / lowest[:, -1]))]
     inverse = 1 / (np.concatenate([modes.energies, modes.energies.conj()]) - origin)
     right = np.concatenate([modes.right.conj().T, modes.left.conj().T])

@@ -13,10 +13,14 @@ NODES = 6
 """Heights above an energy from which g is continued down to it."""
 CLOSEST = 1e-8
 """Distance to a singular point, in units of the width of the spectrum, below which nothing is resolved."""
+HIGH = 2e-4
+"""Im E, in units of the same width, above which decimation alone is as good: its rounding grows as 1e-16/HIGH."""
 CHUNK = 2**19
 """Complex numbers in one array, about."""
 MOST_COUPLED = 8
 """Largest rank of V for which Newton's method is worth its r^6 operations."""
+SINGULAR = 1e-6
+"""Singular value below which the equation of dg/dE does not say more than a continuation, g being known to 1e-13."""
 
 
 def decimate(
@@ -121,7 +125,7 @@ class _Problem(NamedTuple):
 
 
 def _chunk(problem: _Problem, energy: np.ndarray, points: np.ndarray, scale: float) -> np.ndarray:
-    high = energy.imag > 0.1 * scale
+    high = energy.imag > HIGH * scale
     distance = np.abs(energy[:, None] - points).min(axis=1, initial=scale)
     eta = 0.1 * np.maximum(distance, CLOSEST * scale)
     g, dg = np.empty((2, energy.size, *problem.cell.shape), dtype=complex)
@@ -154,9 +158,7 @@ def _refined(
         return g, dg, rest
     for _ in range(2):
         rough = np.flatnonzero(rest > 1e-13)
-        once = np.linalg.inv(
-            energy[rough, None, None] * np.eye(len(cell)) - cell - hopping @ g[rough] @ hopping.conj().T
-        )
+        once = _inverse(energy[rough, None, None] * np.eye(len(cell)) - cell - hopping @ g[rough] @ hopping.conj().T)
         moved = g[rough] + _stein(once, once - g[rough], factors)
         new = residual(cell, hopping, energy[rough], moved)
         better = new < rest[rough]
@@ -164,22 +166,30 @@ def _refined(
     if not derivative:
         return g, dg, rest
     slope = _stein(g, -(g @ g), factors)
-    same = np.abs(slope - dg).max(axis=(1, 2)) < 1e-3 * np.abs(dg).max(axis=(1, 2))
-    return g, np.where(same[:, None, None], slope, dg), rest
+    unlike = np.flatnonzero(np.abs(slope - dg).max(axis=(1, 2)) >= 1e-3 * np.abs(dg).max(axis=(1, 2)))
+    singular = unlike[np.linalg.svd(_stein_matrix(g[unlike], factors), compute_uv=False)[:, -1] < SINGULAR]
+    slope[singular] = dg[singular]
+    return g, slope, rest
 
 
 def _stein(g: np.ndarray, right: np.ndarray, factors: tuple[np.ndarray, np.ndarray]) -> np.ndarray:
     """d with d = right + g V d V^dag g, (n, m, m), by way of Y^dag d Y; 0 where that is singular."""
     x, y = factors
     rank = x.shape[1]
-    out, back = y.conj().T @ g @ x, x.conj().T @ g @ y
-    kron = np.einsum("nab,ncd->nadbc", out, back).reshape(-1, rank**2, rank**2)
     small = (y.conj().T @ right @ y).reshape(-1, rank**2, 1)
     try:
-        inner = np.linalg.solve(np.eye(rank**2) - kron, small).reshape(-1, rank, rank)
+        inner = np.linalg.solve(_stein_matrix(g, factors), small).reshape(-1, rank, rank)
     except np.linalg.LinAlgError:
         return np.zeros_like(right)
     return right + g @ x @ inner @ x.conj().T @ g
+
+
+def _stein_matrix(g: np.ndarray, factors: tuple[np.ndarray, np.ndarray]) -> np.ndarray:
+    """What is to be solved for Y^dag d Y, (n, r^2, r^2)."""
+    x, y = factors
+    out, back = y.conj().T @ g @ x, x.conj().T @ g @ y
+    kron = np.einsum("nab,ncd->nadbc", out, back).reshape(-1, x.shape[1] ** 2, x.shape[1] ** 2)
+    return np.asarray(np.eye(x.shape[1] ** 2) - kron)
 
 
 def residual(cell: np.ndarray, hopping: np.ndarray, energy: np.ndarray, g: np.ndarray) -> np.ndarray:

@@ -141,8 +141,8 @@ class OpenSystem:
         return np.array([lead.voltage_at(time) for lead in self.leads], dtype=float)
 
 
-def check_equilibrium(problems: Problems, system: OpenSystem) -> None:
-    """Note what keeps `system` from an equilibrium with leads and a Hamiltonian that stay as they are."""
+def check_static(problems: Problems, system: OpenSystem) -> None:
+    """Note what changes in time, or a mean field."""
     if not system.electrons.is_constant:
         check_constant(problems, system)
         return
@@ -152,14 +152,6 @@ def check_equilibrium(problems: Problems, system: OpenSystem) -> None:
                 f"system.leads[{p}].voltage", "a function of time", "a number: the response is that of static leads"
             )
             return
-    if system.common_chemical_potential() is None:
-        mu = system.chemical_potentials()[system.coupled_leads].tolist()
-        problems.add("system.leads", f"biased, chemical potentials {mu} eV", "one chemical potential for all "
-                     "leads: friction and its noise are derived for leads in equilibrium")  # fmt: skip
-    if system.common_temperature is None:
-        kT = system.temperatures()[system.coupled_leads].tolist()
-        problems.add("system.leads", f"at the temperatures kT = {kT} eV", "one temperature for all leads: friction and "
-                     "its noise are derived for leads in equilibrium")  # fmt: skip
 
 
 def check_constant(problems: Problems, system: OpenSystem, mean_fields: bool = False) -> None:

@@ -13,7 +13,7 @@ leads: bound states outside are filled as at rest, see `tensors`.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -46,27 +46,34 @@ LOOSEST = 1e-3
 
 @dataclass(frozen=True, eq=False)
 class Adiabatic:
-    """Electrons in equilibrium with B configurations of moments at rest.
+    """Electrons in equilibrium, under bias in the stationary state, with B configurations of moments at rest.
 
     Attributes:
         moments: (B, N, 3).
         spin: Spin density, (B, N, 3).
         charge: Electrons on each site, (B, N).
         curvature: -A of `tensors` where it comes with the spin density and was asked for, (B, 3N, 3N); else None.
+        window: Under bias, what the leads' different fillings add and came with the spin density (`bias_tensors`).
     """
 
     moments: np.ndarray
     spin: np.ndarray
     charge: np.ndarray
     curvature: np.ndarray | None = None
+    window: Any = None
 
 
 @dataclass(frozen=True, eq=False)
 class Tensors:
-    """friction and geometric tensor in eV fs, (B, 3N, 3N), row 3 i + a; zero where not asked for."""
+    """friction and geometric tensor in eV fs, (B, 3N, 3N), row 3 i + a; zero where not asked for.
+
+    `noise` is the correlator of the field in eV^2 fs where it was asked for and is not that of an equilibrium,
+    2 kT friction; else None.
+    """
 
     friction: np.ndarray
     geometric: np.ndarray
+    noise: np.ndarray | None = None
 
 
 def tensor_tolerance(tolerance: float, j_sd: np.ndarray, speed: float | None) -> float:
@@ -85,13 +92,16 @@ class SlowElectrons(Protocol):
         """sd coupling in eV, (N,)."""
 
     def adiabatic(self, moments: np.ndarray, geometric: bool) -> Adiabatic:
-        """The equilibrium of the moments (B, N, 3) at rest; `geometric`: the geometric tensor will be asked for."""
+        """The equilibrium or stationary state of the moments (B, N, 3) at rest; `geometric`: that tensor will be asked
+        for."""
 
-    def tensors(self, rest: Adiabatic, friction: bool, geometric: bool, speed: float | None = None) -> Tensors:
+    def tensors(
+        self, rest: Adiabatic, friction: bool, geometric: bool, speed: float | None = None, noise: bool = False
+    ) -> Tensors:
         """The tensors of what `adiabatic` gave.
 
         `speed` bounds |dM/dt| (1/fs): then the tensors have the accuracy that the spin density of moments of that
-        speed needs, and not more.
+        speed needs, and not more. `noise`: the correlator will be needed where it is not 2 kT friction.
         """
 
     def grand_potential(self, moments: np.ndarray) -> float:
@@ -170,7 +180,9 @@ class PoleTensors:
         )  # fmt: skip
         return Adiabatic(moments, spin, charge, sea if geometric else None)
 
-    def tensors(self, rest: Adiabatic, friction: bool, geometric: bool, speed: float | None = None) -> Tensors:
+    def tensors(
+        self, rest: Adiabatic, friction: bool, geometric: bool, speed: float | None = None, noise: bool = False
+    ) -> Tensors:
         tolerance = tensor_tolerance(self.tolerance, self.j_sd, speed)
         first, second = self._surface(rest.moments, friction, geometric, tolerance)
         if geometric:
@@ -295,7 +307,9 @@ class LevelTensors:
         charge = np.einsum("bisk,bk->bi", np.abs(spinors) ** 2, filling)
         return Adiabatic(moments, spin, charge, -berry_curvature(energies, states, filling) if geometric else None)
 
-    def tensors(self, rest: Adiabatic, friction: bool, geometric: bool, speed: float | None = None) -> Tensors:
+    def tensors(
+        self, rest: Adiabatic, friction: bool, geometric: bool, speed: float | None = None, noise: bool = False
+    ) -> Tensors:
         zero = np.zeros((len(rest.moments), 3 * self.system.n_sites, 3 * self.system.n_sites))
         if not geometric:
             return Tensors(zero, zero)
@@ -313,13 +327,14 @@ class LevelTensors:
 
 
 class ContourTensors:
-    """Open system at kT = 0, where the Fermi function has no poles: adaptive contour integrals at each configuration.
+    """Open system with a lead at kT = 0, where the Fermi function has no poles: adaptive integrals at each
+    configuration, under bias too.
 
-    Exact leads; slower than `PoleTensors`.
+    Exact leads; slower than `PoleTensors`. Without `bias` the tensors leave out what different fillings add.
     """
 
-    def __init__(self, system: OpenSystem, tolerance: float) -> None:
-        self.system, self.tolerance = system, tolerance
+    def __init__(self, system: OpenSystem, tolerance: float, bias: bool = True) -> None:
+        self.system, self.tolerance, self.bias = system, tolerance, bias or system.in_equilibrium()
         self.j_sd = np.asarray(system.electrons.j_sd, dtype=float)
 
     def adiabatic(self, moments: np.ndarray, geometric: bool) -> Adiabatic:
@@ -327,15 +342,22 @@ class ContourTensors:
         spin, charge = (np.stack([density(rho) for rho in rhos]) for density in (spin_density, charge_density))
         return Adiabatic(moments, spin, charge)
 
-    def tensors(self, rest: Adiabatic, friction: bool, geometric: bool, speed: float | None = None) -> Tensors:
+    def tensors(
+        self, rest: Adiabatic, friction: bool, geometric: bool, speed: float | None = None, noise: bool = False
+    ) -> Tensors:
         size = 3 * self.system.n_sites
-        zero = np.zeros((size, size))
         tolerance = tensor_tolerance(self.tolerance, self.j_sd, speed)
         each = [ResponseTensors(self.system, m, tolerance) for m in rest.moments]
-        return Tensors(
-            np.stack([t.friction.reshape(size, size) if friction else zero for t in each]),
-            np.stack([t.geometric.reshape(size, size) if geometric else zero for t in each]),
-        )
+
+        def stacked(name: str, wanted: bool) -> np.ndarray:
+            values = [getattr(t, name) - (0.0 if self.bias else getattr(t, f"bias_{name}")) for t in each if wanted]
+            return np.stack(values).reshape(-1, size, size) if wanted else np.zeros((len(each), size, size))
+
+        found = stacked("friction", friction), stacked("geometric", geometric)
+        if not (noise and friction) or self.system.in_equilibrium():
+            return Tensors(*found)
+        common = 2 * self.system.mean_temperature * found[0]
+        return Tensors(*found, np.stack([t.noise.reshape(size, size) for t in each]) if self.bias else common)
 
     def grand_potential(self, moments: np.ndarray) -> float:
         return float("nan")

@@ -146,7 +146,7 @@ def fermi_sums(chain, base, residues, u, slopes, weights, j_sd, moments, curvatu
         j_sd, moments: (N,), (B, N, 3).
         curvature: Whether `geometric` is wanted.
         spin, charge: Get 4 Re sum_m r_m g_ii(z_m^*), (B, N, 3), and 1 + the same of g^0, (B, N).
-        geometric: Gets -A of `tensors`, the antisymmetric Im sum_m r_m (Tr sigma_a D_ij sigma_b G_ji - transpose).
+        geometric: Gets -A of `equilibrium`, the antisymmetric Im sum_m r_m (Tr sigma_a D_ij sigma_b G_ji - transpose).
     """
     n = j_sd.size
     planes, swapped = np.empty((4, 2 * n, 2 * n)), np.empty(2 * n, dtype=np.int64)
@@ -177,7 +177,7 @@ def fermi_sums(chain, base, residues, u, slopes, weights, j_sd, moments, curvatu
 def surface_sums(
     chain, base, rules, u, slopes, weights, j_sd, moments, with_friction, with_geometric, tensors, sizes
 ):  # fmt: skip
-    """Sums over real energies for moments (B, N, 3): symmetric and antisymmetric part of -S of `tensors`.
+    """Sums over real energies for moments (B, N, 3): symmetric and antisymmetric part of -S of `equilibrium`.
 
     Args:
         chain, base, u, slopes, weights, j_sd, moments: As for `fermi_sums`.
@@ -220,3 +220,96 @@ def surface_sums(
             add_tensor(total[rule, 0], 1.0, tensors[rule, 0, copy])
             add_tensor(total[rule, 1], 1.0, tensors[rule, 1, copy])
             subtract_transpose(tensors[rule, 1, copy])
+
+
+@part(FUSED, error_model="numpy")
+def _between(g, sources, strengths, columns, out):
+    """out_ij = sum_q p_q (G x_q)_i (G x_q)_j^dag in components (N, N, 4), x_q = `sources`, p_q = `strengths`."""
+    n = g.shape[0]
+    out[:] = 0.0
+    for q in range(strengths.size):
+        if strengths[q] == 0.0:
+            continue
+        columns[:] = 0.0
+        for j in range(n):
+            up, down = sources[2 * j, q], sources[2 * j + 1, q]
+            if up != 0.0 or down != 0.0:
+                for i in range(n):
+                    g0, gx, gy, gz = g[i, j, 0], g[i, j, 1], g[i, j, 2], g[i, j, 3]
+                    columns[i, 0] += (g0 + gz) * up + (gx - 1j * gy) * down
+                    columns[i, 1] += (gx + 1j * gy) * up + (g0 - gz) * down
+        half = 0.5 * strengths[q]
+        for i in range(n):
+            a, b = half * columns[i, 0], half * columns[i, 1]
+            for j in range(i + 1):
+                c, d = np.conj(columns[j, 0]), np.conj(columns[j, 1])
+                ac, bd, ad, bc = a * c, b * d, a * d, b * c
+                out[i, j, 0] += ac + bd
+                out[i, j, 1] += ad + bc
+                out[i, j, 2] += 1j * (ad - bc)
+                out[i, j, 3] += ac - bd
+    for i in range(n):
+        for j in range(i):
+            for k in range(4):
+                out[j, i, k] = np.conj(out[i, j, k])
+
+
+@kernel(FUSED, error_model="numpy")
+def window_sums(
+    chain, base, rules, u, slopes, weights, sources, strengths, others, j_sd, moments, kind, densities, tensors, sizes
+):  # fmt: skip
+    """Sums over real energies where leads are filled differently, for moments (B, N, 3).
+
+    Args:
+        chain, base, u, slopes, weights, j_sd, moments: As for `fermi_sums`.
+        rules: Weights of the energies in several rules, (R, E).
+        sources, strengths: x_q, the lead orbitals or combinations of them, (E, 2N, Q), and p_q, (E, Q), of
+            W = sum_q p_q (G x_q)(G x_q)^dag.
+        others: p_q of a second V, (E, Q).
+        kind: 0 the densities alone, 1 tensors of D = -dG/dE with W, 2 tensors of i V with W.
+        densities: Get sum_e w_e Tr[W_ii (1, sigma)]/2 pi, (R, B, N, 4).
+        tensors: Get sum_e w_e Im Tr[sigma_a D_ij sigma_b W_ji]/pi, (R, B, 3N, 3N).
+        sizes: Get sum_e w_e Tr G G^dag/4 pi, (R, B), which levels without width do not hide from.
+    """
+    n = j_sd.size
+    planes, swapped = np.empty((4, 2 * n, 2 * n)), np.empty(2 * n, dtype=np.int64)
+    ends, dots = np.empty((2, n, 4), dtype=np.complex128), np.empty((2, n, 4), dtype=np.complex128)
+    blocks, columns = np.empty((n, 2, 4), dtype=np.complex128), np.empty((n, 2), dtype=np.complex128)
+    g, d = np.empty((n, n, 4), dtype=np.complex128), np.empty((n, n, 4), dtype=np.complex128)
+    between = np.empty((n, n, 4), dtype=np.complex128)
+    one, total = np.empty((n, n, NUMBERS)), np.empty((rules.shape[0], n, n, NUMBERS))
+    for copy in range(moments.shape[0]):
+        m, total[:] = moments[copy], 0.0
+        for e in range(rules.shape[1]):
+            sound = chain and chain_green(
+                base[e], weights[e], j_sd, m, kind == 1, True, ends, dots, blocks, g, d
+            )  # fmt: skip
+            if not sound:
+                _dense_green(base[e], u, slopes[e], j_sd, m, kind == 1, planes, swapped, g, d)
+            for which in range(2 if kind == 2 else 1):
+                amount, out = (others, d) if which == 1 else (strengths, between)
+                _between(g, sources[e], amount[e], columns, out)
+            if kind == 2:
+                for i in range(n):
+                    for j in range(n):
+                        for k in range(4):
+                            d[i, j, k] *= 1j
+            if kind > 0:
+                one[:] = 0.0
+                add_crossed(d, between, 1 / np.pi, one)
+            size = 0.0
+            for x in g.reshape(-1):
+                size += 2 * (x.real * x.real + x.imag * x.imag)
+            for rule in range(rules.shape[0]):
+                weight = rules[rule, e]
+                sizes[rule, copy] += 0.25 / np.pi * weight * size
+                for i in range(n):
+                    for k in range(4):
+                        densities[rule, copy, i, k] += weight / np.pi * between[i, i, k].real
+                if kind > 0 and weight != 0.0:
+                    for i in range(n):
+                        for j in range(n):
+                            for k in range(NUMBERS):
+                                total[rule, i, j, k] += weight * one[i, j, k]
+        for rule in range(rules.shape[0] if kind > 0 else 0):
+            add_tensor(total[rule], 1.0, tensors[rule, copy])

@@ -1,25 +1,8 @@
 """First-order response of the electrons to moving moments: friction and geometric tensors of one configuration.
 
-The reference evaluation, adaptive and for kT >= 0; `fast_tensors` is the one for the equation of motion.
-
-With static leads in equilibrium the gradient expansion of G^< = G o Sigma^< o G^dag gives, hbar = 1,
-    delta<s_i>^a = sum_jb K_{ia,jb} dM_jb/dt,      K_{ia,jb} = J_j (A_{ia,jb} + S_{ia,jb}),
-with D = G (1 - dSigma/dE) G = -dG/dE, the spectral function a = i (G - G^dag), I[F] = -(1/pi) int dE Im F f:
-    A = I[ (i/2) (Tr sigma_a D_ij sigma_b G_ji - Tr sigma_a G_ij sigma_b D_ji) ]                    (contour)
-    S = -(1/2 pi) int dE (-f') [ Tr(sigma_a a_ij sigma_b a_ji)/2
-                                 + (Tr sigma_a G_ij sigma_b G^dag_ji - Tr sigma_a G^dag_ij sigma_b G_ji)/2 ]
-(from d<s> = Tr[sigma_a P_i R_jb] of the expansion with dH/dM_jb = -J_j sigma_b P_j: the traces of G G and G^dag G^dag
-are symmetric in ia <-> jb and complete the square -(a a)/2). A is antisymmetric, and so is the second part of S.
-
-The field conjugate to M that the motion adds is J_i delta<s_i> = -(friction + geometric) dM/dt:
-    friction_{ia,jb}  = hbar J_i J_j/(4 pi) int dE (-f') Tr(sigma_a a_ij sigma_b a_ji),     symmetric and >= 0,
-    geometric_{ia,jb} = the antisymmetric rest of -hbar J_i K_{ia,jb}: Berry curvature, no power.
-A closed system has discrete levels and no friction: rho_1,nm = i hbar (f_n - f_m)/(e_n - e_m)^2 (dH/dt)_nm between
-different levels, populations unchanged. So it is for the levels of an open system that no lead damps, bound states and
-dark ones: each has the filling f(e) of its energy at rest and keeps it while its energy moves. G^R and G^A differ at
-such a pole, G = B/(E - e) + R, by 2 pi i delta(E - e) B, which an integral along the axis misses: S is given
-    (i/2) (-f'(e)) [ Tr sigma_a B_ij sigma_b (R + R^dag)_ji - Tr sigma_a (R + R^dag)_ij sigma_b B_ji ]/2
-(`pairs.undamped_density`); it cancels what the double poles of A hold of f'(e).
+The reference evaluation, adaptive and for kT >= 0; `fast_tensors` is the one for the equation of motion. Equations are
+where the integrals are: `equilibrium` for a common f, of the leads' mean chemical potential and temperature; `bias` for
+the window where leads that differ in filling have f_p - f not zero; `noise` for the noise of that state.
 """
 
 from __future__ import annotations
@@ -34,75 +17,51 @@ from llgnegf._blas import limited
 from llgnegf._checks import Problems
 from llgnegf.problem.magnetism.magnet import torque_prefactor
 from llgnegf.problem.observables import spin_density
-from llgnegf.problem.occupation import fermi_derivative, fill_levels
-from llgnegf.problem.system import OpenSystem, check_equilibrium
-from llgnegf.response.pairs import DensePairs, pair_green, sea_density, surface_density, undamped_density
-from llgnegf.static.closed import berry_curvature
-from llgnegf.static.contour import FERMI_RANGE, Contour, twice_real
+from llgnegf.problem.system import OpenSystem, check_static
+from llgnegf.response.bias import GainingMode, gaining_mode, window_gradient, window_response
+from llgnegf.response.comparisons import MotiveForceComparison, PrecessionComparison, motive_force_friction
+from llgnegf.response.equilibrium import sea, surface
+from llgnegf.response.noise import window_noise
+from llgnegf.response.pairs import DensePairs, pair_green
 from llgnegf.static.green import StaticDevice
-from llgnegf.static.quadrature import Integral, QuadratureError, scaled
+from llgnegf.static.quadrature import Integral
 from llgnegf.static.recursion import is_chain
-from llgnegf.static.rotating_frame import RotatingFrame, refuse_dark_levels
-from llgnegf.static.undamped import UndampedLevel, bound_states, dark_states
+from llgnegf.static.rotating_frame import RotatingFrame
+from llgnegf.static.steady_state import SteadyState
+from llgnegf.static.views import InLevels
 from llgnegf.units import HBAR
 
 
 @dataclass(frozen=True, eq=False)
-class PrecessionComparison:
-    """delta<s> (N, 3) of steady precession: K dM/dt against the parts of the rotating-frame solution.
-
-    Attributes:
-        response: K dM/dt.
-        geometric, sea, surface: The oracle's parts; their split differs from that of K, their sum does not.
-        difference: max |response - (geometric + sea + surface)|.
-    """
-
-    response: np.ndarray
-    geometric: np.ndarray
-    sea: np.ndarray
-    surface: np.ndarray
-    difference: float
-
-
-@dataclass(frozen=True, eq=False)
-class MotiveForceComparison:
-    """The friction's part of the LLG equation against the damping tensor of the spin-motive force, M x D.dM/dt.
-
-    Attributes:
-        torque: Torque of the friction tensor, M x friction.dM/dt in eV, (N, 3).
-        motive_force_torque: M x D.dM/dt in eV, (N, 3).
-        power, motive_force_power: dM/dt.friction.dM/dt and dM/dt.D.dM/dt in eV/fs.
-    """
-
-    torque: np.ndarray
-    motive_force_torque: np.ndarray
-    power: float
-    motive_force_power: float
-
-    @property
-    def share(self) -> float:
-        """Part of the dissipated power that the spin-motive force accounts for; NaN if nothing is dissipated."""
-        return self.motive_force_power / self.power if self.power > 0 else float("nan")
-
-
-@dataclass(frozen=True, eq=False)
 class ResponseTensors:
-    """Linear response of the electrons' spins to the velocities of the moments (equations in the module's docstring).
+    """Response of spins to slow moments in a stationary state; its equations are in `equilibrium`, `bias` and `noise`.
+
+        delta<s_i>^a = sum_jb K_{ia,jb} dM_jb/dt,    J_i delta<s_i> = -(friction + geometric) dM/dt
+
+    Leads may differ in static voltage, chemical potential and temperature. Attributes named bias_* are what that adds;
+    `response`, `friction` and `geometric` are totals. What no lead reaches is filled with the leads' mean chemical
+    potential at their mean temperature.
 
     Args:
-        system: Electrons and leads in a common equilibrium; kT >= 0, open or closed.
+        system: Electrons and leads, open or closed; kT >= 0 of each lead.
         moments: M, unit vectors (N, 3); zero vectors on sites without a moment, as `RotatingFrame` takes them. The
             tensors have their rows and columns all the same: what a moment there would feel.
-        tolerance: Absolute error allowed in the largest entry of K/(hbar J_j), in 1/eV^2.
+        tolerance: Error allowed in the largest entry of K/(hbar J_j), in 1/eV^2, or relative to that entry where it
+            is larger than 1: narrow levels at the Fermi energy. Under bias once more for its part; in 1/eV for the
+            noise over hbar J_i J_j and the curl over J_i J_j.
         max_distance: Only pairs |i - j| <= max_distance are computed, all others are 0; None is all pairs. Chains
             then cost O(N) for each energy. A cut friction tensor need not be positive.
 
     Raises:
-        ValueError: One line for each argument that is not of this kind; for leads at different chemical potentials
-            or temperatures, or with a time-dependent voltage (there is no common f, and the noise is not that of an
-            equilibrium). On first use at kT = 0 with a level at the Fermi energy that no lead couples to.
-        QuadratureError: On first use, when the tolerance cannot be reached, or for a dark state within 40 kT of the
-            Fermi energy that motion mixes with damped levels.
+        ValueError: One line for each argument that is not of this kind, a voltage or device that depends on time
+            included. On first use at kT = 0 with a level at the mean chemical potential that no lead couples to.
+        QuadratureError: On first use, when the tolerance cannot be reached, or for a dark state that motion mixes
+            with damped levels, within 40 kT of the Fermi energy or between those of the leads.
+
+    Example:
+        >>> leads = [ln.ChainLead(0, chemical_potential=0.4), ln.ChainLead(-1, chemical_potential=-0.4)]
+        >>> tensors = ln.ResponseTensors(ln.OpenSystem(ln.chain(7, 1.0, 0.5), leads), ln.bloch_wall(7, 4, 0.9))
+        >>> tensors.torque_at_rest, tensors.friction, tensors.noise, tensors.gaining_mode()
     """
 
     system: OpenSystem
@@ -118,14 +77,14 @@ class ResponseTensors:
         if self.max_distance is not None:
             problems.integer("max_distance", self.max_distance, "None or an integer >= 0", lambda d: d >= 0)
         if is_system:
-            check_equilibrium(problems, self.system)
+            check_static(problems, self.system)
         problems.raise_all()
         object.__setattr__(self, "moments", moments)
 
     @property
     def response(self) -> np.ndarray:
         """K in fs, (N, 3, N, 3): delta<s_i>^a = sum_jb K_{ia,jb} dM_jb/dt, dM/dt in 1/fs."""
-        return self.sea_response + self.surface_response
+        return self.sea_response + self.surface_response + self.bias_response
 
     @property
     def sea_response(self) -> np.ndarray:
@@ -139,14 +98,25 @@ class ResponseTensors:
         return self._as_response(-(friction + geometric))
 
     @property
+    def bias_response(self) -> np.ndarray:
+        """The part of K from leads that differ in filling, in fs, (N, 3, N, 3)."""
+        return self._as_response(self._window.value)
+
+    @property
     def friction(self) -> np.ndarray:
-        """Friction tensor in eV fs, (N, 3, N, 3): symmetric, >= 0; power into the electrons = Mdot.friction.Mdot."""
+        """Friction tensor in eV fs, (N, 3, N, 3): symmetric; power into the electrons = Mdot.friction.Mdot, >= 0
+        unless leads differ in filling."""
         return HBAR * self.friction_dimensionless
 
     @property
     def friction_dimensionless(self) -> np.ndarray:
         """Friction tensor in units of hbar, (N, 3, N, 3)."""
-        return self._between_moments(self._surface.value[0])
+        return self._between_moments(self._surface.value[0]) + self.bias_friction / HBAR
+
+    @property
+    def bias_friction(self) -> np.ndarray:
+        """Symmetric part of what the bias adds, in eV fs, (N, 3, N, 3)."""
+        return self._bias_tensor(1)
 
     @property
     def geometric(self) -> np.ndarray:
@@ -156,25 +126,86 @@ class ResponseTensors:
     @property
     def geometric_dimensionless(self) -> np.ndarray:
         """Geometric tensor in units of hbar, (N, 3, N, 3)."""
-        return self._between_moments(self._surface.value[1] - self._sea.value)
+        return self._between_moments(self._surface.value[1] - self._sea.value) + self.bias_geometric / HBAR
+
+    @property
+    def bias_geometric(self) -> np.ndarray:
+        """Antisymmetric part of what the bias adds, in eV fs, (N, 3, N, 3)."""
+        return self._bias_tensor(-1)
+
+    @property
+    def curl(self) -> np.ndarray:
+        """Antisymmetric part (C - C^T)/2 of C_{ia,jb} = d(J_i <s_i>^a)/dM_jb at rest, in eV, (N, 3, N, 3).
+
+        Zero in equilibrium, where J_i <s_i> is the gradient of a free energy; else the work that the torque at rest
+        does around a small loop of the moments.
+        """
+        change = self._between_moments(self._gradient.value)
+        return 0.5 * (change - change.transpose(2, 3, 0, 1))
+
+    @property
+    def noise(self) -> np.ndarray:
+        """Correlator in eV^2 fs, (N, 3, N, 3), of the field b_i = J_i sigma_i on the moments (equation in `noise`):
+        <b_ia(t) b_jb(t')> = noise_{ia,jb} delta(t - t') for slow moments; 2 kT friction in equilibrium.
+
+        Positive semidefinite if no pairs are cut. Levels without width have no part in it.
+        """
+        return HBAR * self._between_moments(self._noise.value)
+
+    def gaining_mode(self) -> GainingMode | None:
+        """The motion of the moments that gains most energy from the electrons; None where friction takes from all.
+
+        Raises:
+            ValueError: With `max_distance`: a cut tensor may have negative eigenvalues of its own.
+        """
+        problems = Problems("ResponseTensors")
+        allowed = "None for gaining_mode: a cut tensor may have negative eigenvalues of its own"
+        problems.check(self.max_distance is None, "max_distance", self.max_distance, allowed)
+        problems.raise_all()
+        size = HBAR * float((self._j_sd**2).sum())
+        return gaining_mode(self._tangential(self.friction), self.moments, 3 * size * self.error)
 
     @property
     def error(self) -> float:
         """Estimated quadrature error of the largest entry of K/(hbar J_j), in 1/eV^2."""
-        return self._sea.error + self._surface.error
+        return self._sea.error + self._surface.error + self._window.error
 
     @property
     def evaluations(self) -> int:
         """Number of energies at which Green functions were computed for the tensors."""
-        return self._sea.evaluations + self._surface.evaluations
+        return self._sea.evaluations + self._surface.evaluations + self._window.evaluations
 
     @cached_property
-    def spin_density_adiabatic(self) -> np.ndarray:
-        """<s_i> of the equilibrium with these moments at rest, (N, 3)."""
+    def spin_density_stationary(self) -> np.ndarray:
+        """<s_i> of the stationary state with these moments at rest, (N, 3)."""
         frame = RotatingFrame(self.system, self.moments, energy=0.0, tolerance=self.tolerance)
         if self.max_distance is not None and not self.system.is_closed and is_chain(self._device):
             return frame.local_density_matrix().spin_density()
         return spin_density(frame.density_matrix())
+
+    @property
+    def spin_density_adiabatic(self) -> np.ndarray:
+        """`spin_density_stationary`: where moments that do not move leave the electrons, under bias too."""
+        return self.spin_density_stationary
+
+    @cached_property
+    @limited
+    def bias_spin_density(self) -> np.ndarray:
+        """What leads that differ in filling add to it, (N, 3); its torque is the current-induced one."""
+        view, state = InLevels(self._device), self._state
+        what, density = "ResponseTensors.bias_spin_density", state.spectral_density(view, state.occupation_difference)
+        found = state.integral(view, state.window(view), density, what).value
+        return spin_density(view.on_sites(found)) if found.ndim else np.zeros_like(self.moments)
+
+    @property
+    def torque_at_rest(self) -> np.ndarray:
+        """Torque J_i <s_i> x M_i of the stationary state in eV, (N, 3)."""
+        return self._j_sd[:, None] * np.cross(self.spin_density_stationary, self.moments)
+
+    @property
+    def bias_torque(self) -> np.ndarray:
+        """J_i <s_i> x M_i of `bias_spin_density` in eV, (N, 3): the current-induced torque."""
+        return self._j_sd[:, None] * np.cross(self.bias_spin_density, self.moments)
 
     def spin_density_change(self, velocity: Any) -> np.ndarray:
         """delta<s> = K dM/dt, (N, 3), for dM/dt (N, 3) in 1/fs."""
@@ -183,7 +214,7 @@ class ResponseTensors:
     def torque(self, velocity: Any) -> np.ndarray:
         """Nonadiabatic torque J_i delta<s_i> x M_i in eV, (N, 3), for dM/dt (N, 3) in 1/fs."""
         change = self.spin_density_change(velocity)
-        return np.asarray(self.system.electrons.j_sd)[:, None] * np.cross(change, self.moments)
+        return self._j_sd[:, None] * np.cross(change, self.moments)
 
     def power(self, velocity: Any) -> float:
         """Power handed to the electrons, Mdot.friction.Mdot in eV/fs, for dM/dt (N, 3) in 1/fs."""
@@ -234,10 +265,7 @@ class ResponseTensors:
         problems = Problems("ResponseTensors.spin_motive_force_friction")
         problems.number("conductance", conductance, "a finite number >= 0, in e^2/h", lambda g: g >= 0)
         problems.raise_all()
-        if self.system.n_sites < 2:
-            return np.zeros((self.system.n_sites, 3, 3))
-        chirality = np.cross(self.moments, np.gradient(self.moments, axis=0))
-        return HBAR * conductance / (8 * np.pi) * chirality[:, :, None] * chirality[:, None, :]
+        return motive_force_friction(self.moments, conductance)
 
     def compare_spin_motive_force(self, velocity: Any, conductance: float = 2.0) -> MotiveForceComparison:
         """The friction tensor against `spin_motive_force_friction` for dM/dt (N, 3) in 1/fs."""
@@ -278,11 +306,19 @@ class ResponseTensors:
 
     def _as_response(self, per_j: np.ndarray) -> np.ndarray:
         """hbar J_j x_{ia,jb}, (N, 3, N, 3), from pairs (P, 3, 3)."""
-        return HBAR * self._blocks(per_j) * np.asarray(self.system.electrons.j_sd)[:, None]
+        return HBAR * self._blocks(per_j) * self._j_sd[:, None]
 
     def _between_moments(self, per_pair: np.ndarray) -> np.ndarray:
-        j = np.asarray(self.system.electrons.j_sd)
-        return j[:, None, None, None] * self._blocks(per_pair) * j[:, None]
+        return self._j_sd[:, None, None, None] * self._as_response(per_pair) / HBAR
+
+    def _bias_tensor(self, sign: int) -> np.ndarray:
+        """Symmetric (1) or antisymmetric (-1) part of -J_i K_{ia,jb} of the window."""
+        tensor = -HBAR * self._between_moments(self._window.value)
+        return 0.5 * (tensor + sign * tensor.transpose(2, 3, 0, 1))
+
+    @property
+    def _j_sd(self) -> np.ndarray:
+        return np.asarray(self.system.electrons.j_sd)
 
     def _blocks(self, pairs: np.ndarray) -> np.ndarray:
         n = self.system.n_sites
@@ -313,64 +349,36 @@ class ResponseTensors:
     @cached_property
     @limited
     def _sea(self) -> Integral:
-        """A of the module's docstring, (P, 3, 3) in 1/eV^2."""
-        if self.system.is_closed:
-            n, energies, states = self.system.n_sites, *np.linalg.eigh(self._device.hamiltonian[None])
-            filling = fill_levels(energies, self.system.fermi_energy, self.system.kT)
-            curvature = berry_curvature(energies, states, filling).reshape(n, 3, n, 3)
-            return Integral(curvature.transpose(0, 2, 1, 3)[self._pairs], 0.0, 0)
-        green = self._green
-        mu, kT = self.system.mean_chemical_potential(), self.system.mean_temperature
-        if kT == 0:
-            refuse_dark_levels(self._device, mu, "ResponseTensors")
-        contour = Contour.of(self._device.hamiltonian, mu, kT)
-        return contour.integral(
-            lambda z: sea_density(green, z), 0.0, 0.5 * self.tolerance, green.entries, "ResponseTensors, contour",
-            twice_real,
-        )  # fmt: skip
+        """A of `equilibrium`, (P, 3, 3) in 1/eV^2."""
+        return sea(self._state, self._green)
 
     @cached_property
     @limited
     def _surface(self) -> Integral:
-        """(symmetric, antisymmetric) part of -S, (2, P, 3, 3) in 1/eV^2."""
-        value = np.zeros((2, self._pairs[0].size, 3, 3))
-        if self.system.is_closed:
-            return Integral(value, 0.0, 0)
-        mu, kT, green = self.system.mean_chemical_potential(), self.system.mean_temperature, self._green
-        if kT == 0:
-            return Integral(surface_density(green, np.array([mu]))[0], 0.0, 1)
-        reach = mu - FERMI_RANGE * kT, mu + FERMI_RANGE * kT
-        # Outside all bands G is Hermitian and the density zero, next to the pole of a bound state too.
-        window = green.window(*reach, np.array([mu])).where(self._device.is_open)
+        """(symmetric, antisymmetric) part of -S of `equilibrium`, (2, P, 3, 3) in 1/eV^2."""
+        return surface(self._state, self._green, self._j_sd)
 
-        def density(origin: np.ndarray, offset: np.ndarray) -> np.ndarray:
-            weight = -fermi_derivative((origin - mu) + offset, 0.0, kT)
-            return scaled(surface_density(green, origin + offset), weight)
+    @cached_property
+    def _state(self) -> SteadyState:
+        """The stationary state, with the common f of the other parts."""
+        system = self.system
+        mu, kT = system.mean_chemical_potential(), system.mean_temperature
+        return SteadyState(self._device, len(system.leads), mu, kT, self.tolerance)
 
-        found = window.integral(density, 0.5 * self.tolerance, green.entries, "ResponseTensors, Fermi surface")
-        value += found.value
-        for level in [*bound_states(self._device, *reach), *self._dark_states(*reach)]:
-            value[1] -= fermi_derivative(level.energy, mu, kT) * undamped_density(level, *self._pairs)
-        return Integral(value, found.error, found.evaluations)
+    @cached_property
+    @limited
+    def _window(self) -> Integral:
+        """K/(hbar J_j) of the bias in 1/eV^2, (P, 3, 3)."""
+        return window_response(self._state, self._green, self._j_sd)
 
-    def _dark_states(self, lower: float, upper: float) -> list[UndampedLevel]:
-        """Dark states in the bands; they must not be where others have a width.
+    @cached_property
+    @limited
+    def _gradient(self) -> Integral:
+        """(d<s>/dM_j)/J_j of the bias in 1/eV, (P, 3, 3)."""
+        return window_gradient(self._state, self._green, self._j_sd)
 
-        Raises:
-            QuadratureError: For a dark state that motion mixes with damped levels, which empty it in no time that
-                first order knows.
-        """
-        levels = dark_states(self._device, lower, upper)
-        for level in levels:
-            width = 1j * (level.rest - level.rest.conj().T)
-            damped = np.abs(width).reshape(self.system.n_sites, -1).max(axis=1)
-            here = np.abs(level.residue).reshape(self.system.n_sites, -1).max(axis=1)
-            moving = np.asarray(self.system.electrons.j_sd) != 0
-            shared = np.flatnonzero(moving & (damped > 1e-9) & (here > 1e-9))
-            if shared.size:
-                raise QuadratureError(
-                    f"ResponseTensors: a level at {level.energy:.6g} eV that no lead reaches, within 40 kT of the Fermi"
-                    f" energy and on sites {shared.tolist()} with others that leads reach; allowed: a lower kT, or "
-                    "moments that do not leave a combination of levels dark"
-                )
-        return levels
+    @cached_property
+    @limited
+    def _noise(self) -> Integral:
+        """Correlator over hbar J_i J_j in 1/eV, (P, 3, 3)."""
+        return window_noise(self._state, self._green, self._j_sd)

@@ -13,7 +13,7 @@ from llgnegf._checks import Problems, memory_of_machine
 from llgnegf.integrators.tableaus import METHODS
 from llgnegf.problem.drives import REACH, Pulse
 from llgnegf.problem.magnetism.magnet import Magnet
-from llgnegf.problem.system import OpenSystem, check_equilibrium
+from llgnegf.problem.system import OpenSystem, check_static
 
 if TYPE_CHECKING:
     from llgnegf.run.options import RunOptions
@@ -108,15 +108,18 @@ def check_slow(
     """A run of slow moments, with or without noise."""
     if not has_electrons:
         _check_alone(problems, options)
-    usual = {"start": "'thermal' with slow electrons, which are in equilibrium"}
+    usual = {"start": "'thermal' with slow electrons, which begin in the stationary state of their leads"}
     _check_usual(problems, options, usual | {"initial_density_matrix": "None with slow electrons"})
     kinds = ("auto", "dop853") if options.step is None else ("auto",)
     if not problems.has("integrator"):
         method = "slow moments: dop853 if adaptive; with a fixed step order 4, or Heun's rotation with noise"
         allowed = f"{' or '.join(map(repr, kinds))} ({method})"
         problems.check(options.integrator in kinds, "integrator", options.integrator, allowed)
+    if has_electrons and not problems.has("response"):
+        named = tuple(options.response)
+        problems.check(named != ("bias",), "response", named, "with 'geometric' or 'friction', of which it is a part")
     if system is not None:
-        check_equilibrium(problems, system)
+        check_static(problems, system)
     if magnet is not None:
         _check_copies(problems, options, magnet.n_sites)
     if not problems.has("temperature"):
@@ -137,24 +140,25 @@ def _check_copies(problems: Problems, options: RunOptions, n_sites: int) -> None
 
 def _check_noise(problems: Problems, options: RunOptions, system: OpenSystem | None) -> None:
     """temperature, seed and step of a Langevin run."""
-    kT = options.temperature
-    _check_seed(problems, options)
-    if not kT > 0:
+    kT, biased = options.temperature, system is not None and not system.in_equilibrium()
+    own_noise = biased and options.seed is not None
+    _check_seed(problems, options, own_noise)
+    if not (kT > 0 or own_noise):
         return
     if options.step is None:
         problems.add("step", None, "a number > 0, in fs, with a temperature: noise has no step control")
-    if system is not None:
+    if system is not None and not biased:
         own = system.mean_temperature  # of the coupled leads, which have one
         name = "system.kT" if own == system.kT else "kT of the leads"
         allowed = f"{name} = {own}: friction and its noise have one temperature"
         problems.check(abs(own - kT) <= 1e-12 * kT, "temperature", kT, allowed)
 
 
-def _check_seed(problems: Problems, options: RunOptions) -> None:
-    """A seed where something is random, and only there."""
+def _check_seed(problems: Problems, options: RunOptions, own_noise: bool = False) -> None:
+    """A seed where something is random, and only there; `own_noise`: of biased electrons, without a temperature."""
     if problems.has("seed"):
         return
-    if options.temperature > 0:
+    if options.temperature > 0 or own_noise:
         allowed = "an integer from 0 to 2^64 - 1 with a temperature"
         problems.integer("seed", options.seed, allowed, lambda seed: 0 <= seed < 2**64)
     else:
@@ -175,12 +179,18 @@ def _check_bath(problems: Problems, options: RunOptions, motion: Any) -> None:
 
 
 def _check_friction(problems: Problems, options: RunOptions, system: OpenSystem | None, magnet: Magnet) -> None:
-    """Noise comes from damping or friction."""
+    """Noise comes from damping or friction; under bias `temperature` is that of the damping alone."""
+    kT, biased = options.temperature, system is not None and not system.in_equilibrium()
     damped = bool(np.any(np.asarray(magnet.damping)[magnet.moving] > 0))
     friction = system is not None and not system.is_closed and "friction" in options.response
-    dissipates = damped or friction or not options.temperature > 0
+    if biased and friction and not damped:
+        assert system is not None
+        own = system.mean_temperature
+        allowed = f"0, or the leads' mean {own:g}, without damping: under bias electrons bring the noise of their leads"
+        problems.check(kT == 0 or abs(own - kT) <= 1e-12 * own, "temperature", kT, allowed)
+    dissipates = damped or friction or not options.is_noisy
     allowed = "0 without damping or friction, which noise comes from"
-    problems.check(dissipates, "temperature", options.temperature, allowed)
+    problems.check(dissipates, "temperature", kT, allowed)
 
 
 def check_memory(problems: Problems, n_sites: int, field: str = "system") -> bool:

@@ -48,7 +48,7 @@ SIGMAS = 3.0
 """Standard deviations of the angle by which noise turns a moment that are reckoned with."""
 NOTHING_EXPANDED = ErrorEstimate(0.0, "no leads: nothing is expanded")
 REMEDIES = {
-    "coupling_poles": "finer lead modes do not exist, or for matrix leads, whose estimate is careful, are not tried: "
+    "coupling_poles": "finer lead modes do not exist, or for matrix leads, below rtol/10, are not tried: "
     "take the larger rtol, a shorter run or a stronger lead",
     "time_step": "take a smaller rtol (or a smaller fixed step)",
 }
@@ -161,7 +161,9 @@ class RunErrors:
         frozen = FrozenDevice(poles, self.instants[0][1])
         at = [frozen.at(moments, time) for time, moments in self.instants]
         equilibrium = SAFETY * max(equilibrium_error(f) for f in at)
-        driven = self.departure * lead_error(poles, self.levels, self.t_end / HBAR, self.window, self.start == "steady")
+        known = at if any(c.vector.ndim == 2 for c in poles.channels) else ()
+        duration, stationary = self.t_end / HBAR, self.start == "steady"
+        driven = self.departure * lead_error(poles, self.levels, duration, self.window, stationary, known)
         return ErrorEstimate(
             equilibrium + driven,
             "error of a density-matrix element by the lead modes, to first order in those of the self-energies: "
@@ -263,8 +265,7 @@ def expand_for_run(
     `wandering` is that of `RunErrors`.
 
     A run that only moments disturb takes, of both families of tabulated modes, the one that needs fewer. Matrix leads
-    are fitted once, at a tolerance of rtol: a finer fit takes up to minutes. Against explicit cells such runs of 5 fs
-    were right to rtol/4 (not those with zigzag edges) where the estimate came to 5 to 70 rtol.
+    are fitted at tolerances of rtol, rtol/sqrt(10) and rtol/10, until the estimate holds.
     """
     times = _extreme_times(system, t_end)
     voltages, tails = voltage_range(system, times), shares.TAILS * rtol
@@ -277,10 +278,21 @@ def expand_for_run(
     begun = settled(coarse, seen_at(motion, 0.0, system.n_sites))
     run = RunErrors(begun, motion, start, t_end, tuple(times), wandering)
     if any(c.vector.ndim == 2 for c in coarse.channels):
-        return _expanded(run, TAILS, _half_decade(max(FINEST_MATRICES, rtol)))
+        tolerances = [_half_decade(max(FINEST_MATRICES, part * rtol)) for part in (1.0, 0.1**0.5, 0.1)]
+        return _first(run, sorted(set(tolerances), reverse=True), shares.LEADS * rtol)
     found = [_refined(run, family, rtol) for family in ((TAILS, KERNEL) if _has_families(run) else (TAILS,))]
     met = [each for each in found if each[1].value <= shares.LEADS * rtol]
     return min(met, key=lambda e: e[0].n_modes) if met else min(found, key=lambda e: e[1].value)
+
+
+def _first(run: RunErrors, tolerances: list[float], target: float) -> tuple[PoleSystem, ErrorEstimate]:
+    """The first expansion whose estimate comes to no more than the target, else the best."""
+    best = _expanded(run, TAILS, tolerances[0])
+    for tolerance in tolerances[1:]:
+        if best[1].value <= target:
+            break
+        best = min(best, _expanded(run, TAILS, tolerance), key=lambda e: e[1].value)
+    return best
 
 
 def _has_families(run: RunErrors) -> bool:

@@ -46,9 +46,9 @@ def langevin_ensemble(
     """Many independent Langevin runs at once: thermal averages of moments with or without electrons.
 
     Args:
-        system: Electrons that follow at first order, their leads at kT = temperature; None for moments alone.
+        system: Electrons that follow at first order, their leads at kT = temperature or biased; None for moments alone.
         magnet: The moments; all copies start with `magnet.moments`.
-        temperature: kT of the noise in eV, > 0.
+        temperature: kT of the noise in eV, > 0. Under bias it is that of the damping's noise alone, and may be 0.
         t_end, save_every: End and time between saved configurations in fs.
         step: Time step in fs; save_every is divided into equal steps no longer than it.
         copies: Number of independent runs.

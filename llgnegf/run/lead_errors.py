@@ -42,6 +42,10 @@ EVERYWHERE = (-np.inf, np.inf)
 """The window of a run that may disturb every energy."""
 ROUND_OFF = 2e-15
 """Round-off (eV) of the sources of a stationary state, which are divided by the levels' widths."""
+REACH, LINE = 3.0, 800
+"""How far beyond the levels (eV) a propagator's integral over energies is in equal steps, and their number."""
+ABOUT = (-8, -4, -2, -1, -0.5, 0, 0.5, 1, 2, 4, 8)
+"""Energies about each level, in units of its width with that of the integral's line."""
 DENSE = 300
 """Device states up to which levels are those of device and modes together; beyond, of the device alone."""
 
@@ -188,12 +192,40 @@ def equilibrium_error(frozen: FrozenDevice) -> float:
     return float(np.abs(half + half.conj().T).max())
 
 
+def propagator_error(frozen: FrozenDevice, levels: Levels, duration: float) -> float:
+    """Bound, to first order, on 2 |d G_ii(t)| on the device for all 0 <= t <= T = `duration` (1/eV).
+
+    G(t) = int dE/2pi exp(-iEt) G(E) along Im E = 1/T, where |exp(-iEt)| <= e, and dG = G dSigma G, so that
+
+        |d G_ii(t)| <= e sum_q int dE/2pi |G_i,q(E + i/T)| |dSigma_q(E + i/T)| |G_q,i(E + i/T)|.
+
+    The sum over levels counts each of those that device and modes make of one continuum by itself; this does not. A
+    level apart comes to the same: 2 e |d lambda_k| |R_ik L_ki|/(Gamma_k + 2/T).
+    """
+    if frozen.arrays.n > DENSE:
+        return np.inf
+    reach, height = float(np.abs(levels.energies).max(initial=0.0)) + REACH, 1 / duration
+    near = levels.energies[:, None] + (height + levels.widths[:, None]) * np.array(ABOUT)
+    far = reach * np.geomspace(1, 100, 60)
+    grid = np.unique(np.concatenate([near.ravel(), np.linspace(-reach, reach, LINE), far, -far]))
+    energies, total = grid + 1j * height, np.zeros((grid.size, frozen.arrays.n))
+    green = np.concatenate([np.linalg.inv(frozen.inverse_green(few)) for few in np.array_split(energies, 20)])
+    for channel, first in zip(frozen.poles.channels, frozen.arrays.orbitals, strict=False):
+        at = energies - frozen.voltages[first]
+        wrong = sizes(channel.spectrum.self_energy(at) - channel.exact.self_energy(at), at)
+        out = np.linalg.norm(green @ channel.columns, axis=2)
+        back = np.linalg.norm(channel.columns.conj().T @ green, axis=1)
+        total += out * back * wrong[:, None]
+    return float(np.e / np.pi * np.trapezoid(total, grid, axis=0).max())
+
+
 def lead_error(
     poles: PoleSystem,
     levels: Sequence[Levels],
     duration: float,
     window: tuple[float, float] = EVERYWHERE,
     stationary: bool = False,
+    frozen: Sequence[FrozenDevice] = (),
 ) -> float:
     """Error of rho from the modes where rho departs from equilibrium by 1.
 
@@ -203,13 +235,18 @@ def lead_error(
         duration: T in 1/eV.
         window: Energies (eV) at which rho departs.
         stationary: Whether the run starts in the stationary state of leads that differ.
+        frozen: The device with these modes at each instant; given, `propagator_error` stands for the levels where it
+            is less.
     """
     worst, height = 0.0, 0.0 if stationary else 1 / duration
-    for at in levels:
+    for number, at in enumerate(levels):
         low, high = window
         bands = {(c.exact, v): c for c, v in zip(poles.channels, at.voltages.tolist(), strict=True)}
         band = max((band_error(c, (low - v, high - v), height) for (_, v), c in bands.items()), default=0.0)
         inside = (at.energies > low) & (at.energies < high)
         errors = level_errors(poles.channels, at, duration, stationary)[inside]
-        worst = max(worst, band + float((errors @ at.weights[inside]).max(initial=0.0)))
+        error = float((errors @ at.weights[inside]).max(initial=0.0))
+        if frozen and not stationary:
+            error = min(error, propagator_error(frozen[number], at, duration))
+        worst = max(worst, band + error)
     return worst

@@ -30,7 +30,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 STARTS = ("thermal", "steady", "partitioned")
 INTEGRATORS = ("auto", *METHODS)
 ELECTRONS = ("full", "adiabatic")
-RESPONSES = ("geometric", "friction")
+RESPONSES = ("geometric", "friction", "bias")
 MOST_ROWS = 10**7
 """Rows of one run: beyond them it would fill the disk."""
 LONGEST_RUN = 1e12

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from functools import cached_property
 from typing import Any, Protocol
@@ -10,11 +11,12 @@ import numpy as np
 
 from llgnegf.equations.electrons import ElectronEquation
 from llgnegf.equations.sample import Sample, Sampler, bond_observables, site_observables
-from llgnegf.equations.slow import SlowEquation, cross
+from llgnegf.equations.slow import Instant, SlowEquation, cross
 from llgnegf.problem.electrons import Electrons
 from llgnegf.problem.magnetism.magnet import Magnet
 from llgnegf.problem.magnetism.placement import OnSites
 from llgnegf.problem.observables import carried_spin, spin_density
+from llgnegf.problem.plausibility import caller_level
 from llgnegf.run.observables import REGISTRY, Row
 from llgnegf.run.result import PLACES, Variable
 from llgnegf.static.frozen import adiabatic_density_matrix
@@ -182,10 +184,13 @@ class SlowRows:
         equation: The equation of motion.
         has_potential: Whether the electrons have a grand potential.
         at: The electrons, where the sites have a place.
+        may_gain: Whether friction may be negative, of which the first row that finds it so warns.
     """
 
-    def __init__(self, equation: SlowEquation, has_potential: bool, at: Electrons | None = None) -> None:
-        self.equation = equation
+    def __init__(
+        self, equation: SlowEquation, has_potential: bool, at: Electrons | None = None, may_gain: bool = False
+    ) -> None:
+        self.equation, self._may_gain = equation, may_gain
         electrons = {"electrons", "slow"} | ({"potential"} if has_potential else set())
         self.kinds = frozenset({"magnet"} | (set() if equation.electrons is None else electrons))
         n_sites = None if equation.electrons is None else equation.j_sd.size
@@ -195,7 +200,13 @@ class SlowRows:
     def at(self, time: float, vector: np.ndarray) -> Row:
         """As `Rows.at`, for states."""
         first = vector[: self.equation.size].reshape(1, -1, 3)
-        return _SlowRow(self.equation, time, self.equation.place(time, first)[0])
+        row = _SlowRow(self.equation, time, self.equation.place(time, first)[0])
+        least, motion = row.instant.least_damped() if self._may_gain and row.instant is not None else (0.0, "")
+        if least < 0:
+            self._may_gain = False
+            said = f"t = {time:.6g} fs: electrons under bias hand energy to the moments, {motion}"
+            warnings.warn(said, stacklevel=caller_level())
+        return row
 
 
 class _SlowRow:
@@ -207,13 +218,14 @@ class _SlowRow:
         self.magnetic_moment, self.j_sd = np.asarray(equation.magnet.magnetic_moment), equation.j_sd
         self.energy_classical = equation.magnet.energy.energy(moments, time)
         self.spin = np.zeros((0, 3))
+        self.instant: Instant | None = None
         if equation.electrons is not None:
             self._electronic()
 
     def _electronic(self) -> None:
         """Spins to first order, <sigma> = <sigma>_ad - (friction + geometric) dM/dt / J."""
         evaluations = self._equation.evaluations
-        instant = self._equation.instant(self.time, self.moments[None])
+        self.instant = instant = self._equation.instant(self.time, self.moments[None])
         self._equation.evaluations = evaluations
         rest, tensors = instant.electrons, instant.tensors
         velocity = self._equation.on_electrons(instant.velocity[0]).ravel()

@@ -99,7 +99,7 @@ class Simulation(Run, moments="motion", without=("electrons", "response", "copie
         rows = FullRows(self.equation, moving)
         # Rows of noisy runs are ends of steps.
         may_err = None if thermal is not None else rows.sampler.row_tolerance(ROW * rtol, MOMENT_ROW * rtol)
-        return self._integration(state, options), rows.sampler, may_err, rows
+        return integration_of(self.equation, state, options), rows.sampler, may_err, rows
 
     def _thermal_field(self, options: RunOptions) -> ThermalField | None:
         """The noise on the moments, where it is asked for."""
@@ -111,20 +111,6 @@ class Simulation(Run, moments="motion", without=("electrons", "response", "copie
         field, self._interval = thermal_field(options, self.motion, self.poles)
         warn(doubts_of_interval(options, self.motion, self._interval))
         return field
-
-    def _integration(self, state: np.ndarray, options: RunOptions) -> Integration:
-        """By the method that is asked for, ready at t = 0."""
-        name, equation, schedule = options.integrator, self.equation, self._schedule()
-        if name == "auto":
-            name = "ark5" if _implicit_pays(equation, options) else "dop853"
-        method = METHODS[name]
-        limit = stability_limit(equation, method)
-        if options.step is not None:
-            _refuse_unstable(HBAR * limit, method, options.step)
-            return runge_kutta(equation, method, state, options.step / HBAR, schedule=schedule)
-        largest = np.inf if isinstance(method, ImexTableau) else STABLE * limit
-        tolerance = step_tolerance(options.rtol, options.t_end)
-        return runge_kutta(equation, method, state, FIRST_STEP / HBAR, tolerance, largest, schedule=schedule)
 
     def advance(self, time: float, moments: Any) -> dict[str, np.ndarray]:
         """Carry the electrons on to `time` (fs) while another program's moments turn to `moments`; the row there.
@@ -208,6 +194,21 @@ def initial_state(
         blocks = (starts.thermal if start == "thermal" else starts.steady)(poles, seen)
     in_state = moments if isinstance(motion, Magnet) else np.zeros((0, 3))
     return equation.layout.pack(blocks.density_matrix, blocks.device_mode, blocks.mode_block, blocks.vectors, in_state)
+
+
+def integration_of(equation: ElectronEquation | MomentEquation, state: np.ndarray, options: RunOptions) -> Integration:
+    """An integration by the method that is asked for, ready at t = 0."""
+    name, schedule = options.integrator, Schedule(equation.drives(), options.save_every, equation.time_unit)
+    if name == "auto":
+        name = "ark5" if _implicit_pays(equation, options) else "dop853"
+    method = METHODS[name]
+    limit = stability_limit(equation, method)
+    if options.step is not None:
+        _refuse_unstable(HBAR * limit, method, options.step)
+        return runge_kutta(equation, method, state, options.step / HBAR, schedule=schedule)
+    largest = np.inf if isinstance(method, ImexTableau) else STABLE * limit
+    tolerance = step_tolerance(options.rtol, options.t_end)
+    return runge_kutta(equation, method, state, FIRST_STEP / HBAR, tolerance, largest, schedule=schedule)
 
 
 def _refuse_unstable(limit: float, method: Tableau, step: float) -> None:

@@ -19,7 +19,10 @@ from llgnegf.integrators.schedule import Schedule
 from llgnegf.integrators.stepper import Sample
 from llgnegf.integrators.tableaus import DOP853, RK4
 from llgnegf.poles.channels import PoleSystem, expand
+from llgnegf.problem.observables import charge_density, spin_density
+from llgnegf.problem.plausibility import silent
 from llgnegf.problem.system import OpenSystem
+from llgnegf.response.bias_tensors import BiasedTensors
 from llgnegf.response.fast_tensors import ContourTensors, LevelTensors, PoleTensors, SlowElectrons
 from llgnegf.run import shares
 from llgnegf.run.error_budget import equilibrium_estimate, fermi_estimate
@@ -27,6 +30,7 @@ from llgnegf.run.options import RunOptions
 from llgnegf.run.recorder import Rows, SlowRows
 from llgnegf.run.result import ErrorEstimate
 from llgnegf.run.run import Run
+from llgnegf.static.rotating_frame import RotatingFrame
 
 FIRST_ANGLE = 1.0
 """Angle (rad) by which the first step tried lets the fastest moment precess, were it out of its equilibrium."""
@@ -42,7 +46,7 @@ class SlowSimulation(
     This is electrons = "adiabatic" of `simulate`: by the default `response` one order beyond the adiabatic torque.
 
     Args:
-        system: The open system, its leads in a common static equilibrium; None for moments alone.
+        system: The open system, its leads static; None for moments alone.
         magnet: The moments.
         t_end, save_every: End of the run and time between rows in fs; what a row has to do with steps is as for
             `llgnegf.Simulation`.
@@ -50,36 +54,41 @@ class SlowSimulation(
         step: Fixed time step in fs, with noise too (rows and discontinuities of drives are reached in equal steps no
             longer than it, nor than a drive can be seen with); None is adaptive with interpolation between the steps
             (DOP853 and its interpolant of order 7).
-        response: Which tensors act: any of "geometric", "friction"; () is the adiabatic torque alone.
-        temperature: kT of the thermal noise in eV (equal to that of the leads with electrons); 0 is without noise.
+        response: Which tensors act: any of "geometric", "friction", and "bias" for what leads of different chemical
+            potential or temperature add to them; () is the torque of the stationary state alone.
+        temperature: kT of the thermal noise in eV. Electrons in equilibrium have the same. Under bias their noise is
+            that of their own occupations, and this is the temperature of Gilbert's damping, 0 allowed.
         seed: Key of the random stream, an integer >= 0; None without noise.
         observables: "adiabatic" adds adiabatic spin density and torque, and the nonadiabatic torque.
         copies: Independent copies that are carried along (rows show the first one).
 
     Raises:
-        ValueError: One line for each argument that is not of this kind; leads that are biased among them.
-        IntegrationStopped: By `rows`, when a step falls below round-off.
+        ValueError: One line for each argument that is not of this kind; a voltage that changes among them.
+        IntegrationStopped: By `rows`, when a step falls below round-off; with noise, where friction under bias is so
+            negative that a motion grows.
     """
 
     equation: SlowEquation
     slow = True
 
     def _set_up(self, options: RunOptions) -> tuple[Integration, Sample, np.ndarray | None, Rows]:
-        system, magnet, kT, step = self.system, self.motion, options.temperature, options.step
-        electrons, self.poles = (None, None) if system is None else slow_electrons(system, self.rtol)
-        equation = self.equation = SlowEquation(magnet, electrons, options.response, noisy=kT > 0)
+        system, magnet, step, noisy = self.system, self.motion, options.step, options.is_noisy
+        bias = "bias" in options.response
+        electrons, self.poles = (None, None) if system is None else slow_electrons(system, self.rtol, bias)
+        equation = self.equation = SlowEquation(magnet, electrons, options.response, noisy)
         start, schedule = np.array(magnet.moments, dtype=float), self._schedule()
         if step is None:
             integration = self._adaptive(start, schedule)
-        elif kT == 0:
+        elif not noisy:
             integration = runge_kutta(equation, RK4, start.ravel(), step, schedule=schedule)
         else:
             assert options.seed is not None
             copies = np.tile(start.ravel(), options.copies)
-            stepper = Heun(Noise(equation, kT, options.seed), schedule)
+            stepper = Heun(Noise(equation, options.temperature, options.seed), schedule)
             integration = Integration(stepper, Controller(step), copies, schedule)
-        has_potential = system is not None and (system.is_closed or system.mean_temperature > 0)
-        rows = SlowRows(equation, has_potential, None if system is None else system.electrons)
+        has_potential = system is not None and (system.is_closed or _is_warm(system) and system.in_equilibrium())
+        may_gain = bias and system is not None and not system.in_equilibrium()
+        rows = SlowRows(equation, has_potential, None if system is None else system.electrons, may_gain)
         return integration, np.array, None, rows
 
     def _adaptive(self, start: np.ndarray, schedule: Schedule) -> Integration:
@@ -114,26 +123,45 @@ class SlowSimulation(
 
     @cached_property
     def _expansion_errors(self) -> dict[str, ErrorEstimate]:
-        if self.system is not None and self.system.mean_temperature == 0 and not self.system.is_closed:
+        if self.system is not None and not self.system.is_closed and not _is_warm(self.system):
             coupling = fermi = ErrorEstimate(0.0, "kT = 0: exact leads and Fermi function on a contour")
         else:
-            moments = np.array(self.motion.moments, dtype=float)
-            coupling = equilibrium_estimate(self.poles, self.equation.on_electrons(moments))
+            seen = self.equation.on_electrons(np.array(self.motion.moments, dtype=float))
+            coupling = equilibrium_estimate(self.poles, seen)
+            if isinstance(self.equation.electrons, BiasedTensors):
+                coupling = _stationary_estimate(self.equation.electrons, seen, 1e-3 * self.rtol)
             fermi = fermi_estimate(self.poles)
         surface = ErrorEstimate(
             getattr(self.equation.electrons, "tolerance", 0.0),
-            "error allowed in the Fermi-surface part of delta<s>; with noise in that of the tensors over "
-            "hbar J_i J_j, in 1/eV^2",
+            "error allowed in the sums over the Fermi surface, and under bias over the window between the leads, that "
+            "enter delta<s>; with noise in that of the tensors over hbar J_i J_j, in 1/eV^2",
         )
         return {"coupling_poles": coupling, "fermi_poles": fermi, "fermi_surface": surface}
 
 
-def slow_electrons(system: OpenSystem, rtol: float) -> tuple[SlowElectrons, PoleSystem | None]:
-    """Electrons in equilibrium with moments at rest, and the expansion they are made of, if there is one."""
+def slow_electrons(system: OpenSystem, rtol: float, bias: bool = True) -> tuple[SlowElectrons, PoleSystem | None]:
+    """Electrons that follow moments, with or without what a bias adds to the tensors, and the expansion they are made
+    of, if there is one."""
     if system.is_closed:
         return LevelTensors(system), None
-    if system.mean_temperature == 0:
-        return ContourTensors(system, shares.SURFACE * rtol), None
+    if not _is_warm(system):
+        return ContourTensors(system, shares.SURFACE * rtol, bias), None
     tails = shares.SLOW_TAILS * rtol
     poles = expand(system, shares.SLOW_LEADS * rtol, shares.FERMI * rtol, tail_tolerance=tails, strict=False)
-    return PoleTensors(poles, shares.SURFACE * rtol), poles
+    tolerance = shares.SURFACE * rtol
+    return PoleTensors(poles, tolerance) if system.in_equilibrium() else BiasedTensors(poles, tolerance, bias), poles
+
+
+def _stationary_estimate(electrons: BiasedTensors, moments: np.ndarray, tolerance: float) -> ErrorEstimate:
+    """Error of the stationary state of these moments, (N, 3), by the lead modes."""
+    with silent():  # the system was warned of
+        exact = RotatingFrame(electrons.poles.system, moments, 0.0, tolerance=tolerance).density_matrix()
+    rest = electrons.adiabatic(moments[None], False)
+    value = max(np.abs(spin_density(exact) - rest.spin).max(), np.abs(charge_density(exact) - rest.charge).max())
+    what = "largest difference of a site's spin or charge between exact and expanded leads in the stationary state of "
+    return ErrorEstimate(float(value), what + "the moments at t = 0")
+
+
+def _is_warm(system: OpenSystem) -> bool:
+    """Whether all coupled leads have kT > 0, so that Fermi functions have poles."""
+    return bool(np.all(system.temperatures()[system.coupled_leads] > 0))

@@ -188,14 +188,15 @@ class StaticDevice:
         """G(E) in 1/eV, (n, 2N, 2N), for energies (n,) with Im E >= 0: one batched inversion."""
         return np.linalg.inv(self.inverse_green(energy))
 
-    def reached_green(self, energy: np.ndarray) -> np.ndarray:
-        """G(E) in 1/eV, (n, 2N, 2N), at real energies (n,), without the levels that no lead reaches."""
+    def reached_green(self, origin: np.ndarray, offset: np.ndarray) -> np.ndarray:
+        """G(E) in 1/eV, (n, 2N, 2N), at the real energies E = origin + offset, without the levels that no lead reaches.
+
+        In the basis of the levels for narrow resonances, see `retarded_columns`.
+        """
         energies, states, vectors = self._levels
         reached = vectors.any(axis=1)
-        if reached.all():
-            return self.retarded(energy.astype(complex))
-        distances = energy[:, None] - energies[reached]
-        inverse = _level_inverse(distances, vectors[reached], self.self_energies(energy.astype(complex)))
+        distances = (origin[:, None] - energies[reached]) + offset[:, None]
+        inverse = _level_inverse(distances, vectors[reached], self.self_energies((origin + offset).astype(complex)))
         return states[:, reached] @ np.linalg.inv(inverse) @ states[:, reached].conj().T
 
     def retarded_columns(self, origin: np.ndarray, offset: np.ndarray) -> np.ndarray:

@@ -72,8 +72,9 @@ def batch_size(n_entries: int) -> int:
 
 
 def integrate(
-    function: Integrand, segments: np.ndarray, tolerance: float, n_entries: int, what: str = "integral"
-) -> Integral:
+    function: Integrand, segments: np.ndarray, tolerance: float, n_entries: int, what: str = "integral",
+    relative: float = 0.0,
+) -> Integral:  # fmt: skip
     """int f over all `segments`, bisecting those whose error counts until the sum of errors is <= `tolerance`.
 
     At each level every open segment is evaluated in one batch (cut only to bound the memory). The segments of
@@ -87,19 +88,22 @@ def integrate(
         tolerance: Absolute error allowed in the largest entry, > 0.
         n_entries: Complex numbers that the integrand handles at one energy; bounds the batch.
         what: Name of the integral for the error message.
+        relative: Error allowed instead if it is larger, over the largest entry of the integral.
 
     Raises:
         QuadratureError: When MAX_NODES evaluations or MAX_LEVELS bisections do not suffice, or round-off stops them.
     """
     pending = np.asarray(segments, dtype=float).reshape(-1, 3)
     value: np.ndarray | float = 0.0
-    error, evaluations = 0.0, 0
+    error, evaluations, absolute = 0.0, 0, tolerance
     history: list[tuple[int, float]] = []
     while len(pending):
         values, errors = _apply_rule(function, pending, batch_size(n_entries))
         evaluations += pending.shape[0] * NODES.size
         if not np.isfinite(errors).all():
             raise QuadratureError(f"{what}: the integrand is not finite (a level without width on the path?)")
+        if relative > 0:
+            tolerance = max(absolute, relative * float(np.abs(value + values.sum(axis=0)).max(initial=0.0)))
         closed = _affordable(errors, tolerance - error)
         value = value + values[closed].sum(axis=0)
         error += float(errors[closed].sum())

@@ -107,17 +107,39 @@ def _steady(poles: PoleSystem, moments: np.ndarray) -> Blocks:
     reference = _equilibrium(frozen, vectors)
     if poles.system.in_equilibrium():
         return reference
+    change = lead_change(frozen, vectors).correlation
+    n = frozen.arrays.n
+    rho, device_mode = reference.density_matrix + change[:n, :n], reference.device_mode + change[:n, n:]
+    return Blocks(rho, device_mode, reference.mode_block + change[n:, n:], vectors)
+
+
+@dataclass(frozen=True, eq=False)
+class LeadChange:
+    """What the leads' own fillings add to the equilibrium at the mean chemical potential and temperature.
+
+    Attributes:
+        correlation: The change X of C, (n + M, n + M).
+        vectors: Fermi vectors of the leads, and the negative of those of the mean, (n + M, K).
+        z, orbital: Fermi pole z_k (eV) and orbital of each, (K,).
+    """
+
+    correlation: np.ndarray
+    vectors: np.ndarray
+    z: np.ndarray
+    orbital: np.ndarray
+
+
+def lead_change(frozen: FrozenDevice, vectors: np.ndarray) -> LeadChange:
+    """The stationary change for leads at rest, their Fermi vectors (n + M, K) given; see `steady`."""
     a = frozen.arrays
     z, c, orbital = frozen.sources_at(frozen.mean, frozen.mean_kT)
+    own = np.concatenate([vectors, -frozen.vectors(z, c)], axis=1)
+    orbital = np.concatenate([a.vector_orbital, orbital])
     drive = np.zeros((a.n + a.chi.size, a.n + a.chi.size), dtype=complex)
-    orbitals = np.arange(a.lead.size)
-    sums = vectors @ (a.vector_orbital[:, None] == orbitals) - frozen.vectors(z, c) @ (orbital[:, None] == orbitals)
-    drive[:, : a.n] = sums @ frozen.u.conj().T
+    drive[:, : a.n] = own @ (orbital[:, None] == np.arange(a.lead.size)) @ frozen.u.conj().T
     drive[: a.n, a.n :] -= frozen.u @ (a.right * _filling_changes(frozen).conj())
     change = _stationary_change(frozen, 1j * (drive - drive.conj().T))
-    rho = reference.density_matrix + change[: a.n, : a.n]
-    device_mode = reference.device_mode + change[: a.n, a.n :]
-    return Blocks(rho, device_mode, reference.mode_block + change[a.n :, a.n :], vectors)
+    return LeadChange(change, own, np.concatenate([frozen.z, z]), orbital)
 
 
 def _filling_changes(frozen: FrozenDevice) -> np.ndarray:

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 
@@ -32,6 +33,14 @@ Occupation = Callable[[np.ndarray, np.ndarray], np.ndarray]
 """(origin (n,), offset (n,)) -> what multiplies Gamma_q in delta at E = origin + offset, (n, Q) or (Q,)."""
 Density = Callable[[np.ndarray, np.ndarray], np.ndarray]
 """(origin (n,), offset (n,)) -> what is integrated over the real axis, (n, ...)."""
+
+
+class HasWindow(Protocol):
+    """Holds Green functions, and knows the panels on which to integrate them."""
+
+    def window(self, lower: float, upper: float, jumps: np.ndarray) -> Window:
+        """Panels of the real axis, cut at `jumps`."""
+        ...
 
 
 @dataclass(frozen=True, eq=False)
@@ -138,18 +147,20 @@ class SteadyState:
         belongs = (self.device.leads[None, :] == np.arange(self.n_leads)[:, None]).astype(float)
         return np.einsum("noq,pq->npo", values, belongs)
 
-    def window(self, view: InLevels) -> Window:
+    def window(self, view: HasWindow) -> Window:
         """The part of the real axis where the channels' occupations differ; empty when they are all equal."""
-        mu, kT = self._fillings
-        if mu.size == 1:
-            return Window(())
-        return self.fermi_window(view)
+        return Window(()) if self._fillings.shape[1] == 1 else self.fermi_window(view)
 
-    def fermi_window(self, view: InLevels) -> Window:
-        """The part of the real axis where some channel is filled partly, or by some and not by others."""
+    def fermi_window(self, view: HasWindow) -> Window:
+        """The part of the real axis within `reach`."""
         mu, kT = self._fillings
-        steps = np.unique(mu[:, None] + kT[:, None] * THERMAL_CUTS)
-        return view.window((mu - FERMI_RANGE * kT).min(), (mu + FERMI_RANGE * kT).max(), steps)
+        return view.window(*self.reach, np.unique(mu[:, None] + kT[:, None] * THERMAL_CUTS))
+
+    @property
+    def reach(self) -> tuple[float, float]:
+        """Energies (eV) between which channels are neither full nor empty, or differ."""
+        mu, kT = self._fillings
+        return float((mu - FERMI_RANGE * kT).min()), float((mu + FERMI_RANGE * kT).max())
 
     @property
     def _fillings(self) -> np.ndarray:

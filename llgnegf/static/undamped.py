@@ -134,7 +134,7 @@ def dark_states(device: StaticDevice, lower: float, upper: float) -> list[Undamp
     for energy in candidates[np.diff(candidates, prepend=-np.inf) > SAME]:
         here = ~reached & (np.abs(energies - energy) <= SAME)
         other = ~reached & ~here
-        rest = device.reached_green(np.array([energy]))[0]
+        rest = device.reached_green(np.array([energy]), np.zeros(1))[0]
         rest += (states[:, other] / (energy - energies[other])) @ states[:, other].conj().T
         found.append(UndampedLevel(float(energy), states[:, here] @ states[:, here].conj().T, rest))
     return found

@@ -58,11 +58,12 @@ class Window:
         return sum(p.upper - p.lower for p in self.panels)
 
     def integral(
-        self, function: Callable[[np.ndarray, np.ndarray], np.ndarray], tolerance: float, n_entries: int, what: str
-    ) -> Integral:
+        self, function: Callable[[np.ndarray, np.ndarray], np.ndarray], tolerance: float, n_entries: int, what: str,
+        relative: float = 0.0,
+    ) -> Integral:  # fmt: skip
         """int dE F(E), F a function of origin (n,) and offset (n,) that gives (n, ...); the number 0 without panels.
 
-        Tolerance, n_entries, what and errors as `quadrature.integrate`.
+        Tolerance, n_entries, what, relative and errors as `quadrature.integrate`.
         """
 
         def integrand(panel: np.ndarray, u: np.ndarray) -> np.ndarray:
@@ -73,7 +74,7 @@ class Window:
             return Integral(np.zeros(()), 0.0, 0)
         count = len(self.panels)
         whole = np.stack([np.arange(count), np.zeros(count), np.ones(count)], axis=1)
-        return integrate(integrand, whole, tolerance, n_entries, what)
+        return integrate(integrand, whole, tolerance, n_entries, what, relative)
 
     def where(self, condition: Callable[[np.ndarray], np.ndarray]) -> Window:
         """The panels for whose middle (n,) the condition holds."""

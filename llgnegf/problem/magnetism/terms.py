@@ -195,6 +195,23 @@ class ClassicalEnergy:
             gradient += np.einsum("cab,cia->ib", self.cubic_axes, slope)
         return gradient
 
+    def hessian(self, moments: Any, t: float = 0.0) -> np.ndarray:
+        """d^2H/dM_i dM_j (eV), shape (3 n_sites, 3 n_sites), row 3 i + a, moments taken as free vectors.
+
+        Exact for quadratic terms. Others have their gradient differentiated by [8 g(h) - 8 g(-h) - g(2h) + g(-2h)]/12h,
+        exact but for round-off, 1e-13, where it is a polynomial up to degree 4 (cubic anisotropy), else to h^4 = 2e-11.
+        """
+        if not self.cubic_constants.size and not self.others:
+            return self.matrix.toarray()
+        flat, h = self._checked(moments).reshape(-1), 2e-3
+
+        def gradients(step: float) -> np.ndarray:
+            turned = flat + step * np.eye(flat.size)
+            return np.array([self.gradient(m.reshape(-1, 3), t).reshape(-1) for m in turned])
+
+        found = (8 * (gradients(h) - gradients(-h)) - gradients(2 * h) + gradients(-2 * h)) / (12 * h)
+        return 0.5 * (found + found.T)
+
     def field(self, moments: Any, t: float = 0.0) -> np.ndarray:
         """The effective field B_i = -(1/mu_i) dH/dM_i (T), shape (n_sites, 3)."""
         return -self.gradient(moments, t) / (MU_B * self.magnetic_moment[:, None])
