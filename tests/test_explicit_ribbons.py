@@ -157,7 +157,7 @@ def lead_in_the_middle(rng: np.random.Generator) -> Case:
 
 ZIGZAG = pytest.param(
     zigzag,
-    marks=pytest.mark.xfail(strict=True, reason="C(t) ~ t^(-1/3): 44 modes an orbital leave errors of 2.3e-6 and 3.8e-6"),
+    marks=pytest.mark.xfail(strict=True, reason="C(t) ~ t^(-1/3): 44 modes an orbital leave 2.3e-6 and 3.8e-6"),
 )
 CASES = (square_rashba, in_plane_ferromagnet, armchair, three_terminals, lead_in_the_middle)
 
