@@ -100,7 +100,7 @@ def main() -> bool:
             report.check(f"true error over the modes' own bound, {name}, {tolerance:g}", error / modes.error, 1.0)
     with ProcessPoolExecutor(asked.processes, mp_context=get_context("spawn")) as pool:
         each, smallest, errors, seconds = np.array(list(pool.map(fitted, range(asked.random)))).T
-    report.note(f"{asked.random} random leads of 1 to 8 orbitals: {seconds.sum():.0f} s of CPU time, at most {seconds.max():.0f}")
+    report.note(f"{asked.random} random leads of 1 to 8 orbitals: {seconds.sum():.0f} s, at most {seconds.max():.0f} s")
     report.note(f"    modes per orbital: {np.median(each):.1f} in the median, {each.max():.1f} at most")
     report.check("negative eigenvalue of Gamma of a random lead, over |C(0)|/|chi|", max(0.0, -smallest.min()), 0.0)
     report.check("true error of a random lead's kernel at early times, over C(0)", errors.max(), RANDOM_TOLERANCE)
