@@ -306,8 +306,8 @@ NOISE = edited(SLOW, {"run.temperature": 0.05, "run.seed": 3, "run.step": 0.1})
 ALONE = edited(MAGNET, {"run.temperature": 0.05, "run.seed": 3, "run.step": 0.1, "magnet.damping": 0.01})
 BIASED = {"lead.+": {"kind": "chain", "site": 1, "voltage": 0.1}, "magnet.damping": 0.0}
 SLOW_MISTAKES: list[tuple[dict[str, Any], dict[str, Any], str]] = [
-    (NOISE, {"run.seed": DELETE}, "run.seed: None; allowed: an integer >= 0 with a temperature"),
-    (NOISE, {"run.seed": 2**70}, "run.seed: 1180591620717411303424; allowed: an integer >= 0"),
+    (NOISE, {"run.seed": DELETE}, "run.seed: None; allowed: an integer from 0 to 2^64 - 1 with a temperature"),
+    (NOISE, {"run.seed": 2**70}, "run.seed: 1180591620717411303424; allowed: an integer from 0 to 2^64 - 1"),
     (NOISE, {"run.step": DELETE}, "run.step: None; allowed: a number > 0, in fs, with a temperature"),
     (NOISE, {"run.step": -0.1}, "run.step: -0.1"),
     (NOISE, {"run.rtol": 0.5}, "run.rtol: 0.5"),

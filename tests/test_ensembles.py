@@ -207,3 +207,26 @@ def test_realisations_without_noise_are_refused() -> None:
         ln.ensemble(None, magnet, temperature=0.03, seed=4, step=0.1, t_end=1.0, realisations=2)
     with pytest.raises(TypeError, match="colour"):
         ln.ensemble(None, magnet, temperature=0.03, seed=4, step=0.1, t_end=1.0, realisations=2, colour=1)
+
+
+MISTAKES: list[tuple[dict[str, Any], list[str]]] = [
+    ({"realisations": None, "t_end": -1.0}, ["ensemble.realisations: None", "ensemble.t_end: -1.0"]),
+    ({"system": "wire"}, ["ensemble.system: 'wire'; allowed: an OpenSystem"]),
+    ({"temperature": 0.0, "seed": None}, ["ensemble.temperature: 0.0; allowed: > 0, with a seed"]),
+    ({"executor": "dask"}, ["executor: 'dask'; allowed: a concurrent.futures.Executor"]),
+    ({"executor": None, "workers": 0}, ["workers: 0; allowed: an integer >= 1"]),
+]
+
+
+@pytest.mark.parametrize(("given", "lines"), MISTAKES)
+def test_mistakes_are_lines_of_the_ensemble(given: dict[str, Any], lines: list[str]) -> None:
+    options = {"system": None, "temperature": 0.03, "seed": 4, "step": 0.1, "t_end": 1.0, "executor": Inline(), **given}
+    with pytest.raises(ValueError, match="allowed") as caught:
+        ln.ensemble(magnet=ln.Magnet([[0.6, 0.0, 0.8]], 1.0, 0.3), **{"realisations": 2, **options})
+    said = str(caught.value).splitlines()
+    assert len(said) == len(lines) and all(a.startswith(b) for a, b in zip(said, lines, strict=True))
+
+
+def test_a_run_in_a_folder_refuses_what_is_no_system(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=r"simulate\.system: 'wire'; allowed: an OpenSystem"):
+        ln.simulate("wire", ln.Magnet([[0.6, 0.0, 0.8]], 1.0), folder=tmp_path / "run", t_end=1.0)  # type: ignore[arg-type]

@@ -207,9 +207,21 @@ def test_friction_that_counts_twice_and_two_temperatures_are_warned_of() -> None
     assert own == pytest.approx([G_E / (2 * np.pi)], rel=5e-3)  # kT = 0.01 of Gamma' = 1: (pi kT)^2
 
 
+def test_steps_that_are_too_long_for_the_averages_are_warned_of() -> None:
+    """Intervals of h = 1 fs: s = 2 kT lambda p h/(1 + lambda^2) with p = 5 g_e/hbar is 0.913, and 0.08 s^2 = 0.067."""
+    magnet, s = Magnet([[0.6, 0.0, 0.8]], 0.2, 1.0), KT * 5 * G_E / HBAR
+    options: dict[str, Any] = {"t_end": 2.0, "temperature": 2 * KT, "seed": 1, "rtol": 1e-3}
+    with pytest.warns(SuspiciousValueWarning, match=r"^simulate\.step: 0\.5: .*err by some 0\.07; at most 0\.19 fs"):
+        Simulation(wire(1, 0.01, 2 * KT), magnet, step=0.5, **options)
+    assert 0.08 * (2 * s) ** 2 == pytest.approx(0.067, abs=5e-4)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        Simulation(wire(1, 0.01, 2 * KT), magnet, **options)
+
+
 MISTAKES: list[tuple[dict[str, Any], dict[str, Any], str]] = [
     ({"damping": 0.0}, {}, "simulate.temperature: 0.03; allowed: 0 without damping, whose noise it is"),
-    ({}, {"seed": None}, "simulate.seed: None; allowed: an integer >= 0 with a temperature"),
+    ({}, {"seed": None}, "simulate.seed: None; allowed: an integer from 0 to 2^64 - 1 with a temperature"),
     ({}, {"temperature": 0.0}, "simulate.seed: 1; allowed: left out without a temperature"),
     ({}, {"response": ("friction",)}, "simulate.response: ('friction',); allowed: the default with electrons = 'full'"),
 ]

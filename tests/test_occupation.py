@@ -11,6 +11,8 @@ def test_step_at_zero_temperature_and_no_overflow():
     np.testing.assert_array_equal(fermi([-1e3, 1e3], 0.3, 1e-4), [1.0, 0.0])
     assert fermi(0.3 + 0.05 * np.log(3), 0.3, 0.05) == pytest.approx(0.25, abs=1e-15)  # 1/(e^x + 1), x = ln 3
 
+    np.testing.assert_allclose(fermi(0.05 * np.array([20, 30, 38.0]), 0.0, 0.05), np.exp([-20, -30, -38]), rtol=3e-9)
+
 
 def test_derivative_is_that_of_the_function():
     """f' = -f (1 - f)/kT."""

@@ -276,6 +276,8 @@ class TestDensityOfStates:
         closed = ln.Transport(ln.OpenSystem(ln.chain(3, 1.0, 0.5)), ln.uniform(3, "z"))
         expected = np.sort([s * 0.5 + e for s in (1, -1) for e in (-np.sqrt(2), 0, np.sqrt(2))])
         np.testing.assert_allclose(closed.undamped_levels().energy, expected, atol=1e-12)
+        weights = np.array([1, 2, 1, 1, 2, 1]).reshape(2, 3) / 4
+        np.testing.assert_allclose(closed.undamped_levels().charge[:2], weights, atol=1e-13)
         assert closed.transmission([0.0, 1.0]).shape == (2, 0, 0)
 
 
@@ -438,7 +440,7 @@ class TestNoise:
         device = flow._device
         at = Scattering.at(InLevels(device), np.array([0.3]), np.zeros(1))
         filling = fermi(0.3 - device.chemical_potentials, device.temperatures)[None]
-        np.testing.assert_allclose(at.correlations(flow._groups, filling)[0], expected, atol=1e-5)
+        np.testing.assert_allclose(at.correlations(flow._groups, filling, 1 - filling)[0], expected, atol=1e-5)
 
     def test_shot_noise_of_two_channels(self) -> None:
         """kT = 0: S = (1/h) int dE sum_s T_s (1 - T_s) over the bias; for small bias V sum T(1 - T)/h."""
@@ -481,6 +483,36 @@ class TestNoise:
         np.testing.assert_allclose(s.sum(axis=0), 0, atol=1e-9)
         np.testing.assert_allclose(s, s.T, atol=1e-12)
         assert np.linalg.eigvalsh(s).min() > -1e-9 and s.max() > 1e-3
+
+
+class TestHardlyAnything:
+    """What is zero, or small beside what is reflected, to the digits that it has."""
+
+    def test_one_lead_takes_back_what_it_gives(self) -> None:
+        """kT > 0, one lead coupled, beside one that is not and has another filling: no current, no noise."""
+        leads = [ln.ChainLead(0), ln.ChainLead(-1, coupling=0.0, chemical_potential=1.0, kT=0.2)]
+        flow = ln.Transport(ln.OpenSystem(ln.chain(3, j_sd=0.5), leads, kT=0.02), ln.uniform(3, "z"))
+        assert not np.any(flow.noise()) and not np.any(flow.conductance().charge)
+        np.testing.assert_allclose(flow.conductance().spin, 0, atol=1e-14)
+
+    def test_barrier(self) -> None:
+        """T = 2e-19 at E = 0, alike over 40 kT and V to 1e-3: G = T, and single charges, S = I = V T/h."""
+        n, kT, v = 6, 1e-6, 1e-4
+        h = np.kron(35 * np.eye(n) - np.eye(n, k=1) - np.eye(n, k=-1), np.eye(2))
+        leads = [ln.ChainLead(0, chemical_potential=v), ln.ChainLead(-1)]
+        flow = ln.Transport(ln.OpenSystem(ln.Electrons(h, 0.0), leads, kT=kT), [[0, 0, 1]] * n)
+        t, signs = float(flow.transmission(0.0)[0, 1, 0]), np.array([[1, -1], [-1, 1]])
+        assert 1e-20 < t < 1e-17
+        np.testing.assert_allclose(flow.noise(), v * t / H * signs, rtol=1e-3)
+        np.testing.assert_allclose(flow.fano_factor(), 1, rtol=1e-6)
+        cold = ln.Transport(ln.OpenSystem(flow.system.electrons, leads), flow.moments)
+        np.testing.assert_allclose(cold.conductance().charge, -t * signs, rtol=1e-3)
+
+    def test_small_bias(self) -> None:
+        """V = 1e-10 eV beside kT = 0.03: I = V G/h, to the digits that V has beside the energies."""
+        flow = level(0.2, 0.3, 1e-10, 0.03)
+        current = float(flow.currents().charge[1])
+        assert current == pytest.approx(1e-10 * float(flow.conductance().charge[1, 0]) / H, rel=1e-5)
 
 
 class TestMixingConductance:

@@ -11,12 +11,13 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
+from llgnegf._checks import Problems
 from llgnegf.commands.simulate import config_of
 from llgnegf.config import RunConfig
 from llgnegf.problem.magnetism.magnet import Magnet
 from llgnegf.problem.plausibility import silent
 from llgnegf.problem.system import OpenSystem
-from llgnegf.run.options import takes_run_options
+from llgnegf.run.options import RunOptions, takes_run_options
 from llgnegf.sweep import run_sweep
 
 if TYPE_CHECKING:
@@ -63,9 +64,21 @@ def ensemble(
         >>> data.moments_mean.sel(component="z"), data.moments_standard_error.sel(component="z")
     """
     inspect.signature(ensemble).bind(system, magnet, realisations=realisations, **options)  # TypeError for no option
+    count = _checked(realisations, system, magnet, RunOptions.unchecked(**options))
     data = config_of(system, magnet, options, "an ensemble runs from a file").to_dict()
     with silent():  # of the objects was warned when they were made
-        config = RunConfig.from_dict({**data, "sweep": {"realisations": realisations}})
+        config = RunConfig.from_dict({**data, "sweep": {"realisations": count}})
     kept = TemporaryDirectory(prefix="llgnegf-") if folder is None else nullcontext(str(folder))
     with kept as path:
         return run_sweep(config, Path(path), executor, workers=workers, progress=progress)
+
+
+def _checked(realisations: Any, system: Any, magnet: Any, options: RunOptions) -> int | None:
+    """The number of realisations, after all checks of the arguments at once."""
+    problems = Problems("ensemble")
+    count = problems.integer("realisations", realisations, "an integer >= 2", lambda n: n >= 2)
+    options.note_all(problems, system, magnet)
+    noisy = bool(problems.mistakes) or options.is_noisy
+    problems.check(noisy, "temperature", options.temperature, "> 0, with a seed: all realisations are one without")
+    problems.raise_all()
+    return count

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from llgnegf._checks import Problems
 from llgnegf.config import ConfigError, RunConfig
 from llgnegf.problem.system import OpenSystem
 from llgnegf.run.error_budget import warn_if_exceeded
@@ -92,8 +93,11 @@ def config_of(system: Any, motion: Any, options: dict[str, Any], why: str = WITH
     """The input file that says the same as the arguments of `simulate`; `why` there has to be one.
 
     Raises:
-        ConfigError: One line for each argument that is not allowed, or that no file has words for.
+        ValueError: One line for each argument that is not allowed, or that no file has words for.
     """
+    problems = Problems("simulate")
+    problems.check(system is None or isinstance(system, OpenSystem), "system", system, "an OpenSystem, or None")
+    problems.raise_all()
     given = {name: value for name, value in options.items() if value is not getattr(RunOptions, name, None)}
     plain = {name: value.item() if isinstance(value, np.generic) else value for name, value in given.items()}
     run = {name: list(value) if isinstance(value, tuple) else value for name, value in plain.items()}

@@ -52,9 +52,9 @@ class LeadKernel:
 
     @cached_property
     def _interval(self) -> tuple[float, float]:
-        """Middle and half of the width of bands and surface levels."""
+        """Middle and half of the width of bands and surface levels, of a single level any."""
         ends = np.concatenate([self.spectrum.support, self.levels[0]])
-        return 0.5 * float(ends.max() + ends.min()), 0.5 * float(np.ptp(ends))
+        return 0.5 * float(ends.max() + ends.min()), 0.5 * float(np.ptp(ends)) or 1.0
 
     def quadrature(self, longest: float) -> tuple[Complex, Complex]:
         """Energies (n,) and weights times Sigma/2 pi i (n, m, m) for times up to `longest`, without surface levels."""

@@ -8,23 +8,24 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from scipy.special import expit
 
 AT_MU = 1e-12
 """eV: levels closer to the chemical potential are at it, half filled at kT = 0."""
 
-LARGE = 400.0
-"""|x| at which tanh x is 1 to the last bit."""
+FAR = 800.0
+"""|E - mu|/kT from which f is 0 or 1 to the last bit."""
 
 
 def fermi(energy: Any, mu: Any, kT: Any) -> np.ndarray:
-    """f = 1/(exp((E - mu)/kT) + 1) for real E in eV; a step with f(mu) = 1/2 at kT = 0.
+    """f = 1/(exp((E - mu)/kT) + 1) for real E in eV, small ones to their last digit; a step with f(mu) = 1/2 at kT = 0.
 
     mu and kT are numbers, or arrays that are broadcast: leads of different temperature.
     """
     x = np.asarray(energy, dtype=float) - mu
     cold = np.asarray(kT) == 0
-    ratio = np.where(cold, LARGE * np.sign(x), x / np.where(cold, 1.0, 2 * np.asarray(kT, dtype=float)))
-    return 0.5 - 0.5 * np.tanh(np.clip(ratio, -LARGE, LARGE))
+    ratio = np.where(cold, FAR * np.sign(x), x / np.where(cold, 1.0, np.asarray(kT, dtype=float)))
+    return np.asarray(expit(-ratio))
 
 
 def fermi_derivative(energy: Any, mu: float, kT: float) -> np.ndarray:

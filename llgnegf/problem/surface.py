@@ -13,7 +13,7 @@ NODES = 6
 """Heights above an energy from which g is continued down to it."""
 CLOSEST = 1e-8
 """Distance to a singular point, in units of the width of the spectrum, below which nothing is resolved."""
-HIGH = 2e-4
+HIGH = 5e-5
 """Im E, in units of the same width, above which decimation alone is as good: its rounding grows as 1e-16/HIGH."""
 CHUNK = 2**19
 """Complex numbers in one array, about."""

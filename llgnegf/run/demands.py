@@ -160,7 +160,8 @@ def _check_seed(problems: Problems, options: RunOptions, own_noise: bool = False
     if problems.has("seed"):
         return
     if options.temperature > 0 or own_noise:
-        problems.integer("seed", options.seed, "an integer >= 0 with a temperature", lambda s: 0 <= s < 2**64)
+        allowed = "an integer from 0 to 2^64 - 1 with a temperature"
+        problems.integer("seed", options.seed, allowed, lambda seed: 0 <= seed < 2**64)
     else:
         problems.check(options.seed is None, "seed", options.seed, "left out without a temperature: nothing is random")
 

@@ -37,6 +37,8 @@ DELAYS = (0.23, 0.47, 0.71, 1.0)
 """Parts of the response time after which moments are compared: no simple fractions, which periods might hide behind."""
 FINEST_MATRICES = 3e-8
 """The finest tolerance asked for of a fitted matrix lead."""
+FIRST, FINER = 0.1**0.5, 0.1
+"""First tolerance of such a fit in units of rtol, and the smallest part of it that is tried: fits take seconds."""
 STALLED = 0.9
 """Kernels that keep more than this part of the estimate are not refined further: a table has its limits."""
 INSTANTS = 3
@@ -265,7 +267,7 @@ def expand_for_run(
     `wandering` is that of `RunErrors`.
 
     A run that only moments disturb takes, of both families of tabulated modes, the one that needs fewer. Matrix leads
-    are fitted at tolerances of rtol, rtol/sqrt(10) and rtol/10, until the estimate holds.
+    are fitted once or twice, see `_fitted`.
     """
     times = _extreme_times(system, t_end)
     voltages, tails = voltage_range(system, times), shares.TAILS * rtol
@@ -278,21 +280,23 @@ def expand_for_run(
     begun = settled(coarse, seen_at(motion, 0.0, system.n_sites))
     run = RunErrors(begun, motion, start, t_end, tuple(times), wandering)
     if any(c.vector.ndim == 2 for c in coarse.channels):
-        tolerances = [_half_decade(max(FINEST_MATRICES, part * rtol)) for part in (1.0, 0.1**0.5, 0.1)]
-        return _first(run, sorted(set(tolerances), reverse=True), shares.LEADS * rtol)
+        return _fitted(run, rtol)
     found = [_refined(run, family, rtol) for family in ((TAILS, KERNEL) if _has_families(run) else (TAILS,))]
     met = [each for each in found if each[1].value <= shares.LEADS * rtol]
     return min(met, key=lambda e: e[0].n_modes) if met else min(found, key=lambda e: e[1].value)
 
 
-def _first(run: RunErrors, tolerances: list[float], target: float) -> tuple[PoleSystem, ErrorEstimate]:
-    """The first expansion whose estimate comes to no more than the target, else the best."""
-    best = _expanded(run, TAILS, tolerances[0])
-    for tolerance in tolerances[1:]:
-        if best[1].value <= target:
-            break
-        best = min(best, _expanded(run, TAILS, tolerance), key=lambda e: e[1].value)
-    return best
+def _fitted(run: RunErrors, rtol: float) -> tuple[PoleSystem, ErrorEstimate]:
+    """Matrix leads fitted at a tolerance of 0.3 rtol, and finer where as little as a tenth of it brings the target.
+
+    Runs of 5 fs are then right to rtol against explicit cells, where the estimate may say more.
+    """
+    tolerance, target = _half_decade(max(FINEST_MATRICES, FIRST * rtol)), shares.LEADS * rtol
+    first = _expanded(run, TAILS, tolerance)
+    finer = _half_decade(max(FINEST_MATRICES, tolerance * target / max(first[1].value, target)))
+    if first[1].value > target / FINER or finer >= tolerance:
+        return first
+    return min(first, _expanded(run, TAILS, finer), key=lambda e: e[1].value)
 
 
 def _has_families(run: RunErrors) -> bool:

@@ -31,7 +31,7 @@ from llgnegf.run.recorder import FullRows, Rows
 from llgnegf.run.result import ErrorEstimate
 from llgnegf.run.run import Run
 from llgnegf.run.shares import MOMENT_ROW, ROW, step_tolerance
-from llgnegf.run.thermal_noise import doubts_of_baths, thermal_field, wandering
+from llgnegf.run.thermal_noise import doubts_of_baths, doubts_of_interval, thermal_field, wandering
 from llgnegf.run.watch import Watch
 from llgnegf.static import start as starts
 from llgnegf.units import HBAR
@@ -109,6 +109,7 @@ class Simulation(Run, moments="motion", without=("electrons", "response", "copie
         assert self.poles is not None
         warn(doubts_of_baths(options, self.motion, self.poles))
         field, self._interval = thermal_field(options, self.motion, self.poles)
+        warn(doubts_of_interval(options, self.motion, self._interval))
         return field
 
     def advance(self, time: float, moments: Any) -> dict[str, np.ndarray]:

@@ -30,6 +30,8 @@ ROTATION, PRECESSION, TRANSITION = 0.1, 0.3, 3.0
 take from the noise, of which most is at transitions well below W."""
 MOST_JUMPS = 10**7
 """Jumps of the field in a run: beyond them their times alone would fill the memory."""
+COARSE = 0.01
+"""Error of averages by a `step` of the user beyond which there is a warning."""
 PART = 0.1
 """Electrons that damp by this part of the damping or more are warned of."""
 TENSOR_TOLERANCE = 1e-3
@@ -40,6 +42,11 @@ def wandering(magnet: Magnet, kT: float) -> float:
     """Largest variance (rad^2/fs) by which noise turns a moment about an axis, 2 kT lambda p/(1 + lambda^2)."""
     damping = np.where(magnet.moving, magnet.damping, 0.0)
     return float((2 * kT * damping * magnet.prefactor / (1 + damping**2)).max())
+
+
+def fastest_turn(magnet: Magnet) -> float:
+    """Largest rate (rad/fs) at which fields and torques turn a moment."""
+    return max((rate for _, rate in moment_rates(None, magnet)), default=0.0)
 
 
 def thermal_field(options: RunOptions, magnet: Magnet, poles: PoleSystem) -> tuple[ThermalField, float]:
@@ -54,7 +61,7 @@ def thermal_field(options: RunOptions, magnet: Magnet, poles: PoleSystem) -> tup
     every, t_end = options.save_every, options.t_end
     longest = np.inf if options.step is None else 2 * options.step
     if options.step is None:
-        turning = max((rate for _, rate in moment_rates(None, magnet)), default=0.0)
+        turning = fastest_turn(magnet)
         width = float(np.subtract(*poles.bounds[::-1]))
         wanders = wandering(magnet, options.temperature)
         longest = 1 / max(wanders / ROTATION, turning / PRECESSION, width / HBAR / TRANSITION)
@@ -65,6 +72,19 @@ def thermal_field(options: RunOptions, magnet: Magnet, poles: PoleSystem) -> tup
     problems.raise_all()
     assert options.seed is not None
     return ThermalField(magnet, options.temperature, options.seed, every, count, t_end), every / count
+
+
+def doubts_of_interval(options: RunOptions, magnet: Magnet, interval: float) -> list[str]:
+    """What to warn of where a `step` of the user makes intervals (fs) that are too long for the averages."""
+    s, a = interval * wandering(magnet, options.temperature), interval * fastest_turn(magnet)
+    error = max(0.08 * s**2, a**2 / 24)
+    if error <= COARSE:
+        return []
+    at_most = 0.5 * interval * np.sqrt(COARSE / error)
+    return [
+        f"simulate.step: {options.step}: within two steps, an interval of the noise, moments turn so far that averages "
+        f"err by some {error:.1g}; at most {at_most:.2g} fs for {COARSE:g}"
+    ]
 
 
 def doubts_of_baths(options: RunOptions, magnet: Magnet, poles: PoleSystem) -> list[str]:

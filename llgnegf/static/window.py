@@ -52,6 +52,11 @@ class Window:
 
     panels: tuple[Panel, ...]
 
+    @property
+    def length(self) -> float:
+        """Of all panels in eV."""
+        return sum(p.upper - p.lower for p in self.panels)
+
     def integral(
         self, function: Callable[[np.ndarray, np.ndarray], np.ndarray], tolerance: float, n_entries: int, what: str,
         relative: float = 0.0,

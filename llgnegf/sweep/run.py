@@ -14,6 +14,7 @@ from contextlib import closing, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from llgnegf._checks import Problems
 from llgnegf._files import storage_errors
 from llgnegf._netcdf import write_dataset
 from llgnegf._processes import one_thread_each
@@ -81,12 +82,12 @@ def run_sweep(
         All results in one Dataset, also saved as sweep.nc, as `gather` makes it.
 
     Raises:
-        ConfigError: As `points`; for `workers` beside an executor; if the folder holds runs of another sweep.
+        ConfigError: As `points`; for `workers` beside an executor, or an executor that is none; if the folder holds
+            runs of another sweep.
         SweepError: A RuntimeError: if runs failed, with the cause for each; the others are finished all the same.
         KeyboardInterrupt: After SIGINT, SIGTERM or SIGHUP.
     """
-    if executor is not None and workers is not None:
-        raise ConfigError([f"workers: {workers}; allowed: None beside an executor, which has its own"])
+    _check_workers(executor, workers)
     assert callable(progress)
     runs, root = points(config), Path(folder)
     assert config.sweep is not None
@@ -105,6 +106,19 @@ def run_sweep(
     dataset = gather(config, root)
     write_dataset(dataset, root / RESULT)
     return dataset
+
+
+def _check_workers(executor: Any, workers: Any) -> None:
+    """ConfigError for an executor or a number of processes that are none, or both."""
+    problems = Problems("")
+    submits = executor is None or callable(getattr(executor, "submit", None))
+    problems.check(submits, "executor", executor, "a concurrent.futures.Executor, or None")
+    if executor is not None:
+        problems.check(workers is None, "workers", workers, "None beside an executor, which has its own")
+    elif workers is not None:
+        problems.integer("workers", workers, "an integer >= 1, or None", lambda n: n > 0)
+    if problems.mistakes:
+        raise ConfigError(problems.mistakes)
 
 
 def _check_folder(root: Path, runs: list[Point]) -> None:

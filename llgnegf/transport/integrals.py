@@ -6,6 +6,7 @@ Used by `transport`; panels of the real axis, narrow resonances among them, are 
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,19 +14,22 @@ import numpy as np
 from llgnegf.problem.occupation import fermi_derivative
 from llgnegf.static.contour import FERMI_RANGE, THERMAL_CUTS
 from llgnegf.static.green import StaticDevice
-from llgnegf.static.quadrature import batch_size, scaled
+from llgnegf.static.quadrature import Integral, QuadratureError, batch_size, scaled
 from llgnegf.static.rotating_frame import LONG_CHAIN, of_fastest
 from llgnegf.static.steady_state import SteadyState
 from llgnegf.static.views import InLevels
 from llgnegf.static.window import Window
+from llgnegf.units import HBAR
 
+ROUND_OFF = 1e-15
+"""Error of s between open leads."""
 Density = Callable[[InLevels, np.ndarray, np.ndarray], np.ndarray]
 """(view, origin (n,), offset (n,)) -> what is integrated, at E = origin + offset, (n, ...)."""
 
 
 @dataclass(frozen=True, eq=False)
 class FermiIntegrals:
-    """Integrals for the leads of `state`, to `tolerance` times the largest entry.
+    """Integrals for the leads of `state`, to `tolerance` times the largest entry, or as far as round-off lets them.
 
     What leads cannot reach, and energies at which all are closed, give nothing.
     """
@@ -35,7 +39,7 @@ class FermiIntegrals:
 
     def over_fillings(self, density: Density, shape: tuple[int, ...], what: str) -> np.ndarray:
         """int dE of a density (n, *shape) that vanishes where all leads are empty, and where all are full."""
-        return self._integral(density, shape, what, self.state.fermi_window)
+        return self._integral(density, shape, what, self.state.fermi_window, 1 / (2 * np.pi * HBAR))
 
     def at_fermi_level(self, density: Density, shape: tuple[int, ...], what: str, mu: float, kT: float) -> np.ndarray:
         """int dE (-df/dE) of a density (n, *shape); at kT = 0 its value at mu."""
@@ -48,11 +52,16 @@ class FermiIntegrals:
         def window(view: InLevels) -> Window:
             return view.window(mu - FERMI_RANGE * kT, mu + FERMI_RANGE * kT, mu + kT * THERMAL_CUTS)
 
-        return self._integral(weighted, shape, what, window)
+        return self._integral(weighted, shape, what, window, 0.25 / kT)
 
     def _integral(
-        self, density: Density, shape: tuple[int, ...], what: str, window: Callable[[InLevels], Window]
+        self, density: Density, shape: tuple[int, ...], what: str, window: Callable[[InLevels], Window], most: float
     ) -> np.ndarray:
+        """int dE of a density (n, *shape), `most` where all passes.
+
+        Where little passes |s|^2 has the error ROUND_OFF |s|, or ROUND_OFF where 1 - |s|^2 of what is reflected is
+        asked for: such integrals get as far.
+        """
         device = self.state.device
         if not device.channels:
             return np.zeros(shape)
@@ -61,11 +70,20 @@ class FermiIntegrals:
             def function(origin: np.ndarray, offset: np.ndarray) -> np.ndarray:
                 return density(view, origin, offset)
 
-            panels, entries, name = window(view).where(device.is_open), _entries(device), f"Transport.{what}"
-            found = panels.integral(function, self.tolerance, entries, name)
-            wanted = self.tolerance * float(np.abs(found.value).max(initial=0.0))
-            if found.error > wanted > 0:  # weak leads: all is small
-                found = panels.integral(function, wanted, entries, name)
+            panels = window(view).where(device.is_open)
+
+            def integral(tolerance: float) -> Integral:
+                return panels.integral(function, tolerance, _entries(device), f"Transport.{what}")
+
+            found = integral(self.tolerance)
+            largest, full = float(np.abs(found.value).max(initial=0.0)), most * panels.length
+            wanted = self.tolerance * largest
+            sure, hoped = (max(wanted, ROUND_OFF * size) for size in (full, np.sqrt(largest * full)))
+            if found.error > sure:  # weak leads, barriers: all is small
+                found = integral(sure)
+            if found.error > hoped > 0:
+                with suppress(QuadratureError):
+                    found = integral(hoped)
             return found.value if found.value.shape else np.zeros(shape)
 
         return of_fastest(device, ask, LONG_CHAIN)

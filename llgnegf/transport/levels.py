@@ -11,20 +11,30 @@ from llgnegf.problem.observables import charge_of_sites, spin_of_sites
 from llgnegf.static.green import StaticDevice
 from llgnegf.static.mean_field import site_blocks
 from llgnegf.static.recursion import ChainGreen, is_chain
-from llgnegf.static.undamped import bound_on_chain, bound_states, dark_states
+from llgnegf.static.undamped import SAME, bound_on_chain, bound_states, dark_states
 
 
 def undamped_levels(device: StaticDevice) -> tuple[np.ndarray, np.ndarray]:
     """Energies (n,), ascending, and traces of the residues of G with 1 and sigma on the sites, (n, N, 4)."""
-    reach = _reach(device)
-    levels = [(x.energy, site_blocks(x.residue)) for x in dark_states(device, -reach, reach)]
-    if is_chain(device):
-        levels += bound_on_chain(ChainGreen(device), -reach, reach)
+    if not device.channels:
+        levels = _of_closed(device)
     else:
-        levels += [(x.energy, site_blocks(x.residue)) for x in bound_states(device, -reach, reach)]
+        reach = _reach(device)
+        levels = [(x.energy, site_blocks(x.residue)) for x in dark_states(device, -reach, reach)]
+        if is_chain(device):
+            levels += bound_on_chain(ChainGreen(device), -reach, reach)
+        else:
+            levels += [(x.energy, site_blocks(x.residue)) for x in bound_states(device, -reach, reach)]
     levels.sort(key=lambda level: level[0])
     values = [np.column_stack([charge_of_sites(blocks), spin_of_sites(blocks)]) for _, blocks in levels]
     return np.array([e for e, _ in levels]), np.reshape(values, (len(levels), device.size // 2, 4))
+
+
+def _of_closed(device: StaticDevice) -> list[tuple[float, np.ndarray]]:
+    """Energies of all levels, equal ones once, and their projectors on the sites, (N, 2, 2)."""
+    energies, states = np.linalg.eigh(device.hamiltonian)
+    groups = np.split(np.arange(energies.size), np.flatnonzero(np.diff(energies) > SAME) + 1)
+    return [(float(energies[k[0]]), site_blocks(states[:, k] @ states[:, k].conj().T)) for k in groups]
 
 
 def _reach(device: StaticDevice) -> float:

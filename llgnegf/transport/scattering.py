@@ -9,6 +9,7 @@ Unitarity is i (g - g^dag) = g Gamma g^dag. The root drops out of all that is as
     T_pq = Tr s_pq s_pq^dag = Tr Gamma_p g_pq Gamma_q g_pq^dag            p != q
     R_p  = Tr s_pp s_pp^dag = N_p - sum_{q != p} T_qp                     N_p open channels
     1_p - s^dag 1_p s = Gamma^1/2 M_p Gamma^1/2,     M_p = i (1_p g - g^dag 1_p) - g^dag Gamma_p g,     sum_p M_p = 0
+    1_p M_p 1_p = 1_p g^dag (Gamma - Gamma_p) g 1_p, of which little is left where little passes
 """
 
 from __future__ import annotations
@@ -51,21 +52,22 @@ class Scattering:
         found[:, range(len(groups)), range(len(groups))] = 0.0
         return found
 
-    def correlations(self, groups: np.ndarray, filling: np.ndarray) -> np.ndarray:
-        """Re Tr M_p (1 - f) Gamma M_q f Gamma, (n, K, K), for the filling f of each column, (n, Q).
+    def correlations(self, groups: np.ndarray, filled: np.ndarray, empty: np.ndarray) -> np.ndarray:
+        """Re Tr M_p (1 - f) Gamma M_q f Gamma, (n, K, K), for f and 1 - f of each column, (n, Q).
 
         That is sum_{ab} Tr A_ab(p) A_ba(q) f_b (1 - f_a), A(p) = 1_p - s^dag 1_p s, of M. Buttiker, Phys. Rev. B 46,
         12485 (1992), symmetrised.
         """
-        g, n, q = self.green, *self.green.shape[:2]
+        g, gamma = self.green, self.broadening
         own = groups[:, :, None] * g[:, None]  # 1_p g
         adjoint = g.conj().swapaxes(1, 2)
-        scattered = [adjoint @ times(by_column(self.broadening, one), g) for one in groups]
-        m = 1j * (own - own.conj().swapaxes(2, 3)) - np.stack(scattered, axis=1)
-        rows = m.reshape(n, -1, q)
-        empty = weighted(rows, by_column(self.broadening, 1 - filling)).reshape(m.shape)
-        filled = weighted(rows, by_column(self.broadening, filling)).reshape(m.shape)
-        return np.einsum("npab,nqba->npq", empty, filled, optimize=True).real
+        scattered = np.stack([adjoint @ times(by_column(gamma, one), g) for one in groups], axis=1)
+        from_others = np.einsum("kl,nlab->nkab", 1 - np.eye(len(groups)), scattered)
+        within = groups[:, :, None] * groups[:, None, :] > 0
+        m = np.where(within, from_others, 1j * (own - own.conj().swapaxes(2, 3)) - scattered)
+        rows = m.reshape(len(m), -1, m.shape[-1])
+        ahead, behind = (weighted(rows, by_column(gamma, f)).reshape(m.shape) for f in (empty, filled))
+        return np.einsum("npab,nqba->npq", ahead, behind, optimize=True).real
 
     def densities(self, view: InLevels, groups: np.ndarray) -> np.ndarray:
         """Tr O (G Gamma_k G^dag)_ii/2 pi in 1/eV, O = 1, sigma_x, sigma_y, sigma_z: (n, K, N, 4)."""

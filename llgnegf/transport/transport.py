@@ -51,8 +51,8 @@ class Transport:
     Args:
         system: Electrons and leads, constant in time.
         moments: M, unit vectors (N, 3); zero vectors on sites without a moment, which have no sd coupling then.
-        tolerance: Error of integrals relative to their largest entry; of mean fields and spin currents the absolute one
-            of `RotatingFrame`.
+        tolerance: Error of integrals relative to their largest entry, as far as round-off of G allows; of mean fields
+            and spin currents the absolute one of `RotatingFrame`.
 
     Example:
         >>> leads = [ln.ChainLead(0, chemical_potential=0.1), ln.ChainLead(-1)]
@@ -170,21 +170,24 @@ class Transport:
         conductance there. The spin need not sum to zero: moments and spin-orbit coupling take some. Undamped levels
         keep their filling.
         """
-        n, state = self._n_leads, self._frame.steady_state
+        n, state, own = self._n_leads, self._frame.steady_state, range(self._n_leads)
         values = np.zeros((n, 4, n))
 
         def density(view: InLevels, origin: np.ndarray, offset: np.ndarray) -> np.ndarray:
             energy, columns = origin + offset, view.columns_on_ends(view.columns(origin, offset))
             gamma, sigma = self._device.broadenings(energy), self._device.self_energies(energy)
             rates = [state.by_lead(view.ends.rates(columns, sigma, by_column(gamma, one))) for one in self._groups]
-            return -np.stack(rates, axis=-1)
+            found = -np.stack(rates, axis=-1)
+            found[:, own, 0, own] = 0.0
+            found[:, own, 0, own] = -found[:, :, 0].sum(axis=1)  # what comes back, and no more
+            return found
 
         mu, kT = self.system.chemical_potentials(), self.system.temperatures()
         for level, temperature in {(mu[p], kT[p]) for p in self.system.coupled_leads}:
-            own = (mu == level) & (kT == temperature)
+            same = (mu == level) & (kT == temperature)
             shape = values.shape
             found = self._integrals.at_fermi_level(density, shape, "conductance", float(level), float(temperature))
-            values[..., own] = found[..., own]
+            values[..., same] = found[..., same]
         charge, spin = values[:, 0], values[:, 1:]
         return xarray.Dataset({
             "charge": labelled(charge, ENDS, "e^2/h", "conductance", {"siemens_per_unit": SIEMENS}),
@@ -259,9 +262,9 @@ class Transport:
         mu, kT = self._device.chemical_potentials, self._device.temperatures
 
         def density(view: InLevels, origin: np.ndarray, offset: np.ndarray) -> np.ndarray:
-            filling = fermi((origin[:, None] - mu) + offset[:, None], 0.0, kT)
-            found = Scattering.at(view, origin, offset).correlations(self._groups, filling)
-            return found / (2 * np.pi * HBAR)
+            x = (origin[:, None] - mu) + offset[:, None]
+            filled, empty = fermi(x, 0.0, kT), fermi(-x, 0.0, kT)
+            return Scattering.at(view, origin, offset).correlations(self._groups, filled, empty) / (2 * np.pi * HBAR)
 
         values = self._integrals.over_fillings(density, (self._n_leads, self._n_leads), "noise")
         return labelled(values, ("lead", "other_lead"), "electrons^2/fs", "zero-frequency noise of the currents")
@@ -331,8 +334,9 @@ class Transport:
 
         def density(view: InLevels, origin: np.ndarray, offset: np.ndarray) -> np.ndarray:
             x = (origin[:, None] - mu) + offset[:, None]
-            f = fermi(x, 0.0, kT)
-            flow = Scattering.at(view, origin, offset).transmission(self._groups) * (f[:, None, :] - f[:, :, None])
+            filled, empty = fermi(x, 0.0, kT), fermi(-x, 0.0, kT)
+            differ = filled[:, None, :] * empty[:, :, None] - filled[:, :, None] * empty[:, None, :]  # f_q - f_p
+            flow = Scattering.at(view, origin, offset).transmission(self._groups) * differ
             return np.stack([flow.sum(axis=2), x * flow.sum(axis=2)], axis=1) / (2 * np.pi * HBAR)
 
         return self._integrals.over_fillings(density, (2, self._n_leads), "currents")
