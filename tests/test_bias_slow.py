@@ -308,6 +308,8 @@ def test_what_slow_runs_refuse_under_bias() -> None:
         "seed: None; allowed: an integer": {"temperature": 0.02, "step": 0.1},
         "step: None": {"seed": 3},
         "start: 'steady'; allowed: 'thermal'": {"start": "steady"},
+        "seed: 3; allowed: left out .* nothing is random": {"seed": 3, "step": 0.1, "response": ("geometric", "bias")},
+        "response: None; allowed: a list of names": {"response": None},
     }
     for message, options in refused.items():
         with pytest.raises(ValueError, match=message):

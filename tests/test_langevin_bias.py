@@ -218,6 +218,22 @@ def test_negative_friction_is_named() -> None:
     ln.simulate(system, replace(magnet, damping=1.0), temperature=0.02, **options)
 
 
+@pytest.mark.filterwarnings("error")
+def test_a_moment_without_electrons_or_damping_only_precesses() -> None:
+    """Nothing damps it and no noise reaches it: it goes on as alone, beside one that the noise of the bias drives.
+
+    Its friction is round-off of either sign: no warning of negative friction.
+    """
+    leads = [ChainLead(0, voltage=0.3), ChainLead(-1, voltage=-0.3)]
+    system = OpenSystem(chain(2, 1.0, [0.5, 0.0]), leads, kT=0.03)
+    magnet = Magnet([[0.6, 0.0, 0.8], [0.0, 0.6, 0.8]], 3.0, 0.0, Zeeman([0, 0, 100.0]))
+    options = {"t_end": 5.0, "save_every": 5.0, "step": 0.2}
+    noisy = ln.simulate(system, magnet, electrons="adiabatic", seed=1, **options).dataset.moments.values[-1]
+    alone = ln.simulate(None, magnet, **options).dataset.moments.values[-1]
+    np.testing.assert_allclose(noisy[1], alone[1], rtol=0, atol=1e-6)
+    assert np.abs(noisy[0] - alone[0]).max() > 1e-3
+
+
 def test_seeds_and_restarts_under_bias_give_the_same_bits() -> None:
     leads = [ChainLead(0, voltage=0.1), ChainLead(-1, voltage=-0.1)]
     system = OpenSystem(chain(2, 1.0, 0.7), leads, kT=0.03)

@@ -261,6 +261,24 @@ def test_bad_input(wrong: dict[str, Any], message: str) -> None:
     assert message in str(caught.value)
 
 
+@pytest.mark.filterwarnings("ignore::llgnegf.SuspiciousValueWarning")
+def test_noise_of_a_bath_acts_on_the_moments_and_is_that_of_the_run() -> None:
+    """hbar G^<(t, t) = i rho(t) of the run with the same seed, whenever the functions begin; other seeds differ."""
+    system = ln.OpenSystem(ln.chain(2, 1.0, 0.5), [ln.ChainLead(0)], -0.5, 0.1)
+    magnet = ln.Magnet(ln.uniform(2, (0.6, 0.0, 0.8)), 3.0, 0.3)
+    options = {"t_end": 2.0, "save_every": 0.5, "rtol": 1e-6, "temperature": 0.1}
+    run = ln.Simulation(system, magnet, seed=1, **options)
+    for _ in run.rows():
+        pass
+    ends = {
+        (seed, begin): ln.TwoTime(system, magnet, begin=begin, seed=seed, **options).run().lesser.values[-1, -1]
+        for seed, begin in ((1, 0.0), (1, 1.0), (2, 1.0))
+    }
+    for begin in (0.0, 1.0):
+        np.testing.assert_allclose(ends[1, begin], 1j * run.density_matrix, rtol=0, atol=1e-6)
+    assert np.abs(ends[2, 1.0] - ends[1, 1.0]).max() > 1e-3
+
+
 @pytest.fixture(scope="module")
 def levels() -> xarray.Dataset:
     """Two closed sites, levels 0.5 -+ 0.7, filled by 0.8 and 0.3 (spin up) and 0 (down)."""
@@ -328,9 +346,20 @@ class TestPhotoemission:
             ({"times": [3.0]}, "photoemission.times: [3.0]; allowed: times from"),
             ({"vectors": np.eye(3)}, "photoemission.vectors: shape (3, 3); allowed: (4, k)"),
             ({"functions": 3}, "photoemission.functions: 3; allowed: the Dataset that TwoTime.run returns"),
+            ({"state": [0]}, "photoemission.functions: a site and another site_prime; allowed: the same"),
+            ({"time": slice(5, None)}, "photoemission.functions: a time and another time_prime; allowed: the same"),
         ],
     )
     def test_bad_input(self, levels: xarray.Dataset, wrong: dict[str, Any], message: str) -> None:
+        cut = {dim: wrong[dim] for dim in ("state", "time") if dim in wrong}
+        asked = {"functions": levels.isel(cut), "energies": self.energies, "duration": 3.0} | ({} if cut else wrong)
         with pytest.raises(ValueError, match=r".") as caught:
-            ln.analysis.photoemission(**({"functions": levels, "energies": self.energies, "duration": 3.0} | wrong))
+            ln.analysis.photoemission(**asked)
         assert message in str(caught.value)
+
+    def test_order_of_dims_does_not_matter(self, levels: xarray.Dataset) -> None:
+        spectra = [
+            ln.analysis.photoemission(given, self.energies, 3.0, [20.0])
+            for given in (levels, levels.transpose("time_prime", "state_prime", "time", "state"))
+        ]
+        xarray.testing.assert_identical(*spectra)

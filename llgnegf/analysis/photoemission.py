@@ -51,7 +51,8 @@ def photoemission(
         >>> spectrum = ln.analysis.photoemission(functions, np.linspace(-3, 3, 121), duration=5.0)
         >>> spectrum.occupied.sum("state").plot(x="time")
     """
-    step, have = _step(functions), functions["time"].values
+    functions, step = _ordered(functions)
+    have = functions["time"].values
     e, d, middle, v = _asked(functions, step, energies, duration, times, vectors)
     parts = {"occupied": -1j * functions["lesser"].values, "total": 1j * functions["retarded"].values}
     weight = step**2 / (2 * np.pi * HBAR)
@@ -59,13 +60,23 @@ def photoemission(
     return _labelled(functions, found, middle, e, vectors is not None)
 
 
-def _step(functions: Any) -> float:
-    """Time between rows; ValueError for what are no two-time functions."""
-    problems = Problems("photoemission")
+def _ordered(functions: Any) -> tuple[xarray.Dataset, float]:
+    """Both functions with dims (time, time_prime, state, state_prime), and the time between rows.
+
+    Raises:
+        ValueError: For what are no two-time functions, or has been cut in one of two dims alone.
+    """
+    problems, dims = Problems("photoemission"), ("time", "time_prime", "state", "state_prime")
     fits = isinstance(functions, xarray.Dataset) and {"lesser", "retarded"} <= set(functions.data_vars)
+    fits = fits and all(set(functions[name].dims) == set(dims) for name in ("lesser", "retarded"))
     problems.check(fits, "functions", functions, "the Dataset that TwoTime.run returns")
     problems.raise_all()
-    return over_time("photoemission", functions["time"], 2)[1]
+    for name in ("time", "site", "spin"):
+        same = np.array_equal(functions[name].values, functions[name + "_prime"].values)
+        allowed = f"the same {name} and {name}_prime: P needs F and its adjoint"
+        problems.check(same, "functions", f"a {name} and another {name}_prime", allowed)
+    problems.raise_all()
+    return functions.transpose(*dims), over_time("photoemission", functions["time"], 2)[1]
 
 
 def _asked(

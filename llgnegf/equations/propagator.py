@@ -23,11 +23,9 @@ from __future__ import annotations
 import numpy as np
 from scipy import sparse
 
-from llgnegf.equations.electrons import ElectronEquation, MovingMoments
+from llgnegf.equations.electrons import ElectronEquation
 from llgnegf.equations.protocol import Section
-from llgnegf.poles.channels import PoleSystem
 from llgnegf.problem.electrons import PAULI
-from llgnegf.problem.magnetism.magnet import Magnet
 from llgnegf.units import HBAR
 
 
@@ -40,22 +38,22 @@ class PropagatorEquation(ElectronEquation):
     phases down.
 
     Args:
-        poles, motion: As for `ElectronEquation`.
+        run: The equation of the run, with what moves and any thermal field of a bath.
         interval, span: How long X is carried on, and all intervals together, fs.
     """
 
-    def __init__(self, poles: PoleSystem, motion: MovingMoments | Magnet, interval: float, span: float) -> None:
-        super().__init__(poles, motion)
+    def __init__(self, run: ElectronEquation, interval: float, span: float) -> None:
+        super().__init__(run.poles, run.motion, None if run.llg is None else run.llg.thermal)
         self._lasting = interval / HBAR, span / HBAR
         a = self.levels
-        self.middle = 0.5 * sum(poles.bounds)
+        self.middle = 0.5 * sum(self.poles.bounds)
         self.shape = (a.n + a.chi.size, a.n + a.chi.size + a.z.size)
         start, size = self.layout.size, 2 * (self.shape[0] * self.shape[1] + a.z.size)
         self.size = start + size
         self.sections = (*self.layout.sections, Section("propagator", start, self.size))
         self._out, self._wide = a.vectors.conj().T, -0.5j * a.wide
         self._into, self._sources = a.right.conj().T, a.vectors[:, a.vector_orbital]
-        self._static = None if self._device is not None else poles.system.electrons.frozen().hamiltonian.astype(complex)
+        self._static = None if self._device is not None else self.system.electrons.frozen().hamiltonian.astype(complex)
 
     def restarted(self, state: np.ndarray) -> np.ndarray:
         """The state of a run, or of this equation, with X = (1, 0) and e = 1, as a new vector."""

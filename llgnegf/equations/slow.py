@@ -42,6 +42,8 @@ from llgnegf.response.fast_tensors import Adiabatic, PoleTensors, SlowElectrons,
 
 SPEED_MARGIN = 4.0
 """The tensors are first computed to the accuracy that moments this much faster than without tensors would need."""
+ROUND_OFF = 1e-12
+"""Friction below this part of what a motion precesses with, and noise below it of the largest, are none."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -105,7 +107,7 @@ class Instant:
     def least_damped(self) -> tuple[float, str]:
         """The smallest eigenvalue of Gamma (eV fs), friction and damping between the tangents, and its motion in words.
 
-        Where it is negative the electrons hand energy to that motion.
+        Where it is negative the electrons hand energy to that motion; 0 where it is no more than round-off.
         """
         inverse = np.linalg.inv(self.mobility)
         values, vectors = np.linalg.eigh(0.5 * (inverse + inverse.swapaxes(1, 2)))
@@ -116,6 +118,8 @@ class Instant:
         along = np.array2string(motion[first] / sizes[first], precision=2, suppress_small=True)
         moments = np.flatnonzero(sizes > 0.5 * sizes[first]).tolist()
         value = float(values[worst, 0])
+        if abs(value) <= ROUND_OFF * np.abs(inverse[worst]).max():
+            value = 0.0
         return value, f"friction of {value:.3g} eV fs for the motion of moments {moments}, moment {first} along {along}"
 
     def _solve(self, right: np.ndarray) -> np.ndarray:

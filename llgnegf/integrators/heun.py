@@ -39,7 +39,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from llgnegf.equations.slow import Instant, SlowEquation, cross
+from llgnegf.equations.slow import ROUND_OFF, Instant, SlowEquation, cross
 from llgnegf.integrators.integration import IntegrationStopped
 from llgnegf.integrators.schedule import FREE, Schedule
 from llgnegf.static.contour import adjoint
@@ -108,13 +108,17 @@ class Noise:
         t, mobility = start.tangents, start.mobility
         turned = np.swapaxes(t, 1, 2)
         values, vectors = np.linalg.eig(mobility)
-        if (values.real <= 0).any():
-            allowed = "allowed with noise: friction and damping that let every motion decay"
-            raise IntegrationStopped(f"stopped at t = {time:.6g} fs: {start.least_damped()[1]}; {allowed}")
         # R J + J R^T = R Sigma R^T between eigenvectors of R.
         left = np.linalg.inv(vectors) @ mobility @ turned
         between = left @ self._correlator(start) @ adjoint(left)
-        between = between / (values[:, :, None] + values[:, None, :].conj())
+        noise = np.einsum("bkk->bk", between).real
+        # A motion that nothing damps and no noise reaches, of a moment without electrons or damping, has no velocity.
+        still = (np.abs(values.real) <= ROUND_OFF * np.abs(values)) & (noise <= ROUND_OFF * noise.max(1, keepdims=True))
+        if (~still & (values.real <= 0)).any():
+            allowed = "allowed with noise: friction and damping that let every motion decay"
+            raise IntegrationStopped(f"stopped at t = {time:.6g} fs: {start.least_damped()[1]}; {allowed}")
+        rates = values[:, :, None] + values[:, None, :].conj()
+        between = between / np.where(still[:, :, None] | still[:, None, :], np.inf, rates)
         return t @ (vectors @ between @ adjoint(vectors)).real @ turned
 
 

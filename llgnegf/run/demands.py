@@ -124,7 +124,7 @@ def check_slow(
         _check_copies(problems, options, magnet.n_sites)
     if not problems.has("temperature"):
         _check_noise(problems, options, system)
-        if magnet is not None and not (has_electrons and system is None):
+        if magnet is not None and not problems.has("response") and not (has_electrons and system is None):
             _check_friction(problems, options, system, magnet)
 
 
@@ -141,7 +141,8 @@ def _check_copies(problems: Problems, options: RunOptions, n_sites: int) -> None
 def _check_noise(problems: Problems, options: RunOptions, system: OpenSystem | None) -> None:
     """temperature, seed and step of a Langevin run."""
     kT, biased = options.temperature, system is not None and not system.in_equilibrium()
-    own_noise = biased and options.seed is not None
+    friction = not problems.has("response") and "friction" in options.response
+    own_noise = biased and friction and options.seed is not None
     _check_seed(problems, options, own_noise)
     if not (kT > 0 or own_noise):
         return

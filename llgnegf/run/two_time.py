@@ -14,6 +14,7 @@ import numpy as np
 
 from llgnegf._blas import limited
 from llgnegf._checks import Problems, memory_of_machine
+from llgnegf.equations.electrons import ElectronEquation
 from llgnegf.equations.propagator import PropagatorEquation
 from llgnegf.integrators.integration import Integration
 from llgnegf.problem.magnetism.external import External
@@ -59,7 +60,8 @@ class TwoTime:
         system, motion: As for `Simulation`; the motion is not `External`.
         begin: First time (fs) that is kept: the next save time. The run before it costs what a run costs.
         sites: Sites that a and b are on; None: all.
-        options: t_end, save_every, rtol, start, integrator (adaptive), initial_density_matrix, as for `Simulation`.
+        options: t_end, save_every, rtol, start, integrator (adaptive), initial_density_matrix, temperature and seed, as
+            for `Simulation`.
 
     Attributes:
         times: The times t and t', fs.
@@ -93,8 +95,8 @@ class TwoTime:
         self._states = (2 * self.sites[:, None] + np.arange(2)).ravel()
         self._first = self._run.times.size - self.times.size
         span, every = self.times[-1] - self.times[0], self._run.options.save_every
-        assert self._run.poles is not None
-        self._equation = PropagatorEquation(self._run.poles, motion, every, span)
+        assert isinstance(self._run.equation, ElectronEquation)
+        self._equation = PropagatorEquation(self._run.equation, every, span)
         memory, result = self._memory()
         there = memory_of_machine()
         value = f"{self.times.size} times and {self.sites.size} sites need {memory / 2**30:.3g} GiB"
