@@ -121,7 +121,7 @@ def test_rows_are_the_observables_of_the_state_within_their_tolerance(motion):
 
 def test_the_current_is_the_derivative_of_what_has_left():
     """Central differences of the accumulated charge over a tenth of a femtosecond; the error is of second order."""
-    simulation = Simulation(wire(), motions()["precession"], t_end=30.0, save_every=0.05, rtol=1e-8)
+    simulation = Simulation(wire(), motions()["precession"], t_end=21.5, save_every=0.05, rtol=1e-8)
     rows = dict(simulation.rows())
     left = np.array([rows[i]["lead_charge_out"] for i in range(len(rows))])
     current = np.array([rows[i]["lead_current"] for i in range(len(rows))])

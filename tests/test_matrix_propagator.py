@@ -464,9 +464,8 @@ class Coarse:
 
     def __init__(self, exact, delta: float) -> None:  # type: ignore[no-untyped-def]
         self.exact, self.delta = exact, delta
-
-    def __getattr__(self, name: str):  # type: ignore[no-untyped-def]
-        return getattr(self.exact, name)
+        same = ("size", "points", "surface_levels", "is_zero", "self_energy", "self_energy_derivative", "broadening")
+        vars(self).update({name: getattr(exact, name) for name in same})
 
     @property
     def support(self) -> tuple[float, float]:
