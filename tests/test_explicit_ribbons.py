@@ -250,7 +250,7 @@ def test_moments_that_answer_and_a_bias_that_is_switched_on(build: Any) -> None:
     assert_agree(got, exact)
 
 
-@pytest.mark.parametrize("build", [square_rashba, three_terminals], ids=lambda build: build.__name__)
+@pytest.mark.parametrize("build", [three_terminals], ids=lambda build: build.__name__)
 def test_partitioned_start_with_a_chemical_potential_and_a_temperature_for_every_lead(build: Any) -> None:
     one = build(np.random.default_rng(3))
     leads = [

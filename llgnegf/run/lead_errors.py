@@ -216,7 +216,7 @@ def propagator_error(frozen: FrozenDevice, levels: Levels, duration: float) -> f
         out = np.linalg.norm(green @ channel.columns, axis=2)
         back = np.linalg.norm(channel.columns.conj().T @ green, axis=1)
         total += out * back * wrong[:, None]
-    return float(np.e / np.pi * np.trapezoid(total, grid, axis=0).max())
+    return float(np.exp(1.0) / np.pi * np.trapezoid(total, grid, axis=0).max())
 
 
 def lead_error(
