@@ -50,7 +50,7 @@ SIGMAS = 3.0
 """Standard deviations of the angle by which noise turns a moment that are reckoned with."""
 NOTHING_EXPANDED = ErrorEstimate(0.0, "no leads: nothing is expanded")
 REMEDIES = {
-    "coupling_poles": "finer lead modes do not exist, or for matrix leads, below rtol/10, are not tried: "
+    "coupling_poles": "finer lead modes do not exist, or for matrix leads, below rtol/30, are not tried: "
     "take the larger rtol, a shorter run or a stronger lead",
     "time_step": "take a smaller rtol (or a smaller fixed step)",
 }
