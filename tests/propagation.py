@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from llgnegf.equations.moments import LLG
 from llgnegf.equations.protocol import Equation, Section
 from llgnegf.integrators.integration import Integration, runge_kutta
 from llgnegf.integrators.tableaus import Tableau
@@ -98,3 +99,27 @@ def random_hermitian(rng: np.random.Generator, size: int) -> np.ndarray:
     """A Hermitian matrix with elements of order one."""
     a = rng.normal(size=(size, size)) + 1j * rng.normal(size=(size, size))
     return 0.5 * (a + a.conj().T)
+
+
+def moments_of(run: Any) -> np.ndarray:
+    """Moments of the rows that are left of a run, (rows, n, 3)."""
+    return np.array([row["moments"] for _, row in run.rows()])
+
+
+def restarted(make: Callable[[], Any], rows: int) -> Any:
+    """A second run of `make` that goes on from the checkpoint of a first one after so many rows."""
+    first, second = make(), make()
+    left = first.rows()
+    for _ in range(rows):
+        next(left)
+    second.restore(first.checkpoint())
+    return second
+
+
+def classical_step(llg: LLG, m: np.ndarray, time: float, step: float) -> np.ndarray:
+    """Moments (n, 3) after a step of the classical fourth order in the fields of `time`, on their spheres."""
+    k1 = llg.rate(m, time)
+    k2 = llg.rate(m + 0.5 * step * k1, time)
+    k3 = llg.rate(m + 0.5 * step * k2, time)
+    m = m + step / 6 * (k1 + 2 * k2 + 2 * k3 + llg.rate(m + step * k3, time))
+    return m / np.linalg.norm(m, axis=1)[:, None]

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from propagation import moments_of, restarted
 
 from llgnegf import (
     ChainLead,
@@ -28,10 +29,6 @@ from llgnegf.response.fast_tensors import PoleTensors
 from llgnegf.response.tensors import ResponseTensors
 from llgnegf.run.slow_simulation import SlowSimulation
 from llgnegf.units import G_E, HBAR, MU_B
-
-
-def moments_of(run: SlowSimulation) -> np.ndarray:
-    return np.array([row["moments"] for _, row in run.rows()])
 
 
 @pytest.mark.parametrize(("kT", "weak"), [(0.01, 1.0), (0.05, 1.0), (0.02, 0.05)])
@@ -185,14 +182,11 @@ def test_difference_to_the_full_run_falls_linearly_with_the_rate() -> None:
 def test_restart_gives_the_same_bits(step: float | None) -> None:
     system, magnet = wall_system(5 * FIELD, n_sites=4)
     options = {"t_end": 300.0, "save_every": 15.0, "step": step}
-    whole = moments_of(SlowSimulation(system, magnet, **options))
-    first = SlowSimulation(system, magnet, **options)
-    rows = first.rows()
-    for _ in range(7):
-        next(rows)
-    second = SlowSimulation(system, magnet, **options)
-    second.restore(first.checkpoint())
-    np.testing.assert_array_equal(moments_of(second), whole[7:])
+
+    def make() -> SlowSimulation:
+        return SlowSimulation(system, magnet, **options)
+
+    np.testing.assert_array_equal(moments_of(restarted(make, 7)), moments_of(make())[7:])
 
 
 def test_a_run_restored_at_its_end_has_the_same_statistics() -> None:

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from propagation import classical_step
 
 import llgnegf as ln
 from llgnegf import ChainLead, Magnet, OpenSystem, SuspiciousValueWarning, WideBandLead, Zeeman, chain
@@ -81,12 +82,7 @@ def test_many_moments_sample_boltzmann_with_long_intervals() -> None:
     field = ThermalField(magnet, kT, seed=9, every=h, count=1, t_end=150 * h)
     llg, step, means = LLG(magnet, thermal=field), h / 4, []
     for k in range(600):  # two RK4 steps in each half
-        time = (k + 0.5) * step
-        k1 = llg.rate(m, time)
-        k2 = llg.rate(m + 0.5 * step * k1, time)
-        k3 = llg.rate(m + 0.5 * step * k2, time)
-        m = m + step / 6 * (k1 + 2 * k2 + 2 * k3 + llg.rate(m + step * k3, time))
-        m /= np.linalg.norm(m, axis=1)[:, None]
+        m = classical_step(llg, m, (k + 0.5) * step, step)
         if k % 4 == 3 and k > 100:
             means.append(m[:, 2])
     means = np.mean(means, axis=0)

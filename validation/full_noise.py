@@ -14,6 +14,9 @@ Four things that `run/thermal_noise` and docs/thermal_noise.md claim:
 
 from __future__ import annotations
 
+import sys
+from pathlib import Path
+
 import numpy as np
 from numpy.polynomial.legendre import leggauss
 
@@ -23,6 +26,10 @@ from llgnegf.plots.style import line, new_figure, points, styled
 from llgnegf.problem.magnetism.thermal_field import ThermalField
 from llgnegf.units import G_E, HBAR, MU_B
 from validation._report import OUTPUT, Check, Report, run_as_script
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
+
+from propagation import classical_step
 
 N_FREE, X, LAMBDA, KT = 40_000, 1.7, 0.3, 0.03
 """Moments without electrons, mu B/kT, damping and kT (eV) of the first two parts."""
@@ -44,12 +51,7 @@ def biased(s: float) -> tuple[float, float]:
     llg = LLG(magnet, thermal=ThermalField(magnet, KT, 1, h, 1, count * h))
     step, sums, rows = h / 8, np.zeros(N_FREE), 0
     for k in range(8 * count):  # four steps of the classical fourth order in each half
-        time = (k + 0.5) * step
-        k1 = llg.rate(m, time)
-        k2 = llg.rate(m + 0.5 * step * k1, time)
-        k3 = llg.rate(m + 0.5 * step * k2, time)
-        m = m + step / 6 * (k1 + 2 * k2 + 2 * k3 + llg.rate(m + step * k3, time))
-        m /= np.linalg.norm(m, axis=1)[:, None]
+        m = classical_step(llg, m, (k + 0.5) * step, step)
         if k % 8 == 7 and k > 2 * count:
             sums, rows = sums + m[:, 2], rows + 1
     means = sums / rows

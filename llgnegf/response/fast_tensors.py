@@ -7,7 +7,7 @@ With the rational f = 1/2 - sum_m r_m [1/(E - z_m) + 1/(E - z_m^*)] contour inte
     I[F] = sum_m r_m F(z_m^*) + h.c.      (plus 1/2 for F = G),
 and the Fermi-surface integral is a sum with weights > 0, so the friction stays positive: a rule of few nodes, as sums
 of fewer nodes show; else one whose step is halved until two sums agree (`surface_rules`). It runs over the bands of the
-leads: bound states outside are filled as at rest, see `tensors`.
+leads: bound states outside are filled as at rest, see `equilibrium`.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ class Adiabatic:
         moments: (B, N, 3).
         spin: Spin density, (B, N, 3).
         charge: Electrons on each site, (B, N).
-        curvature: -A of `tensors` where it comes with the spin density and was asked for, (B, 3N, 3N); else None.
+        curvature: -A of `equilibrium` where it comes with the spin density and was asked for, (B, 3N, 3N); else None.
         window: Under bias, what the leads' different fillings add and came with the spin density (`bias_tensors`).
     """
 
@@ -206,7 +206,7 @@ class PoleTensors:
         return np.ascontiguousarray((np.eye(2) - blocks).reshape(-1, n, 4))
 
     def _surface(self, moments: np.ndarray, friction: bool, geometric: bool, tolerance: float) -> np.ndarray:
-        """Symmetric and antisymmetric part of -S (`tensors`), (2, B, 3N, 3N) in 1/eV^2."""
+        """Symmetric and antisymmetric part of -S (`equilibrium`), (2, B, 3N, 3N) in 1/eV^2."""
         if not (friction or geometric):
             return np.zeros((2, len(moments), 3 * self.n_sites, 3 * self.n_sites))
         for nodes in self._first:

@@ -1,6 +1,6 @@
 """Compiled sums over energies of products of Green functions, one configuration of the moments after the other.
 
-Works on plain arrays; `tensors` makes them. Matrices are small (2N), so calls cost more than arithmetic elsewhere.
+Works on plain arrays; `fast_tensors` makes them. Matrices are small (2N), so calls cost more than arithmetic elsewhere.
 Chains go through the recursion of `chain_kernel`, other devices and energies too close to a level of a part of the
 chain through dense inverses.
 """

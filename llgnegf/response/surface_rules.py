@@ -1,4 +1,4 @@
-"""Energies and weights of the Fermi-surface sums of `tensors`, all with weights > 0 so that friction stays positive.
+"""Energies and weights of the Fermi-surface sums of `fast_tensors`, weights > 0 so that friction stays positive.
 
 Energies are x = (E - mu)/kT, the weight is -f' = 1/(4 cosh^2(x/2)). Far from all band edges G is smooth on the scale of
 kT: Gauss's rules, and the trapezoidal rule in x. Near an edge the sum ends there: beyond it the leads have no states,

@@ -1,6 +1,6 @@
 """Frozen devices: Green functions and stationary states, with exact leads or leads in poles.
 
-Nothing moves here; runs take their start from it, slow runs all their electrons. From below:
+Nothing moves here; runs take their start from it, `response/` and `transport/` all they sum. From below:
 
     spin_channels    the channels of a system's leads, resolved by spin where they keep it
     channels         a lead channel at rest;  weights: what stands between the vectors of all

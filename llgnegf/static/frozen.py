@@ -1,6 +1,6 @@
 """A device at rest whose leads are damped modes and Fermi poles: what the equation of motion sees of an instant.
 
-`start` builds the states of runs from it, `tensors` the slow electrons, `relax` and the error budget ask it for
+`start` builds the states of runs from it, `response/` the slow electrons, `relax` and the error budget ask it for
 equilibria. `green.StaticDevice` is the device; here are the modes and the Fermi vectors beside it.
 """
 
