@@ -14,7 +14,7 @@ from scipy.special import expit
 from test_kernel import any_magnet, assert_electrons_agree, random_state, spin_orbit_electrons
 
 import llgnegf as ln
-from llgnegf import ChainLead, OpenSystem, WideBandLead
+from llgnegf import ChainLead, OpenSystem, WideBandLead, chain
 from llgnegf.equations.electrons import ElectronEquation
 from llgnegf.equations.kernels import reference
 from llgnegf.equations.sample import Sampler
@@ -22,6 +22,7 @@ from llgnegf.poles.channels import PoleSystem, expand, spectral_bounds
 from llgnegf.problem.magnetism.motion import Frozen
 from llgnegf.problem.observables import spin_of_sites
 from llgnegf.run.error_budget import expand_for_run
+from llgnegf.run.lead_errors import find_levels, propagator_error
 from llgnegf.static import start as starts
 from llgnegf.static.frozen import FrozenDevice
 from llgnegf.units import HBAR
@@ -501,6 +502,26 @@ def test_the_error_estimate_bounds_the_error_of_matrix_modes() -> None:
     assert off < estimate.value < 100 * 1e-5 * np.e
     with pytest.raises(ValueError, match="Coarse.modes: an error of"):
         expand(coarse, 1e-6, 1e-4)
+    assert_bounds_propagators(FrozenDevice(poles, moments), FrozenDevice(exact, moments))
+
+
+def assert_bounds_propagators(coarse: FrozenDevice, exact: FrozenDevice) -> None:
+    """`propagator_error` against G(t) = exp(-iht) on the device at times up to its own, and not a hundred times it."""
+    for duration in (0.5, 5.0, 50.0):
+        worst = 0.0
+        for time in np.linspace(0.0, duration, 41):
+            both = [expm(-1j * f.extended_hamiltonian() * time).diagonal()[: f.arrays.n] for f in (coarse, exact)]
+            worst = max(worst, 2 * float(np.abs(both[0] - both[1]).max()))
+        bound = propagator_error(coarse, find_levels(coarse), duration)
+        assert 1e-9 < worst < bound < 100 * worst, (duration, worst, bound)
+
+
+def test_the_error_of_propagators_beside_chains() -> None:
+    """Weak and strong leads, a level near an edge and one outside the bands: modes to 1e-3 against those to 1e-9."""
+    leads = [ChainLead(0, coupling=1.0), ChainLead(1, coupling=0.3, voltage=0.2)]
+    system = OpenSystem(chain(2, [0.7], 0.5, [1.9, 2.6]), leads, kT=0.1)
+    moments = unit_vectors(np.random.default_rng(18), 2)
+    assert_bounds_propagators(*(FrozenDevice(expand(system, tolerance, 1e-4), moments) for tolerance in (1e-3, 1e-9)))
 
 
 def test_a_restarted_run_gives_the_same_bits() -> None:

@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -199,16 +198,6 @@ class TestTransmission:
         assert found.attrs["units"] == "e^2/h"
         turned = rest.transmission(fermi_energy, spin_axis="y").sum(["spin", "source_spin"])
         np.testing.assert_allclose(turned, rest.transmission(fermi_energy), atol=1e-12)
-
-    @pytest.mark.parametrize(("n", "limit"), [(7, 0.1), (400, 5.0)])
-    def test_time_for_1000_energies(self, n: int, limit: float) -> None:
-        system = ln.OpenSystem(ln.chain(n, 1.0, 0.5), [ln.ChainLead(0), ln.ChainLead(-1)])
-        wall, taken = ln.bloch_wall(n, (n + 1) / 2, 3.0), []
-        for _ in range(3):
-            start = time.process_time()
-            ln.Transport(system, wall).transmission(np.linspace(-1.9, 1.9, 1000))
-            taken.append(time.process_time() - start)
-        assert min(taken) < limit
 
 
 class TestDensityOfStates:
