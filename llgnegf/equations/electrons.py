@@ -96,7 +96,8 @@ class ElectronEquation(Equation):
         self._device = None if electrons.is_constant else ChangingDevice(electrons, self.layout.columns)
         self.size, self.sections, self.evaluations = self.layout.size, self.layout.sections, 0
         self.constants = _constants(poles, a, self.layout)
-        self._work = Workspace.of(self.system.n_sites, a.chi.size + a.z.size, a.lead.size)
+        row, column = electrons.device.rows, electrons.device.indices
+        self._work = Workspace.of(self.layout, a.lead.size, int(np.abs(row - column).max(initial=1)))
         self._moments = np.zeros((self.system.n_sites, 3))
         self.placement = placement_of(motion, self.system.n_sites)
         self._time_dependent = any(lead.drives() for lead in self.system.leads)
@@ -239,8 +240,9 @@ class ElectronEquation(Equation):
         for plane in layout.electrons(rates):
             device = plane[: a.n * layout.columns].reshape(a.n, layout.columns)
             device[:, a.n + a.chi.size :] = -a.z.imag
-            for (_, here), count in zip(layout.blocks, layout.modes, strict=True):
-                plane[here] = np.repeat(-a.z.imag, count)
+            for here, count in zip(layout.blocks, layout.modes, strict=True):
+                if count:
+                    plane[here].reshape(count, -1)[:, -a.z.size :] = -a.z.imag
         return rates
 
 
@@ -255,6 +257,7 @@ def _constants(poles: PoleSystem, levels: LeadLevels, layout: Layout) -> kernels
     return kernels.Electrons(
         hamiltonian=_sparse(electrons.device.matrix(0.0) if electrons.has_terms else electrons.hamiltonian),
         vectors=_sparse(levels.vectors.T),
+        attached=_sparse(levels.vectors),
         bounds=np.array([levels.offset, levels.chi.size + levels.first[levels.orbitals]]),
         levels=np.concatenate([modes, [*_planes(levels.z), *fermi]], axis=1),
         wide=levels.wide,
