@@ -75,7 +75,7 @@ class Leads(NamedTuple):
         n, n_leads = 2 * poles.system.n_sites, len(poles.system.leads)
         closed = cls(np.zeros((n, 0)), *5 * [none], *3 * [np.zeros(0)], *3 * [np.zeros((0, n_leads))])
         joined = zip(closed, *(cls.of_channel(poles, channel) for channel in poles.channels), strict=True)
-        how = [np.hstack, *5 * [lambda parts: block_diag(*parts)], *3 * [np.hstack], *3 * [np.vstack]]
+        how: list[Any] = [np.hstack, *5 * [lambda parts: block_diag(*parts)], *3 * [np.hstack], *3 * [np.vstack]]
         return cls(*(join(parts).astype(complex) for join, parts in zip(how, joined, strict=True)))
 
     @classmethod
