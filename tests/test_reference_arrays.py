@@ -18,6 +18,7 @@ from llgnegf.equations.electrons import ElectronEquation
 from llgnegf.equations.kernels.reference import Blocks, Leads, block_rates
 from llgnegf.poles.channels import expand
 from llgnegf.problem.magnetism.motion import Frozen
+from llgnegf.run import array_run
 from llgnegf.run.array_run import ArrayRun, as_numpy
 from llgnegf.units import HBAR
 
@@ -110,33 +111,48 @@ def agree(simulation: ln.Simulation, **options: Any) -> None:
             np.testing.assert_allclose(row[name], values, rtol=0, atol=1e-12 * scale, err_msg=f"{name}, row {index}")
 
 
+@pytest.fixture(params=["H", "rows of H"])
+def form(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The Hamiltonian whole, as of small devices, and in rows, as of big ones."""
+    monkeypatch.setattr(array_run, "ROWS", np.inf if request.param == "H" else 0)
+
+
 @pytest.mark.parametrize("build", [driven, answering])
-def test_rows_are_those_of_the_simulation(build: Callable[[np.random.Generator], ln.Simulation]) -> None:
+def test_rows_are_those_of_the_simulation(build: Callable[[np.random.Generator], ln.Simulation], form: None) -> None:
     agree(build(np.random.default_rng(2)))
 
 
-def test_rows_from_other_namespaces() -> None:
-    agree(driven(np.random.default_rng(2)), xp=namespace_or_skip("array_api_strict"))
+@pytest.mark.parametrize("name", ["array_api_strict", "torch"])
+def test_rows_from_other_namespaces(name: str, form: None) -> None:
+    agree(driven(np.random.default_rng(2)), xp=namespace_or_skip(name))
 
 
-def test_rows_from_jax() -> None:
+def test_rows_from_jax(form: None) -> None:
     xp = namespace_or_skip("jax.numpy")
     agree(answering(np.random.default_rng(2)), xp=xp, compiled=importlib.import_module("jax").jit)
 
 
+def test_a_closed_chain_has_rows_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without leads, hence without modes and Fermi vectors."""
+    monkeypatch.setattr(array_run, "ROWS", 0)
+    system, motion = closed(np.random.default_rng(0)), ln.Precession(np.eye(3), 0.3)
+    agree(ln.Simulation(system, motion, t_end=0.5, save_every=0.5, rtol=1e-3, integrator="rk4", step=0.05))
+
+
+@pytest.mark.filterwarnings("ignore::llgnegf.SuspiciousValueWarning")
 def test_what_it_does_not_follow_is_refused() -> None:
     system = ln.OpenSystem(ln.chain(2, 1.0, 0.5, terms=[ln.Hubbard(0.4)]), [ln.ChainLead(site=0)], 0.0, 0.2)
     moments = np.eye(3)[:2]
     adaptive = ln.Simulation(system, ln.External(moments), t_end=1.0, rtol=1e-3)
     with pytest.raises(ValueError, match=r"(?s)step: None; allowed: a fixed step of at most.*terms.*motion"):
         ArrayRun(adaptive)
-    magnet = ln.Magnet(moments, 1.0, 0.1)
+    magnet = ln.Magnet(moments, 1.0, 0.5)
     with pytest.raises(ValueError, match="system: None"):
         ArrayRun(ln.Simulation(None, magnet, t_end=1.0))
     plain = ln.OpenSystem(ln.chain(2, 1.0, 0.5), [ln.WideBandLead(site=0, broadening=0.3)], 0.0, 0.2)
     noisy = ln.Simulation(
-        plain, magnet, t_end=1.0, save_every=0.5, rtol=1e-3, integrator="ark5", step=0.1, temperature=0.1, seed=1
+        plain, magnet, t_end=1.0, save_every=0.5, rtol=1e-3, integrator="ark5", step=0.1, temperature=0.2, seed=1
     )
     next(noisy.rows())
-    with pytest.raises(ValueError, match=r"(?s)integrator: 'ark5'.*temperature: 0.1.*row: 1"):
+    with pytest.raises(ValueError, match=r"(?s)integrator: 'ark5'.*temperature: 0.2.*row: 1"):
         ArrayRun(noisy)

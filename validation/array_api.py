@@ -29,7 +29,7 @@ os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")  # the others ne
 
 import llgnegf as ln
 from llgnegf.equations.electrons import ElectronEquation
-from llgnegf.equations.kernels.reference import Blocks, Leads, block_rates
+from llgnegf.equations.kernels.reference import Blocks, Leads, SparseRows, block_rates
 from llgnegf.integrators.integration import STABLE, stability_limit
 from llgnegf.integrators.tableaus import METHODS
 from llgnegf.poles.channels import expand
@@ -53,9 +53,8 @@ class Place:
     wait: Callable[[Any], Any]
     compiled: Callable[..., Any] | None = None
 
-    def array(self, values: Any) -> Any:
-        where = {} if self.device is None else {"device": self.device}
-        return self.xp.asarray(np.asarray(values, dtype=complex), **where)
+    def array(self, values: np.ndarray) -> Any:
+        return self.xp.asarray(values, **({} if self.device is None else {"device": self.device}))
 
     def seconds(self, function: Callable[..., Any], *arrays: Any) -> float:
         """Median wall time of a call, of as many in a row as half a second holds: what is queued overlaps."""
@@ -123,6 +122,11 @@ class Counted(np.ndarray):
             Counted.operations += 8.0 * plain[0].size * (plain[1].shape[1] if plain[1].ndim == 2 else 1)
         return out.view(Counted)
 
+    def __array_function__(self, function: Any, types: Any, arguments: Any, options: Any) -> Any:
+        out = super().__array_function__(function, types, arguments, options)
+        Counted.moved += 2.0 * out.nbytes if function is np.take else 0.0
+        return out
+
 
 def ribbon(length: int, width: int) -> tuple[ln.OpenSystem, np.ndarray]:
     """Hopping 1 eV, J_sd = 1 eV, kT = 0.1 eV, a wall across the ribbon."""
@@ -140,37 +144,42 @@ def rates(report: Report, length: int, width: int, where: list[Place]) -> None:
     derivative = np.zeros_like(state)
     compiled = Place("compiled", np, None, lambda out: out).seconds(lambda: equation(0.0, state, derivative))
     blocks, leads = Blocks.of(layout, state), Leads.of(equation.poles)
-    hamiltonian, voltages = system.electrons.hamiltonian_at(moments), system.voltages() + 0j
-
-    def operands(of: Callable[[Any], Any]) -> tuple[Any, ...]:
-        return Leads(*map(of, leads)), of(hamiltonian), of(voltages), Blocks(*map(of, blocks))
-
-    Counted.moved = Counted.operations = 0.0
-    block_rates(*operands(lambda x: x.view(Counted)))
+    whole, voltages = system.electrons.hamiltonian_at(moments), system.voltages() + 0j
     size = sum(x.nbytes for x in blocks)
     report.note(
         f"{length} x {width}: n = {layout.n_states}, {layout.n_modes} modes, {layout.n_vectors} Fermi vectors; blocks "
-        f"{size / 1e6:.1f} MB, state vector {state.nbytes / 1e6:.1f} MB; one by one {Counted.moved / 1e6:.0f} MB and "
-        f"{Counted.operations / 1e9:.1f} Gflop; compiled on {os.environ.get('NUMBA_NUM_THREADS', 'its')} threads "
-        f"{1e6 * compiled:.0f} us"
+        f"{size / 1e6:.1f} MB, state vector {state.nbytes / 1e6:.1f} MB; compiled {1e6 * compiled:.0f} us"
     )
-    for place in where:
-        if place.name == "numpy" and system.n_sites > BIG:
-            continue
-        took = place.seconds(block_rates, *operands(place.array))
-        copy, flops = place.seconds(lambda x: x + 1.0, place.array(np.ones(size // 16))), flops_of(place)
-        bandwidth = 2 * size / copy
-        report.note(
-            f"  {place.name}: rhs {1e6 * took:.0f} us, floor {2e6 * size / bandwidth:.0f} us, estimate "
-            f"{1e6 * (Counted.moved / bandwidth + Counted.operations / flops):.0f} us ({bandwidth / 1e9:.0f} GB/s, "
-            f"{flops / 1e12:.2f} Tflop/s), compiled/rhs {compiled / took:.2f}"
-        )
+    for form in ("H", "rows of H"):
+
+        def operands(of: Callable[[np.ndarray], Any], form: str = form) -> tuple[Any, ...]:
+            hamiltonian = of(whole) if form == "H" else SparseRows(*map(of, SparseRows.of(whole)))
+            return Leads(*map(of, leads)), hamiltonian, of(voltages), Blocks(*map(of, blocks))
+
+        Counted.moved = Counted.operations = 0.0
+        block_rates(*operands(lambda x: x.view(Counted)))
+        moved, operations = Counted.moved, Counted.operations
+        report.note(f"  {form}: one by one {moved / 1e6:.0f} MB and {operations / 1e9:.1f} Gflop in products")
+        for place in where:
+            if place.name == "numpy" and system.n_sites > BIG:
+                continue
+            took = place.seconds(block_rates, *operands(place.array))
+            copy, flops = (
+                place.seconds(lambda x: x + 1.0, place.array(np.ones(size // 16, dtype=complex))),
+                flops_of(place),
+            )
+            bandwidth = 2 * size / copy
+            report.note(
+                f"    {place.name}: rhs {1e6 * took:.0f} us, floor {1e6 * copy:.0f} us, estimate "
+                f"{1e6 * (moved / bandwidth + operations / flops):.0f} us ({bandwidth / 1e9:.0f} GB/s, "
+                f"{flops / 1e12:.2f} Tflop/s), compiled/rhs {compiled / took:.2f}"
+            )
 
 
 @cache
 def flops_of(place: Place) -> float:
     """Operations a second of a complex product of 2048 rows."""
-    return 8 * 2048**3 / place.seconds(lambda x: x @ x, place.array(np.ones((2048, 2048))))
+    return 8 * 2048**3 / place.seconds(lambda x: x @ x, place.array(np.ones((2048, 2048), dtype=complex)))
 
 
 def runs(report: Report, length: int, width: int, where: list[Place], method: str) -> None:

@@ -13,7 +13,7 @@ import numpy as np
 
 from llgnegf._checks import Problems
 from llgnegf.equations.electrons import ElectronEquation
-from llgnegf.equations.kernels.reference import Blocks, Leads, block_rates, lead_sums, namespace
+from llgnegf.equations.kernels.reference import Blocks, Leads, SparseRows, block_rates, lead_sums, namespace
 from llgnegf.integrators.integration import stability_limit
 from llgnegf.integrators.schedule import Schedule, count_of_steps
 from llgnegf.integrators.tableaus import METHODS, ImexTableau, Tableau
@@ -25,6 +25,8 @@ from llgnegf.run.simulation import Simulation
 from llgnegf.run.watch import Watch
 from llgnegf.units import HBAR
 
+ROWS = 32
+"""A number of H that is gathered costs as much as about so many rows of a product with all of H."""
 State = tuple[Any, ...]
 """`Blocks`, then the integrals of P and of H P (n, Q) over t/hbar, of which the outflow is made."""
 
@@ -58,16 +60,19 @@ class ArrayRun:
         where = {} if device is None else {"device": device}
         self._array: Callable[[Any], Any] = lambda values: xp.asarray(np.asarray(values, dtype=complex), **where)
         leads, n = Leads.of(self.equation.poles), system.n_sites
-        at_rest = system.electrons.hamiltonian_at(np.zeros((n, 3)))
-        self._constants = self._array(at_rest), self._array(np.eye(n)[:, None, :, None])
+        self._at_rest, self._columns = system.electrons.hamiltonian_at(np.zeros((n, 3))), None
+        rows = SparseRows.of(self._at_rest)
+        if 2 * n >= ROWS * rows.values.shape[1]:
+            self._at_rest, self._columns = rows.values, xp.asarray(rows.columns, **where)
+        self._where_sites = self._array(np.eye(n)[:, None, :, None])
         self._leads, state = Leads(*map(self._array, leads)), simulation.state
         nothing_left = np.zeros_like(leads.u)
         self.state: State = tuple(map(self._array, (*Blocks.of(layout, state), nothing_left, nothing_left)))
         self.moments = layout.moments(state).copy()
         make = compiled or (lambda function: function)
         self._slope, self._moved, self._sites = make(_slope), make(_moved), make(_sites)
-        rows = FullRows(self.equation, simulation.motion)
-        self._sample, self._recorder = rows.sampler, Recorder(rows, options.observables)
+        made = FullRows(self.equation, simulation.motion)
+        self._sample, self._recorder = made.sampler, Recorder(made, options.observables)
         turned = np.einsum("ast,itq->aisq", PAULI, leads.u.reshape(n, 2, -1)).reshape(3, 2 * n, -1)
         self._out = np.concatenate([leads.u[None], turned, leads.u[None]]).conj()
         self._orbital_lead = leads.lead_of_orbital.real
@@ -95,11 +100,11 @@ class ArrayRun:
         equation = self.equation
         moments, j_sd = equation.moments_at(time, free), equation.system.electrons.j_sd
         seen, voltages = equation.on_electrons(moments), equation.system.voltages(time * HBAR)
-        sd = self._array(-np.einsum("i,ia,ast->ist", j_sd, seen, PAULI))
-        slope = self._slope(self._leads, self._constants, sd, self._array(voltages), state)
+        hamiltonian = self._hamiltonian(-np.einsum("i,ia,ast->ist", j_sd, seen, PAULI))
+        slope = self._slope(self._leads, hamiltonian, self._array(voltages), state)
         if equation.llg is None:
             return slope, np.zeros_like(free)
-        spin = spin_of_sites(as_numpy(self._sites(state[0], self._constants[1])))
+        spin = spin_of_sites(as_numpy(self._sites(state[0], self._where_sites)))
         torque = equation.on_moments(j_sd[:, None] * np.cross(spin, seen))
         return slope, equation.llg.rate(moments, time * HBAR, torque)
 
@@ -111,6 +116,15 @@ class ArrayRun:
         of_orbital = 2 * np.einsum("oiq,oiq->qo", self._out, np.stack([*4 * [sums], carried])).imag
         layout.outflow(state)[:] = self._orbital_lead.T @ of_orbital
         return state
+
+    def _hamiltonian(self, sd: np.ndarray) -> Any:
+        """H_0 + the blocks `sd` (N, 2, 2) of -J_i sigma.M_i."""
+        values, sites = self._at_rest.copy(), np.arange(len(sd))
+        if self._columns is not None:
+            values[:, :2] += sd.reshape(-1, 2)
+            return SparseRows(self._columns, self._array(values))
+        values.reshape(len(sd), 2, len(sd), 2)[sites, :, sites, :] += sd
+        return self._array(values)
 
     def _step(self, length: float) -> None:
         slopes: list[State] = []
@@ -131,10 +145,9 @@ class ArrayRun:
         return self._moved(self.state, [slopes[j] for j in used], by), moments
 
 
-def _slope(leads: Leads, constants: tuple[Any, Any], sd: Any, voltages: Any, state: State) -> State:
-    """`block_rates`, P and H P, for H = H_0 + the blocks `sd` (N, 2, 2) of -J_i sigma.M_i."""
-    xp, blocks, (at_rest, sites) = namespace(sd), Blocks(*state[:5]), constants
-    hamiltonian = at_rest + xp.reshape(sd[:, :, None, :] * sites, at_rest.shape)
+def _slope(leads: Leads, hamiltonian: Any, voltages: Any, state: State) -> State:
+    """`block_rates`, P and H P."""
+    blocks = Blocks(*state[:5])
     sums = lead_sums(leads, blocks)
     return (*block_rates(leads, hamiltonian, voltages, blocks), sums, hamiltonian @ sums)
 

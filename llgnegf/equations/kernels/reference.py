@@ -104,6 +104,29 @@ class Leads(NamedTuple):
         )
 
 
+class SparseRows(NamedTuple):
+    """A matrix with few numbers in a row: `values` (n, P), and their columns one after another, (n P,) integers."""
+
+    columns: Any
+    values: Any
+
+    @classmethod
+    def of(cls, matrix: np.ndarray) -> SparseRows:
+        """In NumPy; each row begins with the two states of its own site."""
+        own = np.kron(np.eye(len(matrix) // 2, dtype=int), np.ones((2, 2), dtype=int))
+        others = (matrix != 0) * (1 - own)
+        most = 2 + int(others.sum(axis=1).max())
+        columns = np.argsort(-2 * own - others, axis=1, kind="stable")[:, :most]
+        return cls(columns.ravel(), np.take_along_axis(matrix, columns, axis=1))
+
+    def __matmul__(self, matrix: Any) -> Any:
+        xp = namespace(matrix)
+        of_torch = getattr(xp, "index_select", None)
+        rows = xp.take(matrix, self.columns, axis=0) if of_torch is None else of_torch(matrix, 0, self.columns)
+        shape = (*self.values.shape, matrix.shape[1])
+        return xp.sum(self.values[:, :, None] * xp.reshape(rows, shape), axis=1)
+
+
 def block_rates(leads: Leads, hamiltonian: Any, voltages: Any, blocks: Blocks) -> Blocks:
     """d/d(t/hbar) of the electrons: the equations of `equations.electrons`, with H(t) (n, n) and V_p(t) (P,) in eV.
 
@@ -116,7 +139,7 @@ def block_rates(leads: Leads, hamiltonian: Any, voltages: Any, blocks: Blocks) -
         dV/dt = -i [H V + U (L Y + source - (i/2) Gamma U^dag V) - V (z + V)^*]
         dY/dt = -i [(chi + V) Y + (U R)^dag V - Y (z + V)^*]
 
-    All arrays are complex128, of one namespace and device.
+    All arrays are complex128, of one namespace and device; H may be `SparseRows`.
     """
     rho, f, w, v, y = blocks
     conj = namespace(rho).conj
