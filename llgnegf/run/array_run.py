@@ -71,6 +71,8 @@ class ArrayRun:
         self.moments = layout.moments(state).copy()
         make = compiled or (lambda function: function)
         self._slope, self._moved, self._sites = make(_slope), make(_moved), make(_sites)
+        # What is compiled takes each number by itself to the device.
+        self._weights: Callable[[np.ndarray], Any] = self._array if compiled else np.ndarray.tolist
         made = FullRows(self.equation, simulation.motion)
         self._sample, self._recorder = made.sampler, Recorder(made, options.observables)
         turned = np.einsum("ast,itq->aisq", PAULI, leads.u.reshape(n, 2, -1)).reshape(3, 2 * n, -1)
@@ -140,9 +142,8 @@ class ArrayRun:
     def _at(self, slopes: list[State], rates: list[np.ndarray], weights: np.ndarray) -> tuple[State, np.ndarray]:
         """The state and the moments, moved on by the slopes so far."""
         used = [j for j in range(len(slopes)) if weights[j] != 0.0]
-        by = weights[used].tolist()
         moments = self.moments + np.tensordot(weights[used], np.array(rates)[used], 1) if used else self.moments
-        return self._moved(self.state, [slopes[j] for j in used], by), moments
+        return self._moved(self.state, [slopes[j] for j in used], self._weights(weights[used])), moments
 
 
 def _slope(leads: Leads, hamiltonian: Any, voltages: Any, state: State) -> State:
@@ -152,7 +153,7 @@ def _slope(leads: Leads, hamiltonian: Any, voltages: Any, state: State) -> State
     return (*block_rates(leads, hamiltonian, voltages, blocks), sums, hamiltonian @ sums)
 
 
-def _moved(state: State, slopes: Sequence[State], weights: Sequence[float]) -> State:
+def _moved(state: State, slopes: Sequence[State], weights: Any) -> State:
     """state + sum_j weights_j slopes_j."""
     parts = zip(state, *slopes, strict=True)
     return tuple(sum((w * x for w, x in zip(weights, xs, strict=True)), part) for part, *xs in parts)

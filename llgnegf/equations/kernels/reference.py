@@ -1,7 +1,7 @@
 """The right-hand sides in matrix products, term by term as the equations are written: the judge of the compiled ones.
 
 The electrons' part takes its namespace from its arrays (the array API standard) and writes into none of them, so that
-`integrators.array_run` can carry it on in JAX, CuPy or PyTorch. Moments are NumPy's.
+`run.array_run` can carry it on in JAX, CuPy or PyTorch. Moments are NumPy's.
 """
 
 from __future__ import annotations
@@ -128,16 +128,21 @@ class SparseRows(NamedTuple):
 
 
 def block_rates(leads: Leads, hamiltonian: Any, voltages: Any, blocks: Blocks) -> Blocks:
-    """d/d(t/hbar) of the electrons: the equations of `equations.electrons`, with H(t) (n, n) and V_p(t) (P,) in eV.
+    """d/d(t/hbar) of the electrons, for H(t) (n, n) and voltages (P,) in eV: the equations of `equations.electrons`.
 
-    With h = [[H - (i/2) U Gamma U^dag, U L], [(U R)^dag, chi + V]] for dC/dt = -i (h C - C h^dag) + X + X^dag and
-    dv/dt = -i [h v - v (z + V)^* + (U source, 0)], where X gathers all that is -i u_a times a row,
+    With chi and z moved by the voltages of their leads, h = [[H - (i/2) U Gamma U^dag, U L], [(U R)^dag, chi]] and
+    S = v sums,
 
-        d rho/dt = -i (H rho + U P^dag) + h.c.,                   P = F L^dag + V sums + (i/2) (rho U - U/2) Gamma
-        dF/dt = -i [H F + U T - F (chi + V)^* - rho U R],         T = L W + (Y sums)^dag + filled - (i/2) Gamma U^dag F
-        dW/dt = -i [(chi + V) W + (U R)^dag F] + h.c.
-        dV/dt = -i [H V + U (L Y + source - (i/2) Gamma U^dag V) - V (z + V)^*]
-        dY/dt = -i [(chi + V) Y + (U R)^dag V - Y (z + V)^*]
+        dC/dt = -i (h C - C h^dag) + X + X^dag,    X = -i U {S^dag + [(i/4) Gamma U^dag, filled]} (its rows: the device)
+        dv/dt = -i [h v - v z^* + U source]
+
+    block by block:
+
+        d rho/dt = -i (H rho + U P^dag) + h.c.,               P = F L^dag + V sums + (i/2) (rho U - U/2) Gamma
+        dF/dt = -i (H F + U T - F chi^* - rho U R),           T = L W + (Y sums)^dag + filled - (i/2) Gamma U^dag F
+        dW/dt = -i [chi W + (U R)^dag F] + h.c.
+        dV/dt = -i [H V + U (L Y + source - (i/2) Gamma U^dag V) - V z^*]
+        dY/dt = -i [chi Y + (U R)^dag V - Y z^*]
 
     All arrays are complex128, of one namespace and device; H may be `SparseRows`.
     """
