@@ -72,7 +72,7 @@ class ArrayRun:
         make = compiled or (lambda function: function)
         self._slope, self._moved, self._sites = make(_slope), make(_moved), make(_sites)
         # What is compiled takes each number by itself to the device.
-        self._weights: Callable[[Any], Any] = self._array if compiled else np.ndarray.tolist
+        self._weights: Any = self._array if compiled else np.ndarray.tolist
         made = FullRows(self.equation, simulation.motion)
         self._sample, self._recorder = made.sampler, Recorder(made, options.observables)
         turned = np.einsum("ast,itq->aisq", PAULI, leads.u.reshape(n, 2, -1)).reshape(3, 2 * n, -1)
