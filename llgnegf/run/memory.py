@@ -22,7 +22,7 @@ from llgnegf.poles.levels import LeadLevels
 if TYPE_CHECKING:
     from llgnegf.run.options import RunOptions
 
-GB = 1e9
+GB, GROUPS = 1e9, "/sys/fs/cgroup"
 VECTORS = 20
 """Vectors of the state that a step keeps: dop853 has 12 stages, the rate at the end and three for rows inside a step,
 one to work with, and the states before, at and tried for the end of the step."""
@@ -122,14 +122,14 @@ def _free_addresses() -> float:
     return limit - (int(used[0]) * os.sysconf("SC_PAGE_SIZE") if used else 0.0)
 
 
-def _free_in_groups(root: str = "/sys/fs/cgroup") -> Iterator[float]:
+def _free_in_groups() -> Iterator[float]:
     """Of each memory control group of this process and those it is in, versions 1 and 2; caches count as free."""
     yield np.inf
     for line in _text("/proc/self/cgroup").splitlines():
         _, controllers, path = line.split(":", 2)
         if controllers and "memory" not in controllers.split(","):
             continue
-        top = Path(root, "memory") if controllers else Path(root)
+        top = Path(GROUPS, "memory") if controllers else Path(GROUPS)
         names = ("limit_in_bytes", "usage_in_bytes", "total_inactive_file") if controllers else (
             "max", "current", "inactive_file",
         )  # fmt: skip
