@@ -1,4 +1,4 @@
-"""Memory of a run: the estimate against what is taken, what counts as available, and refusals before anything is made."""
+"""Memory of a run: the estimate against what is taken, what counts as available, refusals before anything is made."""
 
 from __future__ import annotations
 
@@ -146,7 +146,8 @@ V2 = {
 }  # fmt: skip
 V1 = {
     "/proc/self/cgroup": "3:cpuset:/\n2:cpu,memory:/slurm/job\n", "/cg/memory/slurm/memory.limit_in_bytes": "2000000\n",
-    "/cg/memory/slurm/memory.usage_in_bytes": "800000\n", "/cg/memory/slurm/memory.stat": "total_inactive_file 100000\n",
+    "/cg/memory/slurm/memory.usage_in_bytes": "800000\n",
+    "/cg/memory/slurm/memory.stat": "total_inactive_file 100000\n",
     "/cg/memory/slurm/job/memory.limit_in_bytes": "9223372036854771712\n",
     "/cg/memory/slurm/job/memory.usage_in_bytes": "800000\n",
 }  # fmt: skip
