@@ -18,6 +18,7 @@ import pytest
 import sweep_work
 
 import llgnegf.sweep.cluster as cluster_module
+from llgnegf.cli import main
 from llgnegf.config import RunConfig
 from llgnegf.store import RunFolder
 from llgnegf.store.lock import locked
@@ -30,7 +31,7 @@ distributed = pytest.importorskip("distributed")
 TEXT = """
 schema_version = 1
 [run]
-t_end = 3000.0
+t_end = 2000.0
 save_every = 1.0
 checkpoint_every = 0.2
 [texture]
@@ -103,11 +104,14 @@ def processes() -> Iterator[list[subprocess.Popen[bytes]]]:
 
 @pytest.fixture
 def workers(client: Any, processes: list[subprocess.Popen[bytes]]) -> Any:
-    """A function that sees to it that so many workers are there, and gives their processes."""
+    """A function that starts or kills workers until there are so many, and gives their processes."""
     def started(count: int) -> list[subprocess.Popen[bytes]]:
         address = client.scheduler.address
         alive = [process for process in processes if process.poll() is None]
         processes.extend(worker(address) for _ in range(count - len(alive)))
+        for process in alive[count:]:
+            process.kill()
+            process.wait()
         assert eventually(lambda: len(client.nthreads()) == count)
         return [process for process in processes if process.poll() is None]
 
@@ -165,10 +169,8 @@ def test_a_run_whose_worker_is_killed_goes_on_to_the_same_bits(tmp_path: Path, c
         data = run_sweep(config, tmp_path, own, wait=30.0)
     killer.join()
     assert process.returncode == -signal.SIGKILL and RunFolder.open(first).provenance["resumes"]
-    for point in points(config):
-        run = dict(point.config.simulation().rows())
-        expected = np.array([row["moments"] for row in run.values()])
-        assert np.array_equal(data["moments"].isel(texture_angle=point.index), expected)
+    straight = [row["moments"] for _, row in points(config)[0].config.simulation().rows()]
+    assert np.array_equal(data["moments"].isel(texture_angle=0), straight)
 
 
 def test_a_cluster_without_workers_is_given_up(tmp_path: Path, client: Any, workers: Any) -> None:
@@ -178,3 +180,26 @@ def test_a_cluster_without_workers_is_given_up(tmp_path: Path, client: Any, work
     with pytest.raises(WorkersFailed, match=r"tcp://.*: no worker for 1 s, 3 of 3 runs are left; start workers"):
         list(DaskCluster(client, sweep_work.waits_for_the_end, 1.0).outcomes(jobs))
     killer.join()
+
+
+def test_the_command_line_says_what_is_wrong_with_a_scheduler(
+    tmp_path: Path, client: Any, workers: Any, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Its old name too, and a file that it wrote, which leads to a cluster without workers."""
+    workers(0)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("llgnegf.commands.sweep.CONNECT_S", 0.3)
+    Path("in.toml").write_text(TEXT)
+    client.write_scheduler_file("scheduler.json")
+    nobody = "tcp://127.0.0.1:9"
+    for arguments, code, line in (
+        (["--scheduler", "none.json"], 2, "--scheduler: 'none.json'; allowed: an address such as tcp://"),
+        (["--wait", "3"], 2, "wait: 3.0; allowed: None without a distributed.Client (--scheduler)"),
+        (["--scheduler", "scheduler.json", "--wait", "nan"], 2, "wait: nan; allowed: a number >= 0, in s"),
+        (["--scheduler", nobody], 1, f"--scheduler: {nobody}: no scheduler answers (Timed out"),
+        (["--dask", "scheduler.json", "--wait", "0"], 1, "tcp://127.0.0.1:"),
+    ):
+        assert main(["sweep", "in.toml", "-q", "-o", "out", *arguments]) == code
+        said = capsys.readouterr()
+        (complaint,) = said.err.splitlines()
+        assert complaint.startswith(line) and said.out == ""

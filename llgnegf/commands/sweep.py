@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -46,6 +47,7 @@ def _client(address: str | None) -> Iterator[Any]:
         from distributed import Client
     except ImportError:
         raise ConfigError(["--scheduler: needs dask.distributed; allowed: pip install 'llgnegf[dask]'"]) from None
+    logging.getLogger("distributed").setLevel(logging.CRITICAL)  # what is lost is said in one line
     where = {"address": address} if "://" in address else {"scheduler_file": address}
     if "scheduler_file" in where and not Path(address).is_file():  # distributed would wait for it without an end
         allowed = "an address such as tcp://host:8786, or the file that a scheduler has written"
