@@ -126,7 +126,7 @@ COMMANDS: dict[str, tuple[str, str, list[Argument]]] = {
             ),
             _argument(
                 "--scheduler", "--dask", metavar="ADDRESS",
-                help="run on the workers of a dask scheduler: tcp://host:8786, or the file that it wrote (--dask: old name)",
+                help="run on the workers of a dask scheduler: tcp://host:8786, or the file it wrote (--dask: old name)",
             ),
             _argument(
                 "--wait", metavar="SECONDS", type=float,
