@@ -104,12 +104,7 @@ def run_sweep(
     with storage_errors(root, "make the folder"):
         root.mkdir(parents=True, exist_ok=True)
     with stop_signals_interrupt():
-        if executor is not None:
-            _finish(_elsewhere(executor, jobs, WAIT_S if wait is None else wait), jobs, progress)
-        else:
-            count = min(workers or config.sweep.workers or os.cpu_count() or 1, len(jobs))
-            with one_thread_each():
-                _finish(WorkerPool(attempt, count).outcomes(jobs), jobs, progress)
+        _finish(_outcomes(executor, jobs, workers or config.sweep.workers, wait), jobs, progress)
     dataset = gather(config, root)
     write_dataset(dataset, root / RESULT)
     return dataset
@@ -173,8 +168,15 @@ def _finish(outcomes: Outcomes, jobs: list[Job], progress: Progress) -> None:
         raise SweepError({jobs[number][1]: failures[number] for number in sorted(failures)}, len(jobs))
 
 
-def _elsewhere(executor: Any, jobs: list[Job], wait: float) -> Outcomes:
-    return DaskCluster(executor, attempt, wait).outcomes(jobs) if _is_client(executor) else _in_executor(executor, jobs)
+def _outcomes(executor: Any, jobs: list[Job], workers: int | None, wait: float | None) -> Outcomes:
+    """Of processes, the workers of a client of dask, or another executor."""
+    if executor is None:
+        with one_thread_each():
+            yield from WorkerPool(attempt, min(workers or os.cpu_count() or 1, len(jobs))).outcomes(jobs)
+    elif _is_client(executor):
+        yield from DaskCluster(executor, attempt, WAIT_S if wait is None else wait).outcomes(jobs)
+    else:
+        yield from _in_executor(executor, jobs)
 
 
 def _in_executor(executor: Executor, jobs: list[Job]) -> Outcomes:
