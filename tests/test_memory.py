@@ -74,8 +74,7 @@ def nothing_is_made(monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(*arguments: Any) -> None:
         raise AssertionError("made before it was refused")
 
-    for name in ("find_levels", "settled"):
-        monkeypatch.setattr(f"llgnegf.run.error_budget.{name}", fail)
+    monkeypatch.setattr("llgnegf.static.frozen.FrozenDevice.__init__", fail)
     monkeypatch.setattr("llgnegf.run.simulation.initial_state", fail)
     monkeypatch.setattr("llgnegf.run.slow_simulation.slow_electrons", fail)
 

@@ -28,7 +28,7 @@ VECTORS = 20
 one to work with, and the states before, at and tried for the end of the step."""
 MATRICES = 8
 """Complex matrices between all device states and modes that the start holds at a time."""
-GREENS = 4
+GREENS = 2
 """Sets of Green functions of all Fermi poles that the start holds at a time."""
 SLOW_GREENS = 800
 """Green functions that the tensors of slow moments hold in equilibrium; narrow resonances and a bias ask for up to ten
