@@ -35,9 +35,9 @@ SLOW_GREENS = 800
 times as many energies, which is known only when they are summed."""
 REMEDY = (
     "a larger rtol (fewer modes), warmer leads (fewer Fermi vectors), fewer sites, electrons = 'adiabatic', "
-    "or the limit to go by as memory = ..."
+    "or memory = ... (GB), the limit to go by"
 )
-SLOW_REMEDY = "fewer sites, or the limit to go by as memory = ..."
+SLOW_REMEDY = "fewer sites, or memory = ... (GB), the limit to go by"
 
 
 def full_run(layout: Layout, n_poles: int) -> float:

@@ -78,6 +78,7 @@ class Simulation(Run, moments="motion", without=("electrons", "response", "copie
             (`problem.magnetism.thermal_field`); the electrons' own friction and noise come with the electrons. An
             interval of the noise is two steps where `step` is given, else as long as its error allows.
         seed: Key of the random stream of that noise, an integer >= 0.
+        memory: GB that the run may take, None what is free; one that needs more (`run.memory`) is refused.
 
     Raises:
         ValueError: One line for each argument that is not of this kind or does not fit another one.

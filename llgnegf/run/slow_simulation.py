@@ -59,6 +59,7 @@ class SlowSimulation(
         temperature: kT of the thermal noise in eV. Electrons in equilibrium have the same. Under bias their noise is
             that of their own occupations, and this is the temperature of Gilbert's damping, 0 allowed.
         seed: Key of the random stream, an integer >= 0; None without noise.
+        memory: GB that the run may take, None what is free; one that needs more at least (`run.memory`) is refused.
         observables: "adiabatic" adds adiabatic spin density and torque, and the nonadiabatic torque.
         copies: Independent copies that are carried along (rows show the first one).
 

@@ -63,17 +63,22 @@ def read_record(path: Path, digest: str | None = None, arrays: bool = True) -> t
         StorageError: If it cannot be read for another reason, with path and errno.
     """
     with storage_errors(path, "read"):
-        if not path.exists():
-            raise DamagedRunError(path, "is missing")
-        with open(path, "rb") as file:
-            found, stored = _digests(file)
-            start = file.read(len(MAGIC) + 8)
-            if found != stored or start[: len(MAGIC)] != MAGIC:
-                raise DamagedRunError(path, "is damaged (truncated, or its SHA-256 does not fit)")
-            if digest is not None and stored.hex() != digest:
-                raise DamagedRunError(path, "is not the file the checkpoint was written with (another SHA-256)")
-            header = json.loads(file.read(int.from_bytes(start[len(MAGIC) :], "little")))
-            return _rebuilt(header, file if arrays else None), stored.hex()
+        try:
+            with open(path, "rb") as file:
+                return _read(path, file, digest, arrays)
+        except FileNotFoundError:
+            raise DamagedRunError(path, "is missing") from None
+
+
+def _read(path: Path, file: BinaryIO, digest: str | None, arrays: bool) -> tuple[Any, str]:
+    found, stored = _digests(file)
+    start = file.read(len(MAGIC) + 8)
+    if found != stored or start[: len(MAGIC)] != MAGIC:
+        raise DamagedRunError(path, "is damaged (truncated, or its SHA-256 does not fit)")
+    if digest is not None and stored.hex() != digest:
+        raise DamagedRunError(path, "is not the file the checkpoint was written with (another SHA-256)")
+    header = json.loads(file.read(int.from_bytes(start[len(MAGIC) :], "little")))
+    return _rebuilt(header, file if arrays else None), stored.hex()
 
 
 def _digests(file: BinaryIO) -> tuple[bytes, bytes]:
