@@ -40,6 +40,7 @@ END = Argument(float, f"{NUMBER} > 0, in fs, at most {LONGEST_RUN:g}", "fs", ok=
 INTERVAL = Argument(float, "a number > 0 and <= t_end", "fs", ok=lambda t: t > 0)
 STEP = Argument(float, "a number > 0", "fs", ok=lambda h: h > 0, none="adaptive")
 TEMPERATURE = Argument(float, f"{NUMBER} >= 0", "eV", ok=lambda kT: kT >= 0)
+MEMORY = Argument(float, "a number > 0", "GB", ok=lambda most: most > 0, none="what is free when the run starts")
 SEED = Argument(int, "an integer >= 0", ok=lambda seed: seed >= 0, none="nothing is random")
 
 
@@ -60,6 +61,7 @@ class RunOptions:
         response: Which tensors of that first order act; none leaves the adiabatic torque alone.
         temperature: kT of the moments' thermal noise in eV.
         seed: Key of the random stream of the noise.
+        memory: Bytes that the run may take, in GB; one that needs more is refused before it begins.
         copies: Independent copies that are carried along, by `langevin_ensemble` alone.
 
     Raises:
@@ -78,6 +80,7 @@ class RunOptions:
     response: Annotated[Sequence[str], choices(*RESPONSES)] = RESPONSES
     temperature: Annotated[float, TEMPERATURE] = 0.0
     seed: Annotated[int | None, SEED] = None
+    memory: Annotated[float | None, MEMORY] = None
     copies: int = 1
 
     def __post_init__(self) -> None:
