@@ -23,7 +23,7 @@ SMALLEST = 2**20
 
 
 def number_of_threads(wanted: int | None, size: int) -> int:
-    """Threads for a state of `size` bytes: 1 for a small one, else `wanted`, or what the environment says, or the cores.
+    """Threads for a state of `size` bytes: 1 if it is small, else `wanted`, what the environment says, or the cores.
 
     Raises:
         ValueError: For an environment variable that is no number of threads.
@@ -138,5 +138,6 @@ def _serve(member: _Member) -> None:
 def shares(costs: np.ndarray, count: int) -> np.ndarray:
     """Bounds of `count` runs of pieces of about equal cost, (count + 1,)."""
     total = np.concatenate([[0.0], np.cumsum(costs, dtype=float)])
-    inner = np.searchsorted(total - 0.5 * np.append(costs, 0.0), total[-1] * np.arange(1, count) / count)
-    return np.concatenate([[0], np.maximum.accumulate(inner), [len(costs)]]).astype(np.int64)
+    middles = 0.5 * (total[:-1] + total[1:])
+    inner = np.searchsorted(middles, total[-1] * np.arange(1, count) / count)
+    return np.concatenate([[0], inner, [len(costs)]]).astype(np.int64)

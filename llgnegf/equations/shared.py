@@ -11,7 +11,16 @@ import numpy as np
 
 from llgnegf._compile import resolved
 from llgnegf._threads import Team, shares
-from llgnegf.equations.kernels.electrons import DEVICE, GATHER, LEVELS, Workspace, answer, begin_rhs, finish_rhs, run_pieces
+from llgnegf.equations.kernels.electrons import (
+    DEVICE,
+    GATHER,
+    LEVELS,
+    Workspace,
+    answer,
+    begin_rhs,
+    finish_rhs,
+    run_pieces,
+)
 from llgnegf.equations.kernels.leads import Electrons
 from llgnegf.equations.kernels.placed import placed_answer
 from llgnegf.equations.layout import Layout

@@ -96,7 +96,10 @@ class Simulation(Run, moments="motion", without=("electrons", "response", "copie
         self._way = GreatCircles(motion) if isinstance(motion, External) else None
         moving: Any = motion if self._way is None else self._way
         thermal = self._thermal_field(options)
-        self.equation = MomentEquation(moving) if self.poles is None else ElectronEquation(self.poles, moving, thermal)
+        if self.poles is None:
+            self.equation = MomentEquation(moving)
+        else:
+            self.equation = ElectronEquation(self.poles, moving, thermal, options.threads)
         self._memory = memory.check_layout(self.equation.layout, self.poles, options)
         self._watch = Watch(self.equation.layout, rtol)
         state = initial_state(self.equation, self.poles, motion, start, options.initial_density_matrix)

@@ -136,9 +136,9 @@ def _begin(e, work, moments, voltage):
 @part(REORDERED)
 def _finish(e, work, derivative):
     """The flow into the leads."""
-    out, columns = derivative[derivative.size - 5 * e.n_leads :].reshape(e.n_leads, 5), work.channels.shape[1] // e.lead.size
-    tr, ti = work.channels[2].reshape(e.lead.size, columns), work.channels[3].reshape(e.lead.size, columns)
-    outflow(e, work.sd, tr, ti, out)
+    out, shape = derivative[derivative.size - 5 * e.n_leads :], (e.lead.size, 2 * e.j_sd.size + work.energy.size)
+    tr, ti = work.channels[2].reshape(shape), work.channels[3].reshape(shape)
+    outflow(e, work.sd, tr, ti, out.reshape(e.n_leads, 5))
 
 
 @kernel(REORDERED)

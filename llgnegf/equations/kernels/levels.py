@@ -50,7 +50,8 @@ def channel_block(e, orbitals, work, n, p, real, imag, d_real, d_imag):
         )  # fmt: skip
         if orbitals is None:
             for q in range(p + 1, offset.size - 1):
-                re, im = weighted_sum(levels.s, offset[q], real, imag, here + offset[q] - begin, offset[q + 1] - offset[q])
+                j = offset[q]
+                re, im = weighted_sum(levels.s, j, real, imag, here + j - begin, offset[q + 1] - j)
                 tr[q * columns + n + i] += re
                 ti[q * columns + n + i] -= im
             for q in range(e.lead.size):
