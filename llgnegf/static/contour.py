@@ -80,6 +80,7 @@ class Contour:
         n_entries: int,
         what: str,
         with_adjoint: Callable[[np.ndarray], np.ndarray] = plus_adjoint,
+        total: Callable[[np.ndarray, np.ndarray], np.ndarray] | None = None,
     ) -> Integral:
         """I[F] = -(1/pi) int dE Im[F(E)] f(E).
 
@@ -91,6 +92,7 @@ class Contour:
             what: Name for error messages.
             with_adjoint: F -> F + F^dag of what `function` returns (it may reuse F): matrices in the last two axes,
                 unless given.
+            total: (z (n,), factors (n,)) -> sum_n factor_n F(z_n), (...), where `function` only samples F.
 
         Raises:
             QuadratureError: If the tolerance cannot be reached.
@@ -98,19 +100,32 @@ class Contour:
         mu, kT, scale = self.mu, self.kT, self.scale
         y0 = 2 * np.pi * POLES_BELOW_PATH * kT
 
-        def ray(panel: np.ndarray, t: np.ndarray) -> np.ndarray:
-            values = function(mu + 1j * (y0 + scale * t / (1 - t)))
-            return with_adjoint(scaled(values, scale / (1 - t) ** 2 / (2 * np.pi)))
+        # z and what dE f/2 pi becomes there, on the ray and on the path.
+        def ray(t: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+            return mu + 1j * (y0 + scale * t / (1 - t)), scale / (1 - t) ** 2 / (2 * np.pi)
 
-        def path(panel: np.ndarray, x: np.ndarray) -> np.ndarray:
-            weight = 0.5j / np.pi * kT * (fermi(x, 0.0, 1.0) - (x < 0))
-            return with_adjoint(scaled(function(mu + kT * x + 1j * y0), weight))
+        def path(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+            return mu + kT * x + 1j * y0, 0.5j / np.pi * kT * (fermi(x, 0.0, 1.0) - (x < 0))
 
-        part = integrate(ray, segments(RAY_CUTS), 0.5 * tolerance, n_entries, what)
+        def along(line: Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]], ends: np.ndarray) -> Integral:
+            def sample(panel: np.ndarray, t: np.ndarray) -> np.ndarray:
+                z, weight = line(t)
+                return with_adjoint(scaled(function(z), weight))
+
+            def whole(panel: np.ndarray, t: np.ndarray, factors: np.ndarray) -> np.ndarray:
+                assert total is not None
+                z, weight = line(t)
+                return with_adjoint(total(z, factors * weight))
+
+            share = 0.5 * tolerance
+            return integrate(sample, segments(ends), share, n_entries, what, total=None if total is None else whole)
+
+        part = along(ray, RAY_CUTS)
         value, error, evaluations = 0.5 * residue + part.value, part.error, part.evaluations
         if kT > 0:
-            thermal = integrate(path, segments(THERMAL_CUTS), 0.5 * tolerance, n_entries, what)
-            points = function(mu + 1j * np.pi * kT * (2 * np.arange(1, POLES_BELOW_PATH + 1) - 1))
-            value = value + thermal.value + kT * with_adjoint(points).sum(axis=0)
+            thermal = along(path, THERMAL_CUTS)
+            z = mu + 1j * np.pi * kT * (2 * np.arange(1, POLES_BELOW_PATH + 1) - 1)
+            residues = scaled(function(z), np.full(z.size, kT)).sum(axis=0) if total is None else total(z, kT + 0 * z)
+            value = value + thermal.value + with_adjoint(residues)
             error, evaluations = error + thermal.error, evaluations + thermal.evaluations + POLES_BELOW_PATH
         return Integral(0.5 * with_adjoint(value), error, evaluations)

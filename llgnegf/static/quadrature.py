@@ -38,8 +38,13 @@ MAX_NODES = 400_000
 MAX_LEVELS = 80
 """Bisections of one segment after which an integral is given up."""
 
+NEGLIGIBLE = 0.01
+"""Part of the tolerance that all segments together may hold that are left out of a sum of whole matrices."""
+
 Integrand = Callable[[np.ndarray, np.ndarray], np.ndarray]
 """f(panel (n,) int, u (n,) float) -> (n, ...): the integrand in the variable u of that panel."""
+Summed = Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray]
+"""(panel (n,), u (n,), weights (n,)) -> sum of weights times the whole of what an `Integrand` gives samples of."""
 
 
 class QuadratureError(ArithmeticError):
@@ -53,6 +58,20 @@ class Integral:
     value: np.ndarray
     error: float
     evaluations: int
+
+
+@dataclass(frozen=True)
+class Sampled:
+    """An integrand too large to be looked at: `sample` (energies ...) -> (n, ...), small, shows its errors; `total`
+    (energies ..., weights (n,)) -> the weighted sum (...) of the whole, which may share work between energies. None
+    where the sample is the whole."""
+
+    sample: Callable[..., np.ndarray]
+    total: Callable[..., np.ndarray] | None = None
+
+    def at(self, *energies: np.ndarray) -> np.ndarray:
+        """The whole (...) at a single energy."""
+        return self.sample(*energies)[0] if self.total is None else self.total(*energies, np.ones(1))
 
 
 def segments(ends: np.ndarray) -> np.ndarray:
@@ -73,7 +92,7 @@ def batch_size(n_entries: int) -> int:
 
 def integrate(
     function: Integrand, segments: np.ndarray, tolerance: float, n_entries: int, what: str = "integral",
-    relative: float = 0.0,
+    relative: float = 0.0, total: Summed | None = None,
 ) -> Integral:  # fmt: skip
     """int f over all `segments`, bisecting those whose error counts until the sum of errors is <= `tolerance`.
 
@@ -89,6 +108,8 @@ def integrate(
         n_entries: Complex numbers that the integrand handles at one energy; bounds the batch.
         what: Name of the integral for the error message.
         relative: Error allowed instead if it is larger, over the largest entry of the integral.
+        total: What is summed over the nodes in the end where the function only samples it; segments on which next to
+            nothing is (`NEGLIGIBLE`) are left out.
 
     Raises:
         QuadratureError: When MAX_NODES evaluations or MAX_LEVELS bisections do not suffice, or round-off stops them.
@@ -97,8 +118,9 @@ def integrate(
     value: np.ndarray | float = 0.0
     error, evaluations, absolute = 0.0, 0, tolerance
     history: list[tuple[int, float]] = []
+    done, batch = [np.zeros((0, 4))], batch_size(n_entries)
     while len(pending):
-        values, errors = _apply_rule(function, pending, batch_size(n_entries))
+        values, errors, sizes = _apply_rule(function, pending, batch)
         evaluations += pending.shape[0] * NODES.size
         if not np.isfinite(errors).all():
             raise QuadratureError(f"{what}: the integrand is not finite (a level without width on the path?)")
@@ -106,6 +128,7 @@ def integrate(
             tolerance = max(absolute, relative * float(np.abs(value + values.sum(axis=0)).max(initial=0.0)))
         closed = _affordable(errors, tolerance - error)
         value = value + values[closed].sum(axis=0)
+        done.append(np.column_stack([pending, sizes])[closed])
         error += float(errors[closed].sum())
         reached = error + float(errors[~closed].sum())
         pending = _bisect(pending[~closed])
@@ -115,14 +138,32 @@ def integrate(
             raise QuadratureError(
                 f"{what}: reached an error of {reached:.2e} after {evaluations} energies; asked for {tolerance:.2e}"
             )
+    if total is not None:
+        value = _sum(total, np.concatenate(done), NEGLIGIBLE * tolerance, batch)
     return Integral(np.asarray(value), error, evaluations)
 
 
-def _apply_rule(function: Integrand, segments: np.ndarray, batch: int) -> tuple[np.ndarray, np.ndarray]:
-    """Kronrod value (m, ...) and error (m,) of each segment."""
+def _sum(total: Summed, segments: np.ndarray, negligible: float, batch: int) -> np.ndarray:
+    """`total` over the Kronrod nodes of segments (m, 4), whose last column is their size, but the smallest ones."""
+    segments = segments[np.argsort(segments[:, 3])]
+    small = np.cumsum(segments[:, 3]) <= negligible
+    small[-1] = False
+    kept = segments[~small]
+    middle, half = kept[:, 1:3].mean(axis=1), 0.5 * (kept[:, 2] - kept[:, 1])
+    u, weights = (middle[:, None] + half[:, None] * NODES).ravel(), (half[:, None] * KRONROD_WEIGHTS).ravel()
+    panel = np.repeat(kept[:, 0].astype(int), NODES.size)
+    parts = [slice(start, start + batch) for start in range(0, u.size, batch)]
+    value = total(panel[parts[0]], u[parts[0]], weights[parts[0]])
+    for part in parts[1:]:
+        value += total(panel[part], u[part], weights[part])
+    return value
+
+
+def _apply_rule(function: Integrand, segments: np.ndarray, batch: int) -> tuple[np.ndarray, ...]:
+    """Kronrod value (m, ...), error (m,) and bound of int |f| (m,) of each segment."""
     panel = segments[:, 0].astype(int)
     middle, half = segments[:, 1:].mean(axis=1), 0.5 * (segments[:, 2] - segments[:, 1])
-    values, errors = [], []
+    values, errors, sizes = [], [], []
     step = max(1, batch // NODES.size)
     for start in range(0, len(segments), step):
         part = slice(start, start + step)
@@ -135,17 +176,20 @@ def _apply_rule(function: Integrand, segments: np.ndarray, batch: int) -> tuple[
         width = half[part].reshape((-1,) + (1,) * (f.ndim - 2))
         values.append(kronrod * width)
         errors.append(half[part] * _error_estimate(kronrod - gauss, spread))
-    return np.concatenate(values), np.concatenate(errors)
+        sizes.append(half[part] * (_largest(spread) + _largest(np.abs(kronrod))))
+    return np.concatenate(values), np.concatenate(errors), np.concatenate(sizes)
 
 
 def _error_estimate(difference: np.ndarray, spread: np.ndarray) -> np.ndarray:
     """QUADPACK's estimate in the largest entry of each segment, (m,)."""
-    axes = tuple(range(1, difference.ndim))
-    raw = np.abs(difference).max(axis=axes, initial=0.0)
-    scale = spread.max(axis=axes, initial=0.0)
+    raw, scale = _largest(np.abs(difference)), _largest(spread)
     with np.errstate(divide="ignore", invalid="ignore"):
         sharpened = scale * np.minimum(1.0, (200 * raw / scale) ** 1.5)
     return np.where(raw == 0, 0.0, sharpened)
+
+
+def _largest(values: np.ndarray) -> np.ndarray:
+    return np.asarray(values.max(axis=tuple(range(1, values.ndim)), initial=0.0))
 
 
 def _affordable(errors: np.ndarray, budget: float) -> np.ndarray:

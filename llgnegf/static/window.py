@@ -17,11 +17,18 @@ from llgnegf.static.recursion import ChainGreen
 from llgnegf.static.weights import antihermitian, diagonal, expectation, weighted
 
 NARROW = 0.05
-"""Resonances narrower than this part of the window get panels of their own; bisection finds the others."""
+"""Resonances narrower than this part of the window are looked for in first order too."""
+FINE = 1e-3
+"""Resonances narrower than this part of the window have energies measured from their own level."""
+NEAREST = 2.0
+"""Least sum of the half axes, over half of the panel's length, of the ellipse about a panel (its ends the foci) through
+a resonance: the rules converge as its powers, so that a panel shows that there is one and bisection does the rest."""
 RESOLVED = 1e-10
 """Part of the terms that cancel in the width of a resonance down to which the width is a number."""
 BESIDE = 1e-6
 """eV, see `_self_energies`."""
+ROUND_OFF = 1e-12
+"""Half length of a panel over its energies that is not halved any more."""
 START_PANELS = 8
 """Equal parts into which the window is cut to begin with."""
 
@@ -59,22 +66,29 @@ class Window:
 
     def integral(
         self, function: Callable[[np.ndarray, np.ndarray], np.ndarray], tolerance: float, n_entries: int, what: str,
-        relative: float = 0.0,
+        relative: float = 0.0, total: Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray] | None = None,
     ) -> Integral:  # fmt: skip
         """int dE F(E), F a function of origin (n,) and offset (n,) that gives (n, ...); the number 0 without panels.
 
-        Tolerance, n_entries, what, relative and errors as `quadrature.integrate`.
+        `total`: (origin, offset, factors (n,)) -> the sum of the whole where F is sampled. Tolerance, n_entries, what,
+        relative and errors as `quadrature.integrate`.
         """
 
         def integrand(panel: np.ndarray, u: np.ndarray) -> np.ndarray:
             origin, offset, jacobian = self.energies(panel, u)
             return scaled(function(origin, offset), jacobian)
 
+        def whole(panel: np.ndarray, u: np.ndarray, factors: np.ndarray) -> np.ndarray:
+            assert total is not None
+            origin, offset, jacobian = self.energies(panel, u)
+            return total(origin, offset, factors * jacobian)
+
         if not self.panels:
             return Integral(np.zeros(()), 0.0, 0)
         count = len(self.panels)
-        whole = np.stack([np.arange(count), np.zeros(count), np.ones(count)], axis=1)
-        return integrate(integrand, whole, tolerance, n_entries, what, relative)
+        panels = np.stack([np.arange(count), np.zeros(count), np.ones(count)], axis=1)
+        summed = None if total is None else whole
+        return integrate(integrand, panels, tolerance, n_entries, what, relative, summed)
 
     def where(self, condition: Callable[[np.ndarray], np.ndarray]) -> Window:
         """The panels for whose middle (n,) the condition holds."""
@@ -106,10 +120,10 @@ class Window:
 
 
 def window_panels(device: StaticDevice, lower: float, upper: float, jumps: np.ndarray) -> Window:
-    """Panels of [lower, upper], cut at `jumps`, at the channels' band edges and around narrow resonances.
+    """Panels of [lower, upper], cut at `jumps` and at the channels' band edges, short where resonances are near.
 
-    Around a resonance of width gamma the cuts are at its centre and at distances gamma 4^k, so no bisection can
-    overlook it. Empty for lower = upper.
+    A panel is halved as long as a resonance is nearer than `NEAREST` says: none can be overlooked. Around a very narrow
+    one, of width gamma, the cuts are at its centre and at distances gamma 4^k first. Empty for lower = upper.
 
     Raises:
         QuadratureError: For nearly equal levels that combine to a resonance narrower than the numbers resolve.
@@ -120,14 +134,16 @@ def window_panels(device: StaticDevice, lower: float, upper: float, jumps: np.nd
     edges = device.band_edges
     cuts = np.concatenate([np.linspace(lower, upper, START_PANELS + 1), jumps, edges])
     cuts = np.unique(cuts[(cuts >= lower) & (cuts <= upper)])
-    groups = _narrow_resonances(device, lower, upper)
+    resonances = _resonances(device, lower, upper)
+    groups = _grouped([r for r in resonances if r[2] < FINE * (upper - lower)], upper - lower)
     panels: list[Panel] = []
     bounds = _cells([origin for origin, _ in groups], lower, upper)
     for (origin, offsets), start, end in zip(groups or [(0.0, np.zeros(0))], bounds[:-1], bounds[1:], strict=True):
         points = np.concatenate([[start - origin, end - origin], cuts - origin, offsets])
         points = np.unique(points[(points >= start - origin) & (points <= end - origin)])
         points = _separate(points)
-        cells = np.stack([points[:-1], points[1:]], axis=1)
+        poles = np.array([(level - origin) + offset - 0.5j * width for level, offset, width in resonances])
+        cells = _graded(np.stack([points[:-1], points[1:]], axis=1), poles)
         at_edge = np.any(np.abs(cells[..., None] - (edges - origin)) < 1e-13, axis=-1)
         panels += _panels(origin, cells, np.asarray(at_edge))
     whole = Window(tuple(panels))
@@ -168,8 +184,24 @@ def _panels(origin: float, cells: np.ndarray, marked: np.ndarray) -> list[Panel]
     return [Panel(origin, *cell, *edge) for cell, edge in zip(cells.tolist(), marked.tolist(), strict=True)]
 
 
-def _narrow_resonances(device: StaticDevice, lower: float, upper: float) -> list[tuple[float, np.ndarray]]:
-    """Groups (origin, cuts as offsets from it) of the resonances in the window that are narrow against it.
+def _graded(cells: np.ndarray, poles: np.ndarray) -> np.ndarray:
+    """Cells (m, 2), ascending, halved until no complex pole (r,) is nearer to one than `NEAREST` says."""
+    done = [np.zeros((0, 2))]
+    while len(cells):
+        middle, half = cells.mean(axis=1), 0.5 * (cells[:, 1] - cells[:, 0])
+        w = (poles - middle[:, None]) / half[:, None]
+        root = np.sqrt(w**2 - 1)
+        axes = np.maximum(np.abs(w + root), np.abs(w - root)).min(axis=1, initial=np.inf)
+        near = (axes < NEAREST) & (half > ROUND_OFF * np.abs(cells).max(axis=1))
+        done.append(cells[~near])
+        low, high = cells[near].T
+        cells = np.stack([np.concatenate([low, middle[near]]), np.concatenate([middle[near], high])], axis=1)
+    ordered = np.concatenate(done)
+    return ordered[np.argsort(ordered[:, 0])]
+
+
+def _resonances(device: StaticDevice, lower: float, upper: float) -> list[tuple[float, float, float]]:
+    """Resonances near the window that are narrow against it: a level, the centre measured from it, the width; sorted.
 
     Weak coupling: first order, centre eps + Re <n|Sigma|n>, width <n|Gamma|n>. Otherwise the eigenvalues of
     H + Sigma at the middle of the window; these are hints, the quadrature does the rest.
@@ -186,10 +218,10 @@ def _narrow_resonances(device: StaticDevice, lower: float, upper: float) -> list
     middle = _self_energies(device, np.array([0.5 * (lower + upper)]))
     for value in np.linalg.eigvals(device.hamiltonian + device.on_device(middle)[0]):
         width = -2 * value.imag
-        if lower - length <= value.real <= upper + length and 1e-11 < width < NARROW * length:
+        if lower - length <= value.real <= upper + length and 1e-11 < width < length:
             origin = float(energies[np.argmin(np.abs(energies - value.real))])
             found.append((origin, float(value.real - origin), float(width)))
-    return _grouped(sorted(found), length)
+    return sorted(found)
 
 
 def _refuse_unresolved(device: StaticDevice, lower: float, upper: float) -> None:
