@@ -113,9 +113,9 @@ class DensePairs:
             found.append(weighted(columns, by_column(device.broadenings(energy), filling)) @ adjoint(columns))
         return [self._pick(matrices) for matrices in found]
 
-    def window(self, lower: float, upper: float, jumps: np.ndarray) -> Window:
+    def window(self, lower: float, upper: float, points: np.ndarray) -> Window:
         """Panels of the real axis, as `window_panels`."""
-        return window_panels(self.device, lower, upper, jumps)
+        return window_panels(self.device, lower, upper, points)
 
     def resolves(self, window: Window, order: int, tolerance: float) -> bool:
         """Whether round-off of energies lets integrals over the window reach a tolerance."""
@@ -163,9 +163,9 @@ class ChainPairs(DensePairs):
             _replace(found, int(e), super().on_axis(origin[single], offset[single], own, slope))
         return found
 
-    def window(self, lower: float, upper: float, jumps: np.ndarray) -> Window:
-        by_phase = chain_window(self.chain, lower, upper, jumps)
-        return super().window(lower, upper, jumps) if by_phase is None else by_phase
+    def window(self, lower: float, upper: float, points: np.ndarray) -> Window:
+        by_phase = chain_window(self.chain, lower, upper, points)
+        return super().window(lower, upper, points) if by_phase is None else by_phase
 
     def resolves(self, window: Window, order: int, tolerance: float) -> bool:
         """Energies are measured from 0 here: a resonance of that width has an error of 1e-16/width^order (1/eV^2)."""

@@ -24,6 +24,7 @@ from llgnegf.static.quadrature import Integral, Sampled
 from llgnegf.static.steady_state import LeadCurrents, Occupation, SteadyState
 from llgnegf.static.views import Density, InLevels
 from llgnegf.static.weights import by_column
+from llgnegf.static.window import fermi_points
 
 
 @dataclass(frozen=True, eq=False)
@@ -132,5 +133,5 @@ class LinearResponse:
         def occupation(origin: np.ndarray, offset: np.ndarray) -> np.ndarray:
             return fermi_derivative((origin - mu) + offset, 0.0, kT)[:, None] * self._spin_weights
 
-        window = view.window(mu - FERMI_RANGE * kT, mu + FERMI_RANGE * kT, np.array([mu]))
+        window = view.window(mu - FERMI_RANGE * kT, mu + FERMI_RANGE * kT, fermi_points(mu, kT))
         return self.state.integral(view, window, density(view, occupation), what)

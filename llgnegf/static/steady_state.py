@@ -21,12 +21,12 @@ from typing import Protocol
 import numpy as np
 
 from llgnegf.problem.occupation import density_matrix, fermi
-from llgnegf.static.contour import FERMI_RANGE, THERMAL_CUTS, Contour, twice_real
+from llgnegf.static.contour import FERMI_RANGE, Contour, twice_real
 from llgnegf.static.green import StaticDevice
 from llgnegf.static.quadrature import Integral, Sampled
 from llgnegf.static.views import Density, InLevels, Parts
 from llgnegf.static.weights import by_column
-from llgnegf.static.window import Window
+from llgnegf.static.window import Window, fermi_points
 from llgnegf.units import HBAR
 
 Occupation = Callable[[np.ndarray, np.ndarray], np.ndarray]
@@ -36,8 +36,8 @@ Occupation = Callable[[np.ndarray, np.ndarray], np.ndarray]
 class HasWindow(Protocol):
     """Holds Green functions, and knows the panels on which to integrate them."""
 
-    def window(self, lower: float, upper: float, jumps: np.ndarray) -> Window:
-        """Panels of the real axis, cut at `jumps`."""
+    def window(self, lower: float, upper: float, points: np.ndarray) -> Window:
+        """Panels of the real axis, cut at real `points` and graded towards complex ones."""
         ...
 
 
@@ -149,7 +149,7 @@ class SteadyState:
     def fermi_window(self, view: HasWindow) -> Window:
         """The part of the real axis within `reach`."""
         mu, kT = self._fillings
-        return view.window(*self.reach, np.unique(mu[:, None] + kT[:, None] * THERMAL_CUTS))
+        return view.window(*self.reach, fermi_points(mu, kT))
 
     @property
     def reach(self) -> tuple[float, float]:

@@ -154,9 +154,9 @@ class InLevels:
         """All that lead currents take of G u, (n, d, Q)."""
         return columns
 
-    def window(self, lower: float, upper: float, jumps: np.ndarray) -> Window:
+    def window(self, lower: float, upper: float, points: np.ndarray) -> Window:
         """Panels of the real axis; WindowTooNarrow where this view does not resolve a resonance."""
-        return window_panels(self.device, lower, upper, jumps)
+        return window_panels(self.device, lower, upper, points)
 
     def on_sites(self, matrix: np.ndarray) -> Any:
         """A matrix as it is held as the density matrix that is handed out."""
@@ -246,8 +246,8 @@ class OnChain(InLevelsCut):
         own = columns[self.sites]
         return own.reshape(-1, *own.shape[2:]).transpose(2, 0, 1)
 
-    def window(self, lower: float, upper: float, jumps: np.ndarray) -> Window:
-        window = chain_window(self.chain, lower, upper, jumps)
+    def window(self, lower: float, upper: float, points: np.ndarray) -> Window:
+        window = chain_window(self.chain, lower, upper, points)
         if window is None:
             raise WindowTooNarrow("a resonance in the window is narrower than the recursion resolves")
         return window

@@ -1,4 +1,4 @@
-"""Panels of the real axis for the window integrals of `steady_state`: jumps, band edges and narrow resonances.
+"""Panels of the real axis for the window integrals of `steady_state`: steps, band edges and narrow resonances.
 
 Each panel has an origin: energies are origin + offset, so that a resonance narrower than round-off is resolved.
 """
@@ -11,13 +11,14 @@ from functools import cached_property
 
 import numpy as np
 
+from llgnegf.static.contour import THERMAL_CUTS
 from llgnegf.static.green import StaticDevice
 from llgnegf.static.quadrature import Integral, QuadratureError, integrate, scaled
 from llgnegf.static.recursion import ChainGreen
-from llgnegf.static.weights import antihermitian, diagonal, expectation, weighted
+from llgnegf.static.weights import antihermitian, diagonal, expectation, times, weighted
 
-NARROW = 0.05
-"""Resonances narrower than this part of the window are looked for in first order too."""
+CLOSEST = 40
+"""Levels of which resonances are sought, at least."""
 FINE = 1e-3
 """Resonances narrower than this part of the window have energies measured from their own level."""
 NEAREST = 2.0
@@ -30,7 +31,9 @@ BESIDE = 1e-6
 ROUND_OFF = 1e-12
 """Half length of a panel over its energies that is not halved any more."""
 START_PANELS = 8
-"""Equal parts into which the window is cut to begin with."""
+"""Equal parts into which the window of a chain is cut to begin with."""
+FEWEST = 2
+"""The same where resonances are known."""
 
 UNEVEN_PHASE = 1.0
 """Difference in the fall of the phase over the quarters of a cell beyond which the cell holds a resonance."""
@@ -119,9 +122,15 @@ class Window:
         return origin, offset, length * slope
 
 
-def window_panels(device: StaticDevice, lower: float, upper: float, jumps: np.ndarray) -> Window:
-    """Panels of [lower, upper], cut at `jumps` and at the channels' band edges, short where resonances are near.
+def fermi_points(mu: np.ndarray | float, kT: np.ndarray | float) -> np.ndarray:
+    """mu + i pi kT, the poles of Fermi functions next to the real axis; at kT = 0 the places of their steps."""
+    return np.unique(np.asarray(mu) + 1j * np.pi * np.asarray(kT))
 
+
+def window_panels(device: StaticDevice, lower: float, upper: float, points: np.ndarray) -> Window:
+    """Panels of [lower, upper], cut at the channels' band edges and at `points`, short where resonances are near.
+
+    Complex `points` are poles of the integrand, such as `fermi_points`: panels are short there too.
     A panel is halved as long as a resonance is nearer than `NEAREST` says: none can be overlooked. Around a very narrow
     one, of width gamma, the cuts are at its centre and at distances gamma 4^k first. Empty for lower = upper.
 
@@ -132,25 +141,25 @@ def window_panels(device: StaticDevice, lower: float, upper: float, jumps: np.nd
         return Window(())
     _refuse_unresolved(device, lower, upper)
     edges = device.band_edges
-    cuts = np.concatenate([np.linspace(lower, upper, START_PANELS + 1), jumps, edges])
+    cuts = np.concatenate([np.linspace(lower, upper, FEWEST + 1), points[points.imag == 0].real, edges])
     cuts = np.unique(cuts[(cuts >= lower) & (cuts <= upper)])
     resonances = _resonances(device, lower, upper)
     groups = _grouped([r for r in resonances if r[2] < FINE * (upper - lower)], upper - lower)
     panels: list[Panel] = []
     bounds = _cells([origin for origin, _ in groups], lower, upper)
     for (origin, offsets), start, end in zip(groups or [(0.0, np.zeros(0))], bounds[:-1], bounds[1:], strict=True):
-        points = np.concatenate([[start - origin, end - origin], cuts - origin, offsets])
-        points = np.unique(points[(points >= start - origin) & (points <= end - origin)])
-        points = _separate(points)
-        poles = np.array([(level - origin) + offset - 0.5j * width for level, offset, width in resonances])
-        cells = _graded(np.stack([points[:-1], points[1:]], axis=1), poles)
+        ends = np.concatenate([[start - origin, end - origin], cuts - origin, offsets])
+        ends = _separate(np.unique(ends[(ends >= start - origin) & (ends <= end - origin)]))
+        near = np.array([(level - origin) + offset - 0.5j * width for level, offset, width in resonances])
+        poles = np.concatenate([near, points[points.imag != 0] - origin])
+        cells = _graded(np.stack([ends[:-1], ends[1:]], axis=1), poles)
         at_edge = np.any(np.abs(cells[..., None] - (edges - origin)) < 1e-13, axis=-1)
         panels += _panels(origin, cells, np.asarray(at_edge))
     whole = Window(tuple(panels))
     return whole.where(device.is_open) if device.has_matrices else whole
 
 
-def chain_window(chain: ChainGreen, lower: float, upper: float, jumps: np.ndarray) -> Window | None:
+def chain_window(chain: ChainGreen, lower: float, upper: float, points: np.ndarray) -> Window | None:
     """Panels of [lower, upper] as `window_panels`, for a chain at O(N) for each energy; None if one is too narrow.
 
     The phase of det(E - H - Sigma) falls by pi across a resonance. A cell is cut into four until the phase falls by
@@ -160,7 +169,8 @@ def chain_window(chain: ChainGreen, lower: float, upper: float, jumps: np.ndarra
     if not lower < upper:
         return Window(())
     edges = chain.device.band_edges
-    cuts = np.unique(np.concatenate([np.linspace(lower, upper, START_PANELS + 1), jumps, edges]))
+    cuts = (points.real[:, None] + points.imag[:, None] / np.pi * THERMAL_CUTS).ravel()
+    cuts = np.unique(np.concatenate([np.linspace(lower, upper, START_PANELS + 1), cuts, edges]))
     cuts = _separate(cuts[(cuts >= lower) & (cuts <= upper)])
     cells = np.stack([cuts[:-1], cuts[1:]], axis=1)
     done = []
@@ -203,25 +213,42 @@ def _graded(cells: np.ndarray, poles: np.ndarray) -> np.ndarray:
 def _resonances(device: StaticDevice, lower: float, upper: float) -> list[tuple[float, float, float]]:
     """Resonances near the window that are narrow against it: a level, the centre measured from it, the width; sorted.
 
-    Weak coupling: first order, centre eps + Re <n|Sigma|n>, width <n|Gamma|n>. Otherwise the eigenvalues of
-    H + Sigma at the middle of the window; these are hints, the quadrature does the rest.
+    Of weakly coupled levels in first order, centre eps + Re <n|Sigma|n>, width <n|Gamma|n>; of all from the
+    self-energies between any two band edges. These are hints, the quadrature does the rest.
     """
     energies, states = device.levels
     length = upper - lower
-    found: list[tuple[float, float, float]] = []  # origin, offset, width
-    shifts = expectation(states.conj().T @ device.vectors, _self_energies(device, energies))
+    found: list[tuple[float, float, float]] = []
+    sigma, amplitudes = _self_energies(device, energies), states.conj().T @ device.vectors
+    shifts = expectation(amplitudes, sigma)
+    strengths = expectation(np.abs(amplitudes).astype(complex), np.abs(sigma)).real
     near = (energies + shifts.real >= lower - length) & (energies + shifts.real <= upper + length)
-    for n in np.flatnonzero(near):
-        width = -2 * shifts[n].imag
-        if 0 < width < NARROW * length:
-            found.append((float(energies[n]), float(shifts[n].real), float(width)))
-    middle = _self_energies(device, np.array([0.5 * (lower + upper)]))
-    for value in np.linalg.eigvals(device.hamiltonian + device.on_device(middle)[0]):
-        width = -2 * value.imag
-        if lower - length <= value.real <= upper + length and 1e-11 < width < length:
-            origin = float(energies[np.argmin(np.abs(energies - value.real))])
-            found.append((origin, float(value.real - origin), float(width)))
+    for n in np.flatnonzero(near & (strengths < FINE * length) & (shifts.imag < 0)):
+        found.append((float(energies[n]), float(shifts[n].real), float(-2 * shifts[n].imag)))
+    edges = device.band_edges
+    ends = _separate(np.concatenate([[lower], edges[(edges > lower) & (edges < upper)], [upper]]))
+    for a, b in zip(ends[:-1].tolist(), ends[1:].tolist(), strict=True):
+        for value in _eigenvalues_between(device, a, b):
+            width = -2 * value.imag
+            if 1e-11 < width < length:
+                origin = float(energies[np.argmin(np.abs(energies - value.real))])
+                found.append((origin, float(value.real - origin), float(width)))
     return sorted(found)
+
+
+def _eigenvalues_between(device: StaticDevice, lower: float, upper: float) -> np.ndarray:
+    """Complex eigenvalues next to an interval of H + Sigma(E), E in its middle: of the levels nearby, the others
+    eliminated, which turns Sigma into (1 - Sigma u^dag D u)^-1 Sigma, D = 1/(E - eps) of the others."""
+    middle, length = 0.5 * (lower + upper), upper - lower
+    distances, u = middle - device.levels[0], device.level_vectors
+    close = np.abs(distances) < 2 * length
+    close |= np.abs(distances) <= np.sort(np.abs(distances))[min(CLOSEST, distances.size) - 1]
+    far = u[~close]
+    sigma = _self_energies(device, np.array([middle]))
+    inner = np.eye(u.shape[1]) - times(sigma, far.conj().T @ (far / distances[~close, None]))
+    effective = np.linalg.solve(inner[0], times(sigma, u[close].conj().T)[0])
+    values = np.linalg.eigvals(np.diag(device.levels[0][close]) + u[close] @ effective)
+    return values[np.abs(values.real - middle) < length]
 
 
 def _refuse_unresolved(device: StaticDevice, lower: float, upper: float) -> None:
