@@ -17,15 +17,20 @@ from llgnegf.static.weights import times, weighted
 
 SAMPLES = 6
 """Random vectors p of which p^dag F p' are looked at. They see all of F: of a single resonance of strength a that F
-misses, the largest of the samples is below a/10 once in a million times."""
+misses, the largest of the samples is below a/10 once in ten thousand times."""
 
 
 @cache
 def probes(size: int) -> np.ndarray:
-    """The random vectors, (size, SAMPLES), entries of mean square 1: |p^dag F p'| is about the Frobenius norm of F,
-    which no entry of F exceeds, in whatever basis."""
+    """The random vectors, (size, SAMPLES).
+
+    Entries are normally distributed, of such a size that the largest |p^dag F p'| of F = a x x^dag, |x| = 1, is a on
+    average: |p^dag x|^2 is distributed as exp(-t), and the mean of the largest of n of them is 1 + 1/2 + ... + 1/n.
+    No entry of F exceeds a, in whatever basis.
+    """
     rng = np.random.default_rng(size)
-    return np.sqrt(0.5) * (rng.normal(size=(size, SAMPLES)) + 1j * rng.normal(size=(size, SAMPLES)))
+    numbers = rng.normal(size=(size, SAMPLES)) + 1j * rng.normal(size=(size, SAMPLES))
+    return numbers / np.sqrt(2 * (1 / np.arange(1, SAMPLES + 1)).sum())
 
 
 def summed_products(left: np.ndarray, right: np.ndarray) -> np.ndarray:

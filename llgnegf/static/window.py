@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
+from scipy.optimize import newton
 
 from llgnegf.static.contour import THERMAL_CUTS
 from llgnegf.static.green import StaticDevice
@@ -19,6 +20,8 @@ from llgnegf.static.weights import antihermitian, diagonal, expectation, times, 
 
 CLOSEST = 40
 """Levels of which resonances are sought, at least."""
+DISPLACED, SETTLING = 10, 12
+"""Distance from the nearest level, over the width, beyond which a resonance is sought, in so many steps."""
 FINE = 1e-3
 """Resonances narrower than this part of the window have energies measured from their own level."""
 NEAREST = 2.0
@@ -227,28 +230,45 @@ def _resonances(device: StaticDevice, lower: float, upper: float) -> list[tuple[
         found.append((float(energies[n]), float(shifts[n].real), float(-2 * shifts[n].imag)))
     edges = device.band_edges
     ends = _separate(np.concatenate([[lower], edges[(edges > lower) & (edges < upper)], [upper]]))
-    for a, b in zip(ends[:-1].tolist(), ends[1:].tolist(), strict=True):
-        for value in _eigenvalues_between(device, a, b):
-            width = -2 * value.imag
-            if 1e-11 < width < length:
-                origin = float(energies[np.argmin(np.abs(energies - value.real))])
-                found.append((origin, float(value.real - origin), float(width)))
+    values = [v for a, b in zip(ends[:-1], ends[1:], strict=True) for v in _eigenvalues(device, 0.5 * (a + b), b - a)]
+    # Far from its level, the centre of a narrow one must be known to its width, where E is in Sigma what it is outside.
+    values += [_settled(device, v) for v in values if v.imag > -0.5 * FINE * length and _is_displaced(v, energies)]
+    for value in values:
+        width = -2 * value.imag
+        if 1e-11 < width < length:
+            origin = float(energies[np.argmin(np.abs(energies - value.real))])
+            found.append((origin, float(value.real - origin), float(width)))
     return sorted(found)
 
 
-def _eigenvalues_between(device: StaticDevice, lower: float, upper: float) -> np.ndarray:
-    """Complex eigenvalues next to an interval of H + Sigma(E), E in its middle: of the levels nearby, the others
-    eliminated, which turns Sigma into (1 - Sigma u^dag D u)^-1 Sigma, D = 1/(E - eps) of the others."""
-    middle, length = 0.5 * (lower + upper), upper - lower
-    distances, u = middle - device.levels[0], device.level_vectors
-    close = np.abs(distances) < 2 * length
-    close |= np.abs(distances) <= np.sort(np.abs(distances))[min(CLOSEST, distances.size) - 1]
-    far = u[~close]
-    sigma = _self_energies(device, np.array([middle]))
+def _eigenvalues(device: StaticDevice, energy: float, reach: float) -> np.ndarray:
+    """Complex eigenvalues within `reach` of a real E of H + Sigma(E): of the levels nearby, the others eliminated,
+    which turns Sigma into (1 - Sigma u^dag D u)^-1 Sigma, D = 1/(E - eps) of the others."""
+    distances, u = energy - device.levels[0], device.level_vectors
+    nearest = np.sort(np.abs(distances))[min(CLOSEST, distances.size) - 1]
+    close = np.abs(distances) <= max(2 * reach, float(nearest))
+    far, sigma = u[~close], _self_energies(device, np.array([energy]))
     inner = np.eye(u.shape[1]) - times(sigma, far.conj().T @ (far / distances[~close, None]))
     effective = np.linalg.solve(inner[0], times(sigma, u[close].conj().T)[0])
     values = np.linalg.eigvals(np.diag(device.levels[0][close]) + u[close] @ effective)
-    return values[np.abs(values.real - middle) < length]
+    return values[np.abs(values.real - energy) <= reach]
+
+
+def _is_displaced(value: complex, levels: np.ndarray) -> bool:
+    """Whether a resonance, of a width that is more than round-off, is farther from every level than that by much."""
+    return bool(np.abs(levels - value.real).min() > DISPLACED * abs(value.imag) > 1e-11)
+
+
+def _settled(device: StaticDevice, value: complex) -> complex:
+    """The resonance at E = Re of an eigenvalue of H + Sigma(E), sought from `value` on."""
+
+    def nearest(energy: float) -> complex:
+        values = _eigenvalues(device, energy, np.inf)
+        return complex(values[np.argmin(np.abs(values - value))])
+
+    tolerance = 0.1 * abs(value.imag)
+    found = newton(lambda e: nearest(e).real - e, value.real, tol=tolerance, maxiter=SETTLING, disp=False)
+    return nearest(float(found))
 
 
 def _refuse_unresolved(device: StaticDevice, lower: float, upper: float) -> None:
