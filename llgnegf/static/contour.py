@@ -23,7 +23,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from llgnegf.problem.occupation import fermi
-from llgnegf.static.quadrature import Integral, integrate, scaled, segments
+from llgnegf.static.quadrature import Integral, Sampled, integrate, segments
 
 POLES_BELOW_PATH = 2
 """n of the contour: y_0 = 4 pi kT keeps the path well away from the poles of f and from the real axis."""
@@ -74,58 +74,42 @@ class Contour:
 
     def integral(
         self,
-        function: Callable[[np.ndarray], np.ndarray],
+        function: Callable[[np.ndarray], np.ndarray] | Sampled,
         residue: np.ndarray | float,
         tolerance: float,
         n_entries: int,
         what: str,
         with_adjoint: Callable[[np.ndarray], np.ndarray] = plus_adjoint,
-        total: Callable[[np.ndarray, np.ndarray], np.ndarray] | None = None,
     ) -> Integral:
         """I[F] = -(1/pi) int dE Im[F(E)] f(E).
 
         Args:
-            function: F(z) for z (n,) in the upper half plane, returning (n, ...).
+            function: F(z) for z (n,) in the upper half plane, returning (n, ...), or samples of it.
             residue: c in F -> c/z, broadcast to (...); Hermitian.
             tolerance: Absolute error allowed in the largest entry.
             n_entries: Complex numbers handled at one energy.
             what: Name for error messages.
             with_adjoint: F -> F + F^dag of what `function` returns (it may reuse F): matrices in the last two axes,
                 unless given.
-            total: (z (n,), factors (n,)) -> sum_n factor_n F(z_n), (...), where `function` only samples F.
 
         Raises:
             QuadratureError: If the tolerance cannot be reached.
         """
-        mu, kT, scale = self.mu, self.kT, self.scale
+        mu, kT, scale, integrand = self.mu, self.kT, self.scale, Sampled.of(function)
         y0 = 2 * np.pi * POLES_BELOW_PATH * kT
 
-        # z and what dE f/2 pi becomes there, on the ray and on the path.
-        def ray(t: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        def ray(panel: np.ndarray, t: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
             return mu + 1j * (y0 + scale * t / (1 - t)), scale / (1 - t) ** 2 / (2 * np.pi)
 
-        def path(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        def path(panel: np.ndarray, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
             return mu + kT * x + 1j * y0, 0.5j / np.pi * kT * (fermi(x, 0.0, 1.0) - (x < 0))
 
-        def along(line: Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]], ends: np.ndarray) -> Integral:
-            def sample(panel: np.ndarray, t: np.ndarray) -> np.ndarray:
-                z, weight = line(t)
-                return with_adjoint(scaled(function(z), weight))
-
-            def whole(panel: np.ndarray, t: np.ndarray, factors: np.ndarray) -> np.ndarray:
-                assert total is not None
-                z, weight = line(t)
-                return with_adjoint(total(z, factors * weight))
-
-            share = 0.5 * tolerance
-            return integrate(sample, segments(ends), share, n_entries, what, total=None if total is None else whole)
-
-        part = along(ray, RAY_CUTS)
+        part = integrate(integrand.along(ray, with_adjoint), segments(RAY_CUTS), 0.5 * tolerance, n_entries, what)
         value, error, evaluations = 0.5 * residue + part.value, part.error, part.evaluations
         if kT > 0:
-            thermal = along(path, THERMAL_CUTS)
+            line = integrand.along(path, with_adjoint)
+            thermal = integrate(line, segments(THERMAL_CUTS), 0.5 * tolerance, n_entries, what)
             z = mu + 1j * np.pi * kT * (2 * np.arange(1, POLES_BELOW_PATH + 1) - 1)
-            residues = scaled(function(z), np.full(z.size, kT)).sum(axis=0) if total is None else total(z, kT + 0 * z)
-            value = value + thermal.value + with_adjoint(residues)
+            value = value + thermal.value + with_adjoint(integrand.summed(z, np.full(z.size, kT)))
             error, evaluations = error + thermal.error, evaluations + thermal.evaluations + POLES_BELOW_PATH
         return Integral(0.5 * with_adjoint(value), error, evaluations)

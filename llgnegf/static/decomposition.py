@@ -127,8 +127,7 @@ class LinearResponse:
         mu, kT, what = self.state.mu, self.state.kT, "RotatingFrame, Fermi surface"
         if kT == 0:
             at_mu = density(view, lambda origin, offset: -self._spin_weights)
-            sampled = at_mu if isinstance(at_mu, Sampled) else Sampled(at_mu)
-            return Integral(sampled.at(np.array([mu]), np.zeros(1)), 0.0, 1)
+            return Integral(Sampled.of(at_mu).at(np.array([mu]), np.zeros(1)), 0.0, 1)
 
         def occupation(origin: np.ndarray, offset: np.ndarray) -> np.ndarray:
             return fermi_derivative((origin - mu) + offset, 0.0, kT)[:, None] * self._spin_weights

@@ -43,8 +43,6 @@ NEGLIGIBLE = 0.01
 
 Integrand = Callable[[np.ndarray, np.ndarray], np.ndarray]
 """f(panel (n,) int, u (n,) float) -> (n, ...): the integrand in the variable u of that panel."""
-Summed = Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray]
-"""(panel (n,), u (n,), weights (n,)) -> sum of weights times the whole of what an `Integrand` gives samples of."""
 
 
 class QuadratureError(ArithmeticError):
@@ -62,16 +60,47 @@ class Integral:
 
 @dataclass(frozen=True)
 class Sampled:
-    """An integrand too large to be looked at: `sample` (energies ...) -> (n, ...), small, shows its errors; `total`
-    (energies ..., weights (n,)) -> the weighted sum (...) of the whole, which may share work between energies. None
-    where the sample is the whole."""
+    """An integrand too large to be looked at.
+
+    Attributes:
+        sample: (variables (n,) ...) -> (n, ...), small: what shows the errors.
+        total: (variables (n,) ..., factors (n,)) -> sum of factors times the whole, (...), which may share work between
+            the points. None where the sample is the whole.
+    """
 
     sample: Callable[..., np.ndarray]
     total: Callable[..., np.ndarray] | None = None
 
-    def at(self, *energies: np.ndarray) -> np.ndarray:
-        """The whole (...) at a single energy."""
-        return self.sample(*energies)[0] if self.total is None else self.total(*energies, np.ones(1))
+    @classmethod
+    def of(cls, function: Callable[..., np.ndarray] | Sampled) -> Sampled:
+        """A function that is looked at as it is, or what is an integrand already."""
+        return function if isinstance(function, Sampled) else cls(function)
+
+    def at(self, *variables: np.ndarray) -> np.ndarray:
+        """The whole (...) at a single point."""
+        return self.summed(*variables, np.ones(1))
+
+    def summed(self, *variables: np.ndarray) -> np.ndarray:
+        """`total`, whatever gives it."""
+        if self.total is not None:
+            return self.total(*variables)
+        return scaled(self.sample(*variables[:-1]), variables[-1]).sum(axis=0)
+
+    def along(
+        self, line: Callable[..., tuple[np.ndarray, ...]],
+        after: Callable[[np.ndarray], np.ndarray] = lambda values: values,
+    ) -> Sampled:  # fmt: skip
+        """In new variables, of which `line` makes the old ones and a weight; `after` is the linear map taken last."""
+
+        def sample(*new: np.ndarray) -> np.ndarray:
+            *variables, weight = line(*new)
+            return after(scaled(self.sample(*variables), weight))
+
+        def total(*new: np.ndarray) -> np.ndarray:
+            *variables, weight = line(*new[:-1])
+            return after(self.summed(*variables, new[-1] * weight))
+
+        return Sampled(sample, None if self.total is None else total)
 
 
 def segments(ends: np.ndarray) -> np.ndarray:
@@ -91,36 +120,35 @@ def batch_size(n_entries: int) -> int:
 
 
 def integrate(
-    function: Integrand, segments: np.ndarray, tolerance: float, n_entries: int, what: str = "integral",
-    relative: float = 0.0, total: Summed | None = None,
+    function: Integrand | Sampled, segments: np.ndarray, tolerance: float, n_entries: int, what: str = "integral",
+    relative: float = 0.0,
 ) -> Integral:  # fmt: skip
     """int f over all `segments`, bisecting those whose error counts until the sum of errors is <= `tolerance`.
 
     At each level every open segment is evaluated in one batch (cut only to bound the memory). The segments of
     smallest error whose sum fits into half of the budget left are closed, the others are bisected, so that the
     accepted errors can never exceed the budget. Error of a segment: QUADPACK's estimate
-    s min[1, (200 |K15 - G7|/s)^(3/2)], s = int |f - mean f|, in the largest entry.
+    s min[1, (200 |K15 - G7|/s)^(3/2)], s = int |f - mean f|, in the largest entry. What is only sampled is summed over
+    all nodes in the end, but those of segments on which next to nothing is (`NEGLIGIBLE`).
 
     Args:
-        function: Integrand, see `Integrand`.
+        function: Integrand, see `Integrand`, or samples of one.
         segments: (m, 3): panel number, lower and upper end in the panel's own variable u.
         tolerance: Absolute error allowed in the largest entry, > 0.
         n_entries: Complex numbers that the integrand handles at one energy; bounds the batch.
         what: Name of the integral for the error message.
         relative: Error allowed instead if it is larger, over the largest entry of the integral.
-        total: What is summed over the nodes in the end where the function only samples it; segments on which next to
-            nothing is (`NEGLIGIBLE`) are left out.
 
     Raises:
         QuadratureError: When MAX_NODES evaluations or MAX_LEVELS bisections do not suffice, or round-off stops them.
     """
-    pending = np.asarray(segments, dtype=float).reshape(-1, 3)
+    pending, integrand = np.asarray(segments, dtype=float).reshape(-1, 3), Sampled.of(function)
     value: np.ndarray | float = 0.0
     error, evaluations, absolute = 0.0, 0, tolerance
     history: list[tuple[int, float]] = []
     done, batch = [np.zeros((0, 4))], batch_size(n_entries)
     while len(pending):
-        values, errors, sizes = _apply_rule(function, pending, batch)
+        values, errors, sizes = _apply_rule(integrand.sample, pending, batch)
         evaluations += pending.shape[0] * NODES.size
         if not np.isfinite(errors).all():
             raise QuadratureError(f"{what}: the integrand is not finite (a level without width on the path?)")
@@ -133,17 +161,16 @@ def integrate(
         reached = error + float(errors[~closed].sum())
         pending = _bisect(pending[~closed])
         history.append((len(pending), reached))
-        too_many = evaluations + len(pending) * NODES.size > MAX_NODES or len(history) == MAX_LEVELS
-        if len(pending) and (too_many or _stagnates(history)):
+        if len(pending) and _is_hopeless(history, evaluations):
             raise QuadratureError(
                 f"{what}: reached an error of {reached:.2e} after {evaluations} energies; asked for {tolerance:.2e}"
             )
-    if total is not None:
-        value = _sum(total, np.concatenate(done), NEGLIGIBLE * tolerance, batch)
+    if integrand.total is not None:
+        value = _sum(integrand.total, np.concatenate(done), NEGLIGIBLE * tolerance, batch)
     return Integral(np.asarray(value), error, evaluations)
 
 
-def _sum(total: Summed, segments: np.ndarray, negligible: float, batch: int) -> np.ndarray:
+def _sum(total: Callable[..., np.ndarray], segments: np.ndarray, negligible: float, batch: int) -> np.ndarray:
     """`total` over the Kronrod nodes of segments (m, 4), whose last column is their size, but the smallest ones."""
     segments = segments[np.argsort(segments[:, 3])]
     small = np.cumsum(segments[:, 3]) <= negligible
@@ -200,6 +227,12 @@ def _affordable(errors: np.ndarray, budget: float) -> np.ndarray:
     mask = np.zeros(errors.size, dtype=bool)
     mask[order] = np.cumsum(errors[order]) <= 0.5 * budget
     return mask
+
+
+def _is_hopeless(history: list[tuple[int, float]], evaluations: int) -> bool:
+    """Whether the bounds on energies and bisections are reached, or round-off is."""
+    too_many = evaluations + history[-1][0] * NODES.size > MAX_NODES or len(history) == MAX_LEVELS
+    return too_many or _stagnates(history)
 
 
 def _stagnates(history: list[tuple[int, float]]) -> bool:

@@ -32,13 +32,16 @@ class SiteGreen:
     Args:
         device: H and the leads.
         energies: E (n,) in eV, Im E > 0.
+
+    Attributes:
+        slices: The sites of each slice.
     """
 
     def __init__(self, device: StaticDevice, energies: np.ndarray) -> None:
         linked = _links(device)
         order = reverse_cuthill_mckee(linked, symmetric_mode=True)
-        self._sites = [order[s] for s in _slices(linked[order][:, order].tocoo())]
-        states = [(2 * sites[:, None] + np.arange(2)).ravel() for sites in self._sites]
+        self.slices = [order[s] for s in _slices(linked[order][:, order].tocoo())]
+        states = [(2 * sites[:, None] + np.arange(2)).ravel() for sites in self.slices]
         u, sigma = device.vectors, device.self_energies(energies)
 
         def block(rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
@@ -62,7 +65,7 @@ class SiteGreen:
             block = own[k] - right[k] if k < last else own[k]
             right[k - 1] = self._ahead[k - 1] @ np.linalg.solve(block, self._back[k - 1])
         blocks = np.empty((len(logarithm), fields.shape[0], 2, 2), dtype=complex)
-        for k, sites in enumerate(self._sites):
+        for k, sites in enumerate(self.slices):
             whole = own[k] - (left[k] if k else 0) - (right[k] if k < last else 0)
             green, site = np.linalg.inv(whole).reshape(len(whole), sites.size, 2, sites.size, 2), np.arange(sites.size)
             blocks[:, sites] = green[:, site, :, site].swapaxes(0, 1)
@@ -71,7 +74,7 @@ class SiteGreen:
     def _with(self, fields: np.ndarray) -> list[np.ndarray]:
         """A_kk + F.sigma of each slice."""
         local, found = np.einsum("ia,ast->ist", fields, PAULI), []
-        for own, sites in zip(self._own, self._sites, strict=True):
+        for own, sites in zip(self._own, self.slices, strict=True):
             block, site = own.copy(), np.arange(sites.size)
             block.reshape(len(own), sites.size, 2, sites.size, 2)[:, site, :, site] += local[sites, None]
             found.append(block)

@@ -103,10 +103,8 @@ class SteadyState:
         """I[F] of `count` matrices, (count, ...), of which the first is G."""
         unit = np.zeros((count, *view.unit.shape))
         unit[0] = view.unit
-        what, total = "RotatingFrame, contour", parts.total
-        return self._contour.integral(
-            parts.sample, unit, 0.5 * self.tolerance, view.entries, what, view.plus_adjoint, total
-        )
+        what, integrand = "RotatingFrame, contour", Sampled(parts.sample, parts.total)
+        return self._contour.integral(integrand, unit, 0.5 * self.tolerance, view.entries, what, view.plus_adjoint)
 
     def traces(self, view: InLevels, function: Callable[[np.ndarray], np.ndarray]) -> Integral:
         """I[Tr O F] for traces (n, ...) with Hermitian O."""
@@ -115,8 +113,7 @@ class SteadyState:
 
     def integral(self, view: InLevels, window: Window, density: Density | Sampled, what: str) -> Integral:
         """int dE of `density` over a window."""
-        sampled = density if isinstance(density, Sampled) else Sampled(density)
-        return window.integral(sampled.sample, 0.5 * self.tolerance, view.entries, what, total=sampled.total)
+        return window.integral(density, 0.5 * self.tolerance, view.entries, what)
 
     def spectral_density(self, view: InLevels, occupation: Occupation) -> Sampled:
         """G delta G^dag/2 pi, delta_q = Gamma_q times the `occupation`."""

@@ -14,7 +14,7 @@ from scipy.optimize import newton
 
 from llgnegf.static.contour import THERMAL_CUTS
 from llgnegf.static.green import StaticDevice
-from llgnegf.static.quadrature import Integral, QuadratureError, integrate, scaled
+from llgnegf.static.quadrature import Integral, QuadratureError, Sampled, integrate
 from llgnegf.static.recursion import ChainGreen
 from llgnegf.static.weights import antihermitian, diagonal, expectation, times, weighted
 
@@ -71,30 +71,19 @@ class Window:
         return sum(p.upper - p.lower for p in self.panels)
 
     def integral(
-        self, function: Callable[[np.ndarray, np.ndarray], np.ndarray], tolerance: float, n_entries: int, what: str,
-        relative: float = 0.0, total: Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray] | None = None,
+        self, function: Callable[[np.ndarray, np.ndarray], np.ndarray] | Sampled, tolerance: float, n_entries: int,
+        what: str, relative: float = 0.0,
     ) -> Integral:  # fmt: skip
-        """int dE F(E), F a function of origin (n,) and offset (n,) that gives (n, ...); the number 0 without panels.
+        """int dE F(E), F a function of origin (n,) and offset (n,) that gives (n, ...), or samples of one; the number 0
+        without panels.
 
-        `total`: (origin, offset, factors (n,)) -> the sum of the whole where F is sampled. Tolerance, n_entries, what,
-        relative and errors as `quadrature.integrate`.
+        Tolerance, n_entries, what, relative and errors as `quadrature.integrate`.
         """
-
-        def integrand(panel: np.ndarray, u: np.ndarray) -> np.ndarray:
-            origin, offset, jacobian = self.energies(panel, u)
-            return scaled(function(origin, offset), jacobian)
-
-        def whole(panel: np.ndarray, u: np.ndarray, factors: np.ndarray) -> np.ndarray:
-            assert total is not None
-            origin, offset, jacobian = self.energies(panel, u)
-            return total(origin, offset, factors * jacobian)
-
         if not self.panels:
             return Integral(np.zeros(()), 0.0, 0)
         count = len(self.panels)
-        panels = np.stack([np.arange(count), np.zeros(count), np.ones(count)], axis=1)
-        summed = None if total is None else whole
-        return integrate(integrand, panels, tolerance, n_entries, what, relative, summed)
+        whole = np.stack([np.arange(count), np.zeros(count), np.ones(count)], axis=1)
+        return integrate(Sampled.of(function).along(self.energies), whole, tolerance, n_entries, what, relative)
 
     def where(self, condition: Callable[[np.ndarray], np.ndarray]) -> Window:
         """The panels for whose middle (n,) the condition holds."""
