@@ -19,8 +19,10 @@ from llgnegf.static import frozen
 from llgnegf.static.channels import StaticChannel
 from llgnegf.static.green import StaticDevice
 from llgnegf.static.level_sums import LevelParts, probes
-from llgnegf.static.quadrature import Sampled, integrate, segments
+from llgnegf.static.quadrature import QuadratureError, Sampled, integrate, segments
+from llgnegf.static.resonances import hidden_levels
 from llgnegf.static.site_green import WHOLE, SiteGreen
+from llgnegf.static.undamped import bound_states
 from llgnegf.static.views import InLevels
 from llgnegf.static.window import fermi_points, window_panels
 
@@ -183,15 +185,79 @@ def test_rotating_frame_of_ribbons_by_hand(name):
     np.testing.assert_allclose(frame.lead_currents().charge, rates, rtol=0, atol=4e-9)
 
 
-def test_closed_ribbons_and_levels_at_rest_in_their_leads():
-    """f(H_RF) of a closed one; with leads at E_F and nothing turning, the frame's rho is that on the contour alone."""
-    lattice = ln.square(3, 2)
+def test_closed_ribbons():
+    """f(H_RF), and no lead to which a current could flow."""
     texture = unit_vectors(np.random.default_rng(0), 6)
-    closed = ln.RotatingFrame(ln.OpenSystem(lattice.electrons(1.0, j_sd=0.5), [], 0.1, 0.05), texture, 0.02)
+    closed = ln.RotatingFrame(ln.OpenSystem(ln.square(3, 2).electrons(1.0, j_sd=0.5), [], 0.1, 0.05), texture, 0.02)
     energies, states = np.linalg.eigh(closed.steady_state.device.hamiltonian)
     exact = (states / (1 + np.exp((energies - 0.1) / 0.05))) @ states.conj().T
     np.testing.assert_allclose(closed.density_matrix(), exact, rtol=0, atol=1e-14)
     assert not closed.lead_currents().charge.size
+
+
+class Modes:
+    """A ribbon four sites wide whose moments are the same in each of its six columns: four chains.
+
+    H = 1 x H_chain + e_k, e_k = -2 cos(pi k/5), phi_k(y) = sqrt(2/5) sin(pi k y/5).
+    """
+
+    levels = -2 * np.cos(np.pi * np.arange(1, 5) / 5)
+    profiles = np.sqrt(0.4) * np.sin(np.pi * np.outer(np.arange(1, 5), np.arange(1, 5)) / 5)
+
+    def __init__(self, fermi_energy, kT, j_sd=0.4):
+        lattice = ln.square(6, 4)
+        leads = [lattice.lead("left"), lattice.lead("right")]
+        self.system = ln.OpenSystem(lattice.electrons(1.0, j_sd=j_sd), leads, fermi_energy, kT)
+        self.column = ln.bloch_wall(6, center=3.5, width=1.0)
+        self.wall = self.column[np.rint(lattice.positions[:, 0]).astype(int)]
+        self.sites = np.lexsort((lattice.positions[:, 1], lattice.positions[:, 0]))  # column after column
+        ends = [ln.ChainLead(0), ln.ChainLead(-1)]
+        self.chains = [ln.OpenSystem(ln.chain(6, 1.0, j_sd), ends, fermi_energy - e, kT) for e in self.levels]
+
+    def together(self, chains):
+        """rho of the ribbon from those of the chains, (12, 12) each."""
+        blocks = [r.reshape(6, 2, 6, 2) for r in chains]
+        rho = np.einsum("ky,kz,kisjt->iysjzt", self.profiles, self.profiles, blocks).reshape(24, 2, 24, 2)
+        place = np.argsort(self.sites)
+        return rho[place][:, :, place].reshape(48, 48)
+
+
+@pytest.mark.parametrize("kT", [0.0, 0.02])
+def test_a_ribbon_is_as_many_chains_as_it_has_modes(kT):
+    """rho, its four parts and the currents, one mode just at its edge; levels of one mode in the band of others."""
+    ribbon, parts = Modes(2 - 2 * np.cos(np.pi / 5), kT), ("adiabatic", "geometric", "sea", "surface")
+    frame = ln.RotatingFrame(ribbon.system, ribbon.wall, 0.05)
+    frames = [ln.RotatingFrame(chain, ribbon.column, 0.05) for chain in ribbon.chains]
+    np.testing.assert_allclose(
+        frame.density_matrix(), ribbon.together([f.density_matrix() for f in frames]), rtol=0, atol=2e-9
+    )
+    found, single = frame.decompose(), [f.decompose() for f in frames]
+    flows, single_flows = frame.decompose_lead_currents(), [f.decompose_lead_currents() for f in frames]
+    for part in parts:
+        expected = ribbon.together([getattr(d, part) for d in single])
+        np.testing.assert_allclose(getattr(found, part), expected, rtol=0, atol=2e-9)
+        expected = sum(getattr(d, part).spin for d in single_flows)
+        np.testing.assert_allclose(getattr(flows, part).spin, expected, rtol=0, atol=2e-9)
+    expected = sum(f.lead_currents().spin for f in frames)
+    np.testing.assert_allclose(frame.lead_currents().spin, expected, rtol=0, atol=2e-9)
+
+
+def test_levels_that_couple_to_closed_channels_only():
+    """Bound states of one mode, which `bound_states` finds in its chain, where another mode is open."""
+    ribbon = Modes(0.2, 0.02)
+    device = StaticDevice.of(ribbon.system, ribbon.wall)
+    chain = StaticDevice.of(ribbon.chains[0], ribbon.column)
+    bound = [level.energy for ends in ((-5, -2), (2, 5)) for level in bound_states(chain, *ends)]
+    energies = np.add.outer(ribbon.levels, bound).ravel()
+    others = np.abs(energies[:, None] - ribbon.levels) < 2
+    expected = np.sort(energies[others.any(axis=1) & (np.abs(energies) < 1.5)])
+    assert expected.size > 2
+    np.testing.assert_allclose(np.sort(hidden_levels(device, -1.5, 1.5)), expected, rtol=0, atol=1e-10)
+    with pytest.raises(QuadratureError, match="couples to closed channels only"):
+        _ = ln.ResponseTensors(ribbon.system, ribbon.wall).friction
+    turned = ribbon.wall + 0.2 * np.random.default_rng(0).normal(size=ribbon.wall.shape)
+    turned /= np.linalg.norm(turned, axis=1)[:, None]
+    assert ln.ResponseTensors(ribbon.system, turned, tolerance=1e-5).friction.any()
 
 
 @pytest.mark.parametrize("level", [-0.9, 0.3, 1.4])

@@ -17,6 +17,7 @@ from llgnegf.static.contour import adjoint
 from llgnegf.static.green import StaticDevice
 from llgnegf.static.quadrature import QuadratureError
 from llgnegf.static.recursion import ChainGreen, adjoint_blocks, is_chain
+from llgnegf.static.resonances import hidden_levels
 from llgnegf.static.undamped import UndampedLevel, dark_states
 from llgnegf.static.weights import by_column, weighted
 from llgnegf.static.window import Window, chain_window, window_panels
@@ -70,6 +71,21 @@ def separate_dark_states(device: StaticDevice, j_sd: np.ndarray, lower: float, u
                 "allowed: a lower kT, or moments that do not leave a combination of levels dark"
             )
     return levels
+
+
+def refuse_hidden_levels(device: StaticDevice, j_sd: np.ndarray, lower: float, upper: float) -> None:
+    """Refuse levels between two energies (eV) whose width vanishes by a symmetry that motion of the moments breaks.
+
+    Raises:
+        QuadratureError: With the first of them.
+    """
+    hidden = hidden_levels(device, lower, upper) if np.any(j_sd) else np.zeros(0)
+    if hidden.size:
+        raise QuadratureError(
+            f"ResponseTensors: a level at {hidden[0]:.6g} eV, near the Fermi energy or between those of the leads, that"
+            " couples to closed channels only, and by motion of the moments to open ones; allowed: a lower kT, or"
+            " moments of less symmetry"
+        )
 
 
 @dataclass(frozen=True, eq=False)
