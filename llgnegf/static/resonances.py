@@ -6,7 +6,6 @@ Stands on `green`. At band edges Sigma(E) changes fast: eigenvalues of H + Sigma
 from __future__ import annotations
 
 import numpy as np
-from scipy.optimize import newton
 
 from llgnegf.static.green import StaticDevice
 from llgnegf.static.quadrature import QuadratureError
@@ -18,6 +17,8 @@ HIDDEN = 1e-11
 """eV; a width below may be round-off."""
 DISPLACED, SETTLING = 10, 12
 """Distance from the nearest level, over the width, beyond which a resonance is sought, in so many steps."""
+FARTHEST = 1.0
+"""eV from where it was sought at which a resonance is another one."""
 FINE = 1e-3
 """Resonances narrower than this part of the window have energies measured from their own level."""
 RESOLVED = 1e-10
@@ -109,15 +110,24 @@ def _is_displaced(value: complex, levels: np.ndarray) -> bool:
 
 
 def _settled(device: StaticDevice, value: complex) -> complex:
-    """The resonance at E = Re of an eigenvalue of H + Sigma(E), sought from `value` on."""
+    """The resonance at E = Re of an eigenvalue of H + Sigma(E), sought by the secant method from `value` on; `value`
+    where the search leaves its neighbourhood."""
 
     def nearest(energy: float) -> complex:
         values = _effective_levels(device, energy, 0.0)[0]
         return complex(values[np.argmin(np.abs(values - value))])
 
     tolerance = max(0.1 * abs(value.imag), HIDDEN)
-    found = newton(lambda e: nearest(e).real - e, value.real, tol=tolerance, maxiter=SETTLING, disp=False)
-    return nearest(float(found))
+    before, energy = value.real, nearest(value.real).real
+    excess = energy - before
+    for _ in range(SETTLING):
+        now = nearest(energy).real - energy
+        if abs(energy - before) <= tolerance or now == excess:
+            break
+        before, energy, excess = energy, energy - now * (energy - before) / (now - excess), now
+        if abs(energy - value.real) > FARTHEST:
+            return value
+    return nearest(energy)
 
 
 def refuse_unresolved(device: StaticDevice, lower: float, upper: float) -> None:
