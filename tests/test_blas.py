@@ -46,7 +46,7 @@ ENTRIES: dict[str, tuple[str, Callable[[], Any]]] = {
         lambda: ln.langevin_ensemble(None, MAGNET, temperature=0.01, t_end=1.0, step=0.5, save_every=1.0, copies=2,
                                      seed=1),
     ),
-    "relax": ("llgnegf.response.fast_tensors.PoleTensors.grand_potential", lambda: ln.relax(SYSTEM, MAGNET)),
+    "relax": ("llgnegf.static.site_green.SiteGreen.__call__", lambda: ln.relax(SYSTEM, MAGNET)),
     "density matrix": (
         "llgnegf.static.steady_state.SteadyState.density_matrix", lambda: frame().density_matrix(),
     ),

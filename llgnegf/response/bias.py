@@ -23,7 +23,7 @@ from typing import NamedTuple
 import numpy as np
 
 from llgnegf.response.pair_kernel import pair_traces
-from llgnegf.response.pairs import DensePairs, separate_dark_states
+from llgnegf.response.pairs import DensePairs, refuse_hidden_levels, separate_dark_states
 from llgnegf.static.quadrature import Integral
 from llgnegf.static.steady_state import SteadyState
 from llgnegf.static.window import Window
@@ -81,6 +81,7 @@ def over_window(
     if not window.panels:
         return Integral(np.zeros((pairs.i.size, 3, 3)), 0.0, 0)
     separate_dark_states(state.device, j_sd, *state.reach)
+    refuse_hidden_levels(state.device, j_sd, *state.reach)
     if not pairs.resolves(window, order, state.tolerance):
         pairs = DensePairs(pairs.device, pairs.i, pairs.j)
         window = choose(pairs)

@@ -26,7 +26,7 @@ import numpy as np
 
 from llgnegf.problem.occupation import fermi_derivative, fill_levels
 from llgnegf.response.pair_kernel import pair_traces
-from llgnegf.response.pairs import DensePairs, separate_dark_states, undamped_density
+from llgnegf.response.pairs import DensePairs, refuse_hidden_levels, separate_dark_states, undamped_density
 from llgnegf.static.closed import berry_curvature
 from llgnegf.static.contour import FERMI_RANGE, Contour, twice_real
 from llgnegf.static.quadrature import Integral, scaled
@@ -67,6 +67,9 @@ def surface(state: SteadyState, pairs: DensePairs, j_sd: np.ndarray) -> Integral
         return scaled(surface_density(pairs, origin, offset), weight)
 
     half = 0.5 * state.tolerance
+    # Beyond -f' is below the tolerance.
+    near = kT * float(np.clip(-np.log(kT * half), 1.0, FERMI_RANGE))
+    refuse_hidden_levels(device, j_sd, mu - near, mu + near)
     found = window.integral(density, half, pairs.entries, "ResponseTensors, Fermi surface", half)
     value += found.value
     for level in [*bound_states(device, *reach), *separate_dark_states(device, j_sd, *reach)]:

@@ -17,6 +17,7 @@ from llgnegf.static.contour import adjoint
 from llgnegf.static.green import StaticDevice
 from llgnegf.static.quadrature import QuadratureError
 from llgnegf.static.recursion import ChainGreen, adjoint_blocks, is_chain
+from llgnegf.static.resonances import hidden_levels
 from llgnegf.static.undamped import UndampedLevel, dark_states
 from llgnegf.static.weights import by_column, weighted
 from llgnegf.static.window import Window, chain_window, window_panels
@@ -72,6 +73,21 @@ def separate_dark_states(device: StaticDevice, j_sd: np.ndarray, lower: float, u
     return levels
 
 
+def refuse_hidden_levels(device: StaticDevice, j_sd: np.ndarray, lower: float, upper: float) -> None:
+    """Refuse levels between two energies (eV) whose width vanishes by a symmetry that motion of the moments breaks.
+
+    Raises:
+        QuadratureError: With the first of them.
+    """
+    hidden = hidden_levels(device, lower, upper) if np.any(j_sd) else np.zeros(0)
+    if hidden.size:
+        raise QuadratureError(
+            f"ResponseTensors: a level at {hidden[0]:.6g} eV, near the Fermi energy or between those of the leads, that"
+            " couples to closed channels only, and by motion of the moments to open ones; allowed: a lower kT, or"
+            " moments of less symmetry"
+        )
+
+
 @dataclass(frozen=True, eq=False)
 class DensePairs:
     """Green functions between pairs (i, j), two arrays (P,), of any device: inverses of whole matrices."""
@@ -113,9 +129,9 @@ class DensePairs:
             found.append(weighted(columns, by_column(device.broadenings(energy), filling)) @ adjoint(columns))
         return [self._pick(matrices) for matrices in found]
 
-    def window(self, lower: float, upper: float, jumps: np.ndarray) -> Window:
+    def window(self, lower: float, upper: float, points: np.ndarray) -> Window:
         """Panels of the real axis, as `window_panels`."""
-        return window_panels(self.device, lower, upper, jumps)
+        return window_panels(self.device, lower, upper, points)
 
     def resolves(self, window: Window, order: int, tolerance: float) -> bool:
         """Whether round-off of energies lets integrals over the window reach a tolerance."""
@@ -163,9 +179,9 @@ class ChainPairs(DensePairs):
             _replace(found, int(e), super().on_axis(origin[single], offset[single], own, slope))
         return found
 
-    def window(self, lower: float, upper: float, jumps: np.ndarray) -> Window:
-        by_phase = chain_window(self.chain, lower, upper, jumps)
-        return super().window(lower, upper, jumps) if by_phase is None else by_phase
+    def window(self, lower: float, upper: float, points: np.ndarray) -> Window:
+        by_phase = chain_window(self.chain, lower, upper, points)
+        return super().window(lower, upper, points) if by_phase is None else by_phase
 
     def resolves(self, window: Window, order: int, tolerance: float) -> bool:
         """Energies are measured from 0 here: a resonance of that width has an error of 1e-16/width^order (1/eV^2)."""

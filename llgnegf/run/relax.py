@@ -16,15 +16,16 @@ from scipy.optimize import NoConvergence, OptimizeResult, minimize, newton_krylo
 
 from llgnegf._blas import limited
 from llgnegf._checks import Problems
-from llgnegf.poles.channels import expand
+from llgnegf.poles.channels import PoleSystem, expand
 from llgnegf.problem.magnetism.magnet import Magnet
 from llgnegf.problem.observables import spin_of_sites
 from llgnegf.problem.plausibility import doubts_together, silent, warn
 from llgnegf.problem.system import OpenSystem, check_constant
+from llgnegf.response.fast_tensors import LevelTensors
 from llgnegf.run import shares
 from llgnegf.run.progress import Progress, reporting
-from llgnegf.run.slow_simulation import slow_electrons
-from llgnegf.static.frozen import grand_potential, settled
+from llgnegf.static.frozen import FrozenDevice, grand_potential, settled
+from llgnegf.static.site_green import SiteGreen
 
 
 class FreeEnergy:
@@ -37,26 +38,58 @@ class FreeEnergy:
     """
 
     def __init__(self, system: OpenSystem | None, magnet: Magnet, rtol: float = 1e-9) -> None:
-        self.magnet, self._interacting = magnet, None
-        self.electrons = None
-        if system is not None and system.electrons.mean_fields:
-            self._interacting = _Interacting(system, rtol)
-        elif system is not None:
-            self.electrons = slow_electrons(system, rtol)[0]
+        self.magnet = magnet
+        self._electrons = None if system is None else _electrons(system, rtol)
         self._placement = None if system is None else magnet.placement(system.n_sites)
 
     def __call__(self, moments: np.ndarray) -> tuple[float, np.ndarray]:
         """F (eV) and dF/dM (eV), (N, 3), for moments (N, 3)."""
         energy, gradient = self.magnet.energy.energy(moments), self.magnet.energy.gradient(moments)
-        seen = moments if self._placement is None else self._placement.to_electrons(moments)
-        if self._interacting is not None:
-            omega, fields = self._interacting(seen)
-        elif self.electrons is not None:
-            spin = self.electrons.adiabatic(seen[None], False).spin[0]
-            omega, fields = self.electrons.grand_potential(seen), self.electrons.j_sd[:, None] * spin
-        else:
+        if self._electrons is None:
             return energy, gradient
+        omega, fields = self._electrons(moments if self._placement is None else self._placement.to_electrons(moments))
         return energy + omega, gradient - (fields if self._placement is None else self._placement.to_moments(fields))
+
+
+Electrons = Callable[[np.ndarray], tuple[float, np.ndarray]]
+"""Moments (N, 3) on the electrons' sites -> Omega (eV) and J_i <s_i> (eV, (N, 3))."""
+
+
+def _electrons(system: OpenSystem, rtol: float) -> Electrons:
+    if system.electrons.mean_fields:
+        return _Interacting(system, rtol)
+    return _closed(system) if system.is_closed else _Open(system, rtol)
+
+
+def _poles(system: OpenSystem, rtol: float) -> PoleSystem:
+    """The expansion that slow runs have."""
+    leads, fermi, tails = shares.SLOW_LEADS * rtol, shares.FERMI * rtol, shares.SLOW_TAILS * rtol
+    return expand(system, leads, fermi, tail_tolerance=tails, strict=False)
+
+
+def _closed(system: OpenSystem) -> Electrons:
+    levels = LevelTensors(system)
+
+    def found(moments: np.ndarray) -> tuple[float, np.ndarray]:
+        spin = levels.adiabatic(moments[None], False).spin[0]
+        return levels.grand_potential(moments), levels.j_sd[:, None] * spin
+
+    return found
+
+
+class _Open:
+    """Omega and J_i <s_i> of an open system: <s_i> = 2 Re sum_m r_m Tr sigma G_ii(z_m^*), Omega as `FrozenDevice`."""
+
+    def __init__(self, system: OpenSystem, rtol: float) -> None:
+        frozen = FrozenDevice(_poles(system, rtol), np.zeros((system.n_sites, 3)))
+        energies, self._residues = frozen.fermi_poles(frozen.mean)
+        self._green, self._j_sd = SiteGreen(frozen.device, energies), np.asarray(system.electrons.j_sd)[:, None]
+        self._at_rest, self._logarithm = frozen.grand_potential(), self._green(np.zeros((system.n_sites, 3)))[1]
+
+    def __call__(self, moments: np.ndarray) -> tuple[float, np.ndarray]:
+        blocks, logarithm = self._green(self._j_sd * moments)
+        omega = self._at_rest + 2 * float(self._residues @ (logarithm - self._logarithm))
+        return omega, 2 * self._j_sd * spin_of_sites(np.einsum("m,mist->ist", self._residues, blocks))
 
 
 class _Interacting:
@@ -68,9 +101,7 @@ class _Interacting:
     """
 
     def __init__(self, system: OpenSystem, rtol: float) -> None:
-        self.electrons = system.electrons
-        leads, fermi, tails = shares.SLOW_LEADS * rtol, shares.FERMI * rtol, shares.SLOW_TAILS * rtol
-        self.poles = expand(system, leads, fermi, tail_tolerance=tails, strict=False)
+        self.electrons, self.poles = system.electrons, _poles(system, rtol)
 
     def __call__(self, moments: np.ndarray) -> tuple[float, np.ndarray]:
         self.poles = settled(self.poles, moments)  # where the next search begins

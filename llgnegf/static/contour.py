@@ -23,7 +23,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from llgnegf.problem.occupation import fermi
-from llgnegf.static.quadrature import Integral, integrate, scaled, segments
+from llgnegf.static.quadrature import Integral, Sampled, integrate, segments
 
 POLES_BELOW_PATH = 2
 """n of the contour: y_0 = 4 pi kT keeps the path well away from the poles of f and from the real axis."""
@@ -74,7 +74,7 @@ class Contour:
 
     def integral(
         self,
-        function: Callable[[np.ndarray], np.ndarray],
+        function: Callable[[np.ndarray], np.ndarray] | Sampled,
         residue: np.ndarray | float,
         tolerance: float,
         n_entries: int,
@@ -84,7 +84,7 @@ class Contour:
         """I[F] = -(1/pi) int dE Im[F(E)] f(E).
 
         Args:
-            function: F(z) for z (n,) in the upper half plane, returning (n, ...).
+            function: F(z) for z (n,) in the upper half plane, returning (n, ...), or samples of it.
             residue: c in F -> c/z, broadcast to (...); Hermitian.
             tolerance: Absolute error allowed in the largest entry.
             n_entries: Complex numbers handled at one energy.
@@ -95,22 +95,21 @@ class Contour:
         Raises:
             QuadratureError: If the tolerance cannot be reached.
         """
-        mu, kT, scale = self.mu, self.kT, self.scale
+        mu, kT, scale, integrand = self.mu, self.kT, self.scale, Sampled.of(function)
         y0 = 2 * np.pi * POLES_BELOW_PATH * kT
 
-        def ray(panel: np.ndarray, t: np.ndarray) -> np.ndarray:
-            values = function(mu + 1j * (y0 + scale * t / (1 - t)))
-            return with_adjoint(scaled(values, scale / (1 - t) ** 2 / (2 * np.pi)))
+        def ray(panel: np.ndarray, t: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+            return mu + 1j * (y0 + scale * t / (1 - t)), scale / (1 - t) ** 2 / (2 * np.pi)
 
-        def path(panel: np.ndarray, x: np.ndarray) -> np.ndarray:
-            weight = 0.5j / np.pi * kT * (fermi(x, 0.0, 1.0) - (x < 0))
-            return with_adjoint(scaled(function(mu + kT * x + 1j * y0), weight))
+        def path(panel: np.ndarray, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+            return mu + kT * x + 1j * y0, 0.5j / np.pi * kT * (fermi(x, 0.0, 1.0) - (x < 0))
 
-        part = integrate(ray, segments(RAY_CUTS), 0.5 * tolerance, n_entries, what)
+        part = integrate(integrand.along(ray, with_adjoint), segments(RAY_CUTS), 0.5 * tolerance, n_entries, what)
         value, error, evaluations = 0.5 * residue + part.value, part.error, part.evaluations
         if kT > 0:
-            thermal = integrate(path, segments(THERMAL_CUTS), 0.5 * tolerance, n_entries, what)
-            points = function(mu + 1j * np.pi * kT * (2 * np.arange(1, POLES_BELOW_PATH + 1) - 1))
-            value = value + thermal.value + kT * with_adjoint(points).sum(axis=0)
+            line = integrand.along(path, with_adjoint)
+            thermal = integrate(line, segments(THERMAL_CUTS), 0.5 * tolerance, n_entries, what)
+            z = mu + 1j * np.pi * kT * (2 * np.arange(1, POLES_BELOW_PATH + 1) - 1)
+            value = value + thermal.value + with_adjoint(integrand.summed(z, np.full(z.size, kT)))
             error, evaluations = error + thermal.error, evaluations + thermal.evaluations + POLES_BELOW_PATH
         return Integral(0.5 * with_adjoint(value), error, evaluations)

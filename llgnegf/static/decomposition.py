@@ -20,10 +20,11 @@ import numpy as np
 from llgnegf.problem.occupation import density_matrix, fermi_derivative
 from llgnegf.static.closed import occupation_response
 from llgnegf.static.contour import FERMI_RANGE
-from llgnegf.static.quadrature import Integral
-from llgnegf.static.steady_state import Density, LeadCurrents, Occupation, SteadyState
-from llgnegf.static.views import InLevels
+from llgnegf.static.quadrature import Integral, Sampled
+from llgnegf.static.steady_state import LeadCurrents, Occupation, SteadyState
+from llgnegf.static.views import Density, InLevels
 from llgnegf.static.weights import by_column
+from llgnegf.static.window import fermi_points
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,13 +71,10 @@ class LinearResponse:
         """The four parts as `view` hands them out."""
         if not self.state.device.channels:
             return self._closed(view)
-        functions = view.parts(self._turn, self._sea_weights)
-        common = self.state.contour(view, functions, 3 // len(functions))
+        common = self.state.contour(view, view.parts(self._turn, self._sea_weights), 3)
         surface = self._surface(view, self.state.spectral_density)
-        parts = [part for integral in common for part in integral.value] + [surface.value]
-        adiabatic, geometric, sea, fermi = map(view.on_sites, parts)
-        error = sum(integral.error for integral in common) + surface.error
-        return Decomposition(adiabatic, geometric, sea, fermi, error)
+        adiabatic, geometric, sea, fermi = map(view.on_sites, [*common.value, surface.value])
+        return Decomposition(adiabatic, geometric, sea, fermi, common.error + surface.error)
 
     def lead_currents(self, view: InLevels) -> CurrentDecomposition:
         """Lead currents of the four parts."""
@@ -84,13 +82,13 @@ class LinearResponse:
         if not device.channels:
             nothing = LeadCurrents.from_rates(np.zeros((state.n_leads, 4)), 0.0)
             return CurrentDecomposition(nothing, nothing, nothing, nothing)
-        functions = view.parts(self._turn, self._sea_weights)
+        parts = view.parts(self._turn, self._sea_weights)
 
         def commutators(z: np.ndarray) -> np.ndarray:
             """-i Tr O [Sigma_p, F] of the first three parts, (n, 3, n_leads, 4)."""
-            matrices = np.concatenate([view.on_ends(f(z)) for f in functions], axis=1).swapaxes(0, 1)
-            found = [view.ends.commutators(device.self_energies(z), f) for f in matrices]
-            found[2] = found[2] + view.ends.commutators(self._sea_weights(z), matrices[0])
+            sides = list(zip(*(side.swapaxes(0, 1) for side in parts.on_vectors(z)), strict=True))
+            found = [view.ends.commutators(device.self_energies(z), *pair) for pair in sides]
+            found[2] = found[2] + view.ends.commutators(self._sea_weights(z), *sides[0])
             return -1j * np.stack([state.by_lead(part) for part in found], axis=1)
 
         common = state.traces(view, commutators)
@@ -122,15 +120,17 @@ class LinearResponse:
         """X_sea = u W u^dag: W, (n, Q) or (n, Q, Q)."""
         return by_column(self.state.device.self_energy_derivatives(z), self._spin_weights)
 
-    def _surface(self, view: InLevels, density: Callable[[InLevels, Occupation], Density]) -> Integral:
+    def _surface(
+        self, view: InLevels, density: Callable[[InLevels, Occupation], Density | Sampled]
+    ) -> Integral:  # fmt: skip
         """int dE of a `density` with f_q - f to first order; at kT = 0 df/dE = -delta(E - mu)."""
         mu, kT, what = self.state.mu, self.state.kT, "RotatingFrame, Fermi surface"
         if kT == 0:
-            at_mu = density(view, lambda origin, offset: -self._spin_weights)(np.array([mu]), np.zeros(1))
-            return Integral(at_mu[0], 0.0, 1)
+            at_mu = density(view, lambda origin, offset: -self._spin_weights)
+            return Integral(Sampled.of(at_mu).at(np.array([mu]), np.zeros(1)), 0.0, 1)
 
         def occupation(origin: np.ndarray, offset: np.ndarray) -> np.ndarray:
             return fermi_derivative((origin - mu) + offset, 0.0, kT)[:, None] * self._spin_weights
 
-        window = view.window(mu - FERMI_RANGE * kT, mu + FERMI_RANGE * kT, np.array([mu]))
+        window = view.window(mu - FERMI_RANGE * kT, mu + FERMI_RANGE * kT, fermi_points(mu, kT))
         return self.state.integral(view, window, density(view, occupation), what)

@@ -38,6 +38,9 @@ MAX_NODES = 400_000
 MAX_LEVELS = 80
 """Bisections of one segment after which an integral is given up."""
 
+NEGLIGIBLE = 0.01
+"""Part of the tolerance that all segments together may hold that are left out of a sum of whole matrices."""
+
 Integrand = Callable[[np.ndarray, np.ndarray], np.ndarray]
 """f(panel (n,) int, u (n,) float) -> (n, ...): the integrand in the variable u of that panel."""
 
@@ -53,6 +56,51 @@ class Integral:
     value: np.ndarray
     error: float
     evaluations: int
+
+
+@dataclass(frozen=True)
+class Sampled:
+    """An integrand too large to be looked at.
+
+    Attributes:
+        sample: (variables (n,) ...) -> (n, ...), small: what shows the errors.
+        total: (variables (n,) ..., factors (n,)) -> sum of factors times the whole, (...), which may share work between
+            the points. None where the sample is the whole.
+    """
+
+    sample: Callable[..., np.ndarray]
+    total: Callable[..., np.ndarray] | None = None
+
+    @classmethod
+    def of(cls, function: Callable[..., np.ndarray] | Sampled) -> Sampled:
+        """A function that is looked at as it is, or what is an integrand already."""
+        return function if isinstance(function, Sampled) else cls(function)
+
+    def at(self, *variables: np.ndarray) -> np.ndarray:
+        """The whole (...) at a single point."""
+        return self.summed(*variables, np.ones(1))
+
+    def summed(self, *variables: np.ndarray) -> np.ndarray:
+        """`total`, whatever gives it."""
+        if self.total is not None:
+            return self.total(*variables)
+        return scaled(self.sample(*variables[:-1]), variables[-1]).sum(axis=0)
+
+    def along(
+        self, line: Callable[..., tuple[np.ndarray, ...]],
+        after: Callable[[np.ndarray], np.ndarray] = lambda values: values,
+    ) -> Sampled:  # fmt: skip
+        """In new variables, of which `line` makes the old ones and a weight; `after` is the linear map taken last."""
+
+        def sample(*new: np.ndarray) -> np.ndarray:
+            *variables, weight = line(*new)
+            return after(scaled(self.sample(*variables), weight))
+
+        def total(*new: np.ndarray) -> np.ndarray:
+            *variables, weight = line(*new[:-1])
+            return after(self.summed(*variables, new[-1] * weight))
+
+        return Sampled(sample, None if self.total is None else total)
 
 
 def segments(ends: np.ndarray) -> np.ndarray:
@@ -72,7 +120,7 @@ def batch_size(n_entries: int) -> int:
 
 
 def integrate(
-    function: Integrand, segments: np.ndarray, tolerance: float, n_entries: int, what: str = "integral",
+    function: Integrand | Sampled, segments: np.ndarray, tolerance: float, n_entries: int, what: str = "integral",
     relative: float = 0.0,
 ) -> Integral:  # fmt: skip
     """int f over all `segments`, bisecting those whose error counts until the sum of errors is <= `tolerance`.
@@ -80,10 +128,11 @@ def integrate(
     At each level every open segment is evaluated in one batch (cut only to bound the memory). The segments of
     smallest error whose sum fits into half of the budget left are closed, the others are bisected, so that the
     accepted errors can never exceed the budget. Error of a segment: QUADPACK's estimate
-    s min[1, (200 |K15 - G7|/s)^(3/2)], s = int |f - mean f|, in the largest entry.
+    s min[1, (200 |K15 - G7|/s)^(3/2)], s = int |f - mean f|, in the largest entry. What is only sampled is summed over
+    all nodes in the end, but those of segments on which next to nothing is (`NEGLIGIBLE`).
 
     Args:
-        function: Integrand, see `Integrand`.
+        function: Integrand, see `Integrand`, or samples of one.
         segments: (m, 3): panel number, lower and upper end in the panel's own variable u.
         tolerance: Absolute error allowed in the largest entry, > 0.
         n_entries: Complex numbers that the integrand handles at one energy; bounds the batch.
@@ -93,12 +142,13 @@ def integrate(
     Raises:
         QuadratureError: When MAX_NODES evaluations or MAX_LEVELS bisections do not suffice, or round-off stops them.
     """
-    pending = np.asarray(segments, dtype=float).reshape(-1, 3)
+    pending, integrand = np.asarray(segments, dtype=float).reshape(-1, 3), Sampled.of(function)
     value: np.ndarray | float = 0.0
     error, evaluations, absolute = 0.0, 0, tolerance
     history: list[tuple[int, float]] = []
+    done, batch = [np.zeros((0, 4))], batch_size(n_entries)
     while len(pending):
-        values, errors = _apply_rule(function, pending, batch_size(n_entries))
+        values, errors, sizes = _apply_rule(integrand.sample, pending, batch)
         evaluations += pending.shape[0] * NODES.size
         if not np.isfinite(errors).all():
             raise QuadratureError(f"{what}: the integrand is not finite (a level without width on the path?)")
@@ -106,23 +156,41 @@ def integrate(
             tolerance = max(absolute, relative * float(np.abs(value + values.sum(axis=0)).max(initial=0.0)))
         closed = _affordable(errors, tolerance - error)
         value = value + values[closed].sum(axis=0)
+        done.append(np.column_stack([pending, sizes])[closed])
         error += float(errors[closed].sum())
         reached = error + float(errors[~closed].sum())
         pending = _bisect(pending[~closed])
         history.append((len(pending), reached))
-        too_many = evaluations + len(pending) * NODES.size > MAX_NODES or len(history) == MAX_LEVELS
-        if len(pending) and (too_many or _stagnates(history)):
+        if len(pending) and _is_hopeless(history, evaluations):
             raise QuadratureError(
                 f"{what}: reached an error of {reached:.2e} after {evaluations} energies; asked for {tolerance:.2e}"
             )
+    if integrand.total is not None:
+        value = _sum(integrand.total, np.concatenate(done), NEGLIGIBLE * tolerance, batch)
     return Integral(np.asarray(value), error, evaluations)
 
 
-def _apply_rule(function: Integrand, segments: np.ndarray, batch: int) -> tuple[np.ndarray, np.ndarray]:
-    """Kronrod value (m, ...) and error (m,) of each segment."""
+def _sum(total: Callable[..., np.ndarray], segments: np.ndarray, negligible: float, batch: int) -> np.ndarray:
+    """`total` over the Kronrod nodes of segments (m, 4), whose last column is their size, but the smallest ones."""
+    segments = segments[np.argsort(segments[:, 3])]
+    small = np.cumsum(segments[:, 3]) <= negligible
+    small[-1] = False
+    kept = segments[~small]
+    middle, half = kept[:, 1:3].mean(axis=1), 0.5 * (kept[:, 2] - kept[:, 1])
+    u, weights = (middle[:, None] + half[:, None] * NODES).ravel(), (half[:, None] * KRONROD_WEIGHTS).ravel()
+    panel = np.repeat(kept[:, 0].astype(int), NODES.size)
+    parts = [slice(start, start + batch) for start in range(0, u.size, batch)]
+    value = total(panel[parts[0]], u[parts[0]], weights[parts[0]])
+    for part in parts[1:]:
+        value += total(panel[part], u[part], weights[part])
+    return value
+
+
+def _apply_rule(function: Integrand, segments: np.ndarray, batch: int) -> tuple[np.ndarray, ...]:
+    """Kronrod value (m, ...), error (m,) and bound of int |f| (m,) of each segment."""
     panel = segments[:, 0].astype(int)
     middle, half = segments[:, 1:].mean(axis=1), 0.5 * (segments[:, 2] - segments[:, 1])
-    values, errors = [], []
+    values, errors, sizes = [], [], []
     step = max(1, batch // NODES.size)
     for start in range(0, len(segments), step):
         part = slice(start, start + step)
@@ -135,17 +203,20 @@ def _apply_rule(function: Integrand, segments: np.ndarray, batch: int) -> tuple[
         width = half[part].reshape((-1,) + (1,) * (f.ndim - 2))
         values.append(kronrod * width)
         errors.append(half[part] * _error_estimate(kronrod - gauss, spread))
-    return np.concatenate(values), np.concatenate(errors)
+        sizes.append(half[part] * (_largest(spread) + _largest(np.abs(kronrod))))
+    return np.concatenate(values), np.concatenate(errors), np.concatenate(sizes)
 
 
 def _error_estimate(difference: np.ndarray, spread: np.ndarray) -> np.ndarray:
     """QUADPACK's estimate in the largest entry of each segment, (m,)."""
-    axes = tuple(range(1, difference.ndim))
-    raw = np.abs(difference).max(axis=axes, initial=0.0)
-    scale = spread.max(axis=axes, initial=0.0)
+    raw, scale = _largest(np.abs(difference)), _largest(spread)
     with np.errstate(divide="ignore", invalid="ignore"):
         sharpened = scale * np.minimum(1.0, (200 * raw / scale) ** 1.5)
     return np.where(raw == 0, 0.0, sharpened)
+
+
+def _largest(values: np.ndarray) -> np.ndarray:
+    return np.asarray(values.max(axis=tuple(range(1, values.ndim)), initial=0.0))
 
 
 def _affordable(errors: np.ndarray, budget: float) -> np.ndarray:
@@ -156,6 +227,12 @@ def _affordable(errors: np.ndarray, budget: float) -> np.ndarray:
     mask = np.zeros(errors.size, dtype=bool)
     mask[order] = np.cumsum(errors[order]) <= 0.5 * budget
     return mask
+
+
+def _is_hopeless(history: list[tuple[int, float]], evaluations: int) -> bool:
+    """Whether the bounds on energies and bisections are reached, or round-off is."""
+    too_many = evaluations + history[-1][0] * NODES.size > MAX_NODES or len(history) == MAX_LEVELS
+    return too_many or _stagnates(history)
 
 
 def _stagnates(history: list[tuple[int, float]]) -> bool:

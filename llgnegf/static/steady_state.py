@@ -21,25 +21,23 @@ from typing import Protocol
 import numpy as np
 
 from llgnegf.problem.occupation import density_matrix, fermi
-from llgnegf.static.contour import FERMI_RANGE, THERMAL_CUTS, Contour, twice_real
+from llgnegf.static.contour import FERMI_RANGE, Contour, twice_real
 from llgnegf.static.green import StaticDevice
-from llgnegf.static.quadrature import Integral
-from llgnegf.static.views import InLevels, Parts
+from llgnegf.static.quadrature import Integral, Sampled
+from llgnegf.static.views import Density, InLevels, Parts
 from llgnegf.static.weights import by_column
-from llgnegf.static.window import Window
+from llgnegf.static.window import Window, fermi_points
 from llgnegf.units import HBAR
 
 Occupation = Callable[[np.ndarray, np.ndarray], np.ndarray]
 """(origin (n,), offset (n,)) -> what multiplies Gamma_q in delta at E = origin + offset, (n, Q) or (Q,)."""
-Density = Callable[[np.ndarray, np.ndarray], np.ndarray]
-"""(origin (n,), offset (n,)) -> what is integrated over the real axis, (n, ...)."""
 
 
 class HasWindow(Protocol):
     """Holds Green functions, and knows the panels on which to integrate them."""
 
-    def window(self, lower: float, upper: float, jumps: np.ndarray) -> Window:
-        """Panels of the real axis, cut at `jumps`."""
+    def window(self, lower: float, upper: float, points: np.ndarray) -> Window:
+        """Panels of the real axis, cut at real `points` and graded towards complex ones."""
         ...
 
 
@@ -82,7 +80,7 @@ class SteadyState:
         """rho as `view` hands it out, and its error."""
         if not self.device.channels:
             return Integral(view.cut(density_matrix(self.device.hamiltonian, self.mu, self.kT)), 0.0, 0)
-        (common,), what = self.contour(view, (view.green,), 1), "RotatingFrame.density_matrix, window"
+        common, what = self.contour(view, view.green(), 1), "RotatingFrame.density_matrix, window"
         extra = self.integral(view, self.window(view), self.spectral_density(view, self.occupation_difference), what)
         value = view.on_sites(common.value[0] + extra.value)
         return Integral(value, common.error + extra.error, common.evaluations + extra.evaluations)
@@ -93,43 +91,37 @@ class SteadyState:
             return Integral(np.zeros((self.n_leads, 4)), 0.0, 0)
 
         def commutators(z: np.ndarray) -> np.ndarray:
-            green = view.on_ends(view.green(z))[:, 0]
-            return -1j * self.by_lead(view.ends.commutators(self.device.self_energies(z), green))
+            rows, columns = view.green().on_vectors(z)
+            return -1j * self.by_lead(view.ends.commutators(self.device.self_energies(z), rows[:, 0], columns[:, 0]))
 
         common, what = self.traces(view, commutators), "RotatingFrame.lead_currents, window"
         extra = self.integral(view, self.window(view), self.rate_density(view, self.occupation_difference), what)
         value = common.value + extra.value
         return Integral(value, common.error + extra.error, common.evaluations + extra.evaluations)
 
-    def contour(self, view: InLevels, functions: tuple[Parts, ...], count: int) -> list[Integral]:
-        """I[F] of functions that give `count` F each, of all of them the first is G."""
+    def contour(self, view: InLevels, parts: Parts, count: int) -> Integral:
+        """I[F] of `count` matrices, (count, ...), of which the first is G."""
         unit = np.zeros((count, *view.unit.shape))
         unit[0] = view.unit
-        share = 0.5 * self.tolerance / len(functions)
-        return [
-            self._contour.integral(
-                f, 0.0 if k else unit, share, view.entries, "RotatingFrame, contour", view.plus_adjoint
-            )
-            for k, f in enumerate(functions)
-        ]
+        what, integrand = "RotatingFrame, contour", Sampled(parts.sample, parts.total)
+        return self._contour.integral(integrand, unit, 0.5 * self.tolerance, view.entries, what, view.plus_adjoint)
 
     def traces(self, view: InLevels, function: Callable[[np.ndarray], np.ndarray]) -> Integral:
         """I[Tr O F] for traces (n, ...) with Hermitian O."""
         what = "RotatingFrame, contour of lead currents"
         return self._contour.integral(function, 0.0, 0.5 * self.tolerance, view.entries, what, twice_real)
 
-    def integral(self, view: InLevels, window: Window, density: Density, what: str) -> Integral:
+    def integral(self, view: InLevels, window: Window, density: Density | Sampled, what: str) -> Integral:
         """int dE of `density` over a window."""
         return window.integral(density, 0.5 * self.tolerance, view.entries, what)
 
-    def spectral_density(self, view: InLevels, occupation: Occupation) -> Density:
+    def spectral_density(self, view: InLevels, occupation: Occupation) -> Sampled:
         """G delta G^dag/2 pi, delta_q = Gamma_q times the `occupation`."""
 
-        def density(origin: np.ndarray, offset: np.ndarray) -> np.ndarray:
-            delta = by_column(self.device.broadenings(origin + offset), occupation(origin, offset))
-            return view.spectral(view.columns(origin, offset), delta / (2 * np.pi))
+        def delta(origin: np.ndarray, offset: np.ndarray) -> np.ndarray:
+            return by_column(self.device.broadenings(origin + offset), occupation(origin, offset)) / (2 * np.pi)
 
-        return density
+        return view.spectral(view.columns, delta)
 
     def rate_density(self, view: InLevels, occupation: Occupation) -> Density:
         """Tr O{-i (Sigma_p W + delta_p G^dag) + h.c.}/2 pi, (n, n_leads, 4)."""
@@ -154,7 +146,7 @@ class SteadyState:
     def fermi_window(self, view: HasWindow) -> Window:
         """The part of the real axis within `reach`."""
         mu, kT = self._fillings
-        return view.window(*self.reach, np.unique(mu[:, None] + kT[:, None] * THERMAL_CUTS))
+        return view.window(*self.reach, fermi_points(mu, kT))
 
     @property
     def reach(self) -> tuple[float, float]:

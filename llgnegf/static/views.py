@@ -8,14 +8,16 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
 from llgnegf.problem.electrons import PAULI
 from llgnegf.static.contour import adjoint, plus_adjoint
 from llgnegf.static.green import StaticDevice
+from llgnegf.static.level_sums import LevelParts, probes, summed_products
 from llgnegf.static.local import LocalDensityMatrix
+from llgnegf.static.quadrature import Sampled, scaled
 from llgnegf.static.recursion import ChainGreen, adjoint_blocks
 from llgnegf.static.weights import by_orbital, times, weighted
 from llgnegf.static.window import Window, chain_window, window_panels
@@ -23,8 +25,24 @@ from llgnegf.static.window import Window, chain_window, window_panels
 BLOCK_ENTRIES = 12
 """Complex numbers per site and energy by which a batch of blocks is sized."""
 
-Parts = Callable[[np.ndarray], np.ndarray]
-"""z (n,) -> one or several matrices F as they are held, (n, parts, ...)."""
+Density = Callable[[np.ndarray, np.ndarray], np.ndarray]
+"""(origin (n,), offset (n,)) -> something at the real energies E = origin + offset, (n, ...)."""
+COPIES = 10
+"""Arrays of the size of G u that one energy needs in a sum of whole matrices."""
+
+
+class Parts(Protocol):
+    """One or several matrices F(z), G the first of them, for energies z (n,) with Im z > 0."""
+
+    @property
+    def total(self) -> Callable[[np.ndarray, np.ndarray], np.ndarray] | None:
+        """(z, factors (n,)) -> sum_n factor_n F(z_n) as they are held, (parts, ...); None where `sample` gives all."""
+
+    def sample(self, z: np.ndarray) -> np.ndarray:
+        """What shows the errors of integrals over F, (n, parts, ...)."""
+
+    def on_vectors(self, z: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """u^dag F, (n, parts, Q, d), and F u, (n, parts, d, Q), in the basis of the ends."""
 
 
 class WindowTooNarrow(ArithmeticError):
@@ -42,16 +60,11 @@ class LeadEnds:
     vectors: np.ndarray
     turned: np.ndarray
 
-    def commutators(self, weights: np.ndarray, matrices: np.ndarray) -> np.ndarray:
-        """Tr O [u W u^dag, F], (n, 4, Q), for F (n, d, d)."""
-        u = self.vectors
-        if weights.ndim == 2:
-            right = np.einsum("iq,nij,ojq->noq", u.conj(), matrices, self.turned, optimize=True)
-            left = np.einsum("oiq,nij,jq->noq", self.turned.conj(), matrices, u, optimize=True)
-            return (right - left) * weights[:, None, :]
-        ahead, behind = u.conj().T @ matrices, matrices @ u
-        between = ahead[:, None] @ self.turned - self.turned.conj().swapaxes(-1, -2) @ behind[:, None]
-        return by_orbital(weights, between)
+    def commutators(self, weights: np.ndarray, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
+        """Tr O [u W u^dag, F], (n, 4, Q), from u^dag F (n, Q, d) and F u (n, d, Q)."""
+        ahead = _apart(rows @ self._side_by_side)
+        behind = _apart(self._side_by_side.conj().T @ columns, rows=True)
+        return by_orbital(weights, ahead - behind)
 
     def rates(self, columns: np.ndarray, sigma: np.ndarray, delta: np.ndarray) -> np.ndarray:
         """Tr O{-i (Sigma_p W + delta_p G^dag) + h.c.}, W = G delta G^dag, (n, 4, Q), from C = G u (n, d, Q).
@@ -59,10 +72,21 @@ class LeadEnds:
         Tr O u Sigma u^dag W = Tr Sigma (u^dag C) delta (C^dag O u) and Tr O u delta u^dag G^dag = Tr delta C^dag O u;
         twice the imaginary part of the sum is asked for.
         """
-        overlap = np.einsum("kq,nkr->nqr", self.vectors.conj(), columns)
-        bras = np.einsum("nkr,okq->norq", columns.conj(), self.turned)
+        overlap = self.vectors.conj().T @ columns
+        bras = _apart(adjoint(columns) @ self._side_by_side)
         scattered = np.einsum("nqr,norq->noq", weighted(times(sigma, overlap), delta), bras)
         return 2 * (scattered + by_orbital(delta, bras)).imag
+
+    @cached_property
+    def _side_by_side(self) -> np.ndarray:
+        """O u of all O, (d, 4 Q)."""
+        return self.turned.transpose(1, 0, 2).reshape(len(self.vectors), -1)
+
+
+def _apart(matrices: np.ndarray, rows: bool = False) -> np.ndarray:
+    """(n, 4, Q, Q) from four blocks side by side, (n, Q, 4 Q), or one below the other, (n, 4 Q, Q)."""
+    n, size = len(matrices), min(matrices.shape[1:])
+    return matrices.reshape(n, 4, size, size) if rows else matrices.reshape(n, size, 4, size).swapaxes(1, 2)
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,8 +97,9 @@ class InLevels:
 
     @property
     def entries(self) -> int:
-        """Complex numbers handled at one energy."""
-        return 3 * self.device.size**2
+        """Complex numbers handled at one energy; n^2 where the low-rank form fails."""
+        size, columns = self.device.vectors.shape
+        return COPIES * size * (columns + 1) + size**2 // 4
 
     @property
     def unit(self) -> np.ndarray:
@@ -91,20 +116,15 @@ class InLevels:
         """F + F^dag, as they are held; may reuse F."""
         return plus_adjoint(matrices)
 
-    def green(self, z: np.ndarray) -> np.ndarray:
-        """G at energies (n,) with Im z > 0, (n, 1, ...)."""
-        return self.device.level_green(z).matrix()[:, None]
+    def green(self) -> Parts:
+        """G alone."""
+        return LevelParts(self.device)
 
-    def parts(self, turn: np.ndarray, weights: Callable[[np.ndarray], np.ndarray]) -> tuple[Parts, ...]:
-        """G, G X G with X = `turn` (2, 2) on every site, G Y G with Y = u W(z) u^dag: one after the other,
-        all in one function or, where all at a time would be three times the memory, one in each."""
-        device, states = self.device, self.device.levels[1]
-        x = states.conj().T @ np.kron(np.eye(device.size // 2), turn) @ states
-        return (
-            self.green,
-            lambda z: device.level_green(z).sandwich(x)[:, None],
-            lambda z: device.level_green(z).between(device.level_vectors, weights(z))[:, None],
-        )
+    def parts(self, turn: np.ndarray, weights: Callable[[np.ndarray], np.ndarray]) -> Parts:
+        """G, G X G with X = `turn` (2, 2) on every site, and G Y G with Y = u W(z) u^dag."""
+        states = self.device.levels[1]
+        turned = (turn @ states.reshape(-1, 2, len(states))).reshape(states.shape)
+        return LevelParts(self.device, states.conj().T @ turned, weights)
 
     def columns(self, origin: np.ndarray, offset: np.ndarray) -> np.ndarray:
         """G u at real energies origin + offset."""
@@ -115,21 +135,28 @@ class InLevels:
         columns = self.device.levels[1] @ columns
         return columns.reshape(len(columns), -1, 2, columns.shape[-1])
 
-    def spectral(self, columns: np.ndarray, weights: np.ndarray) -> np.ndarray:
-        """G u W (G u)^dag, (n, ...), of what `columns` gave and weights (n, Q) or (n, Q, Q)."""
-        return weighted(columns, weights) @ adjoint(columns)
+    def spectral(self, columns: Density, weights: Density) -> Sampled:
+        """G u W (G u)^dag as an integrand of what `columns` gives and of weights (n, Q) or (n, Q, Q), both functions of
+        origin and offset."""
+        p = probes(self.device.size).conj().T
 
-    def on_ends(self, matrices: np.ndarray) -> np.ndarray:
-        """All that lead currents take of F (n, parts, ...), (n, parts, d, d)."""
-        return matrices
+        def sample(origin: np.ndarray, offset: np.ndarray) -> np.ndarray:
+            seen = p @ columns(origin, offset)
+            return weighted(seen, weights(origin, offset)) @ adjoint(seen)
+
+        def total(origin: np.ndarray, offset: np.ndarray, factors: np.ndarray) -> np.ndarray:
+            found = columns(origin, offset)
+            return summed_products(weighted(found, scaled(weights(origin, offset), factors)), adjoint(found))
+
+        return Sampled(sample, total)
 
     def columns_on_ends(self, columns: np.ndarray) -> np.ndarray:
-        """The same of G u, (n, d, Q)."""
+        """All that lead currents take of G u, (n, d, Q)."""
         return columns
 
-    def window(self, lower: float, upper: float, jumps: np.ndarray) -> Window:
+    def window(self, lower: float, upper: float, points: np.ndarray) -> Window:
         """Panels of the real axis; WindowTooNarrow where this view does not resolve a resonance."""
-        return window_panels(self.device, lower, upper, jumps)
+        return window_panels(self.device, lower, upper, points)
 
     def on_sites(self, matrix: np.ndarray) -> Any:
         """A matrix as it is held as the density matrix that is handed out."""
@@ -187,16 +214,11 @@ class OnChain(InLevelsCut):
         lower[:] = adjoint(upper)
         return matrices
 
-    def green(self, z: np.ndarray) -> np.ndarray:
-        return self.chain.local_blocks(z)
+    def green(self) -> Parts:
+        return _ChainParts(self, None, None)
 
-    def parts(self, turn: np.ndarray, weights: Callable[[np.ndarray], np.ndarray]) -> tuple[Parts, ...]:
-        def all_three(z: np.ndarray) -> np.ndarray:
-            x = np.empty((2, self.chain.n_sites, 2, 2, z.size), dtype=complex)
-            x[0], x[1] = turn[:, :, None], self.chain.on_lead_sites(weights(z))
-            return self.chain.local_blocks(z, x)
-
-        return (all_three,)
+    def parts(self, turn: np.ndarray, weights: Callable[[np.ndarray], np.ndarray]) -> Parts:
+        return _ChainParts(self, turn, weights)
 
     def columns(self, origin: np.ndarray, offset: np.ndarray) -> np.ndarray:
         return self.chain.columns(origin + offset)
@@ -204,7 +226,11 @@ class OnChain(InLevelsCut):
     def on_all_sites(self, columns: np.ndarray) -> np.ndarray:
         return columns.transpose(3, 0, 1, 2)
 
-    def spectral(self, columns: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    def spectral(self, columns: Density, weights: Density) -> Sampled:
+        return Sampled(lambda *energy: self._blocks(columns(*energy), weights(*energy)))
+
+    def _blocks(self, columns: np.ndarray, weights: np.ndarray) -> np.ndarray:
+        """Blocks of C W C^dag, (n, 3 N - 2, 2, 2)."""
         n = self.chain.n_sites
         out = np.zeros((3 * n - 2, 2, 2, len(weights)), dtype=complex)
         for q, weight in enumerate(weights.T):
@@ -216,25 +242,43 @@ class OnChain(InLevelsCut):
         out[2 * n - 1 :] = adjoint_blocks(out[n : 2 * n - 1])
         return out.transpose(3, 0, 1, 2)
 
-    def on_ends(self, matrices: np.ndarray) -> np.ndarray:
-        count = self.sites.size
-        out = np.zeros((*matrices.shape[:2], count, 2, count, 2), dtype=complex)
-        for k, site in enumerate(self.sites):
-            out[:, :, k, :, k] = matrices[:, :, site]
-        return out.reshape(*matrices.shape[:2], 2 * count, 2 * count)
-
     def columns_on_ends(self, columns: np.ndarray) -> np.ndarray:
         own = columns[self.sites]
         return own.reshape(-1, *own.shape[2:]).transpose(2, 0, 1)
 
-    def window(self, lower: float, upper: float, jumps: np.ndarray) -> Window:
-        window = chain_window(self.chain, lower, upper, jumps)
+    def window(self, lower: float, upper: float, points: np.ndarray) -> Window:
+        window = chain_window(self.chain, lower, upper, points)
         if window is None:
             raise WindowTooNarrow("a resonance in the window is narrower than the recursion resolves")
         return window
 
     def on_sites(self, matrix: np.ndarray) -> LocalDensityMatrix:
         return LocalDensityMatrix.unpack(matrix)
+
+
+@dataclass(frozen=True, eq=False)
+class _ChainParts:
+    """`Parts` as blocks: G, and G X G, G Y G where there is a `turn`."""
+
+    view: OnChain
+    turn: np.ndarray | None
+    weights: Callable[[np.ndarray], np.ndarray] | None
+    total: None = None
+
+    def sample(self, z: np.ndarray) -> np.ndarray:
+        chain, x = self.view.chain, None
+        if self.turn is not None and self.weights is not None:
+            x = np.empty((2, chain.n_sites, 2, 2, z.size), dtype=complex)
+            x[0], x[1] = self.turn[:, :, None], chain.on_lead_sites(self.weights(z))
+        return chain.local_blocks(z, x)
+
+    def on_vectors(self, z: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        blocks, sites, u = self.sample(z), self.view.sites, self.view.ends.vectors
+        out = np.zeros((*blocks.shape[:2], sites.size, 2, sites.size, 2), dtype=complex)
+        for k, site in enumerate(sites):
+            out[:, :, k, :, k] = blocks[:, :, site]
+        out = out.reshape(*blocks.shape[:2], 2 * sites.size, 2 * sites.size)
+        return u.conj().T @ out, out @ u
 
 
 def spin_operators(vectors: np.ndarray) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""Panels of the real axis for the window integrals of `steady_state`: jumps, band edges and narrow resonances.
+"""Panels of the real axis for the window integrals of `steady_state`: steps, band edges and narrow resonances.
 
 Each panel has an origin: energies are origin + offset, so that a resonance narrower than round-off is resolved.
 """
@@ -11,19 +11,21 @@ from functools import cached_property
 
 import numpy as np
 
+from llgnegf.static.contour import THERMAL_CUTS
 from llgnegf.static.green import StaticDevice
-from llgnegf.static.quadrature import Integral, QuadratureError, integrate, scaled
+from llgnegf.static.quadrature import Integral, Sampled, integrate
 from llgnegf.static.recursion import ChainGreen
-from llgnegf.static.weights import antihermitian, diagonal, expectation, weighted
+from llgnegf.static.resonances import FINE, refuse_unresolved, resonances, separate
 
-NARROW = 0.05
-"""Resonances narrower than this part of the window get panels of their own; bisection finds the others."""
-RESOLVED = 1e-10
-"""Part of the terms that cancel in the width of a resonance down to which the width is a number."""
-BESIDE = 1e-6
-"""eV, see `_self_energies`."""
+NEAREST = 2.0
+"""Least sum of the half axes, over half of the panel's length, of the ellipse about a panel (its ends the foci) through
+a resonance: the rules converge as its powers, so that a panel shows that there is one and bisection does the rest."""
+ROUND_OFF = 1e-12
+"""Half length of a panel over its energies that is not halved any more."""
 START_PANELS = 8
-"""Equal parts into which the window is cut to begin with."""
+"""Equal parts into which the window of a chain is cut to begin with."""
+FEWEST = 2
+"""The same where resonances are known."""
 
 UNEVEN_PHASE = 1.0
 """Difference in the fall of the phase over the quarters of a cell beyond which the cell holds a resonance."""
@@ -58,23 +60,19 @@ class Window:
         return sum(p.upper - p.lower for p in self.panels)
 
     def integral(
-        self, function: Callable[[np.ndarray, np.ndarray], np.ndarray], tolerance: float, n_entries: int, what: str,
-        relative: float = 0.0,
+        self, function: Callable[[np.ndarray, np.ndarray], np.ndarray] | Sampled, tolerance: float, n_entries: int,
+        what: str, relative: float = 0.0,
     ) -> Integral:  # fmt: skip
-        """int dE F(E), F a function of origin (n,) and offset (n,) that gives (n, ...); the number 0 without panels.
+        """int dE F(E), F a function of origin (n,) and offset (n,) that gives (n, ...), or samples of one; the number 0
+        without panels.
 
         Tolerance, n_entries, what, relative and errors as `quadrature.integrate`.
         """
-
-        def integrand(panel: np.ndarray, u: np.ndarray) -> np.ndarray:
-            origin, offset, jacobian = self.energies(panel, u)
-            return scaled(function(origin, offset), jacobian)
-
         if not self.panels:
             return Integral(np.zeros(()), 0.0, 0)
         count = len(self.panels)
         whole = np.stack([np.arange(count), np.zeros(count), np.ones(count)], axis=1)
-        return integrate(integrand, whole, tolerance, n_entries, what, relative)
+        return integrate(Sampled.of(function).along(self.energies), whole, tolerance, n_entries, what, relative)
 
     def where(self, condition: Callable[[np.ndarray], np.ndarray]) -> Window:
         """The panels for whose middle (n,) the condition holds."""
@@ -105,36 +103,44 @@ class Window:
         return origin, offset, length * slope
 
 
-def window_panels(device: StaticDevice, lower: float, upper: float, jumps: np.ndarray) -> Window:
-    """Panels of [lower, upper], cut at `jumps`, at the channels' band edges and around narrow resonances.
+def fermi_points(mu: np.ndarray | float, kT: np.ndarray | float) -> np.ndarray:
+    """mu + i pi kT, the poles of Fermi functions next to the real axis; at kT = 0 the places of their steps."""
+    return np.unique(np.asarray(mu) + 1j * np.pi * np.asarray(kT))
 
-    Around a resonance of width gamma the cuts are at its centre and at distances gamma 4^k, so no bisection can
-    overlook it. Empty for lower = upper.
+
+def window_panels(device: StaticDevice, lower: float, upper: float, points: np.ndarray) -> Window:
+    """Panels of [lower, upper], cut at the channels' band edges and at `points`, short where resonances are near.
+
+    Complex `points` are poles of the integrand, such as `fermi_points`: panels are short there too.
+    A panel is halved as long as a resonance is nearer than `NEAREST` says: none can be overlooked. Around a very narrow
+    one, of width gamma, the cuts are at its centre and at distances gamma 4^k first. Empty for lower = upper.
 
     Raises:
         QuadratureError: For nearly equal levels that combine to a resonance narrower than the numbers resolve.
     """
     if not lower < upper:
         return Window(())
-    _refuse_unresolved(device, lower, upper)
+    refuse_unresolved(device, lower, upper)
     edges = device.band_edges
-    cuts = np.concatenate([np.linspace(lower, upper, START_PANELS + 1), jumps, edges])
+    cuts = np.concatenate([np.linspace(lower, upper, FEWEST + 1), points[points.imag == 0].real, edges])
     cuts = np.unique(cuts[(cuts >= lower) & (cuts <= upper)])
-    groups = _narrow_resonances(device, lower, upper)
+    known = resonances(device, lower, upper)
+    groups = _grouped([r for r in known if r[2] < FINE * (upper - lower)], upper - lower)
     panels: list[Panel] = []
     bounds = _cells([origin for origin, _ in groups], lower, upper)
     for (origin, offsets), start, end in zip(groups or [(0.0, np.zeros(0))], bounds[:-1], bounds[1:], strict=True):
-        points = np.concatenate([[start - origin, end - origin], cuts - origin, offsets])
-        points = np.unique(points[(points >= start - origin) & (points <= end - origin)])
-        points = _separate(points)
-        cells = np.stack([points[:-1], points[1:]], axis=1)
+        ends = np.concatenate([[start - origin, end - origin], cuts - origin, offsets])
+        ends = separate(np.unique(ends[(ends >= start - origin) & (ends <= end - origin)]))
+        near = np.array([(level - origin) + offset - 0.5j * width for level, offset, width in known])
+        poles = np.concatenate([near, points[points.imag != 0] - origin])
+        cells = _graded(np.stack([ends[:-1], ends[1:]], axis=1), poles)
         at_edge = np.any(np.abs(cells[..., None] - (edges - origin)) < 1e-13, axis=-1)
         panels += _panels(origin, cells, np.asarray(at_edge))
     whole = Window(tuple(panels))
     return whole.where(device.is_open) if device.has_matrices else whole
 
 
-def chain_window(chain: ChainGreen, lower: float, upper: float, jumps: np.ndarray) -> Window | None:
+def chain_window(chain: ChainGreen, lower: float, upper: float, points: np.ndarray) -> Window | None:
     """Panels of [lower, upper] as `window_panels`, for a chain at O(N) for each energy; None if one is too narrow.
 
     The phase of det(E - H - Sigma) falls by pi across a resonance. A cell is cut into four until the phase falls by
@@ -144,8 +150,9 @@ def chain_window(chain: ChainGreen, lower: float, upper: float, jumps: np.ndarra
     if not lower < upper:
         return Window(())
     edges = chain.device.band_edges
-    cuts = np.unique(np.concatenate([np.linspace(lower, upper, START_PANELS + 1), jumps, edges]))
-    cuts = _separate(cuts[(cuts >= lower) & (cuts <= upper)])
+    cuts = (points.real[:, None] + points.imag[:, None] / np.pi * THERMAL_CUTS).ravel()
+    cuts = np.unique(np.concatenate([np.linspace(lower, upper, START_PANELS + 1), cuts, edges]))
+    cuts = separate(cuts[(cuts >= lower) & (cuts <= upper)])
     cells = np.stack([cuts[:-1], cuts[1:]], axis=1)
     done = []
     while len(cells):
@@ -168,71 +175,20 @@ def _panels(origin: float, cells: np.ndarray, marked: np.ndarray) -> list[Panel]
     return [Panel(origin, *cell, *edge) for cell, edge in zip(cells.tolist(), marked.tolist(), strict=True)]
 
 
-def _narrow_resonances(device: StaticDevice, lower: float, upper: float) -> list[tuple[float, np.ndarray]]:
-    """Groups (origin, cuts as offsets from it) of the resonances in the window that are narrow against it.
-
-    Weak coupling: first order, centre eps + Re <n|Sigma|n>, width <n|Gamma|n>. Otherwise the eigenvalues of
-    H + Sigma at the middle of the window; these are hints, the quadrature does the rest.
-    """
-    energies, states = device.levels
-    length = upper - lower
-    found: list[tuple[float, float, float]] = []  # origin, offset, width
-    shifts = expectation(states.conj().T @ device.vectors, _self_energies(device, energies))
-    near = (energies + shifts.real >= lower - length) & (energies + shifts.real <= upper + length)
-    for n in np.flatnonzero(near):
-        width = -2 * shifts[n].imag
-        if 0 < width < NARROW * length:
-            found.append((float(energies[n]), float(shifts[n].real), float(width)))
-    middle = _self_energies(device, np.array([0.5 * (lower + upper)]))
-    for value in np.linalg.eigvals(device.hamiltonian + device.on_device(middle)[0]):
-        width = -2 * value.imag
-        if lower - length <= value.real <= upper + length and 1e-11 < width < NARROW * length:
-            origin = float(energies[np.argmin(np.abs(energies - value.real))])
-            found.append((origin, float(value.real - origin), float(width)))
-    return _grouped(sorted(found), length)
-
-
-def _refuse_unresolved(device: StaticDevice, lower: float, upper: float) -> None:
-    """Refuse combinations of nearly equal levels whose couplings cancel: a width d^2/Gamma for levels d apart.
-
-    E - H - Sigma holds d beside Gamma: of the width, round-off leaves nothing. (Levels that are equal to round-off have
-    combinations without any coupling, which `StaticDevice.levels` sets apart.)
-    """
-    reached = device.level_vectors.any(axis=1)
-    energies, vectors = device.levels[0][reached], device.level_vectors[reached]
-    inside = (energies >= lower) & (energies <= upper)
-    if device.has_matrices:  # where Im Sigma outside the bands is round-off
-        inside &= device.is_open(energies)
-    energies, vectors = energies[inside], vectors[inside]
-    sizes = expectation(np.abs(vectors).astype(complex), np.abs(_self_energies(device, energies))).real
-    near = 10 * np.sqrt(RESOLVED) * float(sizes.max(initial=0.0))
-    starts = np.flatnonzero(np.diff(energies, prepend=-np.inf) > near)
-    for group in np.split(np.arange(energies.size), starts)[1:]:
-        level, u = energies[group].mean(keepdims=True), vectors[group]
-        sigma = _self_energies(device, level)
-        values, states = np.linalg.eig(np.diag(energies[group] - level) + (weighted(u, sigma) @ u.conj().T)[0])
-        widths = _all_expectations(states.conj().T @ u, antihermitian(sigma))
-        # Of channels that are open there: outside every band nothing has a width that could be lost.
-        open_ = diagonal(antihermitian(sigma))[0] > 0
-        cancelled = _all_expectations(np.abs(states).T @ np.abs(u) * open_, np.abs(sigma))
-        if group.size > 1 and (widths < RESOLVED * cancelled).any():
-            raise QuadratureError(
-                f"levels at {level[0]:.6g} eV, {np.ptp(energies[group]):.2g} eV apart, combine to a resonance of width "
-                f"{widths.min():.2g} eV, too narrow to be resolved where the leads are filled differently; allowed: "
-                f"levels that are equal (a dark state, filled with the leads' mean chemical potential) or further apart"
-            )
-
-
-def _self_energies(device: StaticDevice, energies: np.ndarray) -> np.ndarray:
-    """Sigma at real energies, next to a level of a lead's end, where it is infinite, at `BESIDE` above the axis."""
-    levels = device.surface_levels
-    beside = (np.abs(energies[:, None] - levels) < BESIDE).any(axis=1)
-    return device.self_energies(energies + 1j * np.where(beside, BESIDE, 0.0))
-
-
-def _all_expectations(amplitudes: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    """<k|u W u^dag|k> of states k with amplitudes <k|u_a> (k, Q), for the weights of a single energy."""
-    return expectation(amplitudes, np.broadcast_to(weights, (len(amplitudes), *weights.shape[1:]))).real
+def _graded(cells: np.ndarray, poles: np.ndarray) -> np.ndarray:
+    """Cells (m, 2), ascending, halved until no complex pole (r,) is nearer to one than `NEAREST` says."""
+    done = [np.zeros((0, 2))]
+    while len(cells):
+        middle, half = cells.mean(axis=1), 0.5 * (cells[:, 1] - cells[:, 0])
+        w = (poles - middle[:, None]) / half[:, None]
+        root = np.sqrt(w**2 - 1)
+        axes = np.maximum(np.abs(w + root), np.abs(w - root)).min(axis=1, initial=np.inf)
+        near = (axes < NEAREST) & (half > ROUND_OFF * np.abs(cells).max(axis=1))
+        done.append(cells[~near])
+        low, high = cells[near].T
+        cells = np.stack([np.concatenate([low, middle[near]]), np.concatenate([middle[near], high])], axis=1)
+    ordered = np.concatenate(done)
+    return ordered[np.argsort(ordered[:, 0])]
 
 
 def _grouped(found: list[tuple[float, float, float]], length: float) -> list[tuple[float, np.ndarray]]:
@@ -244,19 +200,10 @@ def _grouped(found: list[tuple[float, float, float]], length: float) -> list[tup
         centre = offset + (origin - groups[-1][0])
         distances = width * 4.0 ** np.arange(0, np.ceil(np.log(length / width) / np.log(4.0)) + 1)
         groups[-1][1].extend([centre, *(centre - distances), *(centre + distances)])
-    return [(origin, _separate(np.unique(points))) for origin, points in groups]
+    return [(origin, separate(np.unique(points))) for origin, points in groups]
 
 
 def _cells(origins: list[float], lower: float, upper: float) -> np.ndarray:
     """Ends of the interval nearest to each origin, len(origins) + 1 (one cell without origins)."""
     middles = [0.5 * (a + b) for a, b in zip(origins[:-1], origins[1:], strict=True)]
     return np.clip(np.array([lower, *middles, upper]), lower, upper)
-
-
-def _separate(points: np.ndarray) -> np.ndarray:
-    """Sorted points without those equal to the one before up to round-off; the last one stays."""
-    if points.size < 2:
-        return points
-    keep = np.concatenate([[True], np.diff(points) > 8 * np.finfo(float).eps * np.abs(points[:-1])])
-    keep[-1] = True
-    return points[keep]

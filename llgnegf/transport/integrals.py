@@ -12,13 +12,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from llgnegf.problem.occupation import fermi_derivative
-from llgnegf.static.contour import FERMI_RANGE, THERMAL_CUTS
+from llgnegf.static.contour import FERMI_RANGE
 from llgnegf.static.green import StaticDevice
 from llgnegf.static.quadrature import Integral, QuadratureError, batch_size, scaled
 from llgnegf.static.rotating_frame import LONG_CHAIN, of_fastest
 from llgnegf.static.steady_state import SteadyState
 from llgnegf.static.views import InLevels
-from llgnegf.static.window import Window
+from llgnegf.static.window import Window, fermi_points
 from llgnegf.units import HBAR
 
 ROUND_OFF = 1e-15
@@ -50,7 +50,7 @@ class FermiIntegrals:
             return scaled(density(view, origin, offset), -fermi_derivative((origin - mu) + offset, 0.0, kT))
 
         def window(view: InLevels) -> Window:
-            return view.window(mu - FERMI_RANGE * kT, mu + FERMI_RANGE * kT, mu + kT * THERMAL_CUTS)
+            return view.window(mu - FERMI_RANGE * kT, mu + FERMI_RANGE * kT, fermi_points(mu, kT))
 
         return self._integral(weighted, shape, what, window, 0.25 / kT)
 
