@@ -1,0 +1,151 @@
+"""Green functions of ribbons and long chains slice by slice: O(n b^2) instead of O(n^3) for n states in slices of b.
+
+Under `frozen` and `start`, for energies off the real axis (Fermi poles); `green` is the dense counterpart, `recursion`
+the one for chains at real energies.
+
+A = E - H - Sigma(E) connects a slice k of states with its neighbours only. With the slices before it folded in,
+
+    g_k = [A_kk - A_k,k-1 g_k-1 A_k-1,k]^-1
+    A x = y:    y'_k = y_k - A_k,k-1 g_k-1 y'_k-1  for k = 1, 2, ...,    x_k = g_k [y'_k - A_k,k+1 x_k+1]  back again
+    G_kk = g_k + g_k A_k,k+1 G_k+1,k+1 A_k+1,k g_k,    G_k,k+1 = -g_k A_k,k+1 G_k+1,k+1,    G_k+1,k = -G_k+1,k+1 A_k+1,k g_k
+
+(block LU). |g_k| <= 1/Im E, and round-off grows by that factor in units of the hopping, by its square in the last line.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from llgnegf.static.green import StaticDevice
+from llgnegf.static.weights import weighted
+
+LEAST = 16
+"""Rows of a slice, at least: smaller products cost as much."""
+WHOLE = 64
+"""Devices of up to so many states are one slice."""
+
+
+def slices_of(device: StaticDevice) -> list[slice]:
+    """Slices of the states, at least `LEAST` each, of which H and the leads connect neighbours only."""
+    reached = _last_connected(device)
+    bounds = [0, device.size if device.size <= WHOLE else min(LEAST, device.size)]
+    while bounds[-1] < device.size:
+        end = max(bounds[-1] + LEAST, int(reached[: bounds[-1]].max()) + 1)
+        bounds.append(end if end + LEAST <= device.size else device.size)
+    return [slice(a, b) for a, b in zip(bounds[:-1], bounds[1:], strict=True)]
+
+
+def _last_connected(device: StaticDevice) -> np.ndarray:
+    """The last state that each one is connected to by H or by a lead, (2N,)."""
+    last = np.arange(device.size)
+    row, column = device.entries
+    np.maximum.at(last, row, column)
+    for channel in device.channels:
+        own = np.flatnonzero(np.abs(channel.columns).any(axis=1))
+        last[own] = np.maximum(last[own], own.max(initial=0))
+    return last
+
+
+class SlicedGreen:
+    """G(E) of a device at energies (n,) with Im E > 0.
+
+    Args:
+        device: The device, (2N, 2N).
+        energies: In eV.
+    """
+
+    def __init__(self, device: StaticDevice, energies: np.ndarray) -> None:
+        self.size, self.count, self.slices = device.size, energies.size, slices_of(device)
+        self._parts = _Inverse(device, energies)
+        self._folded: list[np.ndarray] = []
+        for k, here in enumerate(self.slices):
+            block = self._parts(here, here)
+            if k:
+                before = self.slices[k - 1]
+                block = block - self._parts(here, before) @ self._folded[-1] @ self._parts(before, here)
+            self._folded.append(np.linalg.inv(block))
+
+    def columns(self, x: np.ndarray) -> np.ndarray:
+        """G x, (n, 2N, r), for x (2N, r)."""
+        out = np.empty((self.count, *x.shape), dtype=complex)
+        for k, (here, g) in enumerate(zip(self.slices, self._folded, strict=True)):
+            y = x[here]
+            if k:
+                before = self.slices[k - 1]
+                y = y - self._parts(here, before) @ out[:, before]
+            out[:, here] = g @ y
+        for k in range(len(self.slices) - 2, -1, -1):
+            here, after = self.slices[k : k + 2]
+            out[:, here] -= self._folded[k] @ (self._parts(here, after) @ out[:, after])
+        return out
+
+    def rows(self, x: np.ndarray) -> np.ndarray:
+        """x^dag G, (n, r, 2N), for x (2N, r)."""
+        adjoint = x.conj().T
+        out = np.empty((self.count, *adjoint.shape), dtype=complex)
+        for k, (here, g) in enumerate(zip(self.slices, self._folded, strict=True)):
+            y = adjoint[:, here]
+            if k:
+                before = self.slices[k - 1]
+                y = y - out[:, :, before] @ self._parts(before, here)
+            out[:, :, here] = y @ g
+        for k in range(len(self.slices) - 2, -1, -1):
+            here, after = self.slices[k : k + 2]
+            out[:, :, here] -= (out[:, :, after] @ self._parts(after, here)) @ self._folded[k]
+        return out
+
+    def matrices(self) -> Iterator[np.ndarray]:
+        """G at one energy after the other, (2N, 2N)."""
+        for n in range(self.count):
+            out = np.zeros((self.size, self.size), dtype=complex)
+            for k, here in enumerate(self.slices):
+                g, seen = self._folded[k][n], slice(0, here.stop)
+                out[here, here] = np.eye(here.stop - here.start)
+                if k:  # columns beyond the slice are zero: y' is triangular
+                    before = self.slices[k - 1]
+                    out[here, : before.stop] = -(self._parts(here, before, n) @ out[before, : before.stop])
+                out[here, seen] = g @ out[here, seen]
+            for k in range(len(self.slices) - 2, -1, -1):
+                here, after = self.slices[k : k + 2]
+                out[here] -= (self._folded[k][n] @ self._parts(here, after, n)) @ out[after]
+            yield out
+
+    def logarithm(self) -> np.ndarray:
+        """ln |det G^-1|, (n,): that of all g_k^-1."""
+        return -np.sum([np.linalg.slogdet(g)[1] for g in self._folded], axis=0)
+
+    def local(self) -> Iterator[tuple[slice, slice, np.ndarray]]:
+        """(rows, columns, G there (n, ..., ...)) of the slices and of neighbours, from the last slice on."""
+        here, last = self.slices[-1], self._folded[-1]
+        yield here, here, last
+        for k in range(len(self.slices) - 2, -1, -1):
+            here, after = self.slices[k : k + 2]
+            g = self._folded[k]
+            upper = -(g @ self._parts(here, after)) @ last
+            lower = -last @ (self._parts(after, here) @ g)
+            yield here, after, upper
+            yield after, here, lower
+            last = g - upper @ (self._parts(after, here) @ g)
+            yield here, here, last
+
+
+class _Inverse:
+    """Blocks of E - H - Sigma(E): (n, ..., ...), or without the energies where no lead is."""
+
+    def __init__(self, device: StaticDevice, energies: np.ndarray) -> None:
+        self._hamiltonian, self._vectors, self._energies = device.hamiltonian, device.vectors, energies
+        self._sigma = device.self_energies(energies)
+
+    def __call__(self, rows: slice, columns: slice, number: int | None = None) -> np.ndarray:
+        """The block of two slices, of all energies or of the one of a `number`."""
+        block = -self._hamiltonian[rows, columns]
+        own = np.flatnonzero(self._vectors[rows].any(axis=0) & self._vectors[columns].any(axis=0))
+        at = slice(None) if number is None else slice(number, number + 1)
+        if own.size:
+            sigma = self._sigma[at][(..., own) if self._sigma.ndim == 2 else (slice(None), *np.ix_(own, own))]
+            block = block - weighted(self._vectors[rows, own], sigma) @ self._vectors[columns, own].conj().T
+        if rows == columns:
+            block = block + self._energies[at, None, None] * np.eye(block.shape[-1])
+        return block[0] if number is not None and block.ndim == 3 else block
