@@ -7,9 +7,9 @@ A = E - H - Sigma(E) connects a slice k of states with its neighbours only. With
 
     g_k = [A_kk - A_k,k-1 g_k-1 A_k-1,k]^-1
     A x = y:    y'_k = y_k - A_k,k-1 g_k-1 y'_k-1  for k = 1, 2, ...,    x_k = g_k [y'_k - A_k,k+1 x_k+1]  back again
-    G_kk = g_k + g_k A_k,k+1 G_k+1,k+1 A_k+1,k g_k,    G_k,k+1 = -g_k A_k,k+1 G_k+1,k+1,    G_k+1,k = -G_k+1,k+1 A_k+1,k g_k
+    G_k,k+1 = -g_k A_k,k+1 G_k+1,k+1,    G_k+1,k = -G_k+1,k+1 A_k+1,k g_k,    G_kk = g_k - G_k,k+1 A_k+1,k g_k
 
-(block LU). |g_k| <= 1/Im E, and round-off grows by that factor in units of the hopping, by its square in the last line.
+(block LU). |g_k| <= 1/Im E, and round-off grows by that factor in units of the hopping, in the last line by its square.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import numpy as np
+from scipy import sparse
 
 from llgnegf.static.green import StaticDevice
 from llgnegf.static.weights import weighted
@@ -39,13 +40,30 @@ def slices_of(device: StaticDevice) -> list[slice]:
 
 def _last_connected(device: StaticDevice) -> np.ndarray:
     """The last state that each one is connected to by H or by a lead, (2N,)."""
-    last = np.arange(device.size)
+    last = np.minimum(np.arange(device.size) | 1, device.size - 1)  # both spins, whatever the moments are
     row, column = device.entries
     np.maximum.at(last, row, column)
     for channel in device.channels:
         own = np.flatnonzero(np.abs(channel.columns).any(axis=1))
         last[own] = np.maximum(last[own], own.max(initial=0))
     return last
+
+
+def distance_from_leads(device: StaticDevice) -> int:
+    """Sites on the shortest way through the device from a lead to the site farthest from it, both ends counted."""
+    row, column = device.entries
+    n_sites, farthest = (device.size + 1) // 2, 1
+    linked = sparse.csr_array((np.ones(row.size), (row // 2, column // 2)), shape=(n_sites, n_sites))
+    for lead in np.unique(device.leads):
+        reached = np.zeros(n_sites, dtype=bool)
+        reached[np.flatnonzero(device.vectors[:, device.leads == lead].any(axis=1)) // 2] = True
+        distance = 0
+        while (count := int(reached.sum())) > 0:
+            distance, reached = distance + 1, reached | (linked @ reached > 0)
+            if reached.sum() == count:
+                break
+        farthest = max(farthest, distance)
+    return farthest
 
 
 class SlicedGreen:
@@ -144,7 +162,7 @@ class _Inverse:
         own = np.flatnonzero(self._vectors[rows].any(axis=0) & self._vectors[columns].any(axis=0))
         at = slice(None) if number is None else slice(number, number + 1)
         if own.size:
-            sigma = self._sigma[at][(..., own) if self._sigma.ndim == 2 else (slice(None), *np.ix_(own, own))]
+            sigma = self._sigma[at, own] if self._sigma.ndim == 2 else self._sigma[at, own[:, None], own]
             block = block - weighted(self._vectors[rows, own], sigma) @ self._vectors[columns, own].conj().T
         if rows == columns:
             block = block + self._energies[at, None, None] * np.eye(block.shape[-1])
