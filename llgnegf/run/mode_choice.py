@@ -1,5 +1,5 @@
-"""How many tabulated modes each lead spectrum of a run needs, where errors add up over spectra: in ribbons closed transverse
-channels need fewer than those that open near the chemical potential. Called by `error_budget`.
+"""How many tabulated modes each lead spectrum of a run needs, where errors add up over spectra: in ribbons those of
+transverse channels that open near the chemical potential need more than the others. Called by `error_budget`.
 """
 
 from __future__ import annotations
@@ -20,27 +20,43 @@ COARSEST = 1e-2
 
 @dataclass(frozen=True, eq=False)
 class Candidates:
-    """Modes for a group of channels of one spectrum, fewest first, and what each comes to in the error of rho."""
+    """Modes for a group of channels of one spectrum, fewest first, and what they do to rho.
+
+    Attributes:
+        modes: The candidates, (n,).
+        equilibrium: Bounds on the error in equilibrium, (n,).
+        driven: Errors of what departs from it at each instant, (n, instants, 2N).
+    """
 
     modes: list[CouplingPoles]
-    errors: list[float]
+    equilibrium: np.ndarray
+    driven: np.ndarray
+
+    @property
+    def errors(self) -> np.ndarray:
+        """What each comes to, (n,)."""
+        return self.equilibrium + self.driven.max(axis=(1, 2))
 
 
 def modes_by_spectrum(run: RunErrors, families: Sequence[str], target: float) -> tuple[PoleChannel, ...] | None:
     """The channels with modes whose errors, added over the spectra, stay below `target`; None where modes are not
     tabulated, or none do.
 
-    With the error e_g(modes) of each spectrum by itself (in equilibrium times SAFETY, and driven) the sum of all e_g
-    bounds that of all together. From the fewest modes on, the spectrum with the largest error gets more.
+    From the fewest modes on, the spectrum that adds the most gets more. Errors in equilibrium are bounded by the sum of
+    those of each spectrum by itself.
     """
-    channels = run.coarse.channels
-    groups = run.passages[0].groups
-    fitted = [g for g in range(len(groups)) if channels[groups[g][0]].energies.size]
+    channels, groups = run.coarse.channels, run.passages[0].groups
+    fitted = [g for g, own in enumerate(groups) if channels[own[0]].energies.size]
     if not all(isinstance(channels[groups[g][0]].exact, ChainSpectrum) for g in fitted):
         return None
     found = {g: _candidates(run, families, g) for g in fitted}
     place = dict.fromkeys(fitted, 0)
-    while sum(found[g].errors[place[g]] for g in fitted) > target:
+
+    def total() -> float:
+        driven = np.sum([found[g].driven[k] for g, k in place.items()], axis=0)
+        return float(sum(found[g].equilibrium[k] for g, k in place.items()) + driven.max())
+
+    while total() > target:
         more = [g for g in fitted if place[g] + 1 < len(found[g].modes)]
         if not more:
             return None
@@ -53,19 +69,18 @@ def _candidates(run: RunErrors, families: Sequence[str], group: int) -> Candidat
     """All modes of the families that are better than those with fewer."""
     members = run.passages[0].groups[group]
     channel = run.coarse.channels[members[0]]
-    rungs = [r.error for family in families for r in semicircle_ladder(family) if r.error <= COARSEST]
-    named = [family for family in families for r in semicircle_ladder(family) if r.error <= COARSEST]
     modes = [
-        channel_poles(channel.exact, error * (1 + 1e-9), strict=False, family=family)
-        for error, family in zip(rungs, named, strict=True)
+        channel_poles(channel.exact, unit.error * (1 + 1e-9), strict=False, family=family)
+        for family in families
+        for unit in semicircle_ladder(family)
+        if unit.error <= COARSEST
     ]
-    order = np.argsort([len(m) for m in modes], kind="stable")
-    modes = [modes[k] for k in order]
+    modes.sort(key=len)
     as_channels = [replace(channel, spectrum=m) for m in modes]
     equilibrium = SAFETY * np.max([at.of_group(members, as_channels) for at in run.equilibria], axis=0)
-    height = 1 / run.duration
-    driven = [run.of_passage(at, at.of_group(group, as_channels, height)) for at in run.passages]
-    errors = equilibrium + run.departure * np.max(driven, axis=0)
-    best = errors < np.minimum.accumulate(np.append(np.inf, errors[:-1]))
-    chosen = np.flatnonzero(best)
-    return Candidates([modes[k] for k in chosen], errors[chosen].tolist())
+    wrong = run.passages[0].wrong(group, as_channels, 1 / run.duration)
+    driven = [run.relative_to_window(at, at.of_group(group, wrong)) for at in run.passages]
+    found = Candidates(modes, equilibrium, run.departure * np.stack(driven, axis=1))
+    errors = found.errors
+    chosen = np.flatnonzero(errors < np.minimum.accumulate(np.append(np.inf, errors[:-1])))
+    return Candidates([modes[k] for k in chosen], equilibrium[chosen], found.driven[chosen])

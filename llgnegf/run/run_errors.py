@@ -182,20 +182,19 @@ class RunErrors:
         """Error of what departs from equilibrium, relative to it: the least of the estimates that are known."""
         stationary, found = self.start == "steady", []
         if self.has_passages:
-            errors = [self.of_passage(at, at.error(poles.channels, 1 / self.duration)) for at in self.passages]
-            found.append(float(max(errors)))
+            errors = [(at, at.error(poles.channels, 1 / self.duration)) for at in self.passages]
+            found.append(max(float(self.relative_to_window(*each).max()) for each in errors))
         if self.has_levels or not found:
             matrices = any(c.vector.ndim == 2 for c in poles.channels)
             known = [FrozenDevice(poles, moments, time) for time, moments in self.instants] if matrices else ()
             found.append(lead_error(poles, self.levels, self.duration, self.window, stationary, known))
         return min(found)
 
-    def of_passage(self, at: Passages, errors: np.ndarray) -> np.ndarray:
-        """The largest, (...), of the errors (..., 2N) by passages, relative to what departs: to what is in the
-        window."""
+    def relative_to_window(self, at: Passages, errors: np.ndarray) -> np.ndarray:
+        """Errors (..., 2N) by passages relative to what departs, which is in the window."""
         if not np.isfinite(self.window[0]):
-            return np.asarray(SIDES * errors.max(axis=-1))
-        return np.asarray((errors / np.maximum(at.filling, at.filling.mean())).max(axis=-1))
+            return SIDES * errors
+        return np.asarray(errors / np.maximum(at.filling, at.filling.mean()))
 
     def estimate(self, poles: PoleSystem) -> ErrorEstimate:
         """Error of rho by the lead modes: in equilibrium, and in what departs from it."""

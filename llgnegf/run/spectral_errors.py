@@ -1,7 +1,7 @@
 """Errors of rho by lead modes as sums over Fermi poles and integrals over energies, for devices with many channels.
 
-Under `run_errors`, beside `lead_errors`, which asks level by level. Everything here is the Green function G of the exact
-leads between device and lead orbitals, found once for an instant; what the modes are enters as dSigma alone.
+Under `run_errors`, beside `lead_errors`, which asks level by level. Both are made of the Green function G of the exact
+leads between device and lead orbitals, found once for an instant; the modes enter as dSigma alone.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from scipy.integrate import cumulative_trapezoid
 
 from llgnegf.poles.channels import PoleChannel
 from llgnegf.run.lead_errors import self_energy_errors
@@ -18,7 +19,7 @@ from llgnegf.static.frozen import FrozenDevice
 from llgnegf.static.slices import SlicedGreen
 from llgnegf.static.weights import joined, times, weighted
 
-INTERVALS = 48
+INTERVALS = 32
 """Parts of the window that G is looked at in at first."""
 GROWN, LITTLE = 0.3, 0.05
 """A part is halved again where its halves, from half as high above the real axis, come to more by this share of it and
@@ -27,8 +28,9 @@ MOST = 3000
 """Parts, at most."""
 NUMBERS = 1 << 21
 """Elements of G held at a time."""
-POINTS = np.array([1, 3, 5]) / 6
-"""Where in a part dSigma is averaged."""
+EVEN, NEAR_EDGES = 401, np.concatenate([-np.geomspace(1e-5, 0.3, 40), [0.0], np.geomspace(1e-5, 0.3, 40)])
+"""Energies (eV) at which dSigma is looked at: so many in equal steps over the window, and about each end of a band."""
+Integrated = tuple[np.ndarray, np.ndarray]
 
 
 class EquilibriumErrors:
@@ -90,12 +92,15 @@ class Passages:
     """How the device is reached from leads at the energies of a window, part of it after part.
 
     Attributes:
+        window: Its ends in eV.
         middles, widths: Of the parts of the window (eV), (n,).
         groups: Channels of one spectrum at one voltage.
-        weights: int |G_iq| |G_qi| dE/2pi of a part, summed over the channels q of a group, (n, groups, 2N), in 1/eV.
+        weights: int |G_iq| |G_qi| dE/2pi of a part, summed over the channels q of a group, (n, groups, 2N), in 1/eV;
+            single precision does for estimates.
         filling: int A_ii dE/2pi over the window, A = i (G - G^dag), (2N,): what of a state i is in it.
     """
 
+    window: tuple[float, float]
     middles: np.ndarray
     widths: np.ndarray
     groups: tuple[tuple[int, ...], ...]
@@ -106,43 +111,53 @@ class Passages:
     @classmethod
     def of(cls, frozen: FrozenDevice, window: tuple[float, float], duration: float) -> Passages:
         """For a run of `duration` (1/eV): parts as narrow as G takes there, or as 1/T."""
-        reach = Reach(frozen)
-        low, high = window
+        reach, (low, high), shortest = Reach(frozen), window, 1 / duration
         width = (high - low) / INTERVALS
         middles = low + width * (np.arange(INTERVALS) + 0.5)
-        weights, filling = reach(middles, max(width, 1 / duration), width)
-        done: list[tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]] = []
+        weights = width * reach.weights(middles + 1j * max(width, shortest))
+        filling = width * reach.spectral(middles + 1j * max(width, shortest)).sum(axis=0)
         little = LITTLE * weights.sum(axis=0).max(axis=1) / INTERVALS
+        done: list[tuple[np.ndarray, ...]] = []
         total = middles.size
-        while width > 1 / duration and middles.size and total < MOST:
+        while width > shortest and middles.size and total < MOST:
             width *= 0.5
             halves = (middles[:, None] + width * np.array([-0.5, 0.5])).ravel()
-            finer, filled = reach(halves, max(width, 1 / duration), width)
-            pairs = finer.reshape(-1, 2, *finer.shape[1:])
-            grown = pairs.sum(axis=1) - weights
-            again = (grown > GROWN * weights + little[:, None]).any(axis=(1, 2))
-            both = np.repeat(again, 2)
-            done.append((halves[~both], np.full((~both).sum(), width), finer[~both], filled[~both]))
-            middles, weights, filling, total = halves[both], finer[both], filled[both], total + halves.size
-        done.append((middles, np.full(middles.size, width), weights, filling))
-        middles, widths, weights, filling = (np.concatenate(parts) for parts in zip(*done, strict=True))
-        return cls(middles, widths, reach.groups, reach.voltages, weights, filling.sum(axis=0))
+            finer = width * reach.weights(halves + 1j * max(width, shortest))
+            grown = finer.reshape(-1, 2, *finer.shape[1:]).sum(axis=1) - weights
+            again = np.repeat((grown > GROWN * weights + little[:, None]).any(axis=(1, 2)), 2)
+            done.append((halves[~again], np.full((~again).sum(), width), finer[~again]))
+            middles, weights, total = halves[again], finer[again], total + halves.size
+        done.append((middles, np.full(middles.size, width), weights))
+        middles, widths, weights = (np.concatenate(parts) for parts in zip(*done, strict=True))
+        return cls(window, middles, widths, reach.groups, reach.voltages, weights, filling)
 
     def error(self, channels: Sequence[PoleChannel], height: float) -> np.ndarray:
         """int dE/2pi 2 sum_q |G_iq| |dSigma_q| |G_qi| over the window, (2N,); dSigma at a `height` (eV), see
         `lead_errors.self_energy_errors`."""
-        own = [self.of_group(g, [channels[group[0]]], height)[0] for g, group in enumerate(self.groups)]
-        return np.sum(own, axis=0)
+        each = [self.of_group(g, self.wrong(g, [channels[own[0]]], height)) for g, own in enumerate(self.groups)]
+        return np.sum(each, axis=0)[0]
 
-    def of_group(self, group: int, modes: Sequence[PoleChannel], height: float) -> np.ndarray:
+    def of_group(self, group: int, wrong: Sequence[Integrated]) -> np.ndarray:
         """What the channels of one group add to `error` with each of several modes, (modes, 2N)."""
-        at = self.middles[:, None] + self.widths[:, None] * (POINTS - 0.5) - self.voltages[group]
-        wrong = np.array([self_energy_errors(channel, at, height).mean(axis=1) for channel in modes])
-        return 2 * wrong @ self.weights[:, group]
+        ends = self.middles + self.widths * np.array([[-0.5], [0.5]]) - self.voltages[group]
+        means = [np.diff(np.interp(ends, *each), axis=0)[0] / self.widths for each in wrong]
+        return 2 * np.array(means) @ self.weights[:, group]
+
+    def wrong(self, group: int, modes: Sequence[PoleChannel], height: float) -> list[Integrated]:
+        """Energies of the window, measured from the lead's levels, and int |dSigma| dE up to each."""
+        exact = modes[0].exact
+        edges = np.array([e for e in (*exact.support, *getattr(exact, "points", ())) if np.isfinite(e)])
+        low, high = (end - self.voltages[group] for end in self.window)
+        grid = np.concatenate([np.linspace(low, high, EVEN), (edges[:, None] + NEAR_EDGES).ravel()])
+        grid = np.unique(np.clip(grid, low, high))
+        return [
+            (grid, cumulative_trapezoid(self_energy_errors(channel, grid, height), grid, initial=0.0))
+            for channel in modes
+        ]
 
 
 class Reach:
-    """|G_iq| |G_qi| and A_ii at energies above the real axis."""
+    """|G_iq| |G_qi| (norms over the orbitals of a channel) and A_ii at energies (n,) above the real axis."""
 
     def __init__(self, frozen: FrozenDevice) -> None:
         self._device, self._u, self._orbitals = frozen.exact, frozen.u, frozen.arrays.orbitals
@@ -152,24 +167,26 @@ class Reach:
             members.setdefault((channel.exact, voltage), []).append(number)
         self.groups = tuple(tuple(own) for own in members.values())
         self.voltages = tuple(voltages[own[0]] for own in self.groups)
+        self._members = np.zeros((len(voltages), len(self.groups)), dtype=np.float32)
+        for number, own in enumerate(self.groups):
+            self._members[list(own), number] = 1.0
 
-    def __call__(self, energies: np.ndarray, height: float, width: float) -> tuple[np.ndarray, np.ndarray]:
-        """`Passages.weights` (n, groups, 2N) and A_ii width/2pi (n, 2N)."""
+    def weights(self, energies: np.ndarray) -> np.ndarray:
+        """sum_q |G_iq| |G_qi|/2pi over each group, (n, groups, 2N)."""
         at_once = max(1, NUMBERS // max(1, self._u.size))
-        parts = [self._few(energies[k : k + at_once] + 1j * height) for k in range(0, energies.size, at_once)]
-        weights, filling = (np.concatenate(x) * (width / (2 * np.pi)) for x in zip(*parts, strict=True))
-        return weights, filling
+        parts = [self._few(energies[k : k + at_once]) for k in range(0, energies.size, at_once)]
+        return np.concatenate(parts) / (2 * np.pi)
 
-    def _few(self, energies: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        green, n = SlicedGreen(self._device, energies), self._device.size
-        out, back = green.columns(self._u), green.rows(self._u)
-        weights = np.zeros((energies.size, len(self.groups), n))
-        for number, group in enumerate(self.groups):
-            for channel in group:
-                own = slice(*self._orbitals[channel : channel + 2])
-                weights[:, number] += np.linalg.norm(out[:, :, own], axis=2) * np.linalg.norm(back[:, own], axis=1)
-        spectral = np.empty((energies.size, n))
-        for rows, columns, block in green.local():
+    def spectral(self, energies: np.ndarray) -> np.ndarray:
+        """A_ii/2pi, (n, 2N)."""
+        out = np.empty((energies.size, self._device.size))
+        for rows, columns, block in SlicedGreen(self._device, energies, np.complex64).local():
             if rows == columns:
-                spectral[:, rows] = -2 * np.diagonal(block, axis1=1, axis2=2).imag
-        return weights, spectral
+                out[:, rows] = np.diagonal(block, axis1=1, axis2=2).imag / -np.pi
+        return out
+
+    def _few(self, energies: np.ndarray) -> np.ndarray:
+        green = SlicedGreen(self._device, energies, np.complex64)
+        squares = [np.abs(green.columns(self._u)) ** 2, np.abs(green.rows(self._u)).swapaxes(1, 2) ** 2]
+        out, back = (np.add.reduceat(x, self._orbitals[:-1], axis=2) for x in squares)
+        return (np.sqrt(out * back) @ self._members).swapaxes(1, 2)

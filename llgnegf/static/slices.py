@@ -15,6 +15,7 @@ A = E - H - Sigma(E) connects a slice k of states with its neighbours only. With
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 from scipy import sparse
@@ -72,11 +73,12 @@ class SlicedGreen:
     Args:
         device: The device, (2N, 2N).
         energies: In eV.
+        dtype: complex, or np.complex64 for estimates, in half the time.
     """
 
-    def __init__(self, device: StaticDevice, energies: np.ndarray) -> None:
+    def __init__(self, device: StaticDevice, energies: np.ndarray, dtype: Any = complex) -> None:
         self.size, self.count, self.slices = device.size, energies.size, slices_of(device)
-        self._parts = _Inverse(device, energies)
+        self._parts, self._dtype = _Inverse(device, energies, dtype), dtype
         self._folded: list[np.ndarray] = []
         for k, here in enumerate(self.slices):
             block = self._parts(here, here)
@@ -87,7 +89,8 @@ class SlicedGreen:
 
     def columns(self, x: np.ndarray) -> np.ndarray:
         """G x, (n, 2N, r), for x (2N, r)."""
-        out = np.empty((self.count, *x.shape), dtype=complex)
+        x = x.astype(self._dtype)
+        out = np.empty((self.count, *x.shape), dtype=self._dtype)
         for k, (here, g) in enumerate(zip(self.slices, self._folded, strict=True)):
             y = x[here]
             if k:
@@ -101,8 +104,8 @@ class SlicedGreen:
 
     def rows(self, x: np.ndarray) -> np.ndarray:
         """x^dag G, (n, r, 2N), for x (2N, r)."""
-        adjoint = x.conj().T
-        out = np.empty((self.count, *adjoint.shape), dtype=complex)
+        adjoint = x.astype(self._dtype).conj().T
+        out = np.empty((self.count, *adjoint.shape), dtype=self._dtype)
         for k, (here, g) in enumerate(zip(self.slices, self._folded, strict=True)):
             y = adjoint[:, here]
             if k:
@@ -117,7 +120,7 @@ class SlicedGreen:
     def matrices(self) -> Iterator[np.ndarray]:
         """G at one energy after the other, (2N, 2N)."""
         for n in range(self.count):
-            out = np.zeros((self.size, self.size), dtype=complex)
+            out = np.zeros((self.size, self.size), dtype=self._dtype)
             for k, here in enumerate(self.slices):
                 g, seen = self._folded[k][n], slice(0, here.stop)
                 out[here, here] = np.eye(here.stop - here.start)
@@ -152,9 +155,9 @@ class SlicedGreen:
 class _Inverse:
     """Blocks of E - H - Sigma(E): (n, ..., ...), or without the energies where no lead is."""
 
-    def __init__(self, device: StaticDevice, energies: np.ndarray) -> None:
-        self._hamiltonian, self._vectors, self._energies = device.hamiltonian, device.vectors, energies
-        self._sigma = device.self_energies(energies)
+    def __init__(self, device: StaticDevice, energies: np.ndarray, dtype: Any) -> None:
+        given = device.hamiltonian, device.vectors, energies, device.self_energies(energies)
+        self._hamiltonian, self._vectors, self._energies, self._sigma = (x.astype(dtype) for x in given)
 
     def __call__(self, rows: slice, columns: slice, number: int | None = None) -> np.ndarray:
         """The block of two slices, of all energies or of the one of a `number`."""
@@ -165,5 +168,5 @@ class _Inverse:
             sigma = self._sigma[at, own] if self._sigma.ndim == 2 else self._sigma[at, own[:, None], own]
             block = block - weighted(self._vectors[rows, own], sigma) @ self._vectors[columns, own].conj().T
         if rows == columns:
-            block = block + self._energies[at, None, None] * np.eye(block.shape[-1])
+            block = block + self._energies[at, None, None] * np.eye(block.shape[-1], dtype=block.dtype)
         return block[0] if number is not None and block.ndim == 3 else block
