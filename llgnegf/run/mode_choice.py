@@ -78,8 +78,9 @@ def _candidates(run: RunErrors, families: Sequence[str], group: int) -> Candidat
     modes.sort(key=len)
     as_channels = [replace(channel, spectrum=m) for m in modes]
     equilibrium = SAFETY * np.max([at.of_group(members, as_channels) for at in run.equilibria], axis=0)
-    wrong = run.passages[0].wrong(group, as_channels, 1 / run.duration)
-    driven = [run.relative_to_window(at, at.of_group(group, wrong)) for at in run.passages]
+    frames = {at.voltages[group]: at for at in run.passages}
+    wrong = {voltage: at.wrong(group, as_channels, 1 / run.duration) for voltage, at in frames.items()}
+    driven = [run.relative_to_window(at, at.of_group(group, wrong[at.voltages[group]])) for at in run.passages]
     found = Candidates(modes, equilibrium, run.departure * np.stack(driven, axis=1))
     errors = found.errors
     chosen = np.flatnonzero(errors < np.minimum.accumulate(np.append(np.inf, errors[:-1])))

@@ -127,8 +127,9 @@ class RunErrors:
 
     @cached_property
     def has_passages(self) -> bool:
-        """Whether errors are asked for as integrals over the window: of short runs where that is quicker or sharper."""
-        return self.start != "steady" and (self.settled or not self.has_levels)
+        """Whether errors are integrals over the window too: sharper for what moments disturb, and for many channels."""
+        many = len(self.coarse.channels) > FEW_CHANNELS
+        return self.start != "steady" and (self.settled or many or not self.has_levels)
 
     @cached_property
     def passages(self) -> list[Passages]:

@@ -94,7 +94,8 @@ class Passages:
     Attributes:
         window: Its ends in eV.
         middles, widths: Of the parts of the window (eV), (n,).
-        groups: Channels of one spectrum at one voltage.
+        groups: Channels of one spectrum at one voltage, at all times.
+        voltages: Theirs at this instant in eV.
         weights: int |G_iq| |G_qi| dE/2pi of a part, summed over the channels q of a group, (n, groups, 2N), in 1/eV;
             single precision does for estimates.
         filling: int A_ii dE/2pi over the window, A = i (G - G^dag), (2N,): what of a state i is in it.
@@ -162,9 +163,10 @@ class Reach:
     def __init__(self, frozen: FrozenDevice) -> None:
         self._device, self._u, self._orbitals = frozen.exact, frozen.u, frozen.arrays.orbitals
         members: dict[Any, list[int]] = {}
-        voltages = frozen.voltages[self._orbitals[:-1]].tolist()
+        voltages, leads = frozen.voltages[self._orbitals[:-1]].tolist(), frozen.poles.system.leads
+        moves = any(lead.drives() for lead in leads)  # then those of one lead are together, the same at all instants
         for number, (channel, voltage) in enumerate(zip(frozen.poles.channels, voltages, strict=True)):
-            members.setdefault((channel.exact, voltage), []).append(number)
+            members.setdefault((channel.exact, channel.lead if moves else voltage), []).append(number)
         self.groups = tuple(tuple(own) for own in members.values())
         self.voltages = tuple(voltages[own[0]] for own in self.groups)
         self._members = np.zeros((len(voltages), len(self.groups)), dtype=np.float32)
