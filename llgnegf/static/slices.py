@@ -156,13 +156,14 @@ class _Inverse:
     """Blocks of E - H - Sigma(E): (n, ..., ...), or without the energies where no lead is."""
 
     def __init__(self, device: StaticDevice, energies: np.ndarray, dtype: Any) -> None:
-        given = device.hamiltonian, device.vectors, energies, device.self_energies(energies)
-        self._hamiltonian, self._vectors, self._energies, self._sigma = (x.astype(dtype) for x in given)
+        self._hamiltonian, self._touched = device.hamiltonian, device.vectors != 0
+        given = device.vectors, energies, device.self_energies(energies)
+        self._vectors, self._energies, self._sigma = (x.astype(dtype) for x in given)
 
     def __call__(self, rows: slice, columns: slice, number: int | None = None) -> np.ndarray:
         """The block of two slices, of all energies or of the one of a `number`."""
-        block = -self._hamiltonian[rows, columns]
-        own = np.flatnonzero(self._vectors[rows].any(axis=0) & self._vectors[columns].any(axis=0))
+        block = -self._hamiltonian[rows, columns].astype(self._vectors.dtype)
+        own = np.flatnonzero(self._touched[rows].any(axis=0) & self._touched[columns].any(axis=0))
         at = slice(None) if number is None else slice(number, number + 1)
         if own.size:
             sigma = self._sigma[at, own] if self._sigma.ndim == 2 else self._sigma[at, own[:, None], own]
