@@ -21,6 +21,7 @@ from llgnegf.poles.coupling import (
     semicircle_poles,
 )
 from llgnegf.poles.fermi import LARGEST_RATIO, FermiPoles, check_temperature, fermi_poles
+from llgnegf.poles.fermi_vectors import fewest_sources
 from llgnegf.poles.matrix_channels import channel_modes, matrix_weight, square_root
 from llgnegf.poles.matrix_modes import MatrixModes
 from llgnegf.poles.sampling import total_weight
@@ -248,6 +249,7 @@ class PoleSystem:
         tail_error: Error of rho from the part of wide-band spectra beyond the range of the Fermi poles.
         density_blocks: rho_ii (N, 2, 2) that mean fields are taken at where the device is frozen; None leaves them out.
         caps: On the farthest Fermi pole, tried in this order; (None,) is none.
+        vector_tolerance: Error (eV) of what Fermi vectors carry, see `fermi_vectors`; 0: a vector for every pole.
     """
 
     system: OpenSystem
@@ -260,6 +262,7 @@ class PoleSystem:
     fermi_tolerance: float = 1e-6
     density_blocks: np.ndarray | None = None
     caps: tuple[float | None, ...] = FARTHEST_POLE
+    vector_tolerance: float = 0.0
 
     def with_pole_leads(self) -> OpenSystem:
         """The system with these poles for leads, as the rotating-frame oracle takes it."""
@@ -294,12 +297,39 @@ class PoleSystem:
     def fermi_sources(self, q: int, mu: float, kT: float) -> tuple[np.ndarray, np.ndarray]:
         """Fermi poles and sources of the vectors k = (a, m) of channel `q` with its levels at rest, filled up to mu.
 
-        z_k (K,), orbital after orbital, and c_{b,k} = [(i r_m Gamma(z_m))^dag]_{ba}, (orbitals, K).
+        z_k (K,), orbital after orbital, and c_{b,k} = [(i r_m Gamma(z_m))^dag]_{ba}, (orbitals, K); those of fewer
+        poles within `vector_tolerance`.
         """
         z, r = self.fermi_poles(mu, kT)
         sources = (1j * r[:, None, None] * self.channels[q].broadening(z)).conj()
         size = sources.shape[1]
+        if self.vector_tolerance and size == 1:
+            kept, own = fewest_sources(z, sources[:, 0, 0], self.spectral_range, self.vector_tolerance)
+            return kept, own[None]
         return np.tile(z, size), sources.transpose(2, 1, 0).reshape(size, -1)
+
+    def with_fewer_vectors(self, error: float, duration: float) -> PoleSystem:
+        """The system with the Fermi vectors that keep an element of rho within `error` up to T = `duration` (1/eV).
+
+        Without a cap there are fewer Fermi poles, the farthest of which need no vectors: taken where no vector is left
+        that decays faster than with a cap. Wide bands need every pole; with one, or matrix channels, all stay.
+        """
+        if self.fermi is None or any(c.vector.ndim == 2 or c.wide_band for c in self.channels):
+            return self
+        columns = np.concatenate([c.columns for c in self.channels], axis=1)
+        tolerance = error / (duration * float(np.linalg.norm(columns, 2)) ** 2)
+        capped = replace(self, vector_tolerance=tolerance)
+        free = _capped_fermi_poles(self.fermi.x_max, self.fermi_tolerance, (None,))
+        free_system = replace(capped, fermi=free, caps=(None,))
+        return min((capped, free_system), key=lambda p: p._fastest_vector)
+
+    @cached_property
+    def _fastest_vector(self) -> float:
+        """The fastest decay of a Fermi vector in eV."""
+        temperatures = self.system.temperatures()
+        mu = self.system.chemical_potentials() - self.system.voltages()
+        found = [self.fermi_sources(q, mu[c.lead], temperatures[c.lead])[0] for q, c in enumerate(self.channels)]
+        return max(float(-z.imag.min()) for z in found)
 
 
 def expand(

@@ -107,7 +107,8 @@ def expand_for_run(
     if run.has_levels or not found:
         found += [_refined(run, family, rtol) for family in families]
     met = [each for each in found if each[1].value <= target]
-    return min(met, key=lambda e: e[0].n_modes) if met else min(found, key=lambda e: e[1].value)
+    chosen, error = min(met, key=lambda e: e[0].n_modes) if met else min(found, key=lambda e: e[1].value)
+    return chosen.with_fewer_vectors(shares.VECTORS * rtol, run.duration), error
 
 
 def _fitted(run: RunErrors, rtol: float) -> tuple[PoleSystem, ErrorEstimate]:
