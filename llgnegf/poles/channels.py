@@ -22,9 +22,9 @@ from llgnegf.poles.coupling import (
 )
 from llgnegf.poles.fermi import LARGEST_RATIO, FermiPoles, check_temperature, fermi_poles
 from llgnegf.poles.fermi_vectors import fewest_sources
-from llgnegf.poles.matrix_channels import channel_modes, matrix_weight, square_root
+from llgnegf.poles.matrix_channels import channel_modes
 from llgnegf.poles.matrix_modes import MatrixModes
-from llgnegf.poles.sampling import total_weight
+from llgnegf.poles.spectral_bounds import spectral_bounds, static_voltages
 from llgnegf.problem.drives import Drive
 from llgnegf.problem.leads import Channel, Reservoir
 from llgnegf.problem.matrix_spectra import MatrixSpectrum
@@ -36,8 +36,6 @@ FARTHEST_POLE = (1.75, 2.0, 2.25, 2.5, 3.0, None)
 an explicit step, but the tighter the cap, the larger the error that no number of poles removes."""
 FINEST_FIT = 1e-9
 """Tolerance (of K(0)) beyond which no fit is better."""
-TAIL = 10.0
-"""Widths of a mode that f covers on both sides of it, where no band ends."""
 
 
 @singledispatch
@@ -119,55 +117,6 @@ def _channels(system: OpenSystem) -> list[tuple[int, Channel]]:
 def _replace_leads(system: OpenSystem, channels: Sequence[PoleChannel]) -> OpenSystem:
     own = [tuple(c for c in channels if c.lead == p) for p in range(len(system.leads))]
     return replace(system, leads=[PoleLead(c, lead) for c, lead in zip(own, system.leads, strict=True)])
-
-
-def spectral_bounds(
-    system: OpenSystem, voltages: np.ndarray | None = None, times: Sequence[float] = (0.0,), length: float = 1.0
-) -> tuple[float, float]:
-    """Lower and upper bound (eV) of the spectrum of device and leads together, for any moments up to `length`.
-
-    Gershgorin: a device row reaches |H_0 row| + |J_sd| + the couplings c_q = sqrt(int Gamma dE/2pi) |u_q| attached to
-    it; a lead band reaches max(0, c_q - half of its half-width) beyond its edges (for a chain the first row has
-    radius gamma + gamma_c). Matrix channels, coupled by T_q = U_q C_q(0)^(1/2), widen all that by [sum_q |T_q|^2]^(1/2)
-    (Weyl's inequality). `voltages` (n_leads, 2) are the lowest and the highest V_p of the run, None those of t = 0;
-    they shift the bands; `times` (fs) are instants at which the device is looked at. Wide bands are left out; a
-    spectrum of modes without band reaches TAIL widths beyond them.
-    """
-    shifts = _static_voltages(system) if voltages is None else voltages
-    first, last = system.electrons.gershgorin(times, length)
-    low, high, margin = [], [], 0.0
-    for p, channel in _channels(system):
-        bottom, top = _band(channel.spectrum)
-        spectrum: Any = channel.spectrum
-        if channel.vector.ndim == 2:
-            margin = np.hypot(margin, np.linalg.norm(channel.vector @ square_root(matrix_weight(spectrum)), 2))
-            excess = 0.0
-        else:
-            coupling = np.sqrt(total_weight(spectrum)) * np.abs(channel.vector)
-            excess = max(0.0, float(np.linalg.norm(coupling)) - 0.25 * (top - bottom))
-            first, last = first - coupling, last + coupling
-        if np.isfinite(bottom):
-            low.append(bottom + shifts[p, 0] - excess)
-            high.append(top + shifts[p, 1] + excess)
-    return min([*low, float(first.min())]) - margin, max([*high, float(last.max())]) + margin
-
-
-def _band(spectrum: Spectrum | MatrixSpectrum) -> tuple[float, float]:
-    """Where the spectrum has its weight (eV), surface levels included; infinite for a wide band."""
-    own: Callable[[float], Any] | None = getattr(spectrum, "modes", None)
-    if np.isfinite(spectrum.support).all():
-        levels = [float(e) for e in getattr(spectrum, "surface_levels", ())]
-        return min([spectrum.support[0], *levels]), max([spectrum.support[1], *levels])
-    found = None if own is None else own(FINEST_FIT)
-    chi = np.array(() if found is None else found.energies if isinstance(found, MatrixModes) else found[0], complex)
-    if not chi.size:
-        return spectrum.support
-    return float((chi.real + TAIL * chi.imag).min()), float((chi.real - TAIL * chi.imag).max())
-
-
-def _static_voltages(system: OpenSystem) -> np.ndarray:
-    """(n_leads, 2), V_p(0) twice."""
-    return np.repeat(system.voltages().reshape(-1, 1), 2, axis=1)
 
 
 @dataclass(frozen=True, eq=False)
@@ -360,7 +309,7 @@ def expand(
     Raises:
         ValueError: For kT too small to be expanded, or tolerances that cannot be met.
     """
-    shifts = _static_voltages(system) if voltages is None else np.asarray(voltages, dtype=float)
+    shifts = static_voltages(system) if voltages is None else np.asarray(voltages, dtype=float)
     low, high = bounds = spectral_bounds(system, shifts, times, length)
     if system.is_closed:
         return PoleSystem(system, (), None, 0.0, shifts, bounds)

@@ -5,9 +5,9 @@ The vectors of channel q stand for the part of its Gamma(E) f(E) (real E, hbar =
 
     D(E) = 2 Re sum_k i c_k^*/(E - z_k),    c_k = [i r_k Gamma(z_k)]^*
 
-Gamma falls as 1/E^2 or faster off its band: the sources of poles beyond it are tiny, yet the farthest pole sets the step
-of an explicit method. Sources of the nearest poles alone are fitted to D by least squares. With g_i(t, t') = u_q^dag
-G^dag(t, t') e_i, whatever moves, a change of D is one of rho by int int g_i^* dD(t' - t'') g_i, so that
+Gamma falls as 1/E^2 or faster off its band: the sources of poles beyond it are tiny, yet the farthest pole sets the
+step of an explicit method. Sources of the nearest poles alone are fitted to D by least squares. With g_i(t, t') =
+u_q^dag G^dag(t, t') e_i, whatever moves, a change of D is one of rho by int int g_i^* dD(t' - t'') g_i, so that
 
     |d rho_ii| <= max_E |dD(E)| sum_q int_0^T |g_i|^2 dt' <= T |sum_q u_q u_q^dag| max_E |dD(E)|
 
