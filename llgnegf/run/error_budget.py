@@ -21,7 +21,7 @@ from llgnegf.problem.system import OpenSystem
 from llgnegf.run import shares
 from llgnegf.run.mode_choice import modes_by_spectrum
 from llgnegf.run.result import ErrorEstimate
-from llgnegf.run.run_errors import RunErrors, known_instants, seen_at
+from llgnegf.run.run_errors import FEW_CHANNELS, RunErrors, known_instants, seen_at
 from llgnegf.run.spectral_errors import EquilibriumErrors
 from llgnegf.static.frozen import FrozenDevice, settled
 
@@ -108,7 +108,9 @@ def expand_for_run(
         found += [_refined(run, family, rtol) for family in families]
     met = [each for each in found if each[1].value <= target]
     chosen, error = min(met, key=lambda e: e[0].n_modes) if met else min(found, key=lambda e: e[1].value)
-    return chosen.with_fewer_vectors(shares.VECTORS * rtol, run.duration), error
+    if len(chosen.channels) > FEW_CHANNELS:  # few ones cost little, and their equilibrium then stays to round-off
+        chosen = chosen.with_fewer_vectors(shares.VECTORS * rtol, run.duration)
+    return chosen, error
 
 
 def _fitted(run: RunErrors, rtol: float) -> tuple[PoleSystem, ErrorEstimate]:
