@@ -253,8 +253,11 @@ class PoleSystem:
         sources = (1j * r[:, None, None] * self.channels[q].broadening(z)).conj()
         size = sources.shape[1]
         if self.vector_tolerance and size == 1:
-            kept, own = fewest_sources(z, sources[:, 0, 0], self.spectral_range, self.vector_tolerance)
-            return kept, own[None]
+            key = id(self.channels[q].spectrum), mu, kT
+            if key not in self._fewer:
+                found = fewest_sources(z, sources[:, 0, 0], self.spectral_range, self.vector_tolerance)
+                self._fewer[key] = found[0], found[1][None]
+            return self._fewer[key]
         return np.tile(z, size), sources.transpose(2, 1, 0).reshape(size, -1)
 
     def with_fewer_vectors(self, error: float, duration: float) -> PoleSystem:
@@ -271,6 +274,11 @@ class PoleSystem:
         free = _capped_fermi_poles(self.fermi.x_max, self.fermi_tolerance, (None,))
         free_system = replace(capped, fermi=free, caps=(None,))
         return min((capped, free_system), key=lambda p: p._fastest_vector)
+
+    @cached_property
+    def _fewer(self) -> dict[tuple[int, float, float], tuple[np.ndarray, np.ndarray]]:
+        """Sources that were found for a spectrum, mu and kT."""
+        return {}
 
     @cached_property
     def _fastest_vector(self) -> float:

@@ -23,7 +23,7 @@ TAIL = 10.0
 """Widths of a mode that f covers on both sides of it, where no band ends."""
 FINEST_FIT = 1e-9
 """Tolerance, of K(0), at which a spectrum is asked for its own modes."""
-DENSE = 300
+DENSE = 100
 """Rows up to which all eigenvalues of a matrix are asked for, beyond the largest one alone."""
 CUTS = 6
 """Bisections of the interval with the outermost level."""

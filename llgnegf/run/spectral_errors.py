@@ -189,6 +189,7 @@ class Reach:
 
     def _few(self, energies: np.ndarray) -> np.ndarray:
         green = SlicedGreen(self._device, energies, np.complex64)
-        squares = [np.abs(green.columns(self._u)) ** 2, np.abs(green.rows(self._u)).swapaxes(1, 2) ** 2]
-        out, back = (np.add.reduceat(x, self._orbitals[:-1], axis=2) for x in squares)
-        return (np.sqrt(out * back) @ self._members).swapaxes(1, 2)
+        out, back = np.abs(green.columns(self._u)), np.abs(green.rows(self._u)).swapaxes(1, 2)
+        if self._orbitals.size <= self._u.shape[1]:  # some channel has several
+            out, back = (np.sqrt(np.add.reduceat(x**2, self._orbitals[:-1], axis=2)) for x in (out, back))
+        return np.asarray(((out * back) @ self._members).swapaxes(1, 2))
