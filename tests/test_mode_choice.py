@@ -16,8 +16,7 @@ from llgnegf.run.spectral_errors import EquilibriumErrors, Passages
 from llgnegf.static.frozen import FrozenDevice
 from llgnegf.static.slices import distance_from_leads, slices_of
 from llgnegf.units import HBAR
-
-Z = np.diag([1.0, -1.0])
+from validation.ribbon_modes import explicit_ribbon
 
 
 def ribbon(n_x: int, n_y: int, j_sd: float = 0.7, **system) -> tuple[ln.OpenSystem, ln.Lattice]:  # type: ignore[no-untyped-def]
@@ -83,29 +82,6 @@ def test_passages_are_integrals_over_the_window(coupling):
     assert passages.error(channels, 0.0) == pytest.approx(total, rel=1e-3)
 
 
-def explicit(n_x: int, n_y: int, length: int, j_sd: float, moments, energy: float, times, mu: float, kT: float):  # type: ignore[no-untyped-def]
-    """rho of the device within a ribbon with `length` cells of lead on either side, precession about z from t = 0 on:
-    in the frame that turns along, H - hbar w sigma_z/2 is static."""
-    whole = ln.square(n_x + 2 * length, n_y)
-    own = np.arange(length * n_y, (length + n_x) * n_y)
-    j = np.zeros(whole.n_sites)
-    j[own] = j_sd
-    all_moments = np.tile([0.0, 0.0, 1.0], (whole.n_sites, 1))
-    all_moments[own] = moments
-    h = whole.electrons(1.0, j_sd=j).hamiltonian_at(all_moments)
-    levels, states = np.linalg.eigh(h)
-    rho = (states / (1 + np.exp((levels - mu) / kT))) @ states.conj().T
-    spin = np.tile([1.0, -1.0], whole.n_sites)
-    levels, states = np.linalg.eigh(h - 0.5 * energy * np.diag(spin))
-    inner, at = states.conj().T @ rho @ states, slice(2 * own[0], 2 * own[-1] + 2)
-    found = []
-    for t in times:
-        turn = np.exp(-0.5j * energy * t / HBAR * spin[at])
-        u = states[at] * np.exp(-1j * levels * t / HBAR)
-        found.append(turn[:, None] * (u @ inner @ u.conj().T) * turn.conj())
-    return np.array(found)
-
-
 def test_ribbon_against_explicit_leads():
     """The middle channel is open at the chemical potential, the one below is closed. Lead ends are 60 cells away:
     echoes come after 60 hbar/eV, thermal correlations of exp(-pi kT 120/2) = 4e-17 across."""
@@ -118,7 +94,7 @@ def test_ribbon_against_explicit_leads():
     motion = ln.Precession(moments, energy=0.1, axis="z")
     run = ln.Simulation(system, motion, t_end=t_end, save_every=t_end / 5, rtol=rtol)
     got = np.array([run.density_matrix for _ in run.rows()])
-    exact = explicit(2, 3, 60, 0.6, moments, 0.1, np.linspace(0, t_end, 6), mu, kT)
+    exact = explicit_ribbon((2, 3), 60, 1.0, 0.6, moments, 0.1, np.linspace(0, t_end, 6), mu, kT)
     error, budget = np.abs(got - exact).max(), run.error_budget()
     assert error < rtol
     assert error < sum(estimate.value for estimate in budget.values()) + VECTORS * rtol
