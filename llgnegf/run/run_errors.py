@@ -83,7 +83,7 @@ class RunErrors:
     def instants(self) -> tuple[tuple[float, np.ndarray], ...]:
         """(time in fs, moments as the electrons have them (N, 3)) at which levels are looked for."""
         times = set(self.extremes)
-        if not isinstance(self.motion, Magnet):
+        if not isinstance(self.motion, Magnet) or self.motion.prescribed is not None:
             times |= set(np.linspace(0.0, self.t_end, INSTANTS).tolist())
         known = [t for t in sorted(times) if np.isfinite(self.coarse.system.amplitudes(t)).all()]
         return tuple(known_instants(self.motion, known, self.coarse.system.n_sites))
@@ -210,8 +210,11 @@ class RunErrors:
 
 
 def moments_of(motion: Any, time: float) -> np.ndarray:
-    """M (n, 3) of a prescribed motion at `time` (fs), or where a `Magnet` starts."""
-    return np.array(motion.moments if isinstance(motion, Magnet) else motion.moments(time), dtype=float)
+    """M (n, 3) of a prescribed motion at `time` (fs), or where a `Magnet` starts, its prescribed moments as they are."""
+    if isinstance(motion, Magnet):
+        start = np.array(motion.moments, dtype=float)
+        return start if motion.prescribed is None or time == 0 else LLG(motion).place(time, start)
+    return np.array(motion.moments(time), dtype=float)
 
 
 def seen_at(motion: Any, time: float, n_sites: int) -> np.ndarray:

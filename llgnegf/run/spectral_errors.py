@@ -69,7 +69,6 @@ class EquilibriumErrors:
             worst = max(worst, float(np.abs(near).max()))
         return worst
 
-
     def of_group(self, members: Sequence[int], modes: Sequence[PoleChannel]) -> np.ndarray:
         """The same to first order with each of several modes for the channels `members`, which have one spectrum and
         one orbital each, all others exact, (modes,)."""

@@ -157,12 +157,16 @@ class _Inverse:
 
     def __init__(self, device: StaticDevice, energies: np.ndarray, dtype: Any) -> None:
         self._hamiltonian, self._touched = device.hamiltonian, device.vectors != 0
-        given = device.vectors, energies, device.self_energies(energies)
+        self._origin = float(energies.real.mean()) if energies.size else 0.0  # E - H in few digits, far from zero too
+        given = device.vectors, energies - self._origin, device.self_energies(energies)
         self._vectors, self._energies, self._sigma = (x.astype(dtype) for x in given)
 
     def __call__(self, rows: slice, columns: slice, number: int | None = None) -> np.ndarray:
         """The block of two slices, of all energies or of the one of a `number`."""
-        block = -self._hamiltonian[rows, columns].astype(self._vectors.dtype)
+        block = -self._hamiltonian[rows, columns]
+        if rows == columns:
+            block = block + self._origin * np.eye(len(block))
+        block = block.astype(self._vectors.dtype)
         own = np.flatnonzero(self._touched[rows].any(axis=0) & self._touched[columns].any(axis=0))
         at = slice(None) if number is None else slice(number, number + 1)
         if own.size:
