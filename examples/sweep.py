@@ -1,7 +1,7 @@
 """A sweep from Python, over any concurrent.futures executor: python sweep.py.
 
 Runs sweep.toml; finished runs are kept, so a sweep that was stopped is simply started again. Over a cluster, pass
-`dask.distributed.Client(...).get_executor()` or an `mpi4py.futures.MPIPoolExecutor()`.
+a `dask.distributed.Client(...)` or an `mpi4py.futures.MPIPoolExecutor()`.
 """
 
 from __future__ import annotations

@@ -124,7 +124,14 @@ COMMANDS: dict[str, tuple[str, str, list[Argument]]] = {
                 "-j", "--workers", metavar="N", type=_positive,
                 help="processes (default: sweep.workers, or one for each core)",
             ),
-            _argument("--dask", metavar="ADDRESS", help="run on the dask cluster of this scheduler (tcp://host:8786)"),
+            _argument(
+                "--scheduler", "--dask", metavar="ADDRESS",
+                help="run on the workers of a dask scheduler: tcp://host:8786, or the file it wrote (--dask: old name)",
+            ),
+            _argument(
+                "--wait", metavar="SECONDS", type=float,
+                help="give up after so long without a worker of the scheduler (default: 600)",
+            ),
             _output("folder (default: runs/NAME for NAME.toml)"),
             QUIET,
         ],

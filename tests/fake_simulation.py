@@ -58,7 +58,7 @@ class FakeSimulation:
             self.row += 1
             yield self.row - 1, columns
 
-    def checkpoint(self) -> dict[str, Any]:
+    def checkpoint(self, copy: bool = True) -> dict[str, Any]:
         return {"row": self.row, "x": self.x, "mixing": self.mixing}
 
     def restore(self, checkpoint: dict[str, Any]) -> None:

@@ -5,10 +5,14 @@ from __future__ import annotations
 import os
 import signal
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import llgnegf.sweep.workers as workers
 from llgnegf import _processes
+from llgnegf._files import FolderInUseError
+from llgnegf.store.lock import locked
+from llgnegf.sweep.cluster import InUse
 
 
 def dies_once(folder: str, name: str) -> str:
@@ -19,6 +23,30 @@ def dies_once(folder: str, name: str) -> str:
     if name == "d" or (name == "b" and not again):
         os.kill(os.getpid(), signal.SIGKILL)
     return f"{name} in {os.getpid()}"
+
+
+def dies_once_in_cluster(folder: str, name: str, stop_requested: Callable[[], bool]) -> str:
+    """`dies_once` on a worker of a cluster, after it was said that the job is begun."""
+    time.sleep(0.2)
+    return dies_once(folder, name)
+
+
+def waits_for_the_end(folder: str, name: str, stop_requested: Callable[[], bool]) -> str:
+    """Names its process in a file, and ends when it is asked to stop, which it notes."""
+    (Path(folder) / name).write_text(str(os.getpid()))
+    while not stop_requested():
+        time.sleep(0.02)
+    (Path(folder) / name).write_text("stopped")
+    return "stopped"
+
+
+def locks(folder: str, name: str, stop_requested: Callable[[], bool]) -> str | None:
+    """What a point does whose folder another process may have."""
+    try:
+        with locked(Path(folder)):
+            return None
+    except FolderInUseError as error:
+        return InUse(error)
 
 
 def sleeps(folder: str, name: str) -> None:

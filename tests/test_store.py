@@ -12,6 +12,7 @@ import resource
 import signal
 import threading
 import time
+import tracemalloc
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -26,6 +27,7 @@ from llgnegf._netcdf import ARRAYS, LABELS
 from llgnegf.run.result import Variable, build_dataset
 from llgnegf.store import FolderInUseError, RunFolder, StorageError, run_in_folder
 from llgnegf.store import segments as segments_module
+from llgnegf.store.checkpoint import state_in
 from llgnegf.store.records import read_record, write_record
 from llgnegf.store.segments import Segment, Tail, blocks, chain
 
@@ -459,3 +461,20 @@ def test_truncated_result_is_written_again(tmp_path: Path, share: float) -> None
     assert stored(folder) == expected(40)  # from the committed rows
     assert run_in_folder(folder, FakeSimulation())
     assert folder.status().finished and stored(folder) == expected(40)
+
+
+def test_a_large_state_is_committed_and_looked_at_without_copies(tmp_path: Path) -> None:
+    """16 MB of state, of which a commit, `recover` and `status` hold no more than the block that is read at a time."""
+    class Large(FakeSimulation):
+        def checkpoint(self, copy: bool = True) -> dict[str, Any]:
+            return {**super().checkpoint(), "large": large.copy() if copy else large}
+
+    large = np.arange(2.0**21)
+    folder = created(tmp_path)
+    tracemalloc.start()
+    assert run_in_folder(folder, Large(10), commit_every_s=0.0)
+    assert folder.status().rows == 10
+    assert tracemalloc.get_traced_memory()[1] < 8e6
+    tracemalloc.stop()
+    found = folder.recover()
+    assert found.path is not None and np.array_equal(state_in(found.path)["large"], large)

@@ -74,6 +74,7 @@ SCRIPTS = (
     Script("integrators", "the default integrator against five others", alone=True, by_name=True),
     Script("oracle_timing", "seconds of the rotating frame", alone=True),
     Script("blas_threads", "one BLAS thread against all, on free and on busy cores", alone=True, by_name=True),
+    Script("array_api", "the reference right-hand side on arrays of other namespaces", alone=True, by_name=True),
     Script("benchmark", "seconds and memory of the propagator", ("--quick",), alone=True, by_name=True),
 )  # fmt: skip
 """Long ones first, those that measure seconds last."""

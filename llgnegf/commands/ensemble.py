@@ -22,6 +22,7 @@ from llgnegf.sweep import run_sweep
 
 if TYPE_CHECKING:
     import xarray
+    from distributed import Client
 
 
 @takes_run_options
@@ -31,8 +32,9 @@ def ensemble(
     *,
     realisations: int,
     folder: str | os.PathLike[str] | None = None,
-    executor: Executor | None = None,
+    executor: Executor | Client | None = None,
     workers: int | None = None,
+    wait: float | None = None,
     progress: bool | Callable[..., None] = False,
     **options: Any,
 ) -> xarray.Dataset:
@@ -44,10 +46,10 @@ def ensemble(
         realisations: Number of runs, at least 2.
         folder: Where the runs and sweep.nc go, and where the same call goes on after it was stopped; None keeps
             nothing. All workers must see it.
-        executor: Any concurrent.futures.Executor, `dask.distributed.Client(...).get_executor()` among them; None
-            starts processes with one thread each. A realisation has the same bits wherever it runs.
+        executor: A `distributed.Client` or any concurrent.futures.Executor; None starts processes with one thread
+            each. A realisation has the same bits wherever it runs.
         workers: Number of processes; None is one for each core.
-        progress: As for `run_sweep`.
+        wait, progress: As for `run_sweep`.
 
     Returns:
         The columns of `simulate` with the first dim `realisation`, and beside each, as `moments_mean` and
@@ -56,7 +58,7 @@ def ensemble(
     Raises:
         ValueError: One line for each argument that is not allowed, or that no input file has words for (a function of
             time of one's own).
-        SweepError, KeyboardInterrupt: As `run_sweep`.
+        SweepError, WorkersFailed, KeyboardInterrupt: As `run_sweep`.
 
     Example:
         >>> magnet = Magnet([[1.0, 0, 0]], 1.0, 0.3, Zeeman([0, 0, 500.0]))
@@ -70,7 +72,7 @@ def ensemble(
         config = RunConfig.from_dict({**data, "sweep": {"realisations": count}})
     kept = TemporaryDirectory(prefix="llgnegf-") if folder is None else nullcontext(str(folder))
     with kept as path:
-        return run_sweep(config, Path(path), executor, workers=workers, progress=progress)
+        return run_sweep(config, Path(path), executor, workers=workers, wait=wait, progress=progress)
 
 
 def _checked(realisations: Any, system: Any, magnet: Any, options: RunOptions) -> int | None:

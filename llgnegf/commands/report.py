@@ -33,6 +33,9 @@ def status_lines(folder: RunFolder) -> list[str]:
     lines += [f"damaged: {text}" for text in status.damage]
     if status.errors:
         lines += ["error budget:", *error_lines(status.errors)]
+    if status.statistics:
+        named = (f"{name.replace('_', ' ')} {value:g}" for name, value in status.statistics.items())
+        lines.append(f"statistics: {', '.join(named)}")
     lines += ["provenance:", *_provenance(status.provenance)]
     lines.append(f"next: {_next(folder, status)}")
     return lines

@@ -22,6 +22,7 @@ from llgnegf.run.result import Result, Rows
 from llgnegf.run.simulate import simulate as in_memory
 from llgnegf.run.simulation import Motion
 from llgnegf.store import RunFolder, run_in_folder
+from llgnegf.store.checkpoint import state_in
 
 WITH_FOLDER = "folder = ... writes the run as a file"
 
@@ -112,8 +113,8 @@ def _result(folder: RunFolder, simulation: Any) -> Result:
     """What is committed; with the density matrix if that is all."""
     found = folder.recover()
     done = found.checkpoint is not None and found.checkpoint.row == simulation.times.size
-    if found.checkpoint is not None:
-        simulation.restore(found.checkpoint.state)
+    if found.path is not None and not (done and simulation.row == simulation.times.size):
+        simulation.restore(state_in(found.path))
     with folder.dataset() as dataset:
         columns = {name: np.array(dataset[name].values) for name in simulation.variables}
         rows = Rows(np.array(dataset["time"].values), columns, simulation.variables, simulation.coordinates)

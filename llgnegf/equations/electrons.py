@@ -39,6 +39,7 @@ import numpy as np
 from scipy import sparse
 
 from llgnegf._compile import resolved
+from llgnegf._threads import Team, number_of_threads
 from llgnegf.equations.changing_device import ChangingDevice
 from llgnegf.equations.kernels import leads as kernels
 from llgnegf.equations.kernels.electrons import Workspace, coupled_rhs, electronic_rhs
@@ -47,6 +48,7 @@ from llgnegf.equations.kernels.placed import Places, placed_rhs
 from llgnegf.equations.layout import Layout
 from llgnegf.equations.moments import LLG
 from llgnegf.equations.protocol import Equation
+from llgnegf.equations.shared import SharedRhs
 from llgnegf.poles.channels import PoleSystem
 from llgnegf.poles.levels import LeadLevels
 from llgnegf.problem.drives import Drive
@@ -79,13 +81,15 @@ class ElectronEquation(Equation):
         poles: The open system in poles.
         motion: What gives M(t), or a `Magnet`, whose moments are part of the state.
         thermal: The field of a bath on the moments of a `Magnet`; None without noise.
+        threads: How many share a big state; None: as many as the environment says, or cores there are.
     """
 
     time_unit = HBAR
 
     def __init__(
-        self, poles: PoleSystem, motion: MovingMoments | Magnet, thermal: ThermalField | None = None
-    ) -> None:
+        self, poles: PoleSystem, motion: MovingMoments | Magnet, thermal: ThermalField | None = None,
+        threads: int | None = None,
+    ) -> None:  # fmt: skip
         self.poles, self.system, self.motion = poles, poles.system, motion
         self.levels = a = LeadLevels(poles)
         self.llg = LLG(motion, HBAR, thermal) if isinstance(motion, Magnet) else None
@@ -96,12 +100,15 @@ class ElectronEquation(Equation):
         self._device = None if electrons.is_constant else ChangingDevice(electrons, self.layout.columns)
         self.size, self.sections, self.evaluations = self.layout.size, self.layout.sections, 0
         self.constants = _constants(poles, a, self.layout)
-        self._work = Workspace.of(self.system.n_sites, a.chi.size + a.z.size, a.lead.size)
+        row, column = electrons.device.rows, electrons.device.indices
+        self._work = Workspace.of(self.layout, a.lead.size, int(np.abs(row - column).max(initial=1)))
         self._moments = np.zeros((self.system.n_sites, 3))
         self.placement = placement_of(motion, self.system.n_sites)
         self._time_dependent = any(lead.drives() for lead in self.system.leads)
         self._voltage = self.system.voltages(0.0)[a.lead]
         self._magnet = self._compiled_magnet()
+        count = number_of_threads(threads, 8 * self.size)
+        self.team = Team(count) if count > 1 else None
         self._rhs = self._resolved_rhs()
 
     def _compiled_magnet(self) -> tuple[Any, ...]:
@@ -112,7 +119,9 @@ class ElectronEquation(Equation):
         return self.llg.constants, places
 
     def _resolved_rhs(self) -> Any:
-        """The compiled right-hand side, by what moves the moments."""
+        """The compiled right-hand side, by what moves the moments and how many threads there are."""
+        if self.team is not None:
+            return SharedRhs(self.team, self.layout, self.constants, self._work, self._magnet, self._moments)
         rhs = (electronic_rhs, coupled_rhs, placed_rhs)[len(self._magnet)]
         vectors = [self._moments] * (3 if self._magnet else 1)
         state = np.zeros(0)
@@ -239,8 +248,9 @@ class ElectronEquation(Equation):
         for plane in layout.electrons(rates):
             device = plane[: a.n * layout.columns].reshape(a.n, layout.columns)
             device[:, a.n + a.chi.size :] = -a.z.imag
-            for (_, here), count in zip(layout.blocks, layout.modes, strict=True):
-                plane[here] = np.repeat(-a.z.imag, count)
+            for here, count in zip(layout.blocks, layout.modes, strict=True):
+                if count:
+                    plane[here].reshape(count, -1)[:, -a.z.size :] = -a.z.imag
         return rates
 
 
@@ -255,6 +265,7 @@ def _constants(poles: PoleSystem, levels: LeadLevels, layout: Layout) -> kernels
     return kernels.Electrons(
         hamiltonian=_sparse(electrons.device.matrix(0.0) if electrons.has_terms else electrons.hamiltonian),
         vectors=_sparse(levels.vectors.T),
+        attached=_sparse(levels.vectors),
         bounds=np.array([levels.offset, levels.chi.size + levels.first[levels.orbitals]]),
         levels=np.concatenate([modes, [*_planes(levels.z), *fermi]], axis=1),
         wide=levels.wide,

@@ -10,6 +10,7 @@ from typing import NamedTuple, Protocol
 
 import numpy as np
 
+from llgnegf._threads import Team
 from llgnegf.problem.drives import Drive
 
 
@@ -29,12 +30,14 @@ class Equation(Protocol):
         sections: All parts of the state one after another.
         time_unit: fs in a unit of its time (hbar/eV of electrons: HBAR).
         evaluations: Right-hand sides so far.
+        team: The threads that share it and the arithmetic of its steps; None: one does all.
     """
 
     size: int
     sections: tuple[Section, ...]
     time_unit: float
     evaluations: int
+    team: Team | None = None
 
     def __call__(self, time: float, state: np.ndarray, derivative: np.ndarray) -> None:
         """Write dy/dt at `time` into `derivative`."""

@@ -78,11 +78,9 @@ class DenseRows:
         return state
 
     def checkpoint(self) -> dict[str, Any]:
-        """All that a later `restore` needs to go on with the same bits."""
-        return {
-            **self.integration.checkpoint(), "node_times": self._times.copy(), "node_values": self._values.copy(),
-            "node_count": self._count,
-        }  # fmt: skip
+        """As `Integration.checkpoint`, and the nodes."""
+        nodes = {"node_times": self._times, "node_values": self._values, "node_count": self._count}
+        return {**self.integration.checkpoint(), **nodes}
 
     def restore(self, checkpoint: Mapping[str, Any]) -> None:
         """Continue from what `checkpoint` gave."""

@@ -120,12 +120,12 @@ class Integration:
         return start + inside_step(polynomial, (time - self._time_before) / self._last_step)
 
     def checkpoint(self) -> dict[str, Any]:
-        """All that a later `restore` needs to go on with the same bits."""
+        """All that a later `restore` needs to go on with the same bits; its arrays change with the next step."""
         method = self.stepper
         kept = (method.has_rate, method.has_extra) if isinstance(method, RungeKutta) else (False, False)
         return {
-            "time": self.time, "step": self.controller.step, "state": self.state.copy(),
-            "time_before": self._time_before, "state_before": self._before.copy(), "last_step": self._last_step,
+            "time": self.time, "step": self.controller.step, "state": self.state,
+            "time_before": self._time_before, "state_before": self._before, "last_step": self._last_step,
             "has_rate": kept[0], "has_extra": kept[1], "accepted": self.progress.accepted,
             "rejected": self.progress.rejected, "error_sum": self.progress.error_sum,
         }  # fmt: skip

@@ -9,6 +9,8 @@ from llgnegf._compile import FUSED, kernel, part
 
 BLOCK = 1024
 """Numbers of a state that are combined at a time, so that they stay in the nearest cache."""
+PIECE = 64 * BLOCK
+"""Numbers of a state whose errors are looked at together."""
 SMALLEST = 1e-200
 """Numbers of a state below this are as good as 0; a step multiplies by far more than 1e-100, so none gets denormal."""
 
@@ -56,11 +58,12 @@ def _add_stages(stages, used, weights, step, start, part):
         _add(step * weights[used[j]], stages[used[j], here], part)
 
 
-@kernel()
-def combine(y, stages, weights, step, out):
-    """out = y + step * sum_j weights_j stages_j."""
+@kernel(nogil=True)
+def combine(y, stages, weights, step, out, first, last):
+    """out = y + step * sum_j weights_j stages_j on the blocks from `first` to before `last`."""
     used = np.flatnonzero(weights)
-    for start in range(0, y.size, BLOCK):
+    for block in range(first, last):
+        start = block * BLOCK
         part = out[start : min(start + BLOCK, y.size)]
         _copy(y[start : start + part.size], part)
         _add_stages(stages, used, weights, step, start, part)
@@ -78,40 +81,41 @@ def _add_four_thrice(u, v, w, x, b, e, f, y, first, second):
         second[i] += f_u * u[i] + f_v * v[i] + f_w * w[i] + f_x * x[i]
 
 
-@kernel()
-def finish(y, stages, used, weights, step, bounds, scale, out, largest):
+@kernel(nogil=True)
+def finish(y, stages, used, weights, step, pieces, scale, out, largest, first, last):
     """out = y + step * sum_j weights_0j stages_j, and the largest |sum_j weights_ej stages_j| of the error estimates.
 
     Args:
         used: The stages with any weight.
         weights: (3, s): the method's, then those of two error estimates (0 for one that it does not have).
-        bounds: (n, 2), the sections over which each maximum is taken; together they are the whole state.
+        pieces: (n, 2), parts of the state over each of which a maximum is taken.
         scale: What the error of each number of the state counts, or empty: all count whole.
         largest: (n, 2) is written; NaN where an entry is NaN.
+        first, last: Those from `first` to before `last`.
     """
     sums, sizes = np.empty((2, BLOCK)), np.empty((2, BLOCK))
     fours = used.size // 4 * 4
-    for n in range(bounds.shape[0]):
+    for n in range(first, last):
         _clear(sizes[0])
         _clear(sizes[1])
-        for start in range(bounds[n, 0], bounds[n, 1], BLOCK):
-            here = slice(start, min(start + BLOCK, bounds[n, 1]))
-            part, first, second = out[here], sums[0, : here.stop - start], sums[1, : here.stop - start]
+        for start in range(pieces[n, 0], pieces[n, 1], BLOCK):
+            here = slice(start, min(start + BLOCK, pieces[n, 1]))
+            part, one, two = out[here], sums[0, : here.stop - start], sums[1, : here.stop - start]
             _copy(y[here], part)
-            _clear(first)
-            _clear(second)
+            _clear(one)
+            _clear(two)
             for k in range(0, fours, 4):
                 i, j, p, q = used[k], used[k + 1], used[k + 2], used[k + 3]
                 b, e, f = step * weights[0], weights[1], weights[2]
                 _add_four_thrice(
                     stages[i, here], stages[j, here], stages[p, here], stages[q, here],
-                    (b[i], b[j], b[p], b[q]), (e[i], e[j], e[p], e[q]), (f[i], f[j], f[p], f[q]), part, first, second,
+                    (b[i], b[j], b[p], b[q]), (e[i], e[j], e[p], e[q]), (f[i], f[j], f[p], f[q]), part, one, two,
                 )  # fmt: skip
             for k in range(fours, used.size):
                 j = used[k]
                 _add(step * weights[0, j], stages[j, here], part)
-                _add(weights[1, j], stages[j, here], first)
-                _add(weights[2, j], stages[j, here], second)
+                _add(weights[1, j], stages[j, here], one)
+                _add(weights[2, j], stages[j, here], two)
             for e in range(2):
                 if scale.size > 0:
                     sums[e, : part.size] *= scale[here]

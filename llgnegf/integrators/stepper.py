@@ -12,7 +12,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from llgnegf.equations.protocol import Equation
-from llgnegf.integrators.kernels import combine, finish
+from llgnegf.integrators.kernels import BLOCK, PIECE, combine, finish
 from llgnegf.integrators.schedule import FREE, Schedule
 from llgnegf.integrators.tableaus import ImexTableau, Interpolant, Tableau
 
@@ -57,8 +57,10 @@ class RungeKutta:
         self._together: Callable[..., None] | None = getattr(equation, "stages", None)
         scale = equation.error_scale()
         self._scale = np.zeros(0) if scale is None else scale
-        self._bounds = np.array([section[1:] for section in equation.sections], dtype=np.int64).reshape(-1, 2)
-        self._largest = np.zeros((len(self._bounds), 2))
+        parts = [_pieces(*section[1:]) for section in equation.sections]
+        self._first = np.cumsum([0, *map(len, parts)])[:-1]  # piece of each section
+        self._pieces = np.concatenate([np.zeros((0, 2), np.int64), *parts])
+        self._largest = np.zeros((len(self._pieces), 2))
         # The method's weights and those of two error estimates, 0 for one that it does not have.
         self._weights = np.zeros((3, tableau.b.size))
         self._weights[0], self._weights[1 : 1 + len(tableau.errors)] = tableau.b, tableau.errors
@@ -75,13 +77,14 @@ class RungeKutta:
         self._stages[0] = self.rate(times[0], state)
         self._fill_stages(state, length, times)
         if not self.estimates:
-            combine(state, self._stages, self.tableau.b, length, out)
+            self._combine(state, self.tableau.b, length, out)
             return 0.0
-        finish(
-            state, self._stages, self._used, self._weights, length, self._bounds, self._scale, out, self._largest
+        self._share(
+            finish, len(self._pieces), state, self._stages, self._used, self._weights, length, self._pieces,
+            self._scale, out, self._largest,
         )  # fmt: skip
         worst = 0.0
-        for first, second in self._largest:
+        for first, second in np.maximum.reduceat(self._largest, self._first) if self._first.size else ():
             error = first * (first / np.hypot(first, 0.1 * second)) if second > 0 and first > 0 else first
             if np.isnan(error):
                 return float("nan")
@@ -125,6 +128,18 @@ class RungeKutta:
             self.has_extra = True
         return _polynomial(interpolant, self._stages, last, length, sample, sample(state) - sample(before))
 
+    def _combine(self, state: np.ndarray, weights: np.ndarray, length: float, out: np.ndarray) -> None:
+        """out = state + length sum_j weights_j stages_j."""
+        self._share(combine, -(-state.size // BLOCK), state, self._stages, weights, length, out)
+
+    def _share(self, function: Callable[..., None], pieces: int, *arguments: Any) -> None:
+        """function(*arguments, 0, pieces), by all threads of the equation."""
+        team = self.equation.team
+        if team is None:
+            function(*arguments, 0, pieces)
+        else:
+            team.share(function, arguments, pieces * np.arange(team.count + 1) // team.count)
+
     def _fill_stages(self, state: np.ndarray, length: float, times: list[float]) -> None:
         self._fill(state, length, self.tableau.a[1:], np.array(times[1:]), 1)
 
@@ -134,8 +149,14 @@ class RungeKutta:
             self._together(state, length, weights, times, self._stages, first)
             return
         for i, (row, time) in enumerate(zip(weights, times.tolist(), strict=True), first):
-            combine(state, self._stages, row, length, self._scratch)
+            self._combine(state, row, length, self._scratch)
             self.equation(time, self._scratch, self._stages[i])
+
+
+def _pieces(start: int, stop: int) -> np.ndarray:
+    """[start, stop) in pieces, (n, 2)."""
+    cuts = np.append(np.arange(start, stop, PIECE), stop)
+    return np.stack([cuts[:-1], cuts[1:]], axis=1)
 
 
 def _polynomial(
@@ -178,7 +199,7 @@ class ImexRungeKutta(RungeKutta):
         t, y = self.tableau, self._scratch
         self._damped[0] = self._rates * state[self._stiff]
         for i in range(1, t.b.size):
-            combine(state, self._stages, t.a[i], length, y)
+            self._combine(state, t.a[i], length, y)
             # The stages hold f, the explicit part is f + damped: both tableaus act on `damped`.
             rest = y[self._stiff] + length * ((t.a[i, :i] - t.implicit[i, :i]) @ self._damped[:i])
             y[self._stiff] = rest / (1 + length * t.implicit[i, i] * self._rates)

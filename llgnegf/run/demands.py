@@ -65,7 +65,8 @@ def _check_alone(problems: Problems, options: RunOptions) -> None:
     """What moments without electrons may not say."""
     usual = "the default without electrons"
     words = {"electrons": usual, "response": usual, "observables": "none without electrons"}
-    _check_usual(problems, options, words | {"initial_density_matrix": "None without electrons"})
+    none = dict.fromkeys(("initial_density_matrix", "threads"), "None without electrons")
+    _check_usual(problems, options, words | none)
 
 
 def _check_start(problems: Problems, start: str, system: OpenSystem) -> None:
@@ -109,7 +110,8 @@ def check_slow(
     if not has_electrons:
         _check_alone(problems, options)
     usual = {"start": "'thermal' with slow electrons, which begin in the stationary state of their leads"}
-    _check_usual(problems, options, usual | {"initial_density_matrix": "None with slow electrons"})
+    none = dict.fromkeys(("initial_density_matrix", "threads"), "None with slow electrons")
+    _check_usual(problems, options, usual | none)
     kinds = ("auto", "dop853") if options.step is None else ("auto",)
     if not problems.has("integrator"):
         method = "slow moments: dop853 if adaptive; with a fixed step order 4, or Heun's rotation with noise"

@@ -6,7 +6,7 @@ of wide ribbons are chosen spectrum by spectrum in `mode_choice`.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import replace
 from typing import Any
@@ -78,11 +78,13 @@ def _largest_moment(motion: Any, t_end: float, n_sites: int) -> float:
 
 
 def expand_for_run(
-    system: OpenSystem, motion: Any, start: str, t_end: float, rtol: float, wandering: float = 0.0
+    system: OpenSystem, motion: Any, start: str, t_end: float, rtol: float, wandering: float = 0.0,
+    look: Callable[[PoleSystem], None] = lambda poles: None,
 ) -> tuple[PoleSystem, ErrorEstimate]:
     """The system in poles that keep the error of rho by the leads below its share of rtol, and what it comes to.
 
-    `wandering` is that of `RunErrors`.
+    `wandering` is that of `RunErrors`; `look` is called with the system in few poles, before anything large is made,
+    and may refuse it.
 
     A run that only moments disturb takes, of both families of tabulated modes, the one that needs fewer. Matrix leads
     are fitted once or twice, see `_fitted`.
@@ -91,6 +93,7 @@ def expand_for_run(
     voltages, tails = voltage_range(system, times), shares.TAILS * rtol
     length = _largest_moment(motion, t_end, system.n_sites)
     coarse = expand(system, COARSE, shares.FERMI * rtol, voltages, tails, strict=False, times=times, length=length)
+    look(coarse)
     if system.is_closed:
         return coarse, NOTHING_EXPANDED
     if not any(c.energies.size for c in coarse.channels):

@@ -40,6 +40,10 @@ END = Argument(float, f"{NUMBER} > 0, in fs, at most {LONGEST_RUN:g}", "fs", ok=
 INTERVAL = Argument(float, "a number > 0 and <= t_end", "fs", ok=lambda t: t > 0)
 STEP = Argument(float, "a number > 0", "fs", ok=lambda h: h > 0, none="adaptive")
 TEMPERATURE = Argument(float, f"{NUMBER} >= 0", "eV", ok=lambda kT: kT >= 0)
+MEMORY = Argument(float, "a number > 0", "GB", ok=lambda most: most > 0, none="what is free when the run starts")
+THREADS = Argument(
+    int, "an integer >= 1", ok=lambda count: count > 0, none="LLGNEGF_NUM_THREADS or OMP_NUM_THREADS, or every core"
+)
 SEED = Argument(int, "an integer >= 0", ok=lambda seed: seed >= 0, none="nothing is random")
 
 
@@ -60,6 +64,8 @@ class RunOptions:
         response: Which tensors of that first order act; none leaves the adiabatic torque alone.
         temperature: kT of the moments' thermal noise in eV.
         seed: Key of the random stream of the noise.
+        memory: Bytes that the run may take, in GB; one that needs more is refused before it begins.
+        threads: Threads that share the full electrons' state where it is big; they change no bit of a result.
         copies: Independent copies that are carried along, by `langevin_ensemble` alone.
 
     Raises:
@@ -78,6 +84,8 @@ class RunOptions:
     response: Annotated[Sequence[str], choices(*RESPONSES)] = RESPONSES
     temperature: Annotated[float, TEMPERATURE] = 0.0
     seed: Annotated[int | None, SEED] = None
+    memory: Annotated[float | None, MEMORY] = None
+    threads: Annotated[int | None, THREADS] = None
     copies: int = 1
 
     def __post_init__(self) -> None:

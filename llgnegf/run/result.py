@@ -68,8 +68,9 @@ class Result:
         rows: The rows as plain arrays, which `dataset` labels.
         errors: The error budget: "coupling_poles", "fermi_poles" and "time_step", of slow moments "fermi_surface" too.
         density_matrix: rho at the end of the run, (2N, 2N); None without electrons.
-        statistics: Right-hand sides, accepted and rejected steps, sizes of the expansions (modes and Fermi poles; of
-            slow moments Fermi poles and nodes of the Fermi-surface sum).
+        statistics: Right-hand sides, accepted and rejected steps, memory as estimated beforehand (MB; of slow moments
+            the least), sizes of the expansions (modes and Fermi poles; of slow moments Fermi poles and nodes of the
+            Fermi-surface sum).
     """
 
     rows: Rows

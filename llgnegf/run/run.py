@@ -71,6 +71,7 @@ class Run:
         self.times, self.row = options.times, 0
         self.between_steps: Callable[[float], None] = lambda time: None
         self.poles: PoleSystem | None = None
+        self._memory = 0.0
         integration, sample, tolerance, rows = self._set_up(options)
         self._recorder = Recorder(rows, options.observables)
         self._dense = DenseRows(integration, sample, tolerance, float(self.times[-1]) / self.equation.time_unit)
@@ -108,11 +109,11 @@ class Run:
 
     @property
     def statistics(self) -> dict[str, float]:
-        """Right-hand sides and steps so far, sizes of the expansions."""
+        """Right-hand sides and steps so far, memory as estimated (`run.memory`), sizes of the expansions."""
         progress = self._dense.integration.progress
         return {
             "right_hand_sides": self.equation.evaluations, "accepted_steps": progress.accepted,
-            "rejected_steps": progress.rejected, **self._sizes(),
+            "rejected_steps": progress.rejected, "memory_MB": round(self._memory / 1e6, 2), **self._sizes(),
         }  # fmt: skip
 
     def _sizes(self) -> dict[str, float]:
@@ -140,9 +141,13 @@ class Run:
     def _check_state(self) -> None:
         """Raise IntegrationStopped if the state cannot be one."""
 
-    def checkpoint(self) -> dict[str, Any]:
-        """Everything that a later `restore` needs to go on with the same bits, as arrays and numbers."""
-        return {"row": self.row, "evaluations": self.equation.evaluations, **self._dense.checkpoint()}
+    def checkpoint(self, copy: bool = True) -> dict[str, Any]:
+        """Everything that a later `restore` needs to go on with the same bits, as arrays and numbers.
+
+        Arrays of a large state need not be copied where they are written down before the run goes on.
+        """
+        kept = {"row": self.row, "evaluations": self.equation.evaluations, **self._dense.checkpoint()}
+        return {name: value.copy() if copy and isinstance(value, np.ndarray) else value for name, value in kept.items()}
 
     def restore(self, checkpoint: Mapping[str, Any]) -> None:
         """Continue from what `checkpoint` gave in a run of the same problem.

@@ -6,7 +6,7 @@ What is its own: the expansion of leads, the state at the start, the choice of t
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 import numpy as np
@@ -25,6 +25,7 @@ from llgnegf.problem.magnetism.magnet import Magnet
 from llgnegf.problem.magnetism.motion import Frozen, Precession, Prescribed
 from llgnegf.problem.magnetism.thermal_field import ThermalField
 from llgnegf.problem.plausibility import warn
+from llgnegf.run import memory
 from llgnegf.run.error_budget import NOTHING_EXPANDED, expand_for_run, fermi_estimate
 from llgnegf.run.options import RunOptions
 from llgnegf.run.recorder import FullRows, Rows
@@ -78,6 +79,7 @@ class Simulation(Run, moments="motion", without=("electrons", "response", "copie
             (`problem.magnetism.thermal_field`); the electrons' own friction and noise come with the electrons. An
             interval of the noise is two steps where `step` is given, else as long as its error allows.
         seed: Key of the random stream of that noise, an integer >= 0.
+        memory: GB that the run may take, None what is free; one that needs more (`run.memory`) is refused.
 
     Raises:
         ValueError: One line for each argument that is not of this kind or does not fit another one.
@@ -89,12 +91,17 @@ class Simulation(Run, moments="motion", without=("electrons", "response", "copie
         system, motion, start, rtol, t_end = self.system, self.motion, options.start, options.rtol, options.t_end
         self._lead_error = NOTHING_EXPANDED
         if system is not None:
+            looked_at = partial(memory.check_poles, options=options)
             wanders = wandering(motion, options.temperature) if options.is_noisy else 0.0
-            self.poles, self._lead_error = expand_for_run(system, motion, start, t_end, rtol, wanders)
+            self.poles, self._lead_error = expand_for_run(system, motion, start, t_end, rtol, wanders, looked_at)
         self._way = GreatCircles(motion) if isinstance(motion, External) else None
         moving: Any = motion if self._way is None else self._way
         thermal = self._thermal_field(options)
-        self.equation = MomentEquation(moving) if self.poles is None else ElectronEquation(self.poles, moving, thermal)
+        if self.poles is None:
+            self.equation = MomentEquation(moving)
+        else:
+            self.equation = ElectronEquation(self.poles, moving, thermal, options.threads)
+        self._memory = memory.check_layout(self.equation.layout, self.poles, options)
         self._watch = Watch(self.equation.layout, rtol)
         state = initial_state(self.equation, self.poles, motion, start, options.initial_density_matrix)
         rows = FullRows(self.equation, moving)
@@ -148,8 +155,8 @@ class Simulation(Run, moments="motion", without=("electrons", "response", "copie
             raise ValueError("rows: moments that are External; allowed: advance(time, moments), row by row")
         return super().rows()
 
-    def checkpoint(self) -> dict[str, Any]:
-        kept = super().checkpoint()
+    def checkpoint(self, copy: bool = True) -> dict[str, Any]:
+        kept = super().checkpoint(copy)
         return kept if self._way is None else {**kept, "way_times": self._way.times, "way_ends": self._way.ends}
 
     def restore(self, checkpoint: Mapping[str, Any]) -> None:

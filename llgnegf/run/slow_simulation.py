@@ -24,7 +24,7 @@ from llgnegf.problem.plausibility import silent
 from llgnegf.problem.system import OpenSystem
 from llgnegf.response.bias_tensors import BiasedTensors
 from llgnegf.response.fast_tensors import ContourTensors, LevelTensors, PoleTensors, SlowElectrons
-from llgnegf.run import shares
+from llgnegf.run import memory, shares
 from llgnegf.run.error_budget import equilibrium_estimate, fermi_estimate
 from llgnegf.run.options import RunOptions
 from llgnegf.run.recorder import Rows, SlowRows
@@ -59,6 +59,7 @@ class SlowSimulation(
         temperature: kT of the thermal noise in eV. Electrons in equilibrium have the same. Under bias their noise is
             that of their own occupations, and this is the temperature of Gilbert's damping, 0 allowed.
         seed: Key of the random stream, an integer >= 0; None without noise.
+        memory: GB that the run may take, None what is free; one that needs more at least (`run.memory`) is refused.
         observables: "adiabatic" adds adiabatic spin density and torque, and the nonadiabatic torque.
         copies: Independent copies that are carried along (rows show the first one).
 
@@ -74,6 +75,7 @@ class SlowSimulation(
     def _set_up(self, options: RunOptions) -> tuple[Integration, Sample, np.ndarray | None, Rows]:
         system, magnet, step, noisy = self.system, self.motion, options.step, options.is_noisy
         bias = "bias" in options.response
+        self._memory = 0.0 if system is None else memory.check_slow(system.n_sites, options)
         electrons, self.poles = (None, None) if system is None else slow_electrons(system, self.rtol, bias)
         equation = self.equation = SlowEquation(magnet, electrons, options.response, noisy)
         start, schedule = np.array(magnet.moments, dtype=float), self._schedule()
@@ -111,9 +113,9 @@ class SlowSimulation(
         """Energies in the last Fermi-surface sum that a row asked for."""
         return self.equation.electrons.surface_nodes if isinstance(self.equation.electrons, PoleTensors) else 0
 
-    def checkpoint(self) -> dict[str, Any]:
+    def checkpoint(self, copy: bool = True) -> dict[str, Any]:
         """As `Run.checkpoint`."""
-        return {"surface_nodes": self._surface_nodes, **super().checkpoint()}
+        return {"surface_nodes": self._surface_nodes, **super().checkpoint(copy)}
 
     def restore(self, checkpoint: Mapping[str, Any]) -> None:
         """As `Run.restore`."""

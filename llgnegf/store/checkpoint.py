@@ -6,7 +6,7 @@ A checkpoint holds the state of the simulation after a row and names the segment
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -56,7 +56,7 @@ class Layout:
 
 @dataclass(frozen=True, eq=False)
 class Checkpoint:
-    """A run up to a row.
+    """A run up to a row; the state that it goes on from is read when it is needed, by `state_in`.
 
     Attributes:
         row: Number of rows committed.
@@ -64,9 +64,9 @@ class Checkpoint:
         tail: The segment that ends with this row; None before the first.
         layout: What the rows hold.
         errors: The error budget so far.
-        state: `Simulation.checkpoint()`.
-        serial: Number of this commit: several within a long row differ in it.
         identity: Of the run, see `identity`; empty in checkpoints of versions that kept none.
+        serial: Number of this commit: several within a long row differ in it.
+        statistics: Those of the run so far; empty in checkpoints of versions that kept none.
     """
 
     row: int
@@ -74,29 +74,35 @@ class Checkpoint:
     tail: Segment | None
     layout: Layout
     errors: Mapping[str, ErrorEstimate]
-    state: Mapping[str, Any]
     identity: Mapping[str, str]
     serial: int = 0
+    statistics: Mapping[str, float] = field(default_factory=dict)
 
-    def write(self, path: Path) -> None:
-        """Write atomically; raises StorageError."""
+    def write(self, path: Path, state: Mapping[str, Any]) -> None:
+        """Write atomically, with `Simulation.checkpoint()`; raises StorageError."""
         errors = {name: {"value": float(e.value), "bounds": e.bounds} for name, e in self.errors.items()}
         tail = None if self.tail is None else self.tail.tree()
         tree = {
             "row": self.row, "time": self.time, "tail": tail, "layout": self.layout.tree(), "errors": errors,
-            "state": dict(self.state), "identity": dict(self.identity), "serial": self.serial,
+            "state": dict(state), "identity": dict(self.identity), "serial": self.serial,
+            "statistics": {name: float(value) for name, value in self.statistics.items()},
         }  # fmt: skip
         write_record(path, tree)
 
     @staticmethod
     def read(path: Path) -> Checkpoint:
         """Read and verify; raises DamagedRunError."""
-        tree, _ = read_record(path)
+        tree, _ = read_record(path, arrays=False)
         errors = {name: ErrorEstimate(**fields) for name, fields in tree["errors"].items()}
         layout = Layout.from_tree(tree["layout"])
         tail, known = Segment.from_tree(tree["tail"]), tree.get("identity", {})
-        serial = tree.get("serial", 0)
-        return Checkpoint(tree["row"], tree["time"], tail, layout, errors, tree["state"], known, serial)
+        serial, statistics = tree.get("serial", 0), tree.get("statistics", {})
+        return Checkpoint(tree["row"], tree["time"], tail, layout, errors, known, serial, statistics)
+
+
+def state_in(path: Path) -> Mapping[str, Any]:
+    """The state in the checkpoint at `path`, as `Simulation.restore` takes it; raises DamagedRunError."""
+    return read_record(path)[0]["state"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -105,6 +111,7 @@ class Recovered:
 
     Attributes:
         checkpoint: The newest whole checkpoint; None if the run never committed one.
+        path: The file that it is in, for `state_in`; None without one.
         segments: All its segments, in order.
         next_generation: Name of the file that the next checkpoint is written to.
         spare_tail: The segment of the other generation, kept while that generation is.
@@ -112,6 +119,7 @@ class Recovered:
     """
 
     checkpoint: Checkpoint | None
+    path: Path | None
     segments: list[Segment]
     next_generation: str
     spare_tail: Segment | None
@@ -152,10 +160,10 @@ def recover(folder: Path, segments_folder: Path) -> Recovered:
             continue
         other = other_generation(name)
         spare = generations[other].tail if other in generations and generations[other].row < checkpoint.row else None
-        return Recovered(checkpoint, segments, other, spare, damage)
+        return Recovered(checkpoint, folder / name, segments, other, spare, damage)
     if damage:
         advice = "no whole checkpoint with all its rows is left; start the run again in a new folder"
         raise DamagedRunError(folder, f"{'; '.join(damage)}: {advice}")
     if any(segments_folder.glob("*.rows")):
         raise DamagedRunError(folder, "holds rows but no checkpoint; start the run again in a new folder")
-    return Recovered(None, [], GENERATIONS[0], None, [])
+    return Recovered(None, None, [], GENERATIONS[0], None, [])

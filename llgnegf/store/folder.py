@@ -64,6 +64,7 @@ class RunStatus:
         finished: Whether result.nc is there and can be opened.
         running: The process that runs in the folder now, as "process PID on HOST"; None if there is none.
         errors: The error budget so far.
+        statistics: Those of the run so far: steps, sizes of the expansions, memory.
         provenance: The content of provenance.json, without the input.
         damage: For each checkpoint that is not whole, why; the same for provenance.json and result.nc.
     """
@@ -75,6 +76,7 @@ class RunStatus:
     finished: bool
     running: str | None
     errors: Mapping[str, ErrorEstimate]
+    statistics: Mapping[str, float]
     provenance: Mapping[str, Any]
     damage: Sequence[str]
 
@@ -230,6 +232,7 @@ class RunFolder:
             finished=finished,
             running=None if (process := holder(self.path)) is None else str(process),
             errors=newest.errors if newest else {},
+            statistics=newest.statistics if newest else {},
             provenance=provenance,
             damage=[*damage, *remade, *([] if finished else filter(None, [self.damage]))],
         )

@@ -14,15 +14,18 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+HOW = ("memory", "threads")
+"""Keys of [run] that say how a run goes on, and nothing of what it is."""
 AROUND = (
-    "__main__.py", "_files.py", "_netcdf.py", "_processes.py", "cli.py", "commands", "paper", "plots", "store", "sweep",
+    "__main__.py", "_files.py", "_netcdf.py", "_processes.py", "_threads.py", "cli.py", "commands", "paper", "plots",
+    "store", "sweep",
 )  # fmt: skip
 """Files and folders of the package that a result's numbers do not depend on."""
 
 
 def identity(input_text: str) -> dict[str, str]:
     """Digests of the resolved input (TOML; comments and order do not count) and of the code."""
-    canonical = _canonical(tomllib.loads(input_text))
+    canonical = _canonical(_what(input_text))
     return {"input": hashlib.sha256(canonical.encode()).hexdigest(), "code": code_digest()}
 
 
@@ -32,7 +35,7 @@ def differences(began: str, now: str) -> Iterator[str]:
     Raises:
         ValueError: If one of them is not TOML.
     """
-    before, after = (_flat(tomllib.loads(text)) for text in (began, now))
+    before, after = (_flat(_what(text)) for text in (began, now))
     for name in sorted(before.keys() | after.keys()):
         if name not in after:
             yield f"{name}: removed, was {before[name]!r}"
@@ -52,6 +55,14 @@ def code_digest() -> str:
         if name.parts[0] not in AROUND:
             digest.update(name.as_posix().encode() + b"\0" + hashlib.sha256(path.read_bytes()).digest())
     return digest.hexdigest()
+
+
+def _what(text: str) -> dict[str, Any]:
+    """The parsed TOML without `HOW`."""
+    tree = tomllib.loads(text)
+    if isinstance(tree.get("run"), dict):
+        tree["run"] = {key: value for key, value in tree["run"].items() if key not in HOW}
+    return tree
 
 
 def _flat(value: Any, path: str = "") -> dict[str, Any]:

@@ -13,8 +13,9 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 
@@ -22,6 +23,8 @@ from llgnegf._files import DamagedRunError, storage_errors, write_atomic
 
 MAGIC = b"LLGNEGF1"
 DIGEST_SIZE = hashlib.sha256().digest_size
+BLOCK = 1 << 20
+"""Bytes that are read at a time to see whether a record is whole."""
 PLAIN = (bool, int, float, str, type(None))
 
 
@@ -47,12 +50,13 @@ def write_record(path: Path, tree: Any) -> str:
     return digest.hexdigest()
 
 
-def read_record(path: Path, digest: str | None = None) -> tuple[Any, str]:
+def read_record(path: Path, digest: str | None = None, arrays: bool = True) -> tuple[Any, str]:
     """The tree in `path`, with the same types, values and memory order, and its digest.
 
     Args:
         path: The file.
         digest: What the digest must be; None accepts any consistent record.
+        arrays: Whether to read the arrays; without them, None in their places, a record of any length takes no memory.
 
     Raises:
         DamagedRunError: If the file is missing, truncated or changed, or is not the one with `digest`.
@@ -60,16 +64,34 @@ def read_record(path: Path, digest: str | None = None) -> tuple[Any, str]:
     """
     with storage_errors(path, "read"):
         try:
-            data = path.read_bytes()
+            with open(path, "rb") as file:
+                return _read(path, file, digest, arrays)
         except FileNotFoundError:
             raise DamagedRunError(path, "is missing") from None
-    body, stored = memoryview(data)[:-DIGEST_SIZE], data[-DIGEST_SIZE:]
-    if len(body) < len(MAGIC) + 8 or hashlib.sha256(body).digest() != stored or body[: len(MAGIC)] != MAGIC:
+
+
+def _read(path: Path, file: BinaryIO, digest: str | None, arrays: bool) -> tuple[Any, str]:
+    found, stored = _digests(file)
+    start = file.read(len(MAGIC) + 8)
+    if found != stored or start[: len(MAGIC)] != MAGIC:
         raise DamagedRunError(path, "is damaged (truncated, or its SHA-256 does not fit)")
     if digest is not None and stored.hex() != digest:
         raise DamagedRunError(path, "is not the file the checkpoint was written with (another SHA-256)")
-    start = len(MAGIC) + 8 + int.from_bytes(body[len(MAGIC) : len(MAGIC) + 8], "little")
-    return _rebuilt(json.loads(bytes(body[len(MAGIC) + 8 : start])), _Cursor(body, start)), stored.hex()
+    header = json.loads(file.read(int.from_bytes(start[len(MAGIC) :], "little")))
+    return _rebuilt(header, file if arrays else None), stored.hex()
+
+
+def _digests(file: BinaryIO) -> tuple[bytes, bytes]:
+    """The SHA-256 of what is before the last 32 bytes, and these; the file is at its beginning afterwards."""
+    left = max(0, file.seek(0, os.SEEK_END) - DIGEST_SIZE)
+    file.seek(0)
+    digest = hashlib.sha256()
+    while left and (block := file.read(min(left, BLOCK))):
+        digest.update(block)
+        left -= len(block)
+    stored = file.read(DIGEST_SIZE)
+    file.seek(0)
+    return digest.digest(), stored
 
 
 def _described(value: Any, arrays: list[np.ndarray]) -> Any:
@@ -99,29 +121,26 @@ def _raw(array: np.ndarray) -> memoryview:
     return np.ascontiguousarray(order).reshape(-1).view(np.uint8).data
 
 
-class _Cursor:
-    """Arrays taken one after the other from the bytes of a record."""
-
-    def __init__(self, body: memoryview, offset: int) -> None:
-        self.body, self.offset = body, offset
-
-    def take(self, dtype: str, shape: list[int], order: str) -> np.ndarray:
-        count = int(np.prod(shape, dtype=np.int64))
-        flat = np.frombuffer(self.body, np.dtype(dtype), count, self.offset).copy()
-        self.offset += flat.nbytes
-        return flat.reshape(shape, order="F" if order == "F" else "C")
+def _taken(file: BinaryIO, dtype: str, shape: list[int], order: str) -> np.ndarray:
+    """The next array of a record."""
+    flat = np.empty(int(np.prod(shape, dtype=np.int64)), np.dtype(dtype))
+    file.readinto(flat.view(np.uint8).data)  # type: ignore[attr-defined]
+    return flat.reshape(shape, order="F" if order == "F" else "C")
 
 
-def _rebuilt(value: Any, cursor: _Cursor) -> Any:
+def _rebuilt(value: Any, file: BinaryIO | None) -> Any:
+    """The tree of a header, its arrays from where the file stands."""
     if not isinstance(value, dict):
         return value
     ((tag, content),) = value.items()
     if tag == "dict":
-        return {key: _rebuilt(item, cursor) for key, item in content.items()}
+        return {key: _rebuilt(item, file) for key, item in content.items()}
     if tag in ("list", "tuple"):
-        items = [_rebuilt(item, cursor) for item in content]
+        items = [_rebuilt(item, file) for item in content]
         return items if tag == "list" else tuple(items)
     if tag == "complex":
         return complex(*content)
-    array = cursor.take(*content)
+    if file is None:
+        return None
+    array = _taken(file, *content)
     return array if tag == "array" else array[()]

@@ -12,7 +12,7 @@ from typing import Any
 
 from llgnegf._files import TEMPORARY, remove
 from llgnegf.run.progress import Progress, silent
-from llgnegf.store.checkpoint import Checkpoint, Layout, Recovered, other_generation
+from llgnegf.store.checkpoint import Checkpoint, Layout, Recovered, other_generation, state_in
 from llgnegf.store.folder import PROVENANCE, RunFolder
 from llgnegf.store.identity import identity
 from llgnegf.store.lock import Lock, locked
@@ -20,7 +20,7 @@ from llgnegf.store.provenance import resume_entry, write_provenance
 from llgnegf.store.segments import Segment, Tail, remove_all_but
 from llgnegf.store.stop import StopSignals
 
-COMMIT_SHARE = 0.1
+COMMIT_SHARE = 0.04
 """At most this part of the time goes into commits, however large the state and slow the disk."""
 
 log = logging.getLogger("llgnegf.store")
@@ -157,7 +157,7 @@ class _Writer:
         if found.checkpoint is None:
             self.commit()
         else:
-            self._restore(found.checkpoint, found.damage)
+            self._restore(found.checkpoint, found)
 
     @property
     def complete(self) -> bool:
@@ -178,11 +178,12 @@ class _Writer:
         """Make all rows so far durable, with the state to go on from; not if another process took the folder."""
         self.lock.check()
         tail = self.tail.write(self.folder.segments_path)
-        errors, state = self.simulation.error_budget(), self.simulation.checkpoint()
+        errors, statistics = self.simulation.error_budget(), getattr(self.simulation, "statistics", {})
         self._serial += 1
-        identity = self.identity
-        checkpoint = Checkpoint(self.row, self.time, tail, self.layout, errors, state, identity, self._serial)
-        checkpoint.write(self.folder.path / self._next_generation)
+        checkpoint = Checkpoint(
+            self.row, self.time, tail, self.layout, errors, self.identity, self._serial, statistics
+        )  # fmt: skip
+        checkpoint.write(self.folder.path / self._next_generation, self.simulation.checkpoint(copy=False))
         self._next_generation = other_generation(self._next_generation)
         self._named.append(tail)
         self._remove_superseded()
@@ -203,18 +204,19 @@ class _Writer:
         for path in self.folder.path.glob(f"*{TEMPORARY}"):
             remove(path)
 
-    def _restore(self, checkpoint: Checkpoint, damage: list[str]) -> None:
+    def _restore(self, checkpoint: Checkpoint, found: Recovered) -> None:
         if checkpoint.layout.tree() != self.layout.tree():
             raise ValueError(f"simulation: its rows differ from those in {self.folder.path}; allowed: the same problem")
         self._check_code(checkpoint)
-        for problem in damage:
+        for problem in found.damage:
             log.warning("%s; continuing from row %d", problem, checkpoint.row)
-        self.simulation.restore(checkpoint.state)
+        assert found.path is not None
+        self.simulation.restore(state_in(found.path))
         self.tail.reload(self.folder.segments_path, checkpoint.tail)
         self.row, self.time = checkpoint.row, checkpoint.time
         self._named.append(checkpoint.tail)
         provenance = self.folder.provenance
-        provenance["resumes"].append(resume_entry(provenance, self.row, damage))
+        provenance["resumes"].append(resume_entry(provenance, self.row, found.damage))
         write_provenance(self.folder.path / PROVENANCE, provenance)
 
     def _check_code(self, checkpoint: Checkpoint) -> None:

@@ -1,8 +1,8 @@
 """Run every point of a sweep, over processes or any executor.
 
-`run_sweep(config, folder)` uses the cores of this machine. Over a cluster, pass an executor of the kind of
-concurrent.futures: `dask.distributed.Client(...).get_executor()`, or under MPI `mpi4py.futures.MPIPoolExecutor()`
-(started as `mpiexec -n 8 python -m mpi4py.futures script.py`); all its workers must see `folder`.
+`run_sweep(config, folder)` uses the cores of this machine. Over a cluster, pass a `distributed.Client(...)` of dask, or
+an executor of the kind of concurrent.futures, under MPI `mpi4py.futures.MPIPoolExecutor()` (started as `mpiexec -n 8
+python -m mpi4py.futures script.py`); all its workers must see `folder`.
 """
 
 from __future__ import annotations
@@ -15,18 +15,20 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from llgnegf._checks import Problems
-from llgnegf._files import storage_errors
+from llgnegf._files import FolderInUseError, storage_errors
 from llgnegf._netcdf import write_dataset
 from llgnegf._processes import one_thread_each
 from llgnegf.config import ConfigError, RunConfig
 from llgnegf.problem.plausibility import silent
 from llgnegf.run.progress import Progress, reporting
+from llgnegf.sweep.cluster import WAIT_S, DaskCluster, InUse
 from llgnegf.sweep.gather import gather
 from llgnegf.sweep.points import Point, points
 from llgnegf.sweep.workers import Killed, WorkerPool, stop_signals_interrupt
 
 if TYPE_CHECKING:
     import xarray
+    from distributed import Client
 
 RESULT = "sweep.nc"
 SHOWN_FAILURES = 5
@@ -59,9 +61,10 @@ class SweepError(RuntimeError):
 def run_sweep(
     config: RunConfig,
     folder: str | os.PathLike[str],
-    executor: Executor | None = None,
+    executor: Executor | Client | None = None,
     *,
     workers: int | None = None,
+    wait: float | None = None,
     progress: bool | Callable[..., None] = False,
 ) -> xarray.Dataset:
     """Run every point of `config.sweep` in its own folder below `folder` and gather the results.
@@ -73,8 +76,11 @@ def run_sweep(
     Args:
         config: A configuration with [sweep].
         folder: Where the run folders and sweep.nc go.
-        executor: Any concurrent.futures.Executor; None starts processes with one thread each.
+        executor: A `distributed.Client`, whose workers may die (`sweep.cluster`), or any concurrent.futures.Executor;
+            None starts processes with one thread each.
         workers: Number of processes; None takes sweep.workers, or one for each core.
+        wait: Seconds without a single worker of a Client, at the start as later, after which they are given up; None
+            is 600.
         progress: True shows how many runs are finished, on a bar or in lines; a function is called with (done, total,
             text) after each run.
 
@@ -82,12 +88,13 @@ def run_sweep(
         All results in one Dataset, also saved as sweep.nc, as `gather` makes it.
 
     Raises:
-        ConfigError: As `points`; for `workers` beside an executor, or an executor that is none; if the folder holds
-            runs of another sweep.
+        ConfigError: As `points`; for `workers` beside an executor, `wait` without a Client, or an executor that is
+            none; if the folder holds runs of another sweep.
         SweepError: A RuntimeError: if runs failed, with the cause for each; the others are finished all the same.
+        WorkersFailed: A RuntimeError: if no process can be started, or no worker of a Client is left.
         KeyboardInterrupt: After SIGINT, SIGTERM or SIGHUP.
     """
-    _check_workers(executor, workers)
+    _check_workers(executor, workers, wait)
     assert callable(progress)
     runs, root = points(config), Path(folder)
     assert config.sweep is not None
@@ -97,19 +104,19 @@ def run_sweep(
     with storage_errors(root, "make the folder"):
         root.mkdir(parents=True, exist_ok=True)
     with stop_signals_interrupt():
-        if executor is not None:
-            _finish(_in_executor(executor, jobs), jobs, progress)
-        else:
-            count = min(workers or config.sweep.workers or os.cpu_count() or 1, len(jobs))
-            with one_thread_each():
-                _finish(WorkerPool(attempt, count).outcomes(jobs), jobs, progress)
+        _finish(_outcomes(executor, jobs, workers or config.sweep.workers, wait), jobs, progress)
     dataset = gather(config, root)
     write_dataset(dataset, root / RESULT)
     return dataset
 
 
-def _check_workers(executor: Any, workers: Any) -> None:
-    """ConfigError for an executor or a number of processes that are none, or both."""
+def _is_client(executor: Any) -> bool:
+    """Whether it is a client of dask, which need not be installed; a class of its executors is another."""
+    return hasattr(executor, "scheduler") and hasattr(executor, "cancel")
+
+
+def _check_workers(executor: Any, workers: Any, wait: Any) -> None:
+    """ConfigError for an executor or a number of processes that are none, or both; for seconds to wait likewise."""
     problems = Problems("")
     submits = executor is None or callable(getattr(executor, "submit", None))
     problems.check(submits, "executor", executor, "a concurrent.futures.Executor, or None")
@@ -117,6 +124,9 @@ def _check_workers(executor: Any, workers: Any) -> None:
         problems.check(workers is None, "workers", workers, "None beside an executor, which has its own")
     elif workers is not None:
         problems.integer("workers", workers, "an integer >= 1, or None", lambda n: n > 0)
+    allowed = "None without a distributed.Client (--scheduler)"
+    if wait is not None and problems.check(_is_client(executor), "wait", wait, allowed):
+        problems.number("wait", wait, "a number >= 0, in s, or None", lambda seconds: seconds >= 0)
     if problems.mistakes:
         raise ConfigError(problems.mistakes)
 
@@ -158,6 +168,17 @@ def _finish(outcomes: Outcomes, jobs: list[Job], progress: Progress) -> None:
         raise SweepError({jobs[number][1]: failures[number] for number in sorted(failures)}, len(jobs))
 
 
+def _outcomes(executor: Any, jobs: list[Job], workers: int | None, wait: float | None) -> Outcomes:
+    """Of processes, the workers of a client of dask, or another executor."""
+    if executor is None:
+        with one_thread_each():
+            yield from WorkerPool(attempt, min(workers or os.cpu_count() or 1, len(jobs))).outcomes(jobs)
+    elif _is_client(executor):
+        yield from DaskCluster(executor, attempt, WAIT_S if wait is None else wait).outcomes(jobs)
+    else:
+        yield from _in_executor(executor, jobs)
+
+
 def _in_executor(executor: Executor, jobs: list[Job]) -> Outcomes:
     """Number and outcome of each job, in order; jobs that have not begun are cancelled when nobody waits any more."""
     futures = [executor.submit(attempt, *job) for job in jobs]
@@ -173,10 +194,12 @@ def _in_executor(executor: Executor, jobs: list[Job]) -> Outcomes:
             future.cancel()
 
 
-def attempt(text: str, path: str, quiet: bool = False) -> str | None:
+def attempt(text: str, path: str, quiet: bool = False, stop_requested: Callable[[], bool] = bool) -> str | None:
     """`run_point`; returns in words why it failed, whatever was raised, None if it did not."""
     try:
-        run_point(text, path, quiet)
+        run_point(text, path, quiet, stop_requested)
+    except FolderInUseError as error:
+        return InUse(cause_of(error))
     except (Exception, SystemExit) as error:
         return cause_of(error)
     return None
@@ -189,12 +212,12 @@ def cause_of(error: BaseException) -> str:
     return text if speaks else ": ".join(part for part in (type(error).__name__, text) if part)
 
 
-def run_point(text: str, path: str, quiet: bool = False) -> None:
+def run_point(text: str, path: str, quiet: bool = False, stop_requested: Callable[[], bool] = bool) -> None:
     """Run the input `text` in the run folder `path` to its end, from where it stands; `quiet` without doubts about it.
 
     Raises:
         ValueError: If the folder holds a run of another input.
-        RuntimeError: If the run was stopped by a signal.
+        RuntimeError: If the run was stopped, by a signal or by `stop_requested` after a row.
     """
     from llgnegf.run.error_budget import warn_if_exceeded
     from llgnegf.store import RunFolder, run_in_folder
@@ -209,7 +232,7 @@ def run_point(text: str, path: str, quiet: bool = False) -> None:
     if folder is None:  # a point that is refused makes no folder
         folder = RunFolder.create(path, text, ["llgnegf", "sweep"])
     if simulation is not None and not run_in_folder(
-        folder, simulation, commit_every_s=config.run.checkpoint_every, input_text=text
+        folder, simulation, commit_every_s=config.run.checkpoint_every, stop_requested=stop_requested, input_text=text
     ):
         raise RuntimeError("stopped; run the sweep again to go on")
     if simulation is not None:

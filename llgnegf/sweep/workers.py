@@ -30,7 +30,7 @@ STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class WorkersFailed(RuntimeError):
-    """No process could be started."""
+    """No process could be started, or none of a cluster is left."""
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ import numpy as np
 
 from llgnegf._compile import REORDERED, kernel, part
 from llgnegf.equations.kernels.orbitals import Orbitals, orbital_sums
-from llgnegf.equations.kernels.rows import axpy
+from llgnegf.equations.kernels.rows import axpy, weighted_sum
 
 
 class Sparse(NamedTuple):
@@ -46,6 +46,7 @@ class Electrons(NamedTuple):
     Attributes:
         hamiltonian: H_0 (eV), 2N rows.
         vectors: The device vectors u_q of the orbitals, Q rows; a scalar channel has one.
+        attached: The same by rows of the device, (2N, Q).
         bounds: Where the levels of each channel begin and end among the modes and among all levels, (2, G + 1).
         levels: Coupling modes and Fermi vectors, (7, M + K): the fields of `Levels`.
         wide: Wide-band Gamma_q (eV), 0 for the others, (Q,).
@@ -57,6 +58,7 @@ class Electrons(NamedTuple):
 
     hamiltonian: Sparse
     vectors: Sparse
+    attached: Sparse
     bounds: np.ndarray
     levels: np.ndarray
     wide: np.ndarray
@@ -75,22 +77,17 @@ def levels_of(e):
 
 
 @part(REORDERED)
-def lead_sums(orbitals, bounds, s, q, n, br, bi, tr, ti):
-    """t_r += sum_y s_y C_ry^* + sum_k v_rk^* over the levels of orbital q: P_q^* without its wide-band part."""
+def lead_sums(orbitals, bounds, s, q, n, columns, rows, real, imag, tr, ti, at):
+    """t_(at + r) += sum_y s_y C_ry^* + sum_k v_rk^* over the levels of orbital q for some rows r of B, which two planes
+    begin with: P_q^* without its wide-band part."""
     if orbitals is not None:
-        orbital_sums(orbitals, bounds, q, n, br, bi, tr, ti)
+        orbital_sums(orbitals, bounds, q, n, columns, rows, real, imag, tr, ti, at)
         return
     for bound in bounds:
-        own, on = slice(bound[q], bound[q + 1]), slice(n + bound[q], n + bound[q + 1])
-        weight = s[own]
-        for r in range(n):
-            xr, xi = br[r, on], bi[r, on]
-            sum_r, sum_i = 0.0, 0.0
-            for j in range(weight.size):
-                sum_r += weight[j] * xr[j]
-                sum_i += weight[j] * xi[j]
-            tr[r] += sum_r
-            ti[r] -= sum_i
+        for r in range(rows.start, rows.stop):
+            re, im = weighted_sum(s, bound[q], real, imag, r * columns + n + bound[q], bound[q + 1] - bound[q])
+            tr[at + r] += re
+            ti[at + r] -= im
 
 
 @part(REORDERED)
@@ -149,16 +146,17 @@ def sample_many(e, places, states, chosen, out):
         for i in range(places.size):
             row[i] = real[places[i]]
             row[places.size + i] = imag[places[i]]
-        br, bi = real[: n * columns].reshape(n, columns), imag[: n * columns].reshape(n, columns)
-        sums = row[first:last].reshape(2, e.lead.size, n)
-        sums[:] = 0.0
+        row[first:last] = 0.0
+        sums = row[first:last].reshape(2, e.lead.size * n)
         for q in range(e.lead.size):
-            lead_sums(e.orbitals, e.bounds, levels_of(e).s, q, n, br, bi, sums[0, q], sums[1, q])
+            lead_sums(
+                e.orbitals, e.bounds, levels_of(e).s, q, n, columns, slice(0, n), real, imag, sums[0], sums[1], q * n
+            )
             if e.wide[q] != 0.0:
                 for p in range(u.start[q], u.start[q + 1]):
                     half = -0.5 * e.wide[q]  # -(i Gamma/2) u_q^dag rho
-                    r = u.column[p]
-                    axpy(half * u.imag[p], half * u.real[p], br[r, :n], bi[r, :n], sums[0, q], sums[1, q])
+                    here = u.column[p] * columns
+                    axpy(half * u.imag[p], half * u.real[p], real, imag, here, sums[0], sums[1], q * n, n)
 
 
 @kernel(REORDERED)

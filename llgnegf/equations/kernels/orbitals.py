@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 
 from llgnegf._compile import REORDERED, part
-from llgnegf.equations.kernels.rows import axpy
+from llgnegf.equations.kernels.rows import axpy, clear, plain_sum, product
 
 
 class Orbitals(NamedTuple):
@@ -33,139 +33,66 @@ class Orbitals(NamedTuple):
 
 
 @part(REORDERED)
-def orbital_sums(orbitals, bounds, q, n, br, bi, tr, ti):
-    """t_r += sum_y s_yq C_ry^* + sum_k v_rk^*, the levels being those of the channel and of the orbital q."""
+def orbital_sums(orbitals, bounds, q, n, columns, rows, real, imag, tr, ti, at):
+    """t_(at + r) += sum_y s_yq C_ry^* + sum_k v_rk^*, the levels being those of the channel and of the orbital q."""
     g = orbitals.channel[q]
-    own, mine = slice(bounds[0, g], bounds[0, g + 1]), slice(n + orbitals.vectors[q], n + orbitals.vectors[q + 1])
-    on = slice(n + bounds[0, g], n + bounds[0, g + 1])
-    sr, si = orbitals.couplings[0, q - orbitals.bounds[g], own], orbitals.couplings[1, q - orbitals.bounds[g], own]
-    for r in range(n):
-        xr, xi, vr, vi = br[r, on], bi[r, on], br[r, mine], bi[r, mine]
-        sum_r, sum_i = 0.0, 0.0
-        for j in range(sr.size):
-            sum_r += sr[j] * xr[j] + si[j] * xi[j]
-            sum_i += si[j] * xr[j] - sr[j] * xi[j]
-        for j in range(vr.size):
-            sum_r += vr[j]
-            sum_i -= vi[j]
-        tr[r] += sum_r
-        ti[r] += sum_i
+    b, own, mine = q - orbitals.bounds[g], bounds[0, g], orbitals.vectors[q]
+    sr, si = orbitals.couplings[0, b], orbitals.couplings[1, b]
+    for r in range(rows.start, rows.stop):
+        here = r * columns + n
+        re, im = product(sr, si, own, real, imag, here + own, bounds[0, g + 1] - own)
+        v_r, v_i = plain_sum(real, imag, here + mine, orbitals.vectors[q + 1] - mine)
+        tr[at + r] += re + v_r
+        ti[at + r] += im - v_i
 
 
 @part(REORDERED)
-def orbital_sources(orbitals, bounds, q, n, tr, ti):
-    """t_j += d_jq: the inhomogeneous terms of all levels of the channel."""
+def orbital_sources(orbitals, bounds, q, n, on, columns, tr, ti):
+    """t_j += d_jq on some columns: the inhomogeneous terms of all levels of the channel."""
     g = orbitals.channel[q]
     d_real, d_imag = orbitals.couplings[4, q - orbitals.bounds[g]], orbitals.couplings[5, q - orbitals.bounds[g]]
     for bound in bounds:
-        for j in range(bound[g], bound[g + 1]):
-            tr[n + j] += d_real[j]
-            ti[n + j] += d_imag[j]
+        for j in range(max(bound[g], on.start - n), min(bound[g + 1], on.stop - n)):
+            tr[q * columns + n + j] += d_real[j]
+            ti[q * columns + n + j] += d_imag[j]
 
 
 @part(REORDERED)
-def orbital_flow(orbitals, offset, r, ar, ai, gr, gi):
-    """g_y = sum_a kappa_ya a_ar, what flows into the modes from column r."""
-    for g in range(offset.size - 1):
-        own, first = slice(offset[g], offset[g + 1]), orbitals.bounds[g]
-        to_r, to_i = gr[own], gi[own]
-        to_r[:], to_i[:] = 0.0, 0.0
-        for a in range(orbitals.bounds[g + 1] - first):
-            axpy(ar[first + a, r], ai[first + a, r], orbitals.couplings[2, a, own], orbitals.couplings[3, a, own],
-                  to_r, to_i)  # fmt: skip
+def orbital_flow(orbitals, g, mode, column, columns, ar, ai, gr, gi, here, width):
+    """g_y = sum_a kappa_ya a_a,column, what flows into some modes of channel g from the one numbered `mode` on."""
+    clear(gr, gi, here, width)
+    for a in range(orbitals.bounds[g], orbitals.bounds[g + 1]):
+        b, at = a - orbitals.bounds[g], a * columns + column
+        axpy(ar[at], ai[at], orbitals.couplings[2, b], orbitals.couplings[3, b], mode, gr, gi, here, width)
 
 
 @part(REORDERED)
-def orbital_blocks(orbitals, bounds, levels, energy, n, a, real, imag, t, d_real, d_imag):
-    """dW and dY, and what W and Y add to T on the mode and vector columns, as `electrons._level_blocks`:
-
-        dW_ij = -i [(chi_i - chi_j^*) W_ij + sum_a kappa_ia a_aj - (sum_b kappa_jb a_bi)^*],  T_aj += sum_y s_ya W_yj
-        dY_yk = -i [(chi_y - z_k^*) Y_yk + sum_a kappa_ya a_ak],   T_ak += sum_y s_ya Y_yk
-                                                                   T_aj += sum_{k of a} Y_jk^*
-
-    Rows i are the modes of the channels from that of the columns on, then all Fermi vectors (Y^dag).
-    """
-    offset, here = bounds[0], 0
-    groups = offset.size - 1
-    for p in range(groups):
-        width, columns = offset[p + 1] - offset[p], slice(offset[p], offset[p + 1])
-        right = (energy[columns], levels.imag[columns])
-        for q in range(p, groups):
-            for row in range(offset[q], offset[q + 1]):
-                x, d, here = _next(real, imag, d_real, d_imag, here, width)
-                _turn(energy[row], levels.imag[row], right, x, d)
-                _from_columns(orbitals, p, columns, n, row, a, d)
-                _rows(orbitals, q, columns, n, row, a, x, t, d)
-                if q != p:
-                    _on_row(orbitals, p, columns, n, row, x, t)
-        for q in range(orbitals.channel.size):
-            on = slice(n + offset[p], n + offset[p + 1])
-            tr, ti = t[0][q, on], t[1][q, on]
-            for row in range(orbitals.vectors[q], orbitals.vectors[q + 1]):
-                x, d, here = _next(real, imag, d_real, d_imag, here, width)
-                _turn(energy[row], levels.imag[row], right, x, d)
-                _from_columns(orbitals, p, columns, n, row, a, d)
-                xr, xi = x
-                for j in range(width):
-                    tr[j] += xr[j]
-                    ti[j] += xi[j]
-                _on_row(orbitals, p, columns, n, row, x, t)
+def into_row(orbitals, p, row, begin, width, n, columns, channels, real, imag, d_real, d_imag, here):
+    """d_j -= i sum_a kappa_row,a a_aj and t_aj += s_row,a x_j over the orbitals a of channel p, on all levels j."""
+    s = orbitals.couplings
+    for a in range(orbitals.bounds[p], orbitals.bounds[p + 1]):
+        b, at = a - orbitals.bounds[p], a * columns + n + begin
+        axpy(s[3, b, row], -s[2, b, row], channels[0], channels[1], at, d_real, d_imag, here, width)
+        axpy(s[0, b, row], s[1, b, row], real, imag, here, channels[2], channels[3], at, width)
 
 
 @part(REORDERED)
-def _next(real, imag, d_real, d_imag, here, width):
-    """The next row of a packed plane, of its derivative, and where it ends."""
-    on = slice(here, here + width)
-    return (real[on], imag[on]), (d_real[on], d_imag[on]), here + width
+def onto_modes(orbitals, offset, p, row, n, columns, real, imag, here, tr, ti):
+    """t_b,row += sum_j s_jb x_j^* over the orbitals b and modes j of the channels q > p."""
+    for q in range(p + 1, offset.size - 1):
+        j, at = offset[q], here + offset[q] - offset[p]
+        for a in range(orbitals.bounds[q], orbitals.bounds[q + 1]):
+            b = a - orbitals.bounds[q]
+            sr, si = orbitals.couplings[0, b], orbitals.couplings[1, b]
+            re, im = product(sr, si, j, real, imag, at, offset[q + 1] - j)
+            tr[a * columns + n + row] += re
+            ti[a * columns + n + row] += im
 
 
 @part(REORDERED)
-def _turn(e_r, e_i, right, x, d):
-    """d = -i (e - e_j^*) x."""
-    cr, ci, xr, xi, dr, di = right[0], right[1], x[0], x[1], d[0], d[1]
-    for j in range(dr.size):
-        gap, decay = e_r - cr[j], e_i + ci[j]
-        dr[j] = gap * xi[j] + decay * xr[j]
-        di[j] = decay * xi[j] - gap * xr[j]
-
-
-@part(REORDERED)
-def _from_columns(orbitals, p, columns, n, row, a, d):
-    """d += i (sum_b kappa_jb a_b,row)^* over the orbitals b of channel p."""
-    dr, di, first = d[0], d[1], orbitals.bounds[p]
-    for b in range(orbitals.bounds[p + 1] - first):
-        kr, ki = orbitals.couplings[2, b, columns], orbitals.couplings[3, b, columns]
-        g_r, g_i = a[0][first + b, n + row], a[1][first + b, n + row]
-        for j in range(dr.size):
-            dr[j] += kr[j] * g_i + ki[j] * g_r
-            di[j] += kr[j] * g_r - ki[j] * g_i
-
-
-@part(REORDERED)
-def _rows(orbitals, q, columns, n, row, a, x, t, d):
-    """d -= i sum_a kappa_row,a a_aj and t_aj += s_row,a x_j over the orbitals a of channel q."""
-    xr, xi, dr, di, first, s = x[0], x[1], d[0], d[1], orbitals.bounds[q], orbitals.couplings
-    on = slice(n + columns.start, n + columns.stop)
-    for b in range(orbitals.bounds[q + 1] - first):
-        k_r, k_i, s_r, s_i = s[2, b, row], s[3, b, row], s[0, b, row], s[1, b, row]
-        ar, ai, tr, ti = a[0][first + b, on], a[1][first + b, on], t[0][first + b, on], t[1][first + b, on]
-        for j in range(dr.size):
-            dr[j] += k_r * ai[j] + k_i * ar[j]
-            di[j] -= k_r * ar[j] - k_i * ai[j]
-        for j in range(dr.size):
-            tr[j] += s_r * xr[j] - s_i * xi[j]
-            ti[j] += s_r * xi[j] + s_i * xr[j]
-
-
-@part(REORDERED)
-def _on_row(orbitals, p, columns, n, row, x, t):
-    """t_b,row += sum_j s_jb x_j^* over the orbitals b of channel p."""
-    xr, xi, first = x[0], x[1], orbitals.bounds[p]
-    for b in range(orbitals.bounds[p + 1] - first):
-        sr, si = orbitals.couplings[0, b, columns], orbitals.couplings[1, b, columns]
-        sum_r, sum_i = 0.0, 0.0
-        for j in range(xr.size):
-            sum_r += sr[j] * xr[j] + si[j] * xi[j]
-            sum_i += si[j] * xr[j] - sr[j] * xi[j]
-        t[0][first + b, n + row] += sum_r
-        t[1][first + b, n + row] += sum_i
+def onto_vectors(orbitals, begin, row, m, real, imag, here, f):
+    """f_q,row = sum_k x_k^* over the Fermi vectors of each orbital q."""
+    for q in range(orbitals.channel.size):
+        k = orbitals.vectors[q]
+        re, im = plain_sum(real, imag, here + k - begin, orbitals.vectors[q + 1] - k)
+        f[0][q * m + row], f[1][q * m + row] = re, -im

@@ -38,6 +38,12 @@ def placed_rhs(e, work, magnet, places, moments, linear, torque, voltage, state,
         for a in range(3):
             places.seen[places.site[p], a] = moments[places.moment[p], a]
     electronic_rhs(e, work, places.seen, voltage, state, derivative)
+    placed_answer(e, magnet, places, moments, linear, torque, state, derivative)
+
+
+@kernel()
+def placed_answer(e, magnet, places, moments, linear, torque, state, derivative):
+    """The moments' part of `placed_rhs`."""
     places.torque[:] = 0.0
     sd_torque(e, state, places.seen, places.torque)
     for p in range(places.site.size):

@@ -1,20 +1,195 @@
-"""The right-hand sides in plain NumPy, term by term as the equations are written: the judge of the compiled ones.
+"""The right-hand sides in matrix products, term by term as the equations are written: the judge of the compiled ones.
 
-Dense matrices and no care for speed; nothing but tests calls this.
+The electrons' part takes its namespace from its arrays (the array API standard) and writes into none of them, so that
+`run.array_run` can carry it on in JAX, CuPy or PyTorch. Moments are NumPy's.
 """
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from importlib import import_module
+from typing import Any, NamedTuple
 
 import numpy as np
+from scipy.linalg import block_diag
 
-from llgnegf.poles.channels import PoleSystem
-from llgnegf.problem.electrons import PAULI
+from llgnegf.equations.layout import Layout
+from llgnegf.poles.channels import PoleChannel, PoleSystem
 from llgnegf.problem.magnetism.magnet import Magnet
 from llgnegf.problem.magnetism.torques import Amplitudes
-from llgnegf.problem.observables import spin_density
+from llgnegf.problem.observables import charge_of_sites, spin_density, spin_of_sites
 from llgnegf.units import HBAR
+
+
+class Blocks(NamedTuple):
+    """The electrons of a state, or their rates: C = [[rho, F], [F^dag, W]] and v = [[V], [Y]], complex matrices.
+
+    Attributes:
+        rho, f, w: (n, n), (n, M) and (M, M), for n device states and M coupling modes.
+        v, y: Device and mode rows of the K Fermi vectors, (n, K) and (M, K).
+    """
+
+    rho: Any
+    f: Any
+    w: Any
+    v: Any
+    y: Any
+
+    @classmethod
+    def of(cls, layout: Layout, state: np.ndarray) -> Blocks:
+        """Those of a state vector, in NumPy."""
+        _, f, v = np.split(layout.device(state), [layout.n_states, layout.n_states + layout.n_modes], axis=1)
+        return cls(layout.density_matrix(state), f, layout.mode_block(state), v, layout.vector_modes(state))
+
+
+class Leads(NamedTuple):
+    """Leads as matrices over Q orbitals a, M modes y, K Fermi vectors k and P leads p; those of a channel, or all.
+
+    Attributes:
+        u: Device vectors u_a as columns, (n, Q).
+        left, right: c_ay and w_ay of `equations.electrons`, s_y and kappa_y^* of a scalar channel, (Q, M).
+        filled: f(chi_y)^* w_ay, (Q, M).
+        source: (i r_k Gamma(z_k))^dag e_a(k), (Q, K).
+        sums: 1 where k is a vector of orbital a, (K, Q): S = v sums.
+        chi, z: eV without voltages, (M,) and (K,).
+        wide: Gamma_a (eV) of wide bands, (Q,).
+        lead_of_mode, lead_of_vector, lead_of_orbital: 1 where it is lead p, (M, P), (K, P) and (Q, P).
+    """
+
+    u: Any
+    left: Any
+    right: Any
+    filled: Any
+    source: Any
+    sums: Any
+    chi: Any
+    z: Any
+    wide: Any
+    lead_of_mode: Any
+    lead_of_vector: Any
+    lead_of_orbital: Any
+
+    @classmethod
+    def of(cls, poles: PoleSystem) -> Leads:
+        """All leads of an expanded system, in NumPy."""
+        none = np.zeros((0, 0))
+        n, n_leads = 2 * poles.system.n_sites, len(poles.system.leads)
+        closed = cls(np.zeros((n, 0)), *5 * [none], *3 * [np.zeros(0)], *3 * [np.zeros((0, n_leads))])
+        joined = zip(closed, *(cls.of_channel(poles, channel) for channel in poles.channels), strict=True)
+        how: list[Any] = [np.hstack, *5 * [lambda parts: block_diag(*parts)], *3 * [np.hstack], *3 * [np.vstack]]
+        return cls(*(join(parts).astype(complex) for join, parts in zip(how, joined, strict=True)))
+
+    @classmethod
+    def of_channel(cls, poles: PoleSystem, channel: PoleChannel) -> Leads:
+        """One channel, in NumPy."""
+        system, p = poles.system, channel.lead
+        u = channel.vector.reshape(2 * system.n_sites, -1)
+        mu, kT, size = (system.chemical_potentials() - system.voltages())[p], system.temperatures()[p], u.shape[1]
+        z, r = poles.fermi_poles(mu, kT)
+        gamma = channel.broadening(z)
+        source = [(1j * r[m] * gamma[m]).conj().T[:, a] for a in range(size) for m in range(z.size)]
+        source, z = np.array(source, dtype=complex).reshape(-1, size).T, np.tile(z, size)
+        if poles.vector_tolerance:  # fewer vectors than poles, whose sources are fitted
+            z, source = poles.fermi_sources(poles.channels.index(channel), mu, kT)
+        lead = np.eye(len(system.leads))[[p]]
+        return cls(
+            u=u,
+            left=channel.left,
+            right=channel.right,
+            filled=channel.right * poles.occupation(channel.energies, mu, kT).conj(),
+            source=source,
+            sums=np.kron(np.eye(size), np.ones((z.size // size, 1))),
+            chi=channel.energies,
+            z=z,
+            wide=np.full(size, channel.wide_band),
+            lead_of_mode=np.tile(lead, (channel.energies.size, 1)),
+            lead_of_vector=np.tile(lead, (z.size, 1)),
+            lead_of_orbital=np.tile(lead, (size, 1)),
+        )
+
+
+class SparseRows(NamedTuple):
+    """A matrix with few numbers in a row: `values` (n, P), and their columns one after another, (n P,) integers."""
+
+    columns: Any
+    values: Any
+
+    @classmethod
+    def of(cls, matrix: np.ndarray) -> SparseRows:
+        """In NumPy; each row begins with the two states of its own site."""
+        own = np.kron(np.eye(len(matrix) // 2, dtype=int), np.ones((2, 2), dtype=int))
+        others = (matrix != 0) * (1 - own)
+        most = 2 + int(others.sum(axis=1).max())
+        columns = np.argsort(-2 * own - others, axis=1, kind="stable")[:, :most]
+        return cls(columns.ravel(), np.take_along_axis(matrix, columns, axis=1))
+
+    def __matmul__(self, matrix: Any) -> Any:
+        xp = namespace(matrix)
+        of_torch = getattr(xp, "index_select", None)
+        rows = xp.take(matrix, self.columns, axis=0) if of_torch is None else of_torch(matrix, 0, self.columns)
+        shape = (*self.values.shape, matrix.shape[1])
+        return xp.sum(self.values[:, :, None] * xp.reshape(rows, shape), axis=1)
+
+
+def block_rates(leads: Leads, hamiltonian: Any, voltages: Any, blocks: Blocks) -> Blocks:
+    """d/d(t/hbar) of the electrons, for H(t) (n, n) and voltages (P,) in eV: the equations of `equations.electrons`.
+
+    With chi and z moved by the voltages of their leads, h = [[H - (i/2) U Gamma U^dag, U L], [(U R)^dag, chi]] and
+    S = v sums,
+
+        dC/dt = -i (h C - C h^dag) + X + X^dag,    X = -i U {S^dag + [(i/4) Gamma U^dag, filled]} (its rows: the device)
+        dv/dt = -i [h v - v z^* + U source]
+
+    block by block:
+
+        d rho/dt = -i (H rho + U P^dag) + h.c.,               P = F L^dag + V sums + (i/2) (rho U - U/2) Gamma
+        dF/dt = -i (H F + U T - F chi^* - rho U R),           T = L W + (Y sums)^dag + filled - (i/2) Gamma U^dag F
+        dW/dt = -i [chi W + (U R)^dag F] + h.c.
+        dV/dt = -i [H V + U (L Y + source - (i/2) Gamma U^dag V) - V z^*]
+        dY/dt = -i [chi Y + (U R)^dag V - Y z^*]
+
+    All arrays are complex128, of one namespace and device; H may be `SparseRows`.
+    """
+    rho, f, w, v, y = blocks
+    conj = namespace(rho).conj
+    u, left, right, wide = leads.u, leads.left, leads.right, 0.5j * leads.wide[:, None]
+    chi, decay = leads.chi + leads.lead_of_mode @ voltages, conj(leads.z) + leads.lead_of_vector @ voltages
+    u_f, u_v, entering = conj(u).T @ f, conj(u).T @ v, conj(right).T
+    d_rho = -1j * (hamiltonian @ rho + u @ conj(lead_sums(leads, blocks)).T)
+    into_modes = left @ w + conj(y @ leads.sums).T + leads.filled - wide * u_f
+    into_vectors = left @ y + leads.source - wide * u_v
+    d_w = -1j * (chi[:, None] * w + entering @ u_f)
+    return Blocks(
+        rho=d_rho + conj(d_rho).T,
+        f=-1j * (hamiltonian @ f + u @ into_modes - f * conj(chi) - (rho @ u) @ right),
+        w=d_w + conj(d_w).T,
+        v=-1j * (hamiltonian @ v + u @ into_vectors - v * decay),
+        y=-1j * (chi[:, None] * y + entering @ u_v - y * decay),
+    )
+
+
+def lead_sums(leads: Leads, blocks: Blocks) -> Any:
+    """P_a of `block_rates` as columns, (n, Q): d rho/dt|_leads = sum_a (-i u_a P_a^dag + i P_a u_a^dag)."""
+    conj = namespace(blocks.rho).conj
+    wide = 0.5j * (blocks.rho @ leads.u - 0.5 * leads.u) * leads.wide
+    return blocks.f @ conj(leads.left).T + blocks.v @ leads.sums + wide
+
+
+def lead_rates(leads: Leads, hamiltonian: np.ndarray, sums: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The part of each lead in d rho/d(t/hbar), (n_leads, n, n), and the outflow (n_leads, 5) of `Layout.outflow`,
+    from `lead_sums`; of NumPy arrays."""
+    n, sites = len(hamiltonian), np.arange(len(hamiltonian) // 2)
+    into = -1j * np.einsum("iq,qp,jq->pij", leads.u, leads.lead_of_orbital, sums.conj(), optimize=True)
+    rates = into + into.conj().swapaxes(1, 2)
+    blocks = rates.reshape(-1, n // 2, 2, n // 2, 2)[:, sites, :, sites, :].swapaxes(0, 1)
+    energy = np.einsum("ij,pji->p", hamiltonian, rates).real
+    spin = spin_of_sites(blocks).sum(axis=1)
+    return rates, -np.concatenate([charge_of_sites(blocks).sum(axis=1)[:, None], spin, energy[:, None]], axis=1)
+
+
+def namespace(array: Any) -> Any:
+    """The functions for an array: its standard namespace, or the package that it is of where it names none."""
+    own = getattr(array, "__array_namespace__", None)
+    return import_module(type(array).__module__.split(".")[0]) if own is None else own()
 
 
 class ElectronRates(NamedTuple):
@@ -28,46 +203,13 @@ class ElectronRates(NamedTuple):
 
 
 def electron_rates(poles: PoleSystem, moments: np.ndarray, time: float, c: np.ndarray, v: np.ndarray) -> ElectronRates:
-    """The equations of `equations.electrons` for moments (N, 3) and the voltages of `time` (fs).
-
-        dC/dt = -i (h C - C h^dag) + X + X^dag,    dv_k/dt = -i (h - z_k^* - V) v_k - i U c_k
-
-    with X = sum_a -i u_a [sum_y f(chi_y)^* w_ay e_y^dag + S_a^dag] + (Gamma/4) u_a u_a^dag over the orbitals a.
-    """
-    system = poles.system
-    n, voltages, temperatures = 2 * system.n_sites, system.voltages(time), system.temperatures()
-    potentials = system.chemical_potentials(time) - voltages
-    h, source, drive = np.zeros_like(c), np.zeros_like(c), np.zeros_like(v)
-    by_lead, decay = np.zeros((len(system.leads), n, n), dtype=complex), np.zeros(v.shape[1], dtype=complex)
-    h[:n, :n] = hamiltonian = system.electrons.hamiltonian_at(moments)
-    last_mode, last_vector = n, 0
-    for channel in poles.channels:
-        u, gamma, mu = channel.vector.reshape(n, -1), channel.wide_band, potentials[channel.lead]
-        kT, shift, orbitals = temperatures[channel.lead], voltages[channel.lead], u.shape[1]
-        z, r = poles.fermi_poles(mu, kT)
-        y = slice(last_mode, last_mode + channel.energies.size)
-        last_mode, filled = y.stop, poles.occupation(channel.energies, mu, kT)
-        h[:n, y], h[y, :n] = u @ channel.left, (u @ channel.right).conj().T
-        h[y, y] = np.diag(channel.energies + shift)
-        h[:n, :n] -= 0.5j * gamma * u @ u.conj().T
-        source[:n, y] -= 1j * u @ (channel.right * filled.conj())
-        source[:n, :n] += 0.25 * gamma * u @ u.conj().T
-        broadening = channel.broadening(z)
-        for a in range(orbitals):
-            k = slice(last_vector, last_vector + z.size)
-            last_vector = k.stop
-            decay[k] = z.conj() + shift
-            drive[:n, k] = np.stack([u @ (1j * r[m] * broadening[m]).conj().T[:, a] for m in range(z.size)], axis=1)
-            total = v[:, k].sum(axis=1)
-            source[:n] -= 1j * np.outer(u[:, a], total.conj())
-            p = c[:n, y] @ channel.left[a].conj() + total[:n]
-            p += 0.5j * gamma * (c[:n, :n] @ u[:, a] - 0.5 * u[:, a])
-            by_lead[channel.lead] += -1j * np.outer(u[:, a], p.conj()) + 1j * np.outer(p, u[:, a].conj())
-    dc = -1j * (h @ c - c @ h.conj().T) + source + source.conj().T
-    dv = -1j * (h @ v - v * decay + drive)
-    operators = [np.kron(np.eye(system.n_sites), matrix) for matrix in (np.eye(2), *PAULI)] + [hamiltonian]
-    outflow = -np.array([[np.trace(o @ rate).real for o in operators] for rate in by_lead]).reshape(-1, 5)
-    return ElectronRates(dc, dv, by_lead, outflow)
+    """`block_rates` for moments (N, 3) and the voltages of `time` (fs), of C and v as whole NumPy matrices."""
+    n, leads, hamiltonian = 2 * len(moments), Leads.of(poles), poles.system.electrons.hamiltonian_at(moments)
+    blocks = Blocks(c[:n, :n], c[:n, n:], c[n:, n:], v[:n], v[n:])
+    rates = block_rates(leads, hamiltonian, poles.system.voltages(time), blocks)
+    correlation = np.block([[rates.rho, rates.f], [rates.f.conj().T, rates.w]])
+    by_lead, outflow = lead_rates(leads, hamiltonian, lead_sums(leads, blocks))
+    return ElectronRates(correlation, np.concatenate([rates.v, rates.y]), by_lead, outflow)
 
 
 def electron_torque(j_sd: np.ndarray, rho: np.ndarray, moments: np.ndarray) -> np.ndarray:

@@ -1,15 +1,150 @@
-"""Compiled: what all kernels of the electrons do with rows of split complex numbers."""
+"""Compiled: what the kernels of the electrons do with rows of split complex numbers.
+
+A row is n numbers from an offset on in two planes, real and imaginary; planes are flat. How they are written for speed:
+offsets are unsigned, since for signed ones it is looked at each time whether they count from the end; and the planes
+that a function is given do not overlap, which it says (DISTINCT): what is written then changes nothing that is read. So
+short loops, too, become vector instructions. A factor -i goes into the coefficients: -i (a + i b) = b - i a.
+"""
 
 # mypy: disallow_untyped_defs = False
 from __future__ import annotations
 
-from llgnegf._compile import REORDERED, part
+import numpy as np
+
+from llgnegf._compile import DISTINCT, REORDERED, part
+
+U = np.uint64
 
 
-@part(REORDERED)
-def axpy(ar, ai, xr, xi, dr, di):
-    """d += a x for split complex rows."""
-    for c in range(dr.size):
-        x_r, x_i = xr[c], xi[c]
-        dr[c] += ar * x_r - ai * x_i
-        di[c] += ar * x_i + ai * x_r
+@part(REORDERED, **DISTINCT)
+def clear(dr, di, d, n):
+    """d = 0."""
+    d, n = U(d), U(n)
+    for c in range(n):
+        dr[d + c], di[d + c] = 0.0, 0.0
+
+
+@part(REORDERED, **DISTINCT)
+def fill(real, imag, dr, di, d, n):
+    """d = a number."""
+    d, n = U(d), U(n)
+    for c in range(n):
+        dr[d + c], di[d + c] = real, imag
+
+
+@part(REORDERED, **DISTINCT)
+def axpy(ar, ai, xr, xi, x, dr, di, d, n):
+    """d += a x."""
+    x, d, n = U(x), U(d), U(n)
+    for c in range(n):
+        x_r, x_i = xr[x + c], xi[x + c]
+        dr[d + c] += ar * x_r - ai * x_i
+        di[d + c] += ar * x_i + ai * x_r
+
+
+@part(REORDERED, **DISTINCT)
+def axpy_pair(ar, ai, br, bi, xr, xi, x, y, dr, di, d, n):
+    """d += a x + b y: one pass over d for two products."""
+    x, y, d, n = U(x), U(y), U(d), U(n)
+    for c in range(n):
+        x_r, x_i, y_r, y_i = xr[x + c], xi[x + c], xr[y + c], xi[y + c]
+        dr[d + c] += ar * x_r - ai * x_i + br * y_r - bi * y_i
+        di[d + c] += ar * x_i + ai * x_r + br * y_i + bi * y_r
+
+
+@part(REORDERED, **DISTINCT)
+def real_four(a, b, sign, xr, xi, x, y, dr, di, d, n):
+    """Re d += sum_k a_k xr_k, Im d += sign sum_k a_k xi_k for two times two rows and real numbers."""
+    a_0, a_1, b_0, b_1 = a[0], a[1], b[0], b[1]
+    x_0, x_1, y_0, y_1, d, n = U(x[0]), U(x[1]), U(y[0]), U(y[1]), U(d), U(n)
+    for c in range(n):
+        dr[d + c] += a_0 * xr[x_0 + c] + a_1 * xr[x_1 + c] + b_0 * xr[y_0 + c] + b_1 * xr[y_1 + c]
+        di[d + c] += sign * (a_0 * xi[x_0 + c] + a_1 * xi[x_1 + c] + b_0 * xi[y_0 + c] + b_1 * xi[y_1 + c])
+
+
+@part(REORDERED, **DISTINCT)
+def spin_and_hops(spin, h, k, xr, xi, own, other, p, q, dr, di, d, n):
+    """d = -i [z own + (x - i y) other + h p + k q] for spin = (x, y, z) and real numbers h, k: one pass for most."""
+    x, y, z = spin
+    own, other, p, q, d, n = U(own), U(other), U(p), U(q), U(d), U(n)
+    for c in range(n):
+        b_r, b_i = xr[other + c], xi[other + c]
+        dr[d + c] = z * xi[own + c] + x * b_i - y * b_r + h * xi[p + c] + k * xi[q + c]
+        di[d + c] = -z * xr[own + c] - x * b_r - y * b_i - h * xr[p + c] - k * xr[q + c]
+
+
+@part(REORDERED, **DISTINCT)
+def right_action(er, ei, kr, ki, gr, gi, j, xr, xi, dr, di, x, n):
+    """d += i [e^* x + (k g)^*], the levels beginning with the one numbered j."""
+    j, x, n = U(j), U(x), U(n)
+    for c in range(n):
+        x_r, x_i, g_r, g_i = xr[x + c], xi[x + c], gr[j + c], gi[j + c]
+        dr[x + c] += ei[j + c] * x_r - er[j + c] * x_i + ki[j + c] * g_r + kr[j + c] * g_i
+        di[x + c] += er[j + c] * x_r + ei[j + c] * x_i + kr[j + c] * g_r - ki[j + c] * g_i
+
+
+@part(REORDERED, **DISTINCT)
+def turn_right(er, ei, j, xr, xi, dr, di, x, n):
+    """d += i e^* x, the levels beginning with the one numbered j."""
+    j, x, n = U(j), U(x), U(n)
+    for c in range(n):
+        x_r, x_i = xr[x + c], xi[x + c]
+        dr[x + c] += ei[j + c] * x_r - er[j + c] * x_i
+        di[x + c] += er[j + c] * x_r + ei[j + c] * x_i
+
+
+@part(REORDERED, **DISTINCT)
+def mode_row(level, er, ei, kr, ki, gr, gi, j, ar, ai, tr, ti, a, xr, xi, dr, di, x, n):
+    """d_j = -i [(e - e_j^*) x_j + l a_j - (k_j g_j)^*] and t_j += s x_j for the level (Re e, Im e, Re l, Im l, s)."""
+    e_r, e_i, l_r, l_i, s = level
+    j, a, x, n = U(j), U(a), U(x), U(n)
+    for c in range(n):
+        x_r, x_i, gap, decay = xr[x + c], xi[x + c], e_r - er[j + c], e_i + ei[j + c]
+        a_r, a_i, g_r, g_i = ar[a + c], ai[a + c], gr[j + c], gi[j + c]
+        dr[x + c] = gap * x_i + decay * x_r + l_r * a_i + l_i * a_r + ki[j + c] * g_r + kr[j + c] * g_i
+        di[x + c] = decay * x_i - gap * x_r - l_r * a_r + l_i * a_i + kr[j + c] * g_r - ki[j + c] * g_i
+        tr[a + c] += s * x_r
+        ti[a + c] += s * x_i
+
+
+@part(REORDERED, **DISTINCT)
+def vector_row(level, er, ei, j, ar, ai, tr, ti, a, xr, xi, dr, di, x, n):
+    """d_j = -i [(e - e_j^*) x_j + l a_j] and t_j += s x_j for the level (Re e, Im e, Re l, Im l, s)."""
+    e_r, e_i, l_r, l_i, s = level
+    j, a, x, n = U(j), U(a), U(x), U(n)
+    for c in range(n):
+        x_r, x_i, gap, decay = xr[x + c], xi[x + c], e_r - er[j + c], e_i + ei[j + c]
+        dr[x + c] = gap * x_i + decay * x_r + l_r * ai[a + c] + l_i * ar[a + c]
+        di[x + c] = decay * x_i - gap * x_r - l_r * ar[a + c] + l_i * ai[a + c]
+        tr[a + c] += s * x_r
+        ti[a + c] += s * x_i
+
+
+@part(REORDERED, **DISTINCT)
+def weighted_sum(s, j, xr, xi, x, n):
+    """sum_j s_j x_j for real s."""
+    j, x, n, real, imag = U(j), U(x), U(n), 0.0, 0.0
+    for c in range(n):
+        real += s[j + c] * xr[x + c]
+        imag += s[j + c] * xi[x + c]
+    return real, imag
+
+
+@part(REORDERED, **DISTINCT)
+def product(sr, si, j, xr, xi, x, n):
+    """sum_j s_j x_j^*."""
+    j, x, n, real, imag = U(j), U(x), U(n), 0.0, 0.0
+    for c in range(n):
+        real += sr[j + c] * xr[x + c] + si[j + c] * xi[x + c]
+        imag += si[j + c] * xr[x + c] - sr[j + c] * xi[x + c]
+    return real, imag
+
+
+@part(REORDERED, **DISTINCT)
+def plain_sum(xr, xi, x, n):
+    """sum_j x_j."""
+    x, n, real, imag = U(x), U(n), 0.0, 0.0
+    for c in range(n):
+        real += xr[x + c]
+        imag += xi[x + c]
+    return real, imag

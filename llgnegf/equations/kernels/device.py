@@ -1,0 +1,190 @@
+"""Compiled: what happens to the device rows B = [rho | C_device,mode | v_k] of the state.
+
+Called by `electrons`. Rows and columns are taken in parts: parts of a size that stays in a near cache, and that threads
+share. Columns are numbered as in B; planes of the state begin with B.
+"""
+
+# mypy: disallow_untyped_defs = False
+from __future__ import annotations
+
+from llgnegf._compile import REORDERED, part
+from llgnegf.equations.kernels.leads import lead_sums, levels_of
+from llgnegf.equations.kernels.orbitals import orbital_flow, orbital_sources
+from llgnegf.equations.kernels.rows import (
+    axpy,
+    axpy_pair,
+    clear,
+    fill,
+    real_four,
+    right_action,
+    spin_and_hops,
+    turn_right,
+)
+
+ROWS = 8
+"""Rows of which lead sums are taken, and of which mirror images are added, together."""
+
+
+@part(REORDERED)
+def _sources_of_levels(e, q, n, on, columns, tr, ti):
+    """t_j += d_j on some columns: the inhomogeneous terms of a channel's levels."""
+    levels = levels_of(e)
+    for bound in e.bounds:
+        for j in range(max(bound[q], on.start - n), min(bound[q + 1], on.stop - n)):
+            tr[q * columns + n + j] += levels.d_real[j]
+            ti[q * columns + n + j] += levels.d_imag[j]
+
+
+@part(REORDERED)
+def gather(e, orbitals, work, n, on, real, imag):
+    """On some columns a_q = u_q^dag B of every orbital, and the start of T_q.
+
+    On columns of the density matrix T_q is P_q^*, made of the rows of the same numbers; on those of levels the
+    inhomogeneous terms D and c_k. Wide-band self-energies act on all.
+    """
+    u, width, columns = e.vectors, on.stop - on.start, n + work.energy.size
+    ar, ai, tr, ti = work.channels[0], work.channels[1], work.channels[2], work.channels[3]
+    for q in range(e.lead.size):
+        here, p, last = q * columns + on.start, u.start[q], u.start[q + 1]
+        clear(ar, ai, here, width)
+        clear(tr, ti, here, width)
+        while p + 3 < last and u.imag[p] == u.imag[p + 1] == u.imag[p + 2] == u.imag[p + 3] == 0.0:
+            real_four(
+                (u.real[p], u.real[p + 1]), (u.real[p + 2], u.real[p + 3]), 1.0, real, imag,
+                (u.column[p] * columns + on.start, u.column[p + 1] * columns + on.start),
+                (u.column[p + 2] * columns + on.start, u.column[p + 3] * columns + on.start), ar, ai, here, width,
+            )  # fmt: skip
+            p += 4
+        for k in range(p, last):
+            axpy(u.real[k], -u.imag[k], real, imag, u.column[k] * columns + on.start, ar, ai, here, width)
+        if e.wide[q] != 0.0:
+            axpy(0.0, -0.5 * e.wide[q], ar, ai, here, tr, ti, here, width)
+            for k in range(u.start[q], last):
+                if on.start <= u.column[k] < on.stop:
+                    tr[q * columns + u.column[k]] += 0.25 * e.wide[q] * u.imag[k]
+                    ti[q * columns + u.column[k]] += 0.25 * e.wide[q] * u.real[k]
+        if orbitals is None:
+            _sources_of_levels(e, q, n, on, columns, tr, ti)
+        else:
+            orbital_sources(orbitals, e.bounds, q, n, on, columns, tr, ti)
+    if on.start < n:
+        s = levels_of(e).s
+        for r in range(on.start, on.stop, ROWS):
+            here = slice(r, min(r + ROWS, on.stop))
+            for q in range(e.lead.size):
+                lead_sums(orbitals, e.bounds, s, q, n, columns, here, real, imag, tr, ti, q * columns)
+
+
+@part(REORDERED)
+def _add_product(matrix, p, last, columns, first, xr, xi, dr, di, here, width):
+    """d -= i sum_p m_p x_p for the entries p of a row of a sparse matrix."""
+    while p + 3 < last and matrix.imag[p] == matrix.imag[p + 1] == matrix.imag[p + 2] == matrix.imag[p + 3] == 0.0:
+        real_four(
+            (matrix.real[p], matrix.real[p + 1]), (matrix.real[p + 2], matrix.real[p + 3]), -1.0, xi, xr,
+            (matrix.column[p] * columns + first, matrix.column[p + 1] * columns + first),
+            (matrix.column[p + 2] * columns + first, matrix.column[p + 3] * columns + first), dr, di, here, width,
+        )  # fmt: skip
+        p += 4
+    while p + 1 < last:
+        axpy_pair(
+            matrix.imag[p], -matrix.real[p], matrix.imag[p + 1], -matrix.real[p + 1], xr, xi,
+            matrix.column[p] * columns + first, matrix.column[p + 1] * columns + first, dr, di, here, width,
+        )  # fmt: skip
+        p += 2
+    if p < last:
+        axpy(matrix.imag[p], -matrix.real[p], xr, xi, matrix.column[p] * columns + first, dr, di, here, width)
+
+
+@part(REORDERED)
+def left_action(e, work, rows, on, columns, real, imag, d_real, d_imag):
+    """dB = -i (H B + sum_q u_q T_q) on some rows and columns."""
+    h, u, sd, width = e.hamiltonian, e.attached, work.sd, on.stop - on.start
+    tr, ti = work.channels[2], work.channels[3]
+    for r in range(rows.start, rows.stop):
+        here, p, last = r * columns + on.start, h.start[r], h.start[r + 1]
+        j, k, h_j, h_k = r, r, 0.0, 0.0
+        if last - p >= 2 and h.imag[p] == 0.0 and h.imag[p + 1] == 0.0:
+            j, k, h_j, h_k = h.column[p], h.column[p + 1], h.real[p], h.real[p + 1]
+            p += 2
+        sign, other = (1.0, r + 1) if r % 2 == 0 else (-1.0, r - 1)
+        spin_and_hops(
+            (sd[r // 2, 0], sign * sd[r // 2, 1], sign * sd[r // 2, 2]), h_j, h_k, real, imag, here,
+            other * columns + on.start, j * columns + on.start, k * columns + on.start, d_real, d_imag, here, width,
+        )  # fmt: skip
+        _add_product(h, p, last, columns, on.start, real, imag, d_real, d_imag, here, width)
+        _add_product(u, u.start[r], u.start[r + 1], columns, on.start, tr, ti, d_real, d_imag, here, width)
+
+
+@part(REORDERED)
+def level_columns(e, orbitals, work, n, on, real, imag, d_real, d_imag):
+    """dB on some columns of levels: T_q gains what Fermi vectors are in these modes, then both actions."""
+    levels, offset, columns, m = levels_of(e), e.bounds[0], n + work.energy.size, e.bounds[0, -1]
+    begin, stop = on.start - n, on.stop - n
+    modes = max(min(stop, m) - begin, 0)
+    ar, ai, gr, gi = work.channels[0], work.channels[1], work.flow[0], work.flow[1]
+    first, last = 0, 0
+    if modes > 0:
+        for q in range(e.lead.size):
+            axpy(
+                1.0, 0.0, work.vectors[0], work.vectors[1], q * m + begin, work.channels[2], work.channels[3],
+                q * columns + on.start, modes,
+            )  # fmt: skip
+        while offset[first + 1] <= begin:
+            first += 1
+        last = first
+        while offset[last] < begin + modes:
+            last += 1
+    left_action(e, work, slice(0, n), on, columns, real, imag, d_real, d_imag)
+    for r in range(n):
+        here = r * columns + on.start
+        for q in range(first, last):  # (rho u_q)_r = (u_q^dag rho)_r^*
+            j, end = max(offset[q], begin), min(offset[q + 1], begin + modes)
+            if orbitals is None:
+                fill(ar[q * columns + r], ai[q * columns + r], gr, gi, j, end - j)
+            else:
+                orbital_flow(orbitals, q, j, r, columns, ar, ai, gr, gi, j, end - j)
+        right_action(
+            work.energy, levels.imag, levels.kappa_real, levels.kappa_imag, gr, gi, begin, real, imag, d_real, d_imag,
+            here, modes,
+        )  # fmt: skip
+        turn_right(
+            work.energy, levels.imag, begin + modes, real, imag, d_real, d_imag, here + modes, stop - begin - modes
+        )
+
+
+@part(REORDERED)
+def density_tiles(e, work, n, rows, on, real, imag, d_real, d_imag):
+    """d rho = E + E^dag on a tile of rho, not above the diagonal, and on its mirror image; E = -i (H rho + u T)."""
+    columns = n + work.energy.size
+    left_action(e, work, rows, on, columns, real, imag, d_real, d_imag)
+    dbr, dbi = d_real[: n * columns].reshape(n, columns), d_imag[: n * columns].reshape(n, columns)
+    if rows.start != on.start:
+        left_action(e, work, on, rows, columns, real, imag, d_real, d_imag)
+    for first in range(rows.start, rows.stop, ROWS):
+        stop, left = min(first + ROWS, rows.stop), on.start
+        if stop - first == ROWS:
+            left = min(first, on.stop)
+            _add_mirrored(first, slice(on.start, left), 1.0, dbr)
+            _add_mirrored(first, slice(on.start, left), -1.0, dbi)
+        for r in range(first, stop):  # Hermitian to the last bit
+            for c in range(left, min(r + 1, on.stop)):
+                re, im = dbr[r, c] + dbr[c, r], dbi[r, c] - dbi[c, r]
+                dbr[r, c], dbr[c, r] = re, re
+                dbi[r, c], dbi[c, r] = im, -im
+
+
+@part(REORDERED)
+def _add_mirrored(first, on, sign, d):
+    """x_rc += sign x_cr, then x_cr = sign x_rc, for 8 rows from `first` and some columns left of them.
+
+    The mirror image is a cache line in each of the rows c.
+    """
+    a0, a1, a2, a3 = d[first], d[first + 1], d[first + 2], d[first + 3]
+    a4, a5, a6, a7 = d[first + 4], d[first + 5], d[first + 6], d[first + 7]
+    for c in range(on.start, on.stop):
+        row = d[c, first : first + 8]
+        x0, x1, x2, x3 = a0[c] + sign * row[0], a1[c] + sign * row[1], a2[c] + sign * row[2], a3[c] + sign * row[3]
+        x4, x5, x6, x7 = a4[c] + sign * row[4], a5[c] + sign * row[5], a6[c] + sign * row[6], a7[c] + sign * row[7]
+        a0[c], a1[c], a2[c], a3[c], a4[c], a5[c], a6[c], a7[c] = x0, x1, x2, x3, x4, x5, x6, x7
+        row[0], row[1], row[2], row[3] = sign * x0, sign * x1, sign * x2, sign * x3
+        row[4], row[5], row[6], row[7] = sign * x4, sign * x5, sign * x6, sign * x7

@@ -1,0 +1,82 @@
+"""The compiled right-hand side of big states, its pieces of work shared among threads.
+
+Beside `electrons`, which calls it like the compiled functions for one thread; with the same bits as these.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from llgnegf._compile import resolved
+from llgnegf._threads import Team, shares
+from llgnegf.equations.kernels.electrons import (
+    DEVICE,
+    GATHER,
+    LEVELS,
+    Workspace,
+    answer,
+    begin_rhs,
+    finish_rhs,
+    run_pieces,
+)
+from llgnegf.equations.kernels.leads import Electrons
+from llgnegf.equations.kernels.placed import placed_answer
+from llgnegf.equations.layout import Layout
+
+ADJOINT = 1.5
+"""What a number of rho costs, whose mirror image is added, in units of one in another column of B."""
+
+
+class SharedRhs:
+    """`electronic_rhs`, `coupled_rhs` or `placed_rhs` of several threads.
+
+    Args:
+        team: The threads.
+        layout: Of the state.
+        constants, work: As for the compiled functions.
+        magnet: What these take of moments in the state.
+        example: Moments, for the types of arrays.
+    """
+
+    def __init__(
+        self, team: Team, layout: Layout, constants: Electrons, work: Workspace, magnet: tuple[Any, ...],
+        example: np.ndarray,
+    ) -> None:  # fmt: skip
+        self.team, self._magnet = team, magnet
+        vector, planes = np.zeros(0), (example, example)
+        self._begin = resolved(begin_rhs, constants, work, example, vector)
+        self._some = resolved(run_pieces, constants, work, vector, vector, 0, 0, 0)
+        self._finish = resolved(finish_rhs, constants, work, vector)
+        if magnet:
+            last = answer if len(magnet) == 1 else placed_answer
+            self._answer = resolved(last, constants, *magnet, example, *planes, vector, vector)
+        self._bounds = [shares(costs, team.count) for costs in _costs(layout, work)]
+
+    def __call__(self, constants: Electrons, work: Workspace, *rest: Any) -> None:
+        moments, voltage, state, derivative = rest[len(self._magnet)], *rest[-3:]
+        seen = moments
+        if len(self._magnet) == 2:
+            places = self._magnet[1]
+            places.seen[places.site] = moments[places.moment]
+            seen = places.seen
+        self._begin(constants, work, seen, voltage)
+        for phase in (GATHER, LEVELS, DEVICE):
+            self.team.share(self._some, (constants, work, state, derivative, phase), self._bounds[phase])
+        self._finish(constants, work, derivative)
+        if self._magnet:
+            self._answer(constants, *rest[:-3], state, derivative)
+
+
+def _costs(layout: Layout, work: Workspace) -> list[np.ndarray]:
+    """About what each piece of each phase costs."""
+    n, count = layout.n_states, layout.n_modes + layout.n_vectors
+    widths, first = np.diff(work.columns, axis=1)[:, 0], work.columns[:, 0]
+    orbitals = work.channels.shape[1] / (n + count)
+    gather = widths * np.where(first < n, orbitals + count, 2 * orbitals)
+    modes = np.array(layout.modes)
+    levels = modes * (count - np.cumsum(modes) + modes)
+    rows, on = work.tiles.T
+    device = np.where(rows < 0, n * widths[on], ADJOINT * widths[rows] * widths[on] * np.where(rows == on, 1, 2))
+    return [gather, levels, device]
