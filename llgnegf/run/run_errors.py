@@ -167,11 +167,13 @@ class RunErrors:
 
     def _displaced(self, response: float) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         """Moments now and after a response time (fs)."""
-        if not isinstance(self.motion, Magnet):
+        is_magnet = isinstance(self.motion, Magnet)
+        if not is_magnet or self.motion.prescribed is not None:
             for time, moments in self.instants:
                 delays = [min(time + part * response, self.t_end) for part in DELAYS]
                 for _, later in known_instants(self.motion, delays, self.coarse.system.n_sites):
                     yield moments, later
+        if not is_magnet:
             return
         moments = self.instants[0][1]
         angle = min(np.pi / 2, response * self.turning_rate + SIGMAS * np.sqrt(2 * self.wandering * response))
@@ -210,7 +212,7 @@ class RunErrors:
 
 
 def moments_of(motion: Any, time: float) -> np.ndarray:
-    """M (n, 3) of a prescribed motion at `time` (fs), or where a `Magnet` starts, its prescribed moments as they are."""
+    """M (n, 3) of a prescribed motion at `time` (fs), or where a `Magnet` starts, what is prescribed of it moved on."""
     if isinstance(motion, Magnet):
         start = np.array(motion.moments, dtype=float)
         return start if motion.prescribed is None or time == 0 else LLG(motion).place(time, start)

@@ -86,8 +86,8 @@ class Leads(NamedTuple):
         mu, kT, size = (system.chemical_potentials() - system.voltages())[p], system.temperatures()[p], u.shape[1]
         z, r = poles.fermi_poles(mu, kT)
         gamma = channel.broadening(z)
-        source = [(1j * r[m] * gamma[m]).conj().T[:, a] for a in range(size) for m in range(z.size)]
-        source, z = np.array(source, dtype=complex).reshape(-1, size).T, np.tile(z, size)
+        each = [(1j * r[m] * gamma[m]).conj().T[:, a] for a in range(size) for m in range(z.size)]
+        source, z = np.array(each, dtype=complex).reshape(-1, size).T, np.tile(z, size)
         if poles.vector_tolerance:  # fewer vectors than poles, whose sources are fitted
             z, source = poles.fermi_sources(poles.channels.index(channel), mu, kT)
         lead = np.eye(len(system.leads))[[p]]
