@@ -46,6 +46,7 @@ SCRIPTS = (
     Script("finite_chain", "the propagator against a closed chain of some hundred explicit lead sites"),
     Script("ribbons", "the propagator with periodic leads against explicit cells: named, random and wide ribbons"),
     Script("matrix_leads", "modes of leads with a matrix self-energy; Gamma >= 0 of random leads", ("--random", "32")),
+    Script("ribbon_modes", "modes and Fermi vectors of ribbons, channel by channel, against explicit leads"),
     Script("error_budget", "random runs out of equilibrium: error budget against true error", ("--runs", "64")),
     Script("rotating_vs_lab_frame", "the paper's wall: lab-frame propagator against the rotating frame"),
     Script("kill_and_resume", "kills at random moments: every resumed run is the undisturbed one", ("--kills", "30")),

@@ -21,9 +21,10 @@ from llgnegf.poles.coupling import (
     semicircle_poles,
 )
 from llgnegf.poles.fermi import LARGEST_RATIO, FermiPoles, check_temperature, fermi_poles
-from llgnegf.poles.matrix_channels import channel_modes, matrix_weight, square_root
+from llgnegf.poles.fermi_vectors import fewest_sources
+from llgnegf.poles.matrix_channels import channel_modes
 from llgnegf.poles.matrix_modes import MatrixModes
-from llgnegf.poles.sampling import total_weight
+from llgnegf.poles.spectral_bounds import spectral_bounds, static_voltages
 from llgnegf.problem.drives import Drive
 from llgnegf.problem.leads import Channel, Reservoir
 from llgnegf.problem.matrix_spectra import MatrixSpectrum
@@ -35,8 +36,6 @@ FARTHEST_POLE = (1.75, 2.0, 2.25, 2.5, 3.0, None)
 an explicit step, but the tighter the cap, the larger the error that no number of poles removes."""
 FINEST_FIT = 1e-9
 """Tolerance (of K(0)) beyond which no fit is better."""
-TAIL = 10.0
-"""Widths of a mode that f covers on both sides of it, where no band ends."""
 
 
 @singledispatch
@@ -120,55 +119,6 @@ def _replace_leads(system: OpenSystem, channels: Sequence[PoleChannel]) -> OpenS
     return replace(system, leads=[PoleLead(c, lead) for c, lead in zip(own, system.leads, strict=True)])
 
 
-def spectral_bounds(
-    system: OpenSystem, voltages: np.ndarray | None = None, times: Sequence[float] = (0.0,), length: float = 1.0
-) -> tuple[float, float]:
-    """Lower and upper bound (eV) of the spectrum of device and leads together, for any moments up to `length`.
-
-    Gershgorin: a device row reaches |H_0 row| + |J_sd| + the couplings c_q = sqrt(int Gamma dE/2pi) |u_q| attached to
-    it; a lead band reaches max(0, c_q - half of its half-width) beyond its edges (for a chain the first row has
-    radius gamma + gamma_c). Matrix channels, coupled by T_q = U_q C_q(0)^(1/2), widen all that by [sum_q |T_q|^2]^(1/2)
-    (Weyl's inequality). `voltages` (n_leads, 2) are the lowest and the highest V_p of the run, None those of t = 0;
-    they shift the bands; `times` (fs) are instants at which the device is looked at. Wide bands are left out; a
-    spectrum of modes without band reaches TAIL widths beyond them.
-    """
-    shifts = _static_voltages(system) if voltages is None else voltages
-    first, last = system.electrons.gershgorin(times, length)
-    low, high, margin = [], [], 0.0
-    for p, channel in _channels(system):
-        bottom, top = _band(channel.spectrum)
-        spectrum: Any = channel.spectrum
-        if channel.vector.ndim == 2:
-            margin = np.hypot(margin, np.linalg.norm(channel.vector @ square_root(matrix_weight(spectrum)), 2))
-            excess = 0.0
-        else:
-            coupling = np.sqrt(total_weight(spectrum)) * np.abs(channel.vector)
-            excess = max(0.0, float(np.linalg.norm(coupling)) - 0.25 * (top - bottom))
-            first, last = first - coupling, last + coupling
-        if np.isfinite(bottom):
-            low.append(bottom + shifts[p, 0] - excess)
-            high.append(top + shifts[p, 1] + excess)
-    return min([*low, float(first.min())]) - margin, max([*high, float(last.max())]) + margin
-
-
-def _band(spectrum: Spectrum | MatrixSpectrum) -> tuple[float, float]:
-    """Where the spectrum has its weight (eV), surface levels included; infinite for a wide band."""
-    own: Callable[[float], Any] | None = getattr(spectrum, "modes", None)
-    if np.isfinite(spectrum.support).all():
-        levels = [float(e) for e in getattr(spectrum, "surface_levels", ())]
-        return min([spectrum.support[0], *levels]), max([spectrum.support[1], *levels])
-    found = None if own is None else own(FINEST_FIT)
-    chi = np.array(() if found is None else found.energies if isinstance(found, MatrixModes) else found[0], complex)
-    if not chi.size:
-        return spectrum.support
-    return float((chi.real + TAIL * chi.imag).min()), float((chi.real - TAIL * chi.imag).max())
-
-
-def _static_voltages(system: OpenSystem) -> np.ndarray:
-    """(n_leads, 2), V_p(0) twice."""
-    return np.repeat(system.voltages().reshape(-1, 1), 2, axis=1)
-
-
 @dataclass(frozen=True, eq=False)
 class PoleChannel:
     """A lead channel in poles: device vector (2N,) or vectors (2N, m), lead, damped modes, and the `exact` spectrum
@@ -248,6 +198,7 @@ class PoleSystem:
         tail_error: Error of rho from the part of wide-band spectra beyond the range of the Fermi poles.
         density_blocks: rho_ii (N, 2, 2) that mean fields are taken at where the device is frozen; None leaves them out.
         caps: On the farthest Fermi pole, tried in this order; (None,) is none.
+        vector_tolerance: Error (eV) of what Fermi vectors carry, see `fermi_vectors`; 0: a vector for every pole.
     """
 
     system: OpenSystem
@@ -260,6 +211,7 @@ class PoleSystem:
     fermi_tolerance: float = 1e-6
     density_blocks: np.ndarray | None = None
     caps: tuple[float | None, ...] = FARTHEST_POLE
+    vector_tolerance: float = 0.0
 
     def with_pole_leads(self) -> OpenSystem:
         """The system with these poles for leads, as the rotating-frame oracle takes it."""
@@ -294,12 +246,47 @@ class PoleSystem:
     def fermi_sources(self, q: int, mu: float, kT: float) -> tuple[np.ndarray, np.ndarray]:
         """Fermi poles and sources of the vectors k = (a, m) of channel `q` with its levels at rest, filled up to mu.
 
-        z_k (K,), orbital after orbital, and c_{b,k} = [(i r_m Gamma(z_m))^dag]_{ba}, (orbitals, K).
+        z_k (K,), orbital after orbital, and c_{b,k} = [(i r_m Gamma(z_m))^dag]_{ba}, (orbitals, K); those of fewer
+        poles within `vector_tolerance`.
         """
         z, r = self.fermi_poles(mu, kT)
         sources = (1j * r[:, None, None] * self.channels[q].broadening(z)).conj()
         size = sources.shape[1]
+        if self.vector_tolerance and size == 1:
+            key = id(self.channels[q].spectrum), mu, kT
+            if key not in self._fewer:
+                found = fewest_sources(z, sources[:, 0, 0], self.spectral_range, self.vector_tolerance)
+                self._fewer[key] = found[0], found[1][None]
+            return self._fewer[key]
         return np.tile(z, size), sources.transpose(2, 1, 0).reshape(size, -1)
+
+    def with_fewer_vectors(self, error: float, duration: float) -> PoleSystem:
+        """The system with the Fermi vectors that keep an element of rho within `error` up to T = `duration` (1/eV).
+
+        Without a cap there are fewer Fermi poles, the farthest of which need no vectors: taken where no vector is left
+        that decays faster than with a cap. Wide bands need every pole; with one, or matrix channels, all stay.
+        """
+        if self.fermi is None or any(c.vector.ndim == 2 or c.wide_band for c in self.channels):
+            return self
+        columns = np.concatenate([c.columns for c in self.channels], axis=1)
+        tolerance = error / (duration * float(np.linalg.norm(columns, 2)) ** 2)
+        capped = replace(self, vector_tolerance=tolerance)
+        free = _capped_fermi_poles(self.fermi.x_max, self.fermi_tolerance, (None,))
+        free_system = replace(capped, fermi=free, caps=(None,))
+        return min((capped, free_system), key=lambda p: p._fastest_vector)
+
+    @cached_property
+    def _fewer(self) -> dict[tuple[int, float, float], tuple[np.ndarray, np.ndarray]]:
+        """Sources that were found for a spectrum, mu and kT."""
+        return {}
+
+    @cached_property
+    def _fastest_vector(self) -> float:
+        """The fastest decay of a Fermi vector in eV."""
+        temperatures = self.system.temperatures()
+        mu = self.system.chemical_potentials() - self.system.voltages()
+        found = [self.fermi_sources(q, mu[c.lead], temperatures[c.lead])[0] for q, c in enumerate(self.channels)]
+        return max(float(-z.imag.min()) for z in found)
 
 
 def expand(
@@ -330,7 +317,7 @@ def expand(
     Raises:
         ValueError: For kT too small to be expanded, or tolerances that cannot be met.
     """
-    shifts = _static_voltages(system) if voltages is None else np.asarray(voltages, dtype=float)
+    shifts = static_voltages(system) if voltages is None else np.asarray(voltages, dtype=float)
     low, high = bounds = spectral_bounds(system, shifts, times, length)
     if system.is_closed:
         return PoleSystem(system, (), None, 0.0, shifts, bounds)

@@ -178,20 +178,6 @@ def band_error(channel: PoleChannel, window: tuple[float, float] = EVERYWHERE, h
     return float(np.interp(inside, grid, relative).max())
 
 
-def equilibrium_error(frozen: FrozenDevice) -> float:
-    """Largest error of an element of rho in equilibrium at `frozen.mean`, by the sum over Fermi poles with both
-    self-energies."""
-    energies, r = frozen.fermi_poles(frozen.mean)
-    inverse = frozen.inverse_green(energies)
-    exact = inverse.copy()
-    for channel, first in zip(frozen.poles.channels, frozen.arrays.orbitals, strict=False):
-        at = energies - frozen.voltages[first]
-        correction = _matrices(channel.exact.self_energy(at) - channel.spectrum.self_energy(at))
-        exact -= channel.columns @ correction @ channel.columns.conj().T
-    half = np.einsum("m,mab->ab", r, np.linalg.inv(inverse) - np.linalg.inv(exact))
-    return float(np.abs(half + half.conj().T).max())
-
-
 def propagator_error(frozen: FrozenDevice, levels: Levels, duration: float) -> float:
     """Bound, to first order, on 2 |d G_ii(t)| on the device for all 0 <= t <= T = `duration` (1/eV).
 

@@ -16,6 +16,8 @@ FERMI = 0.01
 poles."""
 TAILS, SLOW_TAILS = 0.15, 1.0
 """What the Fermi function leaves of wide bands, in full and in slow runs."""
+VECTORS = TAILS
+"""What Fermi vectors that are left out do; with wide bands none are."""
 SURFACE = 0.1
 """Fermi-surface sums of slow runs."""
 STEP, STEPS = 0.03, 0.3

@@ -26,11 +26,12 @@ from llgnegf.problem.magnetism.motion import Frozen, Precession, Prescribed
 from llgnegf.problem.magnetism.thermal_field import ThermalField
 from llgnegf.problem.plausibility import warn
 from llgnegf.run import memory
-from llgnegf.run.error_budget import NOTHING_EXPANDED, expand_for_run, fermi_estimate, moments_of, seen_at
+from llgnegf.run.error_budget import NOTHING_EXPANDED, expand_for_run, fermi_estimate
 from llgnegf.run.options import RunOptions
 from llgnegf.run.recorder import FullRows, Rows
 from llgnegf.run.result import ErrorEstimate
 from llgnegf.run.run import Run
+from llgnegf.run.run_errors import moments_of, seen_at
 from llgnegf.run.shares import MOMENT_ROW, ROW, step_tolerance
 from llgnegf.run.thermal_noise import doubts_of_baths, doubts_of_interval, thermal_field, wandering
 from llgnegf.run.watch import Watch

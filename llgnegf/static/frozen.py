@@ -18,6 +18,7 @@ from llgnegf.problem.occupation import density_matrix
 from llgnegf.static.contour import plus_adjoint
 from llgnegf.static.green import StaticDevice
 from llgnegf.static.mean_field import self_consistent
+from llgnegf.static.slices import SlicedGreen
 
 
 class FrozenDevice:
@@ -83,7 +84,10 @@ class FrozenDevice:
     def density_matrix(self, mu: float | None = None) -> np.ndarray:
         """rho = 1/2 + sum_m r_m [G(z_m^*) + G(z_m^*)^dag] at the common chemical potential mu (None: `mean`)."""
         energies, r = self.fermi_poles(self.mean if mu is None else mu)
-        return 0.5 * np.eye(self.arrays.n) + plus_adjoint(np.einsum("m,mab->ab", r, self.device.retarded(energies)))
+        rho = np.zeros((self.arrays.n, self.arrays.n), dtype=complex)
+        for weight, green in zip(r.tolist(), SlicedGreen(self.device, energies).matrices(), strict=True):
+            rho += weight * green
+        return 0.5 * np.eye(self.arrays.n) + plus_adjoint(rho)
 
     def grand_potential(self, mu: float | None = None) -> float:
         """Electronic grand potential Omega (eV) up to a constant of the leads; dOmega = Tr[rho dH] for the same rho.
@@ -93,7 +97,7 @@ class FrozenDevice:
         """
         level = self.mean if mu is None else mu
         energies, r = self.fermi_poles(level)
-        logarithm = np.linalg.slogdet(self.inverse_green(energies))[1]
+        logarithm = SlicedGreen(self.device, energies).logarithm()
         size, kT = len(self.hamiltonian), self.mean_kT
         levels = 0.5 * np.trace(self.hamiltonian).real - size * (0.5 * level + kT * np.log(2))
         return float(levels - 2 * r @ (logarithm - size * np.log(np.abs(energies - level))))
@@ -105,10 +109,12 @@ class FrozenDevice:
     def vectors(self, z: np.ndarray, c: np.ndarray) -> np.ndarray:
         """G_ext(z_k^*) U c_k for z (K,) and c (Q, K), (n + M, K); the mode rows are W_y^dag v/(z_k^* - chi_y)."""
         energies, place = np.unique(z.conj(), return_inverse=True)
-        device = self.u @ c
-        for k, green in enumerate(self.device.retarded(energies)):
-            device[:, place == k] = green @ device[:, place == k]
-        return np.concatenate([device, self.into_modes(device) / (z.conj() - self.chi[:, None])])
+        device = np.zeros((self.arrays.n, z.size), dtype=complex)
+        for k, columns in enumerate(SlicedGreen(self.device, energies).columns(self.u)):
+            device[:, place == k] = columns @ c[:, place == k]
+        modes = self.into_modes(device)
+        modes /= z.conj() - self.chi[:, None]
+        return np.concatenate([device, modes])
 
     def into_modes(self, columns: np.ndarray) -> np.ndarray:
         """W_y^dag x of device columns (2N, ...), (M, ...)."""

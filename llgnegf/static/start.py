@@ -16,6 +16,7 @@ from llgnegf.poles.levels import LeadLevels
 from llgnegf.problem.occupation import density_matrix
 from llgnegf.static.frozen import FrozenDevice, settled
 from llgnegf.static.mean_field import self_consistent
+from llgnegf.static.slices import SlicedGreen
 from llgnegf.static.undamped import is_undamped
 
 
@@ -65,22 +66,40 @@ def thermal(poles: PoleSystem, moments: np.ndarray) -> Blocks:
 
 def _equilibrium(frozen: FrozenDevice, vectors: np.ndarray) -> Blocks:
     """The thermal blocks at the mean chemical potential and temperature (formulas in `thermal`)."""
-    a = frozen.arrays
-    energies, r = frozen.fermi_poles(frozen.mean)
-    green = frozen.device.retarded(energies)
-    w, chi = frozen.u @ a.right, frozen.chi.conj()
-    retarded = np.einsum("mab,by,my->ay", green, w, r[:, None] / (chi - energies[:, None]), optimize=True)
-    advanced = np.einsum("mba,by,my->ay", green.conj(), w, r[:, None] / (chi - energies.conj()[:, None]), optimize=True)
-    device_mode = -(retarded + advanced)
+    device_mode = _device_mode(frozen)
     # Stationary C_mode,mode for this C_device,mode; Hermitian by construction.
-    driven, still = frozen.into_modes(device_mode), np.flatnonzero(chi.imag == 0)
-    distances = frozen.chi[:, None] - chi
+    mode_block, chi = frozen.into_modes(device_mode), frozen.chi
+    mode_block = mode_block.conj().T - mode_block
+    distances, still = chi[:, None] - chi.conj(), np.flatnonzero(chi.imag == 0)
     distances[np.ix_(still, still)] = 1.0
-    mode_block = -(driven - driven.conj().T) / distances
-    x, own = energies[:, None] - chi[still], w[:, still]
-    half = np.einsum("ma,mb,m,mab->ab", 1 / x, 1 / x, r, own.conj().T @ green @ own, optimize=True)
-    mode_block[np.ix_(still, still)] = half + half.conj().T
+    mode_block /= distances
+    if still.size:
+        mode_block[np.ix_(still, still)] = _between_levels(frozen, still)
     return Blocks(frozen.density_matrix(), device_mode, mode_block, vectors)
+
+
+def _device_mode(frozen: FrozenDevice) -> np.ndarray:
+    """C_dy of `thermal`, (n, M): G u and G^dag u at the poles, channel by channel."""
+    a, (energies, r), chi = frozen.arrays, frozen.fermi_poles(frozen.mean), frozen.chi.conj()
+    green = SlicedGreen(frozen.device, energies)
+    sides = (green.columns(frozen.u), energies), (green.rows(frozen.u).conj().swapaxes(-1, -2), energies.conj())
+    out = np.zeros((a.n, chi.size), dtype=complex)
+    for g in range(a.offset.size - 1):
+        modes, own = slice(*a.offset[g : g + 2]), slice(*a.orbitals[g : g + 2])
+        for columns, z in sides:
+            factors = a.right[own, modes] * (r[:, None] / (z[:, None] - chi[modes]))[:, None, :]
+            out[:, modes] += np.tensordot(columns[:, :, own], factors, ([0, 2], [0, 1]))
+    return out
+
+
+def _between_levels(frozen: FrozenDevice, still: np.ndarray) -> np.ndarray:
+    """C_xx' of `thermal` between the undamped modes `still`."""
+    energies, r = frozen.fermi_poles(frozen.mean)
+    w = frozen.u @ frozen.arrays.right[:, still]
+    between = w.conj().T @ SlicedGreen(frozen.device, energies).columns(w)
+    x = 1 / (energies[:, None] - frozen.chi[still])
+    half = np.einsum("ma,mb,m,mab->ab", x, x, r, between, optimize=True)
+    return half + half.conj().T
 
 
 def steady(poles: PoleSystem, moments: np.ndarray) -> Blocks:

@@ -86,20 +86,23 @@ class Leads(NamedTuple):
         mu, kT, size = (system.chemical_potentials() - system.voltages())[p], system.temperatures()[p], u.shape[1]
         z, r = poles.fermi_poles(mu, kT)
         gamma = channel.broadening(z)
-        source = [(1j * r[m] * gamma[m]).conj().T[:, a] for a in range(size) for m in range(z.size)]
+        each = [(1j * r[m] * gamma[m]).conj().T[:, a] for a in range(size) for m in range(z.size)]
+        source, z = np.array(each, dtype=complex).reshape(-1, size).T, np.tile(z, size)
+        if poles.vector_tolerance:  # fewer vectors than poles, whose sources are fitted
+            z, source = poles.fermi_sources(poles.channels.index(channel), mu, kT)
         lead = np.eye(len(system.leads))[[p]]
         return cls(
             u=u,
             left=channel.left,
             right=channel.right,
             filled=channel.right * poles.occupation(channel.energies, mu, kT).conj(),
-            source=np.array(source, dtype=complex).reshape(-1, size).T,
-            sums=np.kron(np.eye(size), np.ones((z.size, 1))),
+            source=source,
+            sums=np.kron(np.eye(size), np.ones((z.size // size, 1))),
             chi=channel.energies,
-            z=np.tile(z, size),
+            z=z,
             wide=np.full(size, channel.wide_band),
             lead_of_mode=np.tile(lead, (channel.energies.size, 1)),
-            lead_of_vector=np.tile(lead, (size * z.size, 1)),
+            lead_of_vector=np.tile(lead, (z.size, 1)),
             lead_of_orbital=np.tile(lead, (size, 1)),
         )
 
