@@ -1,7 +1,7 @@
 """Measuring tools of `scale`: seconds of right-hand sides, steps, starts and runs of large devices.
 
-`python -m validation._scale_speed NAME N_X N_Y ...` prints one JSON line; a process of its own has the number of threads
-that its environment says, and a peak memory of its own. N_Y = 1 is a chain. Seconds are of the wall clock.
+`python -m validation._scale_speed NAME N_X N_Y ...` prints one JSON line; a process of its own has the threads that its
+environment says, and a peak memory of its own. N_Y = 1 is a chain. Seconds are of the wall clock.
 """
 
 from __future__ import annotations
@@ -55,7 +55,8 @@ def seconds(function: Any, least: float = 0.05) -> float:
 
 def peak() -> float:
     """Largest memory of this process so far in MB (Linux)."""
-    line = next(line for line in open("/proc/self/status") if line.startswith("VmHWM"))
+    status = Path("/proc/self/status").read_text(encoding="ascii").splitlines()
+    line = next(line for line in status if line.startswith("VmHWM"))
     return int(line.split()[1]) / 1024
 
 

@@ -36,7 +36,7 @@ def threads(report: Report) -> None:
         gain = 1.7 if one["bytes"] > 8e6 else 1.0
         report.check(f"{name}: seconds of a step with two threads over one", two["step"] / one["step"], 1.05 / gain)
         if one["bytes"] > BIG:
-            report.check(f"{name}: a whole step in units of its right-hand sides, two threads", two["step"] / two["rhs"], 2)
+            report.check(f"{name}: a step in units of its right-hand sides, two threads", two["step"] / two["rhs"], 2)
             report.check(f"{name}: copies in main memory by one core that a right-hand side takes", copies[0], 2)
 
 
@@ -87,7 +87,8 @@ class Costs:
         self._figure, self._axes = pyplot.subplots(figsize=(5.2, 3.8), layout="constrained")
 
     def add(self, label: str, sites: np.ndarray, taken: np.ndarray, starts: np.ndarray, power: float) -> None:
-        (line,) = self._axes.loglog(sites, taken, "o-", label=f"{label}: each $\\hbar/\\gamma$, $\\propto N^{{{power:.1f}}}$")
+        name = f"{label}: each $\\hbar/\\gamma$, $\\propto N^{{{power:.1f}}}$"
+        (line,) = self._axes.loglog(sites, taken, "o-", label=name)
         self._axes.loglog(sites, starts, "s--", color=line.get_color(), markersize=4, label=f"{label}: start")
 
     def save(self) -> None:

@@ -69,6 +69,20 @@ def combine(y, stages, weights, step, out, first, last):
         _add_stages(stages, used, weights, step, start, part)
 
 
+@kernel(nogil=True)
+def combine_ahead(y, stages, weights, step, out, first, last):
+    """out = y + step * sum_j weights_0j stages_j, and the same sums of the later rows of weights (m, n) as far as they
+    are known, into the stages from number n + 1 on, which are not: what is read serves all of them."""
+    used = np.flatnonzero(np.abs(weights).sum(axis=0))
+    for block in range(first, last):
+        start = block * BLOCK
+        stop = min(start + BLOCK, y.size)
+        for k in range(weights.shape[0]):
+            part = out[start:stop] if k == 0 else stages[weights.shape[1] + k, start:stop]
+            _copy(y[start:stop], part)
+            _add_stages(stages, used, weights[k], step, start, part)
+
+
 @part(FUSED)
 def _add_four_thrice(u, v, w, x, b, e, f, y, first, second):
     """Four stages into the new state and into both error estimates: each is loaded once."""

@@ -12,10 +12,12 @@ from typing import Any, Protocol
 import numpy as np
 
 from llgnegf.equations.protocol import Equation
-from llgnegf.integrators.kernels import BLOCK, PIECE, combine, finish
+from llgnegf.integrators.kernels import BLOCK, PIECE, combine, combine_ahead, finish
 from llgnegf.integrators.schedule import FREE, Schedule
 from llgnegf.integrators.tableaus import ImexTableau, Interpolant, Tableau
 
+LARGE = 2**17
+"""Numbers of a state whose sums of stages are bound by memory: they are begun ahead, each vector being read once."""
 Sample = Callable[[np.ndarray], np.ndarray]
 """A linear map of states."""
 LASTING = 0.1
@@ -148,9 +150,35 @@ class RungeKutta:
         if self._together is not None:
             self._together(state, length, weights, times, self._stages, first)
             return
-        for i, (row, time) in enumerate(zip(weights, times.tolist(), strict=True), first):
-            self._combine(state, row, length, self._scratch)
-            self.equation(time, self._scratch, self._stages[i])
+        ahead = _ahead(weights, first) if state.size >= LARGE else len(weights)
+        for k, (row, time) in enumerate(zip(weights, times.tolist(), strict=True)):
+            if k < ahead:
+                self._combine(state, row, length, self._scratch)
+            elif k == ahead:
+                known = np.ascontiguousarray(weights[k:, : first + k])
+                self._share(
+                    combine_ahead, -(-state.size // BLOCK), state, self._stages, known, length, self._scratch
+                )  # fmt: skip
+            else:
+                rest = np.where(np.arange(row.size) < first + ahead, 0.0, row)
+                self._combine(self._stages[first + k], rest, length, self._scratch)
+            self.equation(time, self._scratch, self._stages[first + k])
+
+
+def _ahead(weights: np.ndarray, first: int) -> int:
+    """The row of weights at which all later sums are best begun: the one with the fewest vectors read and written.
+
+    Without a beginning each sum reads the state and the stages that it has a weight for, and writes one vector.
+    """
+    used, count = weights != 0, len(weights)
+    alone = used.sum(axis=1) + 2
+
+    def moved(k: int) -> int:
+        known = used[k:, : first + k].any(axis=0).sum() + 1 + count - k
+        return int(alone[:k].sum() + known + (used[k + 1 :, first + k :].sum(axis=1) + 2).sum())
+
+    best = min(range(count), key=moved, default=0)
+    return best if count and moved(best) < alone.sum() else count
 
 
 def _pieces(start: int, stop: int) -> np.ndarray:
