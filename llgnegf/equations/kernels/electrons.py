@@ -66,7 +66,8 @@ class Workspace(NamedTuple):
         shapes = (
             (count,), (2, len(layout.modes) * m), (n // 2, 3), (4, n_orbitals * (n + count)), (2, n_orbitals * m)
         )  # fmt: skip
-        return cls(*(np.zeros(shape) for shape in shapes), columns, np.ascontiguousarray(tiles))
+        zeros = [np.zeros(shape) for shape in shapes]
+        return cls(*zeros, columns=columns, tiles=np.ascontiguousarray(tiles))
 
 
 def _cut(first: int, last: int, longest: int) -> np.ndarray:
