@@ -66,8 +66,8 @@ class Workspace(NamedTuple):
         shapes = (
             (count,), (2, len(layout.modes) * m), (n // 2, 3), (4, n_orbitals * (n + count)), (2, n_orbitals * m)
         )  # fmt: skip
-        zeros = [np.zeros(shape) for shape in shapes]
-        return cls(*zeros, columns=columns, tiles=np.ascontiguousarray(tiles))
+        energy, flow, sd, channels, vectors = (np.zeros(shape) for shape in shapes)
+        return cls(energy, flow, sd, channels, vectors, columns, np.ascontiguousarray(tiles))
 
 
 def _cut(first: int, last: int, longest: int) -> np.ndarray:
