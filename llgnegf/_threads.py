@@ -10,8 +10,9 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from contextvars import ContextVar
 from typing import Any
 
 import numpy as np
@@ -20,6 +21,19 @@ VARIABLES = "LLGNEGF_NUM_THREADS", "OMP_NUM_THREADS"
 """What sets the number of threads, the first that is there."""
 SMALLEST = 2**20
 """Bytes of a state from which on threads share it: measured, docs/performance.md."""
+
+_SINGLE: ContextVar[bool] = ContextVar("single", default=False)
+
+
+@contextmanager
+def single() -> Iterator[None]:
+    """Runs that are set up meanwhile, in this thread, have one thread each unless they ask for more themselves: many
+    are done side by side."""
+    token = _SINGLE.set(True)
+    try:
+        yield
+    finally:
+        _SINGLE.reset(token)
 
 
 def number_of_threads(wanted: int | None, size: int) -> int:
@@ -32,6 +46,8 @@ def number_of_threads(wanted: int | None, size: int) -> int:
         return 1
     if wanted is not None:
         return wanted
+    if _SINGLE.get():
+        return 1
     for name in VARIABLES:
         text = os.environ.get(name, "").split(",")[0].strip()
         if text:

@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import xarray
+from inputs import turning
 
 import llgnegf as ln
 from llgnegf._netcdf import ARRAYS, LABELS, write_dataset
@@ -25,25 +26,7 @@ from llgnegf.store import RunFolder, StorageError
 
 COMMANDS = ("run", "resume", "rerun", "show", "plot", "oracle", "figure", "sweep")
 
-SMALL = """
-schema_version = 1
-[run]
-t_end = 2.0
-[electrons]
-n_sites = 2
-j_sd = 0.2
-[[lead]]
-kind = "chain"
-site = 0
-[system]
-kT = 0.1
-[texture]
-kind = "cone"
-angle = 0.5
-[motion]
-kind = "precession"
-energy = 0.1
-"""
+SMALL = turning(n_sites=2, t_end=2.0)
 
 CLASSICAL = """
 schema_version = 1

@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 import xarray
 from fake_simulation import INPUT, FakeSimulation, expected, stored
+from inputs import turning
 
 from llgnegf.cli import main
 from llgnegf.commands.oracle import oracle
@@ -25,25 +26,7 @@ from llgnegf.plots.style import new_figure
 from llgnegf.store import RunFolder, StorageError, run_in_folder
 
 CALLS = ("open", "mkdir", "write", "pwrite", "fsync", "ftruncate", "replace")
-TURNING = """
-schema_version = 1
-[run]
-t_end = 1.0
-[electrons]
-n_sites = 1
-j_sd = 0.2
-[[lead]]
-kind = "chain"
-site = 0
-[system]
-kT = 0.1
-[texture]
-kind = "cone"
-angle = 0.5
-[motion]
-kind = "precession"
-energy = 0.1
-"""
+TURNING = turning(n_sites=1, t_end=1.0)
 MOMENT = """
 schema_version = 1
 [run]

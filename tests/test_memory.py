@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from inputs import turning
 
 import llgnegf as ln
 from llgnegf.cli import main
@@ -16,25 +17,7 @@ from llgnegf.equations.layout import Layout
 from llgnegf.run import memory
 from llgnegf.store.identity import differences, identity
 
-INPUT = """
-schema_version = 1
-[run]
-t_end = 1.0
-[electrons]
-n_sites = 4
-j_sd = 0.2
-[[lead]]
-kind = "chain"
-site = 0
-[system]
-kT = 0.1
-[texture]
-kind = "cone"
-angle = 0.5
-[motion]
-kind = "precession"
-energy = 0.1
-"""
+INPUT = turning(n_sites=4, t_end=1.0)
 
 
 def ribbon(n_x: int, n_y: int) -> tuple[ln.OpenSystem, ln.Precession]:

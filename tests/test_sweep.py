@@ -11,32 +11,21 @@ import pytest
 import xarray
 from hypothesis import given
 from hypothesis import strategies as st
+from inputs import moment_in_a_field
 
 from llgnegf.config import ConfigError, RunConfig
 from llgnegf.sweep import points, run_sweep
 from llgnegf.sweep.axes import axis_attributes, common_times
 
-TEXT = """
-schema_version = 1
-[run]
-t_end = 20.0
-save_every = 5.0
-[texture]
-kind = "cone"
-n_sites = 1
-angle = 0.5
-[magnet]
-magnetic_moment = 1.0
-damping = 0.0
-[[energy]]
-kind = "zeeman"
-B = [0.0, 0.0, 100.0]
-[sweep]
+TEXT = moment_in_a_field(
+    "t_end = 20.0\nsave_every = 5.0",
+    """[sweep]
 mode = "{mode}"
 [sweep.parameters]
 "energy.0.B" = [[0.0, 0.0, 100.0], [0.0, 0.0, 200.0]]
 "texture.angle" = [0.2, 0.5, 1.0]
-"""
+""",
+)
 
 
 class Inline(Executor):

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 import pytest
 import sweep_work
+from inputs import moment_in_a_field
 
 import llgnegf.sweep.cluster as cluster_module
 from llgnegf.cli import main
@@ -28,25 +29,9 @@ from llgnegf.sweep.workers import Killed, WorkersFailed
 
 distributed = pytest.importorskip("distributed")
 
-TEXT = """
-schema_version = 1
-[run]
-t_end = 2000.0
-save_every = 1.0
-checkpoint_every = 0.2
-[texture]
-kind = "cone"
-n_sites = 1
-angle = 0.5
-[magnet]
-magnetic_moment = 1.0
-damping = 0.0
-[[energy]]
-kind = "zeeman"
-B = [0.0, 0.0, 100.0]
-[sweep.parameters]
-"texture.angle" = [0.2, 0.5]
-"""
+TEXT = moment_in_a_field(
+    "t_end = 2000.0\nsave_every = 1.0\ncheckpoint_every = 0.2", '[sweep.parameters]\n"texture.angle" = [0.2, 0.5]'
+)
 HERE = os.pathsep.join([str(Path(__file__).parent), *filter(None, sys.path)])
 
 

@@ -16,6 +16,7 @@ from typing import Any
 
 import pytest
 import sweep_work
+from inputs import moment_in_a_field
 
 import llgnegf
 from llgnegf.config import ConfigError, RunConfig
@@ -24,24 +25,9 @@ from llgnegf.store.lock import locked
 from llgnegf.sweep import SweepError, run_sweep
 from llgnegf.sweep.workers import Killed, WorkerPool, WorkersFailed
 
-TEXT = """
-schema_version = 1
-[run]
-t_end = 20.0
-save_every = 5.0
-[texture]
-kind = "cone"
-n_sites = 1
-angle = 0.5
-[magnet]
-magnetic_moment = 1.0
-damping = 0.0
-[[energy]]
-kind = "zeeman"
-B = [0.0, 0.0, 100.0]
-[sweep.parameters]
-"texture.angle" = [0.2, 0.5, 1.0, 1.5]
-"""
+TEXT = moment_in_a_field(
+    "t_end = 20.0\nsave_every = 5.0", '[sweep.parameters]\n"texture.angle" = [0.2, 0.5, 1.0, 1.5]'
+)
 
 # --- exceptions cross processes ---------------------------------------------------------------------------------------
 

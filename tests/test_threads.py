@@ -12,7 +12,7 @@ import pytest
 
 import llgnegf as ln
 from llgnegf import _threads
-from llgnegf._threads import Team, number_of_threads, shares
+from llgnegf._threads import Team, number_of_threads, shares, single
 
 WALL = ln.bloch_wall(5, center=3, width=0.9)
 
@@ -127,6 +127,8 @@ def test_what_sets_their_number(monkeypatch):
     assert number_of_threads(None, big) == 3
     monkeypatch.setenv("LLGNEGF_NUM_THREADS", "5")
     assert (number_of_threads(None, big), number_of_threads(2, big), number_of_threads(2, 1000)) == (5, 2, 1)
+    with single():
+        assert (number_of_threads(None, big), number_of_threads(2, big)) == (1, 2)
     monkeypatch.setenv("LLGNEGF_NUM_THREADS", "many")
     with pytest.raises(ValueError, match="LLGNEGF_NUM_THREADS: 'many'; allowed: an integer >= 1"):
         number_of_threads(None, big)

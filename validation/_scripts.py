@@ -15,10 +15,11 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from llgnegf._processes import THREAD_VARIABLES
 from validation._report import RECORD, Check
 
 HERE = Path(__file__).parent
-THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
+THREADS = THREAD_VARIABLES
 TIME_LIMIT = 1200.0
 """Seconds after which a script counts as hanging."""
 

@@ -271,32 +271,6 @@ class LevelGreen:
     doubtful: np.ndarray
     dense: np.ndarray
 
-    def matrix(self) -> np.ndarray:
-        """G, (n, 2N, 2N)."""
-        out = self.left @ self.right
-        level = np.arange(self.diagonal.shape[1])
-        out[:, level, level] += self.diagonal
-        out[self.doubtful] = self.dense
-        return out
-
-    def sandwich(self, x: np.ndarray) -> np.ndarray:
-        """G X G, (n, 2N, 2N), for X (2N, 2N)."""
-        inside = self.diagonal[:, :, None] * (x @ self.left)  # D X (G - D), its left factor
-        outside = (self.right @ x) * self.diagonal[:, None, :] + (self.right @ x @ self.left) @ self.right
-        out = np.concatenate([self.left, inside], axis=2) @ np.concatenate([outside, self.right], axis=1)
-        for k, d in enumerate(self.diagonal):  # one energy at a time: no temporary of the size of the result
-            out[k] += d[:, None] * x * d
-        out[self.doubtful] = self.dense @ x @ self.dense
-        return out
-
-    def between(self, u: np.ndarray, weights: np.ndarray) -> np.ndarray:
-        """G u W u^dag G, (n, 2N, 2N), for columns u (2N, Q) and weights (n, Q) or (n, Q, Q)."""
-        columns = self.diagonal[:, :, None] * u + self.left @ (self.right @ u)
-        rows = u.conj().T * self.diagonal[:, None, :] + (u.conj().T @ self.left) @ self.right
-        columns[self.doubtful] = self.dense @ u
-        rows[self.doubtful] = u.conj().T @ self.dense
-        return weighted(columns, weights) @ rows
-
 
 def coupled_levels(hamiltonian: np.ndarray, vectors: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Eigenvalues (n,), eigenvectors V (n, n) and V^dag u (n, Q) for columns u (n, Q), zero where u is out of reach.

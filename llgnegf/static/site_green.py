@@ -18,6 +18,7 @@ from scipy.sparse.csgraph import reverse_cuthill_mckee
 
 from llgnegf.problem.electrons import PAULI
 from llgnegf.static.green import StaticDevice
+from llgnegf.static.slices import cut
 from llgnegf.static.weights import weighted
 
 LEAST = 8
@@ -93,12 +94,7 @@ def _links(device: StaticDevice) -> csr_array:
 
 
 def _slices(linked: coo_array) -> list[slice]:
-    """Slices of sites in order, at least `LEAST` each, of which `linked` (N, N) connects neighbours only."""
-    n_sites = linked.shape[0]
-    last = np.arange(n_sites)
+    """Slices of sites in order, of which `linked` (N, N) connects neighbours only."""
+    last = np.arange(linked.shape[0])
     np.maximum.at(last, *linked.coords)
-    bounds = [0, n_sites if n_sites <= WHOLE else LEAST]
-    while bounds[-1] < n_sites:
-        end = max(bounds[-1] + LEAST, int(last[: bounds[-1]].max()) + 1)
-        bounds.append(end if end + LEAST <= n_sites else n_sites)
-    return [slice(a, b) for a, b in zip(bounds[:-1], bounds[1:], strict=True)]
+    return cut(last, LEAST, WHOLE)

@@ -31,11 +31,16 @@ WHOLE = 64
 
 def slices_of(device: StaticDevice) -> list[slice]:
     """Slices of the states, at least `LEAST` each, of which H and the leads connect neighbours only."""
-    reached = _last_connected(device)
-    bounds = [0, device.size if device.size <= WHOLE else min(LEAST, device.size)]
-    while bounds[-1] < device.size:
-        end = max(bounds[-1] + LEAST, int(reached[: bounds[-1]].max()) + 1)
-        bounds.append(end if end + LEAST <= device.size else device.size)
+    return cut(_last_connected(device), LEAST, WHOLE)
+
+
+def cut(last: np.ndarray, least: int, whole: int) -> list[slice]:
+    """Slices of at least so many states or sites of which only neighbours are connected, one of up to `whole`; `last`
+    is the last one that each is connected to, (n,)."""
+    bounds = [0, last.size if last.size <= whole else min(least, last.size)]
+    while bounds[-1] < last.size:
+        end = max(bounds[-1] + least, int(last[: bounds[-1]].max()) + 1)
+        bounds.append(end if end + least <= last.size else last.size)
     return [slice(a, b) for a, b in zip(bounds[:-1], bounds[1:], strict=True)]
 
 

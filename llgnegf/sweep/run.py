@@ -18,6 +18,7 @@ from llgnegf._checks import Problems
 from llgnegf._files import FolderInUseError, storage_errors
 from llgnegf._netcdf import write_dataset
 from llgnegf._processes import one_thread_each
+from llgnegf._threads import single
 from llgnegf.config import ConfigError, RunConfig
 from llgnegf.problem.plausibility import silent
 from llgnegf.run.progress import Progress, reporting
@@ -215,6 +216,8 @@ def cause_of(error: BaseException) -> str:
 def run_point(text: str, path: str, quiet: bool = False, stop_requested: Callable[[], bool] = bool) -> None:
     """Run the input `text` in the run folder `path` to its end, from where it stands; `quiet` without doubts about it.
 
+    It has one thread, unless it asks for more.
+
     Raises:
         ValueError: If the folder holds a run of another input.
         RuntimeError: If the run was stopped, by a signal or by `stop_requested` after a row.
@@ -227,7 +230,7 @@ def run_point(text: str, path: str, quiet: bool = False, stop_requested: Callabl
     folder = RunFolder.open(path) if (Path(path) / "input.toml").exists() else None
     if folder is not None:
         folder.check_same_input(text)
-    with silent() if quiet else nullcontext():
+    with single(), silent() if quiet else nullcontext():
         simulation = config.simulation() if folder is None or not folder.complete else None
     if folder is None:  # a point that is refused makes no folder
         folder = RunFolder.create(path, text, ["llgnegf", "sweep"])

@@ -194,6 +194,12 @@ def coupled_rhs(e, work, magnet, moments, linear, torque, voltage, state, deriva
 def answer(e, magnet, moments, linear, torque, state, derivative):
     """The moments' part of `coupled_rhs`."""
     sd_torque(e, state, moments, torque)
+    turn(e, magnet, moments, linear, torque, derivative)
+
+
+@part()
+def turn(e, magnet, moments, linear, torque, derivative):
+    """dM/d(t/hbar) under all torques, into `derivative`."""
     first = 2 * e.n_complex
     out = derivative[first : first + 3 * moments.shape[0]].reshape(moments.shape[0], 3)
     moment_rates(magnet, moments, linear, torque, out)

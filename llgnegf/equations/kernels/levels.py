@@ -21,7 +21,7 @@ def channel_block(e, orbitals, work, n, p, real, imag, d_real, d_imag):
         dY_ik = -i [(chi_i - z_k^*) Y_ik + kappa_i a_pk],                       T_pk += sum_i s_i Y_ik
                                                                                 F_qi  = sum_{k in q} Y_ik^*
 
-    F joins T afterwards (`device.mode_columns`). Where channels have several orbitals their couplings are summed.
+    F joins T afterwards (`device.level_columns`). Where channels have several orbitals their couplings are summed.
     """
     levels, offset, count, m = levels_of(e), e.bounds[0], work.energy.size, e.bounds[0, -1]
     begin, columns, here, first = offset[p], n + count, n * (n + count), p * m

@@ -11,9 +11,8 @@ from typing import NamedTuple
 import numpy as np
 
 from llgnegf._compile import kernel
-from llgnegf.equations.kernels.electrons import electronic_rhs
+from llgnegf.equations.kernels.electrons import electronic_rhs, turn
 from llgnegf.equations.kernels.leads import sd_torque
-from llgnegf.equations.kernels.moments import moment_rates
 
 
 class Places(NamedTuple):
@@ -49,6 +48,4 @@ def placed_answer(e, magnet, places, moments, linear, torque, state, derivative)
     for p in range(places.site.size):
         for a in range(3):
             torque[places.moment[p], a] += places.torque[places.site[p], a]
-    first = 2 * e.n_complex
-    out = derivative[first : first + 3 * moments.shape[0]].reshape(moments.shape[0], 3)
-    moment_rates(magnet, moments, linear, torque, out)
+    turn(e, magnet, moments, linear, torque, derivative)
