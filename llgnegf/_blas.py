@@ -30,6 +30,12 @@ def one_thread_if_small(system: Any) -> AbstractContextManager[None]:
     return _ONE_THREAD if (_rows(system) or 0) <= LARGEST_SERIAL else nullcontext()
 
 
+def one_thread(system: Any) -> AbstractContextManager[None]:
+    """Limits BLAS to one thread meanwhile, whatever the system: for what must not depend on how many there are, as the
+    last bits of BLAS do."""
+    return _ONE_THREAD
+
+
 def limited(function: Callable[P, R]) -> Callable[P, R]:
     """`function` with `one_thread_if_small` of the first open system among its arguments or their `system`."""
 

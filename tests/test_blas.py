@@ -100,6 +100,12 @@ def test_large_matrices_keep_the_setting() -> None:
             assert blas.limited(lambda s: threads())(system(n_sites)) == expected
 
 
+def test_full_runs_have_one_whatever_their_size(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(blas, "LARGEST_SERIAL", -1)
+    for entry in ("full start", "full rows", "full errors"):
+        test_every_entry_point_computes_with_one_thread(monkeypatch, entry)
+
+
 def test_the_setting_is_back_after_an_error_and_after_threads_that_overlap() -> None:
     """The second of two threads enters while the first is inside and leaves after it."""
     meet = Barrier(2)

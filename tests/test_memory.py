@@ -46,8 +46,8 @@ def test_the_estimate_by_hand() -> None:
     """3 device states and 4 modes, of which the state has 11 columns beside blocks of the modes."""
     layout = Layout(3, (2, 2), 4, 0, 2)
     state = 8 * layout.size
-    start = 16 * (memory.MATRICES * 7**2 + memory.GREENS * 100 * 3**2) + 3 * state
-    assert memory.full_run(layout, 0) == memory.VECTORS * state < memory.full_run(layout, 100) == start
+    start = 16 * (memory.MATRICES * 7**2 + memory.COLUMNS * 100 * 3 * 4) + 3 * state
+    assert memory.full_run(layout, 0, 4) == memory.VECTORS * state < memory.full_run(layout, 100, 4) == start
 
 
 @pytest.fixture

@@ -28,8 +28,8 @@ VECTORS = 20
 one to work with, and the states before, at and tried for the end of the step."""
 MATRICES = 8
 """Complex matrices between all device states and modes that the start holds at a time."""
-GREENS = 2
-"""Sets of Green functions of all Fermi poles that the start holds at a time."""
+COLUMNS = 2
+"""Sets of G u for all Fermi poles and lead orbitals that the start holds at a time (`static.slices`)."""
 SLOW_GREENS = 800
 """Green functions that the tensors of slow moments hold in equilibrium; narrow resonances and a bias ask for up to ten
 times as many energies, which is known only when they are summed."""
@@ -40,21 +40,21 @@ REMEDY = (
 SLOW_REMEDY = "fewer sites, or memory = ... (GB), the limit to go by"
 
 
-def full_run(layout: Layout, n_poles: int) -> float:
+def full_run(layout: Layout, n_poles: int, n_orbitals: int) -> float:
     """Bytes of a run of the full electrons, or of moments alone, beside the program and its libraries.
 
-    The larger of what the start and the steps take; complex numbers have 16 bytes, (n, n) Green functions one for each
-    pole:
+    The larger of what the start and the steps take; complex numbers have 16 bytes:
 
-        start   MATRICES 16 (n + M)^2 + GREENS 16 n_poles n^2 + 3 states
+        start   MATRICES 16 (n + M)^2 + COLUMNS 16 n_poles n n_orbitals + 3 states
         steps   VECTORS states
 
     Args:
         layout: What is where in the state, n device states and M modes among it.
         n_poles: Poles of the Fermi function.
+        n_orbitals: Of all leads.
     """
     n, state = layout.n_states, 8.0 * layout.size
-    start = 16.0 * (MATRICES * (n + layout.n_modes) ** 2 + GREENS * n_poles * n**2) + 3 * state
+    start = 16.0 * (MATRICES * (n + layout.n_modes) ** 2 + COLUMNS * n_poles * n * n_orbitals) + 3 * state
     return max(start, VECTORS * state)
 
 
@@ -82,7 +82,9 @@ def check_layout(layout: Layout, poles: PoleSystem | None, options: RunOptions) 
     Returns:
         Its estimate in bytes.
     """
-    needed = full_run(layout, 0 if poles is None or poles.fermi is None else poles.fermi.eta.size)
+    n_poles = 0 if poles is None or poles.fermi is None else poles.fermi.eta.size
+    n_orbitals = 0 if poles is None else sum(channel.columns.shape[1] for channel in poles.channels)
+    needed = full_run(layout, n_poles, n_orbitals)
     sizes = f"{layout.n_states} device states, {layout.n_modes} lead modes, {layout.n_vectors} Fermi vectors"
     check(needed, sizes if poles is not None else f"{layout.n_moments} moments", REMEDY, options)
     return needed

@@ -12,7 +12,7 @@ from typing import Any, Self, get_type_hints
 
 import numpy as np
 
-from llgnegf._blas import limited, one_thread_if_small
+from llgnegf._blas import one_thread_if_small
 from llgnegf.equations.protocol import Equation
 from llgnegf.integrators.dense import DenseRows
 from llgnegf.integrators.integration import Integration
@@ -42,6 +42,8 @@ class Run:
     equation: Equation
     slow = False
     """Whether it is a run of slow moments."""
+    blas = staticmethod(one_thread_if_small)
+    """How many threads BLAS has in what is done with a system."""
 
     def __init_subclass__(cls, moments: str, without: tuple[str, ...]) -> None:
         """Arguments are the system, `moments`, and by name the options of `RunOptions` but those that mean nothing."""
@@ -50,12 +52,12 @@ class Run:
         named = [p.replace(annotation=hints[name]) for name, p in options.items() if name not in without]
         cls.__signature__ = Signature([*first, *named])  # type: ignore[attr-defined]
 
-    @limited
     def __init__(self, *arguments: Any, **options: Any) -> None:
         given = signature(type(self)).bind(*arguments, **options).arguments
         system, motion = (given.pop(name) for name in list(given)[:2])
-        checked = RunOptions.checked(system, motion, slow=self.slow, **given)
-        warn(doubts_together(system, motion) + doubts_of_options(given))
+        with self.blas(system):
+            checked = RunOptions.checked(system, motion, slow=self.slow, **given)
+            warn(doubts_together(system, motion) + doubts_of_options(given))
         self._begin(system, motion, checked)
 
     @classmethod
@@ -65,14 +67,14 @@ class Run:
         run._begin(system, motion, options)
         return run
 
-    @limited
     def _begin(self, system: OpenSystem | None, motion: Any, options: RunOptions) -> None:
         self.system, self.motion, self.options, self.rtol = system, motion, options, options.rtol
         self.times, self.row = options.times, 0
         self.between_steps: Callable[[float], None] = lambda time: None
         self.poles: PoleSystem | None = None
         self._memory = 0.0
-        integration, sample, tolerance, rows = self._set_up(options)
+        with self.blas(system):
+            integration, sample, tolerance, rows = self._set_up(options)
         self._recorder = Recorder(rows, options.observables)
         self._dense = DenseRows(integration, sample, tolerance, float(self.times[-1]) / self.equation.time_unit)
 
@@ -132,7 +134,7 @@ class Run:
                 quantity and cause.
         """
         while self.row < self.times.size:
-            with one_thread_if_small(self.system):
+            with self.blas(self.system):
                 columns = self._recorder.row(float(self.times[self.row]), self.advance_to(self.row))
             self._check_state()
             self.row += 1
@@ -166,7 +168,6 @@ class Run:
     def _expansion_errors(self) -> dict[str, ErrorEstimate]:
         raise NotImplementedError
 
-    @limited
     def error_budget(self) -> dict[str, ErrorEstimate]:
         """Expansions and time step, each a number with what it bounds."""
         integration = self._dense.integration
@@ -177,4 +178,5 @@ class Run:
                 "sum of the local error estimates of all steps: error of any density-matrix element or moment "
                 "component, as long as deviations do not grow",
             )
-        return {**self._expansion_errors, "time_step": step}
+        with self.blas(self.system):
+            return {**self._expansion_errors, "time_step": step}

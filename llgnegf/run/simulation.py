@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from llgnegf._blas import one_thread_if_small
+from llgnegf._blas import one_thread
 from llgnegf._checks import Problems
 from llgnegf.equations.electrons import ElectronEquation
 from llgnegf.equations.moments import MomentEquation
@@ -80,12 +80,15 @@ class Simulation(Run, moments="motion", without=("electrons", "response", "copie
             interval of the noise is two steps where `step` is given, else as long as its error allows.
         seed: Key of the random stream of that noise, an integer >= 0.
         memory: GB that the run may take, None what is free; one that needs more (`run.memory`) is refused.
+        threads: How many share the electrons' state where it is big; None: LLGNEGF_NUM_THREADS or OMP_NUM_THREADS of the
+            environment, else every core. They change no bit of a result.
 
     Raises:
         ValueError: One line for each argument that is not of this kind or does not fit another one.
     """
 
     equation: ElectronEquation | MomentEquation
+    blas = staticmethod(one_thread)  # the bits of a run do not depend on how many threads there are
 
     def _set_up(self, options: RunOptions) -> tuple[Integration, Sample, np.ndarray | None, Rows]:
         system, motion, start, rtol, t_end = self.system, self.motion, options.start, options.rtol, options.t_end
@@ -145,7 +148,7 @@ class Simulation(Run, moments="motion", without=("electrons", "response", "copie
         problems.moments("moments", moments, self._way.n_sites)
         problems.raise_all()
         self._way.turn_to(float(time), np.array(moments, dtype=float))
-        with one_thread_if_small(self.system):
+        with self.blas(self.system):
             integration.advance(float(time) / HBAR)
             self._check_state()
             return self._recorder.row(float(time), self._dense.sample(integration.state))
