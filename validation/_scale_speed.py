@@ -85,7 +85,7 @@ def start(n_x: int, n_y: int, length: float = 700.0) -> dict[str, Any]:
     simulation = Simulation(system, motion, t_end=length * HBAR, save_every=length * HBAR, rtol=RTOL)
     taken = perf_counter() - began
     modes = int(simulation.statistics["coupling_modes"])
-    return {"start": taken, "modes": modes, "bytes": simulation.state.nbytes, "peak": peak()}
+    return {"start": taken, "modes": modes, "bytes": 8 * simulation.equation.size, "peak": peak()}
 
 
 def run(n_x: int, n_y: int, length: float) -> dict[str, Any]:
@@ -98,7 +98,7 @@ def run(n_x: int, n_y: int, length: float) -> dict[str, Any]:
         pass
     taken, statistics = perf_counter() - began, simulation.statistics
     rhs = int(statistics["right_hand_sides"])
-    return {"start": started, "all": taken, "rhs": rhs, "bytes": simulation.state.nbytes, "peak": peak()}
+    return {"start": started, "all": taken, "rhs": rhs, "bytes": 8 * simulation.equation.size, "peak": peak()}
 
 
 def oracle(n_x: int, n_y: int, fermi_energy: float = 0.382) -> dict[str, Any]:

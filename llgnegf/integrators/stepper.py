@@ -11,6 +11,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from llgnegf._compile import resolved
 from llgnegf.equations.protocol import Equation
 from llgnegf.integrators.kernels import BLOCK, PIECE, combine, combine_ahead, finish
 from llgnegf.integrators.schedule import FREE, Schedule
@@ -70,7 +71,9 @@ class RungeKutta:
         extra = 0 if tableau.interpolant is None else tableau.interpolant.c.size
         # The stages, the rate at the end of a step, and the interpolant's extra stages.
         self._stages = np.zeros((tableau.b.size + 1 + extra, equation.size))
-        self._scratch = np.zeros(equation.size)
+        self._scratch, self._blocks = np.zeros(equation.size), -(-equation.size // BLOCK)
+        vector = self._scratch  # all that is combined is float64 and contiguous
+        self._combine_all = resolved(combine, vector, self._stages, self._weights[0], 1.0, vector, 0, 0)
         self.has_rate = self.has_extra = False
 
     def step(self, time: float, state: np.ndarray, length: float, out: np.ndarray) -> float:
@@ -132,7 +135,10 @@ class RungeKutta:
 
     def _combine(self, state: np.ndarray, weights: np.ndarray, length: float, out: np.ndarray) -> None:
         """out = state + length sum_j weights_j stages_j."""
-        self._share(combine, -(-state.size // BLOCK), state, self._stages, weights, length, out)
+        if self.equation.team is None:
+            self._combine_all(state, self._stages, weights, length, out, 0, self._blocks)
+        else:
+            self._share(combine, self._blocks, state, self._stages, weights, length, out)
 
     def _share(self, function: Callable[..., None], pieces: int, *arguments: Any) -> None:
         """function(*arguments, 0, pieces), by all threads of the equation."""
@@ -156,9 +162,7 @@ class RungeKutta:
                 self._combine(state, row, length, self._scratch)
             elif k == ahead:
                 known = np.ascontiguousarray(weights[k:, : first + k])
-                self._share(
-                    combine_ahead, -(-state.size // BLOCK), state, self._stages, known, length, self._scratch
-                )  # fmt: skip
+                self._share(combine_ahead, self._blocks, state, self._stages, known, length, self._scratch)
             else:
                 rest = np.where(np.arange(row.size) < first + ahead, 0.0, row)
                 self._combine(self._stages[first + k], rest, length, self._scratch)

@@ -24,7 +24,7 @@ TAIL = 10.0
 FINEST_FIT = 1e-9
 """Tolerance, of K(0), at which a spectrum is asked for its own modes."""
 DENSE = 100
-"""Rows up to which all eigenvalues of a matrix are asked for, beyond the largest one alone."""
+"""Rows up to which matrices are dense and all their eigenvalues asked for, beyond the largest one alone."""
 CUTS = 6
 """Bisections of the interval with the outermost level."""
 
@@ -99,9 +99,13 @@ def _within(system: OpenSystem, shifts: np.ndarray, length: float, low: float, h
     falls with E: there is none above E' if it is at most E' there. The lower end is the upper one of -H.
     """
     electrons, channels = system.electrons, list(_channels(system))
-    matrix = sparse.csr_array(electrons.device.matrix(0.0))
-    lift = sparse.diags_array(np.repeat(length * np.abs(electrons.j_sd_at(0.0)), 2))
-    vectors = sparse.csr_array(np.stack([c.vector for _, c in channels], axis=1))
+    matrix: Any = sparse.csr_array(electrons.device.matrix(0.0))
+    lift: Any = sparse.diags_array(np.repeat(length * np.abs(electrons.j_sd_at(0.0)), 2))
+    vectors: Any = np.stack([c.vector for _, c in channels], axis=1)
+    if len(vectors) > DENSE:
+        vectors, diagonal = sparse.csr_array(vectors), sparse.diags_array
+    else:
+        matrix, lift, diagonal = matrix.toarray(), lift.toarray(), np.diag
     found = []
     for side, sign in enumerate((-1.0, 1.0)):
         ends = [_band(c.spectrum)[side] + shifts[p, side] for p, c in channels]
@@ -109,7 +113,7 @@ def _within(system: OpenSystem, shifts: np.ndarray, length: float, low: float, h
         def highest(energy: float, side: int = side, sign: float = sign) -> float:
             at = [np.array(sign * energy - shifts[p, side] + 0j) for p, _ in channels]
             sigma = [float(c.spectrum.self_energy(e).real) for (_, c), e in zip(channels, at, strict=True)]
-            return _largest(sign * (matrix + vectors @ sparse.diags_array(sigma) @ vectors.conj().T) + lift)
+            return _largest(sign * (matrix + vectors @ diagonal(sigma) @ vectors.conj().T) + lift)
 
         found.append(sign * _outermost(highest, max(sign * e for e in ends)))
     return float(max(low, found[0])), float(min(high, found[1]))
@@ -126,11 +130,11 @@ def _outermost(highest: Callable[[float], float], edge: float) -> float:
     return above
 
 
-def _largest(matrix: sparse.sparray) -> float:
+def _largest(matrix: sparse.sparray | np.ndarray) -> float:
     """The largest eigenvalue of a Hermitian matrix; NaN where an element is."""
-    if not np.isfinite(matrix.data).all():
+    if not np.isfinite(matrix if isinstance(matrix, np.ndarray) else matrix.data).all():
         return np.nan
-    if matrix.shape[0] <= DENSE:
-        return float(np.linalg.eigvalsh(matrix.toarray())[-1])
+    if isinstance(matrix, np.ndarray):
+        return float(np.linalg.eigvalsh(matrix)[-1])
     start = np.random.default_rng(0).normal(size=matrix.shape[0])  # the same each time: runs repeat bit by bit
     return float(eigsh(matrix, k=1, which="LA", v0=start, return_eigenvectors=False)[0])

@@ -80,8 +80,8 @@ class Simulation(Run, moments="motion", without=("electrons", "response", "copie
             interval of the noise is two steps where `step` is given, else as long as its error allows.
         seed: Key of the random stream of that noise, an integer >= 0.
         memory: GB that the run may take, None what is free; one that needs more (`run.memory`) is refused.
-        threads: How many share the state of the electrons where it is big; None: LLGNEGF_NUM_THREADS or OMP_NUM_THREADS of
-            the environment, else every core. They change no bit of a result.
+        threads: How many share a big state of the electrons; None: LLGNEGF_NUM_THREADS or OMP_NUM_THREADS of the
+            environment, else every core. They change no bit of a result.
 
     Raises:
         ValueError: One line for each argument that is not of this kind or does not fit another one.
