@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import io
-import json
 import os
 import signal
 import sys
@@ -18,22 +17,18 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
-from llgnegf._files import replacing, write_all
+from llgnegf._files import replacing, write_all, write_atomic
 
 if TYPE_CHECKING:
     import xarray
 
-ARRAYS, LABELS = "arrays_sha256", "labels_sha256"
-"""Attributes of a file: digests of its numbers (JSON, by name), and of its attributes, dimensions, names and texts."""
-BLOCK_BYTES = 1 << 20
-"""Arrays are read in blocks of rows of about this size."""
+DIGEST = ".sha256"
+"""Ending of the file beside a result with the digest of all its bytes, as `sha256sum --check` reads it."""
 
 
 @contextmanager
-def new_netcdf(path: Path, digests: bool) -> Iterator[tuple[Any, Callable[[], None]]]:
-    """An h5netcdf.File to fill, which becomes `path` when the body has ended; with digests of what is in it.
+def new_netcdf(path: Path, digest: bool) -> Iterator[tuple[Any, Callable[[], None]]]:
+    """An h5netcdf.File to fill, which becomes `path` when the body has ended; with the digest of its bytes beside it.
 
     The second value raises the error that the disk has given so far, if any: a body that writes more than fits into
     memory calls it now and then.
@@ -49,11 +44,12 @@ def new_netcdf(path: Path, digests: bool) -> Iterator[tuple[Any, Callable[[], No
             with h5netcdf.File(disk, "w") as file:
                 yield file, disk.check
                 disk.check()
-                if digests:
-                    file.attrs[ARRAYS] = json.dumps(_array_digests(file))
-                    file.attrs[LABELS] = _label_digest(file)
         finally:
             disk.check()
+        if digest:  # before the file has its name: no result is ever without it
+            with os.fdopen(os.dup(descriptor), "rb") as written:
+                line = f"{_sha256(written)}  {path.name}\n"
+            write_atomic(digest_path(path), [line.encode()])
 
 
 @contextmanager
@@ -78,69 +74,48 @@ def write_dataset(dataset: xarray.Dataset, path: Path) -> None:
     """Write `dataset`, and nothing else, as `new_netcdf` does; raises StorageError."""
     from xarray.backends import H5NetCDFStore
 
-    with new_netcdf(path, digests=False) as (file, _):
+    with new_netcdf(path, digest=False) as (file, _):
         dataset.dump_to_store(H5NetCDFStore(file))
 
 
-def netcdf_damage(path: Path, whole: bool = True) -> str | None:
-    """What is wrong with a file that `new_netcdf` wrote, None if nothing is.
+def digest_path(path: Path) -> Path:
+    """The file beside `path` with its digest."""
+    return path.with_name(path.name + DIGEST)
 
-    Args:
-        path: The file. One of an earlier version, without digests, can only be read from end to end.
-        whole: Whether its numbers are compared with their digests too, and not only all the rest.
+
+def netcdf_damage(path: Path) -> str | None:
+    """What is wrong with a file that `new_netcdf` wrote with its digest, None if nothing is.
+
+    The bytes are judged before HDF5 sees them: some versions of it never return from a file with one bit changed. A
+    file without digest, of an earlier version or copied alone, is only opened.
     """
+    try:
+        with path.open("rb") as raw:
+            if digest_path(path).is_file():
+                intact = digest_path(path).read_bytes().split()[:1] == [_sha256(raw).encode()]
+                return None if intact else f"{path}: is damaged (its SHA-256 does not fit)"
+            return _failure_to_open(path, raw)
+    except OSError as error:
+        return f"{path}: cannot be read ({error.strerror})"
+
+
+def _failure_to_open(path: Path, raw: io.BufferedReader) -> str | None:
     import h5netcdf
 
     usual, sys.unraisablehook = sys.unraisablehook, lambda _: None  # h5netcdf fails again where a failed opening ends
     try:
         # By way of Python, since HDF5 refuses to open a file again that is open with another kind of lock.
-        with path.open("rb") as raw, h5netcdf.File(raw, "r") as file:
-            labels = _label_digest(file)
-            arrays = json.dumps(_array_digests(file)) if whole else None
-            known = file.attrs.get(ARRAYS), file.attrs.get(LABELS)
+        with h5netcdf.File(raw, "r"):
+            return None
     except Exception as error:  # HDF5 reports damage as errors of many kinds
         return f"{path}: is damaged ({' '.join(str(error).split()) or type(error).__name__})"
     finally:
         sys.unraisablehook = usual
-    changed = known != (None, None) and (known[1] != labels or arrays not in (None, known[0]))
-    return f"{path}: is damaged (its SHA-256 does not fit)" if changed else None
 
 
-def _is_text(variable: Any) -> bool:
-    return bool(variable.dtype.kind not in "biufc")
-
-
-def _array_digests(file: Any) -> dict[str, str]:
-    """SHA-256 of the values of each variable of numbers, in C order."""
-    digests = {}
-    for name in sorted(name for name, variable in file.variables.items() if not _is_text(variable)):
-        variable, digest = file.variables[name], hashlib.sha256()
-        if variable.shape:
-            row = variable.dtype.itemsize * int(np.prod(variable.shape[1:], dtype=np.int64))
-            end, n_rows = variable.shape[0] if row else 0, max(1, BLOCK_BYTES // max(1, row))
-            for start in range(0, end, n_rows):
-                # No slice past the end: some versions of h5netcdf read the whole variable then.
-                digest.update(np.ascontiguousarray(variable[start : min(start + n_rows, end)]).tobytes())
-        else:
-            digest.update(np.asarray(variable[...]).tobytes())
-        digests[name] = digest.hexdigest()
-    return digests
-
-
-def _label_digest(file: Any) -> str:
-    """SHA-256 of everything in `file` that is no number of a variable."""
-    attributes = {name: value for name, value in file.attrs.items() if name != LABELS}
-    variables = {
-        name: [v.dimensions, v.shape, v.dtype.str, dict(v.attrs), np.asarray(v[...]).tolist() if _is_text(v) else None]
-        for name, v in file.variables.items()
-    }
-    lengths = {name: dimension.size for name, dimension in file.dimensions.items()}
-    content = json.dumps([attributes, lengths, variables], sort_keys=True, default=_plain)
-    return hashlib.sha256(content.encode()).hexdigest()
-
-
-def _plain(value: Any) -> Any:
-    return value.decode() if isinstance(value, bytes) else np.asarray(value).tolist()
+def _sha256(file: io.BufferedReader) -> str:
+    file.seek(0)
+    return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 class _Disk(io.RawIOBase):

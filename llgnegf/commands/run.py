@@ -50,7 +50,7 @@ def completed(
     folder: RunFolder, config: RunConfig, quiet: bool, report: bool = True, simulation: Any = None, force: bool = False
 ) -> int:
     """Run to the end (`simulation` at t = 0, if there is one) and, if asked to report, draw the plots and sum up."""
-    if folder.complete:
+    if folder.finished:
         if report and not complete(folder.path / plot.PLOTS, folder.status().rows):  # stopped while they were drawn
             say(*summary_lines(folder, config, plot.draw_plots(folder, quiet).written), quiet=quiet)
         else:

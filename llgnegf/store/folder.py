@@ -6,6 +6,7 @@
     checkpoint-a.bin, checkpoint-b.bin    see `checkpoint`
     lock                see `lock`
     result.nc           at the end: everything, NetCDF-4
+    result.nc.sha256    its digest; `sha256sum --check` reads it
 """
 
 from __future__ import annotations
@@ -61,7 +62,7 @@ class RunStatus:
         total_rows: Rows of the finished run; None before the run first started.
         time: Time of the last committed row in fs.
         t_end: End of the run in fs; None before the run first started.
-        finished: Whether result.nc is there and can be opened.
+        finished: Whether result.nc is there, as it was written.
         running: The process that runs in the folder now, as "process PID on HOST"; None if there is none.
         errors: The error budget so far.
         statistics: Those of the run so far: steps, sizes of the expansions, memory.
@@ -168,17 +169,12 @@ class RunFolder:
 
     @property
     def finished(self) -> bool:
-        """Whether result.nc is there and can be opened."""
-        return self.result_path.exists() and netcdf_damage(self.result_path, whole=False) is None
-
-    @property
-    def complete(self) -> bool:
         """Whether result.nc is there and every byte of it is as it was written."""
         return self.result_path.exists() and self.damage is None
 
     @property
     def damage(self) -> str | None:
-        """What is wrong with result.nc, every byte of its arrays read; None if nothing is, or it is not there yet."""
+        """What is wrong with result.nc, every byte of it read; None if nothing is, or it is not there yet."""
         return netcdf_damage(self.result_path) if self.result_path.exists() else None
 
     @property

@@ -49,7 +49,7 @@ def write_result(
     n_rows = segments[-1].end if segments else 0
     columns = {"time": Variable((), (), "fs", "time"), **layout.variables}
     chunk_rows = min(rows_of_a_segment(layout.variables), n_rows)
-    with new_netcdf(path, digests=True) as (file, check_disk):
+    with new_netcdf(path, digest=True) as (file, check_disk):
         file.attrs.update(attributes)
         if places := [name for name in PLACES if name in layout.coordinates]:
             file.attrs["coordinates"] = " ".join(places)  # as readers of CF files know that they are no columns

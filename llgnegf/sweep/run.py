@@ -231,7 +231,7 @@ def run_point(text: str, path: str, quiet: bool = False, stop_requested: Callabl
     if folder is not None:
         folder.check_same_input(text)
     with single(), silent() if quiet else nullcontext():
-        simulation = config.simulation() if folder is None or not folder.complete else None
+        simulation = config.simulation() if folder is None or not folder.finished else None
     if folder is None:  # a point that is refused makes no folder
         folder = RunFolder.create(path, text, ["llgnegf", "sweep"])
     if simulation is not None and not run_in_folder(
