@@ -1,4 +1,4 @@
-"""The command line: llgnegf run | resume | rerun | show | plot | oracle | figure | sweep.
+"""The command line: llgnegf run | resume | rerun | show | view | report | plot | oracle | figure | sweep.
 
 Only the parser lives here, so that help and mistakes answer at once; `commands` does the work.
 """
@@ -22,6 +22,8 @@ commands:
   resume DIR         go on with a run that was stopped or killed
   rerun DIR          reproduce a stored run from its folder alone, and compare
   show DIR           what a run is, how far, its error budget, its provenance
+  view DIR           a page in the browser that follows a run
+  report DIR         the same page as one file, to send to somebody
   plot DIR           draw the plots of a run again
   oracle FILE.toml   exact rotating-frame torques by part, and lead currents
   figure NAME        a figure of PRL 125, 187202 (names: figure --list)
@@ -29,7 +31,6 @@ commands:
 
 example:
   llgnegf run examples/bloch_wall.toml -o runs/first
-  llgnegf show runs/first
 
 llgnegf COMMAND --help explains a command and gives an example.
 Exit code: 0 done, 1 run failed, 2 bad input, 130 stopped (then: resume).
@@ -94,6 +95,22 @@ COMMANDS: dict[str, tuple[str, str, list[Argument]]] = {
         [FOLDER, _output("second folder (default: DIR-rerun)"), QUIET],
     ),
     "show": ("Say what a run is, how far it is, its error budget and provenance.", "show runs/first", [FOLDER]),
+    "view": (
+        "Show a run, finished or not, on a page that follows it: moments, torques, currents, energies, error budget.\n"
+        "The page is for this machine alone (127.0.0.1) and reads only. Needs the extra: pip install \"llgnegf[view]\"",
+        "view runs/first",
+        [
+            FOLDER,
+            _argument("--port", metavar="N", type=_positive, help="port (default: a free one from 5006 on)"),
+            _argument("--no-browser", action="store_true", help="print the address only"),
+        ],
+    ),
+    "report": (
+        "Write what `view` shows as one HTML file, which needs no network and no server.\n"
+        "Needs the extra: pip install \"llgnegf[view]\"",
+        "report runs/first -o first.html",
+        [FOLDER, _argument("-o", "--output", metavar="FILE.html", help="the file (default: DIR/report.html)")],
+    ),
     "plot": ("Draw the plots of a run, or of its rows so far, as PNG and PDF.", "plot runs/first", [FOLDER]),
     "oracle": (
         "Exact rotating-frame answer for steady precession: torque of each site by part, and lead currents,\n"

@@ -10,7 +10,7 @@ import pytest
 
 PACKAGE = Path(__file__).parents[1] / "llgnegf"
 ROOMS = (
-    ("__init__", "__main__", "cli"), ("commands",), ("sweep",), ("config",), ("store",), ("paper", "plots"),
+    ("__init__", "__main__", "cli"), ("commands",), ("view",), ("sweep",), ("config",), ("store",), ("paper", "plots"),
     ("run", "analysis"),
     ("integrators",), ("equations",), ("response", "transport"), ("static", "analytic"), ("poles",), ("problem",),
     ("units", "_checks", "_compile", "_blas", "_threads", "_files", "_netcdf", "_processes"),

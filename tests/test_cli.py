@@ -24,7 +24,7 @@ from llgnegf.config import RunConfig
 from llgnegf.plots.run import PlotReport
 from llgnegf.store import RunFolder, StorageError
 
-COMMANDS = ("run", "resume", "rerun", "show", "plot", "oracle", "figure", "sweep")
+COMMANDS = ("run", "resume", "rerun", "show", "view", "report", "plot", "oracle", "figure", "sweep")
 
 SMALL = turning(n_sites=2, t_end=2.0)
 

@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 import pytest
 
-from llgnegf.commands.report import description
 from llgnegf.config import ConfigError, RunConfig
 from llgnegf.problem import textures
 from llgnegf.problem.lattices.crystals import honeycomb, square
@@ -17,6 +16,7 @@ from llgnegf.problem.magnetism.energies import DMI, Dipolar, Exchange, PairDMI, 
 from llgnegf.problem.magnetism.magnet import Magnet
 from llgnegf.problem.magnetism.torques import ZhangLiTorque
 from llgnegf.problem.system import OpenSystem
+from llgnegf.view.words import description
 
 RIBBON = Path(__file__).parents[1] / "examples" / "ribbon.toml"
 MOMENTS: dict[str, Any] = {

@@ -9,7 +9,7 @@ from typing import Any
 
 from llgnegf.commands import plot
 from llgnegf.commands.ending import EXIT_OK, EXIT_STOPPED, say
-from llgnegf.commands.report import summary_lines
+from llgnegf.commands.summary import summary_lines
 from llgnegf.config import ConfigError, RunConfig
 from llgnegf.plots.files import complete
 from llgnegf.run.error_budget import warn_if_exceeded

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 
 from llgnegf.commands.ending import EXIT_OK, say
-from llgnegf.commands.report import status_lines
+from llgnegf.commands.summary import status_lines
 from llgnegf.store import RunFolder
 
 

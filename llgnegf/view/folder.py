@@ -1,0 +1,187 @@
+"""A run folder, or that of an ensemble, read for a page; nothing in it is written, and another process may run in it.
+
+`Follower` looks at it again and again, for pages that are open.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import deque
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from llgnegf.config import ConfigError, RunConfig
+from llgnegf.problem.plausibility import silent
+from llgnegf.store import RunFolder, StorageError
+from llgnegf.store.lock import holder
+from llgnegf.sweep.gather import REALISATION
+from llgnegf.sweep.run import RESULT
+from llgnegf.view.content import Content, content
+from llgnegf.view.words import description, progress, provenance
+
+if TYPE_CHECKING:
+    import xarray
+
+LOOK_S, SHARE = 0.5, 0.1
+"""Seconds between two looks at the folder, and the part of the time that goes into reading it at most."""
+WATCHED = ("checkpoint-a.bin", "checkpoint-b.bin", "segments", "result.nc", "provenance.json", "input.toml", RESULT)
+Mark = tuple[int, int, int] | None
+RATE_S = 60.0
+"""The rate of a run is that of the last so many seconds."""
+
+
+@dataclass(frozen=True)
+class State:
+    """A folder at one moment.
+
+    Attributes:
+        content: What there is to show; None before the first row, and of a folder that cannot be read.
+        about: What the run computes, in words.
+        progress: How far it is, in words.
+        done: The same as a number from 0 to 1.
+        time: The same in fs.
+        running: Whether a process runs in it.
+        complaint: What is wrong with the folder; "" if nothing is.
+    """
+
+    content: Content | None = None
+    about: str = ""
+    progress: str = ""
+    done: float = 0.0
+    time: float = 0.0
+    running: bool = False
+    complaint: str = ""
+
+
+def read(path: Path) -> State:
+    """The run, finished or not, or the means of the ensemble in the folder `path`.
+
+    Raises:
+        ValueError: If there is neither.
+        StorageError: If it is damaged.
+    """
+    if (path / RESULT).is_file() and not (path / "input.toml").exists():
+        return _ensemble(path)
+    try:
+        folder = RunFolder.open(path)
+    except ValueError:
+        if runs := sorted(child.name for child in path.glob("run_*") if (child / "input.toml").is_file()):
+            allowed = f"the folder of a run, such as {path / runs[0]}, or of an ensemble that is finished"
+            raise ValueError(f"folder: {path} holds a sweep; allowed: {allowed}") from None
+        raise
+    status, text = folder.status(), folder.config_text
+    done = status.rows / status.total_rows if status.total_rows else 0.0
+    said, running = progress(status), status.running is not None
+    state = State(None, _about(text), said, done, status.time, running, "; ".join(status.damage))
+    if not status.rows and not status.finished:
+        return state
+    with folder.dataset() as dataset:
+        shown = content(dataset, max(dataset.sizes["time"], status.total_rows or 0))
+    origin = provenance(status.provenance)
+    return replace(state, content=replace(shown, errors=status.errors, input=text, origin=origin))
+
+
+def _ensemble(path: Path) -> State:
+    import xarray
+
+    try:
+        with xarray.open_dataset(path / RESULT, engine="h5netcdf") as dataset:
+            swept = {str(dim) for v in dataset.data_vars.values() if "time" in v.dims for dim in v.dims[:1]}
+            if not swept <= {REALISATION, "time"} or REALISATION not in dataset.dims:
+                allowed = "the folder of one of its runs, or that of an ensemble"
+                raise ValueError(f"folder: {path} holds a sweep; allowed: {allowed}")
+            means, count, text = _means(dataset), dataset.sizes[REALISATION], str(dataset.attrs.get("input", ""))
+            shown = content(means, means.sizes["time"])
+    except OSError as error:
+        raise StorageError(path / RESULT, " ".join(str(error).split())) from None
+    notes = (f"Means over the {count} realisations; each has its own folder and error budget.", *shown.notes)
+    time = float(shown.time[-1]) if shown.time.size else 0.0
+    return State(replace(shown, notes=notes, input=text), _about(text), f"{count} realisations, finished", 1.0, time)
+
+
+def _means(dataset: xarray.Dataset) -> xarray.Dataset:
+    """The means over the realisations, by the names of what they are means of."""
+    names = {str(name): str(name).removesuffix("_mean") for name in dataset.data_vars if str(name).endswith("_mean")}
+    return dataset[list(names)].rename(names)
+
+
+@lru_cache(maxsize=4)
+def _about(text: str) -> str:
+    try:
+        with silent():  # of the file was warned when it was run
+            return description(RunConfig.loads(text))
+    except ConfigError:
+        return ""  # terms that are no longer declared, say; the page shows the file
+
+
+class Follower:
+    """Reads the folder `path` when something in it has changed; `state` is what it found last.
+
+    Attributes:
+        state: Replaced, never changed. A folder that cannot be read any more keeps the content that it had.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path, self.state = path, State(progress="reading")
+        self._seen: object = None
+        self._times: deque[tuple[float, float]] = deque()
+
+    def start(self) -> None:
+        """Look again and again until the process ends."""
+        threading.Thread(target=self._follow, daemon=True).start()
+
+    def _follow(self) -> None:
+        while True:
+            began = time.monotonic()
+            self.look()
+            time.sleep(max(LOOK_S, (time.monotonic() - began) * (1 / SHARE - 1)))
+
+    def look(self) -> None:
+        """Read the folder, if it is not as it was at the last look."""
+        marks = [_mark(self.path / name) for name in WATCHED]
+        seen = (marks, holder(self.path) is not None)
+        if seen == self._seen:
+            return
+        try:
+            found = read(self.path)
+            self.state = replace(found, progress=found.progress + self._rate(found, marks))
+        except Exception as error:  # of any kind: what somebody does to the folder must not end the page
+            known = isinstance(error, ValueError | StorageError | OSError)
+            text = str(error) if known else f"{self.path}: cannot be read ({type(error).__name__}: {error})"
+            gone = f"{self.path} is gone; what is shown is what was read last"
+            self.state = replace(self.state, complaint=text if self.path.exists() else gone)
+        self._seen = seen
+
+    def _rate(self, found: State, marks: list[Mark]) -> str:
+        """How fast the run was in the last commits, and when it ends at that rate; "" before there were two."""
+        committed, times = max((mark[0] for mark in marks[:2] if mark), default=0) / 1e9, self._times
+        if found.done >= 1 or (times and times[-1] > (committed, found.time)):
+            times.clear()
+        if not times or times[-1][0] < committed:
+            times.append((committed, found.time))
+        while len(times) > 2 and committed - times[1][0] > RATE_S:
+            times.popleft()
+        gained = found.time - times[0][1]
+        if gained <= 0 or not found.running:
+            return ""
+        rate = gained / (committed - times[0][0])
+        return f"; {rate:.3g} fs each second, {_duration(found.time * (1 / found.done - 1) / rate)} left at that rate"
+
+
+def _mark(path: Path) -> Mark:
+    """What changes when a file is written."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_mtime_ns, found.st_size, found.st_ino
+
+
+def _duration(seconds: float) -> str:
+    for unit, length in (("days", 86400.0), ("h", 3600.0), ("min", 60.0)):
+        if seconds >= 2 * length:
+            return f"{seconds / length:.0f} {unit}"
+    return f"{seconds:.0f} s"
