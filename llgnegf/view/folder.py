@@ -11,7 +11,8 @@ from collections import deque
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING
+
+import xarray
 
 from llgnegf.config import ConfigError, RunConfig
 from llgnegf.problem.plausibility import silent
@@ -22,11 +23,8 @@ from llgnegf.sweep.run import RESULT
 from llgnegf.view.content import Content, content
 from llgnegf.view.words import description, progress, provenance
 
-if TYPE_CHECKING:
-    import xarray
-
 LOOK_S, SHARE = 0.5, 0.1
-"""Seconds between two looks at the folder, and the part of the time that goes into reading it at most."""
+"""Seconds between two looks at the folder, and the part of a core's time that goes into reading it at most."""
 WATCHED = ("checkpoint-a.bin", "checkpoint-b.bin", "segments", "result.nc", "provenance.json", "input.toml", RESULT)
 Mark = tuple[int, int, int] | None
 RATE_S = 60.0
@@ -79,14 +77,18 @@ def read(path: Path) -> State:
     if not status.rows and not status.finished:
         return state
     with folder.dataset() as dataset:
-        shown = content(dataset, max(dataset.sizes["time"], status.total_rows or 0))
+        n_rows = dataset.sizes["time"]
+        if n_rows < status.rows:  # an older commit is whole
+            lost = "; ".join(folder.recover().damage) or f"{status.rows - n_rows} rows are lost"
+            state = replace(state, complaint="; ".join(filter(None, (state.complaint, lost))))
+        if not n_rows:
+            return state
+        shown = content(dataset, max(n_rows, status.total_rows or 0))
     origin = provenance(status.provenance)
     return replace(state, content=replace(shown, errors=status.errors, input=text, origin=origin))
 
 
 def _ensemble(path: Path) -> State:
-    import xarray
-
     try:
         with xarray.open_dataset(path / RESULT, engine="h5netcdf") as dataset:
             swept = {str(dim) for v in dataset.data_vars.values() if "time" in v.dims for dim in v.dims[:1]}
@@ -135,9 +137,9 @@ class Follower:
 
     def _follow(self) -> None:
         while True:
-            began = time.monotonic()
+            began = time.thread_time()
             self.look()
-            time.sleep(max(LOOK_S, (time.monotonic() - began) * (1 / SHARE - 1)))
+            time.sleep(max(LOOK_S, (time.thread_time() - began) * (1 / SHARE - 1)))
 
     def look(self) -> None:
         """Read the folder, if it is not as it was at the last look."""

@@ -93,7 +93,7 @@ class PictureModels:
         )  # fmt: skip
         plot.grid.visible = False
         edge = EDGE if len(plane.points) <= OUTLINED else None
-        cells = ColumnDataSource({"xs": [], "ys": [], "value": []})
+        cells = ColumnDataSource({"xs": [], "ys": [], "value": []}, name=f"{self.picture.name} of the sites")
         colour = {"field": "value", "transform": self._mapper}
         plot.patches("xs", "ys", source=cells, fill_color=colour, line_color=edge or colour, line_width=0.5)
         arrows = ColumnDataSource({"xs": [], "ys": []})

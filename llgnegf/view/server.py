@@ -5,6 +5,7 @@ The token is the first part of every path, of the websocket too: what does not b
 
 from __future__ import annotations
 
+import logging
 import secrets
 import signal
 from collections.abc import Callable
@@ -42,6 +43,7 @@ def serve(path: Path, port: int | None, ready: Callable[[str], None]) -> None:
         shown = Page(document, follower.state, path.resolve().name, live=True)
         document.add_periodic_callback(lambda: shown.show(follower.state), LOOK_MS)
 
+    logging.getLogger("tornado.access").setLevel(logging.ERROR)  # who is turned away is no news
     server = _server(page, token, port)
     server.start()
     loop = IOLoop.current()
