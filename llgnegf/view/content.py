@@ -19,7 +19,7 @@ from llgnegf.run.result import ErrorEstimate
 if TYPE_CHECKING:
     import xarray
 
-MAX_POINTS, MAX_FRAMES, MIN_FRAMES, MAX_SITES = 1200, 240, 4, 4
+MAX_POINTS, MAX_FRAMES, MIN_FRAMES, MAX_SITES = 1250, 250, 4, 4
 """Most points of a curve, most and least frames of the picture, and single sites whose curves can be chosen."""
 FRAME_VALUES = 1_200_000
 """Numbers in all frames together: what a file to send to somebody may hold, 2 bytes each."""
@@ -106,8 +106,9 @@ def evenly(n_rows: int, total: int, at_most: int) -> np.ndarray:
 def content(dataset: xarray.Dataset, total: int) -> Content:
     """What a page shows of a run of `total` rows of which `dataset` has the first; without budget, input and origin."""
     pictured = [name for name in PICTURES if name in dataset]
-    n_rows, n_sites = dataset.sizes["time"], max((dataset[name].shape[1] for name in pictured), default=1)
-    count = FRAME_VALUES // (3 * n_sites * max(1, len(pictured)))
+    n_rows, n_sites = dataset.sizes["time"], max((dataset.sizes[place_of(dataset, n)] for n in pictured), default=1)
+    per_site = 1 if pictured and plane_of(dataset, place_of(dataset, pictured[0])) is not None else 3
+    count = FRAME_VALUES // (per_site * n_sites * max(1, len(pictured)))
     frames = evenly(n_rows, total, min(MAX_FRAMES, max(MIN_FRAMES, count)))
     rows = evenly(n_rows, total, max(MIN_FRAMES, min(MAX_POINTS, MOST_READ // (3 * n_sites))))
     pictures = {name: _picture(dataset, name, frames) for name in pictured}

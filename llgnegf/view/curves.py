@@ -30,7 +30,7 @@ DASHES: tuple[Any, ...] = ("solid", "dashed", "dotdash", "dotted", [6, 2, 2, 2, 
 MARKERS = ("circle", "square", "triangle", "diamond", "inverted_triangle", "plus", "x")
 NUMBER = """
 const t = Number(tick.toPrecision(6)), size = Math.abs(t)
-return size != 0 && (size < 1e-2 || size >= 1e5) ? t.toExponential().replace("e+", "e") : String(t)
+return size != 0 && (size < 1e-3 || size >= 1e5) ? t.toExponential().replace("e+", "e") : String(t)
 """
 PLAIN: dict[str, Any] = {"toolbar_location": None, "tools": ""}
 

@@ -105,9 +105,8 @@ class Page:
             name: PictureModels(picture, self._frames, self._slider) for name, picture in content.pictures.items()
         }
         document.add_root(self._controls(document))
-        for name, models in self._pictures.items():
-            parts = (part for said, plot in models.figures for part in (said, plot))
-            document.add_root(_block("picture", content.pictures[name].text, *parts))
+        for block in (block for models in self._pictures.values() for block in models.figures):
+            document.add_root(_block(*block))
         for block in self._panels(content.panels):
             document.add_root(block)
         document.add_root(self._texts)

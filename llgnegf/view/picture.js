@@ -30,7 +30,9 @@ function drawArrows() {
     const u = value(arrow.first + i) / mapper.high
     const v = value(arrow.second + i) / mapper.high
     const size = Math.hypot(u, v), long = size * full
-    x.push(arrow.x[i]); y.push(arrow.y[i]); colours.push(value(arrow.colour + i))
+    x.push(size < 0.35 ? arrow.x[i] : NaN) // a dot where the arrow is short
+    y.push(arrow.y[i])
+    colours.push(value(arrow.colour + i))
     if (!(long > 0.8)) { // nothing that could be seen
       xs.push([arrow.x[i]]); ys.push([arrow.y[i]])
       continue

@@ -40,7 +40,7 @@ class PictureModels:
     """The bokeh models of a picture.
 
     Attributes:
-        figures: What goes on the page: text above, figure.
+        figures: What goes on the page: name of the block, heading, sentences and figure.
         flat: All frames, see `packed`.
         block: Numbers of a frame.
         script: Draws the frame that the slider points at.
@@ -53,7 +53,7 @@ class PictureModels:
         palette = [f"#{r:02x}{g:02x}{b:02x}" for r, g, b, _ in colour_map(DIVERGING)(range(256), bytes=True)]
         self._mapper = LinearColorMapper(palette=palette, low=-1.0, high=1.0, nan_color="#999999")
         self.block = 3 * n_sites if self.plane is None else n_sites + 2 * len(self.plane.arrows)
-        self.figures: list[tuple[str, Any]] = []
+        self.figures: list[tuple[Any, ...]] = []
         drawn: dict[str, Any] = dict.fromkeys(("cells", "points", "shapes", "arrows", "arrow", "profile", "plot"))
         drawn |= self._in_plane(self.plane) if self.plane is not None else self._along_wire(n_sites)
         arguments = {"flat": self.flat, "frames": frames, "slider": slider, "mapper": self._mapper}
@@ -123,7 +123,7 @@ class PictureModels:
         drawn: dict[str, Any] = {"profile": profile}
         if self.picture.name == "moments":
             drawn |= self._arrows_along_wire(site, across)
-        self.figures.append(("components along the wire", self._profile))
+        self.figures.append(("picture", f"{self.picture.text}, along the wire", self._profile))
         return drawn
 
     def _arrows_along_wire(self, site: np.ndarray, across: Range1d) -> dict[str, Any]:
@@ -147,7 +147,8 @@ class PictureModels:
         ticks = CustomJSTickFormatter(code=NUMBER)
         plot.add_layout(ColorBar(color_mapper=self._mapper, width=10, padding=4, formatter=ticks), "right")
         arrows, colour = f"arrows ({self.symbol}_{first}, {self.symbol}_{second})", f"colour {self.symbol}_{third}"
-        self.figures.append((f"{arrows}, {label(colour, self.picture.units)}", plot))
+        said = f"{arrows}, {label(colour, self.picture.units)}"
+        self.figures.append(("picture" if self.plane else "wide picture", self.picture.text, said, plot))
 
 
 def _shapes(plane: Plane) -> tuple[list[list[list[float]]], np.ndarray]:
