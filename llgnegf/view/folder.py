@@ -17,6 +17,7 @@ import xarray
 from llgnegf.config import ConfigError, RunConfig
 from llgnegf.problem.plausibility import silent
 from llgnegf.store import RunFolder, StorageError
+from llgnegf.store.checkpoint import GENERATIONS
 from llgnegf.store.lock import holder
 from llgnegf.sweep.gather import REALISATION
 from llgnegf.sweep.run import RESULT
@@ -25,7 +26,7 @@ from llgnegf.view.words import description, progress, provenance
 
 LOOK_S, SHARE = 0.5, 0.1
 """Seconds between two looks at the folder, and the part of a core's time that goes into reading it at most."""
-WATCHED = ("checkpoint-a.bin", "checkpoint-b.bin", "segments", "result.nc", "provenance.json", "input.toml", RESULT)
+WATCHED = (*GENERATIONS, ".", "segments", "result.nc", "provenance.json", "input.toml", RESULT)
 Mark = tuple[int, int, int] | None
 RATE_S = 60.0
 """The rate of a run is that of the last so many seconds."""
@@ -159,7 +160,8 @@ class Follower:
 
     def _rate(self, found: State, marks: list[Mark]) -> str:
         """How fast the run was in the last commits, and when it ends at that rate; "" before there were two."""
-        committed, times = max((mark[0] for mark in marks[:2] if mark), default=0) / 1e9, self._times
+        committed = max((mark[0] for mark in marks[: len(GENERATIONS)] if mark), default=0) / 1e9
+        times = self._times
         if found.done >= 1 or (times and times[-1] > (committed, found.time)):
             times.clear()
         if not times or times[-1][0] < committed:

@@ -55,10 +55,11 @@ def serve(path: Path, port: int | None, ready: Callable[[str], None]) -> None:
 
 
 def _server(page: Callable[[Document], None], token: str, port: int | None) -> Server:
-    for tried in PORTS if port is None else (port,):
-        hosts = [f"{name}:{tried}" for name in (ADDRESS, "localhost")]
+    for candidate in PORTS if port is None else (port,):
+        hosts = [f"{name}:{candidate}" for name in (ADDRESS, "localhost")]
         try:
-            return Server({"/": page}, port=tried, address=ADDRESS, prefix=token, allow_websocket_origin=hosts)
+            return Server({"/": page}, port=candidate, address=ADDRESS, prefix=token, allow_websocket_origin=hosts)
         except OSError:
             continue
-    raise ValueError(f"port: {port or 'all that were tried'} in use or not permitted; allowed: another one with --port")
+    tried = f"{PORTS[0]} to {PORTS[-1]} are" if port is None else f"{port} is"
+    raise ValueError(f"port: {tried} in use or not permitted; allowed: another one with --port")
