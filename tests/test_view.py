@@ -403,6 +403,9 @@ def test_a_report_needs_neither_server_nor_network(browser: Any, tmp_path: Path,
             exact = [simulation.columns(1)[name].T for name in ("moments", "torque")]
         for found, expected in zip(drawn, exact if kind != "classical" else [], strict=kind != "classical"):
             assert np.abs(np.array(found) - expected).max() <= np.abs(expected).max() / WHOLE
+        if kind == "plane":
+            across, up = page.evaluate(SCALES)
+            assert abs(across / up - 1) < 0.01
         if kind == "wire":
             curves = page.locator(".panel").first
             mean = curves.screenshot()
@@ -410,6 +413,13 @@ def test_a_report_needs_neither_server_nor_network(browser: Any, tmp_path: Path,
             until(page, lambda: curves.screenshot() != mean)
 
 
+SCALES = """
+["width", "height"].map((side, a) => {
+  const plot = Bokeh.documents[0].get_model_by_name("plane of moments"), range = a ? plot.y_range : plot.x_range
+  return plot[`inner_${side}`] / (range.end - range.start)
+})
+"""
+"""Pixels of a nm."""
 DRAWN = """
 ["moments", "torque"].map((name) => {
   const find = (text) => Bokeh.documents[0].get_model_by_name(`${name} ${text}`)

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 from bokeh.document import Document
-from bokeh.events import DocumentReady
+from bokeh.events import ConnectionLost, DocumentReady
 from bokeh.models import (
     Button,
     Column,
@@ -43,6 +43,10 @@ cursor.data.time = [frames.data.time[Math.min(slider.value, frames.data.time.len
 cursor.change.emit()
 """
 CHOOSE = "for (const [line, columns] of lines) line.glyph.y = {field: columns[select.value]}"
+LOST = """
+const said = "The connection to llgnegf view was lost. If nothing comes any more, start the command again."
+if (!head.text.includes(said)) head.text += `<p class="complaint" role="alert">${said}</p>`
+"""
 NO_ROWS = "No row is committed yet; they will be shown as they come."
 
 
@@ -63,6 +67,7 @@ class Page:
         self._head.js_on_change("tags", CustomJS(code="location.reload()"))
         self._texts = Div(name="texts", **_text_options())
         document.title, document.template = f"{name} - llgnegf", TEMPLATE
+        document.js_on_event(ConnectionLost, CustomJS(args={"head": self._head}, code=LOST))
         document.add_root(self._head)
         if state.content is not None:
             self._build(document, state.content)

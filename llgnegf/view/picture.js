@@ -19,6 +19,18 @@ function drawCells() {
   cells.change.emit()
 }
 
+function fitPlane() { // to scale: as high as the width asks for, and where that is too high with room at the sides
+  const [width, height] = [plane.x[1] - plane.x[0], plane.y[1] - plane.y[0]]
+  if (!(plot.inner_width > 0 && plot.inner_height > 0)) return
+  const wanted = Math.min(plane.highest, plot.inner_width * height / width)
+  if (Math.abs(wanted - plot.inner_height) > 1) plot.height = Math.round(wanted + plot.outer_height - plot.inner_height)
+  const scale = Math.max(width / plot.inner_width, height / plot.inner_height) / 2
+  const show = (range, [low, high], pixels) =>
+    range.setv({start: (low + high) / 2 - scale * pixels, end: (low + high) / 2 + scale * pixels})
+  show(plot.x_range, plane.x, plot.inner_width)
+  show(plot.y_range, plane.y, plot.inner_height)
+}
+
 function drawArrows() {
   const kx = plot.inner_width / (plot.x_range.end - plot.x_range.start)
   const ky = plot.inner_height / (plot.y_range.end - plot.y_range.start)
@@ -54,6 +66,7 @@ function drawProfile() {
   profile.change.emit()
 }
 
+if (plane) fitPlane()
 if (cells) drawCells()
 if (arrows) drawArrows()
 if (profile) drawProfile()

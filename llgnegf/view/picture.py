@@ -22,8 +22,10 @@ from llgnegf.view.curves import NUMBER, PLAIN, add_curves, new_figure, whole_num
 SCRIPT = (Path(__file__).parent / "picture.js").read_text()
 WHOLE = 32767
 """The largest of the whole numbers; what is below its negative is NaN."""
-STRIP, HIGHEST = 120, 560
+STRIP, HIGHEST = 120, 500
 """Height of the arrows along a wire, and the most that a plane may have, in pixels."""
+ARGUMENTS = ("plot", "plane", "cells", "points", "shapes", "arrows", "arrow", "profile")
+"""Of the script; what a picture has none of is null."""
 OUTLINED = 1000
 """Cells of more sites have no outline."""
 
@@ -54,7 +56,7 @@ class PictureModels:
         self._mapper = LinearColorMapper(palette=palette, low=-1.0, high=1.0, nan_color="#999999")
         self.block = 3 * n_sites if self.plane is None else n_sites + 2 * len(self.plane.arrows)
         self.figures: list[tuple[Any, ...]] = []
-        drawn: dict[str, Any] = dict.fromkeys(("cells", "points", "shapes", "arrows", "arrow", "profile", "plot"))
+        drawn: dict[str, Any] = dict.fromkeys(ARGUMENTS)
         drawn |= self._in_plane(self.plane) if self.plane is not None else self._along_wire(n_sites)
         arguments = {"flat": self.flat, "frames": frames, "slider": slider, "mapper": self._mapper}
         self.script = CustomJS(args={**arguments, "name": picture.name, "block": self.block, **drawn}, code=SCRIPT)
@@ -84,12 +86,11 @@ class PictureModels:
     def _in_plane(self, plane: Plane) -> dict[str, Any]:
         """Cells in colour, and arrows over them; what the script needs."""
         low, high = plane.points.min(axis=0) - 0.7 * plane.spacing, plane.points.max(axis=0) + 0.7 * plane.spacing
-        width, height = high - low
         first, second, third = plane.names
         plot = figure(
             x_range=Range1d(low[0], high[0]), y_range=Range1d(low[1], high[1]), **PLAIN,
-            x_axis_label=f"{first} (nm)", y_axis_label=f"{second} (nm)", max_height=HIGHEST,
-            aspect_ratio=float(np.clip(width / height, 0.5, 4.0)), match_aspect=True, sizing_mode="stretch_width",
+            x_axis_label=f"{first} (nm)", y_axis_label=f"{second} (nm)", height=HIGHEST, sizing_mode="stretch_width",
+            name=f"plane of {self.picture.name}",
         )  # fmt: skip
         plot.grid.visible = False
         edge = EDGE if len(plane.points) <= OUTLINED else None
@@ -107,7 +108,9 @@ class PictureModels:
             "colour": 0, "first": n_sites, "second": n_sites + n_arrows,
         }  # fmt: skip
         self._say(plot, first, second, third)
-        return {"plot": plot, "cells": cells, "points": points, "shapes": shapes, "arrows": arrows, "arrow": arrow}
+        fit = {"x": [low[0], high[0]], "y": [low[1], high[1]], "highest": HIGHEST}
+        drawn = {"cells": cells, "points": points, "shapes": shapes, "arrows": arrows, "arrow": arrow}
+        return {"plot": plot, "plane": fit, **drawn}
 
     def _along_wire(self, n_sites: int) -> dict[str, Any]:
         """Curves of the components, of moments arrows above them too; what the script needs."""
