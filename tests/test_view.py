@@ -141,9 +141,9 @@ def test_big_runs_show_few_rows_and_say_so() -> None:
     labels = {"time": np.arange(n_rows), "site": np.arange(n_sites), "component": list("xyz")}
     data = xarray.Dataset(columns, labels)
     shown = content(data, n_rows)
-    assert len(shown.frames) <= 251 and len(shown.rows) <= 1251 and shown.rows[-1] == shown.frames[-1] == n_rows - 1
+    assert len(shown.frames) <= 251 and len(shown.rows) <= 2501 and shown.rows[-1] == shown.frames[-1] == n_rows - 1
     assert shown.notes == (
-        "The curves show one row in 4 of 5000.", "The pictures show one row in 20 of 5000.",
+        "The curves show one row in 2 of 5000.", "The pictures show one row in 20 of 5000.",
         "Other columns of the run, not on this page: density.",
     )  # fmt: skip
 

@@ -19,7 +19,7 @@ from llgnegf.run.result import ErrorEstimate
 if TYPE_CHECKING:
     import xarray
 
-MAX_POINTS, MAX_FRAMES, MIN_FRAMES, MAX_SITES = 1250, 250, 4, 4
+MAX_POINTS, MAX_FRAMES, MIN_FRAMES, MAX_SITES = 2500, 250, 4, 4
 """Most points of a curve, most and least frames of the picture, and single sites whose curves can be chosen."""
 FRAME_VALUES = 1_200_000
 """Numbers in all frames together: what a file to send to somebody may hold, 2 bytes each."""

@@ -16,7 +16,7 @@ import xarray
 
 from llgnegf.config import ConfigError, RunConfig
 from llgnegf.problem.plausibility import silent
-from llgnegf.store import RunFolder, StorageError
+from llgnegf.store import RunFolder, RunStatus, StorageError
 from llgnegf.store.checkpoint import GENERATIONS
 from llgnegf.store.lock import holder
 from llgnegf.sweep.gather import REALISATION
@@ -72,21 +72,26 @@ def read(path: Path) -> State:
             raise ValueError(f"folder: {path} holds a sweep; allowed: {allowed}") from None
         raise
     status, text = folder.status(), folder.config_text
-    done = status.rows / status.total_rows if status.total_rows else 0.0
-    said, running = progress(status), status.running is not None
-    state = State(None, _about(text), said, done, status.time, running, "; ".join(status.damage))
     if not status.rows and not status.finished:
-        return state
+        return _state(status, text)
     with folder.dataset() as dataset:
         n_rows = dataset.sizes["time"]
-        if n_rows < status.rows:  # an older commit is whole
-            lost = "; ".join(folder.recover().damage) or f"{status.rows - n_rows} rows are lost"
-            state = replace(state, complaint="; ".join(filter(None, (state.complaint, lost))))
+        if n_rows > status.rows:  # committed meanwhile
+            status = folder.status()
+        state = _state(status, text)
+        if n_rows < status.rows and (lost := folder.recover().damage):  # an older commit is whole
+            state = replace(state, complaint="; ".join(dict.fromkeys([*status.damage, *lost])))
         if not n_rows:
             return state
         shown = content(dataset, max(n_rows, status.total_rows or 0))
     origin = provenance(status.provenance)
     return replace(state, content=replace(shown, errors=status.errors, input=text, origin=origin))
+
+
+def _state(status: RunStatus, text: str) -> State:
+    done = status.rows / status.total_rows if status.total_rows else 0.0
+    running, complaint = status.running is not None, "; ".join(status.damage)
+    return State(None, _about(text), progress(status), done, status.time, running, complaint)
 
 
 def _ensemble(path: Path) -> State:
