@@ -57,8 +57,10 @@ def test_every_room_has_its_place() -> None:
     assert {_room(name) for name in MODULES} <= set(LEVEL)
 
 
-CONVENIENCES = {("llgnegf.problem.lattices.lattice", "llgnegf.plots")}
-"""Methods that load a room above when they are called: `Lattice.plot`."""
+CONVENIENCES = {
+    ("llgnegf.problem.lattices.lattice", "llgnegf.plots"), ("llgnegf.run.result", "llgnegf.plots.accessor")
+}  # fmt: skip
+"""Methods that load a room above when they are called: `Lattice.plot`, `Result.plot` and `Result.animate`."""
 
 
 def test_imports_point_down() -> None:

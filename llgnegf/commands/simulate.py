@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +15,14 @@ import numpy as np
 
 from llgnegf._checks import Problems
 from llgnegf.config import ConfigError, RunConfig
+from llgnegf.problem.plausibility import heard
 from llgnegf.problem.system import OpenSystem
 from llgnegf.run.error_budget import warn_if_exceeded
 from llgnegf.run.options import RunOptions, takes_run_options
 from llgnegf.run.progress import Progress, keeping, shown
 from llgnegf.run.result import Result, Rows
+from llgnegf.run.run import Run
+from llgnegf.run.simulate import all_said, result_of
 from llgnegf.run.simulate import simulate as in_memory
 from llgnegf.run.simulation import Motion
 from llgnegf.store import RunFolder, run_in_folder
@@ -69,10 +73,11 @@ def simulate(
     if folder is None:
         return in_memory(system, motion, progress=progress, **options)
     inspect.signature(simulate).bind(system, motion, **options)  # TypeError for what is no option, as in memory
-    with shown(progress, "fs") as report:
-        result = _in_folder(config_of(system, motion, options), folder, report)
-    warn_if_exceeded(result.errors, options.get("rtol", RunOptions.rtol))
-    return result
+    with heard() as said:
+        with shown(progress, "fs") as report:
+            result = _in_folder(config_of(system, motion, options), folder, report)
+        warn_if_exceeded(result.errors, options.get("rtol", RunOptions.rtol))
+    return replace(result, warnings=all_said(system, motion, options, said))
 
 
 def _in_folder(config: RunConfig, path: str | Path, report: Progress) -> Result:
@@ -80,14 +85,14 @@ def _in_folder(config: RunConfig, path: str | Path, report: Progress) -> Result:
     report(0.0, 0.0, "set-up")
     simulation = config.simulation()
     folder = RunFolder.open_or_create(path, config.to_toml(), ["llgnegf.simulate"])
-    with keeping(lambda: _result(folder, simulation), "the committed rows"):
+    with keeping(lambda: committed(folder, simulation), "the committed rows"):
         finished = run_in_folder(
             folder, simulation, progress=report, commit_every_s=config.run.checkpoint_every,
             input_text=config.to_toml(),
         )  # fmt: skip
         if not finished:
             raise KeyboardInterrupt(f"stopped; all rows are saved in {folder.path}, where the same call goes on")
-    return _result(folder, simulation)
+    return committed(folder, simulation)
 
 
 def config_of(system: Any, motion: Any, options: dict[str, Any], why: str = WITH_FOLDER) -> RunConfig:
@@ -109,7 +114,7 @@ def config_of(system: Any, motion: Any, options: dict[str, Any], why: str = WITH
         raise ConfigError([f"{line} ({why})" for line in lines]) from None
 
 
-def _result(folder: RunFolder, simulation: Any) -> Result:
+def committed(folder: RunFolder, simulation: Run) -> Result:
     """What is committed; with the density matrix if that is all."""
     found = folder.recover()
     done = found.checkpoint is not None and found.checkpoint.row == simulation.times.size
@@ -119,4 +124,4 @@ def _result(folder: RunFolder, simulation: Any) -> Result:
         columns = {name: np.array(dataset[name].values) for name in simulation.variables}
         rows = Rows(np.array(dataset["time"].values), columns, simulation.variables, simulation.coordinates)
     matrix = simulation.density_matrix if done else None
-    return Result(rows, simulation.error_budget(), matrix, simulation.statistics)
+    return result_of(simulation, rows, matrix)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from llgnegf.plots.data import MissingDataError, place_of, require, thin, vectors
+from llgnegf.plots.data import MissingDataError, place_of, require, rows_at, vectors
 from llgnegf.plots.plane import FEWER, Plane, plane_of
 from llgnegf.plots.style import (
     DIVERGING,
@@ -45,7 +45,7 @@ FAINT = 0.03
 
 
 @styled
-def plot_vectors(dataset: xarray.Dataset, name: str, times: Sequence[float] | None = None) -> Figure:
+def plot_vectors(dataset: xarray.Dataset, name: str, times: float | Sequence[float] | None = None) -> Figure:
     """A vector of each site, dims (time, site, component): arrows in the plane, the component across it in colour.
 
     Args:
@@ -78,7 +78,9 @@ def plot_vectors(dataset: xarray.Dataset, name: str, times: Sequence[float] | No
 
 
 @styled
-def plot_density(dataset: xarray.Dataset, name: str = "charge_density", times: Sequence[float] | None = None) -> Figure:
+def plot_density(
+    dataset: xarray.Dataset, name: str = "charge_density", times: float | Sequence[float] | None = None
+) -> Figure:
     """A number of each site, dims (time, site), in colour; arguments and errors as for `plot_vectors`."""
     plane, rows = _plane_and_rows(dataset, name, times)
     data = dataset[name].isel(time=rows)
@@ -96,7 +98,7 @@ def plot_density(dataset: xarray.Dataset, name: str = "charge_density", times: S
 
 
 @styled
-def plot_bond_currents(dataset: xarray.Dataset, times: Sequence[float] | None = None) -> Figure:
+def plot_bond_currents(dataset: xarray.Dataset, times: float | Sequence[float] | None = None) -> Figure:
     """Particle currents as arrows on the bonds, width and colour by magnitude; arguments and errors as `plot_vectors`.
 
     Of more bonds than can be told apart the mean over the bonds of each site is shown.
@@ -231,7 +233,7 @@ def _draw_arrows(axes: Axes, tails: np.ndarray, steps: np.ndarray, width: np.nda
 
 
 def _plane_and_rows(
-    dataset: xarray.Dataset, name: str, times: Sequence[float] | None
+    dataset: xarray.Dataset, name: str, times: float | Sequence[float] | None
 ) -> tuple[Plane, np.ndarray]:
     """The plane, and the rows next to `times`."""
     require(dataset, name)
@@ -239,12 +241,7 @@ def _plane_and_rows(
     plane = plane_of(dataset, place)
     if plane is None:
         raise MissingDataError(f"the {place}s have no positions that span a plane (Electrons.positions)")
-    if not dataset.sizes["time"]:
-        raise MissingDataError("no rows")
-    if times is None:
-        return plane, thin(dataset.sizes["time"], 3)
-    all_times = dataset["time"].values
-    return plane, np.array([int(np.abs(all_times - t).argmin()) for t in times])
+    return plane, rows_at(dataset, times)
 
 
 def _panels(plane: Plane, count: int, below: float = 0.0) -> tuple[Figure, list[Any]]:

@@ -74,12 +74,9 @@ def colour_map(name: str) -> Any:
 
 def new_figure(height: float, width: float = WIDTH, dpi: float | None = None) -> Figure:
     """An empty figure that lays itself out, `height` by `width` inches."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
+    from llgnegf.plots.figure import PackageFigure
 
-    figure = Figure(figsize=(width, height), layout="constrained", dpi=dpi)
-    FigureCanvasAgg(figure)
-    return figure
+    return PackageFigure(figsize=(width, height), layout="constrained", dpi=dpi)
 
 
 def line(k: int, **other: Any) -> dict[str, Any]:
