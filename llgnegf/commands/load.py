@@ -14,8 +14,8 @@ from llgnegf.commands.simulate import committed
 from llgnegf.config import RunConfig
 from llgnegf.run.error_budget import excess
 from llgnegf.run.result import Result
-from llgnegf.run.result_file import read, result_of
 from llgnegf.store import RunFolder
+from llgnegf.store.loading import read, result_of
 
 ALLOWED = "a run folder (of llgnegf run, or simulate(..., folder=...)), or a NetCDF file of Result.save"
 

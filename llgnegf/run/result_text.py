@@ -34,7 +34,7 @@ def text(result: Result) -> str:
     for name, said in {**_facts(result), "columns": _columns(result)}.items():
         lines += textwrap.wrap(said, WIDTH, initial_indent=f"  {name:<8}  ", subsequent_indent=" " * 12)
     for said in result.warnings:
-        lines.append("  " + textwrap.shorten(f"warning   {said}", WIDTH - 2, placeholder=" ..."))
+        lines.append(f"  warning   {textwrap.shorten(said, WIDTH - 12, placeholder=' ...')}")
     return "\n".join(lines)
 
 
