@@ -46,15 +46,36 @@ FAINT = 0.03
 
 @styled
 def plot_vectors(dataset: xarray.Dataset, name: str, times: float | Sequence[float] | None = None) -> Figure:
-    """A vector of each site, dims (time, site, component): arrows in the plane, the component across it in colour.
+    """A vector of each site as a map: arrows in the plane, the component across it in colour.
 
-    Args:
-        dataset: Of a run whose sites span a plane.
-        name: "moments", "torque", "spin_density" or another column of this kind.
-        times: In fs, the nearest rows are shown; None: the first, middle and last row.
+    Parameters
+    ----------
+    dataset : xarray.Dataset
+        Of a run whose sites span a plane.
+    name : str
+        "moments", "torque", "spin_density" or another column of this kind.
+    times : float or sequence of float, optional
+        In fs, the rows next to them are shown; None: the first, middle and last row.
 
-    Raises:
-        MissingDataError: Without this column, without positions that span a plane, or without rows.
+    Returns
+    -------
+    matplotlib.figure.Figure
+        A notebook shows it, `savefig` writes it.
+
+    Raises
+    ------
+    MissingDataError
+        Without this column, without positions that span a plane, or without rows.
+    ValueError
+        For times that are none of the run.
+
+    Examples
+    --------
+    >>> lattice = ln.square(3, 2)
+    >>> system = ln.OpenSystem(lattice.electrons(hopping=1.0, j_sd=0.2), [ln.ChainLead(0)], kT=0.2)
+    >>> run = ln.simulate(system, ln.Frozen(ln.helix(6, 8.0)), t_end=2.0, rtol=1e-3)
+    >>> ln.plots.plot_vectors(run.dataset, "torque", times=2.0)
+    <Figure size 1050x777 with 2 Axes>
     """
     plane, rows = _plane_and_rows(dataset, name, times)
     data = dataset[name].isel(time=rows)
@@ -81,7 +102,35 @@ def plot_vectors(dataset: xarray.Dataset, name: str, times: float | Sequence[flo
 def plot_density(
     dataset: xarray.Dataset, name: str = "charge_density", times: float | Sequence[float] | None = None
 ) -> Figure:
-    """A number of each site, dims (time, site), in colour; arguments and errors as for `plot_vectors`."""
+    """A number of each site, dims (time, site), in colour.
+
+    Parameters
+    ----------
+    dataset : xarray.Dataset
+        Of a run whose sites span a plane.
+    name : str, default 'charge_density'
+        A column with dims (time, site).
+    times : float or sequence of float, optional
+        In fs, the rows next to them are shown; None: the first, middle and last row.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        A notebook shows it, `savefig` writes it.
+
+    Raises
+    ------
+    MissingDataError, ValueError
+        As `plot_vectors`.
+
+    Examples
+    --------
+    >>> lattice = ln.square(3, 2)
+    >>> system = ln.OpenSystem(lattice.electrons(hopping=1.0, j_sd=0.2), [ln.ChainLead(0)], kT=0.2)
+    >>> run = ln.simulate(system, ln.Frozen(ln.helix(6, 8.0)), t_end=2.0, rtol=1e-3)
+    >>> ln.plots.plot_density(run.dataset)
+    <Figure size 1050x337 with 4 Axes>
+    """
     plane, rows = _plane_and_rows(dataset, name, times)
     data = dataset[name].isel(time=rows)
     values = data.transpose("time", "site").values
@@ -99,9 +148,34 @@ def plot_density(
 
 @styled
 def plot_bond_currents(dataset: xarray.Dataset, times: float | Sequence[float] | None = None) -> Figure:
-    """Particle currents as arrows on the bonds, width and colour by magnitude; arguments and errors as `plot_vectors`.
+    """Particle currents as arrows on the bonds, width and colour by magnitude.
 
     Of more bonds than can be told apart the mean over the bonds of each site is shown.
+
+    Parameters
+    ----------
+    dataset : xarray.Dataset
+        Of a run whose sites span a plane.
+    times : float or sequence of float, optional
+        In fs, the rows next to them are shown; None: the first, middle and last row.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        A notebook shows it, `savefig` writes it.
+
+    Raises
+    ------
+    MissingDataError, ValueError
+        As `plot_vectors`; where all currents are zero.
+
+    Examples
+    --------
+    >>> lattice = ln.square(3, 2)
+    >>> system = ln.OpenSystem(lattice.electrons(hopping=1.0, j_sd=0.2), [ln.ChainLead(0)], kT=0.2)
+    >>> run = ln.simulate(system, ln.Frozen(ln.helix(6, 8.0)), t_end=2.0, rtol=1e-3)
+    >>> ln.plots.plot_bond_currents(run.dataset, times=2.0)
+    <Figure size 1050x777 with 2 Axes>
     """
     plane, rows = _plane_and_rows(dataset, "bond_current", times)
     data = dataset["bond_current"].isel(time=rows)
@@ -111,7 +185,33 @@ def plot_bond_currents(dataset: xarray.Dataset, times: float | Sequence[float] |
 
 @styled
 def plot_bond_spin_currents(dataset: xarray.Dataset, time: float | None = None) -> Figure:
-    """The same for the current of each spin component at one time (fs; None: the last row)."""
+    """Spin currents of each component as arrows on the bonds, at one time.
+
+    Parameters
+    ----------
+    dataset : xarray.Dataset
+        Of a run whose sites span a plane.
+    time : float, optional
+        In fs, the row next to it is shown; None: the last row.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        A notebook shows it, `savefig` writes it.
+
+    Raises
+    ------
+    MissingDataError, ValueError
+        As `plot_vectors`; where all currents are zero.
+
+    Examples
+    --------
+    >>> lattice = ln.square(3, 2)
+    >>> system = ln.OpenSystem(lattice.electrons(hopping=1.0, j_sd=0.2), [ln.ChainLead(0)], kT=0.2)
+    >>> run = ln.simulate(system, ln.Frozen(ln.helix(6, 8.0)), t_end=2.0, rtol=1e-3)
+    >>> ln.plots.plot_bond_spin_currents(run.dataset)
+    <Figure size 1050x337 with 4 Axes>
+    """
     plane, rows = _plane_and_rows(dataset, "bond_spin_current", None if time is None else [time])
     data = dataset["bond_spin_current"].isel(time=rows[-1])
     titles = [f"spin {a}, t = {float(data['time']):.4g} fs" for a in "xyz"]
