@@ -89,7 +89,7 @@ def derive_geometric_torque() -> GeometricTorque:
     --------
     >>> from llgnegf import analytic
     >>> print(analytic.derive_geometric_torque().torque)
-    omega*(pi - 2*atan(Gamma/J))*sin(theta)/(2*pi)
+    hbar_omega*(pi - 2*atan(Gamma'/J_sd))*sin(theta)/(2*pi)
     """
     c, s, z = sp.cos(THETA), sp.sin(THETA), sp.Symbol("z")  # z = E + i Gamma'
     moment = sp.Matrix([s, 0, c])

@@ -93,14 +93,26 @@ def test_private_names_stay_in_their_module() -> None:
 @pytest.mark.parametrize("name", sorted(MODULES))
 def test_files_and_functions_are_short(name: str) -> None:
     source = MODULES[name].read_text()
-    assert source.count("\n") <= MOST_LINES
+    told = sum(_told(n) for n in ast.walk(ast.parse(source)) if isinstance(n, ast.FunctionDef | ast.ClassDef))
+    assert source.count("\n") - told <= MOST_LINES
     long = [
-        f"{node.name}: {node.end_lineno - node.lineno + 1} lines"
+        f"{node.name}: {_lines(node)} lines"
         for node in ast.walk(ast.parse(source))
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and not _is_compiled(node)
-        if (node.end_lineno or 0) - node.lineno >= MOST_FUNCTION_LINES
+        if _lines(node) > MOST_FUNCTION_LINES
     ]
     assert long == []
+
+
+def _lines(function: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
+    """Without the docstring, whose sections test_docstrings asks for."""
+    return 1 + (function.end_lineno or 0) - function.lineno - _told(function)
+
+
+def _told(node: ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef) -> int:
+    """Lines of the docstring."""
+    first = node.body[0]
+    return 1 + (first.end_lineno or 0) - first.lineno if ast.get_docstring(node) is not None else 0
 
 
 def _is_compiled(function: ast.FunctionDef | ast.AsyncFunctionDef) -> bool:

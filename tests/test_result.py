@@ -19,12 +19,12 @@ from llgnegf.run.result import ErrorEstimate, Result
 from llgnegf.store import DamagedRunError, RunFolder, StorageError, run_in_folder
 
 WIRE = ln.OpenSystem(ln.chain(4, j_sd=0.2), [ln.ChainLead(0)], kT=0.1)
-MAGNET = ln.Magnet(ln.helix(4, 8.0), 1.0, 0.1, [ln.Zeeman([0, 0, 50.0])])
+MAGNET = ln.Magnet(ln.helix(4, 0.8), 1.0, 0.1, [ln.Zeeman([0, 0, 50.0])])
 
 
 @pytest.fixture(scope="module")
 def full() -> Result:
-    return ln.simulate(WIRE, ln.Frozen(ln.helix(4, 8.0)), t_end=2.0, rtol=1e-3)
+    return ln.simulate(WIRE, ln.Frozen(ln.helix(4, 0.8)), t_end=2.0, rtol=1e-3)
 
 
 @pytest.fixture(scope="module")
@@ -99,7 +99,7 @@ def test_damage_of_a_file_is_told(classical: Result, tmp_path: Path) -> None:
 
 
 def test_a_folder_gives_back_its_run(tmp_path: Path) -> None:
-    run = ln.simulate(WIRE, ln.Frozen(ln.helix(4, 8.0)), t_end=2.0, rtol=1e-3, folder=tmp_path / "run")
+    run = ln.simulate(WIRE, ln.Frozen(ln.helix(4, 0.8)), t_end=2.0, rtol=1e-3, folder=tmp_path / "run")
     loaded = ln.load(tmp_path / "run")
     assert loaded.density_matrix is None
     assert_same(ln.load(tmp_path / "run", density_matrix=True), run)

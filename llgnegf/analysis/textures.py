@@ -122,9 +122,9 @@ def structure_factor(moments: Any, q: Any = None) -> xarray.DataArray:
 
     Examples
     --------
-    >>> magnet = ln.Magnet(ln.helix(8, 4.0), magnetic_moment=1.0)  # period: 4 sites
+    >>> magnet = ln.Magnet(ln.helix(8, q=np.pi / 2), magnetic_moment=1.0)  # period: 4 sites
     >>> factor = ln.analysis.structure_factor(ln.simulate(None, magnet, t_end=1.0)["moments"])
-    >>> abs(factor.isel(time=0).sum("component").idxmax("q_x")).round(4).item()  # 2 pi/4
+    >>> abs(factor.isel(time=0).sum("component").idxmax("q_x")).round(4).item()  # rad a site: pi/2
     1.5708
     """
     data = as_moments("structure_factor", moments)

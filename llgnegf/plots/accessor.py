@@ -51,7 +51,7 @@ class RunPlots:
 
     Examples
     --------
-    >>> run = ln.simulate(None, ln.Magnet(ln.helix(8, 8.0), magnetic_moment=1.0), t_end=2.0)
+    >>> run = ln.simulate(None, ln.Magnet(ln.helix(8, 0.8), magnetic_moment=1.0), t_end=2.0)
     >>> run.plot()
     <Figure size 1050x420 with 2 Axes>
     >>> run.plot.texture(time=2.0).savefig("texture.png")
@@ -69,40 +69,169 @@ class RunPlots:
         return plot_overview(self._dataset)
 
     def moments(self) -> Figure:
-        """M_i over time for some sites, and along a wire at the start, half way and at the end."""
+        """M_i over time for some sites, and along a wire at the start, half way and at the end.
+
+        Returns
+        -------
+        matplotlib.figure.Figure
+            A notebook shows it, `savefig` writes it.
+
+        Raises
+        ------
+        MissingDataError
+            A ValueError that names what the run has not.
+        """
         return plot_moments(self._dataset)
 
     def texture(self, time: Times = None) -> Figure:
-        """All moments as arrows: in the plane that the sites span, or along the wire."""
+        """All moments as arrows: in the plane that the sites span, or along the wire.
+
+        Parameters
+        ----------
+        time : float or sequence of float, optional
+            In fs, the rows next to it are shown; None: the first, middle and last row.
+
+        Returns
+        -------
+        matplotlib.figure.Figure
+            A notebook shows it, `savefig` writes it.
+
+        Raises
+        ------
+        ValueError
+            For a time that is none of the run; MissingDataError, one of them, where the run has not what is shown.
+        """
         return plot_texture(self._dataset, time)
 
     def torque(self) -> Figure:
-        """The electrons' torque T_i = J_sd <s_i> x M_i (eV) over time for some sites, and along a wire."""
+        """The electrons' torque T_i = J_sd <s_i> x M_i (eV) over time for some sites, and along a wire.
+
+        Returns
+        -------
+        matplotlib.figure.Figure
+            A notebook shows it, `savefig` writes it.
+
+        Raises
+        ------
+        MissingDataError
+            A ValueError that names what the run has not.
+        """
         return plot_torque(self._dataset)
 
     def nonadiabatic_torque(self) -> Figure:
-        """Nonadiabatic and adiabatic torque along dM/dt and across it; needs observables=["adiabatic"]."""
+        """Nonadiabatic and adiabatic torque along dM/dt and across it.
+
+        Returns
+        -------
+        matplotlib.figure.Figure
+            A notebook shows it, `savefig` writes it.
+
+        Raises
+        ------
+        MissingDataError
+            A ValueError, without observables=["adiabatic"] among others.
+        """
         return plot_nonadiabatic_torque(self._dataset)
 
     def vectors(self, name: str, time: Times = None) -> Figure:
-        """A vector of each site as a map, where the sites span a plane: "torque", "spin_density", "moments", ..."""
+        """A vector of each site as a map, where the sites span a plane.
+
+        Parameters
+        ----------
+        name : str
+            "torque", "spin_density", "moments" or another column of vectors.
+        time : float or sequence of float, optional
+            In fs, the rows next to it are shown; None: the first, middle and last row.
+
+        Returns
+        -------
+        matplotlib.figure.Figure
+            A notebook shows it, `savefig` writes it.
+
+        Raises
+        ------
+        ValueError
+            For a time that is none of the run; MissingDataError, one of them, where the run has not what is shown.
+        """
         return plot_vectors(self._dataset, name, time)
 
     def density(self, name: str = "charge_density", time: Times = None) -> Figure:
-        """A number of each site as a map, where the sites span a plane."""
+        """A number of each site as a map, where the sites span a plane.
+
+        Parameters
+        ----------
+        name : str, default 'charge_density'
+            A column with a number for each site.
+        time : float or sequence of float, optional
+            In fs, the rows next to it are shown; None: the first, middle and last row.
+
+        Returns
+        -------
+        matplotlib.figure.Figure
+            A notebook shows it, `savefig` writes it.
+
+        Raises
+        ------
+        ValueError
+            For a time that is none of the run; MissingDataError, one of them, where the run has not what is shown.
+        """
         return plot_density(self._dataset, name, time)
 
     def currents(self) -> Figure:
-        """Charge (electrons/fs) and spin currents (eV) into each lead over time."""
+        """Charge (electrons/fs) and spin currents (eV) into each lead over time.
+
+        Returns
+        -------
+        matplotlib.figure.Figure
+            A notebook shows it, `savefig` writes it.
+
+        Raises
+        ------
+        MissingDataError
+            A ValueError that names what the run has not.
+        """
         return plot_lead_currents(self._dataset)
 
     def bond_currents(self, time: Times = None) -> Figure:
-        """Particle currents as arrows on the bonds, where the sites span a plane."""
+        """Particle currents as arrows on the bonds, where the sites span a plane.
+
+        Parameters
+        ----------
+        time : float or sequence of float, optional
+            In fs, the rows next to it are shown; None: the first, middle and last row.
+
+        Returns
+        -------
+        matplotlib.figure.Figure
+            A notebook shows it, `savefig` writes it.
+
+        Raises
+        ------
+        ValueError
+            For a time that is none of the run; MissingDataError, one of them, where the run has not what is shown.
+        """
         return plot_bond_currents(self._dataset, time)
 
     def bond_spin_currents(self, time: float | None = None) -> Figure:
-        """Spin currents of each spin component: on the bonds at one time (None: the last row) where the sites span a
-        plane, else of all bonds over all times, for which there is no `time` to choose."""
+        """Spin currents through the bonds, of each spin component.
+
+        On the bonds at one time where the sites span a plane, else of all bonds over all times.
+
+        Parameters
+        ----------
+        time : float, optional
+            In fs, of a plane: the row next to it is shown, None: the last row. Along a wire there is none to choose.
+
+        Returns
+        -------
+        matplotlib.figure.Figure
+            A notebook shows it, `savefig` writes it.
+
+        Raises
+        ------
+        ValueError
+            For a time that is none of the run; MissingDataError, one of them, where the run has not what is shown.
+        """
         if plane_of(self._dataset) is not None:
             return plot_bond_spin_currents(self._dataset, time)
         problems = Problems("plot.bond_spin_currents")
@@ -111,11 +240,40 @@ class RunPlots:
         return plot_bond_spin_current(self._dataset)
 
     def energies(self) -> Figure:
-        """The change of each energy (eV) since the first row, and of their sum."""
+        """The change of each energy (eV) since the first row, and of their sum.
+
+        Returns
+        -------
+        matplotlib.figure.Figure
+            A notebook shows it, `savefig` writes it.
+
+        Raises
+        ------
+        MissingDataError
+            A ValueError that names what the run has not.
+        """
         return plot_energies(self._dataset)
 
     def save(self, folder: str | os.PathLike[str], pdf: bool = False) -> PlotReport:
-        """Every picture that the run has the data for as PNG (and PDF), and the moments as a GIF, in one folder."""
+        """Write every picture that the run has the data for, and the moments as a GIF, to one folder.
+
+        Parameters
+        ----------
+        folder : str or path
+            It is made if need be.
+        pdf : bool, default False
+            Whether each picture is written as PDF too, beside the PNG.
+
+        Returns
+        -------
+        PlotReport
+            The files `written`, and why others were `skipped`.
+
+        Raises
+        ------
+        StorageError
+            If a file cannot be written.
+        """
         return plot_run(self._dataset, Path(folder), pdf=pdf)
 
 

@@ -73,9 +73,8 @@ def plot_vectors(dataset: xarray.Dataset, name: str, times: float | Sequence[flo
     --------
     >>> lattice = ln.square(3, 2)
     >>> system = ln.OpenSystem(lattice.electrons(hopping=1.0, j_sd=0.2), [ln.ChainLead(0)], kT=0.2)
-    >>> run = ln.simulate(system, ln.Frozen(ln.helix(6, 8.0)), t_end=2.0, rtol=1e-3)
-    >>> ln.plots.plot_vectors(run.dataset, "torque", times=2.0)
-    <Figure size 1050x777 with 2 Axes>
+    >>> run = ln.simulate(system, ln.Frozen(ln.helix(6, 0.8)), t_end=2.0, rtol=1e-3)
+    >>> ln.plots.plot_vectors(run.dataset, "torque", times=2.0).savefig("torque.png")
     """
     plane, rows = _plane_and_rows(dataset, name, times)
     data = dataset[name].isel(time=rows)
@@ -127,9 +126,8 @@ def plot_density(
     --------
     >>> lattice = ln.square(3, 2)
     >>> system = ln.OpenSystem(lattice.electrons(hopping=1.0, j_sd=0.2), [ln.ChainLead(0)], kT=0.2)
-    >>> run = ln.simulate(system, ln.Frozen(ln.helix(6, 8.0)), t_end=2.0, rtol=1e-3)
-    >>> ln.plots.plot_density(run.dataset)
-    <Figure size 1050x337 with 4 Axes>
+    >>> run = ln.simulate(system, ln.Frozen(ln.helix(6, 0.8)), t_end=2.0, rtol=1e-3)
+    >>> ln.plots.plot_density(run.dataset).savefig("charge.png")
     """
     plane, rows = _plane_and_rows(dataset, name, times)
     data = dataset[name].isel(time=rows)
@@ -172,10 +170,10 @@ def plot_bond_currents(dataset: xarray.Dataset, times: float | Sequence[float] |
     Examples
     --------
     >>> lattice = ln.square(3, 2)
-    >>> system = ln.OpenSystem(lattice.electrons(hopping=1.0, j_sd=0.2), [ln.ChainLead(0)], kT=0.2)
-    >>> run = ln.simulate(system, ln.Frozen(ln.helix(6, 8.0)), t_end=2.0, rtol=1e-3)
-    >>> ln.plots.plot_bond_currents(run.dataset, times=2.0)
-    <Figure size 1050x777 with 2 Axes>
+    >>> lead = ln.ChainLead(0, voltage=lambda t: 0.1 * t)
+    >>> system = ln.OpenSystem(lattice.electrons(hopping=1.0, j_sd=0.2), [lead], kT=0.2)
+    >>> run = ln.simulate(system, ln.Frozen(ln.helix(6, 0.8)), t_end=2.0, rtol=1e-3)
+    >>> ln.plots.plot_bond_currents(run.dataset, times=2.0).savefig("currents.png")
     """
     plane, rows = _plane_and_rows(dataset, "bond_current", times)
     data = dataset["bond_current"].isel(time=rows)
@@ -208,9 +206,8 @@ def plot_bond_spin_currents(dataset: xarray.Dataset, time: float | None = None) 
     --------
     >>> lattice = ln.square(3, 2)
     >>> system = ln.OpenSystem(lattice.electrons(hopping=1.0, j_sd=0.2), [ln.ChainLead(0)], kT=0.2)
-    >>> run = ln.simulate(system, ln.Frozen(ln.helix(6, 8.0)), t_end=2.0, rtol=1e-3)
-    >>> ln.plots.plot_bond_spin_currents(run.dataset)
-    <Figure size 1050x337 with 4 Axes>
+    >>> run = ln.simulate(system, ln.Frozen(ln.helix(6, 0.8)), t_end=2.0, rtol=1e-3)
+    >>> ln.plots.plot_bond_spin_currents(run.dataset).savefig("spin_currents.png")
     """
     plane, rows = _plane_and_rows(dataset, "bond_spin_current", None if time is None else [time])
     data = dataset["bond_spin_current"].isel(time=rows[-1])

@@ -133,7 +133,7 @@ def plot_moments(dataset: xarray.Dataset) -> Figure:
     Examples
     --------
     >>> system = ln.OpenSystem(ln.chain(3, j_sd=0.2), [ln.ChainLead(0), ln.ChainLead(-1)], kT=0.2)
-    >>> run = ln.simulate(system, ln.Frozen(ln.helix(3, 8.0)), t_end=3.0, rtol=1e-3)
+    >>> run = ln.simulate(system, ln.Frozen(ln.helix(3, 0.8)), t_end=3.0, rtol=1e-3)
     >>> ln.plots.plot_moments(run.dataset)
     <Figure size 1050x840 with 6 Axes>
     """
@@ -166,7 +166,7 @@ def plot_torque(dataset: xarray.Dataset) -> Figure:
     Examples
     --------
     >>> system = ln.OpenSystem(ln.chain(3, j_sd=0.2), [ln.ChainLead(0), ln.ChainLead(-1)], kT=0.2)
-    >>> run = ln.simulate(system, ln.Frozen(ln.helix(3, 8.0)), t_end=3.0, rtol=1e-3)
+    >>> run = ln.simulate(system, ln.Frozen(ln.helix(3, 0.8)), t_end=3.0, rtol=1e-3)
     >>> ln.plots.plot_torque(run.dataset)
     <Figure size 1050x840 with 6 Axes>
     """
@@ -197,7 +197,7 @@ def plot_bond_spin_current(dataset: xarray.Dataset) -> Figure:
     Examples
     --------
     >>> system = ln.OpenSystem(ln.chain(3, j_sd=0.2), [ln.ChainLead(0), ln.ChainLead(-1)], kT=0.2)
-    >>> run = ln.simulate(system, ln.Frozen(ln.helix(3, 8.0)), t_end=3.0, rtol=1e-3)
+    >>> run = ln.simulate(system, ln.Frozen(ln.helix(3, 0.8)), t_end=3.0, rtol=1e-3)
     >>> ln.plots.plot_bond_spin_current(run.dataset)
     <Figure size 1050x480 with 4 Axes>
     """
@@ -253,7 +253,7 @@ def plot_lead_currents(dataset: xarray.Dataset) -> Figure:
     Examples
     --------
     >>> system = ln.OpenSystem(ln.chain(3, j_sd=0.2), [ln.ChainLead(0), ln.ChainLead(-1)], kT=0.2)
-    >>> run = ln.simulate(system, ln.Frozen(ln.helix(3, 8.0)), t_end=3.0, rtol=1e-3)
+    >>> run = ln.simulate(system, ln.Frozen(ln.helix(3, 0.8)), t_end=3.0, rtol=1e-3)
     >>> ln.plots.plot_lead_currents(run.dataset)
     <Figure size 1050x660 with 4 Axes>
     """
@@ -294,7 +294,7 @@ def plot_energies(dataset: xarray.Dataset) -> Figure:
     Examples
     --------
     >>> system = ln.OpenSystem(ln.chain(3, j_sd=0.2), [ln.ChainLead(0), ln.ChainLead(-1)], kT=0.2)
-    >>> run = ln.simulate(system, ln.Frozen(ln.helix(3, 8.0)), t_end=3.0, rtol=1e-3)
+    >>> run = ln.simulate(system, ln.Frozen(ln.helix(3, 0.8)), t_end=3.0, rtol=1e-3)
     >>> ln.plots.plot_energies(run.dataset)
     <Figure size 1050x480 with 1 Axes>
     """

@@ -82,9 +82,9 @@ def new_figure(height: float, width: float = WIDTH, dpi: float | None = None) ->
 def _figure_class() -> type[Figure]:
     """Matplotlib's Figure without pyplot, drawn in the package's style wherever it is shown or written."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
+    from matplotlib import figure
 
-    class PackageFigure(Figure):
+    class Figure(figure.Figure):
         """A Figure that a notebook shows."""
 
         def __init__(self, **options: Any) -> None:
@@ -101,7 +101,7 @@ def _figure_class() -> type[Figure]:
             self.savefig(file, format="png")
             return file.getvalue()
 
-    return PackageFigure
+    return Figure
 
 
 def line(k: int, **other: Any) -> dict[str, Any]:

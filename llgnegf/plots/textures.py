@@ -50,7 +50,7 @@ def plot_texture(dataset: xarray.Dataset, times: float | Sequence[float] | None 
 
     Examples
     --------
-    >>> run = ln.simulate(None, ln.Magnet(ln.helix(8, 8.0), magnetic_moment=1.0), t_end=2.0)
+    >>> run = ln.simulate(None, ln.Magnet(ln.helix(8, 0.8), magnetic_moment=1.0), t_end=2.0)
     >>> ln.plots.plot_texture(run.dataset, times=[0.0, 2.0])
     <Figure size 1050x450 with 3 Axes>
     """

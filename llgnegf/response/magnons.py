@@ -63,8 +63,8 @@ class Magnons:
     --------
     >>> field, easy = ln.Zeeman([0, 0, 10.0]), ln.UniaxialAnisotropy(0.001, axis="z")
     >>> found = ln.magnons(None, ln.Magnet(ln.uniform(1, "z"), magnetic_moment=1.0, energies=[field, easy]))
-    >>> found.energies.real.round(6)  # eV: g mu_B B + 2 g K/mu_M with mu_M in mu_B
-    array([0.003159])
+    >>> found.energies.real.round(6)  # eV: g mu_B B + 2 g K of one Bohr magneton
+    array([0.005164])
     >>> found.frequencies.shape, found.unstable.any().item()
     ((1,), False)
     """

@@ -80,7 +80,7 @@ class ResponseTensors:
     --------
     >>> leads = [ln.ChainLead(0, chemical_potential=0.4), ln.ChainLead(-1, chemical_potential=-0.4)]
     >>> system = ln.OpenSystem(ln.chain(2, hopping=1.0, j_sd=0.5), leads, kT=0.05)
-    >>> tensors = ln.ResponseTensors(system, ln.helix(2, 8.0), tolerance=1e-6)
+    >>> tensors = ln.ResponseTensors(system, ln.helix(2, 0.8), tolerance=1e-6)
     >>> tensors.friction.shape
     (2, 3, 2, 3)
     >>> bool(abs(tensors.friction - np.transpose(tensors.friction, (2, 3, 0, 1))).max() < 1e-12)  # symmetric
@@ -299,6 +299,11 @@ class ResponseTensors:
         ndarray, (N,)
             lambda_i, dimensionless.
 
+        Raises
+        ------
+        ValueError
+            For moments that are none.
+
         Notes
         -----
         Gilbert's term dissipates lambda (mu_M/g) ``|dM/dt|^2`` and the friction dM/dt.friction_ii.dM/dt; averaged over
@@ -347,6 +352,11 @@ class ResponseTensors:
         -------
         ndarray, (N, 3, 3)
             Local blocks in eV fs.
+
+        Raises
+        ------
+        ValueError
+            For a conductance that is none.
 
         Notes
         -----

@@ -41,7 +41,13 @@ REMEDIES = {
 
 
 class AccuracyWarning(UserWarning):
-    """The error budget of a run comes to more than the rtol that was asked for."""
+    """The error budget of a run comes to more than the rtol that was asked for.
+
+    Examples
+    --------
+    >>> import warnings
+    >>> warnings.simplefilter("ignore", ln.AccuracyWarning)  # or "error", which stops a script there
+    """
 
 
 def _extreme_times(system: OpenSystem, t_end: float) -> list[float]:

@@ -168,6 +168,11 @@ class Transport:
         xarray.Dataset
             In 1/eV, `charge` (energy, source_lead, site) and `spin` (..., component).
 
+        Raises
+        ------
+        ValueError
+            For energies that are no finite numbers.
+
         Notes
         -----
         The local density of states is split as ::
