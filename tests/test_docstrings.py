@@ -27,7 +27,7 @@ import llgnegf as ln
 
 FURTHER = ("analysis", "plots", "analytic")
 BRIEF = "llgnegf.problem."
-"""What is met by solvers rather than users may say in one sentence what its methods do: protocols of problem objects."""
+"""Of problem objects, methods that solvers rather than users call may say in one sentence what they do."""
 NO_EQUATION = frozenset({
     "AccuracyWarning", "ConfigError", "CurrentDecomposition", "DensityDependent", "Drive", "EnergyTerm", "Frozen",
     "IntegrationStopped", "Lattice", "Lead", "OpenSystem", "Prescribed", "QuadratureError", "Result", "RunConfig",

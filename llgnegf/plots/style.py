@@ -81,8 +81,8 @@ def new_figure(height: float, width: float = WIDTH, dpi: float | None = None) ->
 @cache
 def _figure_class() -> type[Figure]:
     """Matplotlib's Figure without pyplot, drawn in the package's style wherever it is shown or written."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib import figure
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
 
     class Figure(figure.Figure):
         """A Figure that a notebook shows."""
