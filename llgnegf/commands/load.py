@@ -28,20 +28,23 @@ def load(path: str | os.PathLike[str], *, density_matrix: bool = False) -> Resul
     path : str or path
         The folder of a run (of `llgnegf run`, or of `simulate` with `folder`), its result.nc, or a file of
         `Result.save`. Folders of sweeps hold one such folder for each point.
-    density_matrix : bool
-        Whether to compute the density matrix at the end of a finished run from its checkpoint, for which the run is
-        set up again; without it `Result.density_matrix` of a folder is None. Files hold it as it was saved.
+    density_matrix : bool, default False
+        Whether to compute the density matrix at the end of a finished run with full electrons from its checkpoint, for
+        which the run is set up again; without it `Result.density_matrix` of a folder is None. Files hold it as it was
+        saved.
 
     Returns
     -------
     Result
         Rows, error budget, statistics and rtol of the run. Of an unfinished one the committed rows. Its `warnings` say
-        where the error budget is beyond rtol, how many rows are missing, and what in the folder is damaged.
+        where the error budget is beyond rtol, how many rows are missing, and what in the folder is damaged. All rows
+        are in memory; `xarray.open_dataset` reads a result.nc as it is used.
 
     Raises
     ------
     ValueError
-        If there is neither a run nor a file at `path`, or `density_matrix` is asked of an unfinished run or a file.
+        If there is neither a run nor a file at `path`, or `density_matrix` is asked of an unfinished run, one
+        without full electrons, or a file.
     StorageError
         If it cannot be read, or no row is committed yet; DamagedRunError, one of them, if the bytes are not those that
         were written.
@@ -81,6 +84,8 @@ def _from_folder(folder: RunFolder, density_matrix: bool) -> Result:
         problems = Problems("load")
         problems.check(status.finished, "density_matrix", True, "False for a run that is not finished")
         problems.raise_all()
-        simulation = RunConfig.loads(folder.config_text).simulation()
-        result = replace(result, density_matrix=committed(folder, simulation).density_matrix)
+        matrix = committed(folder, RunConfig.loads(folder.config_text).simulation()).density_matrix
+        problems.check(matrix is not None, "density_matrix", True, "False for a run without full electrons")
+        problems.raise_all()
+        result = replace(result, density_matrix=matrix)
     return replace(result, warnings=tuple(warnings))
