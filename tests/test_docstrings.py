@@ -15,7 +15,6 @@ import warnings
 from collections.abc import Iterator
 from functools import cache, cached_property
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -45,7 +44,7 @@ def _names() -> dict[str, Any]:
         own = [n for n, x in vars(module).items() if getattr(x, "__module__", "") == module.__name__]
         names = [n for n in getattr(module, "__all__", own) if not n.startswith("_")]
         found |= {f"{room}.{name}": getattr(module, name) for name in names}
-    return {name: x for name, x in found.items() if not isinstance(x, ModuleType)}
+    return {name: x for name, x in found.items() if callable(x)}
 
 
 def _members(name: str, cls: type) -> Iterator[tuple[str, Any]]:
