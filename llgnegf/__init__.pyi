@@ -5,8 +5,9 @@ from .config import ConfigError, RunConfig
 from .integrators.integration import IntegrationStopped
 from .poles.channels import with_pole_leads
 from .problem.carriers import Chirp, LightPulse
-from .problem.device_terms import ElectricField, ElectronZeeman, Gate, Peierls, TimeDependent, VectorPotential
-from .problem.drives import Drive, Pulse, Ramp, Sine, Table, TimeFunction
+from .problem.device_fields import ElectricField, ElectronZeeman, VectorPotential
+from .problem.device_terms import Gate, Peierls, TimeDependent
+from .problem.drives import Drive, TimeFunction
 from .problem.electrons import Electrons, chain
 from .problem.kwant_systems import from_kwant
 from .problem.lattices.crystals import honeycomb, square, triangular
@@ -42,6 +43,7 @@ from .problem.observables import (
 )
 from .problem.periodic_leads import PeriodicLead
 from .problem.plausibility import SuspiciousValueWarning
+from .problem.swirls import skyrmion, vortex
 from .problem.system import OpenSystem
 from .problem.textures import (
     antiferromagnet,
@@ -50,10 +52,9 @@ from .problem.textures import (
     helix,
     neel_wall,
     random,
-    skyrmion,
     uniform,
-    vortex,
 )
+from .problem.waveforms import Pulse, Ramp, Sine, Table
 from .response.linear_response import LinearResponse
 from .response.magnons import Magnons, magnons
 from .response.tensors import ResponseTensors

@@ -12,6 +12,7 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 from llgnegf._checks import Problems
+from llgnegf._readable import check_call
 from llgnegf.commands.simulate import config_of
 from llgnegf.config import RunConfig
 from llgnegf.problem.magnetism.magnet import Magnet
@@ -65,7 +66,8 @@ def ensemble(
         >>> data = ensemble(None, magnet, temperature=0.03, seed=1, step=0.5, t_end=100.0, realisations=8)
         >>> data.moments_mean.sel(component="z"), data.moments_standard_error.sel(component="z")
     """
-    inspect.signature(ensemble).bind(system, magnet, realisations=realisations, **options)  # TypeError for no option
+    given = {"realisations": realisations, **options}
+    check_call("ensemble", inspect.signature(ensemble), (system, magnet), given)
     count = _checked(realisations, system, magnet, RunOptions.unchecked(**options))
     data = config_of(system, magnet, options, "an ensemble runs from a file").to_dict()
     with silent():  # of the objects was warned when they were made

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from llgnegf._checks import Problems
+from llgnegf._readable import check_call
 from llgnegf.config import ConfigError, RunConfig
 from llgnegf.problem.system import OpenSystem
 from llgnegf.run.error_budget import warn_if_exceeded
@@ -68,7 +69,7 @@ def simulate(
     """
     if folder is None:
         return in_memory(system, motion, progress=progress, **options)
-    inspect.signature(simulate).bind(system, motion, **options)  # TypeError for what is no option, as in memory
+    check_call("simulate", inspect.signature(simulate), (system, motion), options)
     with shown(progress, "fs") as report:
         result = _in_folder(config_of(system, motion, options), folder, report)
     warn_if_exceeded(result.errors, options.get("rtol", RunOptions.rtol))

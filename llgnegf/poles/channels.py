@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from llgnegf._readable import readable
 from llgnegf.poles.coupling import (
     TAILS,
     CouplingPoles,
@@ -100,6 +101,7 @@ class PoleLead:
         return self.original.drives()
 
 
+@readable
 def with_pole_leads(system: OpenSystem, tolerance: float) -> OpenSystem:
     """The same system with every lead's exact self-energy replaced by its damped modes (wide bands stay).
 

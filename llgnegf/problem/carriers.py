@@ -9,7 +9,8 @@ from typing import Annotated, Any, ClassVar
 import numpy as np
 
 from llgnegf.problem.arguments import NUMBER, Argument, Femtoseconds
-from llgnegf.problem.drives import Described, Drive, Enveloped, Phase, Pulse, Ramp, Sine, Span, Table, Value, largest
+from llgnegf.problem.drives import Drive, largest
+from llgnegf.problem.waveforms import Described, Enveloped, Phase, Pulse, Ramp, Sine, Span, Table, Value
 
 SEEN = 6.0
 """Widths from the center up to which the frequency of a chirped pulse is followed: beyond it is 1e-8 of its height."""

@@ -14,6 +14,7 @@ import numpy as np
 import scipy.sparse as sp
 
 from llgnegf._checks import Problems
+from llgnegf._readable import Readable, readable
 from llgnegf.problem.arguments import Coupling, EnergyPerBond, EnergyPerSite, Positions, SiteCount
 from llgnegf.problem.device_hamiltonian import DeviceHamiltonian
 from llgnegf.problem.device_terms import DeviceTerm, Peierls
@@ -23,7 +24,7 @@ from llgnegf.problem.mean_fields import MeanField
 
 
 @dataclass(frozen=True, eq=False)
-class Electrons:
+class Electrons(Readable):
     """Electrons on `n_sites` sites with sd coupling to one classical moment on each.
 
         H(M, t, rho) = H_0 + terms - sum_i J_i(t) c_i^dag (sigma . M_i) c_i     (site-major, spin-minor: index 2 i + s)
@@ -49,7 +50,7 @@ class Electrons:
     j_sd: Any
     positions: Any = None
     terms: Any = ()
-    j_drive: Drive | None = field(init=False, default=None, repr=False)
+    j_drive: Drive | None = field(init=False, default=None)
 
     def __post_init__(self) -> None:
         problems = Problems("Electrons")
@@ -75,6 +76,7 @@ class Electrons:
         problems.raise_all()
 
     @classmethod
+    @readable
     def spinless(cls, hamiltonian: Any, j_sd: Any, positions: Any = None, terms: Any = ()) -> Electrons:
         """Electrons whose H_0 = `hamiltonian` x 1 is the same for both spins; `hamiltonian` is (N, N), Hermitian."""
         problems = Problems("Electrons")
@@ -179,6 +181,7 @@ class Electrons:
         return matrix
 
 
+@readable
 def chain(
     n_sites: SiteCount, hopping: EnergyPerBond = 1.0, j_sd: Coupling = 0.0, onsite: EnergyPerSite = 0.0, *,
     positions: Positions = None, terms: Any = (),

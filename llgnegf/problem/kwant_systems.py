@@ -12,6 +12,7 @@ import numpy as np
 import scipy.sparse as sp
 
 from llgnegf._checks import Problems
+from llgnegf._readable import readable
 from llgnegf.problem.electrons import Electrons
 from llgnegf.problem.periodic_leads import PeriodicLead
 
@@ -19,6 +20,7 @@ DEVICE = ("hamiltonian_submatrix", "sites", "leads", "lead_interfaces")
 LEAD = ("cell_hamiltonian", "inter_cell_hopping")
 
 
+@readable
 def from_kwant(
     fsyst: Any, params: Mapping[str, Any] | None = None, j_sd: Any = 0.0, terms: Any = ()
 ) -> tuple[Electrons, list[PeriodicLead]]:

@@ -14,6 +14,7 @@ from typing import Annotated, Any, Protocol, runtime_checkable
 import numpy as np
 
 from llgnegf._checks import Problems
+from llgnegf._readable import Readable
 from llgnegf.problem.arguments import (
     Argument,
     ChemicalPotential,
@@ -82,7 +83,7 @@ class Reservoir(Protocol):
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
-class LeadAtVoltage:
+class LeadAtVoltage(Readable):
     """Voltage and occupation, common to all leads.
 
     Args:

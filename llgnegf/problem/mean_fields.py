@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from llgnegf._checks import Problems
+from llgnegf._readable import Readable
 from llgnegf.problem.arguments import EnergyPerSite
 from llgnegf.problem.drives import Drive
 from llgnegf.problem.matrices import PAULI
@@ -23,7 +24,7 @@ PROBES = 64
 """Density matrices of which a function of one's own is tried."""
 
 
-class MeanField:
+class MeanField(Readable):
     """A Hermitian function of the site blocks rho_ii, (N, 2, 2)."""
 
     def drives(self) -> tuple[Drive, ...]:

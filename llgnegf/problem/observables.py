@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from llgnegf._checks import Problems, as_numbers
+from llgnegf._readable import Readable, readable
 from llgnegf.problem.electrons import PAULI, Electrons
 from llgnegf.units import HBAR
 
@@ -21,7 +22,7 @@ AT_REST = 1e-12
 
 
 @dataclass(frozen=True, eq=False)
-class TorqueComponents:
+class TorqueComponents(Readable):
     """Components of a torque along the motion and across it, in eV.
 
     Attributes:
@@ -35,16 +36,19 @@ class TorqueComponents:
     damping_like_vector: np.ndarray
 
 
+@readable
 def spin_density(rho: Any) -> np.ndarray:
     """<s_i>^a = Tr[rho_ii sigma_a], (..., N, 3), dimensionless."""
     return spin_of_sites(_site_blocks(rho, "spin_density"))
 
 
+@readable
 def charge_density(rho: Any) -> np.ndarray:
     """<n_i> = Tr rho_ii, electrons on each site, (..., N)."""
     return charge_of_sites(_site_blocks(rho, "charge_density"))
 
 
+@readable
 def torque(rho: Any, moments: Any, j_sd: Any) -> np.ndarray:
     """T_i = J_sd <s_i> x M_i in eV, (..., N, 3).
 
@@ -66,6 +70,7 @@ def torque(rho: Any, moments: Any, j_sd: Any) -> np.ndarray:
     return coupling[:, None] * np.cross(spin, m)
 
 
+@readable
 def field_like_damping_like(torque: Any, moments: Any, velocity: Any) -> TorqueComponents:
     """Split a torque along e_FL = dM/dt/|dM/dt| and e_DL = M x dM/dt/|M x dM/dt|; zeros for a moment at rest.
 
@@ -95,6 +100,7 @@ def field_like_damping_like(torque: Any, moments: Any, velocity: Any) -> TorqueC
     )
 
 
+@readable
 def bond_charge_current(rho: Any, electrons: Electrons) -> np.ndarray:
     """Electrons per fs that flow from i to j on each bond (i, j) of `electrons.bonds`, (..., n_bonds).
 
@@ -103,6 +109,7 @@ def bond_charge_current(rho: Any, electrons: Electrons) -> np.ndarray:
     return charge_through_bonds(*_bond_blocks(rho, electrons, "bond_charge_current"))
 
 
+@readable
 def bond_spin_current(rho: Any, electrons: Electrons) -> np.ndarray:
     """I^{S_a}_{i->j} = (hbar/2) x flow of sigma_a on each bond (i, j), in eV, (..., n_bonds, 3).
 
@@ -113,6 +120,7 @@ def bond_spin_current(rho: Any, electrons: Electrons) -> np.ndarray:
     return spin_through_bonds(carried_spin(hopping), coherence)
 
 
+@readable
 def electron_energy(rho: Any, hamiltonian: Any) -> np.ndarray:
     """Tr[rho H] in eV, (...), for H (..., 2N, 2N), e.g. `electrons.hamiltonian_at(moments)`."""
     size = _site_blocks(rho, "electron_energy").shape[-3] * 2
@@ -128,6 +136,7 @@ def electron_energy(rho: Any, hamiltonian: Any) -> np.ndarray:
     return np.einsum("...ij,...ji->...", np.asarray(rho), h).real
 
 
+@readable
 def spin_motive_force_current(moments: Any, velocity: Any, conductance: float) -> np.ndarray:
     """Estimate of the pumped spin current by the spin-motive force, in eV on the bonds (i, i+1), (..., N-1, 3).
 

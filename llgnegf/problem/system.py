@@ -12,6 +12,7 @@ from functools import cached_property
 import numpy as np
 
 from llgnegf._checks import Problems
+from llgnegf._readable import Readable
 from llgnegf.problem.arguments import Energy
 from llgnegf.problem.drives import Drive
 from llgnegf.problem.electrons import Electrons
@@ -23,7 +24,7 @@ SAME_LEVEL = 1e-12
 
 
 @dataclass(frozen=True, eq=False)
-class OpenSystem:
+class OpenSystem(Readable):
     """Electrons open to leads, in units of eV.
 
     Args:

@@ -13,6 +13,7 @@ from typing import Annotated, Any
 import numpy as np
 
 from llgnegf._checks import Problems, dimensions
+from llgnegf._readable import readable
 from llgnegf.problem.arguments import (
     AXIS,
     NUMBER,
@@ -29,19 +30,14 @@ from llgnegf.problem.lattices.lattice import Lattice
 
 PLANE = "a Lattice, or positions of shape (n_sites, 3) in nm"
 
-Center = Annotated[Any, Argument(tuple[float, float], "two finite numbers x, y", "nm")]
-Length = Annotated[float, Argument(float, f"{NUMBER} > 0", "nm")]
 WaveVector = Annotated[
     Any, Argument(float | Vector, f"{NUMBER} along x, or a vector", "rad/nm (a chain: rad/lattice constant)")
 ]
 Direction = Annotated[Any, Argument(str | Vector, AXIS)]
-NAMES = "'neel', 'bloch', 'anti' or an angle"
-Helicity = Annotated[Any, Argument(str | float, NAMES, "rad")]
-Sign = Annotated[int, Argument(int, "1 or -1")]
-Winding = Annotated[int | None, Argument(int, "an integer, not 0", none="1, and -1 for 'anti'")]
 Seed = Annotated[int, Argument(int, "an integer >= 0")]
 
 
+@readable
 def bloch_wall(n_sites: TextureSites, center: Sites, width: Sites, along: Direction = "x") -> np.ndarray:
     """Head-to-head Bloch wall of PRL 125, 187202.
 
@@ -61,9 +57,10 @@ def bloch_wall(n_sites: TextureSites, center: Sites, width: Sites, along: Direct
         ValueError: For each argument that is not of this kind.
     """
     sech, tanh = _wall_profile("bloch_wall", n_sites, center, width, along)
-    return _normalised(np.stack([-sech * tanh, sech**2, tanh], axis=1))
+    return unit_vectors(np.stack([-sech * tanh, sech**2, tanh], axis=1))
 
 
+@readable
 def neel_wall(n_sites: TextureSites, center: Sites, width: Sites, along: Direction = "x") -> np.ndarray:
     """Coplanar Neel wall of the paper's supplement: M_i = (0, sech u, tanh u), u = (center - r_i.e)/width.
 
@@ -71,9 +68,10 @@ def neel_wall(n_sites: TextureSites, center: Sites, width: Sites, along: Directi
         n_sites, center, width, along: As for `bloch_wall`, so are shape and errors.
     """
     sech, tanh = _wall_profile("neel_wall", n_sites, center, width, along)
-    return _normalised(np.stack([np.zeros_like(sech), sech, tanh], axis=1))
+    return unit_vectors(np.stack([np.zeros_like(sech), sech, tanh], axis=1))
 
 
+@readable
 def uniform(n_sites: TextureSites, direction: Axis = "z") -> np.ndarray:
     """All moments along one direction; shape (n_sites, 3).
 
@@ -82,13 +80,14 @@ def uniform(n_sites: TextureSites, direction: Axis = "z") -> np.ndarray:
         direction: 'x', 'y', 'z' or a non-zero 3-vector.
     """
     problems = Problems("uniform")
-    places = _places(problems, "n_sites", n_sites)
+    places = places_of(problems, "n_sites", n_sites)
     axis = problems.axis("direction", direction)
     problems.raise_all()
     assert places is not None and axis is not None
-    return np.tile(_normalised(axis), (len(places), 1))
+    return np.tile(unit_vectors(axis), (len(places), 1))
 
 
+@readable
 def cone(n_sites: TextureSites, angle: Angle, azimuth: AnglePerSite = 0.0, axis: Axis = "z") -> np.ndarray:
     """Moments on a cone: M_i = cos(angle) a + sin(angle) [cos(azimuth_i) e_1 + sin(azimuth_i) e_2].
 
@@ -108,7 +107,7 @@ def cone(n_sites: TextureSites, angle: Angle, azimuth: AnglePerSite = 0.0, axis:
         ValueError: For each argument that is not of this kind.
     """
     problems = Problems("cone")
-    places = _places(problems, "n_sites", n_sites)
+    places = places_of(problems, "n_sites", n_sites)
     theta = problems.number("angle", angle, "a finite number, in rad")
     phi = None if places is None else problems.per_site("azimuth", azimuth, len(places), "finite, in rad")
     unit = problems.axis("axis", axis)
@@ -116,72 +115,10 @@ def cone(n_sites: TextureSites, angle: Angle, azimuth: AnglePerSite = 0.0, axis:
     assert phi is not None and unit is not None
     e1, e2 = transverse_axes(unit)
     transverse = np.outer(np.cos(phi), e1) + np.outer(np.sin(phi), e2)
-    return _normalised(np.cos(theta) * unit + np.sin(theta) * transverse)
+    return unit_vectors(np.cos(theta) * unit + np.sin(theta) * transverse)
 
 
-def skyrmion(
-    lattice: Any, center: Center, radius: Length, wall_width: Length, helicity: Helicity = "neel",
-    polarity: Sign = -1, vorticity: Winding = None,
-) -> np.ndarray:  # fmt: skip
-    """Skyrmion: M = (sin T cos P, sin T sin P, -polarity cos T), P = vorticity phi + helicity, with the angle T = pi in
-    the core and 0 far from it, of a wall of 360 degrees [Wang, Yuan, Wang, Commun. Phys. 1, 31 (2018)]:
-
-        T(r) = 2 arctan[sinh(radius/wall_width)/sinh(r/wall_width)],    T(radius) = pi/2
-
-    r and phi are polar coordinates about the center. Its topological charge int M.(d_x M x d_y M)/(4 pi) is
-    polarity times vorticity.
-
-    Args:
-        lattice: A `Lattice`, or positions (n_sites, 3) in nm.
-        center: x and y of the core in nm.
-        radius: Where M_z = 0, in nm, positive.
-        wall_width: Width of the wall around the core in nm, positive.
-        helicity: "neel" (0: M outward), "bloch" (pi/2: along +phi), "anti" (an antiskyrmion, vorticity -1), or an angle
-            in rad.
-        polarity: M_z of the core, 1 or -1; the moments far away have the opposite one.
-        vorticity: How often M turns around the core; an integer, not 0.
-
-    Returns:
-        Unit vectors, shape (n_sites, 3).
-
-    Raises:
-        ValueError: For each argument that is not of this kind.
-    """
-    problems = Problems("skyrmion")
-    r, phi = _polar(problems, lattice, center)
-    size = _length(problems, "radius", radius)
-    width = _length(problems, "wall_width", wall_width)
-    plane = _in_plane(problems, phi, helicity, vorticity)
-    _sign(problems, polarity)
-    problems.raise_all()
-    # tan(T/2) = sinh(R/w)/sinh(r/w); both scaled by exp(-max/w), so that neither overflows
-    top = np.maximum(r, size)
-    core = np.exp((size - top) / width) - np.exp(-(size + top) / width)
-    far = np.exp((r - top) / width) - np.exp(-(r + top) / width)
-    return _normalised(_upright(2 * np.arctan2(core, far), plane, -polarity))
-
-
-def vortex(
-    lattice: Any, center: Center, core: Length, polarity: Sign = 1, helicity: Helicity = "bloch",
-    vorticity: Winding = None,
-) -> np.ndarray:  # fmt: skip
-    """Vortex: M_z = polarity sech(r/core), the rest in the plane at the angle vorticity phi + helicity.
-
-    Args:
-        lattice, center: As for `skyrmion`, so are shape and errors.
-        core: Radius of the core in nm, positive.
-        polarity: M_z of the core, 1 or -1.
-        helicity, vorticity: As for `skyrmion`; "bloch", the default, circulates counter-clockwise.
-    """
-    problems = Problems("vortex")
-    r, phi = _polar(problems, lattice, center)
-    size = _length(problems, "core", core)
-    plane = _in_plane(problems, phi, helicity, vorticity)
-    _sign(problems, polarity)
-    problems.raise_all()
-    return _normalised(_upright(2 * np.arctan(np.tanh(0.5 * r / size)), plane, polarity))  # cos of it is sech
-
-
+@readable
 def helix(n_sites: TextureSites, q: WaveVector, axis: Axis = "z", phase: Angle = 0.0) -> np.ndarray:
     """Helix: M_i = cos(q.r_i + phase) e_1 + sin(q.r_i + phase) e_2, (e_1, e_2, axis) right-handed as for `cone`.
 
@@ -192,7 +129,7 @@ def helix(n_sites: TextureSites, q: WaveVector, axis: Axis = "z", phase: Angle =
         phase: In rad.
     """
     problems = Problems("helix")
-    places = _places(problems, "n_sites", n_sites)
+    places = places_of(problems, "n_sites", n_sites)
     wave = problems.array("q", [q, 0.0, 0.0] if dimensions(q) == 0 else q, (3,), "a finite number, or 3 of them")
     shift = problems.number("phase", phase, "a finite number, in rad")
     unit = problems.axis("axis", axis)
@@ -200,9 +137,10 @@ def helix(n_sites: TextureSites, q: WaveVector, axis: Axis = "z", phase: Angle =
     assert places is not None and wave is not None and unit is not None
     e1, e2 = transverse_axes(unit)
     angle = (places @ wave + shift)[:, None]
-    return _normalised(np.cos(angle) * e1 + np.sin(angle) * e2)
+    return unit_vectors(np.cos(angle) * e1 + np.sin(angle) * e2)
 
 
+@readable
 def antiferromagnet(n_sites: TextureSites, axis: Axis = "z") -> np.ndarray:
     """Moments along the axis and against it on the two sublattices, the first site along it; shape (n_sites, 3).
 
@@ -225,9 +163,10 @@ def antiferromagnet(n_sites: TextureSites, axis: Axis = "z") -> np.ndarray:
         signs = 1 - 2 * (np.arange(count) % 2)
     problems.raise_all()
     assert unit is not None and signs is not None
-    return np.outer(signs, _normalised(unit))
+    return np.outer(signs, unit_vectors(unit))
 
 
+@readable
 def random(n_sites: TextureSites, seed: Seed) -> np.ndarray:
     """Directions drawn independently and evenly from the sphere, the same for the same seed; shape (n_sites, 3).
 
@@ -236,11 +175,11 @@ def random(n_sites: TextureSites, seed: Seed) -> np.ndarray:
         seed: An integer >= 0.
     """
     problems = Problems("random")
-    places = _places(problems, "n_sites", n_sites)
+    places = places_of(problems, "n_sites", n_sites)
     number = problems.integer("seed", seed, "an integer >= 0", lambda s: s >= 0)
     problems.raise_all()
     assert places is not None
-    return _normalised(np.random.default_rng(number).normal(size=places.shape))
+    return unit_vectors(np.random.default_rng(number).normal(size=places.shape))
 
 
 def listed(moments: UnitVectors, n_sites: int | None = None) -> np.ndarray:
@@ -261,7 +200,7 @@ def transverse_axes(axis: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Unit vectors e_1, e_2 that make (e_1, e_2, axis) right-handed (see `cone` for the choice)."""
     start = np.zeros(3)
     start[(int(np.argmax(np.abs(axis))) + 1) % 3] = 1.0
-    e1 = _normalised(start - (start @ axis) * axis)
+    e1 = unit_vectors(start - (start @ axis) * axis)
     return e1, np.cross(axis, e1)
 
 
@@ -270,7 +209,7 @@ def _wall_profile(
 ) -> tuple[np.ndarray, np.ndarray]:
     """sech u and tanh u with u = (center - r.e)/width."""
     problems = Problems(owner)
-    places = _places(problems, "n_sites", n_sites)
+    places = places_of(problems, "n_sites", n_sites)
     middle = problems.number("center", center, "a finite number, in lattice constants")
     allowed = "a finite number > 0, in lattice constants"
     scale = problems.number("width", width, allowed, lambda w: w > 0, smallest=0.0)
@@ -285,7 +224,7 @@ def _wall_profile(
     return 2 * decay / (1 + decay**2), np.tanh(u)
 
 
-def _places(problems: Problems, name: str, value: Any) -> np.ndarray | None:
+def places_of(problems: Problems, name: str, value: Any) -> np.ndarray | None:
     """Where the sites are, (n_sites, 3), from their number, a lattice or positions."""
     if isinstance(value, Lattice):
         return value.positions
@@ -295,46 +234,6 @@ def _places(problems: Problems, name: str, value: Any) -> np.ndarray | None:
     return problems.array(name, value, (None, 3), f"a number of sites, {PLANE}")
 
 
-def _polar(problems: Problems, lattice: Any, center: Any) -> tuple[np.ndarray, np.ndarray]:
-    """r in nm and phi about the center, (n_sites,) each."""
-    wrong = dimensions(lattice) == 0 and not isinstance(lattice, Lattice)
-    places = None
-    if problems.check(not wrong, "lattice", lattice, PLANE):
-        places = _places(problems, "lattice", lattice)
-    middle = problems.array("center", center, (2,), "two finite numbers x, y, in nm")
-    if places is None or middle is None:
-        return np.zeros(1), np.zeros(1)
-    x, y = (places[:, :2] - middle).T
-    return np.hypot(x, y), np.arctan2(y, x)
-
-
-def _in_plane(problems: Problems, phi: np.ndarray, helicity: Any, vorticity: Any) -> np.ndarray:
-    """Directions in the plane at the angle vorticity phi + helicity, (n_sites, 2)."""
-    named = {"neel": 0.0, "bloch": np.pi / 2, "anti": 0.0}
-    if isinstance(helicity, str):
-        known = problems.check(helicity in named, "helicity", helicity, f"{NAMES}, in rad")
-        angle = named[helicity] if known else 0.0
-    else:
-        angle = problems.number("helicity", helicity, f"{NAMES}, in rad")
-    turns = (-1 if helicity == "anti" else 1) if vorticity is None else vorticity
-    turns = problems.integer("vorticity", turns, "None or an integer, not 0", lambda n: n != 0)
-    problems.check(helicity != "anti" or turns == -1, "vorticity", vorticity, "None or -1 with helicity 'anti'")
-    total = (turns or 1) * phi + angle
-    return np.stack([np.cos(total), np.sin(total)], axis=1)
-
-
-def _upright(tilt: np.ndarray, plane: np.ndarray, up: int) -> np.ndarray:
-    """Vectors at the angle `tilt` from `up` z, their other part along `plane`."""
-    return np.column_stack([np.sin(tilt)[:, None] * plane, up * np.cos(tilt)])
-
-
-def _length(problems: Problems, name: str, value: Any) -> float:
-    return problems.number(name, value, "a finite number > 0, in nm", lambda x: x > 0)
-
-
-def _sign(problems: Problems, polarity: Any) -> None:
-    problems.integer("polarity", polarity, "1 or -1", lambda p: abs(p) == 1)
-
-
-def _normalised(vectors: np.ndarray) -> np.ndarray:
+def unit_vectors(vectors: np.ndarray) -> np.ndarray:
+    """Unit vectors along `vectors`, (..., 3), none of them zero."""
     return vectors / np.linalg.norm(vectors, axis=-1, keepdims=True)

@@ -11,6 +11,7 @@ import numpy as np
 from scipy.spatial import cKDTree
 
 from llgnegf._checks import MOST_SITES, Problems
+from llgnegf._readable import readable
 from llgnegf.problem.arguments import NUMBER, Argument, choice
 from llgnegf.problem.lattices.lattice import Lattice
 
@@ -21,6 +22,7 @@ Count = Annotated[int, COUNT]
 Spacing = Annotated[float, SPACING]
 
 
+@readable
 def square(n_x: Count, n_y: Count, spacing: Spacing = 1.0) -> Lattice:
     """Square lattice; site n_y i + j is at (i, j) times the spacing. Next-nearest neighbours are those across squares.
 
@@ -35,6 +37,7 @@ def square(n_x: Count, n_y: Count, spacing: Spacing = 1.0) -> Lattice:
     return _lattice([[(0.0, float(j))] for j in range(rows)], columns, (1.0, 1.0), 1, a, np.sqrt(2.0), 1.0)
 
 
+@readable
 def triangular(n_x: Count, n_y: Count, spacing: Spacing = 1.0) -> Lattice:
     """Triangular lattice of rows along x, every other one displaced by half a spacing to the right; site n_y i + j is
     at (i + (j mod 2)/2, sqrt(3) j/2) times the spacing. A plaquette is one triangle.
@@ -51,6 +54,7 @@ def triangular(n_x: Count, n_y: Count, spacing: Spacing = 1.0) -> Lattice:
     return _lattice(cell, columns, (1.0, np.sqrt(3.0)), 2, a, np.sqrt(3.0), np.sqrt(3.0) / 4)
 
 
+@readable
 def honeycomb(
     n_x: Count, n_y: Count, edge: Annotated[Any, choice("zigzag", "armchair")] = "zigzag", spacing: Spacing = 1.0
 ) -> Lattice:

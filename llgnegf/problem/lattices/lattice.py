@@ -15,6 +15,7 @@ import scipy.sparse as sp
 from scipy.sparse.csgraph import breadth_first_order, connected_components
 
 from llgnegf._checks import Problems, as_numbers, dimensions
+from llgnegf._readable import Readable, readable
 from llgnegf.problem.arguments import (
     Axis,
     ChemicalPotential,
@@ -50,7 +51,7 @@ from llgnegf.problem.periodic_leads import PeriodicLead
 
 
 @dataclass(frozen=True, eq=False)
-class Lattice:
+class Lattice(Readable):
     """Sites and bonds. `square`, `honeycomb` and `triangular` make the usual ones, ribbons along x.
 
     Args:
@@ -104,6 +105,10 @@ class Lattice:
         for name, value in values.items():
             object.__setattr__(self, name, value)
 
+    def __repr__(self) -> str:
+        sides = f", sides {', '.join(self.sides)}" if self.sides else ""
+        return f"<Lattice: {self.n_sites} sites, {len(self.bonds)} bonds{sides}>"
+
     @property
     def n_sites(self) -> int:
         """Number of sites N."""
@@ -114,6 +119,7 @@ class Lattice:
         """The sites of the last unit cell at each side that a ribbon can go on from."""
         return {name: side.sites for name, side in self.sides.items()}
 
+    @readable
     def masked(self, keep: Any) -> Lattice:
         """What is left with vacancies, or of a constriction; the sites keep their order, and are counted anew.
 
@@ -136,6 +142,7 @@ class Lattice:
         }  # fmt: skip
         return Lattice(self.positions[stays], bonds, second, sides, self.plaquette, self.lengths)
 
+    @readable
     def electrons(
         self, hopping: Energy = 1.0, j_sd: Coupling = 0.0, rashba: Energy = 0.0, dresselhaus: Energy = 0.0,
         onsite: EnergyPerSite = 0.0, next_hopping: Energy = 0.0, disorder: Energy = 0.0, seed: Seed = None,
@@ -174,6 +181,7 @@ class Lattice:
         blocks = levels[:, None, None] * np.eye(2)
         return Electrons(bonds.matrix(self.positions, self.bonds, self.next_bonds, blocks), j_sd, self.positions, terms)
 
+    @readable
     def lead(
         self, side: SideName, coupling: InterfaceHopping = None, hopping: Energy = 1.0, rashba: Energy = 0.0,
         dresselhaus: Energy = 0.0, onsite: EnergyPerSite = 0.0, next_hopping: Energy = 0.0, flux: Flux = 0.0,
@@ -216,6 +224,7 @@ class Lattice:
         reservoir = {"voltage": voltage, "chemical_potential": chemical_potential, "kT": kT}
         return PeriodicLead(cell, onward, scale * first, **reservoir)
 
+    @readable
     def exchange(self, J: ExchangeConstant) -> PairExchange:
         """H = -sum_<ij> J_ij M_i . M_j over the bonds.
 
@@ -230,6 +239,7 @@ class Lattice:
         each = [given] * len(self.bonds) if given.ndim != 1 else given
         return PairExchange([(int(i), int(j), x) for (i, j), x in zip(self.bonds, each, strict=True)])
 
+    @readable
     def dmi(self, D: Energy, kind: Symmetry = "interfacial") -> PairDMI:
         """H = -sum_<ij> D_ij . (M_i x M_j) over the bonds, d_ij the unit vector from i to j.
 
@@ -254,6 +264,7 @@ class Lattice:
         """Dipolar interaction of moments at the positions of the sites, `Dipolar(positions=...)`."""
         return Dipolar(positions=self.positions)
 
+    @readable
     def zhang_li(
         self, velocity: Velocity, nonadiabaticity: PerSite = 0.0, direction: Axis = "x"
     ) -> ZhangLiTorque:
@@ -266,6 +277,7 @@ class Lattice:
         """
         return ZhangLiTorque(velocity, nonadiabaticity, derivative=self.derivative(direction))
 
+    @readable
     def derivative(self, direction: Any = "x") -> tuple[tuple[int, int, float], ...]:
         """(i, j, w): (e.grad f)_i = sum_j w_ij (f_j - f_i) in 1/nm, along the unit vector e of `direction`.
 
@@ -283,6 +295,7 @@ class Lattice:
             entries += [(i, int(j), float(w)) for j, w in zip(others, weights, strict=True) if abs(w) > 1e-12]
         return tuple(entries)
 
+    @readable
     def plot(self, ax: Any = None) -> Any:
         """A sketch of sites, bonds and sides, on `ax` or axes of its own (`llgnegf.plots.lattice` draws leads too)."""
         from llgnegf.plots import lattice  # upwards: a convenience, loaded when it is asked for

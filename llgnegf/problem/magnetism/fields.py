@@ -12,6 +12,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from llgnegf._checks import Problems, as_numbers, dimensions, normalised
+from llgnegf._readable import Readable
 from llgnegf.problem.arguments import AXIS, EMPTY, NUMBER, Argument, Numbers, Vector, Vectors
 from llgnegf.problem.drives import Drive, drives_of
 
@@ -81,7 +82,7 @@ def distance(allowed: str = "> 0, in angstrom", **default: Any) -> Any:
     return read_by(read, Argument(float, f"{NUMBER} > 0", "angstrom"), **default)
 
 
-class Declared:
+class Declared(Readable):
     """An energy term or torque: a dataclass whose fields are declared by the functions of this module."""
 
     least_sites: ClassVar[int] = 1

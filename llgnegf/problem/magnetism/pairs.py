@@ -9,7 +9,7 @@ for other numbers of entries than it has bonds, or than there are sites.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Annotated, Any, ClassVar
 
@@ -193,7 +193,7 @@ class DMI(EnergyTerm):
     """
 
     D: Any = read_by(lambda problems, name, value: value, VECTORS, "bond", (3,))
-    axis: Annotated[Any, Argument(str | Vector, AXIS, kept=False)] = None
+    axis: Annotated[Any, Argument(str | Vector, AXIS, kept=False)] = field(default=None, repr=False)
     name: ClassVar[str] = "dmi"
     least_sites = 2
 

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from llgnegf._checks import Problems
+from llgnegf._readable import Readable
 
 Sites = tuple[tuple[int, ...], ...]
 """The electron sites of each moment."""
@@ -63,7 +64,7 @@ class Placement:
         return self.n_moments == self.n_sites and np.array_equal(self.site, own) and np.array_equal(self.moment, own)
 
 
-class OnSites:
+class OnSites(Readable):
     """Moments with places on a device of electrons: what `Magnet` and the given motions have in common.
 
     Attributes:
