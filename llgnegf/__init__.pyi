@@ -31,12 +31,10 @@ from .problem.magnetism.torques import SlonczewskiTorque, SpinTransferTorque, Zh
 from .problem.matrix_leads import TabulatedMatrixLead
 from .problem.mean_fields import DensityDependent, Hubbard
 from .problem.observables import (
-    TorqueComponents,
     bond_charge_current,
     bond_spin_current,
     charge_density,
     electron_energy,
-    field_like_damping_like,
     spin_density,
     spin_motive_force_current,
     torque,
@@ -54,6 +52,7 @@ from .problem.textures import (
     random,
     uniform,
 )
+from .problem.torque_parts import TorqueComponents, field_like_damping_like
 from .problem.waveforms import Pulse, Ramp, Sine, Table
 from .response.linear_response import LinearResponse
 from .response.magnons import Magnons, magnons

@@ -33,10 +33,13 @@ def readable(function: F) -> F:
         try:
             return function(*args, **kwargs)
         except TypeError:
-            check_call(function.__qualname__, inspect.signature(function), args, kwargs)
+            name = f"{type(args[0]).__name__}.{function.__name__}" if method and args else function.__qualname__
+            check_call(name, own, args, kwargs)
             raise
 
-    call.__signature__ = _bare(inspect.signature(function))  # type: ignore[attr-defined]
+    own = inspect.signature(function)
+    method = next(iter(own.parameters), "") == "self"
+    call.__signature__ = _bare(own)  # type: ignore[attr-defined]
     return call  # type: ignore[return-value]
 
 

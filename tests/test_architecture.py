@@ -93,12 +93,19 @@ def test_files_and_functions_are_short(name: str) -> None:
     source = MODULES[name].read_text()
     assert source.count("\n") <= MOST_LINES
     long = [
-        f"{node.name}: {node.end_lineno - node.lineno + 1} lines"
+        f"{node.name}: {_lines(node)} lines"
         for node in ast.walk(ast.parse(source))
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and not _is_compiled(node)
-        if (node.end_lineno or 0) - node.lineno >= MOST_FUNCTION_LINES
+        if _lines(node) > MOST_FUNCTION_LINES
     ]
     assert long == []
+
+
+def _lines(function: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
+    """Without the docstring, whose sections test_docstrings asks for."""
+    first = function.body[0]
+    told = 1 + (first.end_lineno or 0) - first.lineno if ast.get_docstring(function) is not None else 0
+    return 1 + (function.end_lineno or 0) - function.lineno - told
 
 
 def _is_compiled(function: ast.FunctionDef | ast.AsyncFunctionDef) -> bool:

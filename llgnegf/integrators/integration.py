@@ -23,7 +23,18 @@ STABLE = 0.95
 
 
 class IntegrationStopped(RuntimeError):
-    """A run that cannot go on: the message has the time, the quantity and the cause."""
+    """Run that cannot go on; the message has the time, the quantity and the cause.
+
+    Of `simulate` it carries a `Result` of the rows so far as its attribute `result`.
+
+    Examples
+    --------
+    >>> def as_far_as_it_goes(system, motion):
+    ...     try:
+    ...         return ln.simulate(system, motion, t_end=100.0)
+    ...     except ln.IntegrationStopped as stopped:
+    ...         return stopped.result
+    """
 
 
 @dataclass

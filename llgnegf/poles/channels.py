@@ -103,10 +103,32 @@ class PoleLead:
 
 @readable
 def with_pole_leads(system: OpenSystem, tolerance: float) -> OpenSystem:
-    """The same system with every lead's exact self-energy replaced by its damped modes (wide bands stay).
+    """The same system with damped modes for leads, those of the propagator: what its leads are to `RotatingFrame`.
 
-    Given to `RotatingFrame` it is the oracle of the propagator's own leads. `tolerance` bounds
-    max_t |K(t) - K_fit(t)|/K(0) of every channel; `simulate` takes rtol for it.
+    Parameters
+    ----------
+    system : OpenSystem
+        Leads with any self-energy; wide bands stay as they are.
+    tolerance : float
+        Bound on max_t of the kernel's error relative to K(0), of every channel; `simulate` takes rtol for it.
+
+    Returns
+    -------
+    OpenSystem
+        Leads at the same voltages and chemical potentials.
+
+    Notes
+    -----
+    ::
+
+        Gamma(E) = sum_y [i b_y/(E - chi_y) + c.c.] >= 0,    K(t) = sum_y b_y exp(-i chi_y t/hbar),    Im chi_y < 0
+
+    Examples
+    --------
+    >>> system = ln.OpenSystem(ln.chain(3), [ln.ChainLead(0), ln.ChainLead(-1)], kT=0.05)
+    >>> modes = ln.with_pole_leads(system, tolerance=1e-3).leads[0].channels[0].spectrum
+    >>> print(f"{modes.broadening(0.0).real:.1f}")  # eV, as that of the chain at the middle of its band
+    2.0
     """
     return _replace_leads(system, expand_channels(system, tolerance))
 
@@ -373,4 +395,3 @@ def _wide_band_cutoff(gamma: float, scale: float, tolerance: float) -> float:
     most 1/2: the 1/E^2 parts cancel between both tails, and int_{E_max} dE/2pi 2 Gamma e/E^3 = Gamma e/(2 pi E_max^2).
     """
     return float(np.sqrt(gamma * scale / (2 * np.pi * tolerance)))
-

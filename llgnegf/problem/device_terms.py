@@ -104,14 +104,30 @@ class DeviceTerm(Readable):
 
 @dataclass(frozen=True, eq=False)
 class TimeDependent(DeviceTerm):
-    """f(t) A.
+    """Any matrix times a function of time: f(t) A.
 
-    Args:
-        matrix: A, Hermitian, (2N, 2N), or (N, N) for both spins alike; f A in eV.
-        drive: f: a drive, a function of time (fs), or a number.
+    Parameters
+    ----------
+    matrix : array_like or sparse, (2N, 2N) or (N, N)
+        A, Hermitian; (N, N) for both spins alike; f A in eV.
+    drive : float or callable
+        f: a drive, a function of time (fs), or a number.
 
-    Raises:
-        ValueError: One line for each argument that is not of this kind.
+    Raises
+    ------
+    ValueError
+        One line for each argument that is not of this kind.
+
+    Examples
+    --------
+    A bond that is switched off within 10 fs:
+
+    >>> bond = np.zeros((3, 3))
+    >>> bond[0, 1] = bond[1, 0] = 1.0  # + 1 eV on a hopping of -1 eV
+    >>> cut = ln.TimeDependent(bond, ln.Ramp(0.0, 1.0, start=0.0, duration=10.0))
+    >>> wire = ln.chain(3, terms=[cut])
+    >>> print(wire.device.matrix(10.0).toarray()[0, 2].real + 0.0)  # spin up: sites 0 and 1 are 0 and 2
+    0.0
     """
 
     matrix: Any
@@ -136,14 +152,26 @@ class TimeDependent(DeviceTerm):
 
 @dataclass(frozen=True, eq=False)
 class Gate(DeviceTerm):
-    """f(t) on the levels of some sites: sum_i f_i(t) n_i.
+    """Level shift of some sites: sum_i f_i(t) n_i.
 
-    Args:
-        sites: A site or a list of them, negative ones from the end; None for all.
-        drive: f in eV: a drive, a function of time (fs) or a number; one value for all sites or one for each.
+    Parameters
+    ----------
+    sites : int or list of int or None
+        A site or a list of them, negative ones from the end; None for all.
+    drive : float or array_like or callable
+        f in eV: a drive, a function of time (fs) or a number; one value for all sites or one for each.
 
-    Raises:
-        ValueError: One line for each argument that is not of this kind.
+    Raises
+    ------
+    ValueError
+        One line for each argument that is not of this kind.
+
+    Examples
+    --------
+    >>> gate = ln.Gate([2, 3, 4], ln.Ramp(0.0, 0.3, start=0.0, duration=20.0))
+    >>> wire = ln.chain(7, terms=[gate])
+    >>> print(wire.device.matrix(20.0).diagonal()[::2].real)  # eV, spin up
+    [0.  0.  0.3 0.3 0.3 0.  0. ]
     """
 
     sites: Sites
@@ -177,15 +205,38 @@ class Gate(DeviceTerm):
 
 @dataclass(frozen=True, eq=False)
 class Peierls(DeviceTerm):
-    """A phase on bonds: t_ij c_i^dag c_j, i < j, becomes t_ij exp(i f(t)) c_i^dag c_j.
+    """Phase on bonds: t_ij c_i^dag c_j, i < j, becomes t_ij exp(i f(t)) c_i^dag c_j.
 
-    Args:
-        phase: f in rad: a drive, a function of time (fs) or a number; one value for all bonds or one for each.
-        bonds: Pairs (i, j); t_ij of c_i^dag c_j gets exp(i f), t_ji its conjugate. None: all pairs i < j that H_0
-            connects.
+    Parameters
+    ----------
+    phase : float or array_like or callable
+        f in rad: a drive, a function of time (fs) or a number; one value for all bonds or one for each.
+    bonds : list of (int, int), optional
+        Pairs (i, j); t_ij of c_i^dag c_j gets exp(i f), t_ji its conjugate. None: all pairs i < j that H_0 connects.
 
-    Raises:
-        ValueError: One line for each argument that is not of this kind.
+    Raises
+    ------
+    ValueError
+        One line for each argument that is not of this kind.
+
+    See Also
+    --------
+    VectorPotential : The phases of a uniform field, from positions.
+
+    Notes
+    -----
+    A phase theta(t) on every bond between the device and a lead is, in another gauge, a voltage -hbar dtheta/dt on it
+    [1]_.
+
+    References
+    ----------
+    .. [1] R. Peierls, Z. Phys. 80, 763 (1933).
+
+    Examples
+    --------
+    >>> wire = ln.chain(2, terms=[ln.Peierls(np.pi / 2)])
+    >>> print(wire.device.matrix(0.0).toarray()[0, 2].imag)  # eV: -1 times exp(i pi/2)
+    -1.0
     """
 
     phase: BondPhase

@@ -22,10 +22,26 @@ SPACING = 1e-4
 
 
 class Drive(Readable):
-    """A function of time, and what a step has to know of it.
+    """Function of time, and what a run has to know of it; what all drives have in common.
 
-    Runs step to `discontinuities`, never through them, and what is on the other side is the value there: on both sides
-    the function must be smooth. Between them no step is longer than `longest_step_from` its beginning.
+    A class of your own inherits it and gives `__call__`, and what else is known. Runs step to `discontinuities`, never
+    through them, and what is on the other side is the value there: on both sides the function must be smooth. Between
+    them no step is longer than `longest_step_from` its beginning.
+
+    See Also
+    --------
+    TimeFunction : Makes one of a function of your own.
+
+    Examples
+    --------
+    >>> class Step(ln.Drive):
+    ...     longest_step = np.inf  # the discontinuity is all that happens
+    ...     discontinuities = (3.0,)
+    ...     def __call__(self, time):
+    ...         return 0.0 if time < 3.0 else 0.2
+    >>> lead = ln.ChainLead(0, voltage=Step())
+    >>> lead.voltage_at(3.0)
+    0.2
     """
 
     kind: ClassVar[str]
@@ -67,15 +83,33 @@ class Drive(Readable):
 
 @dataclass(frozen=True, eq=False)
 class TimeFunction(Drive):
-    """A function of time of your own, with what is known of it. A bare function is one of which nothing is known.
+    """Function of time of your own, with what is known of it.
 
-    Args:
-        function: t in fs -> value.
-        longest_step: A time step in fs that cannot miss what it does, >= 1e-6 (`inf`: the discontinuities are enough);
-            None where it is not known: then no step is longer than `save_every`.
-        discontinuities: Instants in fs at which it or one of its derivatives jumps; what it is at these instants
-            themselves is of no account.
-        derivative: Its derivative per fs; None takes differences of values.
+    A bare function is one of which nothing is known: steps are no longer than `save_every` then.
+
+    Parameters
+    ----------
+    function : callable
+        Time in fs -> value: a number or an array.
+    longest_step : float, optional
+        A time step in fs that cannot miss what it does, >= 1e-6 (`inf`: the discontinuities are enough); None where it
+        is not known: then no step is longer than `save_every`.
+    discontinuities : list of float, default ()
+        Instants in fs at which it or one of its derivatives jumps; what it is at these instants themselves is of no
+        account.
+    derivative : callable, optional
+        Its derivative per fs, a function of time too; None takes differences of values (see `Drive.rate`).
+
+    Raises
+    ------
+    ValueError
+        One line for each argument that is not of this kind.
+
+    Examples
+    --------
+    >>> kick = ln.TimeFunction(lambda t: 0.1 * np.exp(-t / 20.0), longest_step=5.0)
+    >>> print(kick(0.0), f"{kick.rate(0.0):.5f}")
+    0.1 -0.00500
     """
 
     function: Callable[[float], Any]

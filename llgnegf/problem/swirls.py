@@ -28,29 +28,54 @@ def skyrmion(
     lattice: Any, center: Center, radius: Length, wall_width: Length, helicity: Helicity = "neel",
     polarity: Sign = -1, vorticity: Winding = None,
 ) -> np.ndarray:  # fmt: skip
-    """Skyrmion: M = (sin T cos P, sin T sin P, -polarity cos T), P = vorticity phi + helicity, with the angle T = pi in
-    the core and 0 far from it, of a wall of 360 degrees [Wang, Yuan, Wang, Commun. Phys. 1, 31 (2018)]:
+    """Skyrmion or antiskyrmion in the plane, with a wall of 360 degrees across it.
 
-        T(r) = 2 arctan[sinh(radius/wall_width)/sinh(r/wall_width)],    T(radius) = pi/2
+    Parameters
+    ----------
+    lattice : Lattice or array_like, (n_sites, 3)
+        A `Lattice`, or positions in nm.
+    center : (float, float)
+        Where the core is: x and y in nm.
+    radius : float
+        Where M_z = 0, in nm, positive.
+    wall_width : float
+        Width of the wall around the core in nm, positive.
+    helicity : str or float, default 'neel'
+        "neel" (0: M outward), "bloch" (pi/2: along +phi), "anti" (an antiskyrmion, vorticity -1), or an angle in rad.
+    polarity : int, default -1
+        Sign of M_z in the core, 1 or -1; the moments far away have the opposite one.
+    vorticity : int, optional
+        How often M turns around the core; an integer, not 0. None is 1, and -1 for "anti".
 
-    r and phi are polar coordinates about the center. Its topological charge int M.(d_x M x d_y M)/(4 pi) is
-    polarity times vorticity.
+    Returns
+    -------
+    ndarray, (n_sites, 3)
+        Unit vectors.
 
-    Args:
-        lattice: A `Lattice`, or positions (n_sites, 3) in nm.
-        center: x and y of the core in nm.
-        radius: Where M_z = 0, in nm, positive.
-        wall_width: Width of the wall around the core in nm, positive.
-        helicity: "neel" (0: M outward), "bloch" (pi/2: along +phi), "anti" (an antiskyrmion, vorticity -1), or an angle
-            in rad.
-        polarity: M_z of the core, 1 or -1; the moments far away have the opposite one.
-        vorticity: How often M turns around the core; an integer, not 0.
+    Raises
+    ------
+    ValueError
+        For each argument that is not of this kind.
 
-    Returns:
-        Unit vectors, shape (n_sites, 3).
+    Notes
+    -----
+    In polar coordinates r and phi about the center, with the angle T = pi in the core and 0 far from it [1]_, ::
 
-    Raises:
-        ValueError: For each argument that is not of this kind.
+        M = (sin T cos P, sin T sin P, -polarity cos T),                 P = vorticity phi + helicity
+        T(r) = 2 arctan[sinh(radius/wall_width)/sinh(r/wall_width)],     T(radius) = pi/2
+
+    The topological charge int M.(d_x M x d_y M)/(4 pi) is polarity times vorticity.
+
+    References
+    ----------
+    .. [1] X. S. Wang, H. Y. Yuan, X. R. Wang, Commun. Phys. 1, 31 (2018).
+
+    Examples
+    --------
+    >>> film = ln.square(21, 21)  # sites 1 nm apart, the first at (0, 0)
+    >>> texture = ln.skyrmion(film, center=(10.0, 10.0), radius=4.0, wall_width=1.5)
+    >>> print(texture[21 * 10 + 10, 2])  # M_z of the core
+    -1.0
     """
     problems = Problems("skyrmion")
     r, phi = _polar(problems, lattice, center)
@@ -71,13 +96,45 @@ def vortex(
     lattice: Any, center: Center, core: Length, polarity: Sign = 1, helicity: Helicity = "bloch",
     vorticity: Winding = None,
 ) -> np.ndarray:  # fmt: skip
-    """Vortex: M_z = polarity sech(r/core), the rest in the plane at the angle vorticity phi + helicity.
+    """Vortex in the plane, its core out of it.
 
-    Args:
-        lattice, center: As for `skyrmion`, so are shape and errors.
-        core: Radius of the core in nm, positive.
-        polarity: M_z of the core, 1 or -1.
-        helicity, vorticity: As for `skyrmion`; "bloch", the default, circulates counter-clockwise.
+    Parameters
+    ----------
+    lattice : Lattice or array_like, (n_sites, 3)
+        A `Lattice`, or positions in nm.
+    center : (float, float)
+        Where the core is: x and y in nm.
+    core : float
+        Radius of the core in nm, positive.
+    polarity : int, default 1
+        Sign of M_z in the core, 1 or -1.
+    helicity : str or float, default 'bloch'
+        As for `skyrmion`; "bloch" circulates counter-clockwise.
+    vorticity : int, optional
+        How often M turns around the core; an integer, not 0. None is 1, and -1 for "anti".
+
+    Returns
+    -------
+    ndarray, (n_sites, 3)
+        Unit vectors.
+
+    Raises
+    ------
+    ValueError
+        For each argument that is not of this kind.
+
+    Notes
+    -----
+    ::
+
+        M_z = polarity sech(r/core), the rest in the plane at the angle vorticity phi + helicity
+
+    Examples
+    --------
+    >>> disk = ln.square(9, 9).masked(lambda x, y: (x - 4) ** 2 + (y - 4) ** 2 < 17)
+    >>> texture = ln.vortex(disk, center=(4.0, 4.0), core=1.0)
+    >>> print(texture[:, 2].max())
+    1.0
     """
     problems = Problems("vortex")
     r, phi = _polar(problems, lattice, center)

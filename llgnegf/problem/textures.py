@@ -41,20 +41,43 @@ Seed = Annotated[int, Argument(int, "an integer >= 0")]
 def bloch_wall(n_sites: TextureSites, center: Sites, width: Sites, along: Direction = "x") -> np.ndarray:
     """Head-to-head Bloch wall of PRL 125, 187202.
 
-    M_i = (-sech u tanh u, sech^2 u, tanh u), u = (center - r_i.e)/width, r_i.e = 1 .. n_sites on a chain
-    (the paper prints M^x without the division by the width; |M| = 1 needs it).
+    Parameters
+    ----------
+    n_sites : int or Lattice or array_like, (n_sites, 3)
+        Number of moments of a chain, a `Lattice`, or positions in nm.
+    center : float
+        Position of the wall in lattice constants of a chain, whose first site is at 1; in nm on a lattice.
+    width : float
+        Width of the wall, likewise, positive.
+    along : str or array_like, default 'x'
+        The direction e across the wall: 'x', 'y', 'z' or a non-zero vector.
 
-    Args:
-        n_sites: Number of moments of a chain, a `Lattice`, or positions.
-        center: Position of the wall in lattice constants of a chain, whose first site is at 1; in nm on a lattice.
-        width: Width of the wall, likewise, positive.
-        along: The direction e across the wall: 'x', 'y', 'z' or a non-zero vector.
+    Returns
+    -------
+    ndarray, (n_sites, 3)
+        Unit vectors.
 
-    Returns:
-        Unit vectors, shape (n_sites, 3).
+    Raises
+    ------
+    ValueError
+        For each argument that is not of this kind.
 
-    Raises:
-        ValueError: For each argument that is not of this kind.
+    Notes
+    -----
+    With r_i.e = 1 .. n_sites on a chain [1]_ (the paper prints M^x without the division by the width; a unit vector
+    needs it), ::
+
+        M_i = (-sech u tanh u, sech^2 u, tanh u),    u = (center - r_i.e)/width
+
+    References
+    ----------
+    .. [1] U. Bajpai, B. K. Nikolic, Phys. Rev. Lett. 125, 187202 (2020).
+
+    Examples
+    --------
+    >>> wall = ln.bloch_wall(7, center=4, width=0.9)
+    >>> print(wall[3])  # the middle of seven sites, at 4
+    [-0.  1.  0.]
     """
     sech, tanh = _wall_profile("bloch_wall", n_sites, center, width, along)
     return unit_vectors(np.stack([-sech * tanh, sech**2, tanh], axis=1))
@@ -62,10 +85,41 @@ def bloch_wall(n_sites: TextureSites, center: Sites, width: Sites, along: Direct
 
 @readable
 def neel_wall(n_sites: TextureSites, center: Sites, width: Sites, along: Direction = "x") -> np.ndarray:
-    """Coplanar Neel wall of the paper's supplement: M_i = (0, sech u, tanh u), u = (center - r_i.e)/width.
+    """Coplanar Neel wall of the supplement of PRL 125, 187202.
 
-    Args:
-        n_sites, center, width, along: As for `bloch_wall`, so are shape and errors.
+    Parameters
+    ----------
+    n_sites : int or Lattice or array_like, (n_sites, 3)
+        Number of moments of a chain, a `Lattice`, or positions in nm.
+    center : float
+        Position of the wall in lattice constants of a chain, whose first site is at 1; in nm on a lattice.
+    width : float
+        Width of the wall, likewise, positive.
+    along : str or array_like, default 'x'
+        The direction e across the wall: 'x', 'y', 'z' or a non-zero vector.
+
+    Returns
+    -------
+    ndarray, (n_sites, 3)
+        Unit vectors.
+
+    Raises
+    ------
+    ValueError
+        For each argument that is not of this kind.
+
+    Notes
+    -----
+    ::
+
+        M_i = (0, sech u, tanh u),    u = (center - r_i.e)/width
+
+    Examples
+    --------
+    >>> ribbon = ln.square(10, 3)
+    >>> wall = ln.neel_wall(ribbon, center=4.5, width=1.2)  # nm
+    >>> print(wall.shape)
+    (30, 3)
     """
     sech, tanh = _wall_profile("neel_wall", n_sites, center, width, along)
     return unit_vectors(np.stack([np.zeros_like(sech), sech, tanh], axis=1))
@@ -73,11 +127,30 @@ def neel_wall(n_sites: TextureSites, center: Sites, width: Sites, along: Directi
 
 @readable
 def uniform(n_sites: TextureSites, direction: Axis = "z") -> np.ndarray:
-    """All moments along one direction; shape (n_sites, 3).
+    """All moments along one direction.
 
-    Args:
-        n_sites: Number of moments, a `Lattice`, or positions.
-        direction: 'x', 'y', 'z' or a non-zero 3-vector.
+    Parameters
+    ----------
+    n_sites : int or Lattice or array_like, (n_sites, 3)
+        Number of moments, a `Lattice`, or positions.
+    direction : str or array_like, default 'z'
+        'x', 'y', 'z' or a non-zero 3-vector.
+
+    Returns
+    -------
+    ndarray, (n_sites, 3)
+        Unit vectors.
+
+    Raises
+    ------
+    ValueError
+        For each argument that is not of this kind.
+
+    Examples
+    --------
+    >>> ln.uniform(2, "x")
+    array([[1., 0., 0.],
+           [1., 0., 0.]])
     """
     problems = Problems("uniform")
     places = places_of(problems, "n_sites", n_sites)
@@ -89,22 +162,44 @@ def uniform(n_sites: TextureSites, direction: Axis = "z") -> np.ndarray:
 
 @readable
 def cone(n_sites: TextureSites, angle: Angle, azimuth: AnglePerSite = 0.0, axis: Axis = "z") -> np.ndarray:
-    """Moments on a cone: M_i = cos(angle) a + sin(angle) [cos(azimuth_i) e_1 + sin(azimuth_i) e_2].
+    """Moments on a cone about an axis, with one azimuth or one for each.
 
-    (e_1, e_2, a) is right-handed. About z it is (x, y, z), about x (y, z, x), about y (z, x, y); about a
-    general axis e_1 is the cyclic successor of the axis' largest component, made orthogonal to the axis.
+    Parameters
+    ----------
+    n_sites : int or Lattice or array_like, (n_sites, 3)
+        Number of moments, a `Lattice`, or positions.
+    angle : float
+        Cone angle in rad.
+    azimuth : float or array_like, (n_sites,), default 0.0
+        Azimuth in rad, one number or one for each site.
+    axis : str or array_like, default 'z'
+        The axis a: 'x', 'y', 'z' or a non-zero 3-vector.
 
-    Args:
-        n_sites: Number of moments, a `Lattice`, or positions.
-        angle: Cone angle in rad.
-        azimuth: Azimuth in rad, one number or one for each site.
-        axis: 'x', 'y', 'z' or a non-zero 3-vector.
+    Returns
+    -------
+    ndarray, (n_sites, 3)
+        Unit vectors.
 
-    Returns:
-        Unit vectors, shape (n_sites, 3).
+    Raises
+    ------
+    ValueError
+        For each argument that is not of this kind.
 
-    Raises:
-        ValueError: For each argument that is not of this kind.
+    Notes
+    -----
+    ::
+
+        M_i = cos(angle) a + sin(angle) [cos(azimuth_i) e_1 + sin(azimuth_i) e_2]
+
+    (e_1, e_2, a) is right-handed. About z it is (x, y, z), about x (y, z, x), about y (z, x, y); about a general axis
+    e_1 is the cyclic successor of the axis' largest component, made orthogonal to the axis.
+
+    Examples
+    --------
+    One moment for `Precession` at a cone angle of 90 degrees:
+
+    >>> ln.cone(1, angle=np.pi / 2).round(6)
+    array([[1., 0., 0.]])
     """
     problems = Problems("cone")
     places = places_of(problems, "n_sites", n_sites)
@@ -120,13 +215,40 @@ def cone(n_sites: TextureSites, angle: Angle, azimuth: AnglePerSite = 0.0, axis:
 
 @readable
 def helix(n_sites: TextureSites, q: WaveVector, axis: Axis = "z", phase: Angle = 0.0) -> np.ndarray:
-    """Helix: M_i = cos(q.r_i + phase) e_1 + sin(q.r_i + phase) e_2, (e_1, e_2, axis) right-handed as for `cone`.
+    """Helix: moments that turn in a plane along a wave vector.
 
-    Args:
-        n_sites: As for `bloch_wall`, so are shape and errors.
-        q: Wave vector in rad per lattice constant of a chain, rad/nm on a lattice; a number is along x.
-        axis: Normal of the plane in which the moments turn: 'x', 'y', 'z' or a non-zero 3-vector.
-        phase: In rad.
+    Parameters
+    ----------
+    n_sites : int or Lattice or array_like, (n_sites, 3)
+        Number of moments of a chain, a `Lattice`, or positions in nm.
+    q : float or array_like, (3,)
+        Wave vector in rad per lattice constant of a chain, rad/nm on a lattice; a number is along x.
+    axis : str or array_like, default 'z'
+        Normal of the plane in which the moments turn: 'x', 'y', 'z' or a non-zero 3-vector.
+    phase : float, default 0.0
+        In rad.
+
+    Returns
+    -------
+    ndarray, (n_sites, 3)
+        Unit vectors.
+
+    Raises
+    ------
+    ValueError
+        For each argument that is not of this kind.
+
+    Notes
+    -----
+    With (e_1, e_2, axis) right-handed as for `cone`, ::
+
+        M_i = cos(q.r_i + phase) e_1 + sin(q.r_i + phase) e_2
+
+    Examples
+    --------
+    >>> ln.helix(2, q=np.pi / 2).round(6) + 0.0  # sites at 1 and 2
+    array([[ 0.,  1.,  0.],
+           [-1.,  0.,  0.]])
     """
     problems = Problems("helix")
     places = places_of(problems, "n_sites", n_sites)
@@ -142,14 +264,29 @@ def helix(n_sites: TextureSites, q: WaveVector, axis: Axis = "z", phase: Angle =
 
 @readable
 def antiferromagnet(n_sites: TextureSites, axis: Axis = "z") -> np.ndarray:
-    """Moments along the axis and against it on the two sublattices, the first site along it; shape (n_sites, 3).
+    """Moments along the axis and against it on two sublattices, the first site along it.
 
-    Args:
-        n_sites: Number of moments of a chain, or a `Lattice` whose bonds make two sublattices (`Lattice.sublattices`).
-        axis: 'x', 'y', 'z' or a non-zero 3-vector.
+    Parameters
+    ----------
+    n_sites : int or Lattice
+        Number of moments of a chain, or a `Lattice` whose bonds make two sublattices (`Lattice.sublattices`).
+    axis : str or array_like, default 'z'
+        'x', 'y', 'z' or a non-zero 3-vector.
 
-    Raises:
-        ValueError: For each argument that is not of this kind, and for a lattice with a loop of an odd number of bonds.
+    Returns
+    -------
+    ndarray, (n_sites, 3)
+        Unit vectors.
+
+    Raises
+    ------
+    ValueError
+        For each argument that is not of this kind, and for a lattice with a loop of an odd number of bonds.
+
+    Examples
+    --------
+    >>> ln.antiferromagnet(3)[:, 2]
+    array([ 1., -1.,  1.])
     """
     problems = Problems("antiferromagnet")
     unit = problems.axis("axis", axis)
@@ -168,11 +305,29 @@ def antiferromagnet(n_sites: TextureSites, axis: Axis = "z") -> np.ndarray:
 
 @readable
 def random(n_sites: TextureSites, seed: Seed) -> np.ndarray:
-    """Directions drawn independently and evenly from the sphere, the same for the same seed; shape (n_sites, 3).
+    """Directions drawn independently and evenly from the sphere, the same for the same seed.
 
-    Args:
-        n_sites: Number of moments, a `Lattice`, or positions.
-        seed: An integer >= 0.
+    Parameters
+    ----------
+    n_sites : int or Lattice or array_like, (n_sites, 3)
+        Number of moments, a `Lattice`, or positions.
+    seed : int
+        An integer >= 0.
+
+    Returns
+    -------
+    ndarray, (n_sites, 3)
+        Unit vectors.
+
+    Raises
+    ------
+    ValueError
+        For each argument that is not of this kind.
+
+    Examples
+    --------
+    >>> bool((ln.random(5, seed=1) == ln.random(5, seed=1)).all())
+    True
     """
     problems = Problems("random")
     places = places_of(problems, "n_sites", n_sites)

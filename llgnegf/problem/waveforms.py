@@ -64,17 +64,37 @@ class Described(Drive):
 
 @dataclass(frozen=True)
 class Ramp(Described):
-    """A smooth switch from one value to another, with zero slope at both ends.
+    """Smooth switch from one value to another, with zero slope at both ends.
+
+    Parameters
+    ----------
+    initial : float or array_like
+        The value before it.
+    final : float or array_like
+        The value after it, of the same shape.
+    start : float
+        Beginning of the switch in fs, >= 0.
+    duration : float
+        Its length in fs, >= 1e-6.
+
+    Raises
+    ------
+    ValueError
+        One line for each argument that is not of this kind.
+
+    Notes
+    -----
+    ::
 
         v(t) = initial + (final - initial) [1 - cos(pi s)]/2,    s = (t - start)/duration between 0 and 1
 
-    and `initial` before it, `final` after it.
-
-    Args:
-        initial: The value before it.
-        final: The value after it, of the same shape.
-        start: Beginning of the switch in fs, >= 0.
-        duration: Its length in fs, >= 1e-6.
+    Examples
+    --------
+    >>> voltage = ln.Ramp(0.0, 0.2, start=10.0, duration=20.0)  # 0 to 0.2 eV from 10 to 30 fs
+    >>> print(*(f"{voltage(t):.2f}" for t in (10.0, 20.0, 30.0)))
+    0.00 0.10 0.20
+    >>> ln.Zeeman(ln.Ramp([0, 0, 0], [0, 0, 50.0], start=0.0, duration=5.0)).B(5.0)  # a field in tesla
+    array([ 0.,  0., 50.])
     """
 
     initial: Value
@@ -117,14 +137,36 @@ class Ramp(Described):
 
 @dataclass(frozen=True)
 class Sine(Described):
-    """v(t) = offset + amplitude sin(2 pi t/period + phase).
+    """Oscillation, a number or an array with a phase for each component.
 
-    Args:
-        amplitude: The amplitude.
-        period: In fs, >= 1e-6.
-        phase: In rad, a number or an array of the amplitude's shape (a rotating field has amplitude (B, B, 0) and
-            phase (pi/2, 0, 0)).
-        offset: A number, or of the amplitude's shape.
+    Parameters
+    ----------
+    amplitude : float or array_like
+        The amplitude.
+    period : float
+        In fs, >= 1e-6.
+    phase : float or array_like, default 0.0
+        In rad, a number or an array of the amplitude's shape (a rotating field has amplitude (B, B, 0) and phase
+        (pi/2, 0, 0)).
+    offset : float or array_like, default 0.0
+        A number, or of the amplitude's shape.
+
+    Raises
+    ------
+    ValueError
+        One line for each argument that is not of this kind.
+
+    Notes
+    -----
+    ::
+
+        v(t) = offset + amplitude sin(2 pi t/period + phase)
+
+    Examples
+    --------
+    >>> rotating = ln.Sine([1.0, 1.0, 0.0], period=100.0, phase=[np.pi / 2, 0.0, 0.0])
+    >>> rotating(25.0).round(6) + 0.0
+    array([0., 1., 0.])
     """
 
     amplitude: Value
@@ -173,15 +215,37 @@ class Enveloped(Described):
 
 @dataclass(frozen=True)
 class Pulse(Enveloped):
-    """A Gaussian: v(t) = offset + amplitude exp(-(t - center)^2/(2 width^2)), exactly the offset beyond 8.58 widths.
+    """Gaussian, exactly the offset beyond 8.58 widths from its center.
 
     There it has fallen to 1e-16 of the amplitude: a pulse with center >= 8.6 widths begins at exactly its offset.
 
-    Args:
-        amplitude: Height above the offset.
-        center: Time of the maximum in fs.
-        width: Standard deviation in fs, >= 1e-6.
-        offset: A number, or of the amplitude's shape.
+    Parameters
+    ----------
+    amplitude : float or array_like
+        Height above the offset.
+    center : float
+        Time of the maximum in fs.
+    width : float
+        Standard deviation in fs, >= 1e-6.
+    offset : float or array_like, default 0.0
+        A number, or of the amplitude's shape.
+
+    Raises
+    ------
+    ValueError
+        One line for each argument that is not of this kind.
+
+    Notes
+    -----
+    ::
+
+        v(t) = offset + amplitude exp[-(t - center)^2/(2 width^2)]
+
+    Examples
+    --------
+    >>> pulse = ln.Pulse(0.1, center=20.0, width=2.0)
+    >>> print(pulse(0.0), pulse(20.0))
+    0.0 0.1
     """
 
     amplitude: Value
@@ -216,9 +280,23 @@ class Table(Described):
     Runs step from corner to corner: what is tabulated is met exactly, narrow spikes included. A run makes at least one
     step for each corner, so do not sample a curve more finely than it needs.
 
-    Args:
-        times: Increasing times in fs, at least two, >= 1e-6 apart.
-        values: A value for each time, all of one shape.
+    Parameters
+    ----------
+    times : array_like, (n,)
+        Increasing times in fs, at least two, >= 1e-6 apart.
+    values : array_like, (n, ...)
+        A value for each time, all of one shape.
+
+    Raises
+    ------
+    ValueError
+        One line for each argument that is not of this kind.
+
+    Examples
+    --------
+    >>> measured = ln.Table([0.0, 10.0, 30.0], [0.0, 0.2, 0.1])
+    >>> print(measured(5.0), measured(100.0), measured.discontinuities)
+    0.1 0.1 (0.0, 10.0, 30.0)
     """
 
     times: Times
