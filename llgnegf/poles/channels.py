@@ -103,7 +103,7 @@ class PoleLead:
 
 @readable
 def with_pole_leads(system: OpenSystem, tolerance: float) -> OpenSystem:
-    """The same system with damped modes for leads, those of the propagator: what its leads are to `RotatingFrame`.
+    """System with damped modes in place of its leads, those that `simulate` works with, for `RotatingFrame` to judge.
 
     Parameters
     ----------

@@ -254,7 +254,7 @@ def chain(
     onsite : float or array_like, default 0.0
         On-site energy e in eV, one number or one for each site.
     positions : array_like, (N,) or (N, 3), optional
-        In nm, as for `Electrons`; of sites, where a term needs them.
+        Of the sites in nm, (N,) along x; None where no term needs them.
     terms : list, default ()
         Terms of the Hamiltonian, as for `Electrons`.
 

@@ -105,8 +105,9 @@ def honeycomb(
     n_y : int
         Rows; 2 n_y sites are in a cell. For leads at bottom and top at least 2.
     edge : {'zigzag', 'armchair'}
-        "zigzag": a row is a zigzag chain along x, the period along x is sqrt(3) spacings. "armchair": a row has one
-        dimer along x in each period of 3 spacings; every other row is displaced by half of it.
+        "zigzag" or "armchair". "zigzag": a row is a zigzag chain along x, the period along x is sqrt(3) spacings.
+        "armchair": a row has one dimer along x in each period of 3 spacings; every other row is displaced by half of
+        it.
     spacing : float, default 1.0
         Distance of nearest neighbours in nm.
 

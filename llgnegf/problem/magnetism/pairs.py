@@ -296,7 +296,7 @@ class Dipolar(EnergyTerm):
     direction : str or array_like, optional
         The chain axis e: 'x', 'y', 'z' or a non-zero 3-vector.
     positions : array_like, (n_sites, 3), optional
-        In place of both the positions in nm, e.g. those of a lattice: e_ij and r_ij follow from r_j - r_i.
+        In place of both the positions in nm, such as those of a lattice: e_ij and r_ij follow from r_j - r_i.
 
     Raises
     ------
