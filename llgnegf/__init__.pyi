@@ -1,5 +1,6 @@
-from . import analysis
+from . import analysis, plots
 from .commands.ensemble import ensemble
+from .commands.load import load
 from .commands.simulate import simulate
 from .config import ConfigError, RunConfig
 from .integrators.integration import IntegrationStopped
@@ -87,9 +88,9 @@ __all__ = [
     "PeriodicLead", "SuspiciousValueWarning", "Table", "TabulatedLead", "TabulatedMatrixLead", "TimeFunction",
     "TorqueComponents", "Transport", "TwoTime", "UniaxialAnisotropy",
     "WideBandLead", "Zeeman", "ZhangLiTorque",
-    "analysis",
+    "analysis", "plots",
     "bloch_wall", "bond_charge_current", "bond_spin_current", "chain", "charge_density", "cone", "electron_energy",
-    "ensemble", "field_like_damping_like", "langevin_ensemble", "magnons", "neel_wall", "relax", "rotate_spins",
+    "ensemble", "field_like_damping_like", "langevin_ensemble", "load", "magnons", "neel_wall", "relax", "rotate_spins",
     "run_sweep",
     "simulate", "spin_density", "spin_motive_force_current", "torque", "uniform", "with_pole_leads",
 ]  # fmt: skip

@@ -36,7 +36,13 @@ class Document:
     sweep: Any = None
 
     def to_dict(self) -> dict[str, Any]:
-        """The tables as plain dicts and lists, keys without a value left out; `from_dict` gives `self` back."""
+        """The tables as plain dicts and lists, keys without a value left out; `from_dict` gives `self` back.
+
+        Returns
+        -------
+        dict
+            As `RunConfig.from_dict` takes it.
+        """
         return {f.name: plain(value) for f in fields(self) if (value := getattr(self, f.name)) is not None}
 
 

@@ -22,7 +22,7 @@ from llgnegf.poles.coupling import (
     semicircle_poles,
 )
 from llgnegf.poles.fermi import LARGEST_RATIO, FermiPoles, check_temperature, fermi_poles
-from llgnegf.poles.fermi_vectors import fewest_sources
+from llgnegf.poles.fermi_vectors import FARTHEST, fewest_sources
 from llgnegf.poles.matrix_channels import channel_modes
 from llgnegf.poles.matrix_modes import MatrixModes
 from llgnegf.poles.spectral_bounds import spectral_bounds, static_voltages
@@ -103,32 +103,40 @@ class PoleLead:
 
 @readable
 def with_pole_leads(system: OpenSystem, tolerance: float) -> OpenSystem:
-    """System with damped modes in place of its leads, those that `simulate` works with, for `RotatingFrame` to judge.
+    """The same system with every lead's self-energy replaced by its damped modes (wide bands stay).
+
+    Given to `RotatingFrame` it is the oracle of the propagator's own leads.
 
     Parameters
     ----------
     system : OpenSystem
-        Leads with any self-energy; wide bands stay as they are.
+        Electrons and leads.
     tolerance : float
-        Bound on max_t of the kernel's error relative to K(0), of every channel; `simulate` takes rtol for it.
+        Bound on max_t ``|K(t) - K_fit(t)|/K(0)`` of every channel's kernel; `simulate` takes rtol for it.
 
     Returns
     -------
     OpenSystem
-        Leads at the same voltages and chemical potentials.
+        With other leads.
+
+    Raises
+    ------
+    ValueError
+        Where a lead cannot be expanded to `tolerance`.
 
     Notes
     -----
-    ::
+    A lead's kernel is expanded as a sum of exponentials, ::
 
-        Gamma(E) = sum_y [i b_y/(E - chi_y) + c.c.] >= 0,    K(t) = sum_y b_y exp(-i chi_y t/hbar),    Im chi_y < 0
+        K(t) = (1/2 pi) int dE Gamma(E) exp(-i E t) = sum_y b_y exp(-i chi_y t),     Im chi_y < 0,   t > 0
 
     Examples
     --------
-    >>> system = ln.OpenSystem(ln.chain(3), [ln.ChainLead(0), ln.ChainLead(-1)], kT=0.05)
-    >>> modes = ln.with_pole_leads(system, tolerance=1e-3).leads[0].channels[0].spectrum
-    >>> print(f"{modes.broadening(0.0).real:.1f}")  # eV, as that of the chain at the middle of its band
-    2.0
+    >>> system = ln.OpenSystem(ln.chain(1), [ln.ChainLead(0)], kT=0.1)
+    >>> expanded = ln.RotatingFrame(ln.with_pole_leads(system, 1e-4), [[0, 0, 1]], energy=0.0)
+    >>> exact = ln.RotatingFrame(system, [[0, 0, 1]], energy=0.0)
+    >>> bool(np.abs(expanded.density_matrix() - exact.density_matrix()).max() < 1e-4)
+    True
     """
     return _replace_leads(system, expand_channels(system, tolerance))
 
@@ -288,7 +296,8 @@ class PoleSystem:
         """The system with the Fermi vectors that keep an element of rho within `error` up to T = `duration` (1/eV).
 
         Without a cap there are fewer Fermi poles, the farthest of which need no vectors: taken where no vector is left
-        that decays faster than with a cap. Wide bands need every pole; with one, or matrix channels, all stay.
+        that decays faster than with a cap, or fewer vectors. Wide bands need every pole; with one, or matrix channels,
+        all stay.
         """
         if self.fermi is None or any(c.vector.ndim == 2 or c.wide_band for c in self.channels):
             return self
@@ -297,7 +306,7 @@ class PoleSystem:
         capped = replace(self, vector_tolerance=tolerance)
         free = _capped_fermi_poles(self.fermi.x_max, self.fermi_tolerance, (None,))
         free_system = replace(capped, fermi=free, caps=(None,))
-        return min((capped, free_system), key=lambda p: p._fastest_vector)
+        return min((capped, free_system), key=lambda p: p._cost_of_vectors)
 
     @cached_property
     def _fewer(self) -> dict[tuple[int, float, float], tuple[np.ndarray, np.ndarray]]:
@@ -305,12 +314,13 @@ class PoleSystem:
         return {}
 
     @cached_property
-    def _fastest_vector(self) -> float:
-        """The fastest decay of a Fermi vector in eV."""
+    def _cost_of_vectors(self) -> tuple[float, int]:
+        """The fastest decay of a Fermi vector in eV, as far as it sets the step, and the number of vectors."""
         temperatures = self.system.temperatures()
         mu = self.system.chemical_potentials() - self.system.voltages()
         found = [self.fermi_sources(q, mu[c.lead], temperatures[c.lead])[0] for q, c in enumerate(self.channels)]
-        return max(float(-z.imag.min()) for z in found)
+        fastest = max(float(-z.imag.min()) for z in found)
+        return max(fastest, FARTHEST * self.spectral_range), sum(z.size for z in found)
 
 
 def expand(

@@ -62,7 +62,22 @@ class Run:
 
     @classmethod
     def of(cls, system: OpenSystem | None, motion: Any, options: RunOptions) -> Self:
-        """The run of options that are known to fit system and motion, and whose doubts have been told."""
+        """The run of options that are known to fit system and motion, and whose doubts have been told.
+
+        Parameters
+        ----------
+        system : OpenSystem or None
+            Electrons and leads.
+        motion : object
+            Moments.
+        options : RunOptions
+            Checked.
+
+        Returns
+        -------
+        Run
+            At t = 0.
+        """
         run = cls.__new__(cls)
         run._begin(system, motion, options)
         return run
@@ -122,16 +137,35 @@ class Run:
         return {"fermi_poles": 0 if self.poles is None or self.poles.fermi is None else self.poles.fermi.eta.size}
 
     def advance_to(self, row: int) -> np.ndarray:
-        """Advance to the save time number `row`, not before the last one; the sample there."""
+        """Advance to a save time, without making its row.
+
+        Parameters
+        ----------
+        row : int
+            Number of the save time, not before the last one.
+
+        Returns
+        -------
+        ndarray
+            What rows are made of there.
+        """
         unit = self.equation.time_unit
         return self._dense.at(float(self.times[row]) / unit, lambda time: self.between_steps(time * unit))
 
     def rows(self) -> Iterator[tuple[int, dict[str, np.ndarray]]]:
-        """Advance to each save time in turn; yields the row's index and its columns.
+        """Advance to each save time in turn.
 
-        Raises:
-            IntegrationStopped: On NaN, a step below round-off, or a density matrix that is none any more, with time,
-                quantity and cause.
+        Yields
+        ------
+        tuple of int and dict of str to ndarray
+            The row's number, and its columns without the dim time.
+
+        Raises
+        ------
+        IntegrationStopped
+            On NaN, a step below round-off, or a density matrix that is none any more, with time, quantity and cause.
+        ValueError
+            Of a `Simulation` whose moments are `External`.
         """
         while self.row < self.times.size:
             with self.blas(self.system):
@@ -144,9 +178,18 @@ class Run:
         """Raise IntegrationStopped if the state cannot be one."""
 
     def checkpoint(self, copy: bool = True) -> dict[str, Any]:
-        """Everything that a later `restore` needs to go on with the same bits, as arrays and numbers.
+        """Everything that a later `restore` needs to go on with the same bits.
 
-        Arrays of a large state need not be copied where they are written down before the run goes on.
+        Parameters
+        ----------
+        copy : bool, default True
+            Whether arrays are copied: those of a large state need not be where they are written down before the run
+            goes on.
+
+        Returns
+        -------
+        dict
+            Arrays and numbers by name.
         """
         kept = {"row": self.row, "evaluations": self.equation.evaluations, **self._dense.checkpoint()}
         return {name: value.copy() if copy and isinstance(value, np.ndarray) else value for name, value in kept.items()}
@@ -154,8 +197,15 @@ class Run:
     def restore(self, checkpoint: Mapping[str, Any]) -> None:
         """Continue from what `checkpoint` gave in a run of the same problem.
 
-        Raises:
-            ValueError: If the checkpoint is of another problem (its state has another size).
+        Parameters
+        ----------
+        checkpoint : mapping
+            As `checkpoint` returned it.
+
+        Raises
+        ------
+        ValueError
+            If the checkpoint is of another problem (its state has another size).
         """
         size, own = np.size(checkpoint["state"]), self._dense.integration.state.size
         if size != own:
@@ -169,7 +219,13 @@ class Run:
         raise NotImplementedError
 
     def error_budget(self) -> dict[str, ErrorEstimate]:
-        """Expansions and time step, each a number with what it bounds."""
+        """Expansions and time step, each a number with what it bounds.
+
+        Returns
+        -------
+        dict of str to ErrorEstimate
+            As `Result.errors`.
+        """
         integration = self._dense.integration
         step = ErrorEstimate(float("nan"), "not estimated with a fixed step; repeat with half the step")
         if integration.adaptive:
