@@ -27,7 +27,7 @@ Potential = Annotated[Any, Argument(float | Vector, f"{NUMBER}, or three of them
 
 @dataclass(frozen=True, eq=False)
 class ElectricField(DeviceTerm):
-    """Uniform electric field in length gauge: e E(t).r_i on every site.
+    """Uniform electric field in length gauge, H_1 = sum_i e E(t).r_i n_i.
 
     Parameters
     ----------
@@ -76,7 +76,7 @@ class ElectricField(DeviceTerm):
 
 @dataclass(frozen=True, eq=False)
 class ElectronZeeman(DeviceTerm):
-    """Zeeman energy of the electrons' spins, (g_e mu_B/2) B(t).sigma on every site.
+    """Zeeman energy of the electrons' spins, H_1 = (g_e mu_B/2) sum_i B_i(t).sigma_i.
 
     Electron spins turn against the field, moments along it (`Zeeman`).
 

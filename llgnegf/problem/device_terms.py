@@ -45,10 +45,24 @@ class DeviceTerm(Readable):
     is_phase: ClassVar[bool] = False
 
     def matrices(self, n_sites: int, positions: np.ndarray | None) -> list[sp.csr_array]:
-        """A_k (2N, 2N), Hermitian, in what makes f_k A_k eV; none for a term of phases.
+        """Hermitian A_k in what makes f_k A_k eV; none for a term of phases.
 
-        Raises:
-            ValueError: One line for each field that does not fit the device.
+        Parameters
+        ----------
+        n_sites : int
+            Sites N of the device.
+        positions : ndarray, (N, 3), or None
+            Of its sites in nm.
+
+        Returns
+        -------
+        list of csr_array, (2N, 2N)
+            One for each amplitude.
+
+        Raises
+        ------
+        ValueError
+            One line for each field that does not fit the device.
         """
         return []
 
@@ -104,7 +118,7 @@ class DeviceTerm(Readable):
 
 @dataclass(frozen=True, eq=False)
 class TimeDependent(DeviceTerm):
-    """Any matrix times a function of time: f(t) A.
+    """Any matrix times a function of time, H_1 = f(t) A.
 
     Parameters
     ----------
@@ -152,7 +166,7 @@ class TimeDependent(DeviceTerm):
 
 @dataclass(frozen=True, eq=False)
 class Gate(DeviceTerm):
-    """Level shift of some sites: sum_i f_i(t) n_i.
+    """Level shift of some sites, H_1 = sum_i f_i(t) n_i.
 
     Parameters
     ----------

@@ -124,6 +124,11 @@ class Electrons(Readable):
         -------
         Electrons
             On N sites.
+
+        Raises
+        ------
+        ValueError
+            One line for each argument that is not of this kind.
         """
         problems = Problems("Electrons")
         matrix = hermitian(problems, "hamiltonian", hamiltonian)

@@ -62,12 +62,16 @@ def charge_density(rho: Any) -> np.ndarray:
     Returns
     -------
     ndarray, (..., N)
-        ``<n_i> = Tr rho_ii``, from 0 to 2.
+        From 0 to 2.
 
     Raises
     ------
     ValueError
         For another shape.
+
+    Notes
+    -----
+    ``<n_i> = Tr rho_ii``
 
     Examples
     --------
@@ -200,7 +204,7 @@ def bond_spin_current(rho: Any, electrons: Electrons) -> np.ndarray:
 
 @readable
 def electron_energy(rho: Any, hamiltonian: Any) -> np.ndarray:
-    """Energy of the electrons, Tr[rho H].
+    """Energy of the electrons, E = Tr[rho H].
 
     Parameters
     ----------

@@ -21,7 +21,7 @@ AT_REST = 1e-12
 class TorqueComponents(Readable):
     """Components of a torque along the motion and across it, as `field_like_damping_like` returns them.
 
-    Parameters
+    Attributes
     ----------
     field_like, damping_like : ndarray, (..., N)
         T.e_FL and T.e_DL in eV.
@@ -63,6 +63,12 @@ def field_like_damping_like(torque: Any, moments: Any, velocity: Any) -> TorqueC
     ------
     ValueError
         For each argument of a wrong shape.
+
+    Notes
+    -----
+    ::
+
+        e_FL = dM/dt / |dM/dt|,    e_DL = M x dM/dt / |M x dM/dt|
 
     Examples
     --------

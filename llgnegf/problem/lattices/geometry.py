@@ -89,6 +89,11 @@ class Geometry(Readable):
         -------
         Lattice
             The sites that stay, in their order, counted anew.
+
+        Raises
+        ------
+        ValueError
+            One line for each argument that is not of this kind.
         """
         problems, allowed = problems_of("masked"), f"{self.n_sites} booleans, or a function of x and y"
         given = [bool(keep(x, y)) for x, y, _ in self.positions] if callable(keep) else keep
@@ -121,6 +126,11 @@ class Geometry(Readable):
             (i, j, w), w in 1/nm: those of the gradient that fits the differences to the bonded neighbours best (least
             squares), exact for what is linear in space: central differences on a square lattice, one-sided ones at its
             edges. Where all bonds of a site are normal to a direction the derivative along it is 0.
+
+        Raises
+        ------
+        ValueError
+            One line for each argument that is not of this kind.
         """
         problems = problems_of("derivative")
         axis = problems.axis("direction", direction)

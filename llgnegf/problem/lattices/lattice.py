@@ -234,6 +234,11 @@ class Lattice(Geometry):
         -------
         PairExchange
             For `Magnet(energies=[...])`.
+
+        Raises
+        ------
+        ValueError
+            One line for each argument that is not of this kind.
         """
         problems, allowed = problems_of("exchange"), f"a number, {len(self.bonds)} of them, or a (3, 3) tensor, in eV"
         shapes = {0: (), 1: (len(self.bonds),)}
@@ -261,6 +266,11 @@ class Lattice(Geometry):
         -------
         PairDMI
             For `Magnet(energies=[...])`.
+
+        Raises
+        ------
+        ValueError
+            One line for each argument that is not of this kind.
         """
         problems = problems_of("dmi")
         strength = problems.number("D", D, "a finite number, in eV, not zero", lambda x: x != 0)

@@ -16,8 +16,7 @@ from llgnegf.problem.magnetism.placement import OnSites, checked_sites
 class External(OnSites):
     """Moments that another program moves: `Simulation.advance` is given them.
 
-    Between calls each turns along the great circle from where it was, at an even rate: make
-    `Simulation(system, External(moments), t_end=...)` and call `advance(time, moments)`.
+    Make `Simulation(system, External(moments), t_end=...)` and call `advance(time, moments)`.
 
     Parameters
     ----------
@@ -30,6 +29,12 @@ class External(OnSites):
     ------
     ValueError
         If it is anything else.
+
+    Notes
+    -----
+    Between calls each moment turns along the great circle from where it was to where it was sent, at an even rate, ::
+
+        M(t) = [sin((1 - x) theta) M_0 + sin(x theta) M_1]/sin(theta),   x = (t - t_0)/(t_1 - t_0), cos(theta) = M_0.M_1
 
     Examples
     --------

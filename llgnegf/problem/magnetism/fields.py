@@ -116,8 +116,24 @@ class Declared(Readable):
     def at(self, name: str, n_sites: int, t: float = 0.0) -> np.ndarray:
         """The field `name` at time `t` (fs), with an entry for each of the sites or bonds of a chain.
 
-        Raises:
-            ValueError: For another number of entries; for a function that returns anything but finite numbers.
+        Parameters
+        ----------
+        name : str
+            A declared field.
+        n_sites : int
+            Sites of the chain.
+        t : float, default 0.0
+            Time in fs.
+
+        Returns
+        -------
+        ndarray
+            Read-only, (n_sites, ...) or (n_sites - 1, ...).
+
+        Raises
+        ------
+        ValueError
+            For another number of entries; for a function that returns anything but finite numbers.
         """
         array, shape = self._at(name, n_sites, t)
         return np.broadcast_to(array, shape)

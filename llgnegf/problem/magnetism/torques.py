@@ -98,6 +98,7 @@ class _DeclaredTorque(SpinTransferTorque):
 
     @property
     def is_static(self) -> bool:  # type: ignore[override]
+        """Whether no amplitude depends on time."""
         return not self.drives()
 
 
