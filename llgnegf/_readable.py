@@ -8,7 +8,7 @@ from abc import ABCMeta
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import MISSING, Field, fields, is_dataclass
 from functools import wraps
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 import numpy as np
 
@@ -90,6 +90,8 @@ class ReadableType(ABCMeta):
     @property
     def __signature__(cls) -> inspect.Signature:
         """That of the constructor, without `self` and annotations; defaults are as they are made."""
+        if cls._signature is not None:  # type: ignore[attr-defined]
+            return cls._signature  # type: ignore[attr-defined]
         if cls.__init__ is object.__init__:  # type: ignore[misc]
             return inspect.Signature()
         made = {name: _default(one) for name, one in getattr(cls, "__dataclass_fields__", {}).items()}
@@ -114,6 +116,9 @@ class ReadableType(ABCMeta):
 
 class Readable(metaclass=ReadableType):
     """What public classes inherit; a dataclass's repr says what is not as by default, and what large arrays are."""
+
+    _signature: ClassVar[inspect.Signature | None] = None
+    """Of a constructor that does not say itself what it takes."""
 
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)

@@ -12,7 +12,7 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 from llgnegf._checks import Problems
-from llgnegf._readable import check_call
+from llgnegf._readable import check_call, readable
 from llgnegf.commands.simulate import config_of
 from llgnegf.config import RunConfig
 from llgnegf.problem.magnetism.magnet import Magnet
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from distributed import Client
 
 
+@readable
 @takes_run_options
 def ensemble(
     system: OpenSystem | None,

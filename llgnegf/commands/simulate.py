@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from llgnegf._checks import Problems
-from llgnegf._readable import check_call
+from llgnegf._readable import check_call, readable
 from llgnegf.config import ConfigError, RunConfig
 from llgnegf.problem.plausibility import heard
 from llgnegf.problem.system import OpenSystem
@@ -32,6 +32,7 @@ from llgnegf.store.checkpoint import state_in
 WITH_FOLDER = "folder = ... writes the run as a file"
 
 
+@readable
 @takes_run_options
 def simulate(
     system: OpenSystem | None,
