@@ -177,7 +177,7 @@ class Electrons(Readable):
 
     def gershgorin(self, times: Sequence[float] = (0.0,), length: float = 1.0) -> tuple[np.ndarray, np.ndarray]:
         """Lower and upper ends (eV) of the interval about each level of the device that holds it at all `times` (fs),
-        whatever the density matrix is and moments up to |M| = `length` are, without leads, (2N,) each."""
+        whatever the density matrix is and moments up to the length `length` are, without leads, (2N,) each."""
         reach = sum((term.reach(self.n_sites) for term in self.mean_fields), np.zeros(self.n_sites))
         low, high = np.full(2 * self.n_sites, np.inf), np.full(2 * self.n_sites, -np.inf)
         for time in times:

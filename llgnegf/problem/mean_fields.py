@@ -43,7 +43,7 @@ class MeanField(Readable):
         raise NotImplementedError
 
     def reach(self, n_sites: int) -> np.ndarray:
-        """A bound (eV) on |H_i| over all density matrices, (N,)."""
+        """A bound (eV) on ``|H_i|`` over all density matrices, (N,)."""
         raise NotImplementedError
 
     @property

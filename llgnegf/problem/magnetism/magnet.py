@@ -190,10 +190,10 @@ class Magnet(OnSites):
         return Amplitudes.of(static, self.n_sites, 0.0), [t for t in self.torques if not t.is_static]
 
     def dissipation(self, rate: np.ndarray) -> float:
-        """Power lost to Gilbert damping (eV/fs), sum_i lambda_i (mu_i/g) |dM_i/dt|^2 >= 0, of dM/dt = `rate`.
+        """Power lost to Gilbert damping (eV/fs), sum_i lambda_i (mu_i/g) (dM_i/dt)^2 >= 0, of dM/dt = `rate`.
 
         Without torques and with fields at rest dH/dt = -dissipation: M . (M x dM/dt) vanishes, and so does
-        dM/dt . (M x B), leaving -mu_M B.dM/dt = -(mu_M/g) lambda |dM/dt|^2 for |M| = 1.
+        dM/dt . (M x B), leaving -mu_M B.dM/dt = -(mu_M/g) lambda (dM/dt)^2 for unit vectors M.
         """
         return float(np.sum(self.damping / self.prefactor * np.sum(np.square(rate), axis=1)))
 

@@ -89,8 +89,8 @@ class EnergyTerm(Declared):
         return cls.gradient is not EnergyTerm.gradient
 
     def steepest(self, n_sites: int, magnetic_moment: np.ndarray) -> float:
-        """A bound (eV) of |dH/dM_i| for all directions of the moments, at t = 0; of an energy that is not made of the
-        known parts twice the largest one of a hundred textures."""
+        """A bound (eV) of ``|dH/dM_i|`` for all directions of the moments, at t = 0; of an energy that is not made of
+        the known parts twice the largest one of a hundred textures."""
         if self.has_own_gradient():
             textures = normalised(np.random.default_rng(0).normal(size=(100, n_sites, 3)))
             gradients = np.array([self.gradient(m, magnetic_moment) for m in textures])
