@@ -239,8 +239,7 @@ class Peierls(DeviceTerm):
 
     Notes
     -----
-    A phase theta(t) on every bond between the device and a lead is, in another gauge, a voltage -hbar dtheta/dt on it
-    [1]_.
+    In a vector potential electrons of charge -e get f_ij = (e/hbar) int_i^j A.dl [1]_.
 
     References
     ----------

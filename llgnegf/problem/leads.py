@@ -272,7 +272,10 @@ class ChainLead(SiteLead):
     >>> left = ln.ChainLead(0, voltage=ln.Ramp(0.0, 0.1, start=0.0, duration=5.0))
     >>> left.voltage_at(5.0)
     0.1
-    >>> sigma = ln.ChainLead(-1, coupling=0.5).spectrum().self_energy(0.0)  # -i gamma_c^2/gamma, the band's middle
+
+    In the middle of the band the self-energy is -i gamma_c^2/gamma:
+
+    >>> sigma = ln.ChainLead(-1, coupling=0.5).spectrum().self_energy(0.0)
     >>> round(float(sigma.imag), 6)
     -0.25
     """
