@@ -13,7 +13,7 @@ import re
 import textwrap
 import warnings
 from collections.abc import Iterator
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -74,6 +74,7 @@ def _text(name: str) -> str:
     return inspect.getdoc(x) or ""
 
 
+@cache
 def _parsed(name: str) -> NumpyDocString:
     with warnings.catch_warnings():
         warnings.simplefilter("error")  # a section that numpydoc does not know
@@ -105,7 +106,7 @@ def _is_warning_or_error(x: Any) -> bool:
 
 
 def _returns(x: Any) -> bool:
-    return inspect.signature(inspect.unwrap(x)).return_annotation not in (None, "None", inspect.Signature.empty)
+    return getattr(inspect.unwrap(x), "__annotations__", {}).get("return") not in (None, "None")
 
 
 @pytest.mark.parametrize("name", sorted(PUBLIC | MEMBERS))

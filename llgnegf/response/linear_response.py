@@ -242,7 +242,7 @@ class LinearResponse(Readable):
 
     @property
     def lead_error(self) -> float:
-        """Largest certified error of the leads' kernels, max_t |K - K_fit|/|K(0)| (of fits careful at late times)."""
+        """Largest certified error of the kernels, ``max_t |K - K_fit|/|K(0)|`` (of fits careful at late times)."""
         strong = [c for c in self._poles.channels if c.strength]
         return max((c.error / c.strength for c in strong), default=0.0)
 

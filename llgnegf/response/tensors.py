@@ -335,7 +335,7 @@ class ResponseTensors(Readable):
 
     @property
     def friction_range(self) -> float:
-        """Mean distance |i - j| in sites, weighted with the squared norm of the friction blocks (0: purely local)."""
+        """Mean distance ``|i - j|`` in sites, weighted with the squared norm of the friction blocks (0: all local)."""
         weight = np.linalg.norm(self._tangential(self.friction), axis=(1, 3)) ** 2
         sites = np.arange(self.system.n_sites)
         total = float(weight.sum())
