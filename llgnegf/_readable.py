@@ -33,12 +33,13 @@ def readable(function: F) -> F:
         try:
             return function(*args, **kwargs)
         except TypeError:
-            name = f"{type(args[0]).__name__}.{function.__name__}" if method and args else function.__qualname__
-            check_call(name, own, args, kwargs)
+            name = f"{type(args[0]).__name__}.{function.__name__}" if owner == "self" and args else function.__qualname__
+            asked = own.replace(parameters=list(own.parameters.values())[len(owner) > 0 :])
+            check_call(name, asked, args[len(owner) > 0 :], kwargs)
             raise
 
     own = inspect.signature(function)
-    method = next(iter(own.parameters), "") == "self"
+    owner = next((name for name in list(own.parameters)[:1] if name in ("self", "cls")), "")
     call.__signature__ = _bare(own)  # type: ignore[attr-defined]
     return call  # type: ignore[return-value]
 
@@ -150,6 +151,8 @@ def brief(value: Any) -> str:
     if isinstance(value, np.ndarray):
         return _brief_array(value)
     if isinstance(value, tuple | list):
+        if len(value) > LONGEST:
+            return f"<{len(value)} entries>"
         opening, closing = ("(", ",)" if len(value) == 1 else ")") if isinstance(value, tuple) else ("[", "]")
         text = f"{opening}{', '.join(map(brief, value))}{closing}"
         plain = all(isinstance(one, tuple | list | int | float | complex) for one in value)
@@ -167,6 +170,6 @@ def _brief_array(value: np.ndarray) -> str:
     """Numbers that are all alike as one, which is what they were given as."""
     if value.ndim == 1 and value.size > 3 and bool(np.all(value == value[0])):
         return repr(value[0].item())
-    text = repr(value.tolist())
+    text = repr(value.tolist()) if value.size <= LONGEST else ""
     kind = "complex array" if np.iscomplexobj(value) else "array"
-    return text if len(text) <= LONGEST else f"<{' x '.join(map(str, value.shape))} {kind}>"
+    return text if 0 < len(text) <= LONGEST else f"<{' x '.join(map(str, value.shape))} {kind}>"

@@ -74,6 +74,7 @@ def test_signatures_of_functions_have_no_annotations(name: str) -> None:
         (lambda: ln.chain(7, jsd=0.1), "chain.jsd: unknown; did you mean j_sd?"),
         (lambda: ln.square(2, 2).lead("left", voltge=0.1), "Lattice.lead.voltge: unknown; did you mean voltage?"),
         (lambda: ln.square(2, 2).masked(), "Lattice.masked.keep: missing"),
+        (lambda: ln.square(2, 2).masked(1, 2), "Lattice.masked: 2 arguments in a row; allowed: keep"),
         (
             lambda: ln.Electrons.spinless(np.eye(2), jsd=1),
             "Electrons.spinless.jsd: unknown; did you mean j_sd?\nElectrons.spinless.j_sd: missing",
