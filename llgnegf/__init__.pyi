@@ -6,8 +6,9 @@ from .config import ConfigError, RunConfig
 from .integrators.integration import IntegrationStopped
 from .poles.channels import with_pole_leads
 from .problem.carriers import Chirp, LightPulse
-from .problem.device_terms import ElectricField, ElectronZeeman, Gate, Peierls, TimeDependent, VectorPotential
-from .problem.drives import Drive, Pulse, Ramp, Sine, Table, TimeFunction
+from .problem.device_fields import ElectricField, ElectronZeeman, VectorPotential
+from .problem.device_terms import Gate, Peierls, TimeDependent
+from .problem.drives import Drive, TimeFunction
 from .problem.electrons import Electrons, chain
 from .problem.kwant_systems import from_kwant
 from .problem.lattices.crystals import honeycomb, square, triangular
@@ -31,18 +32,17 @@ from .problem.magnetism.torques import SlonczewskiTorque, SpinTransferTorque, Zh
 from .problem.matrix_leads import TabulatedMatrixLead
 from .problem.mean_fields import DensityDependent, Hubbard
 from .problem.observables import (
-    TorqueComponents,
     bond_charge_current,
     bond_spin_current,
     charge_density,
     electron_energy,
-    field_like_damping_like,
     spin_density,
     spin_motive_force_current,
     torque,
 )
 from .problem.periodic_leads import PeriodicLead
 from .problem.plausibility import SuspiciousValueWarning
+from .problem.swirls import skyrmion, vortex
 from .problem.system import OpenSystem
 from .problem.textures import (
     antiferromagnet,
@@ -51,10 +51,10 @@ from .problem.textures import (
     helix,
     neel_wall,
     random,
-    skyrmion,
     uniform,
-    vortex,
 )
+from .problem.torque_parts import TorqueComponents, field_like_damping_like
+from .problem.waveforms import Pulse, Ramp, Sine, Table
 from .response.linear_response import LinearResponse
 from .response.magnons import Magnons, magnons
 from .response.tensors import ResponseTensors

@@ -13,7 +13,7 @@ ROOMS = (
     ("__init__", "__main__", "cli"), ("commands",), ("sweep",), ("config",), ("store",), ("paper", "plots"),
     ("run", "analysis"),
     ("integrators",), ("equations",), ("response", "transport"), ("static", "analytic"), ("poles",), ("problem",),
-    ("units", "_checks", "_compile", "_blas", "_threads", "_files", "_netcdf", "_processes"),
+    ("units", "_checks", "_readable", "_compile", "_blas", "_threads", "_files", "_netcdf", "_processes"),
 )  # fmt: skip
 """From the roof down: a module imports from its own room and from those below."""
 LEVEL = {room: level for level, rooms in enumerate(ROOMS) for room in rooms}

@@ -28,8 +28,8 @@ FURTHER = ("analysis", "plots", "analytic")
 BRIEF = "llgnegf.problem."
 """Of problem objects, methods that solvers rather than users call may say in one sentence what they do."""
 NO_EQUATION = frozenset({
-    "AccuracyWarning", "ConfigError", "CurrentDecomposition", "DensityDependent", "Drive", "EnergyTerm", "Frozen",
-    "IntegrationStopped", "Lattice", "Lead", "OpenSystem", "Prescribed", "QuadratureError", "Result", "RunConfig",
+    "AccuracyWarning", "ConfigError", "CurrentDecomposition", "DensityDependent", "Drive", "Frozen",
+    "IntegrationStopped", "Lattice", "OpenSystem", "Prescribed", "QuadratureError", "Result", "RunConfig",
     "SpinTransferTorque", "SuspiciousValueWarning", "Table", "TimeFunction", "TorqueComponents", "analytic.latex",
     "antiferromagnet", "ensemble", "honeycomb", "load", "random", "run_sweep", "square", "triangular", "uniform",
     *("plots." + name for name in dir(ln.plots) if name not in ("plot_nonadiabatic_torque", "plot_torque")),

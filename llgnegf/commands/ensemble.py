@@ -12,6 +12,7 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 from llgnegf._checks import Problems
+from llgnegf._readable import check_call, readable
 from llgnegf.commands.simulate import config_of
 from llgnegf.config import RunConfig
 from llgnegf.problem.magnetism.magnet import Magnet
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from distributed import Client
 
 
+@readable
 @takes_run_options
 def ensemble(
     system: OpenSystem | None,
@@ -91,7 +93,8 @@ def ensemble(
     >>> data = ln.ensemble(None, magnet, **options)  # doctest: +SKIP
     >>> data.moments_mean.sel(component="z"), data.moments_standard_error.sel(component="z")  # doctest: +SKIP
     """
-    inspect.signature(ensemble).bind(system, magnet, realisations=realisations, **options)  # TypeError for no option
+    given = {"realisations": realisations, **options}
+    check_call("ensemble", inspect.signature(ensemble), (system, magnet), given)
     count = _checked(realisations, system, magnet, RunOptions.unchecked(**options))
     data = config_of(system, magnet, options, "an ensemble runs from a file").to_dict()
     with silent():  # of the objects was warned when they were made

@@ -10,6 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from llgnegf._checks import Problems
+from llgnegf._readable import readable
 from llgnegf.commands.simulate import committed
 from llgnegf.config import RunConfig
 from llgnegf.run.error_budget import excess
@@ -20,6 +21,7 @@ from llgnegf.store.loading import read, result_of
 ALLOWED = "a run folder (of llgnegf run, or simulate(..., folder=...)), or a NetCDF file of Result.save"
 
 
+@readable
 def load(path: str | os.PathLike[str], *, density_matrix: bool = False) -> Result:
     """Read what a run left: its folder, finished or not, or a file that `Result.save` wrote.
 

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from llgnegf._checks import Problems
+from llgnegf._readable import check_call, readable
 from llgnegf.config import ConfigError, RunConfig
 from llgnegf.problem.plausibility import heard
 from llgnegf.problem.system import OpenSystem
@@ -31,6 +32,7 @@ from llgnegf.store.checkpoint import state_in
 WITH_FOLDER = "folder = ... writes the run as a file"
 
 
+@readable
 @takes_run_options
 def simulate(
     system: OpenSystem | None,
@@ -155,7 +157,7 @@ def simulate(
     """
     if folder is None:
         return in_memory(system, motion, progress=progress, **options)
-    inspect.signature(simulate).bind(system, motion, **options)  # TypeError for what is no option, as in memory
+    check_call("simulate", inspect.signature(simulate), (system, motion), options)
     with heard() as said:
         with shown(progress, "fs") as report:
             result = _in_folder(config_of(system, motion, options), folder, report)

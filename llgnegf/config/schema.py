@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields
 from typing import Any
 
+from llgnegf._readable import Readable
 from llgnegf.config.fields import DRIVES, Table, plain, sentence
 from llgnegf.config.sections import SECTIONS
 from llgnegf.problem.arguments import declared
@@ -18,7 +19,7 @@ NEVER = math.nextafter(LONGEST_RUN, 0.0)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Document:
+class Document(Readable):
     """The whole file, before anything that concerns more than one key is checked; None for a table that it has not."""
 
     schema_version: int = SCHEMA_VERSION

@@ -32,7 +32,7 @@ from llgnegf.plots.style import (
     styled,
     whole_numbers,
 )
-from llgnegf.problem.observables import field_like_damping_like
+from llgnegf.problem.torque_parts import field_like_damping_like
 from llgnegf.run.progress import Progress, silent
 
 if TYPE_CHECKING:

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from llgnegf._readable import readable
 from llgnegf.poles.coupling import (
     TAILS,
     CouplingPoles,
@@ -100,6 +101,7 @@ class PoleLead:
         return self.original.drives()
 
 
+@readable
 def with_pole_leads(system: OpenSystem, tolerance: float) -> OpenSystem:
     """The same system with every lead's self-energy replaced by its damped modes (wide bands stay).
 
@@ -110,7 +112,7 @@ def with_pole_leads(system: OpenSystem, tolerance: float) -> OpenSystem:
     system : OpenSystem
         Electrons and leads.
     tolerance : float
-        Bound on ``max_t ``|K(t) - K_fit(t)|/K(0)```` of every channel's kernel; `simulate` takes rtol for it.
+        Bound on max_t ``|K(t) - K_fit(t)|/K(0)`` of every channel's kernel; `simulate` takes rtol for it.
 
     Returns
     -------
@@ -403,4 +405,3 @@ def _wide_band_cutoff(gamma: float, scale: float, tolerance: float) -> float:
     most 1/2: the 1/E^2 parts cancel between both tails, and int_{E_max} dE/2pi 2 Gamma e/E^3 = Gamma e/(2 pi E_max^2).
     """
     return float(np.sqrt(gamma * scale / (2 * np.pi * tolerance)))
-

@@ -55,10 +55,19 @@ SHORTEST_RUN = 1e-6
 
 
 class SuspiciousValueWarning(UserWarning):
-    """A value makes no sense beside the others; the message names field, value and the unit probably meant.
+    """Value that makes no sense beside the others; the message names field, value and the unit probably meant.
 
     Python's own means turn it off: `warnings.simplefilter("ignore", llgnegf.SuspiciousValueWarning)`, or
     PYTHONWARNINGS=ignore::UserWarning for the command line.
+
+    Examples
+    --------
+    >>> import warnings
+    >>> with warnings.catch_warnings(record=True) as told:
+    ...     warnings.simplefilter("always")
+    ...     system = ln.OpenSystem(ln.chain(2), [ln.ChainLead(0)], kT=300.0)
+    >>> print(str(told[0].message).split("; ")[2])
+    probably meant in K (0.0259 eV) or meV (0.3 eV)
     """
 
 

@@ -13,6 +13,7 @@ import numpy as np
 
 from llgnegf._blas import limited
 from llgnegf._checks import Problems, as_numbers
+from llgnegf._readable import Readable
 from llgnegf.poles.channels import PoleSystem, expand
 from llgnegf.problem.electrons import PAULI
 from llgnegf.problem.system import OpenSystem, check_static
@@ -36,7 +37,7 @@ PLACE = "ijptqs,asp,btq->iajb"
 
 
 @dataclass(frozen=True, eq=False)
-class LinearResponse:
+class LinearResponse(Readable):
     """Linear response of the electrons' spins to moments that leave their places by a little, at any frequency.
 
     Parameters

@@ -14,6 +14,7 @@ import xarray
 
 from llgnegf._blas import limited
 from llgnegf._checks import Problems
+from llgnegf._readable import Readable, readable
 from llgnegf.problem.magnetism.magnet import Magnet
 from llgnegf.problem.system import OpenSystem
 from llgnegf.response.linear_response import LinearResponse
@@ -30,7 +31,7 @@ Answer = Callable[[np.ndarray], np.ndarray]
 
 
 @dataclass(frozen=True, eq=False)
-class Magnons:
+class Magnons(Readable):
     """Small oscillations of moments (and electrons), by increasing Re E.
 
     Attributes
@@ -125,6 +126,7 @@ class Magnons:
         return found if self.window is None else found.assign_attrs(window=self.window)
 
 
+@readable
 @limited
 def magnons(
     system: OpenSystem | None,

@@ -15,6 +15,7 @@ import numpy as np
 
 from llgnegf._blas import limited
 from llgnegf._checks import Problems
+from llgnegf._readable import Readable
 from llgnegf.problem.magnetism.magnet import torque_prefactor
 from llgnegf.problem.observables import spin_density
 from llgnegf.problem.system import OpenSystem, check_static
@@ -33,7 +34,7 @@ from llgnegf.units import HBAR
 
 
 @dataclass(frozen=True, eq=False)
-class ResponseTensors:
+class ResponseTensors(Readable):
     """Friction and geometric tensors: how spins follow moments that move slowly, with and without a bias.
 
     Parameters

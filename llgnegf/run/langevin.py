@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from llgnegf._blas import one_thread_if_small
+from llgnegf._readable import readable
 from llgnegf.problem.magnetism.magnet import Magnet
 from llgnegf.problem.system import OpenSystem
 from llgnegf.run.options import RESPONSES
@@ -28,6 +29,7 @@ class Ensemble:
     moments: np.ndarray
 
 
+@readable
 @reporting("fs")
 def langevin_ensemble(
     system: OpenSystem | None,

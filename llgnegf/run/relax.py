@@ -16,6 +16,7 @@ from scipy.optimize import NoConvergence, OptimizeResult, minimize, newton_krylo
 
 from llgnegf._blas import limited
 from llgnegf._checks import Problems
+from llgnegf._readable import readable
 from llgnegf.poles.channels import PoleSystem, expand
 from llgnegf.problem.magnetism.magnet import Magnet
 from llgnegf.problem.observables import spin_of_sites
@@ -113,6 +114,7 @@ class _Interacting:
         return grand_potential(self.poles, moments) - counted_twice, fields
 
 
+@readable
 @reporting("decades of torque")
 @limited
 def relax(

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from llgnegf._checks import Problems
+from llgnegf._readable import Readable
 
 if TYPE_CHECKING:
     import xarray
@@ -75,7 +76,7 @@ class Rows:
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Result:
+class Result(Readable):
     """What a run leaves behind: rows of observables with labels and units, how exact they are, and how it went.
 
     `simulate` and `load` return it; `result["moments"]` is a column as an xarray.DataArray, `result.dataset` all of

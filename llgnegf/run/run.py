@@ -8,11 +8,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from functools import cached_property
 from inspect import Parameter, Signature, signature
-from typing import Any, Self, get_type_hints
+from typing import Any, Self
 
 import numpy as np
 
 from llgnegf._blas import one_thread_if_small
+from llgnegf._readable import Readable
 from llgnegf.equations.protocol import Equation
 from llgnegf.integrators.dense import DenseRows
 from llgnegf.integrators.integration import Integration
@@ -26,7 +27,7 @@ from llgnegf.run.recorder import Recorder, Rows
 from llgnegf.run.result import ErrorEstimate, Variable
 
 
-class Run:
+class Run(Readable):
     """What all runs share; made by `Simulation` and `SlowSimulation`.
 
     Attributes:
@@ -48,9 +49,9 @@ class Run:
     def __init_subclass__(cls, moments: str, without: tuple[str, ...]) -> None:
         """Arguments are the system, `moments`, and by name the options of `RunOptions` but those that mean nothing."""
         first = [Parameter(name, Parameter.POSITIONAL_OR_KEYWORD) for name in ("system", moments)]
-        options, hints = signature(RunOptions).parameters, get_type_hints(RunOptions)
-        named = [p.replace(annotation=hints[name]) for name, p in options.items() if name not in without]
-        cls.__signature__ = Signature([*first, *named])  # type: ignore[attr-defined]
+        options = [p for name, p in signature(RunOptions).parameters.items() if name not in without]
+        cls._signature = Signature([*first, *(p.replace(annotation=p.empty) for p in options)])
+        super().__init_subclass__()
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         given = signature(type(self)).bind(*arguments, **options).arguments

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from llgnegf._checks import Problems, memory_of_machine
+from llgnegf._readable import check_call
 from llgnegf.problem.magnetism.external import External
 from llgnegf.problem.plausibility import doubts_of_options, doubts_of_run, doubts_together, heard, warn
 from llgnegf.problem.system import OpenSystem
@@ -33,7 +34,7 @@ def simulate(
     **options: Any,
 ) -> Result:
     """A run in memory: as `llgnegf.simulate`, which says what the arguments are, without a folder."""
-    inspect.signature(simulate).bind(system, motion, **options)  # TypeError for what is no option here
+    check_call("simulate", inspect.signature(simulate), (system, motion), options)
     if isinstance(motion, External):
         raise ValueError("simulate.motion: External; allowed: Simulation(system, motion, ...).advance(time, moments)")
     assert callable(progress)

@@ -14,6 +14,7 @@ import numpy as np
 
 from llgnegf._blas import limited
 from llgnegf._checks import Problems, memory_of_machine
+from llgnegf._readable import Readable
 from llgnegf.equations.electrons import ElectronEquation
 from llgnegf.equations.propagator import PropagatorEquation
 from llgnegf.integrators.integration import Integration
@@ -47,7 +48,7 @@ class Cost:
         return f"{memory:.3g} GiB ({result:.3g} GiB of it the result), about {self.seconds:.2g} s"
 
 
-class TwoTime:
+class TwoTime(Readable):
     """Two-time Green functions of a run at all pairs of its save times.
 
     Parameters

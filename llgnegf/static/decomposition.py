@@ -17,6 +17,7 @@ from typing import Any
 
 import numpy as np
 
+from llgnegf._readable import Readable
 from llgnegf.problem.occupation import density_matrix, fermi_derivative
 from llgnegf.static.closed import occupation_response
 from llgnegf.static.contour import FERMI_RANGE
@@ -28,7 +29,7 @@ from llgnegf.static.window import fermi_points
 
 
 @dataclass(frozen=True, eq=False)
-class Decomposition:
+class Decomposition(Readable):
     """The density matrix to first order in hbar w, in the rotating frame, in four parts.
 
     What `RotatingFrame.decompose` returns. Each part is an array (2N, 2N), or of `decompose_locally` what densities,
@@ -72,7 +73,7 @@ class Decomposition:
 
 
 @dataclass(frozen=True, eq=False)
-class CurrentDecomposition:
+class CurrentDecomposition(Readable):
     """Lead currents of the four parts of `Decomposition`.
 
     What `RotatingFrame.decompose_lead_currents` returns.

@@ -15,6 +15,7 @@ import numpy as np
 
 from llgnegf._blas import limited
 from llgnegf._checks import Problems
+from llgnegf._readable import Readable, readable
 from llgnegf.problem.mean_fields import MeanField
 from llgnegf.problem.plausibility import doubts_of_frame, warn
 from llgnegf.problem.system import OpenSystem, check_constant
@@ -38,7 +39,7 @@ T = TypeVar("T")
 
 
 @dataclass(frozen=True, eq=False)
-class RotatingFrame:
+class RotatingFrame(Readable):
     """Electrons under moments that precess steadily: the exact answer, in the frame that turns with them.
 
     Parameters
@@ -375,6 +376,7 @@ def refuse_dark_levels(device: StaticDevice, mu: float, owner: str) -> None:
         )
 
 
+@readable
 def rotate_spins(rho: np.ndarray, axis: np.ndarray, angle: float) -> np.ndarray:
     """Turn the spins of a density matrix by the same angle on every site.
 

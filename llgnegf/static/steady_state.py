@@ -20,6 +20,7 @@ from typing import Protocol
 
 import numpy as np
 
+from llgnegf._readable import Readable
 from llgnegf.problem.occupation import density_matrix, fermi
 from llgnegf.static.contour import FERMI_RANGE, Contour, twice_real
 from llgnegf.static.green import StaticDevice
@@ -42,7 +43,7 @@ class HasWindow(Protocol):
 
 
 @dataclass(frozen=True, eq=False)
-class LeadCurrents:
+class LeadCurrents(Readable):
     """Currents out of the device into each lead, positive into the lead.
 
     Attributes

@@ -18,6 +18,7 @@ from llgnegf._checks import Problems
 from llgnegf._files import FolderInUseError, storage_errors
 from llgnegf._netcdf import write_dataset
 from llgnegf._processes import one_thread_each
+from llgnegf._readable import readable
 from llgnegf._threads import single
 from llgnegf.config import ConfigError, RunConfig
 from llgnegf.problem.plausibility import silent
@@ -58,6 +59,7 @@ class SweepError(RuntimeError):
         return type(self), (self.failures, self.total), self.__dict__
 
 
+@readable
 @reporting("runs")
 def run_sweep(
     config: RunConfig,

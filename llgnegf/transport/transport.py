@@ -14,6 +14,7 @@ import xarray
 
 from llgnegf._blas import limited
 from llgnegf._checks import Problems
+from llgnegf._readable import Readable
 from llgnegf.problem.occupation import fermi
 from llgnegf.problem.system import OpenSystem, check_constant
 from llgnegf.static.green import StaticDevice
@@ -35,7 +36,7 @@ ENDS = ("lead", "source_lead")
 
 
 @dataclass(frozen=True, eq=False)
-class Transport:
+class Transport(Readable):
     """Coherent transport between the leads of a device whose moments stand still.
 
     Parameters
