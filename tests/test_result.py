@@ -298,3 +298,14 @@ def test_mp4_goes_through_ffmpeg(classical: Result, tmp_path: Path) -> None:
     missing, said = {"animation.ffmpeg_path": str(tmp_path / "none")}, "a name that ends in .gif, unless ffmpeg"
     with matplotlib.rc_context(missing), pytest.raises(ValueError, match=f"animate.path: .*; allowed: {said}"):
         movie.save(tmp_path / "run.mp4")
+
+
+def test_what_is_left_of_a_stopped_run_has_its_warnings() -> None:
+    def stop(done: float, total: float, text: str) -> None:
+        if done >= 2.0:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt) as stopped, pytest.warns(ln.SuspiciousValueWarning, match="temperature"):
+        ln.simulate(None, MAGNET, t_end=4.0, temperature=2.0, seed=1, step=0.5, progress=stop)
+    result = stopped.value.result  # type: ignore[attr-defined]
+    assert result["time"].size == 3 and ["temperature" in line for line in result.warnings] == [True]

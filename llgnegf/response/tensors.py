@@ -70,8 +70,8 @@ class ResponseTensors(Readable):
 
     Leads may differ in static voltage, chemical potential and temperature. Attributes whose names begin with bias are
     what that adds; `response`, `friction` and `geometric` are totals. What no lead reaches is filled with the leads'
-    mean chemical potential at their mean temperature. The friction is the linear-response damping of [1]_, the
-    geometric tensor the Berry curvature; both are checked against the lab-frame propagator (docs/slow_textures.md).
+    mean chemical potential at their mean temperature. Damping by electrons as scattering theory has it: [1]_.
+    docs/slow_textures.md measures both tensors against the lab-frame propagator.
 
     References
     ----------

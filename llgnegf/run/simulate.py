@@ -44,7 +44,7 @@ def simulate(
         warn(doubts_together(system, motion) + doubts_of_options(options))
         simulation = run_of(system, motion, checked)
         _check_rows(simulation)
-        result = _run(simulation, progress)
+        result = _run(simulation, progress, said)
         warn_if_exceeded(result.errors, simulation.rtol)
     return replace(result, warnings=all_said(system, motion, options, said))
 
@@ -67,8 +67,8 @@ def _check_rows(simulation: Run) -> None:
     problems.raise_all()
 
 
-def _run(simulation: Run, report: Progress) -> Result:
-    """All rows, in memory; what stops them carries those before it."""
+def _run(simulation: Run, report: Progress, said: Iterable[str]) -> Result:
+    """All rows, in memory; what stops them carries those before it, with the warnings `said` till then."""
     end = float(simulation.times[-1])
     report(0.0, end, "error budget")
     simulation.error_budget()  # measured once, and before the rows: a run that is stopped has it too
@@ -82,7 +82,7 @@ def _run(simulation: Run, report: Progress) -> Result:
     simulation.between_steps = lambda time: report(time, end, "running")
     report(0.0, end, "running")
     # Within a step that did not end there is no density matrix.
-    with keeping(lambda: result_of(simulation, rows(), None), "the rows"):
+    with keeping(lambda: replace(result_of(simulation, rows(), None), warnings=tuple(said)), "the rows"):
         for index, row in simulation.rows():
             for name, value in row.items():
                 columns[name][index] = value
