@@ -33,13 +33,15 @@ def readable(function: F) -> F:
         try:
             return function(*args, **kwargs)
         except TypeError:
-            name = f"{type(args[0]).__name__}.{function.__name__}" if owner == "self" and args else function.__qualname__
-            asked = own.replace(parameters=list(own.parameters.values())[len(owner) > 0 :])
-            check_call(name, asked, args[len(owner) > 0 :], kwargs)
+            name = function.__qualname__
+            if first == "self" and args:  # the class that is used, not the one that has the method
+                name = f"{type(args[0]).__name__}.{function.__name__}"
+            check_call(name, own.replace(parameters=list(own.parameters.values())[bound:]), args[bound:], kwargs)
             raise
 
     own = inspect.signature(function)
-    owner = next((name for name in list(own.parameters)[:1] if name in ("self", "cls")), "")
+    first = next(iter(own.parameters), "")
+    bound = int(first in ("self", "cls"))
     call.__signature__ = _bare(own)  # type: ignore[attr-defined]
     return call  # type: ignore[return-value]
 
