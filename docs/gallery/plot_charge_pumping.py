@@ -33,7 +33,8 @@ def pumped(rashba):
 
 figure, axes = plt.subplots(figsize=(5, 3.5), layout="constrained")
 for rashba, style in ((0.0, "k-"), (0.1, "-"), (0.2, "--"), (0.5, "-.")):
-    axes.plot(np.linspace(0, 1, 65), 1e3 * pumped(rashba), style, label=rf"$\lambda$ = {rashba:g} eV")
+    label = rf"$\lambda$ = {rashba:g} eV"
+    axes.plot(np.linspace(0, 1, 65), 1e3 * pumped(rashba), style, label=label)
 axes.set(xlabel="time (periods of the precession)", ylabel="charge into the left lead (1/ps)")
 axes.legend(ncols=2)
 axes.margins(x=0)

@@ -17,13 +17,15 @@ from llgnegf.units import HBAR
 plt.style.use(STYLE)
 N, MIDDLE, CENTER = 41, 20, 5.0  # sites; site; fs
 gate = ln.Gate(MIDDLE, ln.Pulse(amplitude=0.5, center=CENTER, width=0.6))  # eV; fs
-system = ln.OpenSystem(ln.chain(N, terms=[gate]), [ln.ChainLead(0), ln.ChainLead(-1)], kT=0.05)
-run = ln.simulate(system, ln.Frozen(ln.uniform(N, "z")), t_end=13.0, save_every=0.1, rtol=1e-4).dataset
+wire = ln.chain(N, terms=[gate])
+system = ln.OpenSystem(wire, [ln.ChainLead(0), ln.ChainLead(-1)], kT=0.05)
+moments = ln.Frozen(ln.uniform(N, "z"))  # which nothing here feels: j_sd is zero
+run = ln.simulate(system, moments, t_end=13.0, save_every=0.1, rtol=1e-4).dataset
 
 change = run.charge_density - run.charge_density[0]
 figure, axes = plt.subplots(figsize=(5, 3.5), layout="constrained")
 largest = 0.3 * float(abs(change).max())
-image = axes.pcolormesh(run.site, run.time, change, cmap="PuOr_r", vmin=-largest, vmax=largest, rasterized=True)
+image = axes.pcolormesh(run.site, run.time, change, cmap="PuOr_r", vmin=-largest, vmax=largest)
 front = np.array([0, MIDDLE])
 for side in (-1, 1):
     axes.plot(MIDDLE + side * front, CENTER + front * HBAR / 2, "k:", lw=1)

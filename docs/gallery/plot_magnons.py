@@ -21,7 +21,8 @@ plt.style.use(STYLE)
 N, J, K, MOMENT = 96, 0.02, 0.005, 2.0  # moments; eV; eV; mu_B
 ring = ln.PairExchange([(i, (i + 1) % N, J) for i in range(N)]) + ln.UniaxialAnisotropy(K, "z")
 magnet = ln.Magnet(ln.uniform(N, "z"), MOMENT, damping=0.01, energies=ring)
-run = ln.simulate(None, magnet, t_end=6000.0, save_every=12.0, rtol=1e-4, step=2.0, temperature=2e-4, seed=1)
+noise = {"temperature": 2e-4, "seed": 1, "step": 2.0}  # eV; any; fs
+run = ln.simulate(None, magnet, t_end=6000.0, save_every=12.0, rtol=1e-4, **noise)
 
 m = run.dataset.moments.sel(time=slice(1500, None))
 signal = (m.sel(component="x") + 1j * m.sel(component="y")).values
@@ -31,8 +32,9 @@ q = 2 * np.pi * np.fft.fftshift(np.fft.fftfreq(N))
 
 figure, axes = plt.subplots(figsize=(5, 3.5), layout="constrained")
 shades = np.log10(spectrum / spectrum.max())
-image = axes.pcolormesh(q / np.pi, 1e3 * energies, shades, cmap="viridis", vmin=-2, vmax=0, rasterized=True)
-axes.plot(q / np.pi, 1e3 * G_E / MOMENT * (2 * K + 2 * J * (1 - np.cos(q))), "w--", lw=1, label="linearised")
+image = axes.pcolormesh(q / np.pi, 1e3 * energies, shades, cmap="viridis", vmin=-2, vmax=0)
+linearised = G_E / MOMENT * (2 * K + 2 * J * (1 - np.cos(q)))
+axes.plot(q / np.pi, 1e3 * linearised, "w--", lw=1, label="linearised")
 axes.set(xlabel=r"wave number $q/\pi$", ylabel=r"$\hbar\omega$ (meV)", ylim=(0, 110))
 axes.grid(False)
 axes.legend(labelcolor="w", loc="upper center")
