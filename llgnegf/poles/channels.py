@@ -21,7 +21,7 @@ from llgnegf.poles.coupling import (
     semicircle_poles,
 )
 from llgnegf.poles.fermi import LARGEST_RATIO, FermiPoles, check_temperature, fermi_poles
-from llgnegf.poles.fermi_vectors import fewest_sources
+from llgnegf.poles.fermi_vectors import FARTHEST, fewest_sources
 from llgnegf.poles.matrix_channels import channel_modes
 from llgnegf.poles.matrix_modes import MatrixModes
 from llgnegf.poles.spectral_bounds import spectral_bounds, static_voltages
@@ -264,7 +264,8 @@ class PoleSystem:
         """The system with the Fermi vectors that keep an element of rho within `error` up to T = `duration` (1/eV).
 
         Without a cap there are fewer Fermi poles, the farthest of which need no vectors: taken where no vector is left
-        that decays faster than with a cap. Wide bands need every pole; with one, or matrix channels, all stay.
+        that decays faster than with a cap, or fewer vectors. Wide bands need every pole; with one, or matrix channels,
+        all stay.
         """
         if self.fermi is None or any(c.vector.ndim == 2 or c.wide_band for c in self.channels):
             return self
@@ -273,7 +274,7 @@ class PoleSystem:
         capped = replace(self, vector_tolerance=tolerance)
         free = _capped_fermi_poles(self.fermi.x_max, self.fermi_tolerance, (None,))
         free_system = replace(capped, fermi=free, caps=(None,))
-        return min((capped, free_system), key=lambda p: p._fastest_vector)
+        return min((capped, free_system), key=lambda p: p._cost_of_vectors)
 
     @cached_property
     def _fewer(self) -> dict[tuple[int, float, float], tuple[np.ndarray, np.ndarray]]:
@@ -281,12 +282,13 @@ class PoleSystem:
         return {}
 
     @cached_property
-    def _fastest_vector(self) -> float:
-        """The fastest decay of a Fermi vector in eV."""
+    def _cost_of_vectors(self) -> tuple[float, int]:
+        """The fastest decay of a Fermi vector in eV, as far as it sets the step, and the number of vectors."""
         temperatures = self.system.temperatures()
         mu = self.system.chemical_potentials() - self.system.voltages()
         found = [self.fermi_sources(q, mu[c.lead], temperatures[c.lead])[0] for q, c in enumerate(self.channels)]
-        return max(float(-z.imag.min()) for z in found)
+        fastest = max(float(-z.imag.min()) for z in found)
+        return max(fastest, FARTHEST * self.spectral_range), sum(z.size for z in found)
 
 
 def expand(

@@ -103,15 +103,16 @@ def expand_for_run(
     if any(c.vector.ndim == 2 for c in coarse.channels):
         return _fitted(run, rtol)
     families = (TAILS, KERNEL) if _has_families(run) else (TAILS,)
-    found, target = [], shares.LEADS * rtol
-    if run.has_passages and (own := modes_by_spectrum(run, families, target)) is not None:
+    found, target, few = [], shares.LEADS * rtol, len(coarse.channels) <= FEW_CHANNELS
+    by_levels = few and run.has_levels  # integrals find the same modes for few channels, and take longer
+    if not by_levels and run.has_passages and (own := modes_by_spectrum(run, families, target)) is not None:
         poles = replace(coarse, channels=own)
         found.append((poles, run.estimate(poles)))
     if run.has_levels or not found:
         found += [_refined(run, family, rtol) for family in families]
     met = [each for each in found if each[1].value <= target]
     chosen, error = min(met, key=lambda e: e[0].n_modes) if met else min(found, key=lambda e: e[1].value)
-    if len(chosen.channels) > FEW_CHANNELS:  # few ones cost little, and their equilibrium then stays to round-off
+    if not few:  # few ones cost little, and their equilibrium then stays to round-off
         chosen = chosen.with_fewer_vectors(shares.VECTORS * rtol, run.duration)
     return chosen, error
 
