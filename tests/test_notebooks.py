@@ -1,7 +1,7 @@
 """Notebooks carry their outputs, and gallery scripts stay short; the documentation's build runs all of them.
 
-Outputs are stored anew by `jupyter execute --inplace docs/notebooks/*.ipynb`. What each has to find it asserts itself;
-the one on the paper runs here too.
+`docs/notebooks/store_outputs.py` stores outputs anew. What each notebook has to find it asserts itself; the one on the
+paper runs here too.
 """
 
 from __future__ import annotations
