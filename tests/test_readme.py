@@ -1,4 +1,4 @@
-"""The README and the tour tell the truth: their Python gives what they say, the commands and scripts named are there."""
+"""The README and the tour tell the truth: their Python gives what they say, commands and scripts named are there."""
 
 import contextlib
 import dataclasses
