@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from llgnegf._readable import readable
 from llgnegf.poles.coupling import (
     TAILS,
     CouplingPoles,
@@ -100,11 +101,42 @@ class PoleLead:
         return self.original.drives()
 
 
+@readable
 def with_pole_leads(system: OpenSystem, tolerance: float) -> OpenSystem:
-    """The same system with every lead's exact self-energy replaced by its damped modes (wide bands stay).
+    """The same system with every lead's self-energy replaced by its damped modes (wide bands stay).
 
-    Given to `RotatingFrame` it is the oracle of the propagator's own leads. `tolerance` bounds
-    max_t |K(t) - K_fit(t)|/K(0) of every channel; `simulate` takes rtol for it.
+    Given to `RotatingFrame` it is the oracle of the propagator's own leads.
+
+    Parameters
+    ----------
+    system : OpenSystem
+        Electrons and leads.
+    tolerance : float
+        Bound on max_t ``|K(t) - K_fit(t)|/K(0)`` of every channel's kernel; `simulate` takes rtol for it.
+
+    Returns
+    -------
+    OpenSystem
+        With other leads.
+
+    Raises
+    ------
+    ValueError
+        Where a lead cannot be expanded to `tolerance`.
+
+    Notes
+    -----
+    A lead's kernel is expanded as a sum of exponentials, ::
+
+        K(t) = (1/2 pi) int dE Gamma(E) exp(-i E t) = sum_y b_y exp(-i chi_y t),     Im chi_y < 0,   t > 0
+
+    Examples
+    --------
+    >>> system = ln.OpenSystem(ln.chain(1), [ln.ChainLead(0)], kT=0.1)
+    >>> expanded = ln.RotatingFrame(ln.with_pole_leads(system, 1e-4), [[0, 0, 1]], energy=0.0)
+    >>> exact = ln.RotatingFrame(system, [[0, 0, 1]], energy=0.0)
+    >>> bool(np.abs(expanded.density_matrix() - exact.density_matrix()).max() < 1e-4)
+    True
     """
     return _replace_leads(system, expand_channels(system, tolerance))
 
@@ -373,4 +405,3 @@ def _wide_band_cutoff(gamma: float, scale: float, tolerance: float) -> float:
     most 1/2: the 1/E^2 parts cancel between both tails, and int_{E_max} dE/2pi 2 Gamma e/E^3 = Gamma e/(2 pi E_max^2).
     """
     return float(np.sqrt(gamma * scale / (2 * np.pi * tolerance)))
-
