@@ -86,7 +86,7 @@ def test_a_voltage_moves_the_wall_of_the_ribbon_against_the_flow(tmp_path):
 
 def test_every_command_is_one_of_the_command_line():
     named = set(re.findall(r"^\| `llgnegf (\w+)", TEXT, flags=re.MULTILINE))
-    assert named == {"run", "resume", "rerun", "show", "plot", "oracle", "figure", "sweep"}
+    assert named == {"run", "resume", "rerun", "show", "view", "report", "plot", "oracle", "figure", "sweep"}
     for command in named:
         with pytest.raises(SystemExit) as stop:
             build_parser().parse_args([command, "--help"])
