@@ -26,3 +26,15 @@ def pytest_cmdline_main(config: pytest.Config) -> None:
     ones. xdist would hand them out in turn."""
     if getattr(config.option, "numprocesses", None) and config.option.dist == "no":
         config.option.dist = "worksteal"
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Before a whole suite the first two workers compile the kernels of one kind of run each, while the other does the
+    same: with an empty cache each would compile both."""
+    kind = {"gw0": "full", "gw1": "adiabatic"}.get(os.environ.get("PYTEST_XDIST_WORKER", ""))
+    if kind and len(session.items) > 1000:
+        import llgnegf as ln
+
+        system = ln.OpenSystem(ln.chain(2, j_sd=0.1), [ln.ChainLead(0)], kT=0.1)
+        magnet = ln.Magnet(ln.cone(2, 0.5), magnetic_moment=1.0, energies=[ln.Exchange(0.1)])
+        ln.simulate(system, magnet, t_end=0.5, electrons=kind)

@@ -136,10 +136,10 @@ def test_bound_level_of_a_dimerised_chain(inner: float, weight: float) -> None:
 
 @pytest.mark.parametrize("seed", range(3))
 def test_bound_levels_of_random_leads(seed: int) -> None:
-    """All levels in gaps of 400 cells with weight in the first cell, and no other."""
+    """All levels in gaps of 200 cells with weight in the first cell, and no other."""
     cell, hopping = random_lead(4, 100 + seed)
     spectrum = PeriodicSpectrum(cell, 0.6 * hopping)
-    levels, states = np.linalg.eigh(explicit(cell, 0.6 * hopping, 400))
+    levels, states = np.linalg.eigh(explicit(cell, 0.6 * hopping, 200))
     weight = np.sum(np.abs(states[:4]) ** 2, axis=0)
     inside = [a + 1e-4 < e < b - 1e-4 for e in levels for a, b in [_gap(spectrum, e)]]
     bound = np.array(inside) & (weight > 0.01)
