@@ -60,7 +60,7 @@ def check(error: float, rtol: float, budget: float, warned: bool) -> None:
 
 @cache
 def filling_of_the_narrow_resonance() -> float:
-    """n = int dE/2pi (Gamma_1 f_1 + Gamma_2 f_2)/|E - e - Sigma|^2; outside the first band the level is 4e-5 eV wide."""
+    """n = int dE/2pi (Gamma_1 f_1 + Gamma_2 f_2)/|E - e - Sigma|^2; beyond the first band the level is 4e-5 eV wide."""
 
     def density(e: float) -> float:
         sigmas = self_energy(e, 0.5, 1.0), self_energy(e, 0.01, 3.0)

@@ -1,5 +1,5 @@
-"""A program that uses llgnegf as a typed library, not a test: `.ci/run` has `mypy --strict` read it beside the installed
-wheel, and runs it. An expected complaint that does not come is an error too: nothing has become `Any`.
+"""A program that uses llgnegf as a typed library, not a test: `.ci/run` has `mypy --strict` read it beside the
+installed wheel, and runs it. An expected complaint that does not come is an error too: nothing has become `Any`.
 """
 
 from typing import assert_type
