@@ -138,9 +138,9 @@ FROZEN = ln.Frozen([[0, 0, 1.0], [1.0, 0, 0]])
 @pytest.mark.parametrize("shape", ["pulse", "spike", "jumps"])
 def test_a_late_voltage_does_what_an_early_one_does(shape: str) -> None:
     """Nothing happens in equilibrium: the density matrix after the voltage depends on the time since then alone."""
-    late, early = (pulses(0.5, center)[shape][0] for center in (150.0, 25.0))
+    late, early = (pulses(0.5, center)[shape][0] for center in (150.0, 50.0))
     got = final_density(FROZEN, 155.0, 155.0, 1e-6, voltage=late)
-    exact = final_density(FROZEN, 30.0, 0.1, 1e-8, voltage=early)
+    exact = final_density(FROZEN, 55.0, 0.1, 1e-8, voltage=early)
     rest = final_density(FROZEN, 1.0, 1.0, 1e-8)
     assert np.abs(exact - rest).max() > 1e-3
     assert np.abs(got - exact).max() < 1e-6
@@ -153,7 +153,7 @@ def test_moments_that_move_late_do_what_early_ones_do() -> None:
         return ln.Prescribed(ln.TimeFunction(function, np.inf, (begin, begin + 2.0)))
 
     got = final_density(motion(150.0), 155.0, 155.0, 1e-6)
-    exact = final_density(motion(25.0), 30.0, 0.1, 1e-8)
+    exact = final_density(motion(50.0), 55.0, 0.1, 1e-8)
     assert np.abs(exact - final_density(FROZEN, 1.0, 1.0, 1e-8)).max() > 1e-2
     assert np.abs(got - exact).max() < 1e-6
 
