@@ -2,7 +2,8 @@
 
 Only numbers come in: matrices, voltages as functions, moments. Nothing of the package is used, neither its leads,
 lattices and Green functions nor its poles and propagator. rho(t) = Phi f Phi^dag with the eigenstates Phi of rho(0),
-each moved by the Schroedinger equation, the moments by the LLG equation in the same integrator (order 8).
+moved by the Schroedinger equation: all of them together with moments that obey the LLG equation, in one integrator of
+order 8; where moments are given, the rows that are looked at go backwards instead.
 
 Exact until the echo of the cut ends returns: news of the cut comes and goes with the group velocities of the bands. A
 correlation of the lead's end is the echo's times the Fourier transform of f, pi kT/sinh(pi kT t/hbar), so that it is
