@@ -37,4 +37,4 @@ def pytest_collection_finish(session: pytest.Session) -> None:
 
         system = ln.OpenSystem(ln.chain(2, j_sd=0.1), [ln.ChainLead(0)], kT=0.1)
         magnet = ln.Magnet(ln.cone(2, 0.5), magnetic_moment=1.0, energies=[ln.Exchange(0.1)])
-        ln.simulate(system, magnet, t_end=0.5, electrons=kind)
+        ln.simulate(system, magnet, t_end=1.0, electrons=kind)
