@@ -169,3 +169,11 @@ def test_classes_of_a_user_may_be_abstract_and_have_their_own_repr() -> None:
     assert (repr(Own()), repr(Further(0.2)), Own(0.2).strength()) == ("mine", "mine", 0.2)
     with pytest.raises(TypeError, match="abstract"):
         Base()  # type: ignore[abstract]
+
+
+def test_mistyped_public_names_find_the_right_one():
+    with pytest.raises(AttributeError, match=r"^llgnegf\.Chainlead: unknown; did you mean ChainLead\?$"):
+        ln.Chainlead  # noqa: B018
+    with pytest.raises(AttributeError, match=r"^llgnegf\.xyzzy: unknown$"):
+        ln.xyzzy  # noqa: B018
+    assert not hasattr(ln, "__path_of_nothing__")

@@ -14,6 +14,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "run": [
             "animate_texture", "plot_bond_spin_current", "plot_energies", "plot_lead_currents", "plot_moments",
             "plot_nonadiabatic_torque", "plot_run", "plot_torque",
-        ]
+        ],
+        "style": ["STYLE"],
     },
 )  # fmt: skip

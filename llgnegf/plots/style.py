@@ -35,8 +35,8 @@ STYLE: Any = {
     "xtick.labelsize": 8.0, "ytick.labelsize": 8.0, "axes.spines.top": False, "axes.spines.right": False,
     "axes.grid": True, "grid.color": "#dddddd", "grid.linewidth": 0.6, "axes.axisbelow": True,
     "lines.linewidth": 1.4, "lines.markersize": 4.5, "legend.frameon": False, "legend.handlelength": 2.8,
-    "axes.formatter.limits": (-4, 5), "axes.formatter.useoffset": False,
-    "pdf.fonttype": 42, "savefig.dpi": 150.0, "figure.dpi": 150.0,
+    "axes.prop_cycle": f"cycler(color={list(COLOURS)})", "axes.formatter.limits": (-4, 5),
+    "axes.formatter.useoffset": False, "pdf.fonttype": 42, "savefig.dpi": 150.0, "figure.dpi": 150.0,
 }  # fmt: skip
 
 PREFIXES = ((1.0, ""), (1e-3, "m"), (1e-6, "\N{GREEK SMALL LETTER MU}"), (1e-9, "n"), (1e-12, "p"))
