@@ -5,7 +5,7 @@ The public names are listed in `__init__.pyi` and imported when first used, so t
 
 import lazy_loader
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 _loaded, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)
 

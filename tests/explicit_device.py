@@ -7,7 +7,7 @@ propagator, poles or self-energies is used. Exact until the echo of the cut ends
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import scipy.sparse as sp
@@ -51,10 +51,15 @@ def propagate(
     instants at which H jumps."""
     size, out = rho.shape[0], []
     kept = np.r_[:n, *(np.arange(2) + n + 2 * length * p for p in range(len(leads)))].astype(int)
+    at_rest = _whole(np.zeros((n, n)), [replace(lead, voltage=lambda t: 0.0) for lead in leads], length, 0.0)
 
     def rate(t: float, y: np.ndarray) -> np.ndarray:
         r = y.reshape(size, size)
-        hr = _whole(device(t, r[:n, :n]), leads, length, t) @ r
+        hr = at_rest @ r
+        hr[:n] += device(t, r[:n, :n]) @ r[:n]
+        for p, lead in enumerate(leads):
+            sites = slice(n + 2 * length * p, n + 2 * length * (p + 1))
+            hr[sites] += lead.voltage(t) * r[sites]
         return ((hr - hr.conj().T) * (-1j / HBAR)).ravel()
 
     y, now = rho.astype(complex).ravel(), 0.0

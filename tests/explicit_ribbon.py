@@ -2,7 +2,8 @@
 
 Only numbers come in: matrices, voltages as functions, moments. Nothing of the package is used, neither its leads,
 lattices and Green functions nor its poles and propagator. rho(t) = Phi f Phi^dag with the eigenstates Phi of rho(0),
-each moved by the Schroedinger equation, the moments by the LLG equation in the same integrator (order 8).
+moved by the Schroedinger equation: all of them together with moments that obey the LLG equation, in one integrator of
+order 8; where moments are given, the rows that are looked at go backwards instead.
 
 Exact until the echo of the cut ends returns: news of the cut comes and goes with the group velocities of the bands. A
 correlation of the lead's end is the echo's times the Fourier transform of f, pi kT/sinh(pi kT t/hbar), so that it is
@@ -15,6 +16,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
+from typing import Any
 
 import numpy as np
 import scipy.linalg as la
@@ -195,39 +197,74 @@ class Ribbon:
     ) -> Rows:  # fmt: skip
         """Rows at `times` (fs, ascending); `stops` are instants at which a voltage or its slope jumps."""
         states, fillings = state
-        kept = fillings > 1e-14
-        phi, fillings = states[:, kept].astype(complex), fillings[kept]
-        matrix = sp.csr_array(self.static)
-        answers = isinstance(motion, Answering)
+        filled = fillings > 1e-14
+        phi, fillings = states[:, filled].astype(complex), fillings[filled]
+        if isinstance(motion, Answering):
+            found = self._answering(phi, fillings, motion, times, stops, rtol)
+        else:
+            found = [(now, motion(t)) for t, now in self._prescribed(phi, motion, times, stops, rtol)]
+        rows = [self._row(now, fillings, m) for now, m in found]
+        return Rows(*(np.array(column) for column in zip(*rows, strict=True)))
+
+    def _turned(self, x: np.ndarray, m: np.ndarray, t: float) -> np.ndarray:
+        """-i H(t) x/hbar."""
+        out = self._sparse @ x
+        out[: self.n] += self.exchange(m) @ x[: self.n]
+        out[self.n :] += self.shifts(t) * x[self.n :]
+        out *= -1j / HBAR
+        return out
+
+    @cached_property
+    def _sparse(self) -> sp.csr_array:
+        return sp.csr_array(self.static)
+
+    def _answering(
+        self, phi: np.ndarray, fillings: np.ndarray, motion: Answering, times: Sequence[float], stops: Sequence[float],
+        rtol: float,
+    ) -> list[State]:  # fmt: skip
+        """All orbitals and the moments at `times`, forwards."""
         size, n = phi.size, self.n
 
-        def moments(t: float, y: np.ndarray) -> np.ndarray:
-            return y[size:].real.reshape(-1, 3) if answers else motion(t)
-
         def rate(t: float, y: np.ndarray) -> np.ndarray:
-            now, m = y[:size].reshape(phi.shape), moments(t, y)
-            out = matrix @ now
-            out[:n] += self.exchange(m) @ now[:n]
-            out[n:] += self.shifts(t) * now[n:]
-            out *= -1j / HBAR
-            if not answers:
-                return out.ravel()
+            now, m = y[:size].reshape(phi.shape), y[size:].real.reshape(-1, 3)
             s = spins((now[:n] * fillings) @ now[:n].conj().T)
             turn = motion.rate(m, self.j_sd[:, None] * np.cross(s, m))
-            return np.concatenate([out.ravel(), turn.ravel()])
+            return np.concatenate([self._turned(now, m, t).ravel(), turn.ravel()])
 
-        y, now, found = np.concatenate([phi.ravel(), motion.moments.ravel() if answers else []]), 0.0, []
+        y, now, found = np.concatenate([phi.ravel(), motion.moments.ravel()]), 0.0, []
         for t in times:
             for end in [s for s in sorted(stops) if now < s < t] + [t]:
-                if end > now:
-                    span = (now + 1e-13, end - 1e-13)  # on one side of a jump
-                    steps = DOP853(rate, span[0], y, span[1], max_step=0.4, rtol=rtol, atol=1e-2 * rtol)
-                    while steps.status == "running":  # not solve_ivp, which would keep every step
-                        steps.step()
-                    assert steps.status == "finished"
-                    y, now = steps.y, end
-            found.append(self._row(y[:size].reshape(phi.shape), fillings, moments(t, y)))
-        return Rows(*(np.array(column) for column in zip(*found, strict=True)))
+                y, now = _integrated(rate, y, now, end, rtol), end
+            found.append((y[:size].reshape(phi.shape), y[size:].real.reshape(-1, 3)))
+        return found
+
+    def _prescribed(
+        self, phi: np.ndarray, moments: Moments, times: Sequence[float], stops: Sequence[float], rtol: float
+    ) -> list[tuple[float, np.ndarray]]:
+        """Orbitals at `times` in the rows of the device and the leads' first cells, zero elsewhere.
+
+        phi(t) there is X(0)^dag phi(0), X(s) = U(t, s)^dag on those rows, which obeys dX/ds = -i H(s) X/hbar: few
+        columns travel backwards instead of all orbitals forwards.
+        """
+        firsts = [np.arange(lead.m) + end for lead, end in zip(self.leads, self.ends, strict=False)]
+        kept = np.concatenate([np.arange(self.n), *firsts])
+        begin = np.eye(len(phi), dtype=complex)[:, kept]
+        x, now = begin[:, :0], times[-1]
+        for earlier in [*reversed(times[:-1]), 0.0]:
+            x = np.hstack([x, begin])
+            for end in [*sorted((s for s in stops if earlier < s < now), reverse=True), earlier]:
+                shape = x.shape
+
+                def rate(t: float, y: np.ndarray, shape: tuple[int, ...] = shape) -> np.ndarray:
+                    return self._turned(y.reshape(shape), moments(t), t).ravel()
+
+                x, now = _integrated(rate, x.ravel(), now, end, rtol).reshape(shape), end
+        found = []
+        for t, columns in zip(reversed(times), np.split(x, len(times), axis=1), strict=True):
+            rows = np.zeros_like(phi)
+            rows[kept] = columns.conj().T @ phi
+            found.append((t, rows))
+        return found[::-1]
 
     def _row(self, phi: np.ndarray, fillings: np.ndarray, m: np.ndarray) -> tuple[np.ndarray, ...]:
         device = phi[: self.n]
@@ -241,6 +278,18 @@ class Ribbon:
             spin.append([0.5 * np.trace(np.kron(np.eye(self.n // 2), s) @ flow).real for s in SIGMA])
         charge = np.diag(rho).real.reshape(-1, 2).sum(axis=1)
         return rho, spins(rho), charge, np.array(current), np.array(spin), m.copy()
+
+
+def _integrated(rate: Any, y: np.ndarray, start: float, end: float, rtol: float) -> np.ndarray:
+    """y at `end`, either way in time; H is on one side of a jump at either instant."""
+    if start == end:
+        return y
+    inward = np.copysign(1e-13, end - start)
+    steps = DOP853(rate, start + inward, y, end - inward, max_step=0.4, rtol=rtol, atol=1e-2 * rtol)
+    while steps.status == "running":  # not solve_ivp, which would keep every step
+        steps.step()
+    assert steps.status == "finished"
+    return steps.y
 
 
 def spins(rho: np.ndarray) -> np.ndarray:

@@ -5,6 +5,7 @@ chains of explicit lead sites, none of which knows of modes or poles.
 """
 
 import warnings
+from functools import cache
 
 import numpy as np
 import pytest
@@ -57,15 +58,10 @@ def check(error: float, rtol: float, budget: float, warned: bool) -> None:
     assert error <= rtol
 
 
-@every_rtol
-def test_narrow_resonance_fed_by_a_weak_lead_beside_the_tails_of_a_strong_one(rtol):
-    leads = [
-        ChainLead(0, coupling=0.5, chemical_potential=-1),
-        ChainLead(0, coupling=0.01, hopping=3, chemical_potential=4),
-    ]
-    system = OpenSystem(chain(1, onsite=2.5), leads, kT=0.05)
+@cache
+def filling_of_the_narrow_resonance() -> float:
+    """n = int dE/2pi (Gamma_1 f_1 + Gamma_2 f_2)/|E - e - Sigma|^2; beyond the first band the level is 4e-5 eV wide."""
 
-    # n = int dE/2pi (Gamma_1 f_1 + Gamma_2 f_2)/|E - e - Sigma|^2; outside the first band the level is 4e-5 eV wide.
     def density(e: float) -> float:
         sigmas = self_energy(e, 0.5, 1.0), self_energy(e, 0.01, 3.0)
         filled = [-2 * s.imag / (1 + np.exp((e - mu) / 0.05)) for s, mu in zip(sigmas, (-1, 4), strict=True)]
@@ -77,22 +73,39 @@ def test_narrow_resonance_fed_by_a_weak_lead_beside_the_tails_of_a_strong_one(rt
     steps = np.geomspace(1e-6, 0.3, 40)
     cuts = np.sort(np.concatenate([[-6, -2, -1.2, -1, -0.8, 2, level], level - steps, level + steps, [3.5, 6]]))
     pieces = zip(cuts, cuts[1:], strict=False)
-    exact = sum(quad(density, a, b, epsabs=1e-14, epsrel=1e-12, limit=200)[0] for a, b in pieces)
+    return sum(quad(density, a, b, epsabs=1e-14, epsrel=1e-12, limit=200)[0] for a, b in pieces)
+
+
+@every_rtol
+def test_narrow_resonance_fed_by_a_weak_lead_beside_the_tails_of_a_strong_one(rtol):
+    leads = [
+        ChainLead(0, coupling=0.5, chemical_potential=-1),
+        ChainLead(0, coupling=0.01, hopping=3, chemical_potential=4),
+    ]
+    system = OpenSystem(chain(1, onsite=2.5), leads, kT=0.05)
+    exact = filling_of_the_narrow_resonance()
     assert exact == pytest.approx(0.9390977, abs=1e-7)
     rho, budget, warned = finish(system, Frozen(UP), rtol, 10.0, start="steady")
     check(abs(rho[0, 0].real - exact), rtol, budget, warned)
 
 
+OUTSIDE = OpenSystem(
+    Electrons(np.diag([2.5, -9.0]), 0), [Lead([(np.array([1.0, 0.0]), ChainSpectrum(1.0, 1.0, 0.0))])], kT=0.05
+)
+
+
+@cache
+def electron_outside_the_band(t_end: float) -> np.ndarray:
+    return LongChain(OUTSIDE, lambda t: UP, 3300).density_matrix(t_end, np.diag([1.0, 0.0]))
+
+
 @every_rtol
 def test_level_outside_the_band_keeps_its_electron(rtol):
-    spectrum = ChainSpectrum(1.0, 1.0, 0.0)
-    system = OpenSystem(Electrons(np.diag([2.5, -9.0]), 0), [Lead([(np.array([1.0, 0.0]), spectrum)])], kT=0.05)
-    full = np.diag([1.0, 0.0])
-    t_end = 1000.0
-    exact = LongChain(system, lambda t: UP, 3300).density_matrix(t_end, full)
+    t_end, full = 1000.0, np.diag([1.0, 0.0])
+    exact = electron_outside_the_band(t_end)
     assert exact[0, 0].real == pytest.approx(0.78679, abs=1e-5)
     rho, budget, warned = finish(
-        system, Frozen(UP), rtol, t_end, start="partitioned", initial_density_matrix=full
+        OUTSIDE, Frozen(UP), rtol, t_end, start="partitioned", initial_density_matrix=full
     )
     check(np.abs(rho - exact).max(), rtol, budget, warned)
 
@@ -117,7 +130,7 @@ def test_beating_of_two_bound_states_lasts(rtol):
     up = np.eye(4)[[0, 2]]
     leads = [Lead([(vector, ChainSpectrum(1.0, 1.0, 0.0))]) for vector in up]
     system = OpenSystem(chain(2, onsite=3.0), leads, kT=0.05)
-    t_end = 3000.0 if rtol > 1e-9 else 600.0
+    t_end = {1e-3: 3000.0, 1e-6: 1500.0, 1e-9: 360.0}[rtol]
     low, high = (amplitude(level, t_end / HBAR) for level in (2.0, 4.0))
     exact = (low.conjugate() * high).real
     assert exact == pytest.approx(0.703125 * np.cos(1.75 * t_end / HBAR), abs=1e-5)
@@ -128,15 +141,20 @@ def test_beating_of_two_bound_states_lasts(rtol):
     check(abs(rho[0, 0].real - rho[2, 2].real - exact), rtol, budget, warned)
 
 
-@every_rtol
-@pytest.mark.parametrize(
-    ("fermi_energy", "height", "t_end"), [(2.0, -1.7, 12.0), (2.0, -1.7, 100.0), (0.0, -3.0, 100.0)]
-)
-def test_voltage_that_jumps_after_a_thermal_start(rtol, fermi_energy, height, t_end):
+@cache
+def after_the_jump(fermi_energy: float, height: float, t_end: float) -> tuple[OpenSystem, np.ndarray]:
     lead = ChainLead(0, voltage=lambda t: height if t > 0 else 0.0)
     system = OpenSystem(chain(1, onsite=0.5), [lead], fermi_energy, kT=0.02)
     length = int(1.05 * t_end / HBAR + 25 / (np.pi * system.kT)) + 40
-    exact = LongChain(system, lambda t: UP, length).density_matrix(t_end, None)
+    return system, LongChain(system, lambda t: UP, length).density_matrix(t_end, None)
+
+
+@every_rtol
+@pytest.mark.parametrize(
+    ("fermi_energy", "height", "t_end"), [(2.0, -1.7, 12.0), (2.0, -1.7, 60.0), (0.0, -3.0, 60.0)]
+)
+def test_voltage_that_jumps_after_a_thermal_start(rtol, fermi_energy, height, t_end):
+    system, exact = after_the_jump(fermi_energy, height, t_end)
     rho, budget, warned = finish(system, Frozen(UP), rtol, t_end)
     check(np.abs(rho - exact).max(), rtol, budget, warned)
 
@@ -166,12 +184,19 @@ def test_moments_that_electrons_alone_turn_disturb_narrow_levels(rtol):
     check(np.abs(rho - exact).max(), rtol, budget, warned)
 
 
+@cache
+def after_whole_periods(motion: Precession, t_end: float) -> np.ndarray:
+    length = int(1.05 * t_end / HBAR + 25 / (np.pi * NARROW.kT)) + 40
+    return LongChain(NARROW, motion.moments, length).density_matrix(t_end, None)
+
+
+WHOLE_PERIODS = Precession([[1.0, 0, 0], [0.6, 0, 0.8]], 0.2)
+
+
 @pytest.mark.parametrize("rtol", [1e-3, 1e-5])
 def test_motion_over_whole_periods_is_seen(rtol):
-    motion = Precession([[1.0, 0, 0], [0.6, 0, 0.8]], 0.2)
-    t_end = 4 * 2 * np.pi * HBAR / 0.2
-    length = int(1.05 * t_end / HBAR + 25 / (np.pi * NARROW.kT)) + 40
-    exact = LongChain(NARROW, motion.moments, length).density_matrix(t_end, None)
+    motion, t_end = WHOLE_PERIODS, 4 * 2 * np.pi * HBAR / 0.2
+    exact = after_whole_periods(motion, t_end)
     rho, budget, warned = finish(NARROW, motion, rtol, t_end)
     check(np.abs(rho - exact).max(), rtol, budget, warned)
 

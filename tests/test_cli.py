@@ -269,10 +269,10 @@ def test_a_reader_that_has_seen_enough_does_not_change_the_exit_code(tmp_path: P
         assert process.stderr.read() == b"" and process.wait() == code  # type: ignore[union-attr]
 
 
-def test_results_are_read_where_hdf5_gets_no_lock(tmp_path: Path) -> None:
+def test_results_are_read_where_hdf5_gets_no_lock(tmp_path: Path, no_plots: None) -> None:
     """A lock that is held stands for a file system without locks: both make flock fail."""
     (tmp_path / "moment.toml").write_text(CLASSICAL.format(t_end=1.0))
-    assert llgnegf("run", "moment.toml", "-q", "-o", "a", cwd=tmp_path).returncode == 0
+    assert main(["run", str(tmp_path / "moment.toml"), "-q", "-o", str(tmp_path / "a")]) == 0
     with open(tmp_path / "a/result.nc", "rb") as result:
         fcntl.flock(result, fcntl.LOCK_EX)
         done = llgnegf("rerun", "a", "-o", "b", cwd=tmp_path)
@@ -294,9 +294,9 @@ def test_show_takes_a_provenance_of_any_shape(
         assert code == 0 and not err and any(line.startswith("damaged: a/provenance.json") for line in out) == damaged
 
 
-def test_streams_that_the_caller_closed(tmp_path: Path) -> None:
+def test_streams_that_the_caller_closed(tmp_path: Path, no_plots: None) -> None:
     (tmp_path / "moment.toml").write_text(CLASSICAL.format(t_end=1.0))
-    assert llgnegf("run", "moment.toml", "-q", "-o", "a", cwd=tmp_path).returncode == 0
+    assert main(["run", str(tmp_path / "moment.toml"), "-q", "-o", str(tmp_path / "a")]) == 0
     command = f"{sys.executable} -m llgnegf rerun a -o b <&- >&- 2>&-"
     assert subprocess.run(command, shell=True, cwd=tmp_path, check=False).returncode == 0
     assert RunFolder.open(tmp_path / "b").dataset().sizes["time"] == 3

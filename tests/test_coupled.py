@@ -88,14 +88,14 @@ class BruteForce:
 
 
 def test_coupled_chain_with_explicit_lead_sites():
-    """60 hbar/gamma, J_sd = 0.5 and 0.3, moments of 2, 3 and 4 mu_B on neighbouring sites; bound of the issue: 1e-6.
+    """36 hbar/gamma, J_sd = 0.5 and 0.3, moments of 2, 3 and 4 mu_B on neighbouring sites; bound: 1e-6.
 
-    100 lead sites: the front of the echo needs 100 hbar/gamma, and its precursor (an Airy tail) is over as well; at
-    kT = 0.1 the cut is felt in equilibrium as exp(-2 pi kT 100/2) = 2e-14. With 70 sites the precursor is 1e-6.
+    64 lead sites: the front of the echo needs 64 hbar/gamma, and its precursor (an Airy tail) is over as well; at
+    kT = 0.1 the cut is felt in equilibrium as exp(-2 pi kT 64/2) = 2e-9.
     """
     system, magnet = open_chain(3, [0.5, 0.5, 0.3]), busy_magnet()
-    exact = BruteForce(FiniteChain(system, 100), magnet).moments(60 * HBAR)
-    result = ln.simulate(system, magnet, t_end=60 * HBAR, save_every=20 * HBAR, rtol=1e-7)
+    exact = BruteForce(FiniteChain(system, 64), magnet).moments(36 * HBAR)
+    result = ln.simulate(system, magnet, t_end=36 * HBAR, save_every=12 * HBAR, rtol=1e-7)
     assert np.abs(exact - magnet.moments).max() > 0.5  # the moments went a long way
     assert np.abs(result.dataset.moments.values[-1] - exact).max() < 1e-6
 

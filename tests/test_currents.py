@@ -1,5 +1,7 @@
 """Currents and what they add up to: leads, bonds, torques and densities of a run balance."""
 
+from functools import cache
+
 import numpy as np
 from finite_chain import SIGMA
 from propagation import run, unit_vectors
@@ -12,6 +14,7 @@ from llgnegf.problem.magnetism.motion import Frozen, Precession
 from llgnegf.units import G_E, HBAR
 
 
+@cache
 def pumping(**options):  # type: ignore[no-untyped-def]
     """Three moments that turn between a chain and two wide bands, one of them on the same site; a bias wave on top."""
     leads = [
@@ -25,8 +28,8 @@ def pumping(**options):  # type: ignore[no-untyped-def]
 
 
 def test_outflow_is_the_time_integral_of_the_current():
-    """Simpson's rule on rows 0.1 hbar/eV apart; the integrand has no frequency above some 4 eV."""
-    _, got = pumping(t_end=6, save_every=0.05)
+    """Simpson's rule on rows 0.02 hbar/eV apart; the integrand has no frequency above some 4 eV."""
+    _, got = pumping(t_end=6, save_every=0.02)
     t = got.times * HBAR
     for flow, total, unit in (
         ("lead_current", "lead_charge_out", 1.0),
@@ -39,7 +42,7 @@ def test_outflow_is_the_time_integral_of_the_current():
 
 
 def test_charge_of_the_device_is_what_did_not_leave():
-    _, got = pumping(t_end=30, save_every=3)
+    _, got = pumping(t_end=12, save_every=3)
     kept = got["charge_density"].sum(axis=1) + got["lead_charge_out"].sum(axis=1)
     # Both are carried by the same linear method: the sum changes by round-off alone.
     np.testing.assert_allclose(kept, kept[0], rtol=0, atol=1e-12)
@@ -47,7 +50,7 @@ def test_charge_of_the_device_is_what_did_not_leave():
 
 def test_spin_of_the_device_is_what_the_moments_gave_and_did_not_leave():
     """d/dt of (1/2) sum <sigma> is the sum of the torques minus the spin currents into the leads."""
-    _, got = pumping(t_end=6, save_every=0.05)
+    _, got = pumping(t_end=6, save_every=0.02)
     given = simpson(got["torque"].sum(axis=1), x=got.times, axis=0)
     left = got["lead_spin_out"][-1].sum(axis=0)
     change = 0.5 * (got["spin_density"][-1] - got["spin_density"][0]).sum(axis=0)
@@ -57,7 +60,7 @@ def test_spin_of_the_device_is_what_the_moments_gave_and_did_not_leave():
 def test_bond_currents_and_lead_currents_balance_the_density_of_every_site():
     """dn_i/dt by central differences of the rows against the currents at i."""
     step = 0.02
-    system, got = pumping(t_end=6, save_every=step)
+    system, got = pumping(t_end=6, save_every=0.02)
     rate = (got["charge_density"][2:] - got["charge_density"][:-2]) / (2 * step * HBAR)
     expected = np.zeros_like(got["charge_density"])
     for bond, (i, j) in enumerate(system.electrons.bonds):
@@ -72,7 +75,7 @@ def test_bond_currents_and_lead_currents_balance_the_density_of_every_site():
 
 def test_energy_of_the_device_is_the_work_of_the_moments_minus_what_left():
     """d Tr[rho H]/dt = Tr[rho dH/dt] - outflow, Tr[rho dH/dt] = -sum_i J_i <s_i>.dM_i/dt."""
-    system, got = pumping(t_end=6, save_every=0.05)
+    system, got = pumping(t_end=6, save_every=0.02)
     velocity = np.cross(0.4 * np.array([1, 1, 2]) / np.sqrt(6), got["moments"])  # per hbar/eV
     power = -np.einsum("i,tia,tia->t", system.electrons.j_sd, got["spin_density"], velocity)
     work = simpson(power, x=got.times)

@@ -120,9 +120,9 @@ class TestDrivenTransport:
         quantum = 2 * np.pi * HBAR / period
         leads = [ln.WideBandLead(0, left, voltage=ln.Sine(height, period, phase=phase)), ln.WideBandLead(0, right)]
         system = ln.OpenSystem(ln.chain(1, onsite=level), leads, kT=kT)
-        turns = 3  # after which transients are exp(-0.8 * 24/0.66) = 2e-13
+        turns = 2  # after which transients are exp(-0.8 * 16/0.66) = 4e-9
         run = ln.simulate(
-            system, ln.Frozen(ln.uniform(1, "z")), t_end=(turns + 1) * period, save_every=period / 2, rtol=3e-7,
+            system, ln.Frozen(ln.uniform(1, "z")), t_end=(turns + 1) * period, save_every=period / 2, rtol=1e-6,
             start="thermal" if phase == 0 else "steady",
         ).dataset  # fmt: skip
         out = run.lead_charge_out.sel(lead=0).values

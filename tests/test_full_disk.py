@@ -52,7 +52,7 @@ COMMANDS: dict[str, tuple[str, list[str]]] = {
 }  # fmt: skip
 
 
-EVERY = {"sweep": 7, "oracle": 5, "plot": 3}
+EVERY = {"run": 2, "sweep": 13, "oracle": 7, "plot": 4}
 """Commands that take long are tried with every so manieth call; what writes is the same for all of them."""
 
 

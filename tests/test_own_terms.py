@@ -190,7 +190,7 @@ def test_no_step_passes_over_the_pulse_of_a_term_with_its_own_gradient(own: Any,
     system = devices()[device] and ln.OpenSystem(ln.chain(3, 1.0, 0.0), [ln.ChainLead(0)], kT=0.1)
     term = own.Wave(0.5, [0.0, 1.0, 0.0], spike)
     given = ln.Magnet(start, 1.0, energies=[term])
-    got = ln.simulate(system, given, t_end=10000.0, save_every=5000.0).dataset.moments.values[-1]
+    got = ln.simulate(system, given, t_end=5300.0, save_every=5300.0).dataset.moments.values[-1]
     # dM/dt = -2 K f (g_e/hbar) M_y M x y = 2 K f (g_e/hbar) M_y (M_z x - M_x z)
     angle = 2 * 0.5 * 0.2 * G_E / HBAR / np.sqrt(2)
     turned = [np.sin(angle) / np.sqrt(2), 1 / np.sqrt(2), np.cos(angle) / np.sqrt(2)]

@@ -102,7 +102,7 @@ def test_on_the_real_axis(lead: tuple[np.ndarray, np.ndarray]) -> None:
     gamma = spectrum.broadening(energies)
     assert np.linalg.eigvalsh(gamma).min() > -1e-10 * np.abs(g).max()
     total = spectrum.surface_states[1] @ spectrum.surface_states[1].conj().T
-    x, w = np.polynomial.legendre.leggauss(1500)
+    x, w = np.polynomial.legendre.leggauss(800)
     inside = spectrum.points[(spectrum.points >= spectrum.support[0]) & (spectrum.points <= spectrum.support[1])]
     for a, b in zip(inside[:-1], inside[1:], strict=True):
         u = 0.5 * (x + 1)  # E ~ u^4 at the ends: square roots become analytic, E^(-2/3) of the zigzag edge integrable
@@ -136,10 +136,10 @@ def test_bound_level_of_a_dimerised_chain(inner: float, weight: float) -> None:
 
 @pytest.mark.parametrize("seed", range(3))
 def test_bound_levels_of_random_leads(seed: int) -> None:
-    """All levels in gaps of 400 cells with weight in the first cell, and no other."""
+    """All levels in gaps of 300 cells with weight in the first cell, and no other."""
     cell, hopping = random_lead(4, 100 + seed)
     spectrum = PeriodicSpectrum(cell, 0.6 * hopping)
-    levels, states = np.linalg.eigh(explicit(cell, 0.6 * hopping, 400))
+    levels, states = np.linalg.eigh(explicit(cell, 0.6 * hopping, 300))
     weight = np.sum(np.abs(states[:4]) ** 2, axis=0)
     inside = [a + 1e-4 < e < b - 1e-4 for e in levels for a, b in [_gap(spectrum, e)]]
     bound = np.array(inside) & (weight > 0.01)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 import sys
 import time
 from collections.abc import Callable
@@ -120,7 +121,7 @@ def test_a_stage_that_reports_nothing_shows_while_it_lasts(
     with shown(True, "fs") as report:
         report(0.0, 0.0, "set-up")
         time.sleep(0.5)
-        assert capsys.readouterr().err == "llgnegf: set-up (0 s)\n"
+        assert re.fullmatch(r"llgnegf: set-up \(\d+ s\)\n", capsys.readouterr().err)  # more than 0 s on a busy machine
 
 
 def test_a_terminal_gets_a_bar_with_the_stage(monkeypatch: pytest.MonkeyPatch) -> None:
