@@ -1,0 +1,105 @@
+"""How sphinx makes the site; CONTRIBUTING.md has the command.
+
+Nothing is fetched during a build: formulas are drawn by the MathJax that `sphinx-mathjax-offline` brings, so the site can
+be read without a network too. Links into the documentation of numpy, scipy, xarray and matplotlib need their inventories
+from the network and are made only with LLGNEGF_DOCS_INTERSPHINX=1; without it these names are plain text.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):  # before numpy: notebooks run beside one another
+    os.environ.setdefault(_name, "1")
+
+import llgnegf
+
+HERE = Path(__file__).parent
+sys.path.insert(0, str(HERE / "_ext"))
+
+project, author, copyright = "llgnegf", "the authors of llgnegf", "the authors of llgnegf"  # noqa: A001
+version = release = llgnegf.__version__
+extensions = [
+    "myst_nb",
+    "sphinx.ext.autodoc",
+    "sphinx.ext.autosummary",
+    "sphinx.ext.intersphinx",
+    "sphinx.ext.mathjax",
+    "sphinx-mathjax-offline",
+    "numpydoc",
+    "sphinx_gallery.gen_gallery",
+    "sphinx_design",
+    "sphinx_copybutton",
+    "input_file",
+    "plain_docstrings",
+]
+exclude_patterns = ["_ext", "gallery", "auto_gallery/*.ipynb", "**.ipynb_checkpoints", "jupyter_execute"]
+templates_path = ["_templates"]
+
+# Markdown: $...$ and $$...$$ as on GitHub, anchors of headings likewise.
+myst_enable_extensions = ["amsmath", "attrs_inline", "colon_fence", "deflist", "dollarmath"]
+myst_heading_anchors = 4
+nb_execution_mode = "force"
+nb_execution_timeout = 300
+nb_execution_raise_on_error = True
+
+# API: a page for each public name, from the lists in api/*.rst. Types stand in the docstrings, not in signatures.
+autosummary_generate = True
+autodoc_typehints = "none"
+autodoc_member_order = "bysource"
+autoclass_content = "class"
+numpydoc_show_class_members = False
+numpydoc_xref_param_type = True
+numpydoc_xref_ignore = "all"
+numpydoc_xref_aliases = {name: f"llgnegf.{name}" for name in llgnegf.__all__} | {
+    "ndarray": "numpy.ndarray", "Dataset": "xarray.Dataset", "DataArray": "xarray.DataArray", "Path": "pathlib.Path",
+}  # fmt: skip
+default_role = "py:obj"  # `simulate` in a docstring: a link where it is a public name, code elsewhere
+nitpick_ignore_regex = [("py:obj", ".*")]
+
+intersphinx_mapping = {
+    "python": ("https://docs.python.org/3", None),
+    "numpy": ("https://numpy.org/doc/stable", None),
+    "scipy": ("https://docs.scipy.org/doc/scipy", None),
+    "xarray": ("https://docs.xarray.dev/en/stable", None),
+    "matplotlib": ("https://matplotlib.org/stable", None),
+    "kwant": ("https://kwant-project.org/doc/1", None),
+}
+intersphinx_timeout = 10
+if os.environ.get("LLGNEGF_DOCS_INTERSPHINX", "0") != "1":
+    nitpick_ignore_regex += [("py:.*", rf"(builtins|pathlib|{'|'.join(intersphinx_mapping)})\..*")]
+    intersphinx_mapping = {}
+
+sphinx_gallery_conf = {
+    "examples_dirs": "gallery",
+    "gallery_dirs": "auto_gallery",
+    "filename_pattern": r"/plot_",
+    "matplotlib_animations": (True, "jshtml"),
+    "download_all_examples": False,
+    "show_signature": False,
+    "min_reported_time": 1,
+    "doc_module": ("llgnegf",),
+    "backreferences_dir": "api/backreferences",
+    "copyfile_regex": r".*\.toml",
+}
+
+linkcheck_timeout = 20
+linkcheck_anchors = False
+
+html_theme = "pydata_sphinx_theme"
+html_title = f"llgnegf {release}"
+html_static_path = ["_static"]
+html_css_files = ["site.css"]
+html_show_sourcelink = False
+html_theme_options = {
+    "header_links_before_dropdown": 7,
+    "show_toc_level": 2,
+    "navigation_depth": 3,
+    "navbar_align": "left",
+    "footer_start": ["copyright"],
+    "footer_end": [],
+    "pygments_light_style": "a11y-high-contrast-light",
+    "pygments_dark_style": "a11y-high-contrast-dark",
+}
