@@ -1,8 +1,8 @@
 """How sphinx makes the site; CONTRIBUTING.md has the command.
 
-Nothing is fetched during a build: formulas are drawn by the MathJax that `sphinx-mathjax-offline` brings, so the site can
-be read without a network too. Links into the documentation of numpy, scipy, xarray and matplotlib need their inventories
-from the network and are made only with LLGNEGF_DOCS_INTERSPHINX=1; without it these names are plain text.
+Nothing is fetched during a build: formulas are drawn by the MathJax that `sphinx-mathjax-offline` brings, so that the
+site can be read without a network too. Links into the documentation of numpy, scipy, xarray and others need their
+inventories from the network and are made only with LLGNEGF_DOCS_INTERSPHINX=1; without it these names are plain text.
 """
 
 from __future__ import annotations
@@ -11,15 +11,13 @@ import os
 import sys
 from pathlib import Path
 
-for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):  # before numpy: notebooks run beside one another
-    os.environ.setdefault(_name, "1")
-
 import llgnegf
 
-HERE = Path(__file__).parent
-sys.path.insert(0, str(HERE / "_ext"))
+for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):  # of the notebooks, which run beside one another
+    os.environ.setdefault(_name, "1")
+sys.path.insert(0, str(Path(__file__).parent / "_ext"))
 
-project, author, copyright = "llgnegf", "the authors of llgnegf", "the authors of llgnegf"  # noqa: A001
+project, author, copyright = "llgnegf", "the authors of llgnegf", "the authors of llgnegf"
 version = release = llgnegf.__version__
 extensions = [
     "myst_nb",
@@ -92,6 +90,7 @@ html_theme = "pydata_sphinx_theme"
 html_title = f"llgnegf {release}"
 html_static_path = ["_static"]
 html_css_files = ["site.css"]
+html_sidebars = {page: [] for page in ("index", "first_steps", "conventions", "input_file", "comparison", "limits")}
 html_show_sourcelink = False
 html_theme_options = {
     "header_links_before_dropdown": 7,

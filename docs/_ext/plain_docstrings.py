@@ -1,6 +1,6 @@
-"""Docstrings as they are written, for reading in an editor, made restructuredtext: |M| stays |M|, an indented formula a block.
+"""Docstrings, written to be read in an editor, made restructuredtext: |M| stays |M|, an indented formula is a block.
 
-Sphinx would take |M| for a substitution, and the lines of a formula that is indented below a paragraph for a quotation.
+Sphinx would take |M| for a substitution, and a formula that is indented below a paragraph for a quotation.
 """
 
 from __future__ import annotations
