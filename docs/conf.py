@@ -8,14 +8,18 @@ inventories from the network and are made only with LLGNEGF_DOCS_INTERSPHINX=1; 
 from __future__ import annotations
 
 import os
+import re
 import sys
 from pathlib import Path
+from typing import Any
 
 import llgnegf
 
+ROOT = Path(__file__).parents[1]
+
 for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):  # of the notebooks, which run beside one another
     os.environ.setdefault(_name, "1")
-sys.path.insert(0, str(Path(__file__).parent / "_ext"))
+sys.path.insert(0, str(ROOT / "docs" / "_ext"))
 
 project, author, copyright = "llgnegf", "the authors of llgnegf", "the authors of llgnegf"
 version = release = llgnegf.__version__
@@ -67,7 +71,7 @@ intersphinx_mapping = {
 }
 intersphinx_timeout = 10
 if os.environ.get("LLGNEGF_DOCS_INTERSPHINX", "0") != "1":
-    nitpick_ignore_regex += [("py:.*", rf"(builtins|pathlib|{'|'.join(intersphinx_mapping)})\..*")]
+    nitpick_ignore_regex += [("py:.*", rf"(python:|builtins\.|pathlib\.|({'|'.join(intersphinx_mapping)})\.).*")]
     intersphinx_mapping = {}
 
 sphinx_gallery_conf = {
@@ -102,3 +106,25 @@ html_theme_options = {
     "pygments_light_style": "a11y-high-contrast-light",
     "pygments_dark_style": "a11y-high-contrast-dark",
 }
+
+FROM_ROOT = {
+    "contributing": "CONTRIBUTING.md", "changelog": "CHANGELOG.md", "code_of_conduct": "CODE_OF_CONDUCT.md"
+}  # fmt: skip
+"""Pages whose text is that of a file at the root."""
+
+
+def _from_root(app: Any, page: str, source: list[str]) -> None:
+    """Take the text of a file at the root, its links seen from docs/."""
+    if page not in FROM_ROOT:
+        return
+    pages = {file: f"{name}.md" for name, file in FROM_ROOT.items()}
+    text = (ROOT / FROM_ROOT[page]).read_text()
+    source[0] = re.sub(
+        r"\]\((?!\w+:|#)([^)]+)\)",
+        lambda link: f"]({pages.get(link[1]) or os.path.relpath(link[1], 'docs')})", text,
+    )  # fmt: skip
+
+
+def setup(app: Any) -> None:
+    """Called by sphinx."""
+    app.connect("source-read", _from_root)

@@ -1,6 +1,7 @@
 """Docstrings, written to be read in an editor, made restructuredtext: |M| stays |M|, an indented formula is a block.
 
-Sphinx would take |M| for a substitution, and a formula that is indented below a paragraph for a quotation.
+Sphinx would take |M| for a substitution, and a formula that is indented below a paragraph for a quotation. Sections in
+the style of Google ("Args:") get the look of those that numpydoc knows.
 """
 
 from __future__ import annotations
@@ -10,32 +11,62 @@ from typing import Any
 
 CODE = re.compile(r"(``.*?``|`[^`]*`)")
 ITEM = re.compile(r"\s*([-*]|\d+\.) ")
+SECTIONS = {"Args:": "Parameters", "Attributes:": "Attributes", "Returns:": "Returns", "Raises:": "Raises"}
+ENTRY = re.compile(r"    (\w[\w, .]*): (.*)")
 
 
-def mended(lines: list[str]) -> list[str]:
-    """The lines of a docstring with formulas below paragraphs as literal blocks and bars escaped elsewhere."""
+def with_sections(lines: list[str]) -> list[str]:
+    """The lines with Google's sections as fields, each entry a name and what it is."""
     new: list[str] = []
-    before, above, literal = "", 0, False  # the last line with text, its indentation; whether a literal block goes on
+    section = ""
+    for line in lines:
+        if line in SECTIONS:
+            section = line
+            new += [f":{SECTIONS[line]}:", ""]
+        elif section and line and not line.startswith("    "):
+            section = ""
+            new.append(line)
+        elif section and section != "Returns:" and (entry := ENTRY.fullmatch(line)):
+            new += [f"    {entry[1]}", f"        {entry[2]}"]
+        else:
+            new.append(line)
+    return new
+
+
+def with_blocks(lines: list[str]) -> list[str]:
+    """The lines with formulas below paragraphs as literal blocks, and bars escaped elsewhere."""
+    new: list[str] = []
+    before, above, literal = "", 0, False  # the last line of a paragraph, its indentation; whether a block goes on
+    sections = False  # where an indented line explains the name above it
     for line in lines:
         indent = len(line) - len(line.lstrip())
+        sections = sections or line.startswith((":", "---"))
         if line.strip():
+            if literal and indent <= above and new[-1].strip():
+                new.append("")
             literal = literal and indent > above
-            if not literal and before and not new[-1].strip() and indent > above and not ITEM.match(before):
+            apart = not sections or not new[-1].strip()
+            if not literal and before and apart and indent > above and not ITEM.match(before) and before[:2] != "..":
                 literal = True
-                if not before.rstrip().endswith("::") and not before.lstrip().startswith(".. "):
-                    new += [" " * above + "::", ""]
+                if not before.endswith("::"):
+                    new += [""] * bool(new[-1].strip()) + [" " * above + "::", ""]
             if not literal:
-                before, above = line, indent
-                if not line.lstrip().startswith((">>>", "... ")):
-                    parts = CODE.split(line)
-                    parts[::2] = [re.sub(r"(?<!\\)\|", r"\\|", part) for part in parts[::2]]
-                    line = "".join(parts)
+                before, above = line.strip(), indent
+                line = _escaped(line)
         new.append(line)
     return new
 
 
+def _escaped(line: str) -> str:
+    if line.lstrip().startswith((">>>", "... ")):
+        return line
+    parts = CODE.split(line)
+    parts[::2] = [re.sub(r"(?<!\\)\|", r"\\|", part) for part in parts[::2]]
+    return "".join(parts)
+
+
 def _mend(app: Any, what: str, name: str, thing: Any, options: Any, lines: list[str]) -> None:
-    lines[:] = mended(lines)
+    lines[:] = with_blocks(with_sections(lines))
 
 
 def setup(app: Any) -> dict[str, bool]:
