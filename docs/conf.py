@@ -47,9 +47,13 @@ nb_execution_mode = "force"
 nb_execution_timeout = 300
 nb_execution_raise_on_error = True
 
+mathjax3_config = {"chtml": {"matchFontHeight": False, "scale": 1.1}}
+
 # API: a page for each public name, from the lists in api/*.rst. Types stand in the docstrings, not in signatures.
 autosummary_generate = True
 autodoc_typehints = "none"
+toc_object_entries_show_parents = "hide"
+highlight_language = "none"  # of formulas in docstrings; blocks of code say theirs
 autodoc_member_order = "bysource"
 autoclass_content = "class"
 numpydoc_show_class_members = False

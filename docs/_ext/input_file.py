@@ -62,9 +62,9 @@ def _table(name: str, section: Section, array: bool) -> Iterator[str]:
         heading = f'({anchor(name, kind)})=\n### `kind = "{kind}"`\n\n' if kind else ""
         usual = " This kind is meant where none is said." if kind and kind == section.default else ""
         yield f"{heading}{_words(make)}{usual}\n"
-        yield "| key | value | unit | default | meaning |\n| --- | --- | --- | --- | --- |"
+        yield ":::{container} keys\n\n| key | value | unit | default | meaning |\n| --- | --- | --- | --- | --- |"
         yield from (_row(name, kind, one) for one in declared(make))
-        yield ""
+        yield "\n:::\n"
         inner += [one for one in declared(make) if one.argument.tables]
     for one in inner:
         yield from _table(f"{name}.{one.key}", SECTIONS[one.argument.form], one.argument.tables == "many")

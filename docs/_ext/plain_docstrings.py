@@ -10,7 +10,8 @@ import re
 from typing import Any
 
 CODE = re.compile(r"(``.*?``|`[^`]*`)")
-ITEM = re.compile(r"\s*([-*]|\d+\.) ")
+OPENS = re.compile(r"[-*] |\d+\. |\.\. |:")
+"""What an indented line below it belongs to: items of lists, directives, fields."""
 SECTIONS = {"Args:": "Parameters", "Attributes:": "Attributes", "Returns:": "Returns", "Raises:": "Raises"}
 ENTRY = re.compile(r"    (\w[\w, .]*): (.*)")
 
@@ -46,7 +47,7 @@ def with_blocks(lines: list[str]) -> list[str]:
                 new.append("")
             literal = literal and indent > above
             apart = not sections or not new[-1].strip()
-            if not literal and before and apart and indent > above and not ITEM.match(before) and before[:2] != "..":
+            if not literal and before and apart and indent > above and not OPENS.match(before):
                 literal = True
                 if not before.endswith("::"):
                     new += [""] * bool(new[-1].strip()) + [" " * above + "::", ""]
