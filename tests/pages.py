@@ -19,6 +19,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from llgnegf.config import RunConfig
 
 ROOT = Path(__file__).parents[1]
@@ -63,11 +65,13 @@ def _blocks(text: str) -> Iterator[Block]:
         yield Block(found["language"].strip(), "".join(lines), number, marked["reason"] if marked else "")
 
 
-def run(page: Path, folder: Path) -> dict[str, Any]:
-    """Run all blocks of a page in `folder`; the names that its Python leaves."""
+def run(page: Path, folder: Path) -> tuple[list[dict[str, Any]], str]:
+    """Run all blocks of a page in `folder`; the names after each block of Python, and what they print."""
     names: dict[str, Any] = {"__name__": "page"}
+    after, printed = [], io.StringIO()
     base = (ROOT / "examples" / "driven_wall.toml").read_text()
-    with contextlib.chdir(folder), contextlib.redirect_stdout(io.StringIO()):
+    with contextlib.chdir(folder), contextlib.redirect_stdout(printed), pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(folder)  # as in a Python that is started there
         for block in blocks(page.read_text()):
             if named := FILE.match(block.text):
                 Path(named[1]).write_text(block.text)
@@ -76,13 +80,14 @@ def run(page: Path, folder: Path) -> dict[str, Any]:
             if block.language == "python":
                 source = "\n" * (block.line - 1) + block.text  # a traceback then names the line of the page
                 exec(compile(source, str(page), "exec"), names)
+                after.append(dict(names))
             elif block.language == "toml":
                 base = _check_input(block.text, base)
             elif block.language in ("bash", "sh"):
                 _run_shell(block.text)
             elif not NO_CODE.fullmatch(block.language):
                 raise AssertionError(f"{page.name}, line {block.line}: nothing runs {block.language!r}")
-    return names
+    return after, printed.getvalue()
 
 
 def _check_input(text: str, base: str) -> str:

@@ -1,12 +1,11 @@
 """The README tells the truth: its Python runs, its commands exist, its scripts are there."""
 
-import contextlib
 import dataclasses
-import io
 import re
 from pathlib import Path
 
 import numpy as np
+import pages
 import pytest
 
 from llgnegf.cli import build_parser
@@ -17,7 +16,7 @@ TEXT = (ROOT / "README.md").read_text()
 
 
 def blocks(language: str) -> list[str]:
-    return re.findall(rf"```{language}\n(.*?)```", TEXT, flags=re.DOTALL)
+    return [block.text for block in pages.blocks(TEXT) if block.language == language]
 
 
 def moved(result):
@@ -29,14 +28,9 @@ def moved(result):
 @pytest.fixture(scope="module")
 def snippets(tmp_path_factory):
     """The names after each block, run one after the other, and what they printed."""
-    names: dict = {}
-    after, out = [], io.StringIO()
-    with contextlib.chdir(tmp_path_factory.mktemp("readme")), contextlib.redirect_stdout(out):
-        for block in blocks("python"):
-            exec(compile(block, "README.md", "exec"), names)
-            after.append(dict(names))
-        files = {path.name: path.read_bytes() for path in Path().iterdir()}
-    return after, out.getvalue(), files
+    folder = tmp_path_factory.mktemp("readme")
+    after, printed = pages.run(ROOT / "README.md", folder)
+    return after, printed, {path.name: path.read_bytes() for path in folder.iterdir() if path.is_file()}
 
 
 def test_python_snippets_run_one_after_the_other_and_show_what_they_say(snippets):
