@@ -114,3 +114,17 @@ def test_links_within_the_repository_lead_somewhere(page: Path) -> None:
         if anchor and file.suffix == ".md":
             there = file.read_text().replace(extension("input_file").MARK, extension("input_file").reference_page())
             assert anchor in anchors(there), f"{target}: no such place"
+
+
+def test_plain_docstrings_become_restructuredtext() -> None:
+    mend = extension("plain_docstrings")
+    plain = [
+        "Turns M with |M| = 1, `a | b`:", "    dM/dt = |w| x M,", "at w.", "",
+        "Args:", "    w: In rad/fs,", "        |w| < 1.",
+    ]  # fmt: skip
+    assert mend.with_blocks(mend.with_sections(plain)) == [
+        "Turns M with \\|M\\| = 1, `a | b`:", "", "::", "", "    dM/dt = |w| x M,", "", "at w.", "",
+        ":Parameters:", "", "    w", "        In rad/fs,", "        \\|w\\| < 1.",
+    ]  # fmt: skip
+    numpy = ["M.", "", "Parameters", "----------", "w : float", "    W.", "", "Examples", "--------", ">>> 1 | 2", "3"]
+    assert mend.with_blocks(mend.with_sections(numpy)) == numpy
