@@ -75,7 +75,7 @@ intersphinx_mapping = {
 }
 intersphinx_timeout = 10
 if os.environ.get("LLGNEGF_DOCS_INTERSPHINX", "0") != "1":
-    nitpick_ignore_regex += [("py:.*", rf"(python:|builtins\.|pathlib\.|({'|'.join(intersphinx_mapping)})\.).*")]
+    nitpick_ignore_regex += [("(py|std):.*", rf"(python:|builtins\.|pathlib\.|({'|'.join(intersphinx_mapping)})\.).*")]
     intersphinx_mapping = {}
 
 sphinx_gallery_conf = {
@@ -86,6 +86,7 @@ sphinx_gallery_conf = {
     "download_all_examples": False,
     "show_signature": False,
     "min_reported_time": 1,
+    "write_computation_times": False,
     "doc_module": ("llgnegf",),
     "backreferences_dir": "api/backreferences",
     "copyfile_regex": r".*\.toml",
