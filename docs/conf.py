@@ -13,6 +13,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import numpydoc.xref
+
 import llgnegf
 
 ROOT = Path(__file__).parents[1]
@@ -59,9 +61,7 @@ autoclass_content = "class"
 numpydoc_show_class_members = False
 numpydoc_xref_param_type = True
 numpydoc_xref_ignore = "all"
-numpydoc_xref_aliases = {name: f"llgnegf.{name}" for name in llgnegf.__all__} | {
-    "ndarray": "numpy.ndarray", "Dataset": "xarray.Dataset", "DataArray": "xarray.DataArray", "Path": "pathlib.Path",
-}  # fmt: skip
+numpydoc_xref_aliases = {name: f"llgnegf.{name}" for name in llgnegf.__all__ if name[0].isupper()}
 default_role = "py:obj"  # `simulate` in a docstring: a link where it is a public name, code elsewhere
 nitpick_ignore_regex = [("py:obj", ".*")]
 
@@ -75,8 +75,13 @@ intersphinx_mapping = {
 }
 intersphinx_timeout = 10
 if os.environ.get("LLGNEGF_DOCS_INTERSPHINX", "0") != "1":
+    numpydoc.xref.DEFAULT_LINKS.clear()  # of float, array_like and others
     nitpick_ignore_regex += [("(py|std):.*", rf"(python:|builtins\.|pathlib\.|({'|'.join(intersphinx_mapping)})\.).*")]
     intersphinx_mapping = {}
+else:
+    numpydoc_xref_aliases |= {
+        "ndarray": "numpy.ndarray", "Dataset": "xarray.Dataset", "DataArray": "xarray.DataArray", "Path": "pathlib.Path"
+    }  # fmt: skip
 
 sphinx_gallery_conf = {
     "examples_dirs": "gallery",
