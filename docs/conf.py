@@ -104,7 +104,7 @@ html_theme = "pydata_sphinx_theme"
 html_title = f"llgnegf {release}"
 html_static_path = ["_static"]
 html_css_files = ["site.css"]
-html_sidebars = {page: [] for page in ("index", "first_steps", "conventions", "input_file", "comparison", "limits")}
+html_sidebars = {page: [] for page in ("index", "first_steps", "tour", "conventions", "input_file", "comparison", "limits")}
 html_show_sourcelink = False
 html_theme_options = {
     "header_links_before_dropdown": 7,
