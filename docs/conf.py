@@ -104,7 +104,8 @@ html_theme = "pydata_sphinx_theme"
 html_title = f"llgnegf {release}"
 html_static_path = ["_static"]
 html_css_files = ["site.css"]
-html_sidebars = {page: [] for page in ("index", "first_steps", "tour", "conventions", "input_file", "comparison", "limits")}
+ALONE = ("index", "first_steps", "tour", "conventions", "input_file", "comparison", "limits")
+html_sidebars = {page: [] for page in ALONE}  # they are sections of their own
 html_show_sourcelink = False
 html_theme_options = {
     "header_links_before_dropdown": 7,
