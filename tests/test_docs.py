@@ -68,8 +68,10 @@ def test_every_public_name_is_in_the_reference_once() -> None:
     of = {page.stem: listed(page) for page in (DOCS / "api").glob("*.rst")}
     assert sorted(of.pop("index")) == sorted(of)
     assert sorted(of.pop("analysis")) == sorted(llgnegf.analysis.__all__)
-    assert sorted(of.pop("plots")) == sorted(llgnegf.plots.__all__)
-    assert sorted(name for names in of.values() for name in names) == sorted({*llgnegf.__all__} - {"analysis"})
+    pictures = [name for name in llgnegf.plots.__all__ if callable(getattr(llgnegf.plots, name))]  # and STYLE, a dict
+    assert sorted(of.pop("plots")) == sorted(pictures)
+    rest = {*llgnegf.__all__} - {"analysis", "plots"}
+    assert sorted(name for names in of.values() for name in names) == sorted(rest)
 
 
 def test_every_key_of_the_input_file_is_on_its_page() -> None:
