@@ -17,6 +17,7 @@ import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
@@ -67,11 +68,12 @@ def _blocks(text: str) -> Iterator[Block]:
 
 def run(page: Path, folder: Path) -> tuple[list[dict[str, Any]], str]:
     """Run all blocks of a page in `folder`; the names after each block of Python, and what they print."""
-    names: dict[str, Any] = {"__name__": "page"}
+    module = ModuleType("page")
     after, printed = [], io.StringIO()
     base = (ROOT / "examples" / "driven_wall.toml").read_text()
     with contextlib.chdir(folder), contextlib.redirect_stdout(printed), pytest.MonkeyPatch.context() as patch:
         patch.syspath_prepend(folder)  # as in a Python that is started there
+        patch.setitem(sys.modules, "page", module)  # where dataclasses look for names
         for block in blocks(page.read_text()):
             if named := FILE.match(block.text):
                 Path(named[1]).write_text(block.text)
@@ -79,8 +81,8 @@ def run(page: Path, folder: Path) -> tuple[list[dict[str, Any]], str]:
                 continue
             if block.language == "python":
                 source = "\n" * (block.line - 1) + block.text  # a traceback then names the line of the page
-                exec(compile(source, str(page), "exec"), names)
-                after.append(dict(names))
+                exec(compile(source, str(page), "exec"), vars(module))
+                after.append(dict(vars(module)))
             elif block.language == "toml":
                 base = _check_input(block.text, base)
             elif block.language in ("bash", "sh"):
