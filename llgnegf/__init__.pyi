@@ -1,12 +1,14 @@
-from . import analysis
+from . import analysis, plots
 from .commands.ensemble import ensemble
+from .commands.load import load
 from .commands.simulate import simulate
 from .config import ConfigError, RunConfig
 from .integrators.integration import IntegrationStopped
 from .poles.channels import with_pole_leads
 from .problem.carriers import Chirp, LightPulse
-from .problem.device_terms import ElectricField, ElectronZeeman, Gate, Peierls, TimeDependent, VectorPotential
-from .problem.drives import Drive, Pulse, Ramp, Sine, Table, TimeFunction
+from .problem.device_fields import ElectricField, ElectronZeeman, VectorPotential
+from .problem.device_terms import Gate, Peierls, TimeDependent
+from .problem.drives import Drive, TimeFunction
 from .problem.electrons import Electrons, chain
 from .problem.kwant_systems import from_kwant
 from .problem.lattices.crystals import honeycomb, square, triangular
@@ -30,18 +32,17 @@ from .problem.magnetism.torques import SlonczewskiTorque, SpinTransferTorque, Zh
 from .problem.matrix_leads import TabulatedMatrixLead
 from .problem.mean_fields import DensityDependent, Hubbard
 from .problem.observables import (
-    TorqueComponents,
     bond_charge_current,
     bond_spin_current,
     charge_density,
     electron_energy,
-    field_like_damping_like,
     spin_density,
     spin_motive_force_current,
     torque,
 )
 from .problem.periodic_leads import PeriodicLead
 from .problem.plausibility import SuspiciousValueWarning
+from .problem.swirls import skyrmion, vortex
 from .problem.system import OpenSystem
 from .problem.textures import (
     antiferromagnet,
@@ -50,10 +51,10 @@ from .problem.textures import (
     helix,
     neel_wall,
     random,
-    skyrmion,
     uniform,
-    vortex,
 )
+from .problem.torque_parts import TorqueComponents, field_like_damping_like
+from .problem.waveforms import Pulse, Ramp, Sine, Table
 from .response.linear_response import LinearResponse
 from .response.magnons import Magnons, magnons
 from .response.tensors import ResponseTensors
@@ -87,9 +88,9 @@ __all__ = [
     "PeriodicLead", "SuspiciousValueWarning", "Table", "TabulatedLead", "TabulatedMatrixLead", "TimeFunction",
     "TorqueComponents", "Transport", "TwoTime", "UniaxialAnisotropy",
     "WideBandLead", "Zeeman", "ZhangLiTorque",
-    "analysis",
+    "analysis", "plots",
     "bloch_wall", "bond_charge_current", "bond_spin_current", "chain", "charge_density", "cone", "electron_energy",
-    "ensemble", "field_like_damping_like", "langevin_ensemble", "magnons", "neel_wall", "relax", "rotate_spins",
+    "ensemble", "field_like_damping_like", "langevin_ensemble", "load", "magnons", "neel_wall", "relax", "rotate_spins",
     "run_sweep",
     "simulate", "spin_density", "spin_motive_force_current", "torque", "uniform", "with_pole_leads",
 ]  # fmt: skip

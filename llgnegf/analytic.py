@@ -23,13 +23,34 @@ _LATEX_NAMES = {J: r"J_{sd}", GAMMA: r"\Gamma'", OMEGA: r"\hbar\omega", THETA: r
 class GeometricTorque:
     """Each step from the wide-band Green function to Eq. (4), as sympy expressions.
 
-    Attributes:
-        green: G_0 = [E + J sigma.M + i Gamma']^-1, (2, 2), M = (sin theta, 0, cos theta), axis z.
-        integrand: J (s x M).e_phi per energy, s_a = (1/pi) Im Tr[sigma_a G_0 (hbar omega sigma_z/2) G_0].
-        antiderivative: Its integral over E from -oo; sympy has verified derivative and lower limit.
-        at_fermi_energy: T_phi with the levels filled up to E_F.
-        torque: T_phi at E_F = 0: (hbar omega/2 pi) [pi - 2 arctan(Gamma'/J)] sin theta, Eq. (4).
-        other_components: Integrands of T.M and T.(e_phi x M), both 0: the torque is purely field-like.
+    Attributes
+    ----------
+    green : array_like
+        G_0 = [E + J sigma.M + i Gamma']^-1, (2, 2), M = (sin theta, 0, cos theta), axis z.
+    integrand : array_like
+        J (s x M).e_phi per energy, s_a = (1/pi) Im Tr[sigma_a G_0 (hbar omega sigma_z/2) G_0].
+    antiderivative : array_like
+        Its integral over E from -oo; sympy has verified derivative and lower limit.
+    at_fermi_energy : array_like
+        T_phi with the levels filled up to E_F.
+    torque : array_like
+        T_phi at E_F = 0: (hbar omega/2 pi) [pi - 2 arctan(Gamma'/J)] sin theta, Eq. (4).
+    other_components : tuple[Any, Any]
+        Integrands of T.M and T.(e_phi x M), both 0: the torque is purely field-like.
+
+    Notes
+    -----
+    Eq. (4) of [1]_, derived by `derive_geometric_torque`.
+
+    References
+    ----------
+    .. [1] U. Bajpai, B. K. Nikolic, Phys. Rev. Lett. 125, 187202 (2020).
+
+    Examples
+    --------
+    >>> from llgnegf import analytic
+    >>> analytic.derive_geometric_torque().other_components
+    (0, 0)
     """
 
     green: Any
@@ -44,10 +65,31 @@ class GeometricTorque:
 def derive_geometric_torque() -> GeometricTorque:
     """Derive Eq. (4) for one moment on a site with Sigma = -i Gamma', kT = 0.
 
-    rho_geo = (1/pi) int dE Im[G_0 (hbar omega sigma_z/2) G_0] f and T_geo = J <s>_geo x M.
+    Returns
+    -------
+    GeometricTorque
+        Every step as a sympy expression.
 
-    Raises:
-        AssertionError: If sympy does not confirm a step.
+    Raises
+    ------
+    AssertionError
+        If sympy does not confirm a step.
+
+    Notes
+    -----
+    Eq. (4) of [1]_ follows from ::
+
+        rho_geo = (1/pi) int dE Im[G_0 (hbar omega sigma_z/2) G_0] f,      T_geo = J <s>_geo x M
+
+    References
+    ----------
+    .. [1] U. Bajpai, B. K. Nikolic, Phys. Rev. Lett. 125, 187202 (2020).
+
+    Examples
+    --------
+    >>> from llgnegf import analytic
+    >>> print(analytic.derive_geometric_torque().torque)
+    hbar_omega*(pi - 2*atan(Gamma'/J_sd))*sin(theta)/(2*pi)
     """
     c, s, z = sp.cos(THETA), sp.sin(THETA), sp.Symbol("z")  # z = E + i Gamma'
     moment = sp.Matrix([s, 0, c])
@@ -77,7 +119,23 @@ def derive_geometric_torque() -> GeometricTorque:
 
 @cache
 def limits() -> dict[str, Any]:
-    """T_phi of Eq. (4): hbar omega sin(theta)/2 for Gamma' -> 0 (closed) and J_sd -> oo, 0 for Gamma' -> oo."""
+    """Limits of Eq. (4): closed system, strong coupling, and wide bands.
+
+    Returns
+    -------
+    dict of str to sympy expression
+        T_phi.
+
+    Notes
+    -----
+    hbar omega sin(theta)/2 for Gamma' -> 0 (closed) and J_sd -> oo, 0 for Gamma' -> oo.
+
+    Examples
+    --------
+    >>> from llgnegf import analytic
+    >>> len(analytic.limits())
+    3
+    """
     torque = derive_geometric_torque().torque
     return {
         "closed": sp.simplify(sp.limit(torque, GAMMA, 0, "+")),
@@ -87,7 +145,19 @@ def limits() -> dict[str, Any]:
 
 
 def latex() -> str:
-    """Eq. (4) as LaTeX."""
+    """Eq. (4) as LaTeX.
+
+    Returns
+    -------
+    str
+        For a text or a figure.
+
+    Examples
+    --------
+    >>> from llgnegf import analytic
+    >>> "arctan" in analytic.latex() or "atan" in analytic.latex()
+    True
+    """
     torque = sp.latex(derive_geometric_torque().torque, symbol_names=_LATEX_NAMES)
     return rf"\mathbf{{T}}^\mathrm{{geo}} = {torque}\, \mathbf{{e}}_\phi"
 
@@ -95,17 +165,46 @@ def latex() -> str:
 def geometric_torque_wide_band(
     j_sd: float, gamma_prime: float, energy: float, theta: float, fermi_energy: float = 0.0
 ) -> float:
-    """T_geo.e_phi in eV of one moment, wide band, kT = 0: the derived expression, evaluated.
+    """Geometric torque of one precessing moment between wide bands, at kT = 0.
 
-    Args:
-        j_sd: J_sd in eV, > 0.
-        gamma_prime: Gamma' in eV, > 0, total over the leads; Sigma = -i Gamma' (half the broadening Gamma).
-        energy: hbar omega in eV, any sign.
-        theta: Cone angle in rad.
-        fermi_energy: E_F in eV; Eq. (4) has 0.
+    Parameters
+    ----------
+    j_sd : float
+        J_sd in eV, > 0.
+    gamma_prime : float
+        Gamma' in eV, > 0, total over the leads; Sigma = -i Gamma' (half the broadening Gamma).
+    energy : float
+        hbar omega in eV, any sign.
+    theta : float
+        Cone angle in rad.
+    fermi_energy : float, default 0.0
+        E_F in eV; Eq. (4) has 0.
 
-    Raises:
-        ValueError: One line for each argument that is not of this kind.
+    Returns
+    -------
+    float
+        T_geo.e_phi in eV.
+
+    Raises
+    ------
+    ValueError
+        One line for each argument that is not of this kind.
+
+    Notes
+    -----
+    Eq. (4) of [1]_, with the levels filled up to E_F instead of 0; at E_F = 0 ::
+
+        T_phi = (hbar omega/2 pi) [pi - 2 arctan(Gamma'/J)] sin theta
+
+    References
+    ----------
+    .. [1] U. Bajpai, B. K. Nikolic, Phys. Rev. Lett. 125, 187202 (2020).
+
+    Examples
+    --------
+    >>> from llgnegf import analytic
+    >>> round(analytic.geometric_torque_wide_band(0.1, 1e-9, energy=0.02, theta=np.pi / 2), 6)  # closed: hbar omega/2
+    0.01
     """
     problems = Problems("geometric_torque_wide_band")
     problems.number("j_sd", j_sd, "a finite number > 0, in eV", lambda x: x > 0)
@@ -117,13 +216,38 @@ def geometric_torque_wide_band(
 
 
 def bound_state_spin(j_sd: float, hopping: float = 1.0) -> float:
-    """<sigma.M> = J/sqrt(4 gamma^2 + J^2) of one static moment in an infinite chain at half filling, kT << gamma.
+    """Spin of the bound states of one static moment in an infinite chain, half filled, kT << gamma.
 
-    Each spin has a bound state of weight |J|/sqrt(4 gamma^2 + J^2) on the site, below the band for spin along M and
-    above it for the other; at E_F = 0 the bands hold equal weights of both (G_0(iy) is even up to the sign of J).
+    Parameters
+    ----------
+    j_sd : float
+        J_sd in eV.
+    hopping : float, default 1.0
+        gamma in eV, > 0.
 
-    Raises:
-        ValueError: One line for each argument that is not of this kind.
+    Returns
+    -------
+    float
+        <sigma.M>.
+
+    Raises
+    ------
+    ValueError
+        One line for each argument that is not of this kind.
+
+    Notes
+    -----
+    Each spin has a bound state on the site, below the band for spin along M and above it for the other, of weight ::
+
+        J/sqrt(4 gamma^2 + J^2)
+
+    up to the sign of J; at E_F = 0 the bands hold equal weights of both (G_0(iy) is even up to the sign of J).
+
+    Examples
+    --------
+    >>> from llgnegf import analytic
+    >>> analytic.bound_state_spin(1.5)
+    0.6
     """
     problems = Problems("bound_state_spin")
     problems.number("j_sd", j_sd, "a finite number, in eV")
@@ -133,12 +257,40 @@ def bound_state_spin(j_sd: float, hopping: float = 1.0) -> float:
 
 
 def pumped_spin_current_adiabatic(j_sd: float, energy: float, theta: float, hopping: float = 1.0) -> float:
-    """Spin current in eV along the axis into each half of an infinite chain, to first order in hbar omega, kT = 0.
+    """Spin current along the axis that one precessing moment pumps into each half of an infinite chain.
 
-    (hbar omega/4 pi) sin^2(theta) 4 a^2/(1 + a^2)^2, a = J_sd/(2 gamma), one precessing moment, E_F = 0.
+    Parameters
+    ----------
+    j_sd : float
+        J_sd in eV.
+    energy : float
+        hbar omega in eV.
+    theta : float
+        Cone angle in rad.
+    hopping : float, default 1.0
+        gamma in eV, > 0.
 
-    Raises:
-        ValueError: One line for each argument that is not of this kind.
+    Returns
+    -------
+    float
+        In eV.
+
+    Raises
+    ------
+    ValueError
+        One line for each argument that is not of this kind.
+
+    Notes
+    -----
+    To first order in hbar omega, kT = 0, E_F = 0, with a = J_sd/(2 gamma), ::
+
+        I = (hbar omega/4 pi) sin^2(theta) 4 a^2/(1 + a^2)^2
+
+    Examples
+    --------
+    >>> from llgnegf import analytic
+    >>> round(analytic.pumped_spin_current_adiabatic(2.0, energy=0.01, theta=np.pi / 2), 7)  # a = 1: hbar omega/4 pi
+    0.0007958
     """
     problems = Problems("pumped_spin_current_adiabatic")
     for name, value in (("j_sd", j_sd), ("energy", energy), ("theta", theta)):

@@ -11,7 +11,7 @@ import pytest
 
 from llgnegf.commands.report import description
 from llgnegf.config import ConfigError, RunConfig
-from llgnegf.problem import textures
+from llgnegf.problem import swirls, textures
 from llgnegf.problem.lattices.crystals import honeycomb, square
 from llgnegf.problem.magnetism.energies import DMI, Dipolar, Exchange, PairDMI, PairExchange
 from llgnegf.problem.magnetism.magnet import Magnet
@@ -65,11 +65,11 @@ def test_the_ribbon_of_the_examples() -> None:
     ("table", "make"),
     [
         ({"kind": "skyrmion", "center": [0.7, 0.5], "radius": 0.6, "wall_width": 0.2, "helicity": "bloch"},
-         lambda lattice: textures.skyrmion(lattice, (0.7, 0.5), 0.6, 0.2, "bloch")),
+         lambda lattice: swirls.skyrmion(lattice, (0.7, 0.5), 0.6, 0.2, "bloch")),
         ({"kind": "skyrmion", "center": [0.7, 0.5], "radius": 0.6, "wall_width": 0.2, "helicity": 0.3, "polarity": 1,
-          "vorticity": -1}, lambda lattice: textures.skyrmion(lattice, (0.7, 0.5), 0.6, 0.2, 0.3, 1, -1)),
+          "vorticity": -1}, lambda lattice: swirls.skyrmion(lattice, (0.7, 0.5), 0.6, 0.2, 0.3, 1, -1)),
         ({"kind": "vortex", "center": [0.7, 0.5], "core": 0.3},
-         lambda lattice: textures.vortex(lattice, (0.7, 0.5), 0.3)),
+         lambda lattice: swirls.vortex(lattice, (0.7, 0.5), 0.3)),
         ({"kind": "helix", "q": [0.1, 0.2, 0.0], "axis": "y"},
          lambda lattice: textures.helix(lattice, (0.1, 0.2, 0), "y")),
         ({"kind": "helix", "q": 0.1}, lambda lattice: textures.helix(lattice, 0.1)),

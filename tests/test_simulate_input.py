@@ -131,10 +131,7 @@ def test_a_result_prints_what_it_holds_and_no_matrix() -> None:
     system = OpenSystem(chain(6, j_sd=0.1), [ChainLead(0)], kT=0.1)
     text = repr(simulate(system, Frozen(uniform(6)), t_end=2.0))
     lines = text.splitlines()
-    assert lines[0] == "Result: 3 rows from 0 to 2 fs; time 3, site 6, lead 1, bond 5"
-    assert len(lines) < 25 and max(map(len, lines)) < 120
-    for part in ("dataset.torque ", "(time, site, component)", "errors['time_step'] ", "density_matrix (12, 12)"):
-        assert part in text
+    assert lines[0] == "Result: electrons with memory on 6 sites with 1 lead; 6 moments as prescribed"
     assert "array" not in text and text == str(simulate(system, Frozen(uniform(6)), t_end=2.0))
 
 

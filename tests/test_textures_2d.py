@@ -11,6 +11,7 @@ from llgnegf.problem.lattices.crystals import honeycomb, square, triangular
 from llgnegf.problem.lattices.lattice import Lattice
 from llgnegf.problem.magnetism.energies import UniaxialAnisotropy, Zeeman
 from llgnegf.problem.magnetism.magnet import Magnet
+from llgnegf.problem.swirls import skyrmion, vortex
 from llgnegf.problem.system import OpenSystem
 from llgnegf.problem.textures import (
     antiferromagnet,
@@ -19,9 +20,7 @@ from llgnegf.problem.textures import (
     helix,
     neel_wall,
     random,
-    skyrmion,
     uniform,
-    vortex,
 )
 from llgnegf.run.relax import relax
 from llgnegf.units import MU_B

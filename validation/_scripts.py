@@ -69,6 +69,7 @@ SCRIPTS = (
     Script("linear_response", "susceptibility: its expansion, kicks of full runs, modes of moment and electrons"),
     Script("sum_rules", "angular momentum of the parts, and the spectral identity"),
     Script("bias_response", "response and noise under bias: rotating frame, propagator, closed forms"),
+    Script("low_storage", "explicit methods for big states: right-hand sides, vectors moved"),
     Script("fixed_runs", "fifteen runs of every kind, kept for comparing two versions", by_name=True),
     Script("semicircle_table", "error bounds of the lead poles, certified again", ("--check",)),
     Script("slow_textures", "friction and geometric tensors against the full propagator", alone=True),

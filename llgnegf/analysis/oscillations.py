@@ -17,24 +17,42 @@ WINDOWS = ("hann", "hamming", "blackman", "blackmanharris", "flattop", "boxcar")
 
 
 def spectrum(dataarray: xarray.DataArray, window: str = "hann") -> xarray.DataArray:
-    """One-sided amplitude spectrum of a column over time,
+    """One-sided amplitude spectrum of a column over time.
+
+    Parameters
+    ----------
+    dataarray : xarray.DataArray, (time, ...)
+        Any column with evenly spaced times (fs).
+    window : str, default 'hann'
+        "hann", "hamming", "blackman", "blackmanharris", "flattop" or "boxcar" (none).
+
+    Returns
+    -------
+    xarray.DataArray, (frequency, ...)
+        Frequency in 1/fs, with the coordinate energy = h f in eV; units of the column.
+
+    Raises
+    ------
+    ValueError
+        For another window, and for what is no such column, of 4 rows or more.
+
+    Notes
+    -----
+    With the periodic window w and the weighted mean x_0, which is taken off so that it does not leak, ::
 
         A_k = (2/sum_n w_n) |sum_n w_n (x_n - x_0) exp(-2 pi i k n/N)|,   f_k = k/(N dt),   k = 0 .. N/2,
 
-    with the periodic window w and the weighted mean x_0, which is taken off so that it does not leak; A_0 = |x_0|, and
-    the last one of an even N has no factor 2. A sine that fits N times into the record shows its amplitude; between
-    two frequencies f_k it shows less, at worst by 15 % (hann), 36 % (boxcar) and 0.1 % (flattop), for the price of
-    wider peaks: of 2, 1 and 5 steps of f to each side.
+    ``A_0 = ``|x_0|````, and the last one of an even N has no factor 2. A sine that fits N times into the record shows
+    its amplitude; between two frequencies f_k it shows less, at worst by 15 % (hann), 36 % (boxcar) and 0.1 %
+    (flattop), for the price of wider peaks: of 2, 1 and 5 steps of f to each side.
 
-    Args:
-        dataarray: Any column with evenly spaced times (fs): dims (time, ...).
-        window: "hann", "hamming", "blackman", "blackmanharris", "flattop" or "boxcar" (none).
-
-    Returns:
-        Dims (frequency, ...), frequency in 1/fs, with the coordinate energy = h f in eV; units of the column.
-
-    Raises:
-        ValueError: For another window, and for what is no such column, of 4 rows or more.
+    Examples
+    --------
+    >>> time = np.arange(100.0)  # fs
+    >>> column = xarray.DataArray(0.3 * np.sin(2 * np.pi * 0.1 * time), {"time": time}, attrs={"units": "eV"})
+    >>> lines = ln.analysis.spectrum(column)
+    >>> lines.sel(frequency=0.1).round(6).item(), lines.energy.sel(frequency=0.1).round(4).item()  # eV, eV
+    (0.3, 0.4136)
     """
     problems = Problems("spectrum")
     problems.check(window in WINDOWS, "window", window, ", ".join(map(repr, WINDOWS)))
@@ -53,24 +71,45 @@ def spectrum(dataarray: xarray.DataArray, window: str = "hann") -> xarray.DataAr
 
 
 def harmonics(dataarray: xarray.DataArray, frequency: float, n: int) -> xarray.Dataset:
-    """Amplitudes and phases of x(t) = A_0 + sum_{k=1}^n A_k cos(2 pi k f t + phi_k), t as in the column.
+    """Amplitudes and phases of the harmonics of a frequency in a column over time.
 
-    By least squares over all rows, weighted with Hann's window: exact for a signal of these harmonics however many
+    Parameters
+    ----------
+    dataarray : xarray.DataArray, (time, ...)
+        Any column with evenly spaced times (fs).
+    frequency : float
+        f in 1/fs (hbar w in eV over 4.1357 eV fs).
+    n : int
+        The highest harmonic.
+
+    Returns
+    -------
+    xarray.Dataset, (harmonic, ...)
+        `amplitude` (units of the column), `phase` (rad, in (-pi, pi]); and `residual`, the weighted root mean square of
+        what is none of them, without the dim harmonic.
+
+    Raises
+    ------
+    ValueError
+        If the record is shorter than two periods, where harmonics cannot be told apart, or n f is not below half the
+        rate of the rows.
+
+    Notes
+    -----
+    Of the signal, t as in the column, ::
+
+        x(t) = A_0 + sum_{k=1}^n A_k cos(2 pi k f t + phi_k)
+
+    by least squares over all rows, weighted with Hann's window: exact for a signal of these harmonics however many
     periods the record has, whole or not, and little touched by what else is in it (a start that dies away, lines at
     other frequencies). A_0 has its sign, with phase 0.
 
-    Args:
-        dataarray: Any column with evenly spaced times (fs): dims (time, ...).
-        frequency: f in 1/fs (hbar w in eV over 4.1357 eV fs).
-        n: The highest harmonic.
-
-    Returns:
-        Dataset with dims (harmonic, ...): `amplitude` (units of the column), `phase` (rad, in (-pi, pi]); and
-        `residual`, the weighted root mean square of what is none of them, without the dim harmonic.
-
-    Raises:
-        ValueError: If the record is shorter than two periods, where harmonics cannot be told apart, or n f is not below
-            half the rate of the rows.
+    Examples
+    --------
+    >>> time = np.arange(95.0)  # fs
+    >>> column = xarray.DataArray(1.0 + 0.2 * np.cos(0.4 * np.pi * time), {"time": time}, attrs={"units": "eV"})
+    >>> ln.analysis.harmonics(column, frequency=0.1, n=2).amplitude.values.round(6)  # k = 0, 1, 2
+    array([1. , 0. , 0.2])
     """
     column, step = over_time("harmonics", dataarray, 4)
     f, count = _resolved(frequency, n, step, column.sizes["time"])

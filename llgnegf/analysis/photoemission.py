@@ -21,35 +21,56 @@ REACH = 5.0
 def photoemission(
     functions: xarray.Dataset, energies: Any, duration: float, times: Any = None, vectors: Any = None
 ) -> xarray.Dataset:
-    """Spectra of occupied and of all states at energy E around a time t_0, as a Gaussian probe resolves them,
+    """Spectra of occupied and of all states at energy E around a time, as a Gaussian probe resolves them.
+
+    Parameters
+    ----------
+    functions : xarray.Dataset
+        What `TwoTime.run` returns, over evenly spaced times dt.
+    energies : array_like, (n,)
+        E in eV, (n,); their span and that of all levels must be below 2 pi hbar/dt, with which P repeats.
+    duration : float
+        d in fs.
+    times : array_like, (m,), optional
+        t_0 in fs, (m,); None: all times of the functions that are 5 d or more inside.
+    vectors : array_like of complex, (states, k), optional
+        Amplitudes of states v on the states of the functions, (states, k), for P of <v``|F|v>``: plane waves give P(E,
+        k, t_0). None: each state by itself.
+
+    Returns
+    -------
+    xarray.Dataset, (time, energy, state)
+        `occupied` and `total` in 1/eV; vector in the place of state where they are given.
+
+    Raises
+    ------
+    ValueError
+        One line for each argument that is not of this kind.
+
+    Notes
+    -----
+    The photocurrent of a probe pulse s but for matrix elements [1]_, ::
 
         P(E, t_0) = (1/2 pi hbar) int dt int dt' s(t - t_0) s(t' - t_0) exp(i E (t - t')/hbar) F(t, t'),
         s(t)^2    = exp(-t^2/2 d^2)/(d sqrt(2 pi)),
 
-    with F = -i hbar G^< for `occupied`, the photocurrent of the paper but for matrix elements, and
-    F = i hbar (G^R - G^A) for `total`. A probe of duration d (standard deviation of its intensity) resolves energies to
-    hbar/2d: a level n at E_0 is n times a Gaussian of that standard deviation, and with the device at rest P is the
-    density of states (times f) so smoothed. Both are >= 0, and their integrals over E are the occupation, averaged
-    over s^2, and 1.
+    with F = -i hbar G^< for `occupied` and F = i hbar (G^R - G^A) for `total`. A probe of duration d (standard
+    deviation of its intensity) resolves energies to hbar/2d: a level n at E_0 is n times a Gaussian of that standard
+    deviation, and with the device at rest P is the density of states (times f) so smoothed. Both are >= 0, and their
+    integrals over E are the occupation, averaged over s^2, and 1.
 
-    Args:
-        functions: What `TwoTime.run` returns, over evenly spaced times dt.
-        energies: E in eV, (n,); their span and that of all levels must be below 2 pi hbar/dt, with which P repeats.
-        duration: d in fs.
-        times: t_0 in fs, (m,); None: all times of the functions that are 5 d or more inside.
-        vectors: Amplitudes of states v on the states of the functions, (states, k), for P of <v|F|v>: plane waves give
-            P(E, k, t_0). None: each state by itself.
+    References
+    ----------
+    .. [1] J. K. Freericks, H. R. Krishnamurthy, T. Pruschke, Phys. Rev. Lett. 102, 136401 (2009).
 
-    Returns:
-        Dataset with `occupied` and `total` in 1/eV, dims (time, energy, state), or vector in the place of
-        state where they are given.
-
-    Raises:
-        ValueError: One line for each argument that is not of this kind.
-
-    Example:
-        >>> spectrum = ln.analysis.photoemission(functions, np.linspace(-3, 3, 121), duration=5.0)
-        >>> spectrum.occupied.sum("state").plot(x="time")
+    Examples
+    --------
+    >>> system = ln.OpenSystem(ln.chain(1), [ln.WideBandLead(0, 0.4)], kT=0.5)
+    >>> functions = ln.TwoTime(system, ln.Frozen([[0, 0, 1]]), t_end=20.0, save_every=1.0, rtol=1e-3).run()
+    >>> energies = np.linspace(-2.0, 2.0, 41)
+    >>> spectrum = ln.analysis.photoemission(functions, energies, duration=2.0)
+    >>> spectrum.total.sel(time=10.0, state=0).idxmax("energy").round(6).item()  # eV: the level
+    0.0
     """
     functions, step = _ordered(functions)
     have = functions["time"].values

@@ -23,25 +23,49 @@ NAMES = ("frequency", "damping", "amplitude", "phase")
 
 
 def ring_down(dataarray: xarray.DataArray, n: int = 1) -> xarray.Dataset:
-    """Frequencies and dampings of x(t) = c + sum_{k=1}^n A_k exp(-gamma_k t) cos(2 pi f_k t + phi_k), t from the first
-    row.
+    """Frequencies and dampings of oscillations that die away.
 
-    The poles z_k = exp((-gamma_k +- 2 pi i f_k) dt) are the eigenvalues of a pencil of Hankel matrices x_{r+c} and
-    x_{r+c+1}, cut down to 2 n + 1 singular values (c takes one): exact for such a signal, of any frequencies that the
-    rows resolve. All parameters are then fitted to all rows by least squares, whose covariance gives the error
+    Parameters
+    ----------
+    dataarray : xarray.DataArray, (time, ...)
+        Any column with evenly spaced times (fs), after what sets it off.
+    n : int, default 1
+        Number of oscillations. Ask for as many as there are, and compare `residual` with one more.
+
+    Returns
+    -------
+    xarray.Dataset, (mode, ...)
+        The largest amplitude first: `frequency` (1/fs), `energy` h f (eV), `damping` gamma (1/fs), `amplitude` and
+        `phase` (rad) at the first row, each with its error, `frequency_error` and so on; and `offset` c and `residual`
+        (root mean square), without mode. NaN where fewer oscillations are found.
+
+    Raises
+    ------
+    ValueError
+        For what is no such column, of 6 n + 6 rows or more.
+
+    Notes
+    -----
+    With t from the first row, ::
+
+        x(t) = c + sum_{k=1}^n A_k exp(-gamma_k t) cos(2 pi f_k t + phi_k)
+
+    The poles z_k = exp((-gamma_k +- 2 pi i f_k) dt) are the eigenvalues of a pencil of Hankel matrices ``x_{r+c}`` and
+    ``x_{r+c+1}``, cut down to 2 n + 1 singular values (c takes one) [1]_: exact for such a signal, of any frequencies
+    that the rows resolve. All parameters are then fitted to all rows by least squares, whose covariance gives the error
     estimates: standard deviations if what is left is white noise, and far too small if it is more oscillations.
 
-    Args:
-        dataarray: Any column with evenly spaced times (fs), after what sets it off: dims (time, ...).
-        n: Number of oscillations. Ask for as many as there are, and compare `residual` with one more.
+    References
+    ----------
+    .. [1] Y. Hua, T. K. Sarkar, IEEE Trans. Acoust. Speech Signal Process. 38, 814 (1990).
 
-    Returns:
-        Dataset with dims (mode, ...), the largest amplitude first: `frequency` (1/fs), `energy` h f (eV), `damping`
-        gamma (1/fs), `amplitude` and `phase` (rad) at the first row, each with `NAME_error`; and `offset` c and
-        `residual` (root mean square), without mode. NaN where fewer oscillations are found.
-
-    Raises:
-        ValueError: For what is no such column, of 6 n + 6 rows or more.
+    Examples
+    --------
+    >>> time = np.arange(50.0)  # fs
+    >>> signal = np.exp(-0.05 * time) * np.cos(2 * np.pi * 0.1 * time)
+    >>> found = ln.analysis.ring_down(xarray.DataArray(signal, {"time": time}, attrs={"units": "eV"}))
+    >>> found.frequency.values.round(6), found.damping.values.round(6)
+    (array([0.1]), array([0.05]))
     """
     problems = Problems("ring_down")
     count = problems.integer("n", n, "an integer >= 1", lambda k: k >= 1)

@@ -16,24 +16,49 @@ from llgnegf.analysis.triangles import lattice_triangles
 
 
 def skyrmion_number(moments: Any, triangles: Any = None, positions: Any = None) -> xarray.DataArray:
-    """Q = (1/4 pi) sum over triangles of the solid angle Omega that M_1, M_2, M_3 span,
+    """Topological charge Q of a texture on a lattice.
+
+    Parameters
+    ----------
+    moments : xarray.DataArray or xarray.Dataset
+        `result.dataset.moments`, or the dataset: dims (..., site, component).
+    triangles : array_like of int, (T, 3), optional
+        (T, 3) sites, counter-clockwise seen from +z; None: `lattice_triangles` of the places.
+    positions : array_like, (N, 3) or (N, 2), optional
+        (N, 3) or (N, 2), where the data has no coordinates x and y.
+
+    Returns
+    -------
+    xarray.DataArray, (...)
+        Q, dimensionless.
+
+    Raises
+    ------
+    ValueError
+        Without triangles and places, for triangles that are none, and for moments that are no unit vectors.
+
+    Notes
+    -----
+    The sum over triangles of the solid angle Omega that M_1, M_2, M_3 span, over 4 pi [1]_, ::
 
         tan(Omega/2) = M_1.(M_2 x M_3)/(1 + M_1.M_2 + M_2.M_3 + M_3.M_1),    -2 pi < Omega < 2 pi,
 
-    which is a whole number for every texture on a closed surface, and for one that is uniform along its edge (Berg and
-    Luscher). Sign: that of (1/4 pi) int M.(d_x M x d_y M) dx dy. A skyrmion, Bloch or Neel, whose core points to -z
-    in a background along +z has Q = -1, with all moments reversed Q = +1; antiskyrmions have the opposite sign.
+    is a whole number for every texture on a closed surface, and for one that is uniform along its edge. Sign: that of
+    (1/4 pi) int M.(d_x M x d_y M) dx dy. A skyrmion, Bloch or Neel, whose core points to -z in a background along +z
+    has Q = -1, with all moments reversed Q = +1; antiskyrmions have the opposite sign.
 
-    Args:
-        moments: `result.dataset.moments`, or the dataset: dims (..., site, component).
-        triangles: (T, 3) sites, counter-clockwise seen from +z; None: `lattice_triangles` of the places.
-        positions: (N, 3) or (N, 2), where the data has no coordinates x and y.
+    References
+    ----------
+    .. [1] B. Berg, M. Luescher, Nucl. Phys. B 190, 412 (1981).
 
-    Returns:
-        Q, dims (...).
-
-    Raises:
-        ValueError: Without triangles and places, for triangles that are none, and for moments that are no unit vectors.
+    Examples
+    --------
+    >>> lattice = ln.square(15, 15)
+    >>> texture = ln.skyrmion(lattice, center=(7.0, 7.0), radius=3.0, wall_width=1.0)
+    >>> magnet = ln.Magnet(texture, magnetic_moment=1.0)
+    >>> moments = ln.simulate(None, magnet, t_end=1.0)["moments"]
+    >>> ln.analysis.skyrmion_number(moments, positions=lattice.positions).isel(time=0).round(2).item()
+    -1.0
     """
     data, angle, _, _ = _charge("skyrmion_number", moments, triangles, positions)
     dims = tuple(str(dim) for dim in data.dims[:-2])
@@ -41,14 +66,41 @@ def skyrmion_number(moments: Any, triangles: Any = None, positions: Any = None) 
 
 
 def skyrmion_position(moments: Any, positions: Any = None) -> xarray.DataArray:
-    """Center of the topological charge, R = sum Omega r/sum Omega over triangles with center r.
+    """Center of the topological charge of a skyrmion.
 
-    Args:
-        moments, positions: As for `skyrmion_number`.
+    Parameters
+    ----------
+    moments : xarray.DataArray or xarray.Dataset
+        `result.dataset.moments`, or the dataset: dims (..., site, component).
+    positions : array_like, (N, 3) or (N, 2), optional
+        Where the data has no coordinates x and y.
 
-    Returns:
-        Dims (..., direction) with direction x, y, in nm; NaN where |Q| < 1/2. It needs one skyrmion, with a texture
-        that is uniform far from it.
+    Returns
+    -------
+    xarray.DataArray, (..., direction)
+        direction x, y, in nm; NaN where ``|Q|`` < 1/2.
+
+    Raises
+    ------
+    ValueError
+        As `skyrmion_number`.
+
+    Notes
+    -----
+    With the solid angles Omega of `skyrmion_number` and the centers r of the triangles, ::
+
+        R = sum Omega r/sum Omega
+
+    It needs one skyrmion, with a texture that is uniform far from it.
+
+    Examples
+    --------
+    >>> lattice = ln.square(15, 15)
+    >>> texture = ln.skyrmion(lattice, center=(7.0, 7.0), radius=3.0, wall_width=1.0)
+    >>> magnet = ln.Magnet(texture, magnetic_moment=1.0)
+    >>> moments = ln.simulate(None, magnet, t_end=1.0)["moments"]
+    >>> ln.analysis.skyrmion_position(moments, positions=lattice.positions).isel(time=0).values.round(1)
+    array([7., 7.])
     """
     data, angle, corners, at = _charge("skyrmion_position", moments, None, positions)
     assert at is not None

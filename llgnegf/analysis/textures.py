@@ -20,18 +20,32 @@ MOST_WAVES = 4
 
 
 def neel_vector(dataset: Any, sublattice: Any = None) -> xarray.DataArray:
-    """n = (<M>_A - <M>_B)/2, <M> the average over a sublattice; of length 1 for a perfect antiferromagnet.
+    """Neel vector n = (<M>_A - <M>_B)/2 of two sublattices, of length 1 for a perfect antiferromagnet.
 
-    Args:
-        dataset: The dataset of a run, or its moments: dims (..., site, component).
-        sublattice: +1 for each site of A and -1 for each of B, (N,). None: A holds site 0, and neighbours belong to
-            different sublattices, neighbours by the bonds of the dataset, or without bonds along the chain.
+    Parameters
+    ----------
+    dataset : xarray.Dataset or xarray.DataArray
+        The dataset of a run, or its moments: dims (..., site, component).
+    sublattice : array_like of int, (N,), optional
+        +1 for each site of A and -1 for each of B, (N,). None: A holds site 0, and neighbours belong to different
+        sublattices, neighbours by the bonds of the dataset, or without bonds along the chain.
 
-    Returns:
-        Dims (..., component).
+    Returns
+    -------
+    xarray.DataArray, (..., component)
+        Dimensionless; <M> is the average over a sublattice.
 
-    Raises:
-        ValueError: If the bonds are not of two sublattices, or `sublattice` is not of this kind.
+    Raises
+    ------
+    ValueError
+        If the bonds are not of two sublattices, or `sublattice` is not of this kind.
+
+    Examples
+    --------
+    >>> magnet = ln.Magnet(ln.antiferromagnet(4), magnetic_moment=1.0)
+    >>> n = ln.analysis.neel_vector(ln.simulate(None, magnet, t_end=1.0).dataset)
+    >>> n.isel(time=0).values
+    array([0., 0., 1.])
     """
     data = as_moments("neel_vector", dataset)
     n_sites = data.sizes["site"]
@@ -77,20 +91,41 @@ def _coloured(problems: Problems, n_sites: int, dataset: Any) -> np.ndarray | No
 
 
 def structure_factor(moments: Any, q: Any = None) -> xarray.DataArray:
-    """S_a(q) = (1/N) |sum_i M_ia exp(-i q.r_i)|^2 for each component a.
+    """Static structure factor of the moments, for each component.
 
-    Args:
-        moments: `result.dataset.moments`, or the dataset: dims (..., site, component). r_i are the coordinates x, y, z
-            in nm, or without them the numbers of the sites.
-        q: Wave vectors (n, 3) in rad/nm, or (n,) along x. None: those of the lattice with periodic boundaries, over a
-            zone 2 pi/spacing wide along x and along y, from the smallest difference of coordinates.
+    Parameters
+    ----------
+    moments : xarray.DataArray or xarray.Dataset
+        `result.dataset.moments`, or the dataset: dims (..., site, component). r_i are the coordinates x, y, z in nm, or
+        without them the numbers of the sites.
+    q : array_like, (n, 3) or (n,), optional
+        Wave vectors (n, 3) in rad/nm, or (n,) along x. None: those of the lattice with periodic boundaries, over a zone
+        2 pi/spacing wide along x and along y, from the smallest difference of coordinates.
 
-    Returns:
-        Dims (..., q_x, component), with q_y where the sites span a plane; (..., q, component) for given q. On the
-        default grid of a chain or rectangle of N sites, sum_q S_a(q) = sum_i M_ia^2 (Parseval).
+    Returns
+    -------
+    xarray.DataArray, (..., q_x, component)
+        With q_y where the sites span a plane; (..., q, component) for given q.
 
-    Raises:
-        ValueError: For q that is none, and without q for sites that are on no grid.
+    Raises
+    ------
+    ValueError
+        For q that is none, and without q for sites that are on no grid.
+
+    Notes
+    -----
+    With the positions r_i, ::
+
+        S_a(q) = (1/N) |sum_i M_ia exp(-i q.r_i)|^2
+
+    On the default grid of a chain or rectangle of N sites, sum_q S_a(q) = sum_i M_ia^2 (Parseval).
+
+    Examples
+    --------
+    >>> magnet = ln.Magnet(ln.helix(8, q=np.pi / 2), magnetic_moment=1.0)  # period: 4 sites
+    >>> factor = ln.analysis.structure_factor(ln.simulate(None, magnet, t_end=1.0)["moments"])
+    >>> abs(factor.isel(time=0).sum("component").idxmax("q_x")).round(4).item()  # rad a site: pi/2
+    1.5708
     """
     data = as_moments("structure_factor", moments)
     at = places("structure_factor", data)

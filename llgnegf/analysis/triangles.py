@@ -18,18 +18,34 @@ LARGEST_CIRCLE = 1.05
 
 
 def lattice_triangles(positions: Any) -> np.ndarray:
-    """Triangles (T, 3) of sites, counter-clockwise seen from +z, that tile the lattice without overlap.
+    """Triangles of sites that tile a lattice without overlap.
 
+    Parameters
+    ----------
+    positions : array_like, (N, 3) or (N, 2)
+        (N, 3) or (N, 2) in one unit; the plane is x, y.
+
+    Returns
+    -------
+    ndarray of int, (T, 3)
+        Sites, counter-clockwise seen from +z.
+
+    Raises
+    ------
+    ValueError
+        If they span no plane.
+
+    Notes
+    -----
     Those of Delaunay's triangulation whose circumcircle is no larger than the hexagon of nearest neighbours (an alpha
     shape): plaquettes of square, triangular and honeycomb lattices, gaps that one missing site leaves and notches of a
     zigzag outline included, and nothing across larger holes or bays. Which diagonal a square is given does not change
     the charge of a texture unless its solid angle comes to 2 pi.
 
-    Args:
-        positions: (N, 3) or (N, 2) in one unit; the plane is x, y.
-
-    Raises:
-        ValueError: If they span no plane.
+    Examples
+    --------
+    >>> len(ln.analysis.lattice_triangles(ln.square(3, 3).positions))  # two in each of four squares
+    8
     """
     problems, array = Problems("lattice_triangles"), as_numbers(positions, float)
     fits = array is not None and array.ndim == 2 and array.shape[1] in (2, 3) and np.isfinite(array).all()

@@ -20,7 +20,36 @@ SAME_ROW = 1e-6
 
 
 def wall_position(moments: Any, axis: str = "z", along: str = "x") -> xarray.DataArray:
-    """Center of the wall M_axis = +-tanh((x - center)/width), which Bloch and Neel walls of any handedness have.
+    """Center of a domain wall.
+
+    Parameters
+    ----------
+    moments : xarray.DataArray or xarray.Dataset
+        `result.dataset.moments`, or the dataset: dims (..., site, component).
+    axis : str, default 'z'
+        The component that changes its sign: "x", "y" or "z".
+    along : str, default 'x'
+        The direction across the wall, "x", "y" or "z". Where sites have places, those with the same other coordinates
+        are one row, each with a wall of its own.
+
+    Returns
+    -------
+    xarray.DataArray, (..., row)
+        In nm, or where the sites have no places in lattice constants from the first site (which is 0; arguments of
+        `bloch_wall` count from 1). Dims (..., row) with the places of the rows as coordinates, without the dim `row` if
+        there is one row only. NaN where M_axis has one sign along the row, or the same one at its two ends: there is no
+        wall, or more than one.
+
+    Raises
+    ------
+    ValueError
+        For what are no moments, or no unit vectors, and for another axis.
+
+    Notes
+    -----
+    Of the profile that Bloch and Neel walls of any handedness have, ::
+
+        M_axis = +-tanh((x - center)/width)
 
     artanh M_axis is linear in x, so that center and width follow from a straight line through the sites, fitted with
     weights (1 - M_axis^2)^2: those of a fit of M_axis itself, since d artanh M = dM/(1 - M^2) (propagation of errors).
@@ -28,26 +57,53 @@ def wall_position(moments: Any, axis: str = "z", along: str = "x") -> xarray.Dat
     is closest to first order. A wall without a profile, of saturated moments alone, is in the middle between the two
     sites where it changes its sign.
 
-    Args:
-        moments: `result.dataset.moments`, or the dataset: dims (..., site, component).
-        axis: The component that changes its sign: "x", "y" or "z".
-        along: The direction across the wall, "x", "y" or "z". Where sites have places, those with the same other
-            coordinates are one row, each with a wall of its own.
-
-    Returns:
-        In nm, or where the sites have no places in lattice constants from the first site (which is 0; arguments of
-        `bloch_wall` count from 1). Dims (..., row) with the places of the rows as coordinates, without the dim `row`
-        if there is one row only. NaN where M_axis has one sign along the row, or the same one at its two
-        ends: there is no wall, or more than one.
-
-    Raises:
-        ValueError: For what are no moments, or no unit vectors, and for another axis.
+    Examples
+    --------
+    >>> moments = ln.simulate(None, ln.Magnet(ln.bloch_wall(9, center=5.3, width=1.2), 1.0), t_end=1.0)["moments"]
+    >>> ln.analysis.wall_position(moments).isel(time=0).round(6).item()  # from the first site, which is at 1
+    4.3
     """
     return _wall("wall_position", moments, axis, along)[0]
 
 
 def wall_width(moments: Any, axis: str = "z", along: str = "x") -> xarray.DataArray:
-    """Width of the wall M_axis = +-tanh((x - center)/width); arguments, method, shape and errors as `wall_position`."""
+    """Width of a domain wall.
+
+    Parameters
+    ----------
+    moments : xarray.DataArray or xarray.Dataset
+        `result.dataset.moments`, or the dataset: dims (..., site, component).
+    axis : str, default 'z'
+        The component that changes its sign: "x", "y" or "z".
+    along : str, default 'x'
+        The direction across the wall, "x", "y" or "z".
+
+    Returns
+    -------
+    xarray.DataArray, (..., row)
+        In nm or lattice constants, labelled as by `wall_position`; NaN where there is no wall, or more than one.
+
+    Raises
+    ------
+    ValueError
+        As `wall_position`.
+
+    See Also
+    --------
+    wall_position : Center, and the method.
+
+    Notes
+    -----
+    Of the profile ::
+
+        M_axis = +-tanh((x - center)/width)
+
+    Examples
+    --------
+    >>> moments = ln.simulate(None, ln.Magnet(ln.bloch_wall(9, center=5.3, width=1.2), 1.0), t_end=1.0)["moments"]
+    >>> ln.analysis.wall_width(moments).isel(time=0).round(6).item()
+    1.2
+    """
     return _wall("wall_width", moments, axis, along)[1]
 
 

@@ -12,6 +12,7 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 from llgnegf._checks import Problems
+from llgnegf._readable import check_call, readable
 from llgnegf.commands.simulate import config_of
 from llgnegf.config import RunConfig
 from llgnegf.problem.magnetism.magnet import Magnet
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from distributed import Client
 
 
+@readable
 @takes_run_options
 def ensemble(
     system: OpenSystem | None,
@@ -40,32 +42,59 @@ def ensemble(
 ) -> xarray.Dataset:
     """Many runs of `simulate` that differ in their noise alone, gathered: with full or slow electrons, or none.
 
-    Args:
-        system, magnet, options: As for `simulate`, `temperature` and `seed` among them. Seeds of the realisations
-            follow from `seed` and their numbers; they are the coordinate `run_seed`, each of which gives its run again.
-        realisations: Number of runs, at least 2.
-        folder: Where the runs and sweep.nc go, and where the same call goes on after it was stopped; None keeps
-            nothing. All workers must see it.
-        executor: A `distributed.Client` or any concurrent.futures.Executor; None starts processes with one thread
-            each. A realisation has the same bits wherever it runs.
-        workers: Number of processes; None is one for each core.
-        wait, progress: As for `run_sweep`.
+    Parameters
+    ----------
+    system : OpenSystem or None
+        Electrons and leads; None for moments alone.
+    magnet : Magnet
+        The moments.
+    t_end, save_every, rtol, start, integrator, step, observables, initial_density_matrix, electrons, response : object
+        As for `simulate`.
+    temperature, seed : object
+        As for `simulate`. Seeds of the realisations follow from `seed` and their numbers; they are the coordinate
+        `run_seed`, each of which gives its run again.
+    memory, threads : object
+        As for `simulate`.
+    realisations : int
+        Number of runs, at least 2.
+    folder : str or path, optional
+        Where the runs and sweep.nc go, and where the same call goes on after it was stopped; None keeps nothing. All
+        workers must see it.
+    executor : distributed.Client or concurrent.futures.Executor, optional
+        Where the runs are done; None starts processes with one thread each. A realisation has the same bits wherever it
+        runs.
+    workers : int, optional
+        Number of processes; None is one for each core.
+    wait, progress : object
+        As for `run_sweep`.
 
-    Returns:
+    Returns
+    -------
+    xarray.Dataset
         The columns of `simulate` with the first dim `realisation`, and beside each, as `moments_mean` and
         `moments_standard_error` beside `moments`, its mean over them and the standard error of that mean.
 
-    Raises:
-        ValueError: One line for each argument that is not allowed, or that no input file has words for (a function of
-            time of one's own).
-        SweepError, WorkersFailed, KeyboardInterrupt: As `run_sweep`.
+    Raises
+    ------
+    ValueError
+        One line for each argument that is not allowed, or that no input file has words for (a function of time of one's
+        own).
+    SweepError, WorkersFailed, KeyboardInterrupt
+        As `run_sweep`.
 
-    Example:
-        >>> magnet = Magnet([[1.0, 0, 0]], 1.0, 0.3, Zeeman([0, 0, 500.0]))
-        >>> data = ensemble(None, magnet, temperature=0.03, seed=1, step=0.5, t_end=100.0, realisations=8)
-        >>> data.moments_mean.sel(component="z"), data.moments_standard_error.sel(component="z")
+    See Also
+    --------
+    langevin_ensemble : Many copies at once of moments alone, or with slow electrons.
+
+    Examples
+    --------
+    >>> magnet = ln.Magnet([[1.0, 0, 0]], magnetic_moment=1.0, damping=0.3, energies=[ln.Zeeman([0, 0, 500.0])])
+    >>> options = {"temperature": 0.03, "seed": 1, "step": 0.5, "t_end": 10.0, "realisations": 4}
+    >>> data = ln.ensemble(None, magnet, **options)  # doctest: +SKIP
+    >>> data.moments_mean.sel(component="z"), data.moments_standard_error.sel(component="z")  # doctest: +SKIP
     """
-    inspect.signature(ensemble).bind(system, magnet, realisations=realisations, **options)  # TypeError for no option
+    given = {"realisations": realisations, **options}
+    check_call("ensemble", inspect.signature(ensemble), (system, magnet), given)
     count = _checked(realisations, system, magnet, RunOptions.unchecked(**options))
     data = config_of(system, magnet, options, "an ensemble runs from a file").to_dict()
     with silent():  # of the objects was warned when they were made

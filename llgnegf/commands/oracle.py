@@ -17,8 +17,9 @@ from llgnegf._netcdf import write_dataset
 from llgnegf.commands.ending import EXIT_OK, say
 from llgnegf.config import ConfigError, RunConfig
 from llgnegf.problem.magnetism.motion import Precession
-from llgnegf.problem.observables import field_like_damping_like, spin_density, torque
+from llgnegf.problem.observables import spin_density, torque
 from llgnegf.problem.plausibility import silent
+from llgnegf.problem.torque_parts import field_like_damping_like
 from llgnegf.run.progress import shown
 from llgnegf.static.quadrature import QuadratureError
 from llgnegf.static.rotating_frame import RotatingFrame

@@ -7,18 +7,23 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from llgnegf._checks import Problems
+from llgnegf._readable import check_call, readable
 from llgnegf.config import ConfigError, RunConfig
+from llgnegf.problem.plausibility import heard
 from llgnegf.problem.system import OpenSystem
 from llgnegf.run.error_budget import warn_if_exceeded
 from llgnegf.run.options import RunOptions, takes_run_options
 from llgnegf.run.progress import Progress, keeping, shown
 from llgnegf.run.result import Result, Rows
+from llgnegf.run.run import Run
+from llgnegf.run.simulate import all_said, result_of
 from llgnegf.run.simulate import simulate as in_memory
 from llgnegf.run.simulation import Motion
 from llgnegf.store import RunFolder, run_in_folder
@@ -27,6 +32,7 @@ from llgnegf.store.checkpoint import state_in
 WITH_FOLDER = "folder = ... writes the run as a file"
 
 
+@readable
 @takes_run_options
 def simulate(
     system: OpenSystem | None,
@@ -36,43 +42,127 @@ def simulate(
     progress: bool | Callable[..., None] = False,
     **options: Any,
 ) -> Result:
-    """Propagate G<(t,t) of an open system in the lab frame, with moments that move as prescribed or answer.
+    """Run electrons and moments together: G<(t,t) in the lab frame, and moments that move as prescribed or answer.
 
-    The equations are those of `llgnegf.equations.electrons`.
+    Parameters
+    ----------
+    system : OpenSystem or None
+        Electrons and leads; None for moments alone.
+    motion : Magnet, Precession, Prescribed or Frozen
+        How the moments move: a `Magnet` answers by the LLG equation, the others move as prescribed.
+    t_end : float
+        End of the run in fs.
+    save_every : float, default 1.0
+        Time between rows in fs. Rows are interpolated between steps that do not depend on them, unless a bare Python
+        function drives the run (a voltage, a field, a torque, moments): nothing is known of it, so no step is longer
+        than `save_every` then. Of the drives of `llgnegf.problem.drives` all is known that it takes (of a
+        `TimeFunction` what it says): steps end at their discontinuities and do not pass over them.
+    rtol : float, default 1e-06
+        Accuracy asked for: largest error in elements of the density matrix (whose scale is 1) and of the moments. It
+        sets the tolerances of lead poles, Fermi poles and time step together.
+    start : str, default 'thermal'
+        Electrons at t = 0: "thermal" (equilibrium with the leads attached, equal chemical potentials), "steady"
+        (stationary state of the system frozen at t = 0) or "partitioned" (leads attached at t = 0).
+    integrator : str, default 'auto'
+        "dop853" (explicit, order 8), "ark5" (order 5, far Fermi poles implicit), both adaptive unless `step` is given,
+        or "rk4" (explicit, order 4, fixed `step`). "auto" is ark5 for wide-band leads, whose Fermi poles reach far
+        beyond the spectrum of the device, and dop853 otherwise; also in adaptive runs at rtol >= 1e-6 whose drives
+        move fast most of the time (voltages with a period below 20 fs).
+    step : float, optional
+        Fixed time step in fs; None for an adaptive one. It is shortened where it has to end on a row or on a
+        discontinuity of a drive, or would be longer than a drive can be seen with (within a `Pulse` its width).
+    observables : sequence of str, default ()
+        Extra columns: "adiabatic" adds the adiabatic spin density and torque of each instant and the nonadiabatic
+        torque.
+    initial_density_matrix : array_like of complex, (2N, 2N), optional
+        rho(0), for start = "partitioned"; None is the isolated equilibrium.
+    electrons : str, default 'full'
+        "full", or "adiabatic": electrons integrated out one order beyond the adiabatic one, the equilibrium, or under
+        a static bias the stationary state, of a `Magnet` at rest plus a first order in its velocities.
+    response : sequence of str, default ('geometric', 'friction', 'bias')
+        Which tensors of that first order act with electrons = "adiabatic": any of "geometric" and "friction", and
+        "bias" for what a bias adds to them; () leaves the adiabatic torque alone.
+    temperature : float, default 0.0
+        kT (eV) of the moments' thermal noise: that of their damping beside full electrons, who have their own; with
+        electrons = "adiabatic" that of all friction (`SlowSimulation`). An interval of the noise is two steps where
+        `step` is given, else as long as its error allows.
+    seed : int, optional
+        Key of the random stream of that noise, >= 0.
+    memory : float, optional
+        GB that the run may take, None what is free; one that needs more (`llgnegf.run.memory`) is refused.
+    threads : int, optional
+        How many share a big state of the electrons; None: LLGNEGF_NUM_THREADS or OMP_NUM_THREADS of the environment,
+        else every core. They change no bit of a result.
+    folder : str or path, optional
+        Run folder, as of `llgnegf run`: rows are committed every few seconds, and a run that was stopped or killed goes
+        on when it is asked for again (or with `llgnegf resume`). None keeps all in memory.
+    progress : bool or callable, default False
+        True shows what is done, a bar on a terminal and lines with percentages elsewhere; a function is called with
+        (done, total, text): times in fs and the stage of the run.
 
-    Args:
-        system, motion, options: As for `Simulation`, and the following ones.
-        electrons: "full", or "adiabatic": electrons integrated out one order beyond the adiabatic one, the equilibrium,
-            or under a static bias the stationary state, of a `Magnet` at rest plus a first order in its velocities.
-        response: Which tensors of that first order act with electrons = "adiabatic": any of "geometric" and
-            "friction", and "bias" for what a bias adds to them; () leaves the adiabatic torque alone.
-        temperature, seed: kT (eV) and random key of the moments' thermal noise: that of their damping beside full
-            electrons, who have their own; with electrons = "adiabatic" that of all friction (`llgnegf.SlowSimulation`).
-        folder: Run folder, as of `llgnegf run`: rows are committed every few seconds, and a run that was stopped or
-            killed goes on when it is asked for again (or with `llgnegf resume`). None keeps all in memory.
-        progress: True shows what is done, a bar on a terminal and lines with percentages elsewhere; a function is
-            called with (done, total, text): times in fs and the stage of the run.
+    Returns
+    -------
+    Result
+        Its dataset has the columns of `llgnegf.run.observables` with dims (time, ...) and units.
 
-    Returns:
-        A `Result`, whose dataset has the columns of `llgnegf.run.observables` with dims (time, ...) and units.
+    Raises
+    ------
+    ValueError
+        One line for each argument that is not allowed; with a folder also for what an input file has no words for (an
+        own function of time, a `Prescribed` motion), and if it holds a run of something else.
+    IntegrationStopped
+        On NaN, or a step below round-off, with time, quantity and cause.
+    StorageError
+        If the folder cannot be written.
+    KeyboardInterrupt
+        On Ctrl-C; with a folder on SIGTERM too, after a commit.
 
-    Raises:
-        ValueError: One line for each argument that is not allowed; with a folder also for what an input file has no
-            words for (an own function of time, a `Prescribed` motion), and if it holds a run of something else.
-        IntegrationStopped: On NaN, or a step below round-off, with time, quantity and cause.
-        StorageError: If the folder cannot be written.
-        KeyboardInterrupt: On Ctrl-C; with a folder on SIGTERM too, after a commit.
+    Warns
+    -----
+    AccuracyWarning
+        Where the error budget comes to more than `rtol`.
+    SuspiciousValueWarning
+        For values that make no sense beside the others.
+
+    See Also
+    --------
+    load : What a folder holds, as a `Result`.
+    ensemble : Many realisations of the noise.
+    Simulation : The same row by row, and coupled to another program.
+
+    Notes
+    -----
+    Full electrons and moments that answer obey [1]_ ::
+
+        rho = hbar G^<(t, t)/i,     <s_i> = Tr[rho_ii sigma]
+        dM_i/dt = -g M_i x B_i + lambda M_i x dM_i/dt + (g/mu_M) (T_ext + J_sd <s_i> x M_i),    B_i = -(1/mu_M) dH/dM_i
+
+    at the same instant; the leads' memory is expanded in damped modes, whose equations are those of
+    `llgnegf.equations.electrons`. Slow electrons are those of `SlowSimulation`.
 
     Whatever stops the rows, a mistake in a drive or Ctrl-C among it, carries a `Result` of the rows so far as its
     attribute `result` (with `density_matrix` None).
+
+    References
+    ----------
+    .. [1] U. Bajpai, B. K. Nikolic, Phys. Rev. Lett. 125, 187202 (2020).
+
+    Examples
+    --------
+    >>> system = ln.OpenSystem(ln.chain(2, j_sd=0.1), [ln.ChainLead(0), ln.ChainLead(-1)], kT=0.2)
+    >>> magnet = ln.Magnet(ln.helix(2, 0.8), magnetic_moment=2.0, damping=0.1, energies=[ln.Zeeman([0, 0, 100.0])])
+    >>> result = ln.simulate(system, magnet, t_end=2.0, rtol=1e-4)
+    >>> result["torque"].dims, result["torque"].units
+    (('time', 'site', 'component'), 'eV')
     """
     if folder is None:
         return in_memory(system, motion, progress=progress, **options)
-    inspect.signature(simulate).bind(system, motion, **options)  # TypeError for what is no option, as in memory
-    with shown(progress, "fs") as report:
-        result = _in_folder(config_of(system, motion, options), folder, report)
-    warn_if_exceeded(result.errors, options.get("rtol", RunOptions.rtol))
-    return result
+    check_call("simulate", inspect.signature(simulate), (system, motion), options)
+    with heard() as said:
+        with shown(progress, "fs") as report:
+            result = _in_folder(config_of(system, motion, options), folder, report)
+        warn_if_exceeded(result.errors, options.get("rtol", RunOptions.rtol))
+    return replace(result, warnings=all_said(system, motion, options, said))
 
 
 def _in_folder(config: RunConfig, path: str | Path, report: Progress) -> Result:
@@ -80,14 +170,14 @@ def _in_folder(config: RunConfig, path: str | Path, report: Progress) -> Result:
     report(0.0, 0.0, "set-up")
     simulation = config.simulation()
     folder = RunFolder.open_or_create(path, config.to_toml(), ["llgnegf.simulate"])
-    with keeping(lambda: _result(folder, simulation), "the committed rows"):
+    with keeping(lambda: committed(folder, simulation), "the committed rows"):
         finished = run_in_folder(
             folder, simulation, progress=report, commit_every_s=config.run.checkpoint_every,
             input_text=config.to_toml(),
         )  # fmt: skip
         if not finished:
             raise KeyboardInterrupt(f"stopped; all rows are saved in {folder.path}, where the same call goes on")
-    return _result(folder, simulation)
+    return committed(folder, simulation)
 
 
 def config_of(system: Any, motion: Any, options: dict[str, Any], why: str = WITH_FOLDER) -> RunConfig:
@@ -109,7 +199,7 @@ def config_of(system: Any, motion: Any, options: dict[str, Any], why: str = WITH
         raise ConfigError([f"{line} ({why})" for line in lines]) from None
 
 
-def _result(folder: RunFolder, simulation: Any) -> Result:
+def committed(folder: RunFolder, simulation: Run) -> Result:
     """What is committed; with the density matrix if that is all."""
     found = folder.recover()
     done = found.checkpoint is not None and found.checkpoint.row == simulation.times.size
@@ -119,4 +209,4 @@ def _result(folder: RunFolder, simulation: Any) -> Result:
         columns = {name: np.array(dataset[name].values) for name in simulation.variables}
         rows = Rows(np.array(dataset["time"].values), columns, simulation.variables, simulation.coordinates)
     matrix = simulation.density_matrix if done else None
-    return Result(rows, simulation.error_budget(), matrix, simulation.statistics)
+    return result_of(simulation, rows, matrix)

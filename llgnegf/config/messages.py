@@ -15,7 +15,20 @@ __all__ = ["ConfigError", "Path", "dotted", "hint", "nearest", "shown"]
 
 
 class ConfigError(ValueError):
-    """The input cannot be used; `lines` holds one line for each mistake, the message all of them."""
+    r"""The input cannot be used; the message has one line for each mistake.
+
+    Attributes
+    ----------
+    lines : list of str
+        The lines.
+
+    Examples
+    --------
+    >>> ln.RunConfig.loads("schema_version = 1\n[run]\nt_end = -1.0\n[texture]\nkind = 'uniform'\nn_sites = 1\n")
+    Traceback (most recent call last):
+        ...
+    llgnegf.config.messages.ConfigError: ...
+    """
 
     def __init__(self, found: Iterable[Mistake | str]) -> None:
         lines = [one.line(dotted) if isinstance(one, Mistake) else one for one in found]

@@ -32,14 +32,46 @@ LARGEST_FILE = 10 * 2**20
 
 @dataclass(frozen=True, kw_only=True)
 class RunConfig(Document):
-    """A run, as the input file says it. Equal texts and equal objects make equal configurations."""
+    """A run as its input file says it: the bridge between problem objects, TOML text and run folders.
+
+    Made by `load` and `loads` (from a file and its text), `from_objects` (from what `simulate` takes) and `from_dict`.
+    Equal texts and equal objects make equal configurations.
+
+    Parameters
+    ----------
+    schema_version : int
+        Of the file's format.
+    run, lattice, electrons, term, lead, system, texture, motion, magnet, energy, torque, sweep : object
+        The tables of the file; None, or () of those that come several times, for a table that it has not.
+
+    Examples
+    --------
+    >>> magnet = ln.Magnet(ln.uniform(1, "x"), magnetic_moment=1.0, energies=[ln.Zeeman([0, 0, 50.0])])
+    >>> config = ln.RunConfig.from_objects(None, magnet, t_end=2.0)
+    >>> ln.RunConfig.loads(config.to_toml()) == config
+    True
+    >>> config.run.t_end
+    2.0
+    """
 
     @classmethod
     def load(cls, path: str | PathLike[str]) -> RunConfig:
         """Read and check a TOML file.
 
-        Raises:
-            ConfigError: With a line for each mistake; also when the file cannot be read.
+        Parameters
+        ----------
+        path : str or path
+            The file.
+
+        Returns
+        -------
+        RunConfig
+            Checked as a whole.
+
+        Raises
+        ------
+        ConfigError
+            With a line for each mistake; also when the file cannot be read.
         """
         try:
             text = _read(Path(path)).decode("utf-8")
@@ -51,10 +83,24 @@ class RunConfig(Document):
 
     @classmethod
     def loads(cls, text: str, name: str = "input") -> RunConfig:
-        """Read and check TOML text; `name` stands in the message about text that is no TOML.
+        """Read and check TOML text.
 
-        Raises:
-            ConfigError: With a line for each mistake.
+        Parameters
+        ----------
+        text : str
+            TOML.
+        name : str, default 'input'
+            What the text is called in the message about text that is no TOML.
+
+        Returns
+        -------
+        RunConfig
+            Checked as a whole.
+
+        Raises
+        ------
+        ConfigError
+            With a line for each mistake.
         """
         return cls.from_dict(parsed(text, name))
 
@@ -62,11 +108,25 @@ class RunConfig(Document):
     def from_dict(cls, data: dict[str, Any]) -> RunConfig:
         """Read and check what TOML text stands for.
 
-        Raises:
-            ConfigError: With a line for each mistake.
+        Parameters
+        ----------
+        data : dict
+            Tables as dicts, lists of tables as lists of dicts.
 
-        Warns:
-            SuspiciousValueWarning: For each value that makes no sense beside the others.
+        Returns
+        -------
+        RunConfig
+            Checked as a whole.
+
+        Raises
+        ------
+        ConfigError
+            With a line for each mistake.
+
+        Warns
+        -----
+        SuspiciousValueWarning
+            For each value that makes no sense beside the others.
         """
         if deep := too_deep(data):
             raise ConfigError([deep])
@@ -83,11 +143,27 @@ class RunConfig(Document):
 
     @classmethod
     def from_objects(cls, system: Any, motion: Any, **run: Any) -> RunConfig:
-        """The file that says the same as the objects; `run` are the keys of [run], t_end at least.
+        """The input file that says the same as problem objects.
 
-        Raises:
-            ConfigError: If something has no words in a file: a function of time that is not from
-                `llgnegf.problem.drives`, a `Prescribed` motion, an own spectrum.
+        Parameters
+        ----------
+        system : OpenSystem or None
+            As for `simulate`.
+        motion : Magnet, Precession or Frozen
+            As for `simulate`.
+        **run : object
+            The keys of [run], options of `simulate`; t_end at least.
+
+        Returns
+        -------
+        RunConfig
+            Its `to_toml` is the file.
+
+        Raises
+        ------
+        ConfigError
+            If something has no words in a file: a function of time that is not from `llgnegf.problem.drives`, a
+            `Prescribed` motion, an own spectrum.
         """
         from llgnegf.config.from_objects import tables_of
 
@@ -101,14 +177,27 @@ class RunConfig(Document):
             return cls.from_dict({"schema_version": SCHEMA_VERSION, "run": run, **tables_of(system, motion)})
 
     def to_toml(self) -> str:
-        """The configuration as TOML text, defaults included; `loads` gives `self` back."""
+        """The configuration as TOML text, defaults included; `loads` gives `self` back.
+
+        Returns
+        -------
+        str
+            TOML.
+        """
         return toml_text(self)
 
     def build(self) -> Problem:
-        """The problem objects: system, motion or magnet, and the options of the run.
+        """Make the problem objects.
 
-        Raises:
-            ConfigError: With a line for each mistake (a configuration from one of the loaders has none).
+        Returns
+        -------
+        Problem
+            `system`, `motion` (or magnet), and `options` of the run.
+
+        Raises
+        ------
+        ConfigError
+            With a line for each mistake (a configuration from one of the loaders has none).
         """
         builder = Builder(self)
         problem = builder.problem()
@@ -117,10 +206,17 @@ class RunConfig(Document):
         return problem
 
     def simulation(self) -> Run:
-        """The run, at t = 0.
+        """Set the run up, at t = 0.
 
-        Raises:
-            ConfigError: As `build` does.
+        Returns
+        -------
+        Simulation or SlowSimulation
+            As `simulate` makes it.
+
+        Raises
+        ------
+        ConfigError
+            As `build` does.
         """
         from llgnegf.run.simulate import run_of
 
@@ -133,7 +229,20 @@ class RunConfig(Document):
             raise ConfigError(self.placed(one, problem.system) for one in mistakes_of(error)) from None
 
     def placed(self, mistake: Mistake, system: Any) -> Mistake:
-        """A mistake in Python with its place in the file; one in kT with what sets the range of energies."""
+        """A mistake in Python with its place in the file; one in kT with what sets the range of energies.
+
+        Parameters
+        ----------
+        mistake : Mistake
+            Of the problem objects.
+        system : OpenSystem or None
+            Where it was found.
+
+        Returns
+        -------
+        Mistake
+            With the path of the file.
+        """
         hamiltonian = Builder(self).hamiltonian
         found = replace(mistake, path=in_file(mistake.path, hamiltonian), beside=in_file(mistake.beside, hamiltonian))
         if found.path != ("system", "kT") or system is None:

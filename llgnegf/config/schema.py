@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields
 from typing import Any
 
+from llgnegf._readable import Readable
 from llgnegf.config.fields import DRIVES, Table, plain, sentence
 from llgnegf.config.sections import SECTIONS
 from llgnegf.problem.arguments import declared
@@ -18,7 +19,7 @@ NEVER = math.nextafter(LONGEST_RUN, 0.0)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Document:
+class Document(Readable):
     """The whole file, before anything that concerns more than one key is checked; None for a table that it has not."""
 
     schema_version: int = SCHEMA_VERSION
@@ -36,7 +37,13 @@ class Document:
     sweep: Any = None
 
     def to_dict(self) -> dict[str, Any]:
-        """The tables as plain dicts and lists, keys without a value left out; `from_dict` gives `self` back."""
+        """The tables as plain dicts and lists, keys without a value left out; `from_dict` gives `self` back.
+
+        Returns
+        -------
+        dict
+            As `RunConfig.from_dict` takes it.
+        """
         return {f.name: plain(value) for f in fields(self) if (value := getattr(self, f.name)) is not None}
 
 

@@ -12,7 +12,8 @@ from typing import Annotated, Any
 from llgnegf.config.fields import Section
 from llgnegf.config.matrices import channel, matrix, periodic, time_dependent
 from llgnegf.problem.arguments import Argument, choice
-from llgnegf.problem.device_terms import ElectricField, ElectronZeeman, Gate, Peierls, VectorPotential
+from llgnegf.problem.device_fields import ElectricField, ElectronZeeman, VectorPotential
+from llgnegf.problem.device_terms import Gate, Peierls
 from llgnegf.problem.electrons import chain
 from llgnegf.problem.lattices.crystals import honeycomb, square, triangular
 from llgnegf.problem.lattices.lattice import Lattice
@@ -25,6 +26,7 @@ from llgnegf.problem.magnetism.terms import EnergyTerm
 from llgnegf.problem.magnetism.torques import SlonczewskiTorque, SpinTransferTorque, ZhangLiTorque
 from llgnegf.problem.mean_fields import Hubbard
 from llgnegf.problem.spectra import ChainSpectrum, TabulatedSpectrum, WideBandSpectrum
+from llgnegf.problem.swirls import skyrmion, vortex
 from llgnegf.problem.system import OpenSystem
 from llgnegf.problem.textures import (
     antiferromagnet,
@@ -34,9 +36,7 @@ from llgnegf.problem.textures import (
     listed,
     neel_wall,
     random,
-    skyrmion,
     uniform,
-    vortex,
 )
 from llgnegf.run.options import RunOptions
 

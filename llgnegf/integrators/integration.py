@@ -23,7 +23,16 @@ STABLE = 0.95
 
 
 class IntegrationStopped(RuntimeError):
-    """A run that cannot go on: the message has the time, the quantity and the cause."""
+    """A run that cannot go on.
+
+    The message has the time, the quantity and the cause. Its attribute `result` is the `Result` of the rows so far,
+    where `simulate` raised it.
+
+    Examples
+    --------
+    >>> issubclass(ln.IntegrationStopped, RuntimeError)
+    True
+    """
 
 
 @dataclass

@@ -7,8 +7,9 @@ import numpy as np
 
 from llgnegf._compile import FUSED, kernel, part
 
-BLOCK = 1024
-"""Numbers of a state that are combined at a time, so that they stay in the nearest cache."""
+BLOCK, LARGE_BLOCK = 1024, 32768
+"""Numbers of a state that are combined at a time, so that they stay in the nearest cache; of a state that comes from
+main memory, whose many vectors are read faster in longer stretches."""
 PIECE = 64 * BLOCK
 """Numbers of a state whose errors are looked at together."""
 SMALLEST = 1e-200
@@ -59,24 +60,24 @@ def _add_stages(stages, used, weights, step, start, part):
 
 
 @kernel(nogil=True)
-def combine(y, stages, weights, step, out, first, last):
-    """out = y + step * sum_j weights_j stages_j on the blocks from `first` to before `last`."""
+def combine(y, stages, weights, step, out, size, first, last):
+    """out = y + step * sum_j weights_j stages_j on the blocks of `size` from number `first` to before `last`."""
     used = np.flatnonzero(weights)
     for block in range(first, last):
-        start = block * BLOCK
-        part = out[start : min(start + BLOCK, y.size)]
+        start = block * size
+        part = out[start : min(start + size, y.size)]
         _copy(y[start : start + part.size], part)
         _add_stages(stages, used, weights, step, start, part)
 
 
 @kernel(nogil=True)
-def combine_ahead(y, stages, weights, step, out, first, last):
+def combine_ahead(y, stages, weights, step, out, size, first, last):
     """out = y + step * sum_j weights_0j stages_j, and the same sums of the later rows of weights (m, n) as far as they
     are known, into the stages from number n + 1 on, which are not: what is read serves all of them."""
     used = np.flatnonzero(np.abs(weights).sum(axis=0))
     for block in range(first, last):
-        start = block * BLOCK
-        stop = min(start + BLOCK, y.size)
+        start = block * size
+        stop = min(start + size, y.size)
         for k in range(weights.shape[0]):
             part = out[start:stop] if k == 0 else stages[weights.shape[1] + k, start:stop]
             _copy(y[start:stop], part)
@@ -96,7 +97,7 @@ def _add_four_thrice(u, v, w, x, b, e, f, y, first, second):
 
 
 @kernel(nogil=True)
-def finish(y, stages, used, weights, step, pieces, scale, out, largest, first, last):
+def finish(y, stages, used, weights, step, pieces, scale, out, largest, size, first, last):
     """out = y + step * sum_j weights_0j stages_j, and the largest |sum_j weights_ej stages_j| of the error estimates.
 
     Args:
@@ -105,15 +106,16 @@ def finish(y, stages, used, weights, step, pieces, scale, out, largest, first, l
         pieces: (n, 2), parts of the state over each of which a maximum is taken.
         scale: What the error of each number of the state counts, or empty: all count whole.
         largest: (n, 2) is written; NaN where an entry is NaN.
-        first, last: Those from `first` to before `last`.
+        size: Numbers that are combined at a time.
+        first, last: Pieces from `first` to before `last`.
     """
-    sums, sizes = np.empty((2, BLOCK)), np.empty((2, BLOCK))
+    sums, sizes = np.empty((2, size)), np.empty((2, size))
     fours = used.size // 4 * 4
     for n in range(first, last):
         _clear(sizes[0])
         _clear(sizes[1])
-        for start in range(pieces[n, 0], pieces[n, 1], BLOCK):
-            here = slice(start, min(start + BLOCK, pieces[n, 1]))
+        for start in range(pieces[n, 0], pieces[n, 1], size):
+            here = slice(start, min(start + size, pieces[n, 1]))
             part, one, two = out[here], sums[0, : here.stop - start], sums[1, : here.stop - start]
             _copy(y[here], part)
             _clear(one)

@@ -13,8 +13,9 @@ import numpy as np
 
 from llgnegf.paper.model import ENERGY, in_eV, rotating_frame
 from llgnegf.problem.magnetism.motion import Precession
-from llgnegf.problem.observables import bond_spin_current, field_like_damping_like, spin_density
+from llgnegf.problem.observables import bond_spin_current, spin_density
 from llgnegf.problem.system import OpenSystem
+from llgnegf.problem.torque_parts import field_like_damping_like
 from llgnegf.run.simulate import simulate
 from llgnegf.units import HBAR
 

@@ -14,14 +14,10 @@ import numpy as np
 from llgnegf.paper import identities
 from llgnegf.problem.electrons import chain
 from llgnegf.problem.leads import ChainLead
-from llgnegf.problem.observables import (
-    bond_spin_current,
-    field_like_damping_like,
-    spin_motive_force_current,
-    torque,
-)
+from llgnegf.problem.observables import bond_spin_current, spin_motive_force_current, torque
 from llgnegf.problem.system import OpenSystem
 from llgnegf.problem.textures import bloch_wall, neel_wall
+from llgnegf.problem.torque_parts import field_like_damping_like
 from llgnegf.static.rotating_frame import RotatingFrame
 
 if TYPE_CHECKING:

@@ -14,6 +14,7 @@ from llgnegf.plots.data import MissingDataError, place_of, require, thin, vector
 from llgnegf.plots.maps import draw_vectors
 from llgnegf.plots.plane import Plane, plane_of
 from llgnegf.plots.style import DIVERGING, colour_map, new_figure, styled
+from llgnegf.plots.textures import draw_wire
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -40,7 +41,13 @@ class Scene(NamedTuple):
 
 
 def animation(dataset: xarray.Dataset) -> bytes:
-    """The GIF: arrows are (M_x, M_z) along a wire and their colour M_y; in the plane of the sites, (M_x, M_y) over M_z.
+    """The GIF of the `pictures` of a run; raises MissingDataError."""
+    return gif(pictures(dataset))
+
+
+def pictures(dataset: xarray.Dataset, most: int = MAX_FRAMES) -> list[Image]:
+    """At most that many frames: arrows are (M_x, M_z) along a wire and their colour M_y; in the plane of the sites,
+    (M_x, M_y) over M_z.
 
     Raises:
         MissingDataError: Without moments or rows.
@@ -48,10 +55,9 @@ def animation(dataset: xarray.Dataset) -> bytes:
     require(dataset, "moments")
     if not dataset.sizes["time"]:
         raise MissingDataError("no rows")
-    rows = thin(dataset.sizes["time"], MAX_FRAMES)
+    rows = thin(dataset.sizes["time"], most)
     place = plane_of(dataset, place_of(dataset, "moments")) or place_of(dataset, "moments")
-    frames = _frames(place, vectors(dataset, "moments", rows), dataset["time"].values[rows])
-    return _encoded(frames)
+    return _frames(place, vectors(dataset, "moments", rows), dataset["time"].values[rows])
 
 
 @styled
@@ -102,24 +108,10 @@ def _in_plane(plane: Plane, moments: np.ndarray) -> Scene:
 
 def _along_wire(place: str, moments: np.ndarray) -> Scene:
     """Arrows beside one another."""
-    n_sites = len(moments)
     figure = new_figure(HEIGHT, WIDTH, dpi=DPI)
     axes = figure.subplots()
-    position = np.arange(n_sites)
-    length = 0.45  # of the distance between sites, so that neighbours do not touch
-    arrows = axes.quiver(
-        position, np.zeros(n_sites), moments[:, 0], moments[:, 2], moments[:, 1],
-        cmap=colour_map(DIVERGING), clim=(-1, 1), pivot="middle", units="width", scale_units="width",
-        scale=max(n_sites, 4) / (2 * length), width=min(0.012, 0.12 / max(n_sites, 4)),
-        edgecolor="black", linewidth=0.5,
-    )  # fmt: skip
-    margin = max(0.6, 0.5 * (4 - n_sites))
-    axes.set(xlim=(-margin, n_sites - 1 + margin), ylim=(-1, 1), xlabel=place, yticks=[])
-    axes.set_xticks(range(0, n_sites, -(-n_sites // 10)))
-    axes.grid(False)
-    axes.spines["left"].set_visible(False)
+    arrows = draw_wire(axes, place, moments)
     figure.colorbar(arrows, ax=axes, label=r"$M_y$", pad=0.01)
-    axes.set_ylabel(r"$M_z$ up, $M_x$ right")
 
     def show(m: np.ndarray) -> None:
         arrows.set_UVC(m[:, 0], m[:, 2], m[:, 1])
@@ -127,14 +119,14 @@ def _along_wire(place: str, moments: np.ndarray) -> Scene:
     return Scene(figure, axes.set_title("t = 0 fs"), (arrows,), show)
 
 
-def _encoded(frames: list[Image]) -> bytes:
+def gif(frames: list[Image], frame_ms: float = FRAME_MS) -> bytes:
     """A GIF with one palette, of which only what changes is stored with a frame."""
     from PIL import Image
 
     palette = _palette()
     first, *others = [frame.quantize(palette=palette, dither=Image.Dither.NONE) for frame in frames]
     file = io.BytesIO()
-    first.save(file, "gif", save_all=True, append_images=others, duration=FRAME_MS, loop=0)
+    first.save(file, "gif", save_all=True, append_images=others, duration=round(frame_ms, -1), loop=0)
     return file.getvalue()
 
 

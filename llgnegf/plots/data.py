@@ -1,13 +1,16 @@
 """Rows of a run's Dataset for plots: few enough of them, as arrays, and what is missing named.
 
-Used by `run` and `animation`.
+Used by all plots.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
+
+from llgnegf._checks import Problems, as_numbers
 
 if TYPE_CHECKING:
     import xarray
@@ -32,6 +35,27 @@ def thin(n_rows: int, at_most: int) -> np.ndarray:
 def thinned(dataset: xarray.Dataset, at_most: int) -> xarray.Dataset:
     """At most that many rows of the dataset, in memory."""
     return dataset.isel(time=thin(dataset.sizes["time"], at_most)).load()
+
+
+def rows_at(dataset: xarray.Dataset, times: float | Sequence[float] | None) -> np.ndarray:
+    """The rows next to `times` in fs, one or several; None: the first, middle and last one.
+
+    Raises:
+        MissingDataError: Without rows.
+        ValueError: For a time that is none of the run.
+    """
+    if not dataset.sizes["time"]:
+        raise MissingDataError("no rows")
+    if times is None:
+        return thin(dataset.sizes["time"], 3)
+    saved, problems = dataset["time"].values, Problems("plot")
+    first, last, reach = saved[0], saved[-1], 1e-9 * max(1.0, abs(float(saved[-1])))
+    numbers = as_numbers(times, float)
+    asked = np.atleast_1d(np.nan if numbers is None else numbers)
+    inside = asked.ndim == 1 and asked.size and np.all((asked >= first - reach) & (asked <= last + reach))
+    problems.check(bool(inside), "time", times, f"times of the run, {first:g} to {last:g} fs: a number or some")
+    problems.raise_all()
+    return np.array([int(np.abs(saved - time).argmin()) for time in asked])
 
 
 def place_of(dataset: xarray.Dataset, name: str) -> str:

@@ -37,14 +37,32 @@ class Ribbon(NamedTuple):
 def lattice(electrons: Any, leads: Sequence[Any] = (), names: Sequence[str] = (), ax: Axes | None = None) -> Axes:
     """Sketch a device with its leads, each where its channels act; of a lattice without leads the sides of it.
 
-    Args:
-        electrons: What has `positions` (N, 3) in nm and `bonds` (n, 2): `Electrons`, a `Lattice`.
-        leads: Any leads of these electrons.
-        names: A name for each; "lead 0", ... if left out.
-        ax: Axes to draw on; None makes a figure (`ax.figure`).
+    Parameters
+    ----------
+    electrons : Electrons or Lattice
+        What has `positions` (N, 3) in nm and `bonds` (n, 2): `Electrons`, a `Lattice`.
+    leads : sequence of leads
+        Any leads of these electrons.
+    names : sequence of str
+        A name for each; "lead 0", ... if left out.
+    ax : matplotlib.axes.Axes, optional
+        Axes to draw on; None makes a figure (`ax.figure`).
 
-    Raises:
-        ValueError: Without positions.
+    Returns
+    -------
+    matplotlib.axes.Axes
+        Of a Figure that a notebook shows: `lattice(...).figure`.
+
+    Raises
+    ------
+    ValueError
+        Without positions.
+
+    Examples
+    --------
+    >>> ribbon = ln.square(4, 2)
+    >>> axes = ln.plots.lattice(ribbon.electrons(hopping=1.0, j_sd=0.1), [ribbon.lead("left", hopping=1.0)], ["left"])
+    >>> axes.figure.savefig("ribbon.png")
     """
     if electrons.positions is None:
         problems = Problems("lattice")
@@ -69,15 +87,27 @@ def draw(positions: Any, bonds: Any, lead_sites: Sequence[tuple[Any, ...]] = (),
     The period of a lead is found from the lattice: the shortest step straight out of the device that leads from other
     sites to those of the lead. Where there is none, of one site perhaps, it goes on with the distance of neighbours.
 
-    Args:
-        positions: (N, 3) in nm.
-        bonds: (n, 2) pairs of sites.
-        lead_sites: (name, sites it is attached to) of each lead, or (name, last cell, step in nm (3,)) where the period
-            is known.
-        ax: Axes to draw on; None makes a figure.
+    Parameters
+    ----------
+    positions : array_like, (N, 3)
+        (N, 3) in nm.
+    bonds : array_like of int, (n, 2)
+        (n, 2) pairs of sites.
+    lead_sites : sequence of tuple
+        (name, sites it is attached to) of each lead, or (name, last cell, step in nm (3,)) where the period is known.
+    ax : matplotlib.axes.Axes, optional
+        Axes to draw on; None makes a figure.
 
-    Returns:
-        The axes.
+    Returns
+    -------
+    matplotlib.axes.Axes
+        Of a Figure that a notebook shows: `draw(...).figure`.
+
+    Examples
+    --------
+    >>> axes = ln.plots.draw([[0, 0, 0], [1, 0, 0], [0, 1, 0]], [[0, 1], [0, 2]])
+    >>> axes.get_xlabel()
+    'x (nm)'
     """
     from matplotlib.collections import LineCollection
 

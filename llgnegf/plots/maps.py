@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from llgnegf.plots.data import MissingDataError, place_of, require, thin, vectors
+from llgnegf.plots.data import MissingDataError, place_of, require, rows_at, vectors
 from llgnegf.plots.plane import FEWER, Plane, plane_of
 from llgnegf.plots.style import (
     DIVERGING,
@@ -45,16 +45,36 @@ FAINT = 0.03
 
 
 @styled
-def plot_vectors(dataset: xarray.Dataset, name: str, times: Sequence[float] | None = None) -> Figure:
-    """A vector of each site, dims (time, site, component): arrows in the plane, the component across it in colour.
+def plot_vectors(dataset: xarray.Dataset, name: str, times: float | Sequence[float] | None = None) -> Figure:
+    """A vector of each site as a map: arrows in the plane, the component across it in colour.
 
-    Args:
-        dataset: Of a run whose sites span a plane.
-        name: "moments", "torque", "spin_density" or another column of this kind.
-        times: In fs, the nearest rows are shown; None: the first, middle and last row.
+    Parameters
+    ----------
+    dataset : xarray.Dataset
+        Of a run whose sites span a plane.
+    name : str
+        "moments", "torque", "spin_density" or another column of this kind.
+    times : float or sequence of float, optional
+        In fs, the rows next to them are shown; None: the first, middle and last row.
 
-    Raises:
-        MissingDataError: Without this column, without positions that span a plane, or without rows.
+    Returns
+    -------
+    matplotlib.figure.Figure
+        A notebook shows it, `savefig` writes it.
+
+    Raises
+    ------
+    MissingDataError
+        Without this column, without positions that span a plane, or without rows.
+    ValueError
+        For times that are none of the run.
+
+    Examples
+    --------
+    >>> lattice = ln.square(3, 2)
+    >>> system = ln.OpenSystem(lattice.electrons(hopping=1.0, j_sd=0.2), [ln.ChainLead(0)], kT=0.2)
+    >>> run = ln.simulate(system, ln.Frozen(ln.helix(6, 0.8)), t_end=2.0, rtol=1e-3)
+    >>> ln.plots.plot_vectors(run.dataset, "torque", times=2.0).savefig("torque.png")
     """
     plane, rows = _plane_and_rows(dataset, name, times)
     data = dataset[name].isel(time=rows)
@@ -78,8 +98,37 @@ def plot_vectors(dataset: xarray.Dataset, name: str, times: Sequence[float] | No
 
 
 @styled
-def plot_density(dataset: xarray.Dataset, name: str = "charge_density", times: Sequence[float] | None = None) -> Figure:
-    """A number of each site, dims (time, site), in colour; arguments and errors as for `plot_vectors`."""
+def plot_density(
+    dataset: xarray.Dataset, name: str = "charge_density", times: float | Sequence[float] | None = None
+) -> Figure:
+    """A number of each site, dims (time, site), in colour.
+
+    Parameters
+    ----------
+    dataset : xarray.Dataset
+        Of a run whose sites span a plane.
+    name : str, default 'charge_density'
+        A column with dims (time, site).
+    times : float or sequence of float, optional
+        In fs, the rows next to them are shown; None: the first, middle and last row.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        A notebook shows it, `savefig` writes it.
+
+    Raises
+    ------
+    MissingDataError, ValueError
+        As `plot_vectors`.
+
+    Examples
+    --------
+    >>> lattice = ln.square(3, 2)
+    >>> system = ln.OpenSystem(lattice.electrons(hopping=1.0, j_sd=0.2), [ln.ChainLead(0)], kT=0.2)
+    >>> run = ln.simulate(system, ln.Frozen(ln.helix(6, 0.8)), t_end=2.0, rtol=1e-3)
+    >>> ln.plots.plot_density(run.dataset).savefig("charge.png")
+    """
     plane, rows = _plane_and_rows(dataset, name, times)
     data = dataset[name].isel(time=rows)
     values = data.transpose("time", "site").values
@@ -96,10 +145,35 @@ def plot_density(dataset: xarray.Dataset, name: str = "charge_density", times: S
 
 
 @styled
-def plot_bond_currents(dataset: xarray.Dataset, times: Sequence[float] | None = None) -> Figure:
-    """Particle currents as arrows on the bonds, width and colour by magnitude; arguments and errors as `plot_vectors`.
+def plot_bond_currents(dataset: xarray.Dataset, times: float | Sequence[float] | None = None) -> Figure:
+    """Particle currents as arrows on the bonds, width and colour by magnitude.
 
     Of more bonds than can be told apart the mean over the bonds of each site is shown.
+
+    Parameters
+    ----------
+    dataset : xarray.Dataset
+        Of a run whose sites span a plane.
+    times : float or sequence of float, optional
+        In fs, the rows next to them are shown; None: the first, middle and last row.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        A notebook shows it, `savefig` writes it.
+
+    Raises
+    ------
+    MissingDataError, ValueError
+        As `plot_vectors`; where all currents are zero.
+
+    Examples
+    --------
+    >>> lattice = ln.square(3, 2)
+    >>> lead = ln.ChainLead(0, voltage=lambda t: 0.1 * t)
+    >>> system = ln.OpenSystem(lattice.electrons(hopping=1.0, j_sd=0.2), [lead], kT=0.2)
+    >>> run = ln.simulate(system, ln.Frozen(ln.helix(6, 0.8)), t_end=2.0, rtol=1e-3)
+    >>> ln.plots.plot_bond_currents(run.dataset, times=2.0).savefig("currents.png")
     """
     plane, rows = _plane_and_rows(dataset, "bond_current", times)
     data = dataset["bond_current"].isel(time=rows)
@@ -109,7 +183,32 @@ def plot_bond_currents(dataset: xarray.Dataset, times: Sequence[float] | None = 
 
 @styled
 def plot_bond_spin_currents(dataset: xarray.Dataset, time: float | None = None) -> Figure:
-    """The same for the current of each spin component at one time (fs; None: the last row)."""
+    """Spin currents of each component as arrows on the bonds, at one time.
+
+    Parameters
+    ----------
+    dataset : xarray.Dataset
+        Of a run whose sites span a plane.
+    time : float, optional
+        In fs, the row next to it is shown; None: the last row.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        A notebook shows it, `savefig` writes it.
+
+    Raises
+    ------
+    MissingDataError, ValueError
+        As `plot_vectors`; where all currents are zero.
+
+    Examples
+    --------
+    >>> lattice = ln.square(3, 2)
+    >>> system = ln.OpenSystem(lattice.electrons(hopping=1.0, j_sd=0.2), [ln.ChainLead(0)], kT=0.2)
+    >>> run = ln.simulate(system, ln.Frozen(ln.helix(6, 0.8)), t_end=2.0, rtol=1e-3)
+    >>> ln.plots.plot_bond_spin_currents(run.dataset).savefig("spin_currents.png")
+    """
     plane, rows = _plane_and_rows(dataset, "bond_spin_current", None if time is None else [time])
     data = dataset["bond_spin_current"].isel(time=rows[-1])
     titles = [f"spin {a}, t = {float(data['time']):.4g} fs" for a in "xyz"]
@@ -231,7 +330,7 @@ def _draw_arrows(axes: Axes, tails: np.ndarray, steps: np.ndarray, width: np.nda
 
 
 def _plane_and_rows(
-    dataset: xarray.Dataset, name: str, times: Sequence[float] | None
+    dataset: xarray.Dataset, name: str, times: float | Sequence[float] | None
 ) -> tuple[Plane, np.ndarray]:
     """The plane, and the rows next to `times`."""
     require(dataset, name)
@@ -239,12 +338,7 @@ def _plane_and_rows(
     plane = plane_of(dataset, place)
     if plane is None:
         raise MissingDataError(f"the {place}s have no positions that span a plane (Electrons.positions)")
-    if not dataset.sizes["time"]:
-        raise MissingDataError("no rows")
-    if times is None:
-        return plane, thin(dataset.sizes["time"], 3)
-    all_times = dataset["time"].values
-    return plane, np.array([int(np.abs(all_times - t).argmin()) for t in times])
+    return plane, rows_at(dataset, times)
 
 
 def _panels(plane: Plane, count: int, below: float = 0.0) -> tuple[Figure, list[Any]]:

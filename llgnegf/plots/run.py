@@ -32,7 +32,7 @@ from llgnegf.plots.style import (
     styled,
     whole_numbers,
 )
-from llgnegf.problem.observables import field_like_damping_like
+from llgnegf.problem.torque_parts import field_like_damping_like
 from llgnegf.run.progress import Progress, silent
 
 if TYPE_CHECKING:
@@ -58,15 +58,34 @@ def plot_run(
 
     Maps for sites whose positions span a plane, curves along the wire for all others.
 
-    Args:
-        dataset: Of a run, finished or not.
-        folder: Where the files go; it is made if need be.
-        oracle: `llgnegf.commands.oracle.oracle` of the same input, to compare the torque with.
-        pdf: Whether to draw each plot as PDF too, which takes as long again.
-        progress: Called with the number of plots drawn, that of all, and the name of the next.
+    Parameters
+    ----------
+    dataset : xarray.Dataset
+        Of a run, finished or not.
+    folder : str or path
+        Where the files go; it is made if need be.
+    oracle : xarray.Dataset, optional
+        `llgnegf.commands.oracle.oracle` of the same input, to compare the torque with.
+    pdf : bool, default True
+        Whether to draw each plot as PDF too, which takes as long again.
+    progress : callable
+        Called with the number of plots drawn, that of all, and the name of the next.
 
-    Raises:
-        StorageError: If the files cannot be written; no half picture is left behind, and no record (`files`).
+    Returns
+    -------
+    PlotReport
+        The files `written`, and why others were `skipped`.
+
+    Raises
+    ------
+    StorageError
+        If the files cannot be written; no half picture is left behind, and no record (`files`).
+
+    Examples
+    --------
+    >>> run = ln.simulate(None, ln.Magnet(ln.uniform(1), magnetic_moment=1.0), t_end=2.0)
+    >>> [path.name for path in ln.plots.plot_run(run.dataset, "plots", pdf=False).written]
+    ['moments.png', 'energies.png', 'texture.gif']
     """
     folder = Path(folder)
     plots: dict[str, Callable[[xarray.Dataset], Figure]] = {
@@ -94,13 +113,63 @@ def plot_run(
 
 @styled
 def plot_moments(dataset: xarray.Dataset) -> Figure:
-    """M_i over time for some sites, and along a wire at the start, half way and at the end."""
+    """M_i over time for some sites, and along a wire at the start, half way and at the end.
+
+    Parameters
+    ----------
+    dataset : xarray.Dataset
+        Of a run, finished or not.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        A notebook shows it, `savefig` writes it.
+
+    Raises
+    ------
+    MissingDataError
+        A ValueError that names what is missing.
+
+    Examples
+    --------
+    >>> system = ln.OpenSystem(ln.chain(3, j_sd=0.2), [ln.ChainLead(0), ln.ChainLead(-1)], kT=0.2)
+    >>> run = ln.simulate(system, ln.Frozen(ln.helix(3, 0.8)), t_end=3.0, rtol=1e-3)
+    >>> ln.plots.plot_moments(run.dataset)
+    <Figure size 1050x840 with 6 Axes>
+    """
     return _over_time_and_wire(dataset, "moments", "M", (-1.08, 1.08))
 
 
 @styled
 def plot_torque(dataset: xarray.Dataset) -> Figure:
-    """The electrons' torque T_i = J_sd <s_i> x M_i over time and along the wire."""
+    """The electrons' torque on the moments over time for some sites, and along a wire.
+
+    Parameters
+    ----------
+    dataset : xarray.Dataset
+        Of a run, finished or not.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        A notebook shows it, `savefig` writes it.
+
+    Raises
+    ------
+    MissingDataError
+        A ValueError that names what is missing.
+
+    Notes
+    -----
+    T_i = J_sd <s_i> x M_i.
+
+    Examples
+    --------
+    >>> system = ln.OpenSystem(ln.chain(3, j_sd=0.2), [ln.ChainLead(0), ln.ChainLead(-1)], kT=0.2)
+    >>> run = ln.simulate(system, ln.Frozen(ln.helix(3, 0.8)), t_end=3.0, rtol=1e-3)
+    >>> ln.plots.plot_torque(run.dataset)
+    <Figure size 1050x840 with 6 Axes>
+    """
     return _over_time_and_wire(dataset, "torque", "T", None)
 
 
@@ -109,6 +178,28 @@ def plot_bond_spin_current(dataset: xarray.Dataset) -> Figure:
     """Space-time maps of the spin current on each bond, one for each spin component.
 
     Lines of equal current, solid for positive and dashed for negative ones, show the sign without colour.
+
+    Parameters
+    ----------
+    dataset : xarray.Dataset
+        Of a run, finished or not.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        A notebook shows it, `savefig` writes it.
+
+    Raises
+    ------
+    MissingDataError
+        A ValueError that names what is missing.
+
+    Examples
+    --------
+    >>> system = ln.OpenSystem(ln.chain(3, j_sd=0.2), [ln.ChainLead(0), ln.ChainLead(-1)], kT=0.2)
+    >>> run = ln.simulate(system, ln.Frozen(ln.helix(3, 0.8)), t_end=3.0, rtol=1e-3)
+    >>> ln.plots.plot_bond_spin_current(run.dataset)
+    <Figure size 1050x480 with 4 Axes>
     """
     require(dataset, "bond_spin_current")
     data = thinned(dataset[["bond_spin_current"]], MAX_MAP_ROWS)["bond_spin_current"]
@@ -142,7 +233,30 @@ def plot_bond_spin_current(dataset: xarray.Dataset) -> Figure:
 
 @styled
 def plot_lead_currents(dataset: xarray.Dataset) -> Figure:
-    """Charge and spin currents into each lead over time."""
+    """Charge and spin currents into each lead over time.
+
+    Parameters
+    ----------
+    dataset : xarray.Dataset
+        Of a run, finished or not.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        A notebook shows it, `savefig` writes it.
+
+    Raises
+    ------
+    MissingDataError
+        A ValueError that names what is missing.
+
+    Examples
+    --------
+    >>> system = ln.OpenSystem(ln.chain(3, j_sd=0.2), [ln.ChainLead(0), ln.ChainLead(-1)], kT=0.2)
+    >>> run = ln.simulate(system, ln.Frozen(ln.helix(3, 0.8)), t_end=3.0, rtol=1e-3)
+    >>> ln.plots.plot_lead_currents(run.dataset)
+    <Figure size 1050x660 with 4 Axes>
+    """
     require(dataset, "lead_current", "lead_spin_current")
     data = thinned(dataset[["lead_current", "lead_spin_current"]], MAX_POINTS)
     charge = data["lead_current"].transpose("time", "lead").values
@@ -160,7 +274,30 @@ def plot_lead_currents(dataset: xarray.Dataset) -> Figure:
 
 @styled
 def plot_energies(dataset: xarray.Dataset) -> Figure:
-    """The change of each energy since the first row, and of their sum if there are several."""
+    """The change of each energy since the first row, and of their sum if there are several.
+
+    Parameters
+    ----------
+    dataset : xarray.Dataset
+        Of a run, finished or not.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        A notebook shows it, `savefig` writes it.
+
+    Raises
+    ------
+    MissingDataError
+        A ValueError that names what is missing.
+
+    Examples
+    --------
+    >>> system = ln.OpenSystem(ln.chain(3, j_sd=0.2), [ln.ChainLead(0), ln.ChainLead(-1)], kT=0.2)
+    >>> run = ln.simulate(system, ln.Frozen(ln.helix(3, 0.8)), t_end=3.0, rtol=1e-3)
+    >>> ln.plots.plot_energies(run.dataset)
+    <Figure size 1050x480 with 1 Axes>
+    """
     names = [str(n) for n in dataset.data_vars if str(n).startswith("energy_") and dataset[n].dims == ("time",)]
     if not names or not dataset.sizes["time"]:
         raise MissingDataError("needs energy_* over time")
@@ -185,8 +322,36 @@ def plot_energies(dataset: xarray.Dataset) -> Figure:
 def plot_nonadiabatic_torque(dataset: xarray.Dataset, oracle: xarray.Dataset | None = None) -> Figure:
     """Nonadiabatic and adiabatic torque, along dM/dt and across it, beside the rotating frame's where it is given.
 
+    Parameters
+    ----------
+    dataset : xarray.Dataset
+        Of a run, finished or not.
+    oracle : xarray.Dataset, optional
+        `llgnegf.commands.oracle.oracle` of the same input, to compare with.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        A notebook shows it, `savefig` writes it.
+
+    Raises
+    ------
+    MissingDataError
+        A ValueError: without the columns of observables=["adiabatic"], of fewer than three rows, or of moments that do
+        not move.
+
+    Notes
+    -----
     Along the wire at the last row but one, and over time at the site where the nonadiabatic torque is largest. The
     direction of motion is that of M(t_{k+1}) - M(t_{k-1}), which for steady precession is exact.
+
+    Examples
+    --------
+    >>> system = ln.OpenSystem(ln.chain(2, j_sd=0.2), [ln.ChainLead(0), ln.ChainLead(-1)], kT=0.2)
+    >>> motion = ln.Precession(ln.cone(2, 1.0), energy=0.1)
+    >>> run = ln.simulate(system, motion, t_end=3.0, rtol=1e-3, observables=["adiabatic"])
+    >>> ln.plots.plot_nonadiabatic_torque(run.dataset)
+    <Figure size 1050x990 with 6 Axes>
     """
     require(dataset, "moments", "torque_nonadiabatic", "torque_adiabatic", hint='observables = ["adiabatic"]')
     if dataset.sizes["time"] < 3:
@@ -216,11 +381,39 @@ def plot_nonadiabatic_torque(dataset: xarray.Dataset, oracle: xarray.Dataset | N
 
 
 def animate_texture(dataset: xarray.Dataset, path: str | Path) -> Path:
-    """Save the moments as a GIF, see `animation`.
+    """Save the moments as a GIF.
 
-    Raises:
-        MissingDataError: Without moments.
-        StorageError: If the file cannot be written.
+    Arrows are (M_x, M_z) along a wire and their colour M_y; in the plane of the sites, (M_x, M_y) over M_z.
+    `Result.animate` has more to choose.
+
+    Parameters
+    ----------
+    dataset : xarray.Dataset
+        Of a run, finished or not.
+    path : str or path
+        The file.
+
+    Returns
+    -------
+    pathlib.Path
+        The file.
+
+    Raises
+    ------
+    MissingDataError
+        Without moments.
+    StorageError
+        If the file cannot be written.
+
+    See Also
+    --------
+    Result.animate : The same for a result, MP4 too.
+
+    Examples
+    --------
+    >>> run = ln.simulate(None, ln.Magnet(ln.uniform(2), magnetic_moment=1.0), t_end=2.0)
+    >>> ln.plots.animate_texture(run.dataset, "pair.gif").name
+    'pair.gif'
     """
     write_atomic(Path(path), [animation(dataset)])
     return Path(path)

@@ -6,8 +6,9 @@ marker, so that a print without colour can be read too. Figures are made without
 
 from __future__ import annotations
 
+import io
 from collections.abc import Callable
-from functools import wraps
+from functools import cache, wraps
 from typing import TYPE_CHECKING, Any, NamedTuple, ParamSpec, TypeVar
 
 import numpy as np
@@ -34,8 +35,8 @@ STYLE: Any = {
     "xtick.labelsize": 8.0, "ytick.labelsize": 8.0, "axes.spines.top": False, "axes.spines.right": False,
     "axes.grid": True, "grid.color": "#dddddd", "grid.linewidth": 0.6, "axes.axisbelow": True,
     "lines.linewidth": 1.4, "lines.markersize": 4.5, "legend.frameon": False, "legend.handlelength": 2.8,
-    "axes.formatter.limits": (-4, 5), "axes.formatter.useoffset": False,
-    "pdf.fonttype": 42, "savefig.dpi": 150.0, "figure.dpi": 150.0,
+    "axes.prop_cycle": f"cycler(color={list(COLOURS)})", "axes.formatter.limits": (-4, 5),
+    "axes.formatter.useoffset": False, "pdf.fonttype": 42, "savefig.dpi": 150.0, "figure.dpi": 150.0,
 }  # fmt: skip
 
 PREFIXES = ((1.0, ""), (1e-3, "m"), (1e-6, "\N{GREEK SMALL LETTER MU}"), (1e-9, "n"), (1e-12, "p"))
@@ -74,12 +75,33 @@ def colour_map(name: str) -> Any:
 
 def new_figure(height: float, width: float = WIDTH, dpi: float | None = None) -> Figure:
     """An empty figure that lays itself out, `height` by `width` inches."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
+    return _figure_class()(figsize=(width, height), layout="constrained", dpi=dpi)
 
-    figure = Figure(figsize=(width, height), layout="constrained", dpi=dpi)
-    FigureCanvasAgg(figure)
-    return figure
+
+@cache
+def _figure_class() -> type[Figure]:
+    """Matplotlib's Figure without pyplot, drawn in the package's style wherever it is shown or written."""
+    from matplotlib import figure
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+
+    class Figure(figure.Figure):
+        """A Figure that a notebook shows."""
+
+        def __init__(self, **options: Any) -> None:
+            super().__init__(**options)
+            FigureCanvasAgg(self)
+
+        @styled
+        def savefig(self, fname: Any, **options: Any) -> None:
+            """As `matplotlib.figure.Figure.savefig`."""
+            super().savefig(fname, **options)
+
+        def _repr_png_(self) -> bytes:
+            file = io.BytesIO()
+            self.savefig(file, format="png")
+            return file.getvalue()
+
+    return Figure
 
 
 def line(k: int, **other: Any) -> dict[str, Any]:

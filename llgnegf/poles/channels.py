@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from llgnegf._readable import readable
 from llgnegf.poles.coupling import (
     TAILS,
     CouplingPoles,
@@ -21,7 +22,7 @@ from llgnegf.poles.coupling import (
     semicircle_poles,
 )
 from llgnegf.poles.fermi import LARGEST_RATIO, FermiPoles, check_temperature, fermi_poles
-from llgnegf.poles.fermi_vectors import fewest_sources
+from llgnegf.poles.fermi_vectors import FARTHEST, fewest_sources
 from llgnegf.poles.matrix_channels import channel_modes
 from llgnegf.poles.matrix_modes import MatrixModes
 from llgnegf.poles.spectral_bounds import spectral_bounds, static_voltages
@@ -100,11 +101,42 @@ class PoleLead:
         return self.original.drives()
 
 
+@readable
 def with_pole_leads(system: OpenSystem, tolerance: float) -> OpenSystem:
-    """The same system with every lead's exact self-energy replaced by its damped modes (wide bands stay).
+    """The same system with every lead's self-energy replaced by its damped modes (wide bands stay).
 
-    Given to `RotatingFrame` it is the oracle of the propagator's own leads. `tolerance` bounds
-    max_t |K(t) - K_fit(t)|/K(0) of every channel; `simulate` takes rtol for it.
+    Given to `RotatingFrame` it is the oracle of the propagator's own leads.
+
+    Parameters
+    ----------
+    system : OpenSystem
+        Electrons and leads.
+    tolerance : float
+        Bound on max_t ``|K(t) - K_fit(t)|/K(0)`` of every channel's kernel; `simulate` takes rtol for it.
+
+    Returns
+    -------
+    OpenSystem
+        With other leads.
+
+    Raises
+    ------
+    ValueError
+        Where a lead cannot be expanded to `tolerance`.
+
+    Notes
+    -----
+    A lead's kernel is expanded as a sum of exponentials, ::
+
+        K(t) = (1/2 pi) int dE Gamma(E) exp(-i E t) = sum_y b_y exp(-i chi_y t),     Im chi_y < 0,   t > 0
+
+    Examples
+    --------
+    >>> system = ln.OpenSystem(ln.chain(1), [ln.ChainLead(0)], kT=0.1)
+    >>> expanded = ln.RotatingFrame(ln.with_pole_leads(system, 1e-4), [[0, 0, 1]], energy=0.0)
+    >>> exact = ln.RotatingFrame(system, [[0, 0, 1]], energy=0.0)
+    >>> bool(np.abs(expanded.density_matrix() - exact.density_matrix()).max() < 1e-4)
+    True
     """
     return _replace_leads(system, expand_channels(system, tolerance))
 
@@ -264,7 +296,8 @@ class PoleSystem:
         """The system with the Fermi vectors that keep an element of rho within `error` up to T = `duration` (1/eV).
 
         Without a cap there are fewer Fermi poles, the farthest of which need no vectors: taken where no vector is left
-        that decays faster than with a cap. Wide bands need every pole; with one, or matrix channels, all stay.
+        that decays faster than with a cap, or fewer vectors. Wide bands need every pole; with one, or matrix channels,
+        all stay.
         """
         if self.fermi is None or any(c.vector.ndim == 2 or c.wide_band for c in self.channels):
             return self
@@ -273,7 +306,7 @@ class PoleSystem:
         capped = replace(self, vector_tolerance=tolerance)
         free = _capped_fermi_poles(self.fermi.x_max, self.fermi_tolerance, (None,))
         free_system = replace(capped, fermi=free, caps=(None,))
-        return min((capped, free_system), key=lambda p: p._fastest_vector)
+        return min((capped, free_system), key=lambda p: p._cost_of_vectors)
 
     @cached_property
     def _fewer(self) -> dict[tuple[int, float, float], tuple[np.ndarray, np.ndarray]]:
@@ -281,12 +314,13 @@ class PoleSystem:
         return {}
 
     @cached_property
-    def _fastest_vector(self) -> float:
-        """The fastest decay of a Fermi vector in eV."""
+    def _cost_of_vectors(self) -> tuple[float, int]:
+        """The fastest decay of a Fermi vector in eV, as far as it sets the step, and the number of vectors."""
         temperatures = self.system.temperatures()
         mu = self.system.chemical_potentials() - self.system.voltages()
         found = [self.fermi_sources(q, mu[c.lead], temperatures[c.lead])[0] for q, c in enumerate(self.channels)]
-        return max(float(-z.imag.min()) for z in found)
+        fastest = max(float(-z.imag.min()) for z in found)
+        return max(fastest, FARTHEST * self.spectral_range), sum(z.size for z in found)
 
 
 def expand(
@@ -371,4 +405,3 @@ def _wide_band_cutoff(gamma: float, scale: float, tolerance: float) -> float:
     most 1/2: the 1/E^2 parts cancel between both tails, and int_{E_max} dE/2pi 2 Gamma e/E^3 = Gamma e/(2 pi E_max^2).
     """
     return float(np.sqrt(gamma * scale / (2 * np.pi * tolerance)))
-

@@ -163,7 +163,9 @@ def _doc(make: Any, name: str) -> str:
     for owner in (*owners, make):
         text = inspect.getdoc(owner) or ""
         section = text.partition("Args:\n")[2].partition("\n\n")[0]
-        for names, said in re.findall(r"^    (\w[\w, ]*): ((?:.|\n(?=     ))*)", section, re.MULTILINE):
+        brief = re.findall(r"^    (\w[\w, ]*): ((?:.|\n(?=     ))*)", section, re.MULTILINE)
+        section = re.split(r"\n\n(?=.*\n--)", text.partition("Parameters\n----------\n")[2])[0]
+        for names, said in brief or re.findall(r"^(\w[\w, ]*) : .*\n((?:    .*\n?|\n)+)", section, re.MULTILINE):
             if name in names.split(", "):
                 return re.split(r"(?<=[^.]\.)\s", " ".join(said.split()))[0].rstrip(".")
     return ""

@@ -9,7 +9,8 @@ from typing import Annotated, Any, ClassVar
 import numpy as np
 
 from llgnegf.problem.arguments import NUMBER, Argument, Femtoseconds
-from llgnegf.problem.drives import Described, Drive, Enveloped, Phase, Pulse, Ramp, Sine, Span, Table, Value, largest
+from llgnegf.problem.drives import Drive, largest
+from llgnegf.problem.waveforms import Described, Enveloped, Phase, Pulse, Ramp, Sine, Span, Table, Value
 
 SEEN = 6.0
 """Widths from the center up to which the frequency of a chirped pulse is followed: beyond it is 1e-8 of its height."""
@@ -19,20 +20,42 @@ Sweep = Annotated[float, Argument(float, NUMBER, "1/fs^2")]
 
 @dataclass(frozen=True)
 class LightPulse(Enveloped):
-    """A Gaussian pulse with a carrier, exactly zero beyond 8.58 widths.
+    """Gaussian pulse with a carrier, exactly zero beyond 8.58 widths from its center.
 
-        v(t) = amplitude exp(-s^2/(2 width^2)) cos(2 pi s/period + pi chirp s^2 + phase),    s = t - center
+    Parameters
+    ----------
+    amplitude : float or array_like
+        Of the envelope, a number or an array (a vector potential's components).
+    center : float
+        Time of the maximum in fs; center >= 8.6 widths begins at exactly zero.
+    width : float
+        Standard deviation of the envelope in fs, >= 1e-6 (that of the intensity is width/sqrt(2)).
+    period : float
+        Of the carrier at the center in fs, >= 1e-6: 4.136 fs over the photon energy in eV.
+    phase : float or array_like, default 0.0
+        Carrier-envelope phase in rad, a number or of the amplitude's shape (circular light: 0 and pi/2).
+    chirp : float, default 0.0
+        Rate of the frequency in 1/fs^2.
 
-    Args:
-        amplitude: Of the envelope, a number or an array (a vector potential's components).
-        center: Time of the maximum in fs; center >= 8.6 widths begins at exactly zero.
-        width: Standard deviation of the envelope in fs, >= 1e-6 (that of the intensity is width/sqrt(2)).
-        period: Of the carrier at the center in fs, >= 1e-6: 4.136 fs over the photon energy in eV.
-        phase: Carrier-envelope phase in rad, a number or of the amplitude's shape (circular light: 0 and pi/2).
-        chirp: Rate of the frequency in 1/fs^2.
+    Raises
+    ------
+    ValueError
+        One line for each argument that is not of this kind.
 
-    Raises:
-        ValueError: One line for each argument that is not of this kind.
+    Notes
+    -----
+    ::
+
+        v(t) = amplitude exp[-s^2/(2 width^2)] cos(2 pi s/period + pi chirp s^2 + phase),    s = t - center
+
+    Examples
+    --------
+    Photons of 1.5 eV as a vector potential along x, in V fs/nm:
+
+    >>> light = ln.LightPulse(1.0, center=13.0, width=1.5, period=4.136 / 1.5)
+    >>> term = ln.VectorPotential(light, direction="x")
+    >>> print(light(0.0), light(13.0))
+    0.0 1.0
     """
 
     amplitude: Value
@@ -73,19 +96,38 @@ class LightPulse(Enveloped):
 
 @dataclass(frozen=True)
 class Chirp(Described):
-    """A sine whose frequency is swept, v(t) = amplitude sin(2 pi n(t) + phase), n(t) the periods so far.
+    """Sine whose frequency is swept from one value to another.
 
+    Parameters
+    ----------
+    amplitude : float or array_like
+        A number or an array.
+    period : float
+        At t = 0 in fs, >= 1e-6.
+    final_period : float
+        From `duration` on in fs, >= 1e-6.
+    duration : float
+        Of the sweep in fs, >= 1e-6.
+    phase : float or array_like, default 0.0
+        In rad, a number or of the amplitude's shape.
+
+    Raises
+    ------
+    ValueError
+        One line for each argument that is not of this kind.
+
+    Notes
+    -----
+    With n(t) the number of periods so far, ::
+
+        v(t) = amplitude sin(2 pi n(t) + phase)
         dn/dt: 1/period at t = 0, linear in t up to 1/final_period at t = duration, that after it
 
-    Args:
-        amplitude: A number or an array.
-        period: At t = 0 in fs, >= 1e-6.
-        final_period: From `duration` on in fs, >= 1e-6.
-        duration: Of the sweep in fs, >= 1e-6.
-        phase: In rad, a number or of the amplitude's shape.
-
-    Raises:
-        ValueError: One line for each argument that is not of this kind.
+    Examples
+    --------
+    >>> sweep = ln.Chirp(0.1, period=100.0, final_period=10.0, duration=1000.0)
+    >>> print(sweep.discontinuities, sweep.longest_step)
+    (1000.0,) 2.5
     """
 
     amplitude: Value

@@ -18,10 +18,10 @@ import numpy as np
 import scipy.sparse as sp
 
 from llgnegf._checks import Problems, as_numbers
-from llgnegf.problem.arguments import AXIS, NUMBER, Argument, Numbers, Vector, Vectors
+from llgnegf._readable import Readable
+from llgnegf.problem.arguments import NUMBER, Argument, Numbers
 from llgnegf.problem.drives import Drive, drives_of
-from llgnegf.problem.matrices import PAULI, hermitian
-from llgnegf.units import G_E, HBAR, MU_B
+from llgnegf.problem.matrices import both_spins, diagonal, hermitian
 
 Sites = Annotated[
     Any, Argument(int | tuple[int, ...], "a site, or a list of different ones, -N <= site < N", none="all sites")
@@ -30,18 +30,12 @@ Bonds = Annotated[
     Any,
     Argument(tuple[tuple[int, int], ...], "a list of pairs [i, j] of different sites", none="all bonds i < j of H_0"),
 ]
-Direction = Annotated[Any, Argument(str | Vector, AXIS, none="the numbers are vectors")]
 Amplitude = Annotated[Any, Argument(float, f"{NUMBER} that multiplies the matrix", driven=True)]
 Levels = Annotated[Any, Argument(float | Numbers, f"{NUMBER}, or one for each of the sites", "eV", driven=True)]
-FieldStrength = Annotated[Any, Argument(float | Vector, f"{NUMBER}, or three of them", "V/nm", driven=True)]
-Induction = Annotated[
-    Any, Argument(float | Numbers | Vectors, f"{NUMBER}, one for each site, or vectors of three", "T", driven=True)
-]
 BondPhase = Annotated[Any, Argument(float | Numbers, f"{NUMBER}, or one for each of the bonds", "rad", driven=True)]
-Potential = Annotated[Any, Argument(float | Vector, f"{NUMBER}, or three of them", "V fs/nm", driven=True)]
 
 
-class DeviceTerm:
+class DeviceTerm(Readable):
     """A part of H(t): amplitudes f_k(t) or g_k(t), (K,), and the matrices A_k or phases q_k that they multiply.
 
     A subclass names in `driven` the field that its amplitudes are made of, and gives `matrices` or `phases`.
@@ -51,10 +45,24 @@ class DeviceTerm:
     is_phase: ClassVar[bool] = False
 
     def matrices(self, n_sites: int, positions: np.ndarray | None) -> list[sp.csr_array]:
-        """A_k (2N, 2N), Hermitian, in what makes f_k A_k eV; none for a term of phases.
+        """Hermitian A_k in what makes f_k A_k eV; none for a term of phases.
 
-        Raises:
-            ValueError: One line for each field that does not fit the device.
+        Parameters
+        ----------
+        n_sites : int
+            Sites N of the device.
+        positions : ndarray, (N, 3), or None
+            Of its sites in nm.
+
+        Returns
+        -------
+        list of csr_array, (2N, 2N)
+            One for each amplitude.
+
+        Raises
+        ------
+        ValueError
+            One line for each field that does not fit the device.
         """
         return []
 
@@ -110,14 +118,30 @@ class DeviceTerm:
 
 @dataclass(frozen=True, eq=False)
 class TimeDependent(DeviceTerm):
-    """f(t) A.
+    """Any matrix times a function of time, H_1 = f(t) A.
 
-    Args:
-        matrix: A, Hermitian, (2N, 2N), or (N, N) for both spins alike; f A in eV.
-        drive: f: a drive, a function of time (fs), or a number.
+    Parameters
+    ----------
+    matrix : array_like or sparse, (2N, 2N) or (N, N)
+        A, Hermitian; (N, N) for both spins alike; f A in eV.
+    drive : float or callable
+        f: a drive, a function of time (fs), or a number.
 
-    Raises:
-        ValueError: One line for each argument that is not of this kind.
+    Raises
+    ------
+    ValueError
+        One line for each argument that is not of this kind.
+
+    Examples
+    --------
+    A bond that is switched off within 10 fs:
+
+    >>> bond = np.zeros((3, 3))
+    >>> bond[0, 1] = bond[1, 0] = 1.0  # + 1 eV on a hopping of -1 eV
+    >>> cut = ln.TimeDependent(bond, ln.Ramp(0.0, 1.0, start=0.0, duration=10.0))
+    >>> wire = ln.chain(3, terms=[cut])
+    >>> print(wire.device.matrix(10.0).toarray()[0, 2].real + 0.0)  # spin up: sites 0 and 1 are 0 and 2
+    0.0
     """
 
     matrix: Any
@@ -137,19 +161,31 @@ class TimeDependent(DeviceTerm):
         allowed = f"({n_sites}, {n_sites}) or ({2 * n_sites}, {2 * n_sites})"
         problems.check(size in (n_sites, 2 * n_sites), "matrix", f"shape {self.matrix.shape}", allowed)
         problems.raise_all()
-        return [_both_spins(self.matrix) if size == n_sites else self.matrix]
+        return [both_spins(self.matrix) if size == n_sites else self.matrix]
 
 
 @dataclass(frozen=True, eq=False)
 class Gate(DeviceTerm):
-    """f(t) on the levels of some sites: sum_i f_i(t) n_i.
+    """Level shift of some sites, H_1 = sum_i f_i(t) n_i.
 
-    Args:
-        sites: A site or a list of them, negative ones from the end; None for all.
-        drive: f in eV: a drive, a function of time (fs) or a number; one value for all sites or one for each.
+    Parameters
+    ----------
+    sites : int or list of int or None
+        A site or a list of them, negative ones from the end; None for all.
+    drive : float or array_like or callable
+        f in eV: a drive, a function of time (fs) or a number; one value for all sites or one for each.
 
-    Raises:
-        ValueError: One line for each argument that is not of this kind.
+    Raises
+    ------
+    ValueError
+        One line for each argument that is not of this kind.
+
+    Examples
+    --------
+    >>> gate = ln.Gate([2, 3, 4], ln.Ramp(0.0, 0.3, start=0.0, duration=20.0))
+    >>> wire = ln.chain(7, terms=[gate])
+    >>> print(wire.device.matrix(20.0).diagonal()[::2].real)  # eV, spin up
+    [0.  0.  0.3 0.3 0.3 0.  0. ]
     """
 
     sites: Sites
@@ -174,88 +210,46 @@ class Gate(DeviceTerm):
         problems.check(np.unique(places).size == places.size, "sites", self.sites, "each site once")
         problems.raise_all()
         if np.size(self._at(0.0)) == 1:
-            return [_diagonal(np.isin(np.arange(n_sites), places).astype(float))]
-        return [_diagonal((np.arange(n_sites) == i).astype(float)) for i in places]
+            return [diagonal(np.isin(np.arange(n_sites), places).astype(float))]
+        return [diagonal((np.arange(n_sites) == i).astype(float)) for i in places]
 
     def shapes(self, n_sites: int) -> tuple[tuple[int, ...], ...]:
         return (), (n_sites if self.sites is None else len(self.sites),)
 
 
 @dataclass(frozen=True, eq=False)
-class ElectricField(DeviceTerm):
-    """Length gauge of a uniform field: e E(t).r_i on every site, in eV for E in V/nm.
-
-    Args:
-        E: In V/nm: a 3-vector or a function of time (fs) that returns one; numbers along `direction` if that is given.
-        direction: 'x', 'y', 'z' or a 3-vector; None where E is a vector.
-
-    Raises:
-        ValueError: One line for each argument that is not of this kind; on use, for a device without positions.
-    """
-
-    E: FieldStrength
-    direction: Direction = None
-    driven: ClassVar[str] = "E"
-
-    def __post_init__(self) -> None:
-        problems = Problems("ElectricField")
-        self._check_values(problems, "V/nm")
-        object.__setattr__(self, "direction", _direction(problems, self.direction))
-        problems.raise_all()
-
-    def matrices(self, n_sites: int, positions: np.ndarray | None) -> list[sp.csr_array]:
-        places = _placed(self, positions)
-        return [_diagonal(places @ axis) for axis in _axes(self.direction)]
-
-    def shapes(self, n_sites: int) -> tuple[tuple[int, ...], ...]:
-        return _along(self.direction)
-
-
-@dataclass(frozen=True, eq=False)
-class ElectronZeeman(DeviceTerm):
-    """Zeeman energy of the electrons' spins, (g_e mu_B/2) B(t).sigma: spins turn against the field, moments along it.
-
-    Args:
-        B: In tesla: a 3-vector, one for each site, or a function of time (fs) that returns either; numbers along
-            `direction` (one for all sites, or one for each) if that is given.
-        direction: 'x', 'y', 'z' or a 3-vector; None where B holds vectors.
-
-    Raises:
-        ValueError: One line for each argument that is not of this kind.
-    """
-
-    B: Induction
-    direction: Direction = None
-    driven: ClassVar[str] = "B"
-
-    def __post_init__(self) -> None:
-        problems = Problems("ElectronZeeman")
-        self._check_values(problems, "T")
-        object.__setattr__(self, "direction", _direction(problems, self.direction))
-        problems.raise_all()
-
-    def matrices(self, n_sites: int, positions: np.ndarray | None) -> list[sp.csr_array]:
-        axes = _axes(self.direction)
-        sites = np.eye(n_sites) if np.size(self._at(0.0)) == n_sites * len(axes) else np.ones((1, n_sites))
-        spins = [0.5 * G_E * MU_B * np.tensordot(axis, PAULI, axes=1) for axis in axes]
-        return [sp.kron(sp.diags_array(weight), spin, format="csr") for weight in sites for spin in spins]
-
-    def shapes(self, n_sites: int) -> tuple[tuple[int, ...], ...]:
-        one = _along(self.direction)[0]
-        return one, (n_sites, *one)
-
-
-@dataclass(frozen=True, eq=False)
 class Peierls(DeviceTerm):
-    """A phase on bonds: t_ij c_i^dag c_j, i < j, becomes t_ij exp(i f(t)) c_i^dag c_j.
+    """Phase on bonds: t_ij c_i^dag c_j, i < j, becomes t_ij exp(i f(t)) c_i^dag c_j.
 
-    Args:
-        phase: f in rad: a drive, a function of time (fs) or a number; one value for all bonds or one for each.
-        bonds: Pairs (i, j); t_ij of c_i^dag c_j gets exp(i f), t_ji its conjugate. None: all pairs i < j that H_0
-            connects.
+    Parameters
+    ----------
+    phase : float or array_like or callable
+        f in rad: a drive, a function of time (fs) or a number; one value for all bonds or one for each.
+    bonds : list of (int, int), optional
+        Pairs (i, j); t_ij of c_i^dag c_j gets exp(i f), t_ji its conjugate. None: all pairs i < j that H_0 connects.
 
-    Raises:
-        ValueError: One line for each argument that is not of this kind.
+    Raises
+    ------
+    ValueError
+        One line for each argument that is not of this kind.
+
+    See Also
+    --------
+    VectorPotential : The phases of a uniform field, from positions.
+
+    Notes
+    -----
+    In a vector potential electrons of charge -e get f_ij = (e/hbar) int_i^j A.dl [1]_.
+
+    References
+    ----------
+    .. [1] R. Peierls, Z. Phys. 80, 763 (1933).
+
+    Examples
+    --------
+    >>> wire = ln.chain(2, terms=[ln.Peierls(np.pi / 2)])
+    >>> print(wire.device.matrix(0.0).toarray()[0, 2].imag)  # eV: -1 times exp(i pi/2)
+    -1.0
     """
 
     phase: BondPhase
@@ -290,71 +284,9 @@ class Peierls(DeviceTerm):
         return ((),) if self.bonds is None else ((), (len(self.bonds),))
 
 
-@dataclass(frozen=True, eq=False)
-class VectorPotential(DeviceTerm):
-    """Peierls phases of a uniform vector potential on the device's bonds: phi_ij = (e/hbar) A(t).(r_j - r_i).
-
-    The field is E = -dA/dt. On a device without leads it is `ElectricField` in another gauge. With leads A ends with
-    the device: the bonds to the leads carry no phase.
-
-    Args:
-        A: In V fs/nm: a 3-vector or a function of time (fs) that returns one; numbers along `direction` if given.
-        direction: 'x', 'y', 'z' or a 3-vector; None where A is a vector.
-
-    Raises:
-        ValueError: One line for each argument that is not of this kind; on use, for a device without positions.
-    """
-
-    A: Potential
-    direction: Direction = None
-    driven: ClassVar[str] = "A"
-    is_phase: ClassVar[bool] = True
-
-    def __post_init__(self) -> None:
-        problems = Problems("VectorPotential")
-        self._check_values(problems, "V fs/nm")
-        object.__setattr__(self, "direction", _direction(problems, self.direction))
-        problems.raise_all()
-
-    def phases(self, i: np.ndarray, j: np.ndarray, n_sites: int, positions: np.ndarray | None) -> np.ndarray:
-        places = _placed(self, positions)
-        return (places[j] - places[i]) @ _axes(self.direction).T / HBAR
-
-    def shapes(self, n_sites: int) -> tuple[tuple[int, ...], ...]:
-        return _along(self.direction)
-
-
-def _both_spins(matrix: Any) -> sp.csr_array:
-    return sp.csr_array(sp.kron(matrix, sp.eye_array(2), format="csr"))
-
-
-def _diagonal(levels: np.ndarray) -> sp.csr_array:
-    return _both_spins(sp.diags_array(levels)).astype(complex)
-
-
 def _listed(value: Any) -> Iterable[Any]:
     return value if isinstance(value, Sequence | np.ndarray) and not isinstance(value, str) else [value]
 
 
 def _is_index(value: Any) -> bool:
     return isinstance(value, int | np.integer) and not isinstance(value, bool)
-
-
-def _direction(problems: Problems, value: Any) -> np.ndarray | None:
-    return None if value is None else problems.axis("direction", value)
-
-
-def _axes(direction: np.ndarray | None) -> np.ndarray:
-    """The unit vectors that the numbers of a drive count along, (1, 3) or (3, 3)."""
-    return np.eye(3) if direction is None else direction[None]
-
-
-def _along(direction: np.ndarray | None) -> tuple[tuple[int, ...], ...]:
-    """The shape of one vector, or of a number along a direction."""
-    return ((3,),) if direction is None else ((),)
-
-
-def _placed(term: DeviceTerm, positions: np.ndarray | None) -> np.ndarray:
-    if positions is None:
-        raise ValueError(f"Electrons.positions: None; allowed: (N, 3) in nm with {type(term).__name__}")
-    return positions

@@ -1,48 +1,47 @@
 """Drives: all that may change in time (voltages, fields, torques, prescribed moments) in one protocol.
 
-Frozen descriptions that are called with the time in fs, so that a run stays one readable file. All raise ValueError, a
-line for each argument that is not of the kind that is named.
 Every object that may change in time gives its drives by `drives()`; `integrators.schedule` makes of them where the
-steps of a run have to end and how long they may be.
+steps of a run have to end and how long they may be. Drives that are a few numbers are in `waveforms` and `carriers`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
-from typing import Annotated, Any, ClassVar
+from dataclasses import dataclass
+from typing import Any, ClassVar
 
 import numpy as np
 
-from llgnegf._checks import LARGEST, Problems
-from llgnegf.problem.arguments import NUMBER, Argument, Femtoseconds, Numbers, V, declared
+from llgnegf._checks import Problems
+from llgnegf._readable import Readable
 
-VALUE = f"finite: a number or an array of numbers, of magnitude up to {LARGEST:g}"
 SHORTEST = 1e-6
 """fs: what happens faster is a jump for every device, and steps that resolve it come to no end."""
-REACH = float(np.sqrt(2 * np.log(1e16)))
-"""Widths from its center (8.58) at which a Gaussian has fallen to 1e-16 of its height."""
 SPACING = 1e-4
 """Time (fs) between the values behind a rate that is not given."""
 
-Value = Annotated[Any, Argument(V, "like a constant in its place")]
-"""A number, or nested tuples of numbers: one for each component, or one row for each site."""
-ShapedLike = Argument(
-    float | Numbers | tuple[Numbers, ...], "finite, a number or of the amplitude's shape"
-)
-Offset = Annotated[Any, replace(ShapedLike, implied=True)]
-Phase = Annotated[Any, replace(ShapedLike, unit="rad")]
-Start = Annotated[float, Argument(float, f"{NUMBER} >= 0", "fs", ok=lambda t: t >= 0)]
-Span = Annotated[float, Argument(float, f"{NUMBER} >= {SHORTEST:g}", "fs", ok=lambda t: t >= SHORTEST)]
-Times = Annotated[Any, Argument(Numbers, f"a list of at least 2 increasing finite times, {SHORTEST:g} fs apart", "fs")]
-Values = Annotated[Any, Argument(tuple[V, ...], "a list with a value for each time, each like a constant one")]
 
+class Drive(Readable):
+    """Function of time, and what a run has to know of it; what all drives have in common.
 
-class Drive:
-    """A function of time, and what a step has to know of it.
+    A class of your own inherits it and gives `__call__`, and what else is known. Runs step to `discontinuities`, never
+    through them, and what is on the other side is the value there: on both sides the function must be smooth. Between
+    them no step is longer than `longest_step_from` its beginning.
 
-    Runs step to `discontinuities`, never through them, and what is on the other side is the value there: on both sides
-    the function must be smooth. Between them no step is longer than `longest_step_from` its beginning.
+    See Also
+    --------
+    TimeFunction : Makes one of a function of your own.
+
+    Examples
+    --------
+    >>> class Step(ln.Drive):
+    ...     longest_step = np.inf  # the discontinuity is all that happens
+    ...     discontinuities = (3.0,)
+    ...     def __call__(self, time):
+    ...         return 0.0 if time < 3.0 else 0.2
+    >>> lead = ln.ChainLead(0, voltage=Step())
+    >>> lead.voltage_at(3.0)
+    0.2
     """
 
     kind: ClassVar[str]
@@ -84,15 +83,33 @@ class Drive:
 
 @dataclass(frozen=True, eq=False)
 class TimeFunction(Drive):
-    """A function of time of your own, with what is known of it. A bare function is one of which nothing is known.
+    """Function of time of your own, with what is known of it.
 
-    Args:
-        function: t in fs -> value.
-        longest_step: A time step in fs that cannot miss what it does, >= 1e-6 (`inf`: the discontinuities are enough);
-            None where it is not known: then no step is longer than `save_every`.
-        discontinuities: Instants in fs at which it or one of its derivatives jumps; what it is at these instants
-            themselves is of no account.
-        derivative: Its derivative per fs; None takes differences of values.
+    A bare function is one of which nothing is known: steps are no longer than `save_every` then.
+
+    Parameters
+    ----------
+    function : callable
+        Time in fs -> value: a number or an array.
+    longest_step : float, optional
+        A time step in fs that cannot miss what it does, >= 1e-6 (`inf`: the discontinuities are enough); None where it
+        is not known: then no step is longer than `save_every`.
+    discontinuities : list of float, default ()
+        Instants in fs at which it or one of its derivatives jumps; what it is at these instants themselves is of no
+        account.
+    derivative : callable, optional
+        Its derivative per fs, a function of time too; None takes differences of values (see `Drive.rate`).
+
+    Raises
+    ------
+    ValueError
+        One line for each argument that is not of this kind.
+
+    Examples
+    --------
+    >>> kick = ln.TimeFunction(lambda t: 0.1 * np.exp(-t / 20.0), longest_step=5.0)
+    >>> print(kick(0.0), f"{kick.rate(0.0):.5f}")
+    0.1 -0.00500
     """
 
     function: Callable[[float], Any]
@@ -130,271 +147,8 @@ def drives_of(*values: Any) -> tuple[Drive, ...]:
     return tuple(v if isinstance(v, Drive) else TimeFunction(v) for v in values if callable(v))
 
 
-class Described(Drive):
-    """A drive that is a few numbers: equal descriptions compare and hash equal."""
-
-    _arrays: tuple[Any, ...]
-    """The numbers for fast calls, no part of the comparison; a number stays a Python float."""
-
-    def __post_init__(self) -> None:
-        problems, arrays = Problems(type(self).__name__), dict[str, Any]()
-        for one in declared(type(self)):
-            value = getattr(self, one.name)
-            if one.argument.form is float:
-                one.argument.note(problems, one.name, value)
-            else:
-                arrays[one.name] = _array(problems, one.name, value)
-        if not any(array is None for array in arrays.values()):
-            self._check_shapes(problems, arrays)
-        problems.raise_all()
-        for name, array in arrays.items():
-            object.__setattr__(self, name, _tuples(array.tolist()))
-        kept = tuple(float(a) if a.ndim == 0 else a for a in arrays.values())
-        object.__setattr__(self, "_arrays", kept)
-
-    def _check_shapes(self, problems: Problems, arrays: dict[str, Any]) -> None:
-        """All broadcast to the shape of the first one."""
-        (first, shape), *others = ((name, array.shape) for name, array in arrays.items())
-        for name, own in others:
-            allowed = f"a number, or shape {shape} as of {first}"
-            problems.check(own in ((), shape), name, f"shape {own}", allowed)
-
-
-@dataclass(frozen=True)
-class Ramp(Described):
-    """A smooth switch from one value to another, with zero slope at both ends.
-
-        v(t) = initial + (final - initial) [1 - cos(pi s)]/2,    s = (t - start)/duration between 0 and 1
-
-    and `initial` before it, `final` after it.
-
-    Args:
-        initial: The value before it.
-        final: The value after it, of the same shape.
-        start: Beginning of the switch in fs, >= 0.
-        duration: Its length in fs, >= 1e-6.
-    """
-
-    initial: Value
-    final: Value
-    start: Start
-    duration: Span
-    kind: ClassVar[str] = "ramp"
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        initial, final = self._arrays
-        object.__setattr__(self, "_arrays", (initial, final - initial))
-
-    @property
-    def longest_step(self) -> float:
-        return self.duration
-
-    def longest_step_from(self, time: float) -> float:
-        begin, end = self.discontinuities
-        return self.duration if begin <= time < end else np.inf
-
-    @property
-    def discontinuities(self) -> tuple[float, float]:
-        """Beginning and end of the switch, where the curvature jumps."""
-        return self.start, self.start + self.duration
-
-    @property
-    def largest(self) -> float:
-        return max(largest(self.initial), largest(self.final))
-
-    def __call__(self, time: float) -> Any:
-        initial, change = self._arrays
-        s = min(max((time - self.start) / self.duration, 0.0), 1.0)
-        return initial + 0.5 * (1 - np.cos(np.pi * s)) * change
-
-    def rate(self, time: float) -> Any:
-        s = min(max((time - self.start) / self.duration, 0.0), 1.0)
-        return (0.5 * np.pi / self.duration * np.sin(np.pi * s) if s < 1 else 0.0) * self._arrays[1]
-
-
-@dataclass(frozen=True)
-class Sine(Described):
-    """v(t) = offset + amplitude sin(2 pi t/period + phase).
-
-    Args:
-        amplitude: The amplitude.
-        period: In fs, >= 1e-6.
-        phase: In rad, a number or an array of the amplitude's shape (a rotating field has amplitude (B, B, 0) and
-            phase (pi/2, 0, 0)).
-        offset: A number, or of the amplitude's shape.
-    """
-
-    amplitude: Value
-    period: Span
-    phase: Phase = 0.0
-    offset: Offset = 0.0
-    kind: ClassVar[str] = "sine"
-
-    @property
-    def longest_step(self) -> float:
-        return 0.25 * self.period
-
-    @property
-    def largest(self) -> float:
-        return largest(np.abs(self.offset) + np.abs(self.amplitude))
-
-    def __call__(self, time: float) -> Any:
-        amplitude, phase, offset = self._arrays
-        return offset + amplitude * np.sin(2 * np.pi * time / self.period + phase)
-
-    def rate(self, time: float) -> Any:
-        amplitude, phase, _ = self._arrays
-        w = 2 * np.pi / self.period
-        return w * amplitude * np.cos(w * time + phase)
-
-
-class Enveloped(Described):
-    """Something under a Gaussian envelope, exactly over beyond REACH widths from its center."""
-
-    center: float
-    width: float
-
-    def longest_step_from(self, time: float) -> float | None:
-        return self.longest_step if self.is_on(time) else np.inf
-
-    @property
-    def discontinuities(self) -> tuple[float, float]:
-        """Where it begins and where it ends."""
-        return self.center - REACH * self.width, self.center + REACH * self.width
-
-    def is_on(self, time: float) -> bool:
-        """Whether `time` (fs) is within the envelope."""
-        begin, end = self.discontinuities
-        return begin <= time < end
-
-
-@dataclass(frozen=True)
-class Pulse(Enveloped):
-    """A Gaussian: v(t) = offset + amplitude exp(-(t - center)^2/(2 width^2)), exactly the offset beyond 8.58 widths.
-
-    There it has fallen to 1e-16 of the amplitude: a pulse with center >= 8.6 widths begins at exactly its offset.
-
-    Args:
-        amplitude: Height above the offset.
-        center: Time of the maximum in fs.
-        width: Standard deviation in fs, >= 1e-6.
-        offset: A number, or of the amplitude's shape.
-    """
-
-    amplitude: Value
-    center: Femtoseconds
-    width: Span
-    offset: Offset = 0.0
-    kind: ClassVar[str] = "pulse"
-
-    @property
-    def longest_step(self) -> float:
-        return self.width
-
-    @property
-    def largest(self) -> float:
-        return max(largest(self.offset), largest(self(self.center)))
-
-    def __call__(self, time: float) -> Any:
-        amplitude, offset = self._arrays
-        height = np.exp(-0.5 * ((time - self.center) / self.width) ** 2) if self.is_on(time) else 0.0
-        return offset + amplitude * height
-
-    def rate(self, time: float) -> Any:
-        amplitude, _ = self._arrays
-        x = (time - self.center) / self.width
-        return -x / self.width * amplitude * np.exp(-0.5 * x**2) if self.is_on(time) else 0.0 * amplitude
-
-
-@dataclass(frozen=True)
-class Table(Described):
-    """Values at given times, linear between them and constant before the first and after the last.
-
-    Runs step from corner to corner: what is tabulated is met exactly, narrow spikes included. A run makes at least one
-    step for each corner, so do not sample a curve more finely than it needs.
-
-    Args:
-        times: Increasing times in fs, at least two, >= 1e-6 apart.
-        values: A value for each time, all of one shape.
-    """
-
-    times: Times
-    values: Values
-    kind: ClassVar[str] = "table"
-    _slopes: ClassVar[np.ndarray]
-    _corners: ClassVar[tuple[float, ...]]
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        times, values = self._arrays
-        slopes = np.diff(values, axis=0) / np.diff(times).reshape(-1, *[1] * (values.ndim - 1))
-        object.__setattr__(self, "_slopes", slopes)
-        object.__setattr__(self, "_corners", _corners(times, slopes))
-
-    def _check_shapes(self, problems: Problems, arrays: dict[str, Any]) -> None:
-        times, values = arrays["times"], arrays["values"]
-        increasing = times.ndim == 1 and times.size >= 2 and bool(np.all(np.diff(times) >= SHORTEST))
-        allowed = f"at least 2 increasing finite times, {SHORTEST:g} fs apart or more"
-        problems.check(increasing, "times", self.times, allowed)
-        fits = values.shape[:1] == times.shape
-        problems.check(fits, "values", f"shape {values.shape}", f"one for each of the {times.size} times")
-
-    @property
-    def longest_step(self) -> float:
-        return np.inf
-
-    @property
-    def discontinuities(self) -> tuple[float, ...]:
-        """The times of its corners."""
-        return self._corners
-
-    @property
-    def largest(self) -> float:
-        return largest(self.values)
-
-    def _piece(self, time: float) -> int:
-        return int(np.searchsorted(self._arrays[0], time, side="right")) - 1
-
-    def __call__(self, time: float) -> Any:
-        (times, values), slopes = self._arrays, self._slopes
-        k = self._piece(time)
-        if k < 0:
-            return values[0]
-        return values[-1] if k >= len(slopes) else values[k] + (time - times[k]) * slopes[k]
-
-    def rate(self, time: float) -> Any:
-        k, slopes = self._piece(time), self._slopes
-        return slopes[k] if 0 <= k < len(slopes) else np.zeros_like(slopes[0])
-
-
 def largest(values: Any) -> float:
     """Largest magnitude of a number or an array, or that a drive takes; 0 for nothing."""
     if callable(values):
         return drives_of(values)[0].largest
     return float(np.abs(np.asarray(values)).max(initial=0.0))
-
-
-def _corners(times: np.ndarray, slopes: np.ndarray) -> tuple[float, ...]:
-    """The times at which the slope changes by more than round-off."""
-    slopes = slopes.reshape(len(slopes), -1)
-    around = np.concatenate([np.zeros_like(slopes[:1]), slopes, np.zeros_like(slopes[:1])])
-    change = np.abs(np.diff(around, axis=0)).max(axis=1)
-    return tuple(times[change > 1e-12 * np.abs(slopes).max()].tolist())
-
-
-def _array(problems: Problems, field: str, value: Any) -> np.ndarray | None:
-    """`value` as a finite float array of any shape; None after a problem."""
-    try:
-        if isinstance(value, str | bytes | bool):
-            raise TypeError
-        array = np.array(value, dtype=float)
-    except (TypeError, ValueError):
-        problems.add(field, value, VALUE)
-        return None
-    inside = np.isfinite(array).all() and np.abs(array).max(initial=0.0) <= LARGEST
-    return array if problems.check(bool(inside), field, value, VALUE) else None
-
-
-def _tuples(value: Any) -> Any:
-    return tuple(_tuples(v) for v in value) if isinstance(value, list) else value

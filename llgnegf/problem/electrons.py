@@ -14,6 +14,7 @@ import numpy as np
 import scipy.sparse as sp
 
 from llgnegf._checks import Problems
+from llgnegf._readable import Readable, readable
 from llgnegf.problem.arguments import Coupling, EnergyPerBond, EnergyPerSite, Positions, SiteCount
 from llgnegf.problem.device_hamiltonian import DeviceHamiltonian
 from llgnegf.problem.device_terms import DeviceTerm, Peierls
@@ -23,33 +24,64 @@ from llgnegf.problem.mean_fields import MeanField
 
 
 @dataclass(frozen=True, eq=False)
-class Electrons:
-    """Electrons on `n_sites` sites with sd coupling to one classical moment on each.
+class Electrons(Readable):
+    """Electrons of the device: any Hermitian Hamiltonian, and a coupling to one classical moment on each site.
 
-        H(M, t, rho) = H_0 + terms - sum_i J_i(t) c_i^dag (sigma . M_i) c_i     (site-major, spin-minor: index 2 i + s)
+    `chain` and `Lattice.electrons` make the usual ones.
 
-    Args:
-        hamiltonian: H_0 in eV, Hermitian (2N, 2N), dense or scipy.sparse (see `spinless` for an (N, N) one).
-        j_sd: sd coupling J_sd in eV, one number or one for each of the N sites, or a function of time (fs) that
-            returns either.
-        positions: Of the sites in nm, (N, 3) or (N,) along x; None where no term needs them.
-        terms: What H_0 has on top of it: terms that change in time (`TimeDependent`, `Gate`, `ElectricField`,
-            `ElectronZeeman`), phases on bonds (`Peierls`, `VectorPotential`), and mean fields (`Hubbard`,
-            `DensityDependent`).
+    Parameters
+    ----------
+    hamiltonian : array_like or sparse, (2N, 2N)
+        H_0 in eV, Hermitian, dense or scipy.sparse, index 2 i + s (see `spinless` for an (N, N) one).
+    j_sd : float or array_like or callable
+        sd coupling J_sd in eV, one number or one for each of the N sites, or a function of time (fs) that returns
+        either.
+    positions : array_like, (N, 3) or (N,), optional
+        Of the sites in nm, (N,) along x; None where no term needs them.
+    terms : list, default ()
+        What H_0 has on top of it: terms that change in time (`TimeDependent`, `Gate`, `ElectricField`,
+        `ElectronZeeman`), phases on bonds (`Peierls`, `VectorPotential`), and mean fields (`Hubbard`,
+        `DensityDependent`).
 
-    Attributes:
-        hamiltonian: H_0 as a complex CSR array, (2N, 2N).
-        j_sd: (N,) array; where it is a function of time its value at t = 0 (see `j_sd_at`).
+    Attributes
+    ----------
+    hamiltonian : csr_array, (2N, 2N)
+        H_0 in eV, complex.
+    j_sd : ndarray, (N,)
+        In eV; where it is a function of time its value at t = 0 (see `j_sd_at`).
+    j_drive : Drive or None
+        J_sd as a function of time, where it is one.
+    bonds : ndarray, (n_bonds, 2)
+        Pairs (i, j), i < j, of sites that H connects at any time, in lexical order.
 
-    Raises:
-        ValueError: One line for each argument that is not of this kind.
+    Raises
+    ------
+    ValueError
+        One line for each argument that is not of this kind.
+
+    Notes
+    -----
+    Site-major, spin-minor: index 2 i + s, s = 0 up and 1 down along z, ::
+
+        H(M, t, rho) = H_0 + terms - sum_i J_i(t) c_i^dag (sigma . M_i) c_i
+
+    Examples
+    --------
+    A ring of three sites, spinless:
+
+    >>> ring = -1.0 * (np.ones((3, 3)) - np.eye(3))
+    >>> electrons = ln.Electrons.spinless(ring, j_sd=0.1)
+    >>> print(electrons.n_sites, electrons.bonds.tolist())
+    3 [[0, 1], [0, 2], [1, 2]]
+    >>> print(np.linalg.eigvalsh(electrons.hamiltonian_at(ln.uniform(3))).round(6))
+    [-2.1 -1.9  0.9  0.9  1.1  1.1]
     """
 
     hamiltonian: Any
     j_sd: Any
     positions: Any = None
     terms: Any = ()
-    j_drive: Drive | None = field(init=False, default=None, repr=False)
+    j_drive: Drive | None = field(init=False, default=None)
 
     def __post_init__(self) -> None:
         problems = Problems("Electrons")
@@ -75,8 +107,29 @@ class Electrons:
         problems.raise_all()
 
     @classmethod
+    @readable
     def spinless(cls, hamiltonian: Any, j_sd: Any, positions: Any = None, terms: Any = ()) -> Electrons:
-        """Electrons whose H_0 = `hamiltonian` x 1 is the same for both spins; `hamiltonian` is (N, N), Hermitian."""
+        """Electrons whose H_0 = `hamiltonian` x 1 is the same for both spins.
+
+        Parameters
+        ----------
+        hamiltonian : array_like or sparse, (N, N)
+            In eV, Hermitian.
+        j_sd : float or array_like or callable
+            In eV, as for `Electrons`.
+        positions, terms : optional
+            As for `Electrons`.
+
+        Returns
+        -------
+        Electrons
+            On N sites.
+
+        Raises
+        ------
+        ValueError
+            One line for each argument that is not of this kind.
+        """
         problems = Problems("Electrons")
         matrix = hermitian(problems, "hamiltonian", hamiltonian)
         problems.raise_all()
@@ -124,7 +177,7 @@ class Electrons:
 
     def gershgorin(self, times: Sequence[float] = (0.0,), length: float = 1.0) -> tuple[np.ndarray, np.ndarray]:
         """Lower and upper ends (eV) of the interval about each level of the device that holds it at all `times` (fs),
-        whatever the density matrix is and moments up to |M| = `length` are, without leads, (2N,) each."""
+        whatever the density matrix is and moments up to the length `length` are, without leads, (2N,) each."""
         reach = sum((term.reach(self.n_sites) for term in self.mean_fields), np.zeros(self.n_sites))
         low, high = np.full(2 * self.n_sites, np.inf), np.full(2 * self.n_sites, -np.inf)
         for time in times:
@@ -164,12 +217,21 @@ class Electrons:
     def hamiltonian_at(
         self, moments: np.ndarray, time: float = 0.0, density_blocks: np.ndarray | None = None
     ) -> np.ndarray:
-        """H(M, t, rho) in eV as a dense (2N, 2N) array.
+        """H(M, t, rho) in eV as a dense array.
 
-        Args:
-            moments: (N, 3).
-            time: In fs.
-            density_blocks: rho_ii, (N, 2, 2); None leaves mean fields out.
+        Parameters
+        ----------
+        moments : ndarray, (N, 3)
+            Unit vectors M.
+        time : float, default 0.0
+            In fs.
+        density_blocks : ndarray, (N, 2, 2), optional
+            Density matrices rho_ii of the sites; None leaves mean fields out.
+
+        Returns
+        -------
+        ndarray, (2N, 2N)
+            In eV.
         """
         matrix = self.device.matrix(time, density_blocks).toarray()
         blocks = -np.einsum("i,ia,ast->ist", self.j_sd_at(time), moments, PAULI)
@@ -179,21 +241,49 @@ class Electrons:
         return matrix
 
 
+@readable
 def chain(
     n_sites: SiteCount, hopping: EnergyPerBond = 1.0, j_sd: Coupling = 0.0, onsite: EnergyPerSite = 0.0, *,
     positions: Positions = None, terms: Any = (),
 ) -> Electrons:
-    """Tight-binding chain H_0 = -sum_i gamma_i (c_i^dag c_{i+1} + h.c.) + sum_i e_i c_i^dag c_i, the paper's wire.
+    """Tight-binding chain, the wire of the paper.
 
-    Args:
-        n_sites: Number of sites N.
-        hopping: gamma in eV, one number or one for each of the N - 1 bonds.
-        j_sd: sd coupling in eV, one number or one for each site.
-        onsite: On-site energy e in eV, one number or one for each site.
-        positions, terms: As for `Electrons`.
+    Parameters
+    ----------
+    n_sites : int
+        Number of sites N.
+    hopping : float or array_like, default 1.0
+        gamma in eV, one number or one for each of the N - 1 bonds.
+    j_sd : float or array_like or callable, default 0.0
+        sd coupling in eV, one number or one for each site, or a function of time (fs) that returns either.
+    onsite : float or array_like, default 0.0
+        On-site energy e in eV, one number or one for each site.
+    positions : array_like, (N,) or (N, 3), optional
+        Of the sites in nm, (N,) along x; None where no term needs them.
+    terms : list, default ()
+        Terms of the Hamiltonian, as for `Electrons`.
 
-    Raises:
-        ValueError: One line for each argument that is not of this kind.
+    Returns
+    -------
+    Electrons
+        On N sites.
+
+    Raises
+    ------
+    ValueError
+        One line for each argument that is not of this kind.
+
+    Notes
+    -----
+    Without its terms, ::
+
+        H = -sum_i gamma_i (c_i^dag c_{i+1} + h.c.) + sum_i e_i c_i^dag c_i - sum_i J_i c_i^dag (sigma . M_i) c_i
+
+    Examples
+    --------
+    >>> wire = ln.chain(7, hopping=1.0, j_sd=0.1)
+    >>> wire
+    Electrons(hamiltonian=<14 x 14 sparse array>, j_sd=0.1)
     """
     problems = Problems("chain")
     count = problems.sites("n_sites", n_sites)

@@ -12,6 +12,7 @@ import numpy as np
 import scipy.sparse as sp
 
 from llgnegf._checks import Problems
+from llgnegf._readable import readable
 from llgnegf.problem.electrons import Electrons
 from llgnegf.problem.periodic_leads import PeriodicLead
 
@@ -19,29 +20,51 @@ DEVICE = ("hamiltonian_submatrix", "sites", "leads", "lead_interfaces")
 LEAD = ("cell_hamiltonian", "inter_cell_hopping")
 
 
+@readable
 def from_kwant(
     fsyst: Any, params: Mapping[str, Any] | None = None, j_sd: Any = 0.0, terms: Any = ()
 ) -> tuple[Electrons, list[PeriodicLead]]:
     """Electrons and leads of a finalized kwant system (tested with kwant 1.5; `pip install kwant`).
 
-    Sites, and the moments that are given to them, are in kwant's order, that of `fsyst.sites`. A lead's cell l grows
-    away from the device; kwant gives the block from a cell to the one before it, V_kwant = H[l + 1, l] on the first
-    sites of a cell, and attaches the first cell to the interface sites with the same block. Hence
-    V = (V_kwant, 0)^dag, and tau = V_kwant^dag on the interface.
+    Parameters
+    ----------
+    fsyst : kwant.system.FiniteSystem
+        What `builder.finalized()` returns, with norbs 1 on every site (both spins alike, spin is added), or 2 (spin up
+        and down along z, in this order). Energies in eV.
+    params : dict, optional
+        Parameters of the Hamiltonian, as kwant takes them; the leads' too.
+    j_sd : float or array_like or callable, default 0.0
+        sd coupling in eV, as for `Electrons`.
+    terms : list, default ()
+        As for `Electrons`. Positions are kwant's, taken in nm.
 
-    Args:
-        fsyst: `builder.finalized()`, with norbs 1 on every site (both spins alike, spin is added), or 2 (spin up and
-            down along z, in this order). Energies in eV.
-        params: Parameters of the Hamiltonian, as kwant takes them; the leads' too.
-        j_sd: sd coupling in eV, as for `Electrons`.
-        terms: As for `Electrons`. Positions are kwant's, taken in nm.
+    Returns
+    -------
+    electrons : Electrons
+        The device. Sites, and the moments that are given to them, are in kwant's order, that of `fsyst.sites`.
+    leads : list of PeriodicLead
+        In the order of `fsyst.leads`, without voltages; `dataclasses.replace(lead, voltage=0.1)` gives one to it.
 
-    Returns:
-        `Electrons`, and a list of `PeriodicLead` in the order of `fsyst.leads`, without voltages;
-        `dataclasses.replace(lead, voltage=0.1)` gives one to it.
+    Raises
+    ------
+    ValueError
+        If it is no such system, a site has another number of orbitals, or a lead is not periodic.
 
-    Raises:
-        ValueError: If it is no such system, a site has another number of orbitals, or a lead is not periodic.
+    Notes
+    -----
+    A lead's cell l grows away from the device; kwant [1]_ gives the block from a cell to the one before it,
+    V_kwant = H[l + 1, l] on the first sites of a cell, and attaches the first cell to the interface sites with the same
+    block. Hence V = (V_kwant, 0)^dag, and tau = V_kwant^dag on the interface.
+
+    References
+    ----------
+    .. [1] C. W. Groth, M. Wimmer, A. R. Akhmerov, X. Waintal, New J. Phys. 16, 063065 (2014).
+
+    Examples
+    --------
+    >>> import kwant  # doctest: +SKIP
+    >>> electrons, leads = ln.from_kwant(builder.finalized(), j_sd=0.1)  # doctest: +SKIP
+    >>> system = ln.OpenSystem(electrons, leads, kT=0.025)  # doctest: +SKIP
     """
     problems = Problems("from_kwant")
     missing = [name for name in DEVICE if not hasattr(fsyst, name)]

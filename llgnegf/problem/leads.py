@@ -14,6 +14,7 @@ from typing import Annotated, Any, Protocol, runtime_checkable
 import numpy as np
 
 from llgnegf._checks import Problems
+from llgnegf._readable import Readable
 from llgnegf.problem.arguments import (
     Argument,
     ChemicalPotential,
@@ -82,14 +83,18 @@ class Reservoir(Protocol):
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
-class LeadAtVoltage:
+class LeadAtVoltage(Readable):
     """Voltage and occupation, common to all leads.
 
-    Args:
-        voltage: V in eV, a number or a function of time (fs): shifts the lead's levels and its chemical potential
-            together. Before t = 0 it is V(0).
-        chemical_potential: mu in eV, moves the occupation alone; None takes the system's Fermi energy.
-        kT: Thermal energy of this lead in eV; None takes the system's.
+    Parameters
+    ----------
+    voltage : float or callable, default 0.0
+        V in eV, a number or a function of time (fs): shifts the lead's levels and its chemical potential together.
+        Before t = 0 it is V(0).
+    chemical_potential : float, optional
+        mu in eV, moves the occupation alone; None takes the system's Fermi energy.
+    kT : float, optional
+        Thermal energy of this lead in eV; None takes the system's.
     """
 
     voltage: EnergyOverTime = 0.0
@@ -124,15 +129,39 @@ class LeadAtVoltage:
 
 @dataclass(frozen=True, eq=False)
 class Lead(LeadAtVoltage):
-    """A lead as a list of (device vector, spectrum).
+    """Any lead as a list of channels, each a vector on the device and a self-energy.
 
-    Args:
-        channels: Pairs (u, spectrum): u of length N couples both spins alike (two channels, one for each spin);
-            u of length 2N (index 2 i + s) couples one combination of spins, as in a magnetic lead.
-            `spectrum` is any object with the methods of `llgnegf.problem.spectra.Spectrum`.
+    The self-energy on the device is, ::
 
-    Raises:
-        ValueError: One line for each argument that is not of this kind.
+        Sigma(E) = sum_q Sigma_q(E) u_q u_q^dag
+
+    Parameters
+    ----------
+    channels : list of (array_like, spectrum)
+        Pairs (u, spectrum): u of length N couples both spins alike (two channels, one for each spin); u of length 2N
+        (index 2 i + s) couples one combination of spins, as in a magnetic lead. `spectrum` is any object with the
+        methods of `llgnegf.problem.spectra.Spectrum`.
+    voltage : float or callable, default 0.0
+        V in eV, a number or a function of time (fs): shifts the lead's levels and its chemical potential together.
+    chemical_potential : float, optional
+        mu in eV, moves the occupation alone; None takes the system's Fermi energy.
+    kT : float, optional
+        Thermal energy of this lead in eV; None takes the system's.
+
+    Raises
+    ------
+    ValueError
+        One line for each argument that is not of this kind.
+
+    Examples
+    --------
+    A chain that takes spin up along x from the first of two sites:
+
+    >>> from llgnegf.problem.spectra import ChainSpectrum
+    >>> up = np.array([1, 1, 0, 0]) / np.sqrt(2)
+    >>> lead = ln.Lead([(up, ChainSpectrum(1.0, 1.0, 0.0))])
+    >>> len(lead.attach(2))
+    1
     """
 
     channels: Annotated[Sequence[tuple[Any, Spectrum]], Argument("channel", key="channel", tables="many")]
@@ -199,21 +228,56 @@ class SiteLead(LeadAtVoltage):
 
 @dataclass(frozen=True, eq=False)
 class ChainLead(SiteLead):
-    """Semi-infinite chain with hopping gamma and on-site energy e, attached to `site` by the hopping gamma_c.
+    """Semi-infinite chain attached to one site: the lead of the paper.
+
+    Parameters
+    ----------
+    site : int
+        Device site, 0 .. N-1, or negative from the end. Two leads may share a site.
+    coupling : float, default 1.0
+        gamma_c in eV, hopping between chain and site; 0 detaches the lead.
+    hopping : float, default 1.0
+        gamma in eV, positive: the band reaches 2 gamma to both sides of `onsite`.
+    onsite : float, default 0.0
+        On-site energy e of the chain in eV.
+    voltage : float or callable, default 0.0
+        V in eV, a number or a function of time (fs): shifts the lead's levels and its chemical potential together.
+    chemical_potential : float, optional
+        mu in eV, moves the occupation alone; None takes the system's Fermi energy.
+    kT : float, optional
+        Thermal energy of this lead in eV; None takes the system's.
+
+    Raises
+    ------
+    ValueError
+        One line for each argument that is not of this kind.
+
+    See Also
+    --------
+    Lattice.lead : The ribbon that goes on at a side of a lattice.
+    PeriodicLead : Any semi-infinite crystal.
+
+    Notes
+    -----
+    The self-energy of each spin on the site is the surface Green function of the chain times gamma_c^2 [1]_, ::
 
         Sigma(E) = gamma_c^2/(2 gamma^2) [x - sqrt(x - 2 gamma) sqrt(x + 2 gamma)],     x = E - e - V(t)
 
-    Args:
-        site: Device site, 0 .. N-1, or negative from the end. Two leads may share a site.
-        coupling: gamma_c in eV; 0 detaches the lead.
-        hopping: gamma in eV, positive.
-        onsite: e in eV.
-        voltage: V in eV, number or function of time in fs; shifts levels and chemical potential together.
-        chemical_potential: mu in eV, moves the occupation alone; None takes the system's Fermi energy.
-        kT: Thermal energy of this lead in eV; None takes the system's.
+    References
+    ----------
+    .. [1] S. Datta, Electronic Transport in Mesoscopic Systems (Cambridge University Press, 1995), chapter 3.
 
-    Raises:
-        ValueError: One line for each argument that is not of this kind.
+    Examples
+    --------
+    >>> left = ln.ChainLead(0, voltage=ln.Ramp(0.0, 0.1, start=0.0, duration=5.0))
+    >>> left.voltage_at(5.0)
+    0.1
+
+    In the middle of the band the self-energy is -i gamma_c^2/gamma:
+
+    >>> sigma = ln.ChainLead(-1, coupling=0.5).spectrum().self_energy(0.0)
+    >>> round(float(sigma.imag), 6)
+    -0.25
     """
 
     coupling: Energy = 1.0
@@ -235,15 +299,35 @@ class ChainLead(SiteLead):
 
 @dataclass(frozen=True, eq=False)
 class WideBandLead(SiteLead):
-    """Lead with an energy-independent self-energy Sigma = -i Gamma/2 on `site`.
+    """Lead whose self-energy does not depend on energy, on one site.
 
-    Args:
-        site: Device site, 0 .. N-1, or negative from the end.
-        broadening: Gamma in eV, >= 0 (the paper's wide-band Gamma' is Gamma/2).
-        voltage, chemical_potential, kT: As for `ChainLead`.
+    Parameters
+    ----------
+    site : int
+        Device site, 0 .. N-1, or negative from the end.
+    broadening : float
+        Gamma in eV, >= 0 (the paper's wide-band Gamma' is Gamma/2).
+    voltage : float or callable, default 0.0
+        V in eV, a number or a function of time (fs): shifts the lead's levels and its chemical potential together.
+    chemical_potential : float, optional
+        mu in eV, moves the occupation alone; None takes the system's Fermi energy.
+    kT : float, optional
+        Thermal energy of this lead in eV; None takes the system's.
 
-    Raises:
-        ValueError: One line for each argument that is not of this kind.
+    Raises
+    ------
+    ValueError
+        One line for each argument that is not of this kind.
+
+    Notes
+    -----
+    Sigma(E) = -i Gamma/2 for either spin.
+
+    Examples
+    --------
+    >>> sigma = ln.WideBandLead(0, broadening=0.3).spectrum().self_energy(1.0)
+    >>> float(sigma.imag)
+    -0.15
     """
 
     broadening: Energy
@@ -261,16 +345,44 @@ class WideBandLead(SiteLead):
 
 @dataclass(frozen=True, eq=False)
 class TabulatedLead(SiteLead):
-    """Lead whose broadening Gamma(E) is a table, piecewise linear and zero outside (see `TabulatedSpectrum`).
+    """Lead whose broadening is a table, on one site.
 
-    Args:
-        site: Device site, 0 .. N-1, or negative from the end.
-        energies: Increasing energies in eV, (n,).
-        broadening: Gamma >= 0 in eV at these energies, (n,), zero at both ends.
-        voltage, chemical_potential, kT: As for `ChainLead`.
+    Parameters
+    ----------
+    site : int
+        Device site, 0 .. N-1, or negative from the end.
+    energies : array_like, (n,)
+        Increasing energies in eV.
+    broadening : array_like, (n,)
+        Gamma >= 0 in eV at these energies, zero at both ends.
+    voltage : float or callable, default 0.0
+        V in eV, a number or a function of time (fs): shifts the lead's levels and its chemical potential together.
+    chemical_potential : float, optional
+        mu in eV, moves the occupation alone; None takes the system's Fermi energy.
+    kT : float, optional
+        Thermal energy of this lead in eV; None takes the system's.
 
-    Raises:
-        ValueError: One line for each argument that is not of this kind.
+    Raises
+    ------
+    ValueError
+        One line for each argument that is not of this kind.
+
+    See Also
+    --------
+    TabulatedMatrixLead : A table of matrices, from a transport code.
+
+    Notes
+    -----
+    Gamma is linear between the energies of the table and zero outside, and the self-energy is its Hilbert transform,
+    exact for each piece, ::
+
+        Sigma(E) = int dE'/(2 pi) Gamma(E')/(E - E')
+
+    Examples
+    --------
+    >>> lead = ln.TabulatedLead(0, energies=[-1.0, 0.0, 1.0], broadening=[0.0, 0.4, 0.0])
+    >>> print(lead.spectrum().broadening(0.5))
+    0.2
     """
 
     energies: Energies

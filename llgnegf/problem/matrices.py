@@ -1,4 +1,4 @@
-"""Pauli matrices, and the check that a matrix is a Hamiltonian; imports nothing but the checks."""
+"""Pauli matrices, matrices alike for both spins, and the check that one is a Hamiltonian; imports only checks."""
 
 from __future__ import annotations
 
@@ -33,3 +33,13 @@ def hermitian(problems: Problems, field: str, value: Any) -> sp.csr_array | None
     matrix.sum_duplicates()
     matrix.eliminate_zeros()
     return matrix
+
+
+def both_spins(matrix: Any) -> sp.csr_array:
+    """matrix x 1, (2N, 2N), of one (N, N) for either spin."""
+    return sp.csr_array(sp.kron(matrix, sp.eye_array(2), format="csr"))
+
+
+def diagonal(levels: np.ndarray) -> sp.csr_array:
+    """The diagonal matrix (2N, 2N) of levels (N,) for either spin."""
+    return both_spins(sp.diags_array(levels)).astype(complex)

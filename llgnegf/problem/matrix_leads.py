@@ -98,20 +98,41 @@ class TabulatedMatrixSpectrum:
 
 @dataclass(frozen=True, eq=False)
 class TabulatedMatrixLead(LeadAtVoltage):
-    """A lead given by matrices Sigma(E), retarded, at a list of energies.
+    """Lead given by self-energy matrices at a list of energies, as transport codes write them.
 
+    Parameters
+    ----------
+    energies : array_like, (n,)
+        Increasing energies in eV, over the whole band of the lead.
+    self_energy : array_like, (n, m, m)
+        Sigma in eV, retarded, m orbitals; Gamma has no negative eigenvalue and is zero at both ends.
+    vectors : array_like, (2N, m)
+        U, the device's index being 2 i + s: Sigma_device = U Sigma U^dag.
+    voltage : float or callable, default 0.0
+        V in eV, a number or a function of time (fs): shifts the lead's levels and its chemical potential together.
+    chemical_potential : float, optional
+        mu in eV, moves the occupation alone; None takes the system's Fermi energy.
+    kT : float, optional
+        Thermal energy of this lead in eV; None takes the system's.
+
+    Raises
+    ------
+    ValueError
+        One line for each argument that is not of this kind.
+
+    Notes
+    -----
     Only Gamma = i (Sigma - Sigma^dag) is taken from the table, linear between its energies and zero outside; the
     Hermitian part of Sigma is the Hilbert transform of that, exactly, so that Sigma is causal. A constant or slowly
     varying Hermitian part from beyond the table belongs into the device's Hamiltonian.
 
-    Args:
-        energies: Increasing energies in eV, (n,), over the whole band of the lead.
-        self_energy: Sigma in eV, (n, m, m), m orbitals; Gamma has no negative eigenvalue and is zero at both ends.
-        vectors: U (2N, m), the device's index being 2 i + s: Sigma_device = U Sigma U^dag.
-        voltage, chemical_potential, kT: As for `ChainLead`.
-
-    Raises:
-        ValueError: One line for each argument that is not of this kind.
+    Examples
+    --------
+    >>> energies = np.linspace(-2.0, 2.0, 401)
+    >>> gamma = np.sqrt(4.0 - energies**2)[:, None, None] * np.eye(2)  # a chain for either spin
+    >>> lead = ln.TabulatedMatrixLead(energies, -0.5j * gamma, vectors=np.eye(2))
+    >>> ln.OpenSystem(ln.chain(1), [lead], kT=0.1).n_sites
+    1
     """
 
     energies: Energies

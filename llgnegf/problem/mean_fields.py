@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from llgnegf._checks import Problems
+from llgnegf._readable import Readable
 from llgnegf.problem.arguments import EnergyPerSite
 from llgnegf.problem.drives import Drive
 from llgnegf.problem.matrices import PAULI
@@ -23,7 +24,7 @@ PROBES = 64
 """Density matrices of which a function of one's own is tried."""
 
 
-class MeanField:
+class MeanField(Readable):
     """A Hermitian function of the site blocks rho_ii, (N, 2, 2)."""
 
     def drives(self) -> tuple[Drive, ...]:
@@ -42,7 +43,7 @@ class MeanField:
         raise NotImplementedError
 
     def reach(self, n_sites: int) -> np.ndarray:
-        """A bound (eV) on |H_i| over all density matrices, (N,)."""
+        """A bound (eV) on ``|H_i|`` over all density matrices, (N,)."""
         raise NotImplementedError
 
     @property
@@ -55,13 +56,31 @@ class MeanField:
 class Hubbard(MeanField):
     """On-site repulsion U n_up n_down in mean field, in every spin direction alike.
 
+    Parameters
+    ----------
+    U : float or array_like, (N,)
+        In eV, a number or one for each site.
+
+    Raises
+    ------
+    ValueError
+        If it is neither.
+
+    Notes
+    -----
+    The unrestricted Hartree-Fock field of the site's charge n_i and spin density s_i, and its energy, ::
+
         H_i = U_i [<n_i>/2 - <s_i>.sigma/2],    E_int = sum_i U_i (<n_i>^2 - <s_i>^2)/4
 
-    Args:
-        U: In eV, a number or one for each site.
+    Starts are self-consistent with it.
 
-    Raises:
-        ValueError: If it is neither.
+    Examples
+    --------
+    >>> wire = ln.chain(2, terms=[ln.Hubbard(2.0)])
+    >>> half = 0.5 * np.tile(np.eye(2), (2, 1, 1))  # one electron on each site, no spin
+    >>> print(wire.mean_fields[0].field(half)[0].real)  # U/2 for either spin, eV
+    [[1. 0.]
+     [0. 1.]]
     """
 
     U: EnergyPerSite
@@ -97,15 +116,32 @@ class Hubbard(MeanField):
 
 @dataclass(frozen=True, eq=False)
 class DensityDependent(MeanField):
-    """A mean field of one's own.
+    """Mean field of your own: a Hermitian function of the density matrix of the sites.
 
-    Args:
-        function: rho_ii of all sites (N, 2, 2) -> H_i in eV (N, 2, 2), Hermitian.
-        interaction: rho_ii -> E_int in eV, whose derivative the field is: dE_int = sum_i Tr[H_i drho_ii]. None leaves
-            the interaction out of the energies; nothing else depends on it.
+    Parameters
+    ----------
+    function : callable
+        Density matrices rho_ii of all sites (N, 2, 2) -> H_i in eV (N, 2, 2), Hermitian.
+    interaction : callable, optional
+        The same -> E_int in eV, whose derivative the field is: dE_int = sum_i Tr[H_i drho_ii]. None leaves the
+        interaction out of the energies; nothing else depends on it.
 
-    Raises:
-        ValueError: If they are no functions; on use, where `function` gives anything else.
+    Raises
+    ------
+    ValueError
+        If they are no functions; on use, where `function` gives anything else.
+
+    Examples
+    --------
+    A charging energy U n^2/2 on every site:
+
+    >>> def charge(blocks):
+    ...     return np.trace(blocks, axis1=1, axis2=2).real
+    >>> term = ln.DensityDependent(
+    ...     lambda blocks: 0.5 * charge(blocks)[:, None, None] * np.eye(2),
+    ...     interaction=lambda blocks: 0.25 * np.sum(charge(blocks) ** 2),
+    ... )
+    >>> wire = ln.chain(3, terms=[term])
     """
 
     function: Callable[[np.ndarray], Any]

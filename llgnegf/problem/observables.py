@@ -7,114 +7,228 @@ rho_ij = <c_j^dag c_i>, site-major and spin-minor. <s_i>^a = Tr rho_ii sigma_a w
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from llgnegf._checks import Problems, as_numbers
+from llgnegf._readable import readable
 from llgnegf.problem.electrons import PAULI, Electrons
+from llgnegf.problem.torque_parts import check_leading_axes, checked_vectors
 from llgnegf.units import HBAR
 
-AT_REST = 1e-12
-"""A moment slower than this part of the fastest one is at rest: its direction of motion is round-off."""
 
-
-@dataclass(frozen=True, eq=False)
-class TorqueComponents:
-    """Components of a torque along the motion and across it, in eV.
-
-    Attributes:
-        field_like, damping_like: T.e_FL and T.e_DL, (..., N).
-        field_like_vector, damping_like_vector: (T.e_FL) e_FL and (T.e_DL) e_DL, (..., N, 3).
-    """
-
-    field_like: np.ndarray
-    damping_like: np.ndarray
-    field_like_vector: np.ndarray
-    damping_like_vector: np.ndarray
-
-
+@readable
 def spin_density(rho: Any) -> np.ndarray:
-    """<s_i>^a = Tr[rho_ii sigma_a], (..., N, 3), dimensionless."""
+    """Spin density of each site from a density matrix, without a factor 1/2.
+
+    Parameters
+    ----------
+    rho : array_like, (..., 2N, 2N)
+        Density matrices, rho_ij = <c_j^dag c_i>, index 2 i + s.
+
+    Returns
+    -------
+    ndarray, (..., N, 3)
+        Dimensionless.
+
+    Raises
+    ------
+    ValueError
+        For another shape.
+
+    Notes
+    -----
+    ``<s_i>^a = Tr[rho_ii sigma_a]``
+
+    Examples
+    --------
+    >>> ln.spin_density(np.diag([1.0, 0.0, 0.5, 0.5]))  # spin up on the first site, half of each on the second
+    array([[0., 0., 1.],
+           [0., 0., 0.]])
+    """
     return spin_of_sites(_site_blocks(rho, "spin_density"))
 
 
+@readable
 def charge_density(rho: Any) -> np.ndarray:
-    """<n_i> = Tr rho_ii, electrons on each site, (..., N)."""
+    """Electrons on each site from a density matrix.
+
+    Parameters
+    ----------
+    rho : array_like, (..., 2N, 2N)
+        Density matrices, index 2 i + s.
+
+    Returns
+    -------
+    ndarray, (..., N)
+        From 0 to 2.
+
+    Raises
+    ------
+    ValueError
+        For another shape.
+
+    Notes
+    -----
+    ``<n_i> = Tr rho_ii``
+
+    Examples
+    --------
+    >>> ln.charge_density(np.diag([1.0, 0.0, 0.5, 0.25]))
+    array([1.  , 0.75])
+    """
     return charge_of_sites(_site_blocks(rho, "charge_density"))
 
 
+@readable
 def torque(rho: Any, moments: Any, j_sd: Any) -> np.ndarray:
-    """T_i = J_sd <s_i> x M_i in eV, (..., N, 3).
+    """Torque of the electrons on the moments, T_i = J_sd <s_i> x M_i.
 
-    Args:
-        rho: Density matrices (..., 2N, 2N).
-        moments: M, (..., N, 3).
-        j_sd: sd coupling in eV, one number or one for each site.
+    Parameters
+    ----------
+    rho : array_like, (..., 2N, 2N)
+        Density matrices.
+    moments : array_like, (..., N, 3)
+        Unit vectors M.
+    j_sd : float or array_like, (N,)
+        sd coupling in eV, one number or one for each site.
 
-    Raises:
-        ValueError: For each argument of a wrong shape.
+    Returns
+    -------
+    ndarray, (..., N, 3)
+        In eV.
+
+    Raises
+    ------
+    ValueError
+        For each argument of a wrong shape.
+
+    Notes
+    -----
+    The torque of the LLG equation, Eq. (1) of PRL 125, 187202.
+
+    Examples
+    --------
+    >>> up = np.diag([1.0, 0.0])
+    >>> ln.torque(up, [[1.0, 0.0, 0.0]], j_sd=0.1)  # z times x is y
+    array([[0. , 0.1, 0. ]])
     """
     spin = spin_density(rho)
     problems = Problems("torque")
-    m = _vectors(problems, "moments", moments, spin.shape[-2])
-    _check_leading_axes(problems, "moments", m, spin)
+    m = checked_vectors(problems, "moments", moments, spin.shape[-2])
+    check_leading_axes(problems, "moments", m, spin)
     coupling = problems.per_site("j_sd", j_sd, spin.shape[-2], "finite, in eV")
     problems.raise_all()
     assert m is not None and coupling is not None
     return coupling[:, None] * np.cross(spin, m)
 
 
-def field_like_damping_like(torque: Any, moments: Any, velocity: Any) -> TorqueComponents:
-    """Split a torque along e_FL = dM/dt/|dM/dt| and e_DL = M x dM/dt/|M x dM/dt|; zeros for a moment at rest.
-
-    Args:
-        torque: T in eV, (..., N, 3).
-        moments: M, (..., N, 3).
-        velocity: dM/dt in any unit, (..., N, 3).
-
-    Raises:
-        ValueError: For each argument of a wrong shape.
-    """
-    problems = Problems("field_like_damping_like")
-    t = _vectors(problems, "torque", torque, None)
-    n_sites = None if t is None else t.shape[-2]
-    m = _vectors(problems, "moments", moments, n_sites)
-    v = _vectors(problems, "velocity", velocity, n_sites)
-    _check_leading_axes(problems, "moments", m, t)
-    _check_leading_axes(problems, "velocity", v, t)
-    _check_leading_axes(problems, "velocity", v, m)
-    problems.raise_all()
-    assert t is not None and m is not None and v is not None
-    slow = AT_REST * np.linalg.norm(v, axis=-1).max(initial=0.0)
-    along, across = _direction(v, slow), _direction(np.cross(m, v), slow)
-    field_like, damping_like = (t * along).sum(axis=-1), (t * across).sum(axis=-1)
-    return TorqueComponents(
-        field_like, damping_like, field_like[..., None] * along, damping_like[..., None] * across
-    )
-
-
+@readable
 def bond_charge_current(rho: Any, electrons: Electrons) -> np.ndarray:
-    """Electrons per fs that flow from i to j on each bond (i, j) of `electrons.bonds`, (..., n_bonds).
+    """Electrons per fs that flow along each bond of a device.
 
-    From d rho/dt = -(i/hbar) [H, rho]: I_{i->j} = (2/hbar) Im Tr[H_ji rho_ij].
+    Parameters
+    ----------
+    rho : array_like, (..., 2N, 2N)
+        Density matrices.
+    electrons : Electrons
+        The device; of one that depends on time `electrons.frozen(t)` for rho of the time t.
+
+    Returns
+    -------
+    ndarray, (..., n_bonds)
+        In 1/fs, from i to j of each bond (i, j) of `electrons.bonds`.
+
+    Raises
+    ------
+    ValueError
+        For another shape, and for electrons that depend on time.
+
+    Notes
+    -----
+    From drho/dt = -(i/hbar) [H, rho], ::
+
+        I_{i->j} = (2/hbar) Im Tr[H_ji rho_ij]
+
+    Examples
+    --------
+    >>> wire = ln.chain(2)
+    >>> state = np.kron([1.0, 1.0j], [1.0, 0.0]) / np.sqrt(2)  # spin up, momentum pi/2
+    >>> ln.bond_charge_current(np.outer(state, state.conj()), wire).round(4)  # gamma/hbar
+    array([1.5193])
     """
     return charge_through_bonds(*_bond_blocks(rho, electrons, "bond_charge_current"))
 
 
+@readable
 def bond_spin_current(rho: Any, electrons: Electrons) -> np.ndarray:
-    """I^{S_a}_{i->j} = (hbar/2) x flow of sigma_a on each bond (i, j), in eV, (..., n_bonds, 3).
+    """Spin current along each bond of a device.
 
-    I^{S_a}_{i->j} = Im Tr[(1/2) {sigma_a, H_ji} rho_ij]. For hopping that does not act on spin this is what leaves i
-    and what arrives at j. Spin-dependent hopping turns spins on the way: the mean of the two is returned.
+    Parameters
+    ----------
+    rho : array_like, (..., 2N, 2N)
+        Density matrices.
+    electrons : Electrons
+        The device; of one that depends on time `electrons.frozen(t)` for rho of the time t.
+
+    Returns
+    -------
+    ndarray, (..., n_bonds, 3)
+        In eV, (hbar/2) times the flow of sigma_a from i to j of each bond (i, j) of `electrons.bonds`.
+
+    Raises
+    ------
+    ValueError
+        For another shape, and for electrons that depend on time.
+
+    Notes
+    -----
+    ::
+
+        I^{S_a}_{i->j} = Im Tr[(1/2) {sigma_a, H_ji} rho_ij]
+
+    For hopping that does not act on spin this is what leaves i and what arrives at j. Spin-dependent hopping turns
+    spins on the way: the mean of the two is returned.
+
+    Examples
+    --------
+    >>> wire = ln.chain(2)
+    >>> state = np.kron([1.0, 1.0j], [1.0, 0.0]) / np.sqrt(2)  # spin up, momentum pi/2
+    >>> print(ln.bond_spin_current(np.outer(state, state.conj()), wire)[0].round(6))  # gamma/2 along z
+    [0.  0.  0.5]
     """
     hopping, coherence = _bond_blocks(rho, electrons, "bond_spin_current")
     return spin_through_bonds(carried_spin(hopping), coherence)
 
 
+@readable
 def electron_energy(rho: Any, hamiltonian: Any) -> np.ndarray:
-    """Tr[rho H] in eV, (...), for H (..., 2N, 2N), e.g. `electrons.hamiltonian_at(moments)`."""
+    """Energy of the electrons, E = Tr[rho H].
+
+    Parameters
+    ----------
+    rho : array_like, (..., 2N, 2N)
+        Density matrices.
+    hamiltonian : array_like, (..., 2N, 2N)
+        H in eV, e.g. `electrons.hamiltonian_at(moments)`.
+
+    Returns
+    -------
+    ndarray, (...)
+        In eV.
+
+    Raises
+    ------
+    ValueError
+        For each argument of a wrong shape.
+
+    Examples
+    --------
+    >>> wire = ln.chain(1, j_sd=0.3)
+    >>> print(ln.electron_energy(np.diag([1.0, 0.0]), wire.hamiltonian_at(ln.uniform(1))))
+    -0.3
+    """
     size = _site_blocks(rho, "electron_energy").shape[-3] * 2
     problems = Problems("electron_energy")
     allowed = f"numbers of shape (..., {size}, {size})"
@@ -122,35 +236,64 @@ def electron_energy(rho: Any, hamiltonian: Any) -> np.ndarray:
     if h is None:
         problems.add("hamiltonian", hamiltonian, allowed)
     elif problems.check(h.shape[-2:] == (size, size), "hamiltonian", f"shape {h.shape}", allowed):
-        _check_leading_axes(problems, "hamiltonian", h, np.asarray(rho))
+        check_leading_axes(problems, "hamiltonian", h, np.asarray(rho))
     problems.raise_all()
     assert h is not None
     return np.einsum("...ij,...ji->...", np.asarray(rho), h).real
 
 
+@readable
 def spin_motive_force_current(moments: Any, velocity: Any, conductance: float) -> np.ndarray:
-    """Estimate of the pumped spin current by the spin-motive force, in eV on the bonds (i, i+1), (..., N-1, 3).
+    """Estimate of the pumped spin current by the spin-motive force, to compare with what is computed.
 
-        I^{S}_SMF = (g mu_B hbar G_0/4 e^2) dM/dt x dM/dz                    (PRL 125, 187202; G_0 = G_up + G_down)
+    Parameters
+    ----------
+    moments : array_like, (..., N, 3)
+        M along the wire.
+    velocity : array_like, (..., N, 3)
+        dM/dt in 1/fs.
+    conductance : float
+        G_0 = G_up + G_down in e^2/h; 2 for a ballistic chain with both spins open.
 
-    is a current of magnetic moment. Divided by the moment per angular momentum, g mu_B/hbar, it is the energy
-        I^{S} = (hbar^2 G_0/4 e^2) dM/dt x dM/dz,
-    in the convention of all spin currents here: the force drives spin up and down along M by the voltages
-    +-(hbar/2e) M.(dM/dt x dM/dz), and hbar/2 (I_up - I_down) follows. z is in lattice constants, dM/dz = M_{i+1} - M_i
-    and dM/dt the mean of the two sites.
+    Returns
+    -------
+    ndarray, (..., N-1, 3)
+        In eV, on the bonds (i, i+1).
 
-    Args:
-        moments: M along the wire, (..., N, 3).
-        velocity: dM/dt in 1/fs, (..., N, 3).
-        conductance: G_0 in e^2/h; 2 for a ballistic chain with both spins open.
+    Raises
+    ------
+    ValueError
+        For each argument that is not of this kind.
 
-    Raises:
-        ValueError: For each argument that is not of this kind.
+    Notes
+    -----
+    The current of magnetic moment [1]_ is, ::
+
+        I^{S}_SMF = (g mu_B hbar G_0/4 e^2) dM/dt x dM/dz
+
+    Divided by the moment per angular momentum, g mu_B/hbar, it is the energy that is returned, ::
+
+        I^{S} = (hbar^2 G_0/4 e^2) dM/dt x dM/dz
+
+    in the convention of all spin currents here: the force drives spin up and down along M by the voltages +-(hbar/2e)
+    M.(dM/dt x dM/dz), and hbar/2 (I_up - I_down) follows. z is in lattice constants, dM/dz = M_{i+1} - M_i and dM/dt
+    the mean of the two sites.
+
+    References
+    ----------
+    .. [1] U. Bajpai, B. K. Nikolic, Phys. Rev. Lett. 125, 187202 (2020).
+
+    Examples
+    --------
+    >>> turning = ln.Precession(ln.bloch_wall(7, center=4, width=0.9), energy=0.001)
+    >>> current = ln.spin_motive_force_current(turning.moments(0.0), turning.velocity(0.0), conductance=2.0)
+    >>> print(current.shape)
+    (6, 3)
     """
     problems = Problems("spin_motive_force_current")
-    m = _vectors(problems, "moments", moments, None)
-    v = _vectors(problems, "velocity", velocity, None if m is None else m.shape[-2])
-    _check_leading_axes(problems, "velocity", v, m)
+    m = checked_vectors(problems, "moments", moments, None)
+    v = checked_vectors(problems, "velocity", velocity, None if m is None else m.shape[-2])
+    check_leading_axes(problems, "velocity", v, m)
     g = problems.number("conductance", conductance, "a finite number >= 0, in e^2/h", lambda x: x >= 0)
     problems.raise_all()
     assert m is not None and v is not None
@@ -216,34 +359,3 @@ def _bond_blocks(rho: Any, electrons: Electrons, owner: str) -> tuple[np.ndarray
     if electrons.drives():
         raise ValueError(f"{owner}.electrons: they depend on time; allowed: electrons.frozen(t) for rho of the time t")
     return electrons.hopping_blocks, np.asarray(rho)[..., rows, columns]
-
-
-def _vectors(problems: Problems, field: str, value: Any, n_sites: int | None) -> np.ndarray | None:
-    """`value` as (..., N, 3), finite; None when it is not."""
-    rows = "N" if n_sites is None else str(n_sites)
-    allowed = f"finite vectors of shape (..., {rows}, 3)"
-    array = as_numbers(value, float)
-    if array is None:
-        problems.add(field, value, allowed)
-        return None
-    fits = array.ndim >= 2 and array.shape[-1] == 3 and n_sites in (None, array.shape[-2])
-    if not problems.check(fits, field, f"shape {array.shape}", allowed):
-        return None
-    return array if problems.check(bool(np.isfinite(array).all()), field, "holds NaN or inf", allowed) else None
-
-
-def _check_leading_axes(problems: Problems, field: str, array: np.ndarray | None, other: np.ndarray | None) -> None:
-    """Note a mistake unless the leading axes of `array` broadcast with those of `other`."""
-    if array is None or other is None:
-        return
-    try:
-        np.broadcast_shapes(array.shape[:-2], other.shape[:-2])
-    except ValueError:
-        problems.add(field, f"shape {array.shape}", f"leading axes that broadcast with {other.shape[:-2]}")
-
-
-def _direction(vectors: np.ndarray, slow: float) -> np.ndarray:
-    """Unit vectors along `vectors`, zero where they are no longer than `slow`."""
-    length = np.linalg.norm(vectors, axis=-1, keepdims=True)
-    moving = length > slow
-    return np.where(moving, vectors / np.where(moving, length, 1.0), 0.0)

@@ -21,23 +21,54 @@ from llgnegf.problem.spectra import ChainSpectrum, Spectrum
 
 @dataclass(frozen=True, eq=False)
 class PeriodicLead(LeadAtVoltage):
-    """A semi-infinite crystal of equal cells, each coupled to the next.
+    """Semi-infinite crystal of equal cells, each coupled to the next.
+
+    Parameters
+    ----------
+    cell : array_like, (m, m)
+        h_0 in eV, Hermitian: orbitals of a cell, spins among them, or those of either spin alike.
+    hopping : array_like, (m, m)
+        V in eV, from a cell (rows) to the next one further away from the device (columns).
+    coupling : array_like, (2N, m) or (N, m)
+        tau in eV, from the device (rows) to the first cell (columns): (2N, m) with spins, index 2 i + s; or (N, m),
+        both spins alike, which doubles the lead.
+    voltage : float or callable, default 0.0
+        V in eV, a number or a function of time (fs): shifts the lead's levels and its chemical potential together.
+    chemical_potential : float, optional
+        mu in eV, moves the occupation alone; None takes the system's Fermi energy.
+    kT : float, optional
+        Thermal energy of this lead in eV; None takes the system's.
+
+    Raises
+    ------
+    ValueError
+        One line for each argument that is not of this kind.
+
+    See Also
+    --------
+    Lattice.lead : Makes one of the ribbon that goes on at a side.
+    from_kwant : Takes those of a kwant system.
+
+    Notes
+    -----
+    The surface Green function g is found by decimation [1]_, ::
 
         Sigma(E) = tau g(E) tau^dag,      g(E) = [E - h_0 - V g(E) V^dag]^-1
 
-    Where h_0, V and V^dag have a common block form, every block is a channel of its own (see `lead_blocks`); blocks of
-    one orbital are chains of hopping |V_k|, whose phases are a gauge of the lead. Blocks that tau does not touch are
-    left out.
+    Where h_0, V and V^dag have a common block form, every block is a channel of its own; blocks of one orbital are
+    chains of hopping ``|V_k|``, whose phases are a gauge of the lead. Blocks that tau does not touch are left out.
 
-    Args:
-        cell: h_0 in eV, Hermitian (m, m): orbitals of a cell, spins among them; or (m, m) for either spin alike.
-        hopping: V in eV, (m, m), from a cell (rows) to the next one further away from the device (columns).
-        coupling: tau in eV, from the device (rows) to the first cell (columns): (2N, m) with spins, index 2 i + s; or
-            (N, m), both spins alike, which doubles the lead.
-        voltage, chemical_potential, kT: As for `ChainLead`.
+    References
+    ----------
+    .. [1] M. P. Lopez Sancho, J. M. Lopez Sancho, J. Rubio, J. Phys. F: Met. Phys. 15, 851 (1985).
 
-    Raises:
-        ValueError: One line for each argument that is not of this kind.
+    Examples
+    --------
+    Two coupled chains, spinless, attached to the two sites of a device: a channel for each mode and spin.
+
+    >>> lead = ln.PeriodicLead(cell=[[0, -1], [-1, 0]], hopping=-np.eye(2), coupling=-np.eye(2))
+    >>> len(lead.attach(2))
+    4
     """
 
     cell: Any

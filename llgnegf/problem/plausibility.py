@@ -55,10 +55,19 @@ SHORTEST_RUN = 1e-6
 
 
 class SuspiciousValueWarning(UserWarning):
-    """A value makes no sense beside the others; the message names field, value and the unit probably meant.
+    """Value that makes no sense beside the others; the message names field, value and the unit probably meant.
 
     Python's own means turn it off: `warnings.simplefilter("ignore", llgnegf.SuspiciousValueWarning)`, or
     PYTHONWARNINGS=ignore::UserWarning for the command line.
+
+    Examples
+    --------
+    >>> import warnings
+    >>> with warnings.catch_warnings(record=True) as told:
+    ...     warnings.simplefilter("always")
+    ...     system = ln.OpenSystem(ln.chain(2), [ln.ChainLead(0)], kT=300.0)
+    >>> print(str(told[0].message).split("; ")[2])
+    probably meant in K (0.0259 eV) or meV (0.3 eV)
     """
 
 
@@ -80,6 +89,7 @@ class Doubt:
 
 
 _silent: ContextVar[bool] = ContextVar("silent", default=False)
+_heard: ContextVar[list[str] | None] = ContextVar("heard", default=None)
 
 
 @contextmanager
@@ -100,12 +110,28 @@ def caller_level() -> int:
     return level
 
 
+def say(line: str, category: type[Warning] = UserWarning) -> None:
+    """A warning at the line of the caller that is not of this package, which `heard` keeps too."""
+    if (kept := _heard.get()) is not None:
+        kept.append(line)
+    warnings.warn(line, category, stacklevel=caller_level())
+
+
+@contextmanager
+def heard() -> Iterator[list[str]]:
+    """What `say` and `warn` say meanwhile, beside the warnings themselves."""
+    kept: list[str] = []
+    token = _heard.set(kept)
+    try:
+        yield kept
+    finally:
+        _heard.reset(token)
+
+
 def warn(doubts: Iterable[object]) -> None:
-    """One `SuspiciousValueWarning` for each, at the line of the caller that is not of this package."""
-    lines = [] if _silent.get() else [str(doubt) for doubt in doubts]
-    level = caller_level()
-    for line in lines:
-        warnings.warn(line, SuspiciousValueWarning, stacklevel=level)
+    """One `SuspiciousValueWarning` for each, unless `silent`."""
+    for doubt in () if _silent.get() else doubts:
+        say(str(doubt), SuspiciousValueWarning)
 
 
 def doubts_of_run(system: OpenSystem | None, motion: Any, options: Mapping[str, Any]) -> list[Doubt]:

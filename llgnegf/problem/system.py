@@ -12,6 +12,7 @@ from functools import cached_property
 import numpy as np
 
 from llgnegf._checks import Problems
+from llgnegf._readable import Readable
 from llgnegf.problem.arguments import Energy
 from llgnegf.problem.drives import Drive
 from llgnegf.problem.electrons import Electrons
@@ -23,18 +24,39 @@ SAME_LEVEL = 1e-12
 
 
 @dataclass(frozen=True, eq=False)
-class OpenSystem:
-    """Electrons open to leads, in units of eV.
+class OpenSystem(Readable):
+    """Device, leads, Fermi energy and temperature: what every solver takes.
 
-    Args:
-        electrons: The device (`chain(...)` or `Electrons`).
-        leads: Leads attached to it, any objects with the members of `llgnegf.problem.leads.Reservoir`; an empty list is
-            a closed system.
-        fermi_energy: E_F in eV, the chemical potential of every lead that does not name its own.
-        kT: Thermal energy in eV, >= 0, of every lead that does not name its own.
+    Parameters
+    ----------
+    electrons : Electrons
+        The device, `Electrons` or what `chain` and `Lattice.electrons` return.
+    leads : list of leads, default ()
+        Leads attached to it: `ChainLead`, `PeriodicLead` and the like, or any objects with the members of
+        `llgnegf.problem.leads.Reservoir`; an empty list is a closed system.
+    fermi_energy : float, default 0.0
+        E_F in eV, the chemical potential of every lead that does not name its own.
+    kT : float, default 0.0
+        Thermal energy in eV, >= 0, of every lead that does not name its own. Runs in time need kT > 0 with leads.
 
-    Raises:
-        ValueError: One line for each argument that is not of this kind, a lead on a missing site included.
+    Raises
+    ------
+    ValueError
+        One line for each argument that is not of this kind, a lead on a missing site included.
+
+    Warns
+    -----
+    SuspiciousValueWarning
+        For a value that makes no sense beside the others.
+
+    Examples
+    --------
+    >>> leads = [ln.ChainLead(0, voltage=0.1), ln.ChainLead(-1)]
+    >>> system = ln.OpenSystem(ln.chain(7, j_sd=0.1), leads, kT=0.025)
+    >>> print(system.chemical_potentials())
+    [0.1 0. ]
+    >>> system.common_chemical_potential() is None  # the leads differ
+    True
     """
 
     electrons: Electrons

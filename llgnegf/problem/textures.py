@@ -13,6 +13,7 @@ from typing import Annotated, Any
 import numpy as np
 
 from llgnegf._checks import Problems, dimensions
+from llgnegf._readable import readable
 from llgnegf.problem.arguments import (
     AXIS,
     NUMBER,
@@ -29,86 +30,179 @@ from llgnegf.problem.lattices.lattice import Lattice
 
 PLANE = "a Lattice, or positions of shape (n_sites, 3) in nm"
 
-Center = Annotated[Any, Argument(tuple[float, float], "two finite numbers x, y", "nm")]
-Length = Annotated[float, Argument(float, f"{NUMBER} > 0", "nm")]
 WaveVector = Annotated[
     Any, Argument(float | Vector, f"{NUMBER} along x, or a vector", "rad/nm (a chain: rad/lattice constant)")
 ]
 Direction = Annotated[Any, Argument(str | Vector, AXIS)]
-NAMES = "'neel', 'bloch', 'anti' or an angle"
-Helicity = Annotated[Any, Argument(str | float, NAMES, "rad")]
-Sign = Annotated[int, Argument(int, "1 or -1")]
-Winding = Annotated[int | None, Argument(int, "an integer, not 0", none="1, and -1 for 'anti'")]
 Seed = Annotated[int, Argument(int, "an integer >= 0")]
 
 
+@readable
 def bloch_wall(n_sites: TextureSites, center: Sites, width: Sites, along: Direction = "x") -> np.ndarray:
     """Head-to-head Bloch wall of PRL 125, 187202.
 
-    M_i = (-sech u tanh u, sech^2 u, tanh u), u = (center - r_i.e)/width, r_i.e = 1 .. n_sites on a chain
-    (the paper prints M^x without the division by the width; |M| = 1 needs it).
+    Parameters
+    ----------
+    n_sites : int or Lattice or array_like, (n_sites, 3)
+        Number of moments of a chain, a `Lattice`, or positions in nm.
+    center : float
+        Position of the wall in lattice constants of a chain, whose first site is at 1; in nm on a lattice.
+    width : float
+        Width of the wall, likewise, positive.
+    along : str or array_like, default 'x'
+        The direction e across the wall: 'x', 'y', 'z' or a non-zero vector.
 
-    Args:
-        n_sites: Number of moments of a chain, a `Lattice`, or positions.
-        center: Position of the wall in lattice constants of a chain, whose first site is at 1; in nm on a lattice.
-        width: Width of the wall, likewise, positive.
-        along: The direction e across the wall: 'x', 'y', 'z' or a non-zero vector.
+    Returns
+    -------
+    ndarray, (n_sites, 3)
+        Unit vectors.
 
-    Returns:
-        Unit vectors, shape (n_sites, 3).
+    Raises
+    ------
+    ValueError
+        For each argument that is not of this kind.
 
-    Raises:
-        ValueError: For each argument that is not of this kind.
+    Notes
+    -----
+    With r_i.e = 1 .. n_sites on a chain [1]_ (the paper prints M^x without the division by the width; a unit vector
+    needs it), ::
+
+        M_i = (-sech u tanh u, sech^2 u, tanh u),    u = (center - r_i.e)/width
+
+    References
+    ----------
+    .. [1] U. Bajpai, B. K. Nikolic, Phys. Rev. Lett. 125, 187202 (2020).
+
+    Examples
+    --------
+    >>> wall = ln.bloch_wall(7, center=4, width=0.9)
+    >>> print(wall[3])  # the middle of seven sites, at 4
+    [-0.  1.  0.]
     """
     sech, tanh = _wall_profile("bloch_wall", n_sites, center, width, along)
-    return _normalised(np.stack([-sech * tanh, sech**2, tanh], axis=1))
+    return unit_vectors(np.stack([-sech * tanh, sech**2, tanh], axis=1))
 
 
+@readable
 def neel_wall(n_sites: TextureSites, center: Sites, width: Sites, along: Direction = "x") -> np.ndarray:
-    """Coplanar Neel wall of the paper's supplement: M_i = (0, sech u, tanh u), u = (center - r_i.e)/width.
+    """Coplanar Neel wall of the supplement of PRL 125, 187202.
 
-    Args:
-        n_sites, center, width, along: As for `bloch_wall`, so are shape and errors.
+    Parameters
+    ----------
+    n_sites : int or Lattice or array_like, (n_sites, 3)
+        Number of moments of a chain, a `Lattice`, or positions in nm.
+    center : float
+        Position of the wall in lattice constants of a chain, whose first site is at 1; in nm on a lattice.
+    width : float
+        Width of the wall, likewise, positive.
+    along : str or array_like, default 'x'
+        The direction e across the wall: 'x', 'y', 'z' or a non-zero vector.
+
+    Returns
+    -------
+    ndarray, (n_sites, 3)
+        Unit vectors.
+
+    Raises
+    ------
+    ValueError
+        For each argument that is not of this kind.
+
+    Notes
+    -----
+    ::
+
+        M_i = (0, sech u, tanh u),    u = (center - r_i.e)/width
+
+    Examples
+    --------
+    >>> ribbon = ln.square(10, 3)
+    >>> wall = ln.neel_wall(ribbon, center=4.5, width=1.2)  # nm
+    >>> print(wall.shape)
+    (30, 3)
     """
     sech, tanh = _wall_profile("neel_wall", n_sites, center, width, along)
-    return _normalised(np.stack([np.zeros_like(sech), sech, tanh], axis=1))
+    return unit_vectors(np.stack([np.zeros_like(sech), sech, tanh], axis=1))
 
 
+@readable
 def uniform(n_sites: TextureSites, direction: Axis = "z") -> np.ndarray:
-    """All moments along one direction; shape (n_sites, 3).
+    """All moments along one direction.
 
-    Args:
-        n_sites: Number of moments, a `Lattice`, or positions.
-        direction: 'x', 'y', 'z' or a non-zero 3-vector.
+    Parameters
+    ----------
+    n_sites : int or Lattice or array_like, (n_sites, 3)
+        Number of moments, a `Lattice`, or positions.
+    direction : str or array_like, default 'z'
+        'x', 'y', 'z' or a non-zero 3-vector.
+
+    Returns
+    -------
+    ndarray, (n_sites, 3)
+        Unit vectors.
+
+    Raises
+    ------
+    ValueError
+        For each argument that is not of this kind.
+
+    Examples
+    --------
+    >>> ln.uniform(2, "x")
+    array([[1., 0., 0.],
+           [1., 0., 0.]])
     """
     problems = Problems("uniform")
-    places = _places(problems, "n_sites", n_sites)
+    places = places_of(problems, "n_sites", n_sites)
     axis = problems.axis("direction", direction)
     problems.raise_all()
     assert places is not None and axis is not None
-    return np.tile(_normalised(axis), (len(places), 1))
+    return np.tile(unit_vectors(axis), (len(places), 1))
 
 
+@readable
 def cone(n_sites: TextureSites, angle: Angle, azimuth: AnglePerSite = 0.0, axis: Axis = "z") -> np.ndarray:
-    """Moments on a cone: M_i = cos(angle) a + sin(angle) [cos(azimuth_i) e_1 + sin(azimuth_i) e_2].
+    """Moments on a cone about an axis, with one azimuth or one for each.
 
-    (e_1, e_2, a) is right-handed. About z it is (x, y, z), about x (y, z, x), about y (z, x, y); about a
-    general axis e_1 is the cyclic successor of the axis' largest component, made orthogonal to the axis.
+    Parameters
+    ----------
+    n_sites : int or Lattice or array_like, (n_sites, 3)
+        Number of moments, a `Lattice`, or positions.
+    angle : float
+        Cone angle in rad.
+    azimuth : float or array_like, (n_sites,), default 0.0
+        Azimuth in rad, one number or one for each site.
+    axis : str or array_like, default 'z'
+        The axis a: 'x', 'y', 'z' or a non-zero 3-vector.
 
-    Args:
-        n_sites: Number of moments, a `Lattice`, or positions.
-        angle: Cone angle in rad.
-        azimuth: Azimuth in rad, one number or one for each site.
-        axis: 'x', 'y', 'z' or a non-zero 3-vector.
+    Returns
+    -------
+    ndarray, (n_sites, 3)
+        Unit vectors.
 
-    Returns:
-        Unit vectors, shape (n_sites, 3).
+    Raises
+    ------
+    ValueError
+        For each argument that is not of this kind.
 
-    Raises:
-        ValueError: For each argument that is not of this kind.
+    Notes
+    -----
+    ::
+
+        M_i = cos(angle) a + sin(angle) [cos(azimuth_i) e_1 + sin(azimuth_i) e_2]
+
+    (e_1, e_2, a) is right-handed. About z it is (x, y, z), about x (y, z, x), about y (z, x, y); about a general axis
+    e_1 is the cyclic successor of the axis' largest component, made orthogonal to the axis.
+
+    Examples
+    --------
+    One moment for `Precession` at a cone angle of 90 degrees:
+
+    >>> ln.cone(1, angle=np.pi / 2).round(6)
+    array([[1., 0., 0.]])
     """
     problems = Problems("cone")
-    places = _places(problems, "n_sites", n_sites)
+    places = places_of(problems, "n_sites", n_sites)
     theta = problems.number("angle", angle, "a finite number, in rad")
     phi = None if places is None else problems.per_site("azimuth", azimuth, len(places), "finite, in rad")
     unit = problems.axis("axis", axis)
@@ -116,83 +210,48 @@ def cone(n_sites: TextureSites, angle: Angle, azimuth: AnglePerSite = 0.0, axis:
     assert phi is not None and unit is not None
     e1, e2 = transverse_axes(unit)
     transverse = np.outer(np.cos(phi), e1) + np.outer(np.sin(phi), e2)
-    return _normalised(np.cos(theta) * unit + np.sin(theta) * transverse)
+    return unit_vectors(np.cos(theta) * unit + np.sin(theta) * transverse)
 
 
-def skyrmion(
-    lattice: Any, center: Center, radius: Length, wall_width: Length, helicity: Helicity = "neel",
-    polarity: Sign = -1, vorticity: Winding = None,
-) -> np.ndarray:  # fmt: skip
-    """Skyrmion: M = (sin T cos P, sin T sin P, -polarity cos T), P = vorticity phi + helicity, with the angle T = pi in
-    the core and 0 far from it, of a wall of 360 degrees [Wang, Yuan, Wang, Commun. Phys. 1, 31 (2018)]:
-
-        T(r) = 2 arctan[sinh(radius/wall_width)/sinh(r/wall_width)],    T(radius) = pi/2
-
-    r and phi are polar coordinates about the center. Its topological charge int M.(d_x M x d_y M)/(4 pi) is
-    polarity times vorticity.
-
-    Args:
-        lattice: A `Lattice`, or positions (n_sites, 3) in nm.
-        center: x and y of the core in nm.
-        radius: Where M_z = 0, in nm, positive.
-        wall_width: Width of the wall around the core in nm, positive.
-        helicity: "neel" (0: M outward), "bloch" (pi/2: along +phi), "anti" (an antiskyrmion, vorticity -1), or an angle
-            in rad.
-        polarity: M_z of the core, 1 or -1; the moments far away have the opposite one.
-        vorticity: How often M turns around the core; an integer, not 0.
-
-    Returns:
-        Unit vectors, shape (n_sites, 3).
-
-    Raises:
-        ValueError: For each argument that is not of this kind.
-    """
-    problems = Problems("skyrmion")
-    r, phi = _polar(problems, lattice, center)
-    size = _length(problems, "radius", radius)
-    width = _length(problems, "wall_width", wall_width)
-    plane = _in_plane(problems, phi, helicity, vorticity)
-    _sign(problems, polarity)
-    problems.raise_all()
-    # tan(T/2) = sinh(R/w)/sinh(r/w); both scaled by exp(-max/w), so that neither overflows
-    top = np.maximum(r, size)
-    core = np.exp((size - top) / width) - np.exp(-(size + top) / width)
-    far = np.exp((r - top) / width) - np.exp(-(r + top) / width)
-    return _normalised(_upright(2 * np.arctan2(core, far), plane, -polarity))
-
-
-def vortex(
-    lattice: Any, center: Center, core: Length, polarity: Sign = 1, helicity: Helicity = "bloch",
-    vorticity: Winding = None,
-) -> np.ndarray:  # fmt: skip
-    """Vortex: M_z = polarity sech(r/core), the rest in the plane at the angle vorticity phi + helicity.
-
-    Args:
-        lattice, center: As for `skyrmion`, so are shape and errors.
-        core: Radius of the core in nm, positive.
-        polarity: M_z of the core, 1 or -1.
-        helicity, vorticity: As for `skyrmion`; "bloch", the default, circulates counter-clockwise.
-    """
-    problems = Problems("vortex")
-    r, phi = _polar(problems, lattice, center)
-    size = _length(problems, "core", core)
-    plane = _in_plane(problems, phi, helicity, vorticity)
-    _sign(problems, polarity)
-    problems.raise_all()
-    return _normalised(_upright(2 * np.arctan(np.tanh(0.5 * r / size)), plane, polarity))  # cos of it is sech
-
-
+@readable
 def helix(n_sites: TextureSites, q: WaveVector, axis: Axis = "z", phase: Angle = 0.0) -> np.ndarray:
-    """Helix: M_i = cos(q.r_i + phase) e_1 + sin(q.r_i + phase) e_2, (e_1, e_2, axis) right-handed as for `cone`.
+    """Helix: moments that turn in a plane along a wave vector.
 
-    Args:
-        n_sites: As for `bloch_wall`, so are shape and errors.
-        q: Wave vector in rad per lattice constant of a chain, rad/nm on a lattice; a number is along x.
-        axis: Normal of the plane in which the moments turn: 'x', 'y', 'z' or a non-zero 3-vector.
-        phase: In rad.
+    Parameters
+    ----------
+    n_sites : int or Lattice or array_like, (n_sites, 3)
+        Number of moments of a chain, a `Lattice`, or positions in nm.
+    q : float or array_like, (3,)
+        Wave vector in rad per lattice constant of a chain, rad/nm on a lattice; a number is along x.
+    axis : str or array_like, default 'z'
+        Normal of the plane in which the moments turn: 'x', 'y', 'z' or a non-zero 3-vector.
+    phase : float, default 0.0
+        In rad.
+
+    Returns
+    -------
+    ndarray, (n_sites, 3)
+        Unit vectors.
+
+    Raises
+    ------
+    ValueError
+        For each argument that is not of this kind.
+
+    Notes
+    -----
+    With (e_1, e_2, axis) right-handed as for `cone`, ::
+
+        M_i = cos(q.r_i + phase) e_1 + sin(q.r_i + phase) e_2
+
+    Examples
+    --------
+    >>> ln.helix(2, q=np.pi / 2).round(6) + 0.0  # sites at 1 and 2
+    array([[ 0.,  1.,  0.],
+           [-1.,  0.,  0.]])
     """
     problems = Problems("helix")
-    places = _places(problems, "n_sites", n_sites)
+    places = places_of(problems, "n_sites", n_sites)
     wave = problems.array("q", [q, 0.0, 0.0] if dimensions(q) == 0 else q, (3,), "a finite number, or 3 of them")
     shift = problems.number("phase", phase, "a finite number, in rad")
     unit = problems.axis("axis", axis)
@@ -200,18 +259,34 @@ def helix(n_sites: TextureSites, q: WaveVector, axis: Axis = "z", phase: Angle =
     assert places is not None and wave is not None and unit is not None
     e1, e2 = transverse_axes(unit)
     angle = (places @ wave + shift)[:, None]
-    return _normalised(np.cos(angle) * e1 + np.sin(angle) * e2)
+    return unit_vectors(np.cos(angle) * e1 + np.sin(angle) * e2)
 
 
+@readable
 def antiferromagnet(n_sites: TextureSites, axis: Axis = "z") -> np.ndarray:
-    """Moments along the axis and against it on the two sublattices, the first site along it; shape (n_sites, 3).
+    """Moments along the axis and against it on two sublattices, the first site along it.
 
-    Args:
-        n_sites: Number of moments of a chain, or a `Lattice` whose bonds make two sublattices (`Lattice.sublattices`).
-        axis: 'x', 'y', 'z' or a non-zero 3-vector.
+    Parameters
+    ----------
+    n_sites : int or Lattice
+        Number of moments of a chain, or a `Lattice` whose bonds make two sublattices (`Lattice.sublattices`).
+    axis : str or array_like, default 'z'
+        'x', 'y', 'z' or a non-zero 3-vector.
 
-    Raises:
-        ValueError: For each argument that is not of this kind, and for a lattice with a loop of an odd number of bonds.
+    Returns
+    -------
+    ndarray, (n_sites, 3)
+        Unit vectors.
+
+    Raises
+    ------
+    ValueError
+        For each argument that is not of this kind, and for a lattice with a loop of an odd number of bonds.
+
+    Examples
+    --------
+    >>> ln.antiferromagnet(3)[:, 2]
+    array([ 1., -1.,  1.])
     """
     problems = Problems("antiferromagnet")
     unit = problems.axis("axis", axis)
@@ -225,22 +300,41 @@ def antiferromagnet(n_sites: TextureSites, axis: Axis = "z") -> np.ndarray:
         signs = 1 - 2 * (np.arange(count) % 2)
     problems.raise_all()
     assert unit is not None and signs is not None
-    return np.outer(signs, _normalised(unit))
+    return np.outer(signs, unit_vectors(unit))
 
 
+@readable
 def random(n_sites: TextureSites, seed: Seed) -> np.ndarray:
-    """Directions drawn independently and evenly from the sphere, the same for the same seed; shape (n_sites, 3).
+    """Directions drawn independently and evenly from the sphere, the same for the same seed.
 
-    Args:
-        n_sites: Number of moments, a `Lattice`, or positions.
-        seed: An integer >= 0.
+    Parameters
+    ----------
+    n_sites : int or Lattice or array_like, (n_sites, 3)
+        Number of moments, a `Lattice`, or positions.
+    seed : int
+        An integer >= 0.
+
+    Returns
+    -------
+    ndarray, (n_sites, 3)
+        Unit vectors.
+
+    Raises
+    ------
+    ValueError
+        For each argument that is not of this kind.
+
+    Examples
+    --------
+    >>> bool((ln.random(5, seed=1) == ln.random(5, seed=1)).all())
+    True
     """
     problems = Problems("random")
-    places = _places(problems, "n_sites", n_sites)
+    places = places_of(problems, "n_sites", n_sites)
     number = problems.integer("seed", seed, "an integer >= 0", lambda s: s >= 0)
     problems.raise_all()
     assert places is not None
-    return _normalised(np.random.default_rng(number).normal(size=places.shape))
+    return unit_vectors(np.random.default_rng(number).normal(size=places.shape))
 
 
 def listed(moments: UnitVectors, n_sites: int | None = None) -> np.ndarray:
@@ -261,7 +355,7 @@ def transverse_axes(axis: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Unit vectors e_1, e_2 that make (e_1, e_2, axis) right-handed (see `cone` for the choice)."""
     start = np.zeros(3)
     start[(int(np.argmax(np.abs(axis))) + 1) % 3] = 1.0
-    e1 = _normalised(start - (start @ axis) * axis)
+    e1 = unit_vectors(start - (start @ axis) * axis)
     return e1, np.cross(axis, e1)
 
 
@@ -270,7 +364,7 @@ def _wall_profile(
 ) -> tuple[np.ndarray, np.ndarray]:
     """sech u and tanh u with u = (center - r.e)/width."""
     problems = Problems(owner)
-    places = _places(problems, "n_sites", n_sites)
+    places = places_of(problems, "n_sites", n_sites)
     middle = problems.number("center", center, "a finite number, in lattice constants")
     allowed = "a finite number > 0, in lattice constants"
     scale = problems.number("width", width, allowed, lambda w: w > 0, smallest=0.0)
@@ -285,7 +379,7 @@ def _wall_profile(
     return 2 * decay / (1 + decay**2), np.tanh(u)
 
 
-def _places(problems: Problems, name: str, value: Any) -> np.ndarray | None:
+def places_of(problems: Problems, name: str, value: Any) -> np.ndarray | None:
     """Where the sites are, (n_sites, 3), from their number, a lattice or positions."""
     if isinstance(value, Lattice):
         return value.positions
@@ -295,46 +389,6 @@ def _places(problems: Problems, name: str, value: Any) -> np.ndarray | None:
     return problems.array(name, value, (None, 3), f"a number of sites, {PLANE}")
 
 
-def _polar(problems: Problems, lattice: Any, center: Any) -> tuple[np.ndarray, np.ndarray]:
-    """r in nm and phi about the center, (n_sites,) each."""
-    wrong = dimensions(lattice) == 0 and not isinstance(lattice, Lattice)
-    places = None
-    if problems.check(not wrong, "lattice", lattice, PLANE):
-        places = _places(problems, "lattice", lattice)
-    middle = problems.array("center", center, (2,), "two finite numbers x, y, in nm")
-    if places is None or middle is None:
-        return np.zeros(1), np.zeros(1)
-    x, y = (places[:, :2] - middle).T
-    return np.hypot(x, y), np.arctan2(y, x)
-
-
-def _in_plane(problems: Problems, phi: np.ndarray, helicity: Any, vorticity: Any) -> np.ndarray:
-    """Directions in the plane at the angle vorticity phi + helicity, (n_sites, 2)."""
-    named = {"neel": 0.0, "bloch": np.pi / 2, "anti": 0.0}
-    if isinstance(helicity, str):
-        known = problems.check(helicity in named, "helicity", helicity, f"{NAMES}, in rad")
-        angle = named[helicity] if known else 0.0
-    else:
-        angle = problems.number("helicity", helicity, f"{NAMES}, in rad")
-    turns = (-1 if helicity == "anti" else 1) if vorticity is None else vorticity
-    turns = problems.integer("vorticity", turns, "None or an integer, not 0", lambda n: n != 0)
-    problems.check(helicity != "anti" or turns == -1, "vorticity", vorticity, "None or -1 with helicity 'anti'")
-    total = (turns or 1) * phi + angle
-    return np.stack([np.cos(total), np.sin(total)], axis=1)
-
-
-def _upright(tilt: np.ndarray, plane: np.ndarray, up: int) -> np.ndarray:
-    """Vectors at the angle `tilt` from `up` z, their other part along `plane`."""
-    return np.column_stack([np.sin(tilt)[:, None] * plane, up * np.cos(tilt)])
-
-
-def _length(problems: Problems, name: str, value: Any) -> float:
-    return problems.number(name, value, "a finite number > 0, in nm", lambda x: x > 0)
-
-
-def _sign(problems: Problems, polarity: Any) -> None:
-    problems.integer("polarity", polarity, "1 or -1", lambda p: abs(p) == 1)
-
-
-def _normalised(vectors: np.ndarray) -> np.ndarray:
+def unit_vectors(vectors: np.ndarray) -> np.ndarray:
+    """Unit vectors along `vectors`, (..., 3), none of them zero."""
     return vectors / np.linalg.norm(vectors, axis=-1, keepdims=True)

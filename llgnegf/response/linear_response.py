@@ -13,6 +13,7 @@ import numpy as np
 
 from llgnegf._blas import limited
 from llgnegf._checks import Problems, as_numbers
+from llgnegf._readable import Readable
 from llgnegf.poles.channels import PoleSystem, expand
 from llgnegf.problem.electrons import PAULI
 from llgnegf.problem.system import OpenSystem, check_static
@@ -36,41 +37,53 @@ PLACE = "ijptqs,asp,btq->iajb"
 
 
 @dataclass(frozen=True, eq=False)
-class LinearResponse:
+class LinearResponse(Readable):
     """Linear response of the electrons' spins to moments that leave their places by a little, at any frequency.
 
+    Parameters
+    ----------
+    system : OpenSystem
+        Electrons and leads that do not change in time; leads may be of any kind and differ in filling.
+    moments : array_like, (N, 3)
+        M, unit vectors (N, 3), zero vectors on sites without a moment.
+    tolerance : float, optional
+        Of the leads' damped modes, max_t ``|K - K_fit|/K(0)`` of their kernels; chi is good to about as much, next to a
+        band edge to some ten times as much. None: as fine as they get, 1e-10 for chains and some 1e-7 for fits of
+        matrix leads, which take seconds to minutes: 1e-5 takes less.
+
+    Raises
+    ------
+    ValueError
+        One line for each argument that is not of this kind; kT = 0 of an open system (there are no Fermi poles to sum
+        over; `ResponseTensors` takes it). On first use where leads cannot be fitted to `tolerance`.
+
+    Notes
+    -----
     For moments M_j + Re[dM_j exp(-iwt)] around a stationary state, thermal or (leads that differ in chemical potential,
-    voltage or temperature) steady,
+    voltage or temperature) steady, ::
 
         delta<s_i>^a(w) = sum_jb chi_{ia,jb}(w) dM_jb(w),     chi(w) = chi(0) - i w K + w^2 chi_2 + ...
         delta<s_i>^a(t) = sum_jb int_{-oo}^t dt' K_{ia,jb}(t - t') dM_jb(t'),
 
-    to first order in dM (Kubo; dH = -sum_j J_j sigma_j.dM_j). Levels that no lead damps keep their populations while
-    their energies move: chi(0) is the derivative of the stationary <s> but for those within some kT of the Fermi
-    energy.
+    to first order in dM (Kubo's formula [1]_ with dH = -sum_j J_j sigma_j.dM_j). Levels that no lead damps keep their
+    populations while their energies move: chi(0) is the derivative of the stationary <s> but for those within some kT
+    of the Fermi energy.
 
     Everything is a sum over the T = 2N + (lead modes) eigenvectors of device and leads, found once, of order T^3: an
-    energy or an order of the expansion takes 8 N^2 T^2 multiplications (7 sites between chains: T = 254, 30 ms), a
-    time 4 N^2 T, the memory is 64 N^2 T bytes. Next to an exceptional point, where two eigenvectors are one (told by
-    their condition number), chi is extrapolated from six devices 1e-5 to 3e-5 eV to the sides of it, at six times
-    the cost.
+    energy or an order of the expansion takes 8 N^2 T^2 multiplications (7 sites between chains: T = 254, 30 ms), a time
+    4 N^2 T, the memory is 64 N^2 T bytes. Next to an exceptional point, where two eigenvectors are one (told by their
+    condition number), chi is extrapolated from six devices 1e-5 to 3e-5 eV to the sides of it, at six times the cost.
 
-    Args:
-        system: Electrons and leads that do not change in time; leads may be of any kind and differ in filling.
-        moments: M, unit vectors (N, 3), zero vectors on sites without a moment.
-        tolerance: Of the leads' damped modes, max_t |K - K_fit|/K(0) of their kernels; chi is good to about as much,
-            next to a band edge to some ten times as much. None: as fine as they get, 1e-10 for chains and some 1e-7
-            for fits of matrix leads, which take seconds to minutes: 1e-5 takes less.
+    References
+    ----------
+    .. [1] R. Kubo, J. Phys. Soc. Jpn. 12, 570 (1957).
 
-    Raises:
-        ValueError: One line for each argument that is not of this kind; kT = 0 of an open system (there are no Fermi
-            poles to sum over; `ResponseTensors` takes it). On first use where leads cannot be fitted to `tolerance`.
-
-    Example:
-        >>> import llgnegf as ln
-        >>> system = ln.OpenSystem(ln.chain(1, j_sd=0.5), [ln.ChainLead(0), ln.ChainLead(0)], kT=0.02)
-        >>> response = ln.LinearResponse(system, [[0, 0, 1]])
-        >>> chi = response.susceptibility([0.0, 0.1])           # (2, 1, 3, 1, 3) at hbar w = 0 and 0.1 eV
+    Examples
+    --------
+    >>> system = ln.OpenSystem(ln.chain(1, j_sd=0.5), [ln.ChainLead(0), ln.ChainLead(0)], kT=0.02)
+    >>> response = ln.LinearResponse(system, [[0, 0, 1]], tolerance=1e-6)
+    >>> response.susceptibility([0.0, 0.1]).shape  # at hbar w = 0 and 0.1 eV
+    (2, 1, 3, 1, 3)
     """
 
     system: OpenSystem
@@ -97,19 +110,25 @@ class LinearResponse:
         problems.check(coldest > 0, "system.kT", coldest, allowed)
 
     def susceptibility(self, energies: Any) -> np.ndarray:
-        """chi_{ia,jb} = d<s_i>^a/dM_jb, dimensionless, at hbar w = `energies` in eV, real or complex.
+        """The susceptibility chi_{ia,jb} = d<s_i>^a/dM_jb at complex or real frequencies.
 
         Continued analytically from the upper half plane, where motion grows as exp(Im w t); in the lower one are the
-        poles, excitations of the electrons. chi(-w^*) = chi(w)^*.
+        poles, excitations of the electrons. ``chi(-w^*) = chi(w)^*``.
 
-        Args:
-            energies: Any shape (...).
+        Parameters
+        ----------
+        energies : array_like, (...)
+            hbar w in eV, real or complex.
 
-        Returns:
-            (..., N, 3, N, 3), complex.
+        Returns
+        -------
+        ndarray of complex, (..., N, 3, N, 3)
+            Dimensionless.
 
-        Raises:
-            ValueError: For anything but numbers, and at a real excitation energy between levels that no lead damps.
+        Raises
+        ------
+        ValueError
+            For anything but numbers, and at a real excitation energy between levels that no lead damps.
         """
         n, values = self.system.n_sites, self._numbers("susceptibility", "energies", energies, complex)
         flat = values.ravel().tolist()
@@ -125,7 +144,20 @@ class LinearResponse:
 
     @limited
     def expansion(self, energy: complex = 0.0, orders: int = 3) -> np.ndarray:
-        """Taylor coefficients of chi around hbar w = `energy`, (orders, N, 3, N, 3), complex, in 1/eV^order."""
+        """Taylor coefficients of chi in hbar w.
+
+        Parameters
+        ----------
+        energy : complex, default 0.0
+            hbar w in eV around which chi is expanded.
+        orders : int, default 3
+            Number of coefficients.
+
+        Returns
+        -------
+        ndarray of complex, (orders, N, 3, N, 3)
+            In 1/eV^order.
+        """
         found = np.zeros((orders, *2 * (self.system.n_sites, 3)), dtype=complex)
         turned = (-1.0) ** np.arange(orders)[:, None, None, None, None]
         for weight, levels in self._levels:
@@ -141,36 +173,61 @@ class LinearResponse:
         return self._at_rest[0].real
 
     def first_order(self) -> np.ndarray:
-        """K in fs, (N, 3, N, 3): delta<s> = K dM/dt of slow motion, as `ResponseTensors.response`."""
+        """K, the response of slow motion in the velocities: delta<s> = K dM/dt.
+
+        Returns
+        -------
+        ndarray, (N, 3, N, 3)
+            In fs, as `ResponseTensors.response`.
+        """
         return -HBAR * self._at_rest[1].imag
 
     def second_order(self) -> np.ndarray:
-        """chi_2 in fs^2, (N, 3, N, 3): delta<s> = -chi_2 d^2M/dt^2 is next in slow motion."""
+        """chi_2, what is next in slow motion: delta<s> = -chi_2 d^2M/dt^2.
+
+        Returns
+        -------
+        ndarray, (N, 3, N, 3)
+            In fs^2.
+        """
         return HBAR**2 * self._at_rest[2].real
 
     def inertia(self) -> np.ndarray:
-        """Inertia tensor I in eV fs^2, (N, 3, N, 3): the symmetric part of J_i chi_2.
+        """Inertia tensor I of the moments by the electrons: the symmetric part of J_i chi_2.
 
-        The field conjugate to M, J <s>, gains -I d^2M/dt^2: an electronic mass, with kinetic energy Mdot.I.Mdot/2.
-        (The antisymmetric part of J_i chi_2, zero in an equilibrium without dissipation, corrects the damping.) Of one
+        The field conjugate to M, J <s>, gains -I d^2M/dt^2: an electronic mass, with kinetic energy Mdot.I.Mdot/2. (The
+        antisymmetric part of J_i chi_2, zero in an equilibrium without dissipation, corrects the damping.) Of one
         moment and its electron without leads, I = hbar^2 <s>/(4 J) normal to M. It is there for motion slow against
-        2J/hbar and the electrons' passage, not for the nutation that it would have by itself at the rate
-        |spin of the moment|/I: where that is fast, the whole of chi counts.
+        2J/hbar and the electrons' passage, not for the nutation that it would have by itself at the rate ``|spin of the
+        moment|/I``: where that is fast, the whole of chi counts.
+
+        Returns
+        -------
+        ndarray, (N, 3, N, 3)
+            In eV fs^2.
         """
         full = np.asarray(self.system.electrons.j_sd)[:, None, None, None] * self.second_order()
         return 0.5 * (full + full.transpose(2, 3, 0, 1))
 
     @limited
     def memory_kernel(self, times: Any) -> np.ndarray:
-        """K(t) in 1/fs at `times` (fs), the Fourier transform of chi: zero for t < 0, jumps at t = 0.
+        """Memory kernel K(t), the Fourier transform of chi: zero for t < 0, with a jump at t = 0.
+
+        Parameters
+        ----------
+        times : array_like, (...)
+            t in fs.
+
+        Returns
+        -------
+        ndarray, (..., N, 3, N, 3)
+            In 1/fs.
+
+        Notes
+        -----
+        At the jump, with the antisymmetric tensor eps, ::
 
             K_{ia,jb}(0+) = -(2 J_j/hbar) delta_ij sum_c eps_abc <s_i>^c
-
-        Args:
-            times: Any shape (...).
-
-        Returns:
-            (..., N, 3, N, 3), real.
         """
         n, values = self.system.n_sites, self._numbers("memory_kernel", "times", times, float)
         out = np.zeros((values.size, n, 3, n, 3))
@@ -185,7 +242,7 @@ class LinearResponse:
 
     @property
     def lead_error(self) -> float:
-        """Largest certified error of the leads' kernels, max_t |K - K_fit|/|K(0)| (of fits careful at late times)."""
+        """Largest certified error of the kernels, ``max_t |K - K_fit|/|K(0)|`` (of fits careful at late times)."""
         strong = [c for c in self._poles.channels if c.strength]
         return max((c.error / c.strength for c in strong), default=0.0)
 

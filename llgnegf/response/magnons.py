@@ -14,6 +14,7 @@ import xarray
 
 from llgnegf._blas import limited
 from llgnegf._checks import Problems
+from llgnegf._readable import Readable, readable
 from llgnegf.problem.magnetism.magnet import Magnet
 from llgnegf.problem.system import OpenSystem
 from llgnegf.response.linear_response import LinearResponse
@@ -30,20 +31,43 @@ Answer = Callable[[np.ndarray], np.ndarray]
 
 
 @dataclass(frozen=True, eq=False)
-class Magnons:
-    """Small oscillations M_i(t) = M_i + Re[m_i exp(-i E t/hbar)] of moments (and electrons), by increasing Re E.
+class Magnons(Readable):
+    """Small oscillations of moments (and electrons), by increasing Re E.
 
-    Of the two solutions E and -E^* of one motion that with Re E > 0 is given, and all overdamped ones (Re E = 0).
+    Attributes
+    ----------
+    energies : ndarray of complex, (n,)
+        E = hbar w in eV, complex, (n,). Im E < 0 decays, Im E > 0 grows: the moments at rest are unstable.
+    profiles : ndarray of complex, (n, N, 3)
+        m_i of each moment, complex, normal to M_i, (n, N, 3): the largest component is 1, pinned ones have 0.
+    residuals : ndarray, (n,)
+        ``|D(E) m|/|m|`` of each to the mean ``|D|`` on the border of the window, (n,).
+    window : tuple of float, or None
+        Half axes (eV) of the ellipse in the complex plane of E within which all solutions were found; None without
+        electrons, where there are as many as moving moments and all of them are given.
+    count : int
+        Number of solutions in the window, both of every pair.
+    poles : int
+        Number of poles of chi in the window; count - poles is what the phase of det D counts.
+    dim : str
+        What the moments are called in `to_dataset`: "site", or "moment" where they are a layer of their own.
 
-    Attributes:
-        energies: E = hbar w in eV, complex, (n,). Im E < 0 decays, Im E > 0 grows: the moments at rest are unstable.
-        profiles: m_i of each moment, complex, normal to M_i, (n, N, 3): the largest component is 1, pinned ones have 0.
-        residuals: |D(E) m|/|m| of each to the mean |D| on the border of the window, (n,).
-        window: Half axes (eV) of the ellipse in the complex plane of E within which all solutions were found; None
-            without electrons, where there are as many as moving moments and all of them are given.
-        count: Number of solutions in the window, both of every pair.
-        poles: Number of poles of chi in the window; count - poles is what the phase of det D counts.
-        dim: What the moments are called in `to_dataset`: "site", or "moment" where they are a layer of their own.
+    Notes
+    -----
+    A solution moves as ::
+
+        M_i(t) = M_i + Re[m_i exp(-i E t/hbar)]
+
+    Of the two solutions E and ``-E^*`` of one motion that with Re E > 0 is given, and all overdamped ones (Re E = 0).
+
+    Examples
+    --------
+    >>> field, easy = ln.Zeeman([0, 0, 10.0]), ln.UniaxialAnisotropy(0.001, axis="z")
+    >>> found = ln.magnons(None, ln.Magnet(ln.uniform(1, "z"), magnetic_moment=1.0, energies=[field, easy]))
+    >>> found.energies.real.round(6)  # eV: g mu_B B + 2 g K of one Bohr magneton
+    array([0.005164])
+    >>> found.frequencies.shape, found.unstable.any().item()
+    ((1,), False)
     """
 
     energies: np.ndarray
@@ -77,7 +101,13 @@ class Magnons:
         return self.energies.imag > AT_REST * np.abs(self.energies).max(initial=0.0)
 
     def to_dataset(self) -> xarray.Dataset:
-        """All of it with the dims mode, site or moment, component, and part (real, imaginary) of the profile."""
+        """All of it with labels and units.
+
+        Returns
+        -------
+        xarray.Dataset
+            Dims mode, site or moment, component, and part (real, imaginary) of the profile.
+        """
         profile = np.stack([self.profiles.real, self.profiles.imag], axis=-1)
         columns = {
             "energy": (self.energies.real, "eV", "Re hbar w"),
@@ -96,6 +126,7 @@ class Magnons:
         return found if self.window is None else found.assign_attrs(window=self.window)
 
 
+@readable
 @limited
 def magnons(
     system: OpenSystem | None,
@@ -107,32 +138,50 @@ def magnons(
 ) -> Magnons:
     """All small oscillations of moments at rest, with the electrons' answer at their own frequency.
 
-    The linearised LLG equation D(E) m = 0 (`response.spin_waves`) holds the static field on each moment, the second
-    derivatives of all energies, Gilbert's damping and J chi(w), the electrons' adiabatic torque, friction, inertia and
-    memory in one. Solutions in the lower half plane, damped ones, are those of the analytic continuation of chi(w).
-    They are found by contour integrals and counted by the argument principle.
+    Parameters
+    ----------
+    system : OpenSystem or None
+        Electrons and leads in a stationary state, a bias included; None for the moments alone.
+    magnet : Magnet
+        The moments at rest, such as `relax` gives. Pinned ones stay.
+    window : tuple of float, optional
+        Half axes (a, b) in eV: solutions with (Re E/a)^2 + (Im E/b)^2 < 1 are looked for. Left out, a is 1.5 times the
+        largest ``|E|`` for slow electrons (chi to first order in w), b twice the largest ``|Im E|``, between a/5 and a.
+    torque_tolerance : float, default 1e-06
+        Largest torque (eV) on a moment that counts as at rest.
+    tolerance : float, optional
+        Of the leads' modes in chi, as `LinearResponse` takes it.
 
-    Args:
-        system: Electrons and leads in a stationary state, a bias included; None for the moments alone.
-        magnet: The moments at rest, such as `relax` gives. Pinned ones stay.
-        window: Half axes (a, b) in eV: solutions with (Re E/a)^2 + (Im E/b)^2 < 1 are looked for. Left out, a is 1.5
-            times the largest |E| for slow electrons (chi to first order in w), b twice the largest |Im E|, between
-            a/5 and a.
-        torque_tolerance: Largest torque (eV) on a moment that counts as at rest.
-        tolerance: Of the leads' modes in chi, as `LinearResponse` takes it.
+    Returns
+    -------
+    Magnons
+        Energies, profiles, decay rates.
 
-    Returns:
-        The `Magnons`.
+    Raises
+    ------
+    ValueError
+        One line for each argument that is not of this kind, a magnet with spin-transfer torques or with what depends on
+        time; for moments that feel a torque; for a window that a solution or a pole of chi is on the border of, or with
+        too many of them to tell apart; and as `LinearResponse` raises it (kT = 0 with leads, mean fields, what depends
+        on time).
 
-    Raises:
-        ValueError: One line for each argument that is not of this kind, a magnet with spin-transfer torques or with
-            what depends on time; for moments that feel a torque; for a window that a solution or a pole of chi is on
-            the border of, or with too many of them to tell apart; and as `LinearResponse` raises it (kT = 0 with leads,
-            mean fields, what depends on time).
+    Notes
+    -----
+    The linearised LLG equation D(E) m = 0 (`llgnegf.response.spin_waves`) holds the static field on each moment, the
+    second derivatives of all energies, Gilbert's damping and J chi(w), the electrons' adiabatic torque, friction,
+    inertia and memory in one. Solutions in the lower half plane, damped ones, are those of the analytic continuation of
+    chi(w). They are found by contour integrals [1]_ and counted by the argument principle.
 
-    Example:
-        >>> found = ln.magnons(system, ln.relax(system, magnet))
-        >>> found.energies.real, found.damping_ratios
+    References
+    ----------
+    .. [1] W.-J. Beyn, Linear Algebra Appl. 436, 3839 (2012).
+
+    Examples
+    --------
+    >>> magnet = ln.Magnet(ln.uniform(4, "z"), 1.0, 0.01, [ln.Exchange(0.01), ln.UniaxialAnisotropy(0.001, "z")])
+    >>> found = ln.magnons(None, magnet)
+    >>> found.damping_ratios.round(4)  # Gilbert's lambda, as the moments precess on circles
+    array([0.01, 0.01, 0.01, 0.01])
     """
     _check(system, magnet, window, torque_tolerance)
     linear, electrons = (LinearLLG.of(magnet), None) if system is None else _with_electrons(system, magnet, tolerance)

@@ -15,6 +15,7 @@ import numpy as np
 
 from llgnegf._blas import limited
 from llgnegf._checks import Problems
+from llgnegf._readable import Readable
 from llgnegf.problem.magnetism.magnet import torque_prefactor
 from llgnegf.problem.observables import spin_density
 from llgnegf.problem.system import OpenSystem, check_static
@@ -33,35 +34,60 @@ from llgnegf.units import HBAR
 
 
 @dataclass(frozen=True, eq=False)
-class ResponseTensors:
-    """Response of spins to slow moments in a stationary state; its equations are in `equilibrium`, `bias` and `noise`.
+class ResponseTensors(Readable):
+    """Friction and geometric tensors: how spins follow moments that move slowly, with and without a bias.
+
+    Parameters
+    ----------
+    system : OpenSystem
+        Electrons and leads, open or closed; kT >= 0 of each lead.
+    moments : array_like, (N, 3)
+        M, unit vectors (N, 3); zero vectors on sites without a moment, as `RotatingFrame` takes them. The tensors have
+        their rows and columns all the same: what a moment there would feel.
+    tolerance : float, default 1e-09
+        Error allowed in the largest entry of K/(hbar J_j), in 1/eV^2, or relative to that entry where it is larger than
+        1: narrow levels at the Fermi energy. Under bias once more for its part; in 1/eV for the noise over hbar J_i J_j
+        and the curl over J_i J_j.
+    max_distance : int, optional
+        Only pairs ``|i - j|`` <= max_distance are computed, all others are 0; None is all pairs. Chains then cost O(N)
+        for each energy. A cut friction tensor need not be positive.
+
+    Raises
+    ------
+    ValueError
+        One line for each argument that is not of this kind, a voltage or device that depends on time included. On first
+        use at kT = 0 with a level at the mean chemical potential that no lead couples to.
+    QuadratureError
+        On first use, when the tolerance cannot be reached, or for a dark state that motion mixes with damped levels,
+        within 40 kT of the Fermi energy or between those of the leads.
+
+    Notes
+    -----
+    The first-order response of the spins of a stationary state is, with equations of the integrals in the modules
+    `equilibrium`, `bias` and `noise` of `llgnegf.response`, ::
 
         delta<s_i>^a = sum_jb K_{ia,jb} dM_jb/dt,    J_i delta<s_i> = -(friction + geometric) dM/dt
 
-    Leads may differ in static voltage, chemical potential and temperature. Attributes named bias_* are what that adds;
-    `response`, `friction` and `geometric` are totals. What no lead reaches is filled with the leads' mean chemical
-    potential at their mean temperature.
+    Leads may differ in static voltage, chemical potential and temperature. Attributes whose names begin with bias are
+    what that adds; `response`, `friction` and `geometric` are totals. What no lead reaches is filled with the leads'
+    mean chemical potential at their mean temperature. Damping by electrons as scattering theory has it: [1]_.
+    docs/slow_textures.md measures both tensors against the lab-frame propagator.
 
-    Args:
-        system: Electrons and leads, open or closed; kT >= 0 of each lead.
-        moments: M, unit vectors (N, 3); zero vectors on sites without a moment, as `RotatingFrame` takes them. The
-            tensors have their rows and columns all the same: what a moment there would feel.
-        tolerance: Error allowed in the largest entry of K/(hbar J_j), in 1/eV^2, or relative to that entry where it
-            is larger than 1: narrow levels at the Fermi energy. Under bias once more for its part; in 1/eV for the
-            noise over hbar J_i J_j and the curl over J_i J_j.
-        max_distance: Only pairs |i - j| <= max_distance are computed, all others are 0; None is all pairs. Chains
-            then cost O(N) for each energy. A cut friction tensor need not be positive.
+    References
+    ----------
+    .. [1] A. Brataas, Y. Tserkovnyak, G. E. W. Bauer, Phys. Rev. Lett. 101, 037207 (2008).
 
-    Raises:
-        ValueError: One line for each argument that is not of this kind, a voltage or device that depends on time
-            included. On first use at kT = 0 with a level at the mean chemical potential that no lead couples to.
-        QuadratureError: On first use, when the tolerance cannot be reached, or for a dark state that motion mixes
-            with damped levels, within 40 kT of the Fermi energy or between those of the leads.
-
-    Example:
-        >>> leads = [ln.ChainLead(0, chemical_potential=0.4), ln.ChainLead(-1, chemical_potential=-0.4)]
-        >>> tensors = ln.ResponseTensors(ln.OpenSystem(ln.chain(7, 1.0, 0.5), leads), ln.bloch_wall(7, 4, 0.9))
-        >>> tensors.torque_at_rest, tensors.friction, tensors.noise, tensors.gaining_mode()
+    Examples
+    --------
+    >>> leads = [ln.ChainLead(0, chemical_potential=0.4), ln.ChainLead(-1, chemical_potential=-0.4)]
+    >>> system = ln.OpenSystem(ln.chain(2, hopping=1.0, j_sd=0.5), leads, kT=0.05)
+    >>> tensors = ln.ResponseTensors(system, ln.helix(2, 0.8), tolerance=1e-6)
+    >>> tensors.friction.shape
+    (2, 3, 2, 3)
+    >>> bool(abs(tensors.friction - np.transpose(tensors.friction, (2, 3, 0, 1))).max() < 1e-12)  # symmetric
+    True
+    >>> tensors.torque_at_rest.shape  # eV
+    (2, 3)
     """
 
     system: OpenSystem
@@ -155,8 +181,15 @@ class ResponseTensors:
     def gaining_mode(self) -> GainingMode | None:
         """The motion of the moments that gains most energy from the electrons; None where friction takes from all.
 
-        Raises:
-            ValueError: With `max_distance`: a cut tensor may have negative eigenvalues of its own.
+        Returns
+        -------
+        GainingMode or None
+            Its `eigenvalue` (eV fs, negative) of the friction, and `vector` (N, 3) of norm 1.
+
+        Raises
+        ------
+        ValueError
+            With `max_distance`: a cut tensor may have negative eigenvalues of its own.
         """
         problems = Problems("ResponseTensors")
         allowed = "None for gaining_mode: a cut tensor may have negative eigenvalues of its own"
@@ -208,23 +241,73 @@ class ResponseTensors:
         return self._j_sd[:, None] * np.cross(self.bias_spin_density, self.moments)
 
     def spin_density_change(self, velocity: Any) -> np.ndarray:
-        """delta<s> = K dM/dt, (N, 3), for dM/dt (N, 3) in 1/fs."""
+        """The spin density that motion adds, delta<s> = K dM/dt.
+
+        Parameters
+        ----------
+        velocity : array_like, (N, 3)
+            dM/dt in 1/fs.
+
+        Returns
+        -------
+        ndarray, (N, 3)
+            Dimensionless, as <s>.
+        """
         return np.einsum("iajb,jb->ia", self.response, self._velocity(velocity))
 
     def torque(self, velocity: Any) -> np.ndarray:
-        """Nonadiabatic torque J_i delta<s_i> x M_i in eV, (N, 3), for dM/dt (N, 3) in 1/fs."""
+        """Nonadiabatic torque J_i delta<s_i> x M_i of the electrons on the moments.
+
+        Parameters
+        ----------
+        velocity : array_like, (N, 3)
+            dM/dt in 1/fs.
+
+        Returns
+        -------
+        ndarray, (N, 3)
+            In eV.
+        """
         change = self.spin_density_change(velocity)
         return self._j_sd[:, None] * np.cross(change, self.moments)
 
     def power(self, velocity: Any) -> float:
-        """Power handed to the electrons, Mdot.friction.Mdot in eV/fs, for dM/dt (N, 3) in 1/fs."""
+        """Power that friction hands to the electrons, Mdot.friction.Mdot.
+
+        Parameters
+        ----------
+        velocity : array_like, (N, 3)
+            dM/dt in 1/fs.
+
+        Returns
+        -------
+        float
+            In eV/fs.
+        """
         v = self._velocity(velocity)
         return float(np.einsum("ia,iajb,jb->", v, self.friction, v))
 
     def damping(self, magnetic_moment: Any) -> np.ndarray:
-        """Scalar damping lambda_i of each moment that moves alone, (N,), for moments of n Bohr magnetons.
+        """Scalar Gilbert damping of each moment that moves alone.
 
-        Gilbert's term dissipates lambda (mu_M/g) |dM/dt|^2 and the friction dM/dt.friction_ii.dM/dt; averaged over
+        Parameters
+        ----------
+        magnetic_moment : float or array_like, (N,)
+            mu_M in Bohr magnetons, > 0.
+
+        Returns
+        -------
+        ndarray, (N,)
+            lambda_i, dimensionless.
+
+        Raises
+        ------
+        ValueError
+            For moments that are none.
+
+        Notes
+        -----
+        Gilbert's term dissipates lambda (mu_M/g) ``|dM/dt|^2`` and the friction dM/dt.friction_ii.dM/dt; averaged over
         the two directions normal to M_i, lambda_i = g_e/(hbar n_i) [Tr friction_ii - M_i.friction_ii.M_i]/2.
         """
         problems = Problems("ResponseTensors.damping")
@@ -237,30 +320,59 @@ class ResponseTensors:
         return torque_prefactor(mu) * 0.5 * (np.einsum("iaa->i", local) - along)
 
     def friction_by_distance(self) -> np.ndarray:
-        """Root mean square over pairs |i - j| = d of the norm of their friction block, in eV fs, (N,) for d = 0 .. N-1.
+        """Size of the friction between sites a distance apart.
 
-        Blocks are taken between directions normal to the two moments.
+        Root mean square over pairs ``|i - j| = d`` of the norm of their friction block, taken between directions normal
+        to the two moments.
+
+        Returns
+        -------
+        ndarray, (N,)
+            In eV fs, for d = 0 .. N-1.
         """
         size = np.linalg.norm(self._tangential(self.friction), axis=(1, 3))
         return np.array([np.sqrt(np.mean(np.diagonal(size, d) ** 2)) for d in range(self.system.n_sites)])
 
     @property
     def friction_range(self) -> float:
-        """Mean distance |i - j| in sites, weighted with the squared norm of the friction blocks (0: purely local)."""
+        """Mean distance ``|i - j|`` in sites, weighted with the squared norm of the friction blocks (0: all local)."""
         weight = np.linalg.norm(self._tangential(self.friction), axis=(1, 3)) ** 2
         sites = np.arange(self.system.n_sites)
         total = float(weight.sum())
         return float((weight * np.abs(sites[:, None] - sites)).sum() / total) if total > 0 else 0.0
 
     def spin_motive_force_friction(self, conductance: float = 2.0) -> np.ndarray:
-        """Friction that the spin-motive-force formula gives instead, local blocks (N, 3, 3) in eV fs.
+        """Friction that the formula of the spin-motive force gives instead.
 
-        The force +-(hbar/2e) M.(dM/dt x dM/dz) on the two spins dissipates G_0 times its square, which is
-        dM/dt.D.dM/dt with D = (hbar^2 G_0/4e^2) (M x dM/dz)(M x dM/dz)^T; the torque in the LLG equation is
-        (g/mu_M) M x D.dM/dt. dM/dz is the central difference in lattice constants, one-sided at the ends.
+        Parameters
+        ----------
+        conductance : float, default 2.0
+            G_0 in e^2/h, >= 0; 2 for a ballistic chain with both spins open.
 
-        Args:
-            conductance: G_0 in e^2/h, >= 0; 2 for a ballistic chain with both spins open.
+        Returns
+        -------
+        ndarray, (N, 3, 3)
+            Local blocks in eV fs.
+
+        Raises
+        ------
+        ValueError
+            For a conductance that is none.
+
+        Notes
+        -----
+        The force +-(hbar/2e) M.(dM/dt x dM/dz) on the two spins [1]_ dissipates G_0 times its square, which is
+        dM/dt.D.dM/dt with ::
+
+            D = (hbar^2 G_0/4e^2) (M x dM/dz)(M x dM/dz)^T
+
+        The torque in the LLG equation is (g/mu_M) M x D.dM/dt [2]_. dM/dz is the central difference in lattice
+        constants, one-sided at the ends.
+
+        References
+        ----------
+        .. [1] S. E. Barnes, S. Maekawa, Phys. Rev. Lett. 98, 246601 (2007).
+        .. [2] S. Zhang, S. S.-L. Zhang, Phys. Rev. Lett. 102, 086601 (2009).
         """
         problems = Problems("ResponseTensors.spin_motive_force_friction")
         problems.number("conductance", conductance, "a finite number >= 0, in e^2/h", lambda g: g >= 0)
@@ -268,7 +380,20 @@ class ResponseTensors:
         return motive_force_friction(self.moments, conductance)
 
     def compare_spin_motive_force(self, velocity: Any, conductance: float = 2.0) -> MotiveForceComparison:
-        """The friction tensor against `spin_motive_force_friction` for dM/dt (N, 3) in 1/fs."""
+        """The friction tensor against `spin_motive_force_friction` for one motion.
+
+        Parameters
+        ----------
+        velocity : array_like, (N, 3)
+            dM/dt in 1/fs.
+        conductance : float, default 2.0
+            G_0 in e^2/h, >= 0.
+
+        Returns
+        -------
+        MotiveForceComparison
+            Torques (eV) and powers (eV/fs) of both, and their `share`.
+        """
         v, local = self._velocity(velocity), self.spin_motive_force_friction(conductance)
         field, local_field = np.einsum("iajb,jb->ia", self.friction, v), np.einsum("iab,ib->ia", local, v)
         return MotiveForceComparison(
@@ -279,16 +404,26 @@ class ResponseTensors:
     def compare_precession(self, energy: float, axis: Any = "z") -> PrecessionComparison:
         """K contracted with the velocity of steady precession against the parts of `RotatingFrame.decompose`.
 
-        They agree where leads set the occupation of every level at the Fermi energy. Levels without width keep
-        their occupation in slow motion, but not in the rotating frame's equilibrium: in a closed system the parts
-        hold sum_n f'(e_n) <n|X|n> |n><n| in addition, X = -hbar w sigma_axis/2, which no motion brings about.
+        They agree where leads set the occupation of every level at the Fermi energy. Levels without width keep their
+        occupation in slow motion, but not in the rotating frame's equilibrium: in a closed system the parts hold sum_n
+        f'(e_n) <n``|X|n>`` ``|n><n|`` in addition, X = -hbar w sigma_axis/2, which no motion brings about.
 
-        Args:
-            energy: hbar w in eV.
-            axis: 'x', 'y', 'z' or a non-zero 3-vector.
+        Parameters
+        ----------
+        energy : float
+            hbar w in eV.
+        axis : str or array_like, (3,)
+            'x', 'y', 'z' or a non-zero 3-vector.
 
-        Raises:
-            ValueError: As `RotatingFrame`.
+        Returns
+        -------
+        PrecessionComparison
+            delta<s> of both, (N, 3), and their largest `difference`.
+
+        Raises
+        ------
+        ValueError
+            As `RotatingFrame`.
         """
         frame = RotatingFrame(self.system, self.moments, energy, axis, tolerance=self.tolerance)
         parts = frame.decompose()

@@ -11,9 +11,9 @@ import numpy as np
 
 from llgnegf._checks import Problems, memory_of_machine
 from llgnegf.integrators.tableaus import METHODS
-from llgnegf.problem.drives import REACH, Pulse
 from llgnegf.problem.magnetism.magnet import Magnet
 from llgnegf.problem.system import OpenSystem, check_static
+from llgnegf.problem.waveforms import REACH, Pulse
 
 if TYPE_CHECKING:
     from llgnegf.run.options import RunOptions

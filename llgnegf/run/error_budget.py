@@ -5,7 +5,6 @@ of wide ribbons are chosen spectrum by spectrum in `mode_choice`.
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import replace
@@ -16,7 +15,7 @@ import numpy as np
 from llgnegf.integrators.schedule import Schedule
 from llgnegf.poles.channels import PoleSystem, expand, expand_channels
 from llgnegf.poles.coupling import KERNEL, TAILS, semicircle_ladder
-from llgnegf.problem.plausibility import caller_level
+from llgnegf.problem.plausibility import say
 from llgnegf.problem.system import OpenSystem
 from llgnegf.run import shares
 from llgnegf.run.mode_choice import modes_by_spectrum
@@ -42,7 +41,13 @@ REMEDIES = {
 
 
 class AccuracyWarning(UserWarning):
-    """The error budget of a run comes to more than the rtol that was asked for."""
+    """The error budget of a run comes to more than the rtol that was asked for.
+
+    Examples
+    --------
+    >>> import warnings
+    >>> warnings.simplefilter("ignore", ln.AccuracyWarning)  # or "error", which stops a script there
+    """
 
 
 def _extreme_times(system: OpenSystem, t_end: float) -> list[float]:
@@ -103,15 +108,16 @@ def expand_for_run(
     if any(c.vector.ndim == 2 for c in coarse.channels):
         return _fitted(run, rtol)
     families = (TAILS, KERNEL) if _has_families(run) else (TAILS,)
-    found, target = [], shares.LEADS * rtol
-    if run.has_passages and (own := modes_by_spectrum(run, families, target)) is not None:
+    found, target, few = [], shares.LEADS * rtol, len(coarse.channels) <= FEW_CHANNELS
+    by_levels = few and run.has_levels  # integrals find the same modes for few channels, and take longer
+    if not by_levels and run.has_passages and (own := modes_by_spectrum(run, families, target)) is not None:
         poles = replace(coarse, channels=own)
         found.append((poles, run.estimate(poles)))
     if run.has_levels or not found:
         found += [_refined(run, family, rtol) for family in families]
     met = [each for each in found if each[1].value <= target]
     chosen, error = min(met, key=lambda e: e[0].n_modes) if met else min(found, key=lambda e: e[1].value)
-    if len(chosen.channels) > FEW_CHANNELS:  # few ones cost little, and their equilibrium then stays to round-off
+    if not few:  # few ones cost little, and their equilibrium then stays to round-off
         chosen = chosen.with_fewer_vectors(shares.VECTORS * rtol, run.duration)
     return chosen, error
 
@@ -184,14 +190,19 @@ def fermi_estimate(poles: PoleSystem | None) -> ErrorEstimate:
     return ErrorEstimate(max(fit.error for fit in fits if fit is not None) + poles.tail_error, reach)
 
 
-def warn_if_exceeded(budget: Mapping[str, ErrorEstimate], rtol: float) -> None:
-    """An AccuracyWarning where the budget (without what it does not know) comes to more than rtol."""
+def excess(budget: Mapping[str, ErrorEstimate], rtol: float) -> str | None:
+    """What there is to say where the budget (without what it does not know) comes to more than rtol; else None."""
     total = float(np.nansum([estimate.value for estimate in budget.values()]))
-    if total > rtol:
-        largest = max(budget, key=lambda name: np.nan_to_num(budget[name].value))
-        warnings.warn(
-            f"simulate.rtol: {rtol:g} was asked for, the error budget comes to {total:.2g}, most of it {largest}: "
-            f"{budget[largest].bounds}; {REMEDIES.get(largest, 'a smaller rtol')}",
-            AccuracyWarning,
-            stacklevel=caller_level(),
-        )
+    if total <= rtol:
+        return None
+    largest = max(budget, key=lambda name: np.nan_to_num(budget[name].value))
+    return (
+        f"simulate.rtol: {rtol:g} was asked for, the error budget comes to {total:.2g}, most of it {largest}: "
+        f"{budget[largest].bounds}; {REMEDIES.get(largest, 'a smaller rtol')}"
+    )
+
+
+def warn_if_exceeded(budget: Mapping[str, ErrorEstimate], rtol: float) -> None:
+    """An AccuracyWarning where there is an `excess`."""
+    if (line := excess(budget, rtol)) is not None:
+        say(line, AccuracyWarning)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from llgnegf._blas import one_thread_if_small
+from llgnegf._readable import readable
 from llgnegf.problem.magnetism.magnet import Magnet
 from llgnegf.problem.system import OpenSystem
 from llgnegf.run.options import RESPONSES
@@ -28,6 +29,7 @@ class Ensemble:
     moments: np.ndarray
 
 
+@readable
 @reporting("fs")
 def langevin_ensemble(
     system: OpenSystem | None,
@@ -45,21 +47,55 @@ def langevin_ensemble(
 ) -> Ensemble:
     """Many independent Langevin runs at once: thermal averages of moments with or without electrons.
 
-    Args:
-        system: Electrons that follow at first order, their leads at kT = temperature or biased; None for moments alone.
-        magnet: The moments; all copies start with `magnet.moments`.
-        temperature: kT of the noise in eV, > 0. Under bias it is that of the damping's noise alone, and may be 0.
-        t_end, save_every: End and time between saved configurations in fs.
-        step: Time step in fs; save_every is divided into equal steps no longer than it.
-        copies: Number of independent runs.
-        seed: Key of the random stream, an integer >= 0: the same seed gives the same bits.
-        rtol, response: As for `SlowSimulation`.
-        progress: As for `simulate`.
-
-    Raises:
-        ValueError: As `SlowSimulation`.
-
     Whatever stops it, Ctrl-C among it, carries the `Ensemble` so far as its attribute `result`.
+
+    Parameters
+    ----------
+    system : OpenSystem or None
+        Electrons that follow at first order, their leads at kT = temperature or biased; None for moments alone.
+    magnet : Magnet
+        The moments; all copies start with `magnet.moments`.
+    temperature : float
+        kT of the noise in eV, > 0. Under bias it is that of the damping's noise alone, and may be 0.
+    t_end : float
+        End in fs.
+    step : float
+        Time step in fs; save_every is divided into equal steps no longer than it.
+    save_every : float
+        Time between saved configurations in fs.
+    copies : int
+        Number of independent runs.
+    seed : int
+        Key of the random stream, an integer >= 0: the same seed gives the same bits.
+    rtol, response : object
+        As for `SlowSimulation`.
+    progress : bool or callable, default False
+        As for `simulate`.
+
+    Returns
+    -------
+    Ensemble
+        `times` in fs (T,), and `moments` (T, copies, N, 3).
+
+    Raises
+    ------
+    ValueError
+        As `SlowSimulation`.
+
+    See Also
+    --------
+    ensemble : Runs of `simulate` one beside another, with full electrons too.
+
+    Notes
+    -----
+    The equation is that of `SlowSimulation` with the noise of its friction, integrated by Heun's method.
+
+    Examples
+    --------
+    >>> magnet = ln.Magnet(ln.uniform(1, "z"), magnetic_moment=1.0, damping=0.5, energies=[ln.Zeeman([0, 0, 100.0])])
+    >>> options = {"temperature": 0.01, "step": 0.5, "save_every": 5.0, "copies": 100, "seed": 1}
+    >>> ln.langevin_ensemble(None, magnet, t_end=20.0, **options).moments.shape
+    (5, 100, 1, 3)
     """
     assert callable(progress)
     progress(0.0, 0.0, "set-up")

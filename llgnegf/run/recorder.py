@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Sequence
 from functools import cached_property
 from typing import Any, Protocol
@@ -16,7 +15,7 @@ from llgnegf.problem.electrons import Electrons
 from llgnegf.problem.magnetism.magnet import Magnet
 from llgnegf.problem.magnetism.placement import OnSites
 from llgnegf.problem.observables import carried_spin, spin_density
-from llgnegf.problem.plausibility import caller_level
+from llgnegf.problem.plausibility import say
 from llgnegf.run.observables import REGISTRY, Row
 from llgnegf.run.result import PLACES, Variable
 from llgnegf.static.frozen import adiabatic_density_matrix
@@ -205,7 +204,7 @@ class SlowRows:
         if least < 0:
             self._may_gain = False
             said = f"t = {time:.6g} fs: electrons under bias hand energy to the moments, {motion}"
-            warnings.warn(said, stacklevel=caller_level())
+            say(said)
         return row
 
 

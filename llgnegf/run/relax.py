@@ -16,6 +16,7 @@ from scipy.optimize import NoConvergence, OptimizeResult, minimize, newton_krylo
 
 from llgnegf._blas import limited
 from llgnegf._checks import Problems
+from llgnegf._readable import readable
 from llgnegf.poles.channels import PoleSystem, expand
 from llgnegf.problem.magnetism.magnet import Magnet
 from llgnegf.problem.observables import spin_of_sites
@@ -113,6 +114,7 @@ class _Interacting:
         return grand_potential(self.poles, moments) - counted_twice, fields
 
 
+@readable
 @reporting("decades of torque")
 @limited
 def relax(
@@ -123,23 +125,49 @@ def relax(
     *,
     progress: bool | Callable[..., None] = False,
 ) -> Magnet:
-    """The magnet with its moments turned into static equilibrium with the electrons, a minimum of F(M) downhill.
+    """Turn the moments of a magnet into static equilibrium with the electrons.
 
-    Args:
-        system: The open system, its leads at one chemical potential at t = 0; None for moments alone.
-        magnet: Where to start. Pinned and prescribed moments stay as they are at t = 0; time-dependent fields are
-            taken at t = 0.
-        torque_tolerance: Largest |M_i x dF/dM_i| (eV) that may be left.
-        rtol: Accuracy of the pole expansions of leads and Fermi function; take that of the run to follow, then the
-            run starts at rest.
-        progress: As for `simulate`: done and total are decades from the first torque down to `torque_tolerance`.
+    Parameters
+    ----------
+    system : OpenSystem or None
+        The open system, its leads at one chemical potential at t = 0; None for moments alone.
+    magnet : Magnet
+        Where to start. Pinned and prescribed moments stay as they are at t = 0; time-dependent fields are taken at t =
+        0.
+    torque_tolerance : float, default 1e-09
+        Largest ``|M_i x dF/dM_i|`` (eV) that may be left.
+    rtol : float, default 1e-09
+        Accuracy of the pole expansions of leads and Fermi function; take that of the run to follow, then the run starts
+        at rest.
+    progress : bool or callable, default False
+        As for `simulate`: done and total are decades from the first torque down to `torque_tolerance`.
 
-    Returns:
-        A `Magnet` that differs from `magnet` in its moments only.
+    Returns
+    -------
+    Magnet
+        It differs from `magnet` in its moments only.
 
-    Raises:
-        ValueError: If the leads differ in chemical potential or temperature, the magnet has spin-transfer torques (no
-            energy describes them), or the tolerance is not reached; the message names the torque that is left.
+    Raises
+    ------
+    ValueError
+        If the leads differ in chemical potential or temperature, the magnet has spin-transfer torques (no energy
+        describes them), or the tolerance is not reached; the message names the torque that is left.
+
+    Notes
+    -----
+    The minimum of the free energy downhill from where the magnet is, with the grand potential Omega of the electrons
+    and their adiabatic spin density, ::
+
+        F(M) = H(M) + Omega(M),      dF/dM_i = dH/dM_i - J_i <s_i>
+
+    It vanishes normal to M_i exactly where the full LLG equation stands still.
+
+    Examples
+    --------
+    >>> easy = ln.UniaxialAnisotropy(0.01, axis="z")
+    >>> magnet = ln.Magnet(ln.cone(1, 0.3), magnetic_moment=1.0, energies=[easy])
+    >>> ln.relax(None, magnet).moments.round(6)
+    array([[0., 0., 1.]])
     """
     _check(system, magnet, torque_tolerance)
     warn(doubts_together(system, magnet))

@@ -8,11 +8,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from functools import cached_property
 from inspect import Parameter, Signature, signature
-from typing import Any, Self, get_type_hints
+from typing import Any, Self
 
 import numpy as np
 
 from llgnegf._blas import one_thread_if_small
+from llgnegf._readable import Readable
 from llgnegf.equations.protocol import Equation
 from llgnegf.integrators.dense import DenseRows
 from llgnegf.integrators.integration import Integration
@@ -26,7 +27,7 @@ from llgnegf.run.recorder import Recorder, Rows
 from llgnegf.run.result import ErrorEstimate, Variable
 
 
-class Run:
+class Run(Readable):
     """What all runs share; made by `Simulation` and `SlowSimulation`.
 
     Attributes:
@@ -48,9 +49,9 @@ class Run:
     def __init_subclass__(cls, moments: str, without: tuple[str, ...]) -> None:
         """Arguments are the system, `moments`, and by name the options of `RunOptions` but those that mean nothing."""
         first = [Parameter(name, Parameter.POSITIONAL_OR_KEYWORD) for name in ("system", moments)]
-        options, hints = signature(RunOptions).parameters, get_type_hints(RunOptions)
-        named = [p.replace(annotation=hints[name]) for name, p in options.items() if name not in without]
-        cls.__signature__ = Signature([*first, *named])  # type: ignore[attr-defined]
+        options = [p for name, p in signature(RunOptions).parameters.items() if name not in without]
+        cls._signature = Signature([*first, *(p.replace(annotation=p.empty) for p in options)])
+        super().__init_subclass__()
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         given = signature(type(self)).bind(*arguments, **options).arguments
@@ -62,7 +63,22 @@ class Run:
 
     @classmethod
     def of(cls, system: OpenSystem | None, motion: Any, options: RunOptions) -> Self:
-        """The run of options that are known to fit system and motion, and whose doubts have been told."""
+        """The run of options that are known to fit system and motion, and whose doubts have been told.
+
+        Parameters
+        ----------
+        system : OpenSystem or None
+            Electrons and leads.
+        motion : object
+            Moments.
+        options : RunOptions
+            Checked.
+
+        Returns
+        -------
+        Run
+            At t = 0.
+        """
         run = cls.__new__(cls)
         run._begin(system, motion, options)
         return run
@@ -122,16 +138,35 @@ class Run:
         return {"fermi_poles": 0 if self.poles is None or self.poles.fermi is None else self.poles.fermi.eta.size}
 
     def advance_to(self, row: int) -> np.ndarray:
-        """Advance to the save time number `row`, not before the last one; the sample there."""
+        """Advance to a save time, without making its row.
+
+        Parameters
+        ----------
+        row : int
+            Number of the save time, not before the last one.
+
+        Returns
+        -------
+        ndarray
+            What rows are made of there.
+        """
         unit = self.equation.time_unit
         return self._dense.at(float(self.times[row]) / unit, lambda time: self.between_steps(time * unit))
 
     def rows(self) -> Iterator[tuple[int, dict[str, np.ndarray]]]:
-        """Advance to each save time in turn; yields the row's index and its columns.
+        """Advance to each save time in turn.
 
-        Raises:
-            IntegrationStopped: On NaN, a step below round-off, or a density matrix that is none any more, with time,
-                quantity and cause.
+        Yields
+        ------
+        tuple of int and dict of str to ndarray
+            The row's number, and its columns without the dim time.
+
+        Raises
+        ------
+        IntegrationStopped
+            On NaN, a step below round-off, or a density matrix that is none any more, with time, quantity and cause.
+        ValueError
+            Of a `Simulation` whose moments are `External`.
         """
         while self.row < self.times.size:
             with self.blas(self.system):
@@ -144,9 +179,18 @@ class Run:
         """Raise IntegrationStopped if the state cannot be one."""
 
     def checkpoint(self, copy: bool = True) -> dict[str, Any]:
-        """Everything that a later `restore` needs to go on with the same bits, as arrays and numbers.
+        """Everything that a later `restore` needs to go on with the same bits.
 
-        Arrays of a large state need not be copied where they are written down before the run goes on.
+        Parameters
+        ----------
+        copy : bool, default True
+            Whether arrays are copied: those of a large state need not be where they are written down before the run
+            goes on.
+
+        Returns
+        -------
+        dict
+            Arrays and numbers by name.
         """
         kept = {"row": self.row, "evaluations": self.equation.evaluations, **self._dense.checkpoint()}
         return {name: value.copy() if copy and isinstance(value, np.ndarray) else value for name, value in kept.items()}
@@ -154,8 +198,15 @@ class Run:
     def restore(self, checkpoint: Mapping[str, Any]) -> None:
         """Continue from what `checkpoint` gave in a run of the same problem.
 
-        Raises:
-            ValueError: If the checkpoint is of another problem (its state has another size).
+        Parameters
+        ----------
+        checkpoint : mapping
+            As `checkpoint` returned it.
+
+        Raises
+        ------
+        ValueError
+            If the checkpoint is of another problem (its state has another size).
         """
         size, own = np.size(checkpoint["state"]), self._dense.integration.state.size
         if size != own:
@@ -169,7 +220,13 @@ class Run:
         raise NotImplementedError
 
     def error_budget(self) -> dict[str, ErrorEstimate]:
-        """Expansions and time step, each a number with what it bounds."""
+        """Expansions and time step, each a number with what it bounds.
+
+        Returns
+        -------
+        dict of str to ErrorEstimate
+            As `Result.errors`.
+        """
         integration = self._dense.integration
         step = ErrorEstimate(float("nan"), "not estimated with a fixed step; repeat with half the step")
         if integration.adaptive:

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import inspect
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from llgnegf._checks import Problems, memory_of_machine
+from llgnegf._readable import check_call
 from llgnegf.problem.magnetism.external import External
-from llgnegf.problem.plausibility import doubts_of_options, doubts_together, warn
+from llgnegf.problem.plausibility import doubts_of_options, doubts_of_run, doubts_together, heard, warn
 from llgnegf.problem.system import OpenSystem
 from llgnegf.run.error_budget import warn_if_exceeded
 from llgnegf.run.options import RunOptions, takes_run_options
@@ -32,18 +34,26 @@ def simulate(
     **options: Any,
 ) -> Result:
     """A run in memory: as `llgnegf.simulate`, which says what the arguments are, without a folder."""
-    inspect.signature(simulate).bind(system, motion, **options)  # TypeError for what is no option here
+    check_call("simulate", inspect.signature(simulate), (system, motion), options)
     if isinstance(motion, External):
         raise ValueError("simulate.motion: External; allowed: Simulation(system, motion, ...).advance(time, moments)")
     assert callable(progress)
     progress(0.0, 0.0, "set-up")
     checked = RunOptions.checked(system, motion, **options)
-    warn(doubts_together(system, motion) + doubts_of_options(options))
-    simulation = run_of(system, motion, checked)
-    _check_rows(simulation)
-    result = _run(simulation, progress)
-    warn_if_exceeded(result.errors, simulation.rtol)
-    return result
+    with heard() as said:
+        warn(doubts_together(system, motion) + doubts_of_options(options))
+        simulation = run_of(system, motion, checked)
+        _check_rows(simulation)
+        result = _run(simulation, progress, said)
+        warn_if_exceeded(result.errors, simulation.rtol)
+    return replace(result, warnings=all_said(system, motion, options, said))
+
+
+def all_said(
+    system: OpenSystem | None, motion: Any, options: Mapping[str, Any], said: Iterable[str]
+) -> tuple[str, ...]:
+    """Doubts about the parts of a run, warned of when they were made, and what was `said` since, each once."""
+    return tuple(dict.fromkeys([*map(str, doubts_of_run(system, motion, options)), *said]))
 
 
 def _check_rows(simulation: Run) -> None:
@@ -57,8 +67,8 @@ def _check_rows(simulation: Run) -> None:
     problems.raise_all()
 
 
-def _run(simulation: Run, report: Progress) -> Result:
-    """All rows, in memory; what stops them carries those before it."""
+def _run(simulation: Run, report: Progress, said: Iterable[str]) -> Result:
+    """All rows, in memory; what stops them carries those before it, with the warnings `said` till then."""
     end = float(simulation.times[-1])
     report(0.0, end, "error budget")
     simulation.error_budget()  # measured once, and before the rows: a run that is stopped has it too
@@ -72,13 +82,18 @@ def _run(simulation: Run, report: Progress) -> Result:
     simulation.between_steps = lambda time: report(time, end, "running")
     report(0.0, end, "running")
     # Within a step that did not end there is no density matrix.
-    with keeping(lambda: Result(rows(), simulation.error_budget(), None, simulation.statistics), "the rows"):
+    with keeping(lambda: replace(result_of(simulation, rows(), None), warnings=tuple(said)), "the rows"):
         for index, row in simulation.rows():
             for name, value in row.items():
                 columns[name][index] = value
             count = index + 1
             report(float(simulation.times[index]), end, "running")
-    return Result(rows(), simulation.error_budget(), simulation.density_matrix, simulation.statistics)
+    return result_of(simulation, rows(), simulation.density_matrix)
+
+
+def result_of(simulation: Run, rows: Rows, density_matrix: np.ndarray | None) -> Result:
+    """The result of a run as far as it is."""
+    return Result(rows, simulation.error_budget(), density_matrix, simulation.statistics, simulation.rtol)
 
 
 def run_of(system: Any, motion: Any, options: RunOptions) -> Run:

@@ -51,40 +51,45 @@ Motion = Frozen | Precession | Prescribed | External | Magnet
 
 
 class Simulation(Run, moments="motion", without=("electrons", "response", "copies")):
-    """One run, advanced row by row.
+    """A run of full electrons and moments, or of moments alone, advanced row by row.
 
-    Args:
-        system: The open system; None for moments alone.
-        motion: How the moments move: `Frozen`, `Precession`, `Prescribed`, a `Magnet` that answers, or `External`:
-            then there are no rows of its own, and `advance` carries the run on.
-        t_end: End of the run in fs.
-        save_every: Time between rows in fs. Rows are interpolated between steps that do not depend on them, unless a
-            bare Python function drives the run (a voltage, a field, a torque, moments): nothing is known of it, so no
-            step is longer than `save_every` then. Of the drives of `llgnegf.problem.drives` all is known that it
-            takes (of a `TimeFunction` what it says): steps end at their discontinuities and do not pass over them.
-        rtol: Accuracy asked for: largest error in elements of the density matrix (whose scale is 1) and of the
-            moments. It sets the tolerances of lead poles, Fermi poles and time step together.
-        start: "thermal" (equilibrium with the leads attached, equal chemical potentials), "steady" (stationary state
-            of the system frozen at t = 0) or "partitioned" (leads attached at t = 0).
-        integrator: "dop853" (explicit, order 8), "ark5" (order 5, far Fermi poles implicit), both adaptive unless
-            `step` is given, or "rk4" (explicit, order 4, fixed `step`). "auto" is ark5 for wide-band leads, whose
-            Fermi poles reach far beyond the spectrum of the device, and dop853 otherwise; also in adaptive runs at
-            rtol >= 1e-6 whose drives move fast most of the time (voltages with a period below 20 fs).
-        step: Fixed time step in fs; None for an adaptive one. It is shortened where it has to end on a row or on a
-            discontinuity of a drive, or would be longer than a drive can be seen with (within a `Pulse` its width).
-        observables: Extra columns: "adiabatic" adds the adiabatic spin density and torque of each instant and the
-            nonadiabatic torque.
-        initial_density_matrix: rho(0), (2N, 2N), for start = "partitioned"; None is the isolated equilibrium.
-        temperature: kT (eV) of the bath that damps a `Magnet` beside electrons, whose noise acts on it then
-            (`problem.magnetism.thermal_field`); the electrons' own friction and noise come with the electrons. An
-            interval of the noise is two steps where `step` is given, else as long as its error allows.
-        seed: Key of the random stream of that noise, an integer >= 0.
-        memory: GB that the run may take, None what is free; one that needs more (`run.memory`) is refused.
-        threads: How many share a big state of the electrons; None: LLGNEGF_NUM_THREADS or OMP_NUM_THREADS of the
-            environment, else every core. They change no bit of a result.
+    `simulate` makes one and goes through its rows. By hand it is for moments that another program moves (`External`),
+    for rows that are not to be kept, and for checkpoints of one's own.
 
-    Raises:
-        ValueError: One line for each argument that is not of this kind or does not fit another one.
+    Parameters
+    ----------
+    system : OpenSystem or None
+        The open system; None for moments alone.
+    motion : Magnet, Precession, Prescribed, Frozen or External
+        How the moments move. Of an `External` motion there are no rows of its own, and `advance` carries the run on.
+    t_end, save_every, rtol, start, integrator, step, observables, initial_density_matrix : object
+        As for `simulate`.
+    temperature, seed, memory, threads : object
+        As for `simulate`.
+
+    Attributes
+    ----------
+    times : ndarray, (n_rows,)
+        Save times in fs.
+    row : int
+        Number of rows so far.
+
+    Raises
+    ------
+    ValueError
+        One line for each argument that is not of this kind or does not fit another one.
+
+    Notes
+    -----
+    The equations are those of `simulate`.
+
+    Examples
+    --------
+    >>> system = ln.OpenSystem(ln.chain(1, j_sd=0.1), [ln.ChainLead(0)], kT=0.2)
+    >>> run = ln.Simulation(system, ln.External([[0, 0, 1.0]]), t_end=2.0, rtol=1e-4)
+    >>> row = run.advance(1.0, [[0, 0.1, np.sqrt(0.99)]])  # the other program's moments at t = 1 fs
+    >>> row["torque"].shape  # eV
+    (1, 3)
     """
 
     equation: ElectronEquation | MomentEquation
@@ -124,18 +129,31 @@ class Simulation(Run, moments="motion", without=("electrons", "response", "copie
         return field
 
     def advance(self, time: float, moments: Any) -> dict[str, np.ndarray]:
-        """Carry the electrons on to `time` (fs) while another program's moments turn to `moments`; the row there.
+        """Carry the electrons on to a time while another program's moments turn to new ones.
 
+        Parameters
+        ----------
+        time : float
+            In fs, later than the time before, at most t_end.
+        moments : array_like, (N, 3)
+            M(time), unit vectors.
+
+        Returns
+        -------
+        dict of str to ndarray
+            The row there: each column without the dim time.
+
+        Raises
+        ------
+        ValueError
+            For arguments that are not of this kind, or a run whose motion is not `External`.
+        IntegrationStopped
+            As `rows`.
+
+        Notes
+        -----
         Each moment turns along the great circle from where it was, at an even rate: exchanging every dt with a spin
         code that is exact between the exchanges leaves an error of second order in dt.
-
-        Args:
-            time: Later than the time before, at most t_end.
-            moments: M(time), (N, 3) unit vectors.
-
-        Raises:
-            ValueError: For arguments that are not of this kind, or a run whose motion is not `External`.
-            IntegrationStopped: As `rows`.
         """
         problems, integration = Problems("advance"), self._dense.integration
         if self._way is None:

@@ -41,32 +41,60 @@ STEPS_ANGLES = 2.0
 class SlowSimulation(
     Run, moments="magnet", without=("start", "integrator", "initial_density_matrix", "electrons")
 ):  # fmt: skip
-    """Moments with electrons that follow at first order in the velocities, with or without thermal noise.
+    """A run of slow moments with the electrons integrated out, with or without thermal noise, advanced row by row.
 
     This is electrons = "adiabatic" of `simulate`: by the default `response` one order beyond the adiabatic torque.
 
-    Args:
-        system: The open system, its leads static; None for moments alone.
-        magnet: The moments.
-        t_end, save_every: End of the run and time between rows in fs; what a row has to do with steps is as for
-            `llgnegf.Simulation`.
-        rtol: Accuracy asked for, shared out as in a full run.
-        step: Fixed time step in fs, with noise too (rows and discontinuities of drives are reached in equal steps no
-            longer than it, nor than a drive can be seen with); None is adaptive with interpolation between the steps
-            (DOP853 and its interpolant of order 7).
-        response: Which tensors act: any of "geometric", "friction", and "bias" for what leads of different chemical
-            potential or temperature add to them; () is the torque of the stationary state alone.
-        temperature: kT of the thermal noise in eV. Electrons in equilibrium have the same. Under bias their noise is
-            that of their own occupations, and this is the temperature of Gilbert's damping, 0 allowed.
-        seed: Key of the random stream, an integer >= 0; None without noise.
-        memory: GB that the run may take, None what is free; one that needs more at least (`run.memory`) is refused.
-        observables: "adiabatic" adds adiabatic spin density and torque, and the nonadiabatic torque.
-        copies: Independent copies that are carried along (rows show the first one).
+    Parameters
+    ----------
+    system : OpenSystem or None
+        The open system, its leads static; None for moments alone.
+    magnet : Magnet
+        The moments.
+    t_end, save_every, rtol : float
+        As for `simulate`.
+    step : float, optional
+        Fixed time step in fs, with noise too (rows and discontinuities of drives are reached in equal steps no longer
+        than it, nor than a drive can be seen with); None is adaptive with interpolation between the steps (DOP853 and
+        its interpolant of order 7).
+    observables : sequence of str, default ()
+        "adiabatic" adds adiabatic spin density and torque, and the nonadiabatic torque.
+    response : sequence of str, default ('geometric', 'friction', 'bias')
+        Which tensors act: any of "geometric", "friction", and "bias" for what leads of different chemical potential or
+        temperature add to them; () is the torque of the stationary state alone.
+    temperature : float, default 0.0
+        kT of the thermal noise in eV. Electrons in equilibrium have the same. Under bias their noise is that of their
+        own occupations, and this is the temperature of Gilbert's damping, 0 allowed.
+    seed : int, optional
+        Key of the random stream, >= 0; None without noise.
+    memory : float, optional
+        GB that the run may take, None what is free; one that needs more at least (`llgnegf.run.memory`) is refused.
+    threads : int, optional
+        As for `simulate`.
+    copies : int, default 1
+        Independent copies that are carried along (rows show the first one).
 
-    Raises:
-        ValueError: One line for each argument that is not of this kind; a voltage that changes among them.
-        IntegrationStopped: By `rows`, when a step falls below round-off; with noise, where friction under bias is so
-            negative that a motion grows.
+    Raises
+    ------
+    ValueError
+        One line for each argument that is not of this kind; a voltage that changes among them.
+    IntegrationStopped
+        By `rows`, when a step falls below round-off; with noise, where friction under bias is so negative that a motion
+        grows.
+
+    Notes
+    -----
+    The moments obey, with p = g/mu_M and the tensors of `ResponseTensors`, ::
+
+        dM_i/dt = -p_i M_i x h_i + lambda_i M_i x dM_i/dt + p_i T_ext
+        h_i     = -dH/dM_i + J_i <s_i>_ad - sum_j [(friction + geometric) dM/dt]_i
+
+    Examples
+    --------
+    >>> magnet = ln.Magnet(ln.uniform(1, "x"), magnetic_moment=1.0, damping=0.1, energies=[ln.Zeeman([0, 0, 50.0])])
+    >>> run = ln.SlowSimulation(None, magnet, t_end=2.0)
+    >>> [number for number, row in run.rows()]
+    [0, 1, 2]
     """
 
     equation: SlowEquation
@@ -114,11 +142,33 @@ class SlowSimulation(
         return self.equation.electrons.surface_nodes if isinstance(self.equation.electrons, PoleTensors) else 0
 
     def checkpoint(self, copy: bool = True) -> dict[str, Any]:
-        """As `Run.checkpoint`."""
+        """As `Run.checkpoint`, with what the sums over the Fermi surface took.
+
+        Parameters
+        ----------
+        copy : bool, default True
+            Whether arrays are copied.
+
+        Returns
+        -------
+        dict
+            Arrays and numbers by name.
+        """
         return {"surface_nodes": self._surface_nodes, **super().checkpoint(copy)}
 
     def restore(self, checkpoint: Mapping[str, Any]) -> None:
-        """As `Run.restore`."""
+        """Continue from what `checkpoint` gave in a run of the same problem.
+
+        Parameters
+        ----------
+        checkpoint : mapping
+            As `checkpoint` returned it.
+
+        Raises
+        ------
+        ValueError
+            If it is of another problem.
+        """
         super().restore(checkpoint)
         if isinstance(self.equation.electrons, PoleTensors):
             self.equation.electrons.surface_nodes = int(checkpoint["surface_nodes"])

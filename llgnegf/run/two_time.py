@@ -14,6 +14,7 @@ import numpy as np
 
 from llgnegf._blas import limited
 from llgnegf._checks import Problems, memory_of_machine
+from llgnegf._readable import Readable
 from llgnegf.equations.electrons import ElectronEquation
 from llgnegf.equations.propagator import PropagatorEquation
 from llgnegf.integrators.integration import Integration
@@ -47,34 +48,55 @@ class Cost:
         return f"{memory:.3g} GiB ({result:.3g} GiB of it the result), about {self.seconds:.2g} s"
 
 
-class TwoTime:
-    """G^<(t, t') and G^R(t, t') of a run at all pairs of its save times, for any bias, drive and moments that answer.
+class TwoTime(Readable):
+    """Two-time Green functions of a run at all pairs of its save times.
+
+    Parameters
+    ----------
+    system : OpenSystem
+        As for `simulate`.
+    motion : Magnet, Precession, Prescribed or Frozen
+        As for `simulate`.
+    begin : float, default 0.0
+        First time (fs) that is kept: the next save time. The run before it costs what a run costs.
+    sites : sequence of int, optional
+        Sites that a and b are on; None: all.
+    **options : object
+        t_end, save_every, rtol, start, integrator (adaptive), initial_density_matrix, temperature and seed, as for
+        `simulate`.
+
+    Attributes
+    ----------
+    times : ndarray, (n_times,)
+        The times t and t', fs.
+    cost : Cost
+        Memory and time that `run` will take, printed in one line.
+
+    Raises
+    ------
+    ValueError
+        One line for each argument that is not of this kind; for functions that do not fit into memory.
+
+    See Also
+    --------
+    analysis.photoemission : Spectra made of them.
+
+    Notes
+    -----
+    For any bias, drive and moments that answer, ::
 
         hbar G^<_ab(t, t') = i <c_b^dag(t') c_a(t)>,      hbar G^R_ab(t, t') = -i theta(t - t') <{c_a(t), c_b^dag(t')}>
 
     with leads and Fermi function in the poles of the run, and no other approximation: hbar G^<(t, t) = i rho(t) is the
-    run's own. With T times, s states of the sites asked for, and D = 2N + modes (+ Fermi vectors), memory grows as
-    T^2 s^2 + T s D + D^2, and time as T D^2 for the propagators and T^2 s D^2 for the products with them.
+    run's own. With T times, s states of the sites asked for, and D = 2N + modes (+ Fermi vectors), memory grows as T^2
+    s^2 + T s D + D^2, and time as T D^2 for the propagators and T^2 s D^2 for the products with them.
 
-    Args:
-        system, motion: As for `Simulation`; the motion is not `External`.
-        begin: First time (fs) that is kept: the next save time. The run before it costs what a run costs.
-        sites: Sites that a and b are on; None: all.
-        options: t_end, save_every, rtol, start, integrator (adaptive), initial_density_matrix, temperature and seed, as
-            for `Simulation`.
-
-    Attributes:
-        times: The times t and t', fs.
-        cost: Memory and time that `run` will take.
-
-    Raises:
-        ValueError: One line for each argument that is not of this kind; for functions that do not fit into memory.
-
-    Example:
-        >>> functions = ln.TwoTime(system, ln.Frozen(wall), t_end=60, save_every=0.5)
-        >>> print(functions.cost)
-        0.14 GiB (0.0855 GiB of it the result), about 16 s
-        >>> spectrum = ln.analysis.photoemission(functions.run(), energies, duration=6)
+    Examples
+    --------
+    >>> system = ln.OpenSystem(ln.chain(1), [ln.WideBandLead(0, 0.4)], kT=0.5)
+    >>> functions = ln.TwoTime(system, ln.Frozen([[0, 0, 1]]), t_end=3.0, save_every=1.0, rtol=1e-3).run()
+    >>> functions.lesser.dims, functions.lesser.shape
+    (('time', 'time_prime', 'state', 'state_prime'), (4, 4, 2, 2))
     """
 
     @limited
@@ -125,12 +147,16 @@ class TwoTime:
     def run(self) -> xarray.Dataset:
         """The functions at all pairs of times.
 
-        Returns:
+        Returns
+        -------
+        xarray.Dataset
             Dataset with `lesser`, hbar G^<, and `retarded`, hbar G^R, complex and without unit, dims (time, time_prime,
             state, state_prime), and the coordinates site and spin of the states. G^R(t, t) is -i, that of t > t'.
 
-        Raises:
-            IntegrationStopped: As `Simulation.rows`.
+        Raises
+        ------
+        IntegrationStopped
+            As `Simulation.rows`.
         """
         equation, width = self._equation, self._states.size
         count, (rows, every) = self.times.size, equation.shape

@@ -17,6 +17,7 @@ from typing import Any
 
 import numpy as np
 
+from llgnegf._readable import Readable
 from llgnegf.problem.occupation import density_matrix, fermi_derivative
 from llgnegf.static.closed import occupation_response
 from llgnegf.static.contour import FERMI_RANGE
@@ -28,13 +29,35 @@ from llgnegf.static.window import fermi_points
 
 
 @dataclass(frozen=True, eq=False)
-class Decomposition:
-    """The density matrix to first order in hbar w, in the rotating frame, each part (2N, 2N) or a `LocalDensityMatrix`.
+class Decomposition(Readable):
+    """The density matrix to first order in hbar w, in the rotating frame, in four parts.
 
-    Attributes:
-        adiabatic: Equilibrium with the moments frozen.
-        geometric, sea, surface: The parts of first order.
-        error: Estimated quadrature error of the largest entry, all parts together.
+    What `RotatingFrame.decompose` returns. Each part is an array (2N, 2N), or of `decompose_locally` what densities,
+    torques and currents take as well.
+
+    Attributes
+    ----------
+    adiabatic : ndarray of complex, (2N, 2N)
+        Equilibrium with the moments frozen.
+    geometric, sea, surface : ndarray of complex, (2N, 2N)
+        The parts of first order; `nonadiabatic` is their sum.
+    error : float
+        Estimated quadrature error of the largest entry, all parts together.
+
+    Notes
+    -----
+    The split is that of [1]_; the integrals are in `llgnegf.static.decomposition`.
+
+    References
+    ----------
+    .. [1] U. Bajpai, B. K. Nikolic, Phys. Rev. Lett. 125, 187202 (2020).
+
+    Examples
+    --------
+    >>> system = ln.OpenSystem(ln.chain(1, j_sd=0.5), [ln.ChainLead(0), ln.ChainLead(0)], kT=0.05)
+    >>> parts = ln.RotatingFrame(system, ln.cone(1, 1.0), energy=0.01).decompose()
+    >>> bool(np.allclose(parts.nonadiabatic, parts.geometric + parts.sea + parts.surface))
+    True
     """
 
     adiabatic: Any
@@ -50,8 +73,23 @@ class Decomposition:
 
 
 @dataclass(frozen=True, eq=False)
-class CurrentDecomposition:
-    """Lead currents of the four parts of `Decomposition`."""
+class CurrentDecomposition(Readable):
+    """Lead currents of the four parts of `Decomposition`.
+
+    What `RotatingFrame.decompose_lead_currents` returns.
+
+    Attributes
+    ----------
+    adiabatic, geometric, sea, surface : LeadCurrents
+        Charge (electrons/fs) and spin currents (eV) of each part.
+
+    Examples
+    --------
+    >>> system = ln.OpenSystem(ln.chain(1, j_sd=0.5), [ln.ChainLead(0), ln.ChainLead(0)], kT=0.05)
+    >>> parts = ln.RotatingFrame(system, ln.cone(1, 1.0), energy=0.01).decompose_lead_currents()
+    >>> bool((parts.surface.spin[:, 2] > 0).all())  # pumping: spin along the axis leaves through both leads
+    True
+    """
 
     adiabatic: LeadCurrents
     geometric: LeadCurrents

@@ -46,7 +46,16 @@ Integrand = Callable[[np.ndarray, np.ndarray], np.ndarray]
 
 
 class QuadratureError(ArithmeticError):
-    """An integral did not reach its tolerance; the message states the error that was reached."""
+    """An integral did not reach its tolerance; the message states the error that was reached.
+
+    Raised by `RotatingFrame`, `ResponseTensors` and `Transport`; a larger tolerance or kT, or a lead that reaches the
+    level in question, helps.
+
+    Examples
+    --------
+    >>> issubclass(ln.QuadratureError, ArithmeticError)
+    True
+    """
 
 
 @dataclass(frozen=True)

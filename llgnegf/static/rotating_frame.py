@@ -15,6 +15,7 @@ import numpy as np
 
 from llgnegf._blas import limited
 from llgnegf._checks import Problems
+from llgnegf._readable import Readable, readable
 from llgnegf.problem.mean_fields import MeanField
 from llgnegf.problem.plausibility import doubts_of_frame, warn
 from llgnegf.problem.system import OpenSystem, check_constant
@@ -38,33 +39,62 @@ T = TypeVar("T")
 
 
 @dataclass(frozen=True, eq=False)
-class RotatingFrame:
-    """Electrons of `system` under moments that precess steadily, counter-clockwise about +axis at w = energy/hbar.
+class RotatingFrame(Readable):
+    """Electrons under moments that precess steadily: the exact answer, in the frame that turns with them.
+
+    Parameters
+    ----------
+    system : OpenSystem
+        Electrons and leads. For energy != 0, H_0 and every lead's Sigma must commute with sigma.axis: no spin-orbit
+        coupling, no magnetic lead (unless magnetised along the axis).
+    texture : array_like, (N, 3)
+        Moments at t = 0, unit vectors (N, 3); zero vectors on sites without a moment, which have no sd coupling then
+        (`on_electrons` of a motion makes them).
+    energy : float
+        hbar w in eV; negative turns clockwise, 0 is the static system.
+    axis : str or array_like, (3,), default 'z'
+        'x', 'y', 'z' or a non-zero 3-vector.
+    tolerance : float, default 1e-09
+        Absolute error allowed in the largest entry of a density matrix (or hbar times a rate, in eV).
+
+    Raises
+    ------
+    ValueError
+        One line for each argument that is not of this kind, a voltage that depends on time included.
+    QuadratureError
+        By the methods, when the tolerance cannot be reached, and under bias or precession for nearly equal levels with
+        a combination that is almost dark: too narrow to be resolved.
+
+    Notes
+    -----
+    Moments turn counter-clockwise about +axis at w = energy/hbar [1]_, ::
 
         M_i(t) = R(axis, w t) M_i(0),   U = exp(-i w t sigma_axis/2),   H_RF = H(0) - hbar w sigma_axis/2
 
-    In the frame that turns with the moments the problem is static. A lead's channel of spin s along the axis is
-    shifted by Q_s hbar w, Q_up = -1/2, Q_down = +1/2, levels and filling alike:
+    In the frame that turns with the moments the problem is static. A lead's channel of spin s along the axis is shifted
+    by Q_s hbar w, Q_up = -1/2, Q_down = +1/2, levels and filling alike::
+
         G = [E - H_RF - sum_{p,s} Sigma^s_p(E - Q_s hbar w)]^-1,
         rho_RF = (1/2 pi) sum_{p,s} int dE G Gamma^s_p(E - Q_s hbar w) G^dag f(E - mu_p - Q_s hbar w).
+
     Leads may have static voltages, and temperatures of their own. What this integral leaves open is filled with the
     mean chemical potential of the coupled leads, at their mean temperature: bound states outside all bands, and dark
     states, which no lead reaches (an isolated site, or of equal levels the combinations whose couplings cancel, to
     round-off). A closed system has rho_RF = f(H_RF).
 
-    Args:
-        system: Electrons and leads. For energy != 0, H_0 and every lead's Sigma must commute with sigma.axis: no
-            spin-orbit coupling, no magnetic lead (unless magnetised along the axis).
-        texture: Moments at t = 0, unit vectors (N, 3); zero vectors on sites without a moment, which have no sd
-            coupling then (`on_electrons` of a motion makes them).
-        energy: hbar w in eV; negative turns clockwise, 0 is the static system.
-        axis: 'x', 'y', 'z' or a non-zero 3-vector.
-        tolerance: Absolute error allowed in the largest entry of a density matrix (or hbar times a rate, in eV).
+    References
+    ----------
+    .. [1] U. Bajpai, B. K. Nikolic, Phys. Rev. Lett. 125, 187202 (2020).
 
-    Raises:
-        ValueError: One line for each argument that is not of this kind, a voltage that depends on time included.
-        QuadratureError: By the methods, when the tolerance cannot be reached, and under bias or precession for nearly
-            equal levels with a combination that is almost dark: too narrow to be resolved.
+    Examples
+    --------
+    >>> system = ln.OpenSystem(ln.chain(2, j_sd=0.1), [ln.ChainLead(0), ln.ChainLead(-1)], kT=0.05)
+    >>> frame = ln.RotatingFrame(system, ln.cone(2, 0.5), energy=0.05)  # hbar omega in eV
+    >>> rho = frame.density_matrix()
+    >>> ln.torque(rho, ln.cone(2, 0.5), j_sd=0.1).shape  # eV
+    (2, 3)
+    >>> bool(frame.lead_currents().spin[0, 2] > 0)  # pumped into the left lead, eV
+    True
     """
 
     system: OpenSystem
@@ -110,29 +140,55 @@ class RotatingFrame:
         check_leads_keep_spin(problems, self.system, axis)
 
     def density_matrix(self) -> np.ndarray:
-        """rho_RF, (2N, 2N): in the rotating frame at all times, in the lab frame at t = 0."""
+        """rho_RF: in the rotating frame at all times, in the lab frame at t = 0.
+
+        Returns
+        -------
+        ndarray of complex, (2N, 2N)
+            Spin index fastest, 2 i + s.
+        """
         return self.density_matrix_with_error()[0]
 
     @limited
     def density_matrix_with_error(self) -> tuple[np.ndarray, float]:
-        """rho_RF (2N, 2N) and the estimated quadrature error of its largest entry."""
+        """rho_RF and how exact it is.
+
+        Returns
+        -------
+        tuple of ndarray of complex, (2N, 2N), and float
+            rho_RF, and the estimated quadrature error of its largest entry.
+        """
         result = self.steady_state.density_matrix(InLevels(self.steady_state.device))
         return result.value, result.error
 
     def local_density_matrix(self) -> LocalDensityMatrix:
-        """rho_RF on sites and bonds of a nearest-neighbour chain: all that densities, torques and currents take.
+        """rho_RF on sites and bonds of a nearest-neighbour chain.
 
-        O(N) for each energy where the whole matrix costs O(N^2), e.g. 800 sites in seconds.
+        All that densities, torques and currents take. It costs O(N) for each energy where the whole matrix costs
+        O(N^2), e.g. 800 sites in seconds.
 
-        Raises:
-            ValueError: For a device with hopping beyond neighbours, a lead on several sites or one with a matrix
-                self-energy (`density_matrix` takes any).
+        Returns
+        -------
+        LocalDensityMatrix
+            Taken by `spin_density`, `torque` and the other observables in place of rho.
+
+        Raises
+        ------
+        ValueError
+            For a device with hopping beyond neighbours, a lead on several sites or one with a matrix self-energy
+            (`density_matrix` takes any).
         """
         return self.local_density_matrix_with_error()[0]
 
     @limited
     def local_density_matrix_with_error(self) -> tuple[Any, float]:
-        """`local_density_matrix` and the estimated quadrature error of its largest entry."""
+        """`local_density_matrix`, and how exact it is.
+
+        Returns
+        -------
+        tuple of LocalDensityMatrix and float
+            rho_RF on sites and bonds, and the estimated quadrature error of its largest entry.
+        """
         state = self.steady_state
         result = self._along_chain(state.device, "local_density_matrix", state.density_matrix)
         return result.value, result.error
@@ -141,14 +197,37 @@ class RotatingFrame:
     def decompose_locally(self) -> Decomposition:
         """`decompose` on sites and bonds of a nearest-neighbour chain, at a cost of O(N) for each energy.
 
-        Raises:
-            ValueError: As `decompose` and `local_density_matrix`.
+        Returns
+        -------
+        Decomposition
+            Of parts on sites and bonds.
+
+        Raises
+        ------
+        ValueError
+            As `decompose` and `local_density_matrix`.
         """
         response = self._linear_response("decompose_locally")
         return self._along_chain(response.state.device, "decompose_locally", response.density_matrices)
 
     def density_matrix_at(self, time: float) -> np.ndarray:
-        """rho_lab(t) = U rho_RF U^dag, (2N, 2N), at `time` in fs; ValueError unless that is a finite number."""
+        """The density matrix in the lab frame, rho(t) = U rho_RF U^dag.
+
+        Parameters
+        ----------
+        time : float
+            t in fs.
+
+        Returns
+        -------
+        ndarray of complex, (2N, 2N)
+            Spin index fastest.
+
+        Raises
+        ------
+        ValueError
+            Unless `time` is a finite number.
+        """
         problems = Problems("RotatingFrame.density_matrix_at")
         problems.number("time", time, "a finite number, in fs")
         problems.raise_all()
@@ -156,7 +235,13 @@ class RotatingFrame:
 
     @limited
     def lead_currents(self) -> LeadCurrents:
-        """Charge (electrons/fs) and spin currents (eV) into each lead, spin components in the rotating frame."""
+        """Charge and spin currents into each lead.
+
+        Returns
+        -------
+        LeadCurrents
+            Charge in electrons/fs and spin in eV, its components in the rotating frame.
+        """
         result = of_fastest(self.steady_state.device, self.steady_state.lead_rates, LONG_CHAIN)
         return LeadCurrents.from_rates(result.value, result.error)
 
@@ -164,17 +249,36 @@ class RotatingFrame:
     def decompose(self) -> Decomposition:
         """Adiabatic part and the three parts of first order in hbar w: geometric, Fermi sea, Fermi surface.
 
-        Raises:
-            ValueError: When the coupled leads differ in chemical potential (voltage included) or temperature; at kT = 0
-                with a level at the Fermi energy that no lead couples to.
-            QuadratureError: If the tolerance is not reached.
+        Returns
+        -------
+        Decomposition
+            Each part (2N, 2N).
+
+        Raises
+        ------
+        ValueError
+            When the coupled leads differ in chemical potential (voltage included) or temperature; at kT = 0 with a
+            level at the Fermi energy that no lead couples to.
+        QuadratureError
+            If the tolerance is not reached.
         """
         response = self._linear_response("decompose")
         return response.density_matrices(InLevels(response.state.device))
 
     @limited
     def decompose_lead_currents(self) -> CurrentDecomposition:
-        """`lead_currents` of each of the four parts; raises as `decompose` does."""
+        """`lead_currents` of each of the four parts of `decompose`.
+
+        Returns
+        -------
+        CurrentDecomposition
+            Each part as `lead_currents` has it.
+
+        Raises
+        ------
+        ValueError, QuadratureError
+            As `decompose`.
+        """
         response = self._linear_response("decompose_lead_currents")
         return of_fastest(response.state.device, response.lead_currents, LONG_CHAIN)
 
@@ -272,8 +376,34 @@ def refuse_dark_levels(device: StaticDevice, mu: float, owner: str) -> None:
         )
 
 
+@readable
 def rotate_spins(rho: np.ndarray, axis: np.ndarray, angle: float) -> np.ndarray:
-    """U rho U^dag with U = exp(-i angle sigma.axis/2) on every site, (..., 2N, 2N)."""
+    """Turn the spins of a density matrix by the same angle on every site.
+
+    Parameters
+    ----------
+    rho : ndarray of complex, (..., 2N, 2N)
+        Spin index fastest, 2 i + s.
+    axis : array_like, (3,)
+        Unit vector.
+    angle : float
+        In rad, counter-clockwise about the axis.
+
+    Returns
+    -------
+    ndarray of complex, (..., 2N, 2N)
+        U rho U^dag.
+
+    Notes
+    -----
+    U = exp(-i angle sigma.axis/2) on every site.
+
+    Examples
+    --------
+    >>> up = np.array([[1.0, 0.0], [0.0, 0.0]])
+    >>> ln.spin_density(ln.rotate_spins(up, np.array([0.0, 1.0, 0.0]), np.pi / 2)).round(12)  # z turned to x
+    array([[1., 0., 0.]])
+    """
     spin = spin_along(axis)
     u = np.cos(angle / 2) * np.eye(2) - 1j * np.sin(angle / 2) * spin
     u_all = np.kron(np.eye(rho.shape[-1] // 2), u)

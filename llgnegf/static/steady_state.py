@@ -20,6 +20,7 @@ from typing import Protocol
 
 import numpy as np
 
+from llgnegf._readable import Readable
 from llgnegf.problem.occupation import density_matrix, fermi
 from llgnegf.static.contour import FERMI_RANGE, Contour, twice_real
 from llgnegf.static.green import StaticDevice
@@ -42,13 +43,29 @@ class HasWindow(Protocol):
 
 
 @dataclass(frozen=True, eq=False)
-class LeadCurrents:
-    """Currents out of the device into each lead.
+class LeadCurrents(Readable):
+    """Currents out of the device into each lead, positive into the lead.
 
-    Attributes:
-        charge: Electrons per fs, (n_leads,).
-        spin: I^{S_a} = (hbar/2) d<sigma_a>/dt in eV, (n_leads, 3).
-        error: Estimated error in eV of hbar times a rate.
+    Attributes
+    ----------
+    charge : ndarray, (n_leads,)
+        Electrons per fs.
+    spin : ndarray, (n_leads, 3)
+        Spin current in eV.
+    error : float
+        Estimated error in eV of hbar times a rate.
+
+    Notes
+    -----
+    The spin current is I^{S_a} = (hbar/2) d<sigma_a>/dt, that of the electrons that pass into the lead.
+
+    Examples
+    --------
+    >>> leads = [ln.ChainLead(0, chemical_potential=0.1), ln.ChainLead(-1)]
+    >>> system = ln.OpenSystem(ln.chain(2), leads, kT=0.05)
+    >>> currents = ln.RotatingFrame(system, ln.uniform(2), energy=0.0).lead_currents()
+    >>> currents.charge.round(5)  # electrons/fs: 2 mu/h from the first lead into the second
+    array([-0.04836,  0.04836])
     """
 
     charge: np.ndarray
@@ -57,7 +74,20 @@ class LeadCurrents:
 
     @classmethod
     def from_rates(cls, rates: np.ndarray, error: float) -> LeadCurrents:
-        """From hbar Tr[O L_p], (n_leads, 4), O = 1, sigma_x, sigma_y, sigma_z."""
+        """From rates of charge and spin.
+
+        Parameters
+        ----------
+        rates : ndarray, (n_leads, 4)
+            hbar Tr[O L_p] in eV, O = 1, sigma_x, sigma_y, sigma_z.
+        error : float
+            Their error in eV.
+
+        Returns
+        -------
+        LeadCurrents
+            The same in electrons/fs and eV.
+        """
         return cls(-rates[:, 0] / HBAR, -0.5 * rates[:, 1:], error)
 
 

@@ -12,7 +12,6 @@
 from __future__ import annotations
 
 import json
-import math
 import os
 import time
 from collections.abc import Mapping, Sequence
@@ -23,6 +22,7 @@ from typing import TYPE_CHECKING, Any
 from llgnegf._files import TEMPORARY, DamagedRunError, StorageError, storage_errors, sync_folder, write_atomic
 from llgnegf._netcdf import netcdf_damage
 from llgnegf.run.result import ErrorEstimate
+from llgnegf.run.result_file import budget_text
 from llgnegf.store.checkpoint import Checkpoint, Recovered, read_generations, recover
 from llgnegf.store.identity import differences, identity
 from llgnegf.store.lock import LOCK, holder, locked
@@ -281,16 +281,13 @@ class RunFolder:
         """What the Dataset says of itself: source, input (TOML), error budget and provenance (JSON)."""
         provenance = self.provenance
         text = provenance.pop("input")
-        budget = {
-            name: {"value": float(e.value) if math.isfinite(e.value) else None, "bounds": e.bounds}
-            for name, e in checkpoint.errors.items()
-        }
         return {
             "title": "llgnegf run",
             "source": f"llgnegf {provenance.get('llgnegf')}",
             "input": text,
             "input_sha256": checkpoint.identity.get("input", ""),
             "code_sha256": checkpoint.identity.get("code", ""),
-            "error_budget": json.dumps(budget),
+            "error_budget": budget_text(checkpoint.errors),
+            "statistics": json.dumps(dict(checkpoint.statistics)),
             "provenance": json.dumps(provenance),
         }

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from llgnegf._netcdf import new_netcdf
-from llgnegf.run.result import BESIDE, PLACES, Variable, build_dataset
+from llgnegf.run.result import BESIDE, LABELS, Variable, build_dataset
 from llgnegf.store.checkpoint import Layout
 from llgnegf.store.segments import Segment, blocks, rows_of_a_segment
 
@@ -47,12 +47,10 @@ def write_result(
         DamagedRunError: If a segment is not what was committed.
     """
     n_rows = segments[-1].end if segments else 0
-    columns = {"time": Variable((), (), "fs", "time"), **layout.variables}
+    columns = {"time": Variable((), (), LABELS["time"]["units"], LABELS["time"]["long_name"]), **layout.variables}
     chunk_rows = min(rows_of_a_segment(layout.variables), n_rows)
     with new_netcdf(path, digest=True) as (file, check_disk):
         file.attrs.update(attributes)
-        if places := [name for name in PLACES if name in layout.coordinates]:
-            file.attrs["coordinates"] = " ".join(places)  # as readers of CF files know that they are no columns
         for name, length in _dimensions(layout, n_rows).items():
             file.dimensions[name] = length
         for name, labels in layout.coordinates.items():
@@ -89,8 +87,7 @@ def _write_labels(file: Any, name: str, labels: Sequence[Any]) -> None:
     checked = {"chunks": values.shape, "fletcher32": True} if values.size and not text else {}
     dims, dtype = (BESIDE.get(name, name),), h5py.string_dtype() if text else values.dtype
     variable = file.create_variable(name, dims, dtype, **checked)
-    if name in PLACES:
-        variable.attrs["units"] = "nm"
+    variable.attrs.update(LABELS.get(name, {}))
     if values.size:
         variable[...] = values.astype(object) if text else values
 

@@ -18,6 +18,7 @@ from llgnegf._checks import Problems
 from llgnegf._files import FolderInUseError, storage_errors
 from llgnegf._netcdf import write_dataset
 from llgnegf._processes import one_thread_each
+from llgnegf._readable import readable
 from llgnegf._threads import single
 from llgnegf.config import ConfigError, RunConfig
 from llgnegf.problem.plausibility import silent
@@ -58,6 +59,7 @@ class SweepError(RuntimeError):
         return type(self), (self.failures, self.total), self.__dict__
 
 
+@readable
 @reporting("runs")
 def run_sweep(
     config: RunConfig,
@@ -71,29 +73,50 @@ def run_sweep(
     """Run every point of `config.sweep` in its own folder below `folder` and gather the results.
 
     Runs that are finished are kept, others go on from their last commit, so a stopped sweep is simply run again.
-    SIGINT, SIGTERM and SIGHUP stop it: the runs under way are committed, and KeyboardInterrupt is raised. A point
-    whose process dies (out of memory, say) is tried once more; the others are not concerned.
+    SIGINT, SIGTERM and SIGHUP stop it: the runs under way are committed, and KeyboardInterrupt is raised. A point whose
+    process dies (out of memory, say) is tried once more; the others are not concerned.
 
-    Args:
-        config: A configuration with [sweep].
-        folder: Where the run folders and sweep.nc go.
-        executor: A `distributed.Client`, whose workers may die (`sweep.cluster`), or any concurrent.futures.Executor;
-            None starts processes with one thread each.
-        workers: Number of processes; None takes sweep.workers, or one for each core.
-        wait: Seconds without a single worker of a Client, at the start as later, after which they are given up; None
-            is 600.
-        progress: True shows how many runs are finished, on a bar or in lines; a function is called with (done, total,
-            text) after each run.
+    Parameters
+    ----------
+    config : RunConfig
+        A configuration with [sweep].
+    folder : str or path
+        Where the run folders and sweep.nc go.
+    executor : distributed.Client or concurrent.futures.Executor, optional
+        A `distributed.Client`, whose workers may die (`sweep.cluster`), or any concurrent.futures.Executor; None starts
+        processes with one thread each.
+    workers : int, optional
+        Number of processes; None takes sweep.workers, or one for each core.
+    wait : float, optional
+        Seconds without a single worker of a Client, at the start as later, after which they are given up; None is 600.
+    progress : bool or callable, default False
+        True shows how many runs are finished, on a bar or in lines; a function is called with (done, total, text) after
+        each run.
 
-    Returns:
+    Returns
+    -------
+    xarray.Dataset
         All results in one Dataset, also saved as sweep.nc, as `gather` makes it.
 
-    Raises:
-        ConfigError: As `points`; for `workers` beside an executor, `wait` without a Client, or an executor that is
-            none; if the folder holds runs of another sweep.
-        SweepError: A RuntimeError: if runs failed, with the cause for each; the others are finished all the same.
-        WorkersFailed: A RuntimeError: if no process can be started, or no worker of a Client is left.
-        KeyboardInterrupt: After SIGINT, SIGTERM or SIGHUP.
+    Raises
+    ------
+    ConfigError
+        As `points`; for `workers` beside an executor, `wait` without a Client, or an executor that is none; if the
+        folder holds runs of another sweep.
+    SweepError
+        A RuntimeError: if runs failed, with the cause for each; the others are finished all the same.
+    WorkersFailed
+        A RuntimeError: if no process can be started, or no worker of a Client is left.
+    KeyboardInterrupt
+        After SIGINT, SIGTERM or SIGHUP.
+
+    Examples
+    --------
+    >>> magnet = ln.Magnet(ln.uniform(1, "x"), magnetic_moment=1.0, damping=0.1, energies=[ln.Zeeman([0, 0, 50.0])])
+    >>> run = ln.RunConfig.from_objects(None, magnet, t_end=2.0).to_dict()
+    >>> config = ln.RunConfig.from_dict({**run, "sweep": {"parameters": {"magnet.damping": [0.1, 0.2]}}})
+    >>> ln.run_sweep(config, "runs/damping", workers=2).moments.dims  # doctest: +SKIP
+    ('magnet_damping', 'time', 'site', 'component')
     """
     _check_workers(executor, workers, wait)
     assert callable(progress)

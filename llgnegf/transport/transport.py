@@ -14,6 +14,7 @@ import xarray
 
 from llgnegf._blas import limited
 from llgnegf._checks import Problems
+from llgnegf._readable import Readable
 from llgnegf.problem.occupation import fermi
 from llgnegf.problem.system import OpenSystem, check_constant
 from llgnegf.static.green import StaticDevice
@@ -35,12 +36,33 @@ ENDS = ("lead", "source_lead")
 
 
 @dataclass(frozen=True, eq=False)
-class Transport:
+class Transport(Readable):
     """Coherent transport between the leads of a device whose moments stand still.
 
-    With G the Green function of the device and Gamma_p the broadening by lead p (M. Buettiker, Phys. Rev. Lett. 57,
-    1761 (1986); Y. Meir, N. S. Wingreen, Phys. Rev. Lett. 68, 2512 (1992)),
+    Parameters
+    ----------
+    system : OpenSystem
+        Electrons and leads, constant in time.
+    moments : array_like, (N, 3)
+        M, unit vectors (N, 3); zero vectors on sites without a moment, which have no sd coupling then.
+    tolerance : float, default 1e-09
+        Error of integrals relative to their largest entry, as far as round-off of G allows; of mean fields and spin
+        currents the absolute one of `RotatingFrame`.
+
+    Raises
+    ------
+    ValueError
+        One line for each argument that is not of this kind; by the methods, where one cannot be computed for this
+        system.
+    QuadratureError
+        By the methods, when an integral does not reach the tolerance.
+
+    Notes
+    -----
+    With G the Green function of the device and Gamma_p the broadening by lead p [1]_, [2]_, ::
+
         T_pq(E) = Tr Gamma_p G Gamma_q G^dag,    I_p = (1/h) int dE sum_q T_pq (f_q - f_p).
+
     Currents are positive into the lead, as everywhere. Every lead has its voltage, chemical potential and temperature
     (kT = 0 included); mean fields are held at the values of the stationary state, and do not follow a small bias or
     fluctuate. Levels that no lead damps carry nothing: see `undamped_levels`.
@@ -48,22 +70,19 @@ class Transport:
     All results are labelled: `lead` is where something arrives, `source_lead` where it comes from, both numbered as in
     the system. Long chains take O(N) for each energy.
 
-    Args:
-        system: Electrons and leads, constant in time.
-        moments: M, unit vectors (N, 3); zero vectors on sites without a moment, which have no sd coupling then.
-        tolerance: Error of integrals relative to their largest entry, as far as round-off of G allows; of mean fields
-            and spin currents the absolute one of `RotatingFrame`.
+    References
+    ----------
+    .. [1] M. Buettiker, Phys. Rev. Lett. 57, 1761 (1986).
+    .. [2] Y. Meir, N. S. Wingreen, Phys. Rev. Lett. 68, 2512 (1992).
 
-    Example:
-        >>> leads = [ln.ChainLead(0, chemical_potential=0.1), ln.ChainLead(-1)]
-        >>> flow = ln.Transport(ln.OpenSystem(ln.chain(7, j_sd=0.5), leads), ln.bloch_wall(7, 4, 0.9))
-        >>> flow.transmission([0.0, 0.5]).sel(lead=1, source_lead=0)
-        >>> flow.fano_factor()
-
-    Raises:
-        ValueError: One line for each argument that is not of this kind; by the methods, where one cannot be computed
-            for this system.
-        QuadratureError: By the methods, when an integral does not reach the tolerance.
+    Examples
+    --------
+    >>> leads = [ln.ChainLead(0, chemical_potential=0.1), ln.ChainLead(-1)]
+    >>> flow = ln.Transport(ln.OpenSystem(ln.chain(3), leads), ln.uniform(3))
+    >>> flow.transmission(0.5).sel(lead=1, source_lead=0).round(6).values  # both spins of an ideal wire
+    array([2.])
+    >>> flow.conductance().charge.sel(lead=1, source_lead=0).round(6).item()  # e^2/h
+    2.0
     """
 
     system: OpenSystem
@@ -85,20 +104,30 @@ class Transport:
 
     @limited
     def transmission(self, energies: Any, spin_axis: Any = None) -> xarray.DataArray:
-        """T_pq(E) from `source_lead` into `lead`, the sum over channels and spins, (energy, lead, source_lead).
+        """Transmission T_pq(E) from `source_lead` into `lead`, the sum over channels and spins.
 
-        The diagonal is the reflection R_p, so that rows and columns sum to the open channels of a lead:
-        sum_p T_pq = N_q, and by unitarity sum_q T_pq = N_p. A matrix lead's channels are counted by the rank of its
-        Gamma on the device, to 1e-9 of Sigma.
+        The diagonal is the reflection R_p, so that rows and columns sum to the open channels of a lead: sum_p T_pq =
+        N_q, and by unitarity sum_q T_pq = N_p. A matrix lead's channels are counted by the rank of its Gamma on the
+        device, to 1e-9 of Sigma.
 
-        Args:
-            energies: Real, in eV, (n,) or one.
-            spin_axis: 'x', 'y', 'z' or a non-zero 3-vector along which leads keep the spin: resolves it, with the dims
-                (energy, lead, spin, source_lead, source_spin). R_p is then split into reflection with either spin.
+        Parameters
+        ----------
+        energies : float or array_like, (n,)
+            Real, in eV.
+        spin_axis : str or array_like, (3,), optional
+            'x', 'y', 'z' or a non-zero 3-vector along which leads keep the spin: resolves it, with the dims (energy,
+            lead, spin, source_lead, source_spin). R_p is then split into reflection with either spin.
 
-        Raises:
-            ValueError: For energies that are no finite numbers; for a lead whose Sigma does not commute with
-                sigma.spin_axis: spins of its channels have no value along it.
+        Returns
+        -------
+        xarray.DataArray
+            Dimensionless, dims (energy, lead, source_lead), or with spins as said of `spin_axis`.
+
+        Raises
+        ------
+        ValueError
+            For energies that are no finite numbers; for a lead whose Sigma does not commute with sigma.spin_axis: spins
+            of its channels have no value along it.
         """
         problems = Problems("Transport.transmission")
         e = _energies(problems, energies)
@@ -128,14 +157,32 @@ class Transport:
 
     @limited
     def density_of_states(self, energies: Any) -> xarray.Dataset:
-        """States per eV on the sites, by the lead that they come from: (1/2 pi) (G Gamma_q G^dag)_ii.
+        """States per eV on the sites, by the lead that they come from.
 
-        `charge` (energy, source_lead, site) and `spin` (..., component): traces with 1 and sigma, so that
-        (charge +- spin)/2 is the density of spin up and down along an axis. The sum over `source_lead` is the local
-        density of states -Im G_ii/pi, without the levels of `undamped_levels`.
+        Parameters
+        ----------
+        energies : float or array_like, (n,)
+            Real, in eV.
 
-        Args:
-            energies: Real, in eV, (n,) or one.
+        Returns
+        -------
+        xarray.Dataset
+            In 1/eV, `charge` (energy, source_lead, site) and `spin` (..., component).
+
+        Raises
+        ------
+        ValueError
+            For energies that are no finite numbers.
+
+        Notes
+        -----
+        The local density of states is split as ::
+
+            (1/2 pi) (G Gamma_q G^dag)_ii
+
+        `charge` and `spin` are its traces with 1 and sigma, so that (charge +- spin)/2 is the density of spin up and
+        down along an axis. The sum over `source_lead` is the local density of states -Im G_ii/pi, without the levels of
+        `undamped_levels`.
         """
         e = _energies(problems := Problems("Transport.density_of_states"), energies)
         problems.raise_all()
@@ -148,12 +195,17 @@ class Transport:
 
     @limited
     def undamped_levels(self) -> xarray.Dataset:
-        """The levels that no lead damps: bound states outside all bands and dark states inside, of which transmission
-        and density of states know nothing.
+        """The levels that no lead damps, of which transmission and density of states know nothing.
 
-        Coordinate `energy` (level) in eV, ascending; `charge` (level, site) and `spin` (level, site, component) of the
-        residue of G: its trace is 1 for a level that lies on the device, less where it reaches into the leads, and
-        more for degenerate levels, which are one here.
+        They are bound states outside all bands and dark states inside. The trace of the residue of G is 1 for a level
+        that lies on the device, less where it reaches into the leads, and more for degenerate levels, which are one
+        here.
+
+        Returns
+        -------
+        xarray.Dataset
+            `charge` (level, site) and `spin` (level, site, component) of the residue of G, with the coordinate `energy`
+            (level) in eV, ascending.
         """
         e, values = undamped_levels(self._device)
         data = densities(values, ("level", "site"), "1", "weight on the sites")
@@ -162,6 +214,15 @@ class Transport:
     @limited
     def conductance(self) -> xarray.Dataset:
         """Currents into `lead` for a small rise of the chemical potential of `source_lead`, levels as they are.
+
+        Returns
+        -------
+        xarray.Dataset
+            `charge` in e^2/h and `spin` in e/4 pi, dims (lead, source_lead), spin with component.
+
+        Notes
+        -----
+        ::
 
             charge  dI_p/dmu_q = (e^2/h) int dE (-df_q/dE) T_pq,  p != q;  columns sum to zero    [e^2/h]
             spin    dI^{S_a}_p/dmu_q,  I^{S_a} = (hbar/2) d<sigma_a>/dt                           [e/4 pi]
@@ -198,17 +259,34 @@ class Transport:
     def thermoelectric(self) -> xarray.Dataset:
         """Linear response to small differences of chemical potential and temperature, leads in a common equilibrium.
 
-        With L_n = int dE (-df/dE) T_pq (E - mu)^n (eV^n), the diagonal such that rows sum to zero (L. Onsager 1931; U.
-        Sivan, Y. Imry, Phys. Rev. B 33, 551 (1986)),
+        Returns
+        -------
+        xarray.Dataset
+            `moments` (order, lead, source_lead) in eV^n, `seebeck` in k_B/e and `thermal_conductance` in 1/fs.
+
+        Raises
+        ------
+        ValueError
+            For leads at different chemical potentials or temperatures.
+
+        Notes
+        -----
+        With L_n = int dE (-df/dE) T_pq (E - mu)^n (eV^n), the diagonal such that rows sum to zero [1]_, [2]_, ::
+
             I_p = (1/h) sum_q [L_0 dmu_q + L_1 dT_q/T],      heat_p = (1/h) sum_q [L_1 dmu_q + L_2 dT_q/T].
 
-        `moments` (order, lead, source_lead) has L_0, L_1, L_2. Where no charge flows while `source_lead` q warms:
-            seebeck               S_pq = -(dmu_p - dmu_q)/dkT_q in units of k_B/e = 86.17 uV/K, < 0 where electrons (of
-                                  charge -e) carry the heat; void between leads that nothing connects, 0 at kT = 0
-            thermal_conductance   (1/h kT) [L_2 - L_1 L_0^-1 L_1]_pq, heat per fs into p for dkT_q            [1/fs]
+        `moments` has L_0, L_1, L_2. Where no charge flows while `source_lead` q warms, ::
 
-        Raises:
-            ValueError: For leads at different chemical potentials or temperatures.
+            seebeck               S_pq = -(dmu_p - dmu_q)/dkT_q in units of k_B/e = 86.17 uV/K
+            thermal_conductance   (1/h kT) [L_2 - L_1 L_0^-1 L_1]_pq, heat per fs into p for dkT_q
+
+        S is negative where electrons (of charge -e) carry the heat, void between leads that nothing connects, and 0 at
+        kT = 0.
+
+        References
+        ----------
+        .. [1] L. Onsager, Phys. Rev. 37, 405 (1931).
+        .. [2] U. Sivan, Y. Imry, Phys. Rev. B 33, 551 (1986).
         """
         mu, kT = self._equilibrium("thermoelectric")
 
@@ -236,9 +314,18 @@ class Transport:
     def currents(self) -> xarray.Dataset:
         """Stationary currents into the leads at the system's bias and temperatures.
 
+        Returns
+        -------
+        xarray.Dataset
+            `charge` (electrons/fs), `energy` and `heat` (eV/fs) with dim lead, `spin` (eV) with component too.
+
+        Notes
+        -----
+        By the transmission, ::
+
             charge  (1/h) int dE sum_q T_pq (f_q - f_p)          [electrons/fs]
             energy  the same with E,  heat  with E - mu_p        [eV/fs]
-            spin    (hbar/2) d<sigma>/dt, with what flows in equilibrium: `RotatingFrame.lead_currents`   [eV]
+            spin    (hbar/2) d<sigma>/dt, with what flows in equilibrium: RotatingFrame.lead_currents   [eV]
         """
         charge, heat = self._flows
         mu, spin = self.system.chemical_potentials(), self._frame.lead_currents().spin
@@ -251,13 +338,26 @@ class Transport:
 
     @limited
     def noise(self) -> xarray.DataArray:
-        """Zero-frequency noise of the particle currents into two leads, (lead, other_lead) in electrons^2/fs.
+        """Zero-frequency noise of the particle currents into two leads.
+
+        Returns
+        -------
+        xarray.DataArray
+            In electrons^2/fs, dims (lead, other_lead).
+
+        Notes
+        -----
+        Thermal and shot noise at any bias and temperatures, ::
 
             S_pq = int dt <dI_p(t) dI_q(0) + dI_q(0) dI_p(t)>/2
                  = (1/h) int dE sum_ab Re Tr[A_ab(p) A_ba(q)] f_b (1 - f_a),      A(p) = 1_p - s^dag 1_p s
-        (M. Buettiker, Phys. Rev. B 46, 12485 (1992), whose S is twice this one). Thermal and shot noise at any bias and
-        temperatures: 2 kT G/e^2 in equilibrium, V sum T(1 - T)/h for two leads at kT = 0, I for single rare charges.
-        Every row and column sums to zero.
+
+        half of the S of [1]_: 2 kT G/e^2 in equilibrium, V sum T(1 - T)/h for two leads at kT = 0, I for single rare
+        charges. Every row and column sums to zero.
+
+        References
+        ----------
+        .. [1] M. Buettiker, Phys. Rev. B 46, 12485 (1992).
         """
         mu, kT = self._device.chemical_potentials, self._device.temperatures
 
@@ -271,7 +371,13 @@ class Transport:
 
     @limited
     def fano_factor(self) -> xarray.DataArray:
-        """S_pp/|I_p|, (lead): 1 for single charges that pass at random, NaN or infinite without a current."""
+        """Noise over current of each lead, ``S_pp/``|I_p|````.
+
+        Returns
+        -------
+        xarray.DataArray
+            Dim lead: 1 for single charges that pass at random, NaN or infinite without a current.
+        """
         noise, current = self.noise().values.diagonal(), np.abs(self._flows[0])
         with np.errstate(divide="ignore", invalid="ignore"):
             return labelled(noise / current, ("lead",), "1", "Fano factor")
@@ -280,23 +386,42 @@ class Transport:
     def mixing_conductance(self, energies: Any = None) -> xarray.Dataset:
         """Spin-mixing conductances of the leads for collinear moments, complex, in e^2/h.
 
-            reflection    G_p = sum_mn [delta_mn - r_mn^up r_mn^down*],    r the reflection back into lead p  (lead)
-            transmission  T_pq = sum_mn t_mn^up t_mn^down*,    t from q into p                   (lead, source_lead)
-            pumping       A_p = G_p - sum_q T_pq                                                              (lead)
-        Up is along the first moment, M. Of spin across the moments that accumulates in lead p the interface takes in
-        G_p and hands on T_qp [A. Brataas, Y. V. Nazarov, G. E. W. Bauer, Phys. Rev. Lett. 84, 2481 (2000)]. Moments
-        that turn slowly together pump into lead p the spin current
+        Parameters
+        ----------
+        energies : float or array_like, (n,), optional
+            Real, in eV: adds the dim `energy`. None averages with -df/dE.
+
+        Returns
+        -------
+        xarray.Dataset
+            Complex, in e^2/h: `reflection` and `pumping` (lead), `transmission` (lead, source_lead).
+
+        Raises
+        ------
+        ValueError
+            For moments that are not along one axis, electrons with spin-orbit coupling, or leads that do not couple
+            both spins alike; without energies for leads that are not in a common equilibrium.
+
+        Notes
+        -----
+        With r the reflection back into lead p and t the transmission from q into p, up along the first moment M, ::
+
+            reflection    G_p = sum_mn [delta_mn - r_mn^up r_mn^down*]
+            transmission  T_pq = sum_mn t_mn^up t_mn^down*
+            pumping       A_p = G_p - sum_q T_pq
+
+        Of spin across the moments that accumulates in lead p the interface takes in G_p and hands on T_qp [1]_. Moments
+        that turn slowly together pump into lead p the spin current [2]_ (whose A_i is -Im A_p) ::
+
             I_p = (hbar/4 pi) [Re A_p M x dM/dt + Im A_p dM/dt]
-        [Y. Tserkovnyak, A. Brataas, G. E. W. Bauer, Phys. Rev. Lett. 88, 117601 (2002); their A_i is -Im A_p]: the
-        `surface` part of `RotatingFrame.decompose_lead_currents`. At the interface the spin that the moments induce in
-        the lead adds what its turning takes, along dM/dt (the `sea` part).
 
-        Args:
-            energies: Real, in eV, (n,) or one: adds the dim `energy`. None averages with -df/dE.
+        This is the `surface` part of `RotatingFrame.decompose_lead_currents`. At the interface the spin that the
+        moments induce in the lead adds what its turning takes, along dM/dt (the `sea` part).
 
-        Raises:
-            ValueError: For moments that are not along one axis, electrons with spin-orbit coupling, or leads that do
-                not couple both spins alike; without energies for leads that are not in a common equilibrium.
+        References
+        ----------
+        .. [1] A. Brataas, Y. V. Nazarov, G. E. W. Bauer, Phys. Rev. Lett. 84, 2481 (2000).
+        .. [2] Y. Tserkovnyak, A. Brataas, G. E. W. Bauer, Phys. Rev. Lett. 88, 117601 (2002).
         """
         problems = Problems("Transport.mixing_conductance")
         e = None if energies is None else _energies(problems, energies)

@@ -11,6 +11,7 @@ import numpy as np
 from scipy.spatial import cKDTree
 
 from llgnegf._checks import MOST_SITES, Problems
+from llgnegf._readable import readable
 from llgnegf.problem.arguments import NUMBER, Argument, choice
 from llgnegf.problem.lattices.lattice import Lattice
 
@@ -21,53 +22,110 @@ Count = Annotated[int, COUNT]
 Spacing = Annotated[float, SPACING]
 
 
+@readable
 def square(n_x: Count, n_y: Count, spacing: Spacing = 1.0) -> Lattice:
-    """Square lattice; site n_y i + j is at (i, j) times the spacing. Next-nearest neighbours are those across squares.
+    """Square lattice, a ribbon along x.
 
-    Args:
-        n_x, n_y: Sites along x, the direction of transport, and along y.
-        spacing: Distance of nearest neighbours in nm; with 1 nm, the default, positions are in lattice constants too.
+    Parameters
+    ----------
+    n_x : int
+        Sites along x, the direction of transport.
+    n_y : int
+        Sites along y.
+    spacing : float, default 1.0
+        Distance of nearest neighbours in nm; with 1 nm positions are in lattice constants too.
 
-    Raises:
-        ValueError: One line for each argument that is not of this kind.
+    Returns
+    -------
+    Lattice
+        Site n_y i + j is at (i, j) times the spacing. Next-nearest neighbours are those across squares.
+
+    Raises
+    ------
+    ValueError
+        One line for each argument that is not of this kind.
+
+    Examples
+    --------
+    >>> ribbon = ln.square(10, 3)
+    >>> ribbon
+    <Lattice: 30 sites, 47 bonds, sides left, right, bottom, top>
+    >>> system = ln.OpenSystem(ribbon.electrons(rashba=0.2), [ribbon.lead("left", rashba=0.2), ribbon.lead("right")])
     """
     columns, rows, a = _checked("square", n_x, n_y, spacing)
     return _lattice([[(0.0, float(j))] for j in range(rows)], columns, (1.0, 1.0), 1, a, np.sqrt(2.0), 1.0)
 
 
+@readable
 def triangular(n_x: Count, n_y: Count, spacing: Spacing = 1.0) -> Lattice:
-    """Triangular lattice of rows along x, every other one displaced by half a spacing to the right; site n_y i + j is
-    at (i + (j mod 2)/2, sqrt(3) j/2) times the spacing. A plaquette is one triangle.
+    """Triangular lattice of rows along x, every other one displaced by half a spacing to the right.
 
-    Args:
-        n_x, n_y: Sites in a row along x, the direction of transport, and number of rows.
-        spacing: Distance of nearest neighbours in nm.
+    Parameters
+    ----------
+    n_x : int
+        Sites in a row along x, the direction of transport.
+    n_y : int
+        Number of rows.
+    spacing : float, default 1.0
+        Distance of nearest neighbours in nm.
 
-    Raises:
-        ValueError: One line for each argument that is not of this kind.
+    Returns
+    -------
+    Lattice
+        Site n_y i + j is at (i + (j mod 2)/2, sqrt(3) j/2) times the spacing. A plaquette is one triangle.
+
+    Raises
+    ------
+    ValueError
+        One line for each argument that is not of this kind.
+
+    Examples
+    --------
+    >>> ln.triangular(2, 2)
+    <Lattice: 4 sites, 5 bonds, sides left, right, bottom, top>
     """
     columns, rows, a = _checked("triangular", n_x, n_y, spacing)
     cell = [[(0.5 * (j % 2), np.sqrt(0.75) * j)] for j in range(rows)]
     return _lattice(cell, columns, (1.0, np.sqrt(3.0)), 2, a, np.sqrt(3.0), np.sqrt(3.0) / 4)
 
 
+@readable
 def honeycomb(
     n_x: Count, n_y: Count, edge: Annotated[Any, choice("zigzag", "armchair")] = "zigzag", spacing: Spacing = 1.0
 ) -> Lattice:
-    """Honeycomb ribbon with zigzag, or armchair, edges at bottom and top: the orientation that runs along x, the
-    direction of transport. Sites are counted cell by cell along x, in a cell row by row, two in each row.
+    """Honeycomb ribbon with zigzag, or armchair, edges at bottom and top.
 
-    "zigzag": a row is a zigzag chain along x, the period along x is sqrt(3) spacings.
-    "armchair": a row has one dimer along x in each period of 3 spacings; every other row is displaced by half of it.
+    The edge is the orientation that runs along x, the direction of transport. Sites are counted cell by cell along x,
+    in a cell row by row, two in each row.
 
-    Args:
-        n_x: Periods along x.
-        n_y: Rows; 2 n_y sites are in a cell. For leads at bottom and top at least 2.
-        edge: "zigzag" or "armchair".
-        spacing: Distance of nearest neighbours in nm.
+    Parameters
+    ----------
+    n_x : int
+        Periods along x.
+    n_y : int
+        Rows; 2 n_y sites are in a cell. For leads at bottom and top at least 2.
+    edge : {'zigzag', 'armchair'}
+        "zigzag" or "armchair". "zigzag": a row is a zigzag chain along x, the period along x is sqrt(3) spacings.
+        "armchair": a row has one dimer along x in each period of 3 spacings; every other row is displaced by half of
+        it.
+    spacing : float, default 1.0
+        Distance of nearest neighbours in nm.
 
-    Raises:
-        ValueError: One line for each argument that is not of this kind.
+    Returns
+    -------
+    Lattice
+        With next-nearest neighbours sqrt(3) spacings apart; a plaquette is a hexagon.
+
+    Raises
+    ------
+    ValueError
+        One line for each argument that is not of this kind.
+
+    Examples
+    --------
+    >>> graphene = ln.honeycomb(6, 4, edge="armchair", spacing=0.142)
+    >>> print(graphene.n_sites, len(graphene.bonds))
+    48 57
     """
     problems = Problems("honeycomb")
     problems.check(edge in ("zigzag", "armchair"), "edge", edge, "'zigzag' or 'armchair'")

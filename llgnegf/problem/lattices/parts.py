@@ -119,3 +119,10 @@ def checked_sides(problems: Problems, value: Any, n_sites: int) -> dict[str, Sid
             problems.check(in_plane, f"sides[{name}].translation", translation, "not zero, in the plane z = 0")
             sides[name] = Side(sites, step, *missing)
     return sides
+
+
+def problems_of(method: str) -> Problems:
+    """Those of a method, whose name and class are one step of their places: arguments come next, as in a function."""
+    problems = Problems("Lattice")
+    problems.owner = (f"Lattice.{method}",)
+    return problems

@@ -14,14 +14,33 @@ from llgnegf.problem.magnetism.placement import OnSites, checked_sites
 
 @dataclass(frozen=True, eq=False)
 class External(OnSites):
-    """Moments that `Simulation.advance` is given.
+    """Moments that another program moves: `Simulation.advance` is given them.
 
-    Args:
-        texture: Where they are at t = 0, (N, 3) unit vectors.
-        sites: Electron sites of each moment, as for `Magnet`.
+    Make `Simulation(system, External(moments), t_end=...)` and call `advance(time, moments)`.
 
-    Raises:
-        ValueError: If it is anything else.
+    Parameters
+    ----------
+    texture : array_like, (N, 3)
+        Where they are at t = 0, unit vectors.
+    sites : list, optional
+        Electron sites of each moment, as for `Magnet`.
+
+    Raises
+    ------
+    ValueError
+        If it is anything else.
+
+    Notes
+    -----
+    Between calls each moment turns along the great circle from where it was to where it was sent, at an even rate, ::
+
+        M(t) = [sin((1 - x) theta) M_0 + sin(x theta) M_1]/sin(theta),   x = (t - t_0)/(t_1 - t_0), cos(theta) = M_0.M_1
+
+    Examples
+    --------
+    >>> motion = ln.External(ln.uniform(2, "z"))
+    >>> print(motion.n_sites)
+    2
     """
 
     texture: Any

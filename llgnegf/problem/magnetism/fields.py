@@ -12,6 +12,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from llgnegf._checks import Problems, as_numbers, dimensions, normalised
+from llgnegf._readable import Readable
 from llgnegf.problem.arguments import AXIS, EMPTY, NUMBER, Argument, Numbers, Vector, Vectors
 from llgnegf.problem.drives import Drive, drives_of
 
@@ -81,7 +82,7 @@ def distance(allowed: str = "> 0, in angstrom", **default: Any) -> Any:
     return read_by(read, Argument(float, f"{NUMBER} > 0", "angstrom"), **default)
 
 
-class Declared:
+class Declared(Readable):
     """An energy term or torque: a dataclass whose fields are declared by the functions of this module."""
 
     least_sites: ClassVar[int] = 1
@@ -115,8 +116,24 @@ class Declared:
     def at(self, name: str, n_sites: int, t: float = 0.0) -> np.ndarray:
         """The field `name` at time `t` (fs), with an entry for each of the sites or bonds of a chain.
 
-        Raises:
-            ValueError: For another number of entries; for a function that returns anything but finite numbers.
+        Parameters
+        ----------
+        name : str
+            A declared field.
+        n_sites : int
+            Sites of the chain.
+        t : float, default 0.0
+            Time in fs.
+
+        Returns
+        -------
+        ndarray
+            Read-only, (n_sites, ...) or (n_sites - 1, ...).
+
+        Raises
+        ------
+        ValueError
+            For another number of entries; for a function that returns anything but finite numbers.
         """
         array, shape = self._at(name, n_sites, t)
         return np.broadcast_to(array, shape)

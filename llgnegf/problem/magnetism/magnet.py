@@ -32,30 +32,63 @@ def torque_prefactor(magnetic_moment: np.ndarray) -> np.ndarray:
 
 @dataclass(frozen=True, eq=False)
 class Magnet(OnSites):
-    """Classical moments that move by the LLG equation, Eq. (1) of PRL 125, 187202:
+    """Classical moments that answer: they move by the Landau-Lifshitz-Gilbert equation.
 
-        dM/dt = -g M x B + lambda M x dM/dt + (g/mu_M) (T_ext + T),   B = -(1/mu_M) dH/dM.
+    Parameters
+    ----------
+    moments : array_like, (n_sites, 3)
+        Unit vectors at t = 0.
+    magnetic_moment : float or array_like, (n_sites,)
+        mu_M in Bohr magnetons, positive: a number, or one for each site.
+    damping : float or array_like, (n_sites,), default 0.0
+        Gilbert's lambda >= 0: a number, or one for each site.
+    energies : EnergyTerm or list of EnergyTerm, default ()
+        Energy terms H: a list, a sum such as `Exchange(0.1) + Zeeman([0, 0, 1])`, or one term.
+    torques : SpinTransferTorque or list of SpinTransferTorque, default ()
+        Spin-transfer torques T_ext: a list, or one of them.
+    pinned : list of int or array_like of bool, default ()
+        Sites whose moments stay as they are: numbers from 0 (negative ones count from the end), or a mask of n_sites
+        booleans. They act on their neighbours and on the electrons.
+    prescribed : (list of int, callable), optional
+        Sites whose moments follow a given motion: (sites, motion), motion a function of t (fs) that returns unit
+        vectors of shape (len(sites), 3), or a `Precession` or `Prescribed` of that many moments. At t = 0 it must agree
+        with `moments`. Kept as (sites, function of t), the function as a drive.
+    sites : list, optional
+        Electron sites of each moment, where the magnet is a layer of its own: for each moment a site, a list of sites
+        (their torques add), or None for a moment that no electron feels (of an insulating magnet, or away from the
+        device). A site has at most one moment; one that has none has no sd coupling either. Left out, moment i is on
+        site i, and there are as many of both. All other arguments count moments: their "site" is then the number of a
+        moment. Kept as tuples of site numbers.
 
-    Args:
-        moments: Unit vectors at t = 0, shape (n_sites, 3).
-        magnetic_moment: mu_M in Bohr magnetons, positive: a number, or one for each site.
-        damping: Gilbert's lambda >= 0: a number, or one for each site.
-        energies: Energy terms H: a list, a sum such as `Exchange(0.1) + Zeeman([0, 0, 1])`, or one term.
-        torques: Spin-transfer torques T_ext: a list, or one of them.
-        pinned: Sites whose moments stay as they are: numbers from 0 (negative ones count from the end), or a mask
-            of n_sites booleans. They act on their neighbours and on the electrons.
-        prescribed: Sites whose moments follow a given motion: (sites, motion), motion a function of t (fs) that
-            returns unit vectors of shape (len(sites), 3), or a `Precession` or `Prescribed` of that many moments.
-            At t = 0 it must agree with `moments`. Kept as (sites, function of t), the function as a drive.
-        sites: Electron sites of each moment, where the magnet is a layer of its own: for each moment a site, a list
-            of sites (their torques add), or None for a moment that no electron feels (of an insulating magnet, or
-            away from the device). A site has at most one moment; one that has none has no sd coupling either. Left
-            out, moment i is on site i, and there are as many of both. All other arguments count moments: their
-            "site" is then the number of a moment. Kept as tuples of site numbers.
+    Raises
+    ------
+    ValueError
+        One line for each argument that is not of this kind, each energy or torque that is of no use on this chain, and
+        if no moment is left to move (use `Frozen` or `Prescribed` then).
 
-    Raises:
-        ValueError: One line for each argument that is not of this kind, each energy or torque that is of no use
-            on this chain, and if no moment is left to move (use `Frozen` or `Prescribed` then).
+    Warns
+    -----
+    SuspiciousValueWarning
+        For a value that makes no sense beside the others.
+
+    Notes
+    -----
+    Eq. (1) of [1]_, with T the torque of the electrons, ::
+
+        dM/dt = -g M x B + lambda M x dM/dt + (g/mu_M) (T_ext + T),   B = -(1/mu_M) dH/dM
+
+    References
+    ----------
+    .. [1] U. Bajpai, B. K. Nikolic, Phys. Rev. Lett. 125, 187202 (2020).
+
+    Examples
+    --------
+    >>> magnet = ln.Magnet(
+    ...     ln.bloch_wall(7, center=4, width=0.9), magnetic_moment=4.0, damping=0.02, pinned=[0, -1],
+    ...     energies=[ln.Exchange(0.1), ln.UniaxialAnisotropy(0.02, axis="z")],
+    ... )
+    >>> print(magnet.pinned, magnet.moving.sum())
+    (0, 6) 5
     """
 
     moments: Any
@@ -157,10 +190,10 @@ class Magnet(OnSites):
         return Amplitudes.of(static, self.n_sites, 0.0), [t for t in self.torques if not t.is_static]
 
     def dissipation(self, rate: np.ndarray) -> float:
-        """Power lost to Gilbert damping (eV/fs), sum_i lambda_i (mu_i/g) |dM_i/dt|^2 >= 0, of dM/dt = `rate`.
+        """Power lost to Gilbert damping (eV/fs), sum_i lambda_i (mu_i/g) (dM_i/dt)^2 >= 0, of dM/dt = `rate`.
 
         Without torques and with fields at rest dH/dt = -dissipation: M . (M x dM/dt) vanishes, and so does
-        dM/dt . (M x B), leaving -mu_M B.dM/dt = -(mu_M/g) lambda |dM/dt|^2 for |M| = 1.
+        dM/dt . (M x B), leaving -mu_M B.dM/dt = -(mu_M/g) lambda (dM/dt)^2 for unit vectors M.
         """
         return float(np.sum(self.damping / self.prefactor * np.sum(np.square(rate), axis=1)))
 

@@ -34,12 +34,23 @@ def holds_nan(value: Any) -> bool:
 class Frozen(OnSites):
     """Moments at rest.
 
-    Args:
-        texture: Unit vectors, (N, 3).
-        sites: Electron sites of each moment, as for `Magnet`.
+    Parameters
+    ----------
+    texture : array_like, (N, 3)
+        Unit vectors.
+    sites : list, optional
+        Electron sites of each moment, as for `Magnet`.
 
-    Raises:
-        ValueError: One line for each argument that is not of this kind.
+    Raises
+    ------
+    ValueError
+        One line for each argument that is not of this kind.
+
+    Examples
+    --------
+    >>> motion = ln.Frozen(ln.uniform(7))
+    >>> print(motion.velocity(0.0).any())
+    False
     """
 
     texture: Any
@@ -73,21 +84,40 @@ class Frozen(OnSites):
 
 @dataclass(frozen=True, eq=False)
 class Precession(OnSites):
-    """Steady precession of a texture about an axis, counter-clockwise, M_i(t) = R(axis, phase(t)) M_i(0).
+    """Steady precession of a texture about an axis, counter-clockwise, the motion of the paper.
+
+    Parameters
+    ----------
+    texture : array_like, (N, 3)
+        Unit vectors M_i(0).
+    energy : float
+        hbar w in eV; negative for clockwise.
+    axis : str or array_like, default 'z'
+        'x', 'y', 'z' or a non-zero 3-vector.
+    ramp : float, default 0.0
+        Switch-on time in fs, >= 0.
+    sites : list, optional
+        Electron sites of each moment, as for `Magnet`.
+
+    Raises
+    ------
+    ValueError
+        One line for each argument that is not of this kind.
+
+    Notes
+    -----
+    M_i(t) = R(axis, phase(t)) M_i(0) with ::
 
         phase(t) = w [t - (ramp/pi) sin(pi t/ramp)]/2  for t < ramp,   w (t - ramp/2) after it,   w = energy/hbar
 
     so that the angular velocity rises smoothly from 0 to w; without a ramp it starts with w at t = 0.
 
-    Args:
-        texture: M_i(0), (N, 3) unit vectors.
-        energy: hbar w in eV; negative for clockwise.
-        axis: 'x', 'y', 'z' or a non-zero 3-vector.
-        ramp: Switch-on time in fs, >= 0.
-        sites: Electron sites of each moment, as for `Magnet`.
-
-    Raises:
-        ValueError: One line for each argument that is not of this kind.
+    Examples
+    --------
+    >>> turning = ln.Precession(ln.cone(1, angle=np.pi / 2), energy=0.01)
+    >>> quarter = 0.5 * np.pi * 0.6582119569 / 0.01  # fs: pi/2 over w = energy/hbar
+    >>> turning.moments(quarter).round(6) + 0.0
+    array([[0., 1., 0.]])
     """
 
     texture: Any
@@ -151,16 +181,30 @@ class Precession(OnSites):
 class Prescribed(OnSites):
     """Moments that follow any function of time.
 
-    Args:
-        function: t in fs -> (n_sites, 3) unit vectors; called at any t >= 0, must depend on t alone. A run looks at it
-            at some fifty instants before it begins. A `TimeFunction` where something is known of it: steps are no
-            longer than `save_every` otherwise.
-        unit: False for moments whose length changes as well (|M| = 1 is the whole moment, whose exchange field is
-            J_sd): any finite vectors.
-        sites: Electron sites of each moment, as for `Magnet`.
+    Parameters
+    ----------
+    function : callable
+        Time in fs -> (n_sites, 3) unit vectors; called at any t >= 0, must depend on t alone. A run looks at it at some
+        fifty instants before it begins. A `TimeFunction` where something is known of it: steps are no longer than
+        `save_every` otherwise.
+    unit : bool, default True
+        False for moments whose length changes as well (``|M|`` = 1 is the whole moment, whose exchange field is J_sd):
+        any finite vectors.
+    sites : list, optional
+        Electron sites of each moment, as for `Magnet`.
 
-    Raises:
-        ValueError: If `function` is not callable or gives no such vectors at t = 0, and for sites of another kind.
+    Raises
+    ------
+    ValueError
+        If `function` is not callable or gives no such vectors at t = 0, and for sites of another kind.
+
+    Examples
+    --------
+    >>> def nodding(time):
+    ...     return ln.cone(3, angle=0.1 * np.sin(0.01 * time))
+    >>> motion = ln.Prescribed(ln.TimeFunction(nodding, longest_step=20.0))
+    >>> print(motion.n_sites)
+    3
     """
 
     function: Callable[[float], Any]

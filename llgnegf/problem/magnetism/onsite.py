@@ -23,12 +23,27 @@ from llgnegf.units import MU_B
 
 @dataclass(frozen=True, eq=False)
 class UniaxialAnisotropy(EnergyTerm):
-    """H = -sum_i K_i (M_i . e_i)^2: an easy axis e for K > 0, a hard axis (easy plane normal to e) for K < 0.
+    """Easy axis, or easy plane: H = -sum_i K_i (M_i . e_i)^2.
 
-    Args:
-        K: Anisotropy (eV): a number, or one for each site.
-        axis: 'x', 'y', 'z' or a non-zero 3-vector (its length is of no account), or one such vector for each
-            site, shape (n_sites, 3).
+    Parameters
+    ----------
+    K : float or array_like, (n_sites,)
+        Anisotropy (eV): a number, or one for each site. K > 0 makes e an easy axis, K < 0 a hard one (an easy plane
+        normal to e).
+    axis : str or array_like, (3,) or (n_sites, 3)
+        The axis e: 'x', 'y', 'z' or a non-zero 3-vector (its length is of no account), or one such vector for each
+        site.
+
+    Raises
+    ------
+    ValueError
+        One line for each argument that is not of this kind; on use for other numbers of entries than there are sites.
+
+    Examples
+    --------
+    >>> easy = ln.UniaxialAnisotropy(0.02, axis="z")
+    >>> easy.energy(ln.uniform(7, "z"), magnetic_moment=1.0)
+    -0.14
     """
 
     K: Any = strength("eV")
@@ -51,13 +66,28 @@ def _read_axes(problems: Problems, name: str, value: Any) -> Any:
 
 @dataclass(frozen=True, eq=False)
 class CubicAnisotropy(EnergyTerm):
-    """H = sum_i K1_i (m_x^2 m_y^2 + m_y^2 m_z^2 + m_z^2 m_x^2), m the components of M_i along the crystal axes.
+    """Cubic anisotropy: H = sum_i K1_i (m_x^2 m_y^2 + m_y^2 m_z^2 + m_z^2 m_x^2).
 
-    K1 > 0 makes the <100> directions easy, K1 < 0 the <111> directions (K1/3 there, K1/4 along <110>).
+    m are the components of M_i along the crystal axes. K1 > 0 makes the <100> directions easy, K1 < 0 the <111>
+    directions (K1/3 there, K1/4 along <110>).
 
-    Args:
-        K1: Anisotropy (eV): a number, or one for each site.
-        axes: The three crystal axes as orthonormal rows, shape (3, 3); the Cartesian axes if left out.
+    Parameters
+    ----------
+    K1 : float or array_like, (n_sites,)
+        Anisotropy (eV): a number, or one for each site.
+    axes : array_like, (3, 3), optional
+        The three crystal axes as orthonormal rows; the Cartesian axes if left out.
+
+    Raises
+    ------
+    ValueError
+        One line for each argument that is not of this kind; on use for other numbers of entries than there are sites.
+
+    Examples
+    --------
+    >>> cubic = ln.CubicAnisotropy(0.03)
+    >>> round(cubic.energy(ln.uniform(1, [1, 1, 1]), magnetic_moment=1.0), 6)  # K1/3
+    0.01
     """
 
     K1: Any = strength("eV")
@@ -85,16 +115,30 @@ def _read_rate(problems: Problems, name: str, value: Any) -> Any:
 
 @dataclass(frozen=True, eq=False)
 class Zeeman(EnergyTerm):
-    """H = -sum_i mu_i B_i(t) . M_i: the field acts on the moments alone, not on the spins of the electrons.
+    """Magnetic field on the moments: H = -sum_i mu_i B_i(t) . M_i.
 
-    The electrons' own term g_e mu_B/2 B.sigma is 5.8e-5 eV for each tesla; where it counts, give `Electrons`
-    the term `ElectronZeeman`, which takes functions of time too.
+    It acts on the moments alone, not on the spins of the electrons. The electrons' own term g_e mu_B/2 B.sigma is
+    5.8e-5 eV for each tesla; where it counts, give `Electrons` the term `ElectronZeeman`, which takes functions of time
+    too.
 
-    Args:
-        B: Magnetic field (T): a 3-vector, one for each site of shape (n_sites, 3), or a function of time (fs)
-            that returns either.
-        rate: dB/dt (T/fs) as a function of time, for the power of a time-dependent field (not for a constant one).
-            Left out, it is that of B where B is a drive, and otherwise taken from differences (`Drive.rate`).
+    Parameters
+    ----------
+    B : array_like, (3,) or (n_sites, 3), or callable
+        Magnetic field (T): a 3-vector, one for each site, or a function of time (fs) that returns either.
+    rate : callable, optional
+        Rate dB/dt (T/fs) as a function of time, for the power of a time-dependent field (not for a constant one). Left
+        out, it is that of B where B is a drive, and otherwise taken from differences (`Drive.rate`).
+
+    Raises
+    ------
+    ValueError
+        One line for each argument that is not of this kind; on use for other numbers of entries than there are sites.
+
+    Examples
+    --------
+    >>> field = ln.Zeeman([0.0, 0.0, 100.0])
+    >>> round(field.energy(ln.uniform(1, "z"), magnetic_moment=4.0), 6)  # eV: -4 mu_B times 100 T
+    -0.023154
     """
 
     B: Any = read_by(_read_field, FIELD, "site", (3,))
@@ -122,4 +166,3 @@ class Zeeman(EnergyTerm):
 
     def drives(self) -> tuple[Drive, ...]:
         return drives_of(self.B)
-

@@ -9,7 +9,7 @@ for other numbers of entries than it has bonds, or than there are sites.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Annotated, Any, ClassVar
 
@@ -58,10 +58,29 @@ def _pair_matrix(n_sites: int, first: np.ndarray, second: np.ndarray, blocks: np
 
 @dataclass(frozen=True, eq=False)
 class Exchange(EnergyTerm):
-    """H = -sum_i J_i M_i . M_{i+1} between nearest neighbours of an open chain; J > 0 is ferromagnetic.
+    """Exchange of neighbours on a chain: H = -sum_i J_i M_i . M_{i+1}, J > 0 ferromagnetic.
 
-    Args:
-        J: Exchange (eV): a number, or one for each of the n_sites - 1 bonds.
+    Parameters
+    ----------
+    J : float or array_like, (n_sites - 1,)
+        Exchange (eV): a number, or one for each of the n_sites - 1 bonds of the open chain.
+
+    Raises
+    ------
+    ValueError
+        If it is neither; on use for a chain of one site and for other numbers of entries than it has bonds.
+
+    See Also
+    --------
+    Lattice.exchange : Exchange over the bonds of a lattice.
+    PairExchange : Exchange of any pairs.
+
+    Examples
+    --------
+    >>> exchange = ln.Exchange(0.1)
+    >>> exchange.energy(ln.uniform(3), magnetic_moment=1.0)
+    -0.2
+    >>> total = exchange + ln.UniaxialAnisotropy(0.02, axis="z")  # terms add
     """
 
     J: Any = strength("eV", per="bond")
@@ -127,13 +146,26 @@ class _Pairs(EnergyTerm):
 
 @dataclass(frozen=True, eq=False)
 class PairExchange(_Pairs):
-    """H = -sum_{i<j} J_ij M_i . M_j between any pairs, or -sum M_i . J_ij . M_j with a tensor; each pair counts once,
-    J > 0 is ferromagnetic.
+    """Exchange of any pairs, isotropic or by tensors: H = -sum_{i<j} M_i . J_ij . M_j.
 
-    Args:
-        pairs: A NumPy array is the symmetric matrix J_ij (eV), shape (n_sites, n_sites), with zero diagonal;
-            anything else is a list of (i, j, J), sites counted from 0, each pair at most once, J a number or a (3, 3)
-            tensor, rows for M_i and columns for M_j.
+    Each pair counts once, J > 0 is ferromagnetic. `Lattice.exchange` makes one of the bonds of a lattice.
+
+    Parameters
+    ----------
+    pairs : ndarray, (n_sites, n_sites), or list of (int, int, J)
+        A NumPy array is the symmetric matrix J_ij (eV), with zero diagonal; anything else is a list of (i, j, J), sites
+        counted from 0, each pair at most once, J in eV a number or a (3, 3) tensor, rows for M_i and columns for M_j.
+
+    Raises
+    ------
+    ValueError
+        If it is neither; on use for sites that there are not.
+
+    Examples
+    --------
+    >>> ring = ln.PairExchange([(0, 1, 0.1), (1, 2, 0.1), (2, 0, 0.1)])
+    >>> round(ring.energy(ln.uniform(3), magnetic_moment=1.0), 6)
+    -0.3
     """
 
     pairs: Any = read_by(_read_pairs, PAIRS)
@@ -156,10 +188,25 @@ class PairExchange(_Pairs):
 
 @dataclass(frozen=True, eq=False)
 class PairDMI(_Pairs):
-    """H = -sum_{i<j} D_ij . (M_i x M_j) between any pairs; (j, i, -D) says the same as (i, j, D).
+    """Dzyaloshinskii-Moriya interaction of any pairs: H = -sum_{i<j} D_ij . (M_i x M_j).
 
-    Args:
-        pairs: A list of (i, j, D), sites counted from 0, each pair at most once, D 3 numbers (eV).
+    (j, i, -D) says the same as (i, j, D). `Lattice.dmi` makes one of the bonds of a lattice.
+
+    Parameters
+    ----------
+    pairs : list of (int, int, array_like)
+        A list of (i, j, D), sites counted from 0, each pair at most once, D 3 numbers (eV).
+
+    Raises
+    ------
+    ValueError
+        If it is anything else; on use for sites that there are not.
+
+    Examples
+    --------
+    >>> term = ln.PairDMI([(0, 1, [0, 0, 0.01])])
+    >>> round(term.energy([[1, 0, 0], [0, 1, 0]], magnetic_moment=1.0), 6)  # counter-clockwise about +z
+    -0.01
     """
 
     pairs: Any = read_by(
@@ -181,19 +228,32 @@ def _antisymmetric(vectors: np.ndarray) -> np.ndarray:
 
 @dataclass(frozen=True, eq=False)
 class DMI(EnergyTerm):
-    """Dzyaloshinskii-Moriya interaction of neighbours, H = -sum_i D_i . (M_i x M_{i+1}).
+    """Dzyaloshinskii-Moriya interaction of neighbours on a chain: H = -sum_i D_i . (M_i x M_{i+1}).
 
-    Sign: D along +z favours moments that turn counter-clockwise about +z from site i to site i + 1. With
-    exchange J along the chain and moments normal to D the angle from site to site is atan(|D|/J).
+    Sign: D along +z favours moments that turn counter-clockwise about +z from site i to site i + 1. With exchange J
+    along the chain and moments normal to D the angle from site to site is ``atan(|D|/J)``.
 
-    Args:
-        D: The vector D (eV): 3 numbers, or 3 for each of the n_sites - 1 bonds; or, with `axis`, its strength:
-            a number, or one for each bond.
-        axis: Direction of D, 'x', 'y', 'z' or a non-zero 3-vector, if `D` is a strength.
+    Parameters
+    ----------
+    D : float or array_like, (3,) or (n_sites - 1, 3)
+        The vector D (eV): 3 numbers, or 3 for each of the n_sites - 1 bonds; or, with `axis`, its strength: a number,
+        or one for each bond.
+    axis : str or array_like, optional
+        Direction of D, 'x', 'y', 'z' or a non-zero 3-vector, if `D` is a strength.
+
+    Raises
+    ------
+    ValueError
+        One line for each argument that is not of this kind; on use for other numbers of entries than there are bonds.
+
+    Examples
+    --------
+    >>> ln.DMI(0.01, axis="z")
+    DMI(D=[0.0, 0.0, 0.01])
     """
 
     D: Any = read_by(lambda problems, name, value: value, VECTORS, "bond", (3,))
-    axis: Annotated[Any, Argument(str | Vector, AXIS, kept=False)] = None
+    axis: Annotated[Any, Argument(str | Vector, AXIS, kept=False)] = field(default=None, repr=False)
     name: ClassVar[str] = "dmi"
     least_sites = 2
 
@@ -227,14 +287,35 @@ def _read_places(problems: Problems, name: str, value: Any) -> Any:
 
 @dataclass(frozen=True, eq=False)
 class Dipolar(EnergyTerm):
-    """H = (mu_0/4 pi) sum_{i<j} mu_i mu_j [M_i.M_j - 3 (M_i.e_ij)(M_j.e_ij)]/r_ij^3, all pairs: of a straight chain, or
-    of moments anywhere.
+    """Dipolar interaction of all pairs of moments, on a straight chain or anywhere.
 
-    Args:
-        spacing: Lattice constant (angstrom), positive: r_ij = |i - j| spacing.
-        direction: The chain axis e: 'x', 'y', 'z' or a non-zero 3-vector.
-        positions: In place of both the positions in nm, (n_sites, 3), e.g. those of a lattice: e_ij and r_ij follow
-            from r_j - r_i.
+    Parameters
+    ----------
+    spacing : float, optional
+        Lattice constant (angstrom), positive: r_ij = ``|i - j|`` spacing.
+    direction : str or array_like, optional
+        The chain axis e: 'x', 'y', 'z' or a non-zero 3-vector.
+    positions : array_like, (n_sites, 3), optional
+        In place of both the positions in nm, such as those of a lattice: e_ij and r_ij follow from r_j - r_i.
+
+    Raises
+    ------
+    ValueError
+        One line for each argument that is not of this kind; on use where two sites are in one place, and for more pairs
+        than fit into memory.
+
+    Notes
+    -----
+    ::
+
+        H = (mu_0/4 pi) sum_{i<j} mu_i mu_j [M_i.M_j - 3 (M_i.e_ij)(M_j.e_ij)]/r_ij^3
+
+    Examples
+    --------
+    >>> dipolar = ln.Dipolar(spacing=3.0, direction="x")
+    >>> along, across = (dipolar.energy(ln.uniform(2, a), magnetic_moment=1.0) for a in "xy")
+    >>> round(along / across, 6)
+    -2.0
     """
 
     spacing: float | None = distance(default=None)

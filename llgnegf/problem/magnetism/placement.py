@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from llgnegf._checks import Problems
+from llgnegf._readable import Readable
 
 Sites = tuple[tuple[int, ...], ...]
 """The electron sites of each moment."""
@@ -63,7 +64,7 @@ class Placement:
         return self.n_moments == self.n_sites and np.array_equal(self.site, own) and np.array_equal(self.moment, own)
 
 
-class OnSites:
+class OnSites(Readable):
     """Moments with places on a device of electrons: what `Magnet` and the given motions have in common.
 
     Attributes:
@@ -78,12 +79,26 @@ class OnSites:
         raise NotImplementedError
 
     def on_electrons(self, moments: Any, n_sites: int | None = None) -> np.ndarray:
-        """What the electrons see, m_i = sum_k P_ik M_k, (..., N, 3), of moments (..., n, 3): zero vectors on sites
-        without a moment. It is what solvers for moments at rest take (`RotatingFrame`, `ResponseTensors`).
+        """What the electrons see, m_i = sum_k P_ik M_k: zero vectors on sites without a moment.
 
-        Args:
-            moments: M_k, or any vectors of the moments.
-            n_sites: N electron sites; None: as many as reach to the last one with a moment.
+        It is what solvers for moments at rest take (`RotatingFrame`, `ResponseTensors`).
+
+        Parameters
+        ----------
+        moments : array_like, (..., n, 3)
+            M_k, or any vectors of the moments.
+        n_sites : int, optional
+            N electron sites; None: as many as reach to the last one with a moment.
+
+        Returns
+        -------
+        ndarray, (..., N, 3)
+            The vectors on the sites.
+
+        Raises
+        ------
+        ValueError
+            For other shapes, and for fewer sites than that.
         """
         values = np.asarray(moments, dtype=float)
         problems, shape = Problems("on_electrons"), f"(..., {self.n_sites}, 3)"

@@ -18,16 +18,38 @@ from llgnegf.units import MU_B
 
 
 class EnergyTerm(Declared):
-    """One term H(M_1 .. M_N, t) of the energy of classical moments, in eV.
+    """Energy of classical moments, in eV: what all terms have in common, and what one of your own inherits.
 
     A term says what it is in one of two ways. Sums of three kinds of parts, which compiled code knows, by overriding
-    `matrix`, `linear` or `driven`, and `cubic`, the methods that give them:
+    `matrix`, `linear` or `driven`, and `cubic`, the methods that give them, ::
 
         H = 1/2 M.A.M  -  sum_i b_i(t).M_i  +  sum_i K_i (m_x^2 m_y^2 + m_y^2 m_z^2 + m_z^2 m_x^2),  m = R M_i
 
     Any other energy by overriding both `energy` and `gradient`, and `drives` if it depends on time.
 
-    Terms add: `Exchange(0.1) + Zeeman([0, 0, 1.0])` is an `EnergySum`.
+    Terms add: `Exchange(0.1) + Zeeman([0, 0, 1.0])` is accepted wherever a list of terms is.
+
+    Attributes
+    ----------
+    name : str
+        Key of this term in an energy by terms.
+
+    Examples
+    --------
+    A fourth-order anisotropy of every moment:
+
+    >>> from dataclasses import dataclass
+    >>> @dataclass(frozen=True, eq=False)
+    ... class Quartic(ln.EnergyTerm):
+    ...     K: float
+    ...     name = "quartic"
+    ...     def energy(self, moments, magnetic_moment, t=0.0):
+    ...         return float(-self.K * np.sum(np.asarray(moments)[:, 2] ** 4))
+    ...     def gradient(self, moments, magnetic_moment, t=0.0):
+    ...         return -4 * self.K * np.asarray(moments) ** 3 * [0.0, 0.0, 1.0]
+    >>> magnet = ln.Magnet(ln.uniform(3), magnetic_moment=1.0, energies=[ln.Exchange(0.1), Quartic(0.01)])
+    >>> print({name: round(energy, 6) for name, energy in magnet.energy.by_term(magnet.moments).items()})
+    {'exchange': -0.2, 'quartic': -0.03}
     """
 
     name: ClassVar[str]
@@ -67,8 +89,8 @@ class EnergyTerm(Declared):
         return cls.gradient is not EnergyTerm.gradient
 
     def steepest(self, n_sites: int, magnetic_moment: np.ndarray) -> float:
-        """A bound (eV) of |dH/dM_i| for all directions of the moments, at t = 0; of an energy that is not made of the
-        known parts twice the largest one of a hundred textures."""
+        """A bound (eV) of ``|dH/dM_i|`` for all directions of the moments, at t = 0; of an energy that is not made of
+        the known parts twice the largest one of a hundred textures."""
         if self.has_own_gradient():
             textures = normalised(np.random.default_rng(0).normal(size=(100, n_sites, 3)))
             gradients = np.array([self.gradient(m, magnetic_moment) for m in textures])

@@ -19,9 +19,28 @@ from llgnegf.problem.magnetism.fields import Declared, direction, distance, read
 
 
 class SpinTransferTorque(Declared):
-    """A torque on the moments from an external current; its amplitudes may depend on time.
+    """Torque on the moments from an external current: what all have in common, and what one of your own inherits.
 
-    Every torque is linear in four sets of amplitudes, so that any number of them is one `Amplitudes`.
+    Every torque is linear in four sets of amplitudes, so that any number of them is one
+    `llgnegf.problem.magnetism.torques.Amplitudes`, to which `add_to` adds. One that depends on time has `is_static`
+    False.
+
+    See Also
+    --------
+    SlonczewskiTorque : A current polarised by another magnet.
+    ZhangLiTorque : A current along a texture.
+
+    Examples
+    --------
+    A field-like torque along z on the first moment alone:
+
+    >>> class Tip(ln.SpinTransferTorque):
+    ...     is_static = True
+    ...     def add_to(self, amplitudes, t):
+    ...         amplitudes.field_like[0] += [0.0, 0.0, 0.001]  # eV
+    >>> magnet = ln.Magnet(ln.uniform(3, "x"), magnetic_moment=1.0, torques=[Tip()])
+    >>> print(magnet.amplitudes(0.0).field_like[:, 2])
+    [0.001 0.    0.   ]
     """
 
     is_static: bool
@@ -79,20 +98,45 @@ class _DeclaredTorque(SpinTransferTorque):
 
     @property
     def is_static(self) -> bool:  # type: ignore[override]
+        """Whether no amplitude depends on time."""
         return not self.drives()
 
 
 @dataclass(frozen=True, eq=False)
 class SlonczewskiTorque(_DeclaredTorque):
-    """Torque of a current polarised along p: T_i = a_DL M_i x (p x M_i) + a_FL p x M_i, added as (g/mu_M) T.
+    """Torque of a current polarised along p, damping-like and field-like.
 
-    Signs: a_DL > 0 pulls M towards p. a_FL > 0 acts as a magnetic field a_FL/mu_M along +p, i.e. as the energy
-    -a_FL p.M: M precesses counter-clockwise about +p. It is the form of the electron torque J_sd <s> x M, p along <s>.
+    Parameters
+    ----------
+    damping_like : float or array_like or callable
+        a_DL (eV): a number, one for each site, or a function of time (fs) that returns either.
+    field_like : float or array_like or callable
+        a_FL (eV), likewise.
+    polarization : str or array_like
+        The direction p: 'x', 'y', 'z' or a non-zero 3-vector (its length is of no account).
 
-    Args:
-        damping_like: a_DL (eV): a number, one for each site, or a function of time (fs) that returns either.
-        field_like: a_FL (eV), likewise.
-        polarization: p: 'x', 'y', 'z' or a non-zero 3-vector (its length is of no account).
+    Raises
+    ------
+    ValueError
+        One line for each argument that is not of this kind; on use for other numbers of entries than there are sites.
+
+    Notes
+    -----
+    Added to the LLG equation as (g/mu_M) T [1]_, ::
+
+        T_i = a_DL M_i x (p x M_i) + a_FL p x M_i
+
+    Signs: a_DL > 0 pulls M towards p. a_FL > 0 acts as a magnetic field a_FL/mu_M along +p, i.e. as the energy -a_FL
+    p.M: M precesses counter-clockwise about +p. It is the form of the electron torque J_sd <s> x M, p along <s>.
+
+    References
+    ----------
+    .. [1] J. C. Slonczewski, J. Magn. Magn. Mater. 159, L1 (1996).
+
+    Examples
+    --------
+    >>> torque = ln.SlonczewskiTorque(damping_like=1e-4, field_like=0.0, polarization="z")
+    >>> magnet = ln.Magnet(ln.uniform(1, "x"), magnetic_moment=1.0, torques=[torque])
     """
 
     damping_like: Any = strength("eV", driven=True, in_file=0.0)
@@ -135,23 +179,50 @@ def _read_derivative(problems: Problems, name: str, value: Any) -> Any:
 
 @dataclass(frozen=True, eq=False)
 class ZhangLiTorque(_DeclaredTorque):
-    """Torque of a current on a texture: (g/mu_M) T_i = -(u.grad) M + beta M x (u.grad) M.
+    """Torque of a current along a texture, adiabatic and nonadiabatic.
 
-    It stands beside the precession in the implicit equation dM/dt = -g M x B + lambda M x dM/dt + (g/mu_M) T.
-    Sign: u > 0 carries a texture towards +x (larger site numbers), or along the direction of the derivative; at
-    beta = lambda it moves rigidly with velocity u, since M(x - u t) then solves the equation term by term.
+    Parameters
+    ----------
+    velocity : float or array_like or callable
+        u: a number, one for each site, or a function of time (fs) that returns either; in sites/fs, in angstrom/fs if
+        `spacing` is given, in nm/fs if `derivative` is.
+    nonadiabaticity : float or array_like, default 0.0
+        beta, dimensionless: a number, or one for each site.
+    spacing : float, optional
+        Lattice constant (angstrom), positive; None if the velocity is in sites/fs.
+    derivative : list of (int, int, float), optional
+        Weights (i, j, w), w in 1/nm: the derivative along the current is sum_j w_ij (M_j - M_i), as
+        `Lattice.derivative` returns it; None is that of a chain.
 
-    On a chain dM/dx in lattice constants is the central difference (M_{i+1} - M_{i-1})/2, one-sided at the two ends. On
-    a lattice it is what `derivative` says; `Lattice.zhang_li` fits it to the neighbours. Of either the part along M_i
-    does not count.
+    Raises
+    ------
+    ValueError
+        One line for each argument that is not of this kind; on use for other numbers of entries than there are sites.
 
-    Args:
-        velocity: u: a number, one for each site, or a function of time (fs) that returns either; in sites/fs,
-            in angstrom/fs if `spacing` is given, in nm/fs if `derivative` is.
-        nonadiabaticity: beta, dimensionless: a number, or one for each site.
-        spacing: Lattice constant (angstrom), positive; None if the velocity is in sites/fs.
-        derivative: (i, j, w), w in 1/nm: the derivative along the current is sum_j w_ij (M_j - M_i), as
-            `Lattice.derivative` returns it; None is that of a chain.
+    See Also
+    --------
+    Lattice.zhang_li : The torque of a current in the plane of a lattice.
+
+    Notes
+    -----
+    It stands beside the precession in the implicit equation dM/dt = -g M x B + lambda M x dM/dt + (g/mu_M) T [1]_, ::
+
+        (g/mu_M) T_i = -(u.grad) M + beta M x (u.grad) M
+
+    Sign: u > 0 carries a texture towards +x (larger site numbers), or along the direction of the derivative; at beta =
+    lambda it moves rigidly with velocity u, since M(x - u t) then solves the equation term by term.
+
+    On a chain dM/dx in lattice constants is the central difference (M_{i+1} - M_{i-1})/2, one-sided at the two ends. Of
+    any derivative the part along M_i does not count.
+
+    References
+    ----------
+    .. [1] S. Zhang, Z. Li, Phys. Rev. Lett. 93, 127204 (2004).
+
+    Examples
+    --------
+    >>> torque = ln.ZhangLiTorque(velocity=0.001, nonadiabaticity=0.02)  # sites/fs
+    >>> magnet = ln.Magnet(ln.neel_wall(21, 11, 3), magnetic_moment=1.0, damping=0.02, torques=[torque])
     """
 
     velocity: Any = strength("sites/fs, or angstrom/fs with spacing", driven=True)

@@ -1,0 +1,50 @@
+"""A result as one NetCDF-4 file: all that `Result` holds, written by `Result.save`; `store.loading` reads it.
+
+What a run folder writes while it runs is in `store`.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from llgnegf._netcdf import write_dataset
+
+if TYPE_CHECKING:
+    from llgnegf.run.result import ErrorEstimate, Result
+
+MATRIX = "density_matrix"
+
+
+def write(result: Result, path: Path) -> Path:
+    """Write `result`, there in full or not at all, with checksums of all numbers; raises StorageError."""
+    from llgnegf import __version__
+
+    dataset = result.dataset.copy()
+    if result.density_matrix is not None:
+        parts = np.stack([result.density_matrix.real, result.density_matrix.imag])
+        said = {"units": "1", "long_name": "density matrix at the end, up and down of site 0 first"}
+        dataset[MATRIX] = (("part", "row", "column"), parts, said)
+        dataset = dataset.assign_coords(part=["real", "imag"])
+    known = {} if result.rtol is None else {"rtol": result.rtol}
+    dataset.attrs = {
+        "title": "llgnegf result", "source": f"llgnegf {__version__}", "error_budget": budget_text(result.errors),
+        "statistics": json.dumps(dict(result.statistics)), "warnings": json.dumps(result.warnings), **known,
+    }  # fmt: skip
+    for variable in dataset.variables.values():
+        variable.encoding = {"fletcher32": True} if variable.dtype.kind in "fi" and variable.size else {}
+    write_dataset(dataset, path)
+    return path
+
+
+def budget_text(errors: Mapping[str, ErrorEstimate]) -> str:
+    """The error budget as JSON, null for what is not known."""
+    return json.dumps({
+        name: {"value": float(e.value) if math.isfinite(e.value) else None, "bounds": e.bounds}
+        for name, e in errors.items()
+    })  # fmt: skip
