@@ -108,7 +108,7 @@ ALONE = ("index", "first_steps", "tour", "conventions", "input_file", "compariso
 html_sidebars = {page: [] for page in ALONE}  # they are sections of their own
 html_show_sourcelink = False
 html_theme_options = {
-    "header_links_before_dropdown": 7,
+    "header_links_before_dropdown": 8,
     "show_toc_level": 2,
     "navigation_depth": 3,
     "navbar_align": "left",
