@@ -42,8 +42,8 @@ WORDS = {
 
 def reference_page() -> str:
     """All tables with their kinds and keys, as Markdown; functions of time last."""
-    one = {f.name: f.default for f in fields(Document) if f.name in SECTIONS}
-    parts = [part for name, default in one.items() for part in _table(name, SECTIONS[name], default == ())]
+    tables = [(f.name, f.default == ()) for f in fields(Document) if f.name in SECTIONS]
+    parts = [part for name, array in tables for part in _table(name, SECTIONS[name], array)]
     return "\n".join([*parts, *_table("drive", DRIVES, False)])
 
 
