@@ -1,24 +1,23 @@
-"""The README and the tour tell the truth: their Python gives what they say, commands and scripts named are there."""
+"""README and tour tell the truth: their Python gives what they say, the commands and scripts named are there."""
 
-import contextlib
 import dataclasses
-import io
 import re
 from pathlib import Path
 
 import numpy as np
+import pages
 import pytest
 
 from llgnegf.cli import build_parser
 from llgnegf.units import GYROMAGNETIC_RATIO
 
 ROOT = Path(__file__).parents[1]
-TEXT = (ROOT / "README.md").read_text()
-TOUR = (ROOT / "docs" / "tour.md").read_text()
+README, TOUR = ROOT / "README.md", ROOT / "docs" / "tour.md"
+TEXT = README.read_text()
 
 
-def blocks(language: str, text: str = TEXT) -> list[str]:
-    return re.findall(rf"```{language}\n(.*?)```", text, flags=re.DOTALL)
+def blocks(language: str) -> list[str]:
+    return [block.text for block in pages.blocks(TEXT) if block.language == language]
 
 
 def moved(result):
@@ -27,16 +26,10 @@ def moved(result):
     return float(abs(moments - moments.isel(time=0)).max())
 
 
-def run(text, folder):
+def run(page, folder):
     """The names after each block of Python, what all printed, and the files they made."""
-    names: dict = {}
-    after, out = [], io.StringIO()
-    with contextlib.chdir(folder), contextlib.redirect_stdout(out):
-        for block in blocks("python", text):
-            exec(compile(block, "a page", "exec"), names)
-            after.append(dict(names))
-        files = {path.name: path.read_bytes() for path in Path().iterdir()}
-    return after, out.getvalue(), files
+    after, printed = pages.run(page, folder)
+    return after, printed, {path.name: path.read_bytes() for path in folder.iterdir() if path.is_file()}
 
 
 def test_blocks_of_the_tour_run_one_after_the_other_and_show_what_they_say(tmp_path):
@@ -68,7 +61,7 @@ def test_blocks_of_the_tour_run_one_after_the_other_and_show_what_they_say(tmp_p
 
 
 def test_a_voltage_moves_the_wall_of_the_ribbon_against_the_flow(tmp_path):
-    after, printed, files = run(TEXT, tmp_path)
+    after, printed, files = run(README, tmp_path)
     (names,) = after
     ln, data = names["ln"], names["result"].dataset
     assert "center of the wall" in printed and {"wall.gif", "ribbon.png"} <= set(files)
