@@ -13,6 +13,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -165,6 +166,18 @@ def test_nothing_is_read_again_before_something_changes_and_damage_is_said(tmp_p
     shutil.rmtree(path)
     follower.look()
     assert follower.state.complaint == f"{path} is gone; what is shown is what was read last"
+
+
+def test_a_commit_while_the_folder_is_read_is_no_complaint(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The checkpoint looked at is then older than the rows that were read: no time has passed between two of them."""
+    path = folder_with(tmp_path / "run", Turning(), 10).path
+    follower = Follower(path)
+    follower.look()
+    later = replace(follower.state, time=follower.state.time + 1.0, running=True)
+    monkeypatch.setattr("llgnegf.view.folder.read", lambda _: later)
+    (path / "segments" / "touched").touch()
+    follower.look()
+    assert follower.state == later
 
 
 def test_of_an_ensemble_the_means_are_shown_and_of_other_sweeps_none(tmp_path: Path) -> None:

@@ -173,10 +173,10 @@ class Follower:
             times.append((committed, found.time))
         while len(times) > 2 and committed - times[1][0] > RATE_S:
             times.popleft()
-        gained = found.time - times[0][1]
-        if gained <= 0 or not found.running:
+        gained, waited = found.time - times[0][1], committed - times[0][0]
+        if min(gained, waited) <= 0 or not found.running:  # a commit after the marks were taken, say
             return ""
-        rate = gained / (committed - times[0][0])
+        rate = gained / waited
         return f"; {rate:.3g} fs each second, {_duration(found.time * (1 / found.done - 1) / rate)} left at that rate"
 
 
