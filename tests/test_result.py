@@ -83,6 +83,16 @@ def test_a_file_that_cannot_be_written_leaves_the_one_before(classical: Result, 
     assert (tmp_path / "run.nc").read_bytes() == before and len(list(tmp_path.iterdir())) == 1
 
 
+def test_no_folder_and_no_result_of_a_run_is_replaced(classical: Result, tmp_path: Path) -> None:
+    run = ln.simulate(None, MAGNET, t_end=1.0, folder=tmp_path / "run")
+    with pytest.raises(ValueError, match=r"save.path: .*result\.nc is the result of a run"):
+        run.save(tmp_path / "run" / "result.nc")
+    assert ln.load(tmp_path / "run").warnings == ()
+    for folder in (tmp_path, "."):
+        with pytest.raises(ValueError, match="save.path: .*; allowed: the name of a file"):
+            classical.save(folder)
+
+
 def test_damage_of_a_file_is_told(classical: Result, tmp_path: Path) -> None:
     path = classical.save(tmp_path / "run.nc")
     whole = path.read_bytes()

@@ -213,7 +213,7 @@ class Result(Readable):
         Parameters
         ----------
         path : str or path
-            The file, "run.nc" say; one that is there is replaced.
+            The file, "run.nc" say; one that is there is replaced, but not the result.nc of a run folder.
 
         Returns
         -------
@@ -222,6 +222,8 @@ class Result(Readable):
 
         Raises
         ------
+        ValueError
+            For a folder, or the result.nc of a run folder.
         StorageError
             If it cannot be written, with path and cause; what was there before is there still, and no half of a file.
 

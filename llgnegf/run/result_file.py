@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from llgnegf._netcdf import write_dataset
+from llgnegf._checks import Problems
+from llgnegf._netcdf import digest_path, write_dataset
 
 if TYPE_CHECKING:
     from llgnegf.run.result import ErrorEstimate, Result
@@ -22,9 +23,19 @@ MATRIX = "density_matrix"
 
 
 def write(result: Result, path: Path) -> Path:
-    """Write `result`, there in full or not at all, with checksums of all numbers; raises StorageError."""
+    """Write `result`, there in full or not at all, with checksums of all numbers.
+
+    Raises:
+        ValueError: For a folder, and for the result of a run folder, whose digest lies beside it.
+        StorageError: If the file cannot be written.
+    """
     from llgnegf import __version__
 
+    problems = Problems("save")
+    problems.check(bool(path.name) and not path.is_dir(), "path", str(path), "the name of a file, not of a folder")
+    if path.name and digest_path(path).exists():
+        problems.add("path", f"{path} is the result of a run, with its digest beside it", "another file")
+    problems.raise_all()
     dataset = result.dataset.copy()
     if result.density_matrix is not None:
         parts = np.stack([result.density_matrix.real, result.density_matrix.imag])
