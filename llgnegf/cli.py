@@ -54,6 +54,12 @@ def _positive(text: str) -> int:
     return number
 
 
+def _port(text: str) -> int:
+    if not (text.isdecimal() and 1 <= int(text) <= 65535):
+        raise argparse.ArgumentTypeError(f"{text!r}; allowed: an integer from 1 to 65535")
+    return int(text)
+
+
 def _argument(*names: str, **keywords: Any) -> Argument:
     return Argument(names, keywords)
 
@@ -101,7 +107,7 @@ COMMANDS: dict[str, tuple[str, str, list[Argument]]] = {
         "view runs/first",
         [
             FOLDER,
-            _argument("--port", metavar="N", type=_positive, help="port (default: a free one from 5006 on)"),
+            _argument("--port", metavar="N", type=_port, help="port (default: a free one from 5006 on)"),
             _argument("--no-browser", action="store_true", help="print the address only"),
         ],
     ),
@@ -165,7 +171,7 @@ def build_parser() -> argparse.ArgumentParser:
     )  # fmt: skip
     parser.add_argument("-h", "--help", action="help", help=argparse.SUPPRESS)
     parser.add_argument("--version", action="store_true", help="print the version and stop")
-    commands = parser.add_subparsers(dest="command", metavar="", help=argparse.SUPPRESS)
+    commands = parser.add_subparsers(prog="llgnegf", dest="command", metavar="", help=argparse.SUPPRESS)
     for name, (does, example, arguments) in COMMANDS.items():
         command = commands.add_parser(
             name, description=does, epilog=f"example:\n  llgnegf {example}",

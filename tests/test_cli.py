@@ -136,7 +136,8 @@ def test_wrong_requests_are_one_line_and_exit_2(
 
 
 def test_unknown_options_exit_2(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    for arguments in (["run"], ["walk"], ["run", "a", "--fast"], ["sweep", "a", "-j", "0"]):
+    wrong = (["run", "a", "--fast"], ["sweep", "a", "-j", "0"], ["view", "a", "--port", "65536"])
+    for arguments in (["run"], ["walk"], *wrong):
         with pytest.raises(SystemExit) as stop:
             main(arguments)
         assert stop.value.code == 2
