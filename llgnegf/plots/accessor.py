@@ -240,7 +240,7 @@ class RunPlots:
         return plot_bond_spin_current(self._dataset)
 
     def energies(self) -> Figure:
-        """The change of each energy (eV) since the first row, and of their sum.
+        """The change of each energy (eV) since the first row, and beside full electrons of their sum.
 
         Returns
         -------

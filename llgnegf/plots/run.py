@@ -274,7 +274,7 @@ def plot_lead_currents(dataset: xarray.Dataset) -> Figure:
 
 @styled
 def plot_energies(dataset: xarray.Dataset) -> Figure:
-    """The change of each energy since the first row, and of their sum if there are several.
+    """The change of each energy since the first row, and beside full electrons of their sum.
 
     Parameters
     ----------
@@ -304,7 +304,7 @@ def plot_energies(dataset: xarray.Dataset) -> Figure:
     data = thinned(dataset[names], MAX_POINTS)
     change = {name.removeprefix("energy_"): data[name].values - data[name].values[0] for name in names}
     start = {name.removeprefix("energy_"): float(data[name].values[0]) for name in names}
-    if len(names) > 1:
+    if "energy_electronic" in names:  # without it (slow electrons) a sum would leave out most of the electrons' energy
         change["sum"], start["sum"] = sum(change.values()), sum(start.values())
     factor, units = scale(list(change.values()), "eV")
     figure = new_figure(3.2)

@@ -168,13 +168,13 @@ def _by_lead(dataset: xarray.Dataset, values: np.ndarray) -> dict[str, dict[str,
 
 
 def _energy_panel(dataset: xarray.Dataset, rows: np.ndarray) -> dict[str, Panel]:
-    """The change of each energy since the first row, and of their sum if there are several."""
+    """The change of each energy since the first row, and beside full electrons of their sum."""
     names = [str(n) for n in dataset.data_vars if str(n).startswith("energy_") and dataset[n].dims == ("time",)]
     if not names:
         return {}
     start = {name: float(dataset[name][0]) for name in names}
     change = {_short(name): _values(dataset, name, rows) - start[name] for name in names}
-    if len(names) > 1:
+    if "energy_electronic" in names:
         change["sum"] = np.sum(list(change.values()), axis=0)
     units = _text(dataset, names[0])[1]
     said = tuple(f"{_short(n)}: {_text(dataset, n)[0]}, {start[n]:.6g} {units} at the start" for n in names)
