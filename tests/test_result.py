@@ -271,6 +271,15 @@ def test_times_that_are_none_of_the_run_are_refused(classical: Result, time: Any
         classical.plot.texture(time=time)
 
 
+def test_a_column_of_another_kind_is_refused() -> None:
+    plane = ln.square(2, 2)
+    run = ln.simulate(ln.OpenSystem(plane.electrons(hopping=1.0), kT=0.2), ln.Frozen(ln.uniform(plane)), t_end=1.0)
+    with pytest.raises(ValueError, match="plot.name: 'charge_density'; allowed: moments, spin_density, torque"):
+        run.plot.vectors("charge_density")
+    with pytest.raises(ValueError, match="plot.name: 'energy_sd'; allowed: charge_density"):
+        run.plot.density("energy_sd")
+
+
 def test_a_time_that_would_be_ignored_is_refused(full: Result) -> None:
     with pytest.raises(ValueError, match="plot.bond_spin_currents.time: 1.0; allowed: None along a wire"):
         full.plot.bond_spin_currents(time=1.0)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from llgnegf._checks import Problems
 from llgnegf.plots.data import MissingDataError, place_of, require, rows_at, vectors
 from llgnegf.plots.plane import FEWER, Plane, plane_of
 from llgnegf.plots.style import (
@@ -67,7 +68,7 @@ def plot_vectors(dataset: xarray.Dataset, name: str, times: float | Sequence[flo
     MissingDataError
         Without this column, without positions that span a plane, or without rows.
     ValueError
-        For times that are none of the run.
+        For times that are none of the run, and columns of another kind.
 
     Examples
     --------
@@ -76,6 +77,7 @@ def plot_vectors(dataset: xarray.Dataset, name: str, times: float | Sequence[flo
     >>> run = ln.simulate(system, ln.Frozen(ln.helix(6, 0.8)), t_end=2.0, rtol=1e-3)
     >>> ln.plots.plot_vectors(run.dataset, "torque", times=2.0).savefig("torque.png")
     """
+    _check_kind(dataset, name, {"time", "site", "component"}, {"time", "moment", "component"})
     plane, rows = _plane_and_rows(dataset, name, times)
     data = dataset[name].isel(time=rows)
     values = vectors(dataset, name, rows)[..., list(plane.axes)]
@@ -129,6 +131,7 @@ def plot_density(
     >>> run = ln.simulate(system, ln.Frozen(ln.helix(6, 0.8)), t_end=2.0, rtol=1e-3)
     >>> ln.plots.plot_density(run.dataset).savefig("charge.png")
     """
+    _check_kind(dataset, name, {"time", "site"})
     plane, rows = _plane_and_rows(dataset, name, times)
     data = dataset[name].isel(time=rows)
     values = data.transpose("time", "site").values
@@ -327,6 +330,15 @@ def _draw_arrows(axes: Axes, tails: np.ndarray, steps: np.ndarray, width: np.nda
     polygons = PolyCollection(shapes, cmap=colour_map(SEQUENTIAL), **style)
     axes.add_collection(polygons)
     return polygons
+
+
+def _check_kind(dataset: xarray.Dataset, name: str, *kinds: set[str]) -> None:
+    """MissingDataError without the column, ValueError unless its dims are one of `kinds`."""
+    require(dataset, name)
+    fitting = [str(known) for known, data in dataset.data_vars.items() if set(data.dims) in kinds]
+    problems = Problems("plot")
+    problems.check(name in fitting, "name", name, ", ".join(fitting) or "none: the run has no such columns")
+    problems.raise_all()
 
 
 def _plane_and_rows(
