@@ -34,9 +34,11 @@ def new_provenance(command: Sequence[str], input_text: str) -> dict[str, Any]:
 
 @cache
 def _environment() -> str:
+    from llgnegf import __version__  # of the code that runs, which an older installation may point to
+
     revision, modified = _git_revision()
     found = {
-        "llgnegf": _version("llgnegf"),
+        "llgnegf": __version__,
         "git_revision": revision,
         "git_modified": modified,
         "python": platform.python_version(),
