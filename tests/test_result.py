@@ -250,7 +250,7 @@ def test_the_overview_shows_the_data(full: Result, classical: Result) -> None:
     np.testing.assert_allclose(mean.lines[1].get_ydata(), full["moments"].mean("site").sel(component="y"))
     largest = np.sqrt((full["torque"] ** 2).sum("component")).max("site").values
     np.testing.assert_allclose(torque.lines[0].get_ydata() / torque.lines[0].get_ydata()[0], largest / largest[0])
-    assert len(current.lines) == 1 and len(energy.lines) == 2
+    assert len(current.lines) == 1 and len(energy.lines) == 3  # of electrons, of the coupling, and their sum
     assert [axes.get_title() for axes in classical.plot().axes] == ["mean of all 4 moments", "change of energy"]
 
 

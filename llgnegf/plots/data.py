@@ -37,6 +37,21 @@ def thinned(dataset: xarray.Dataset, at_most: int) -> xarray.Dataset:
     return dataset.isel(time=thin(dataset.sizes["time"], at_most)).load()
 
 
+def energies(dataset: xarray.Dataset) -> list[str]:
+    """The columns that are an energy of the whole run over time."""
+    return [str(n) for n in dataset.data_vars if str(n).startswith("energy_") and dataset[n].dims == ("time",)]
+
+
+def energy_changes(dataset: xarray.Dataset, rows: slice | np.ndarray = slice(None)) -> dict[str, np.ndarray]:
+    """The change (eV) since the first row of each of `energies`, on `rows`, and beside full electrons of their sum.
+
+    Without that of the electrons (slow ones) a sum would leave out the most of it.
+    """
+    names = energies(dataset)
+    change = {n.removeprefix("energy_"): dataset[n].values[rows] - float(dataset[n][0]) for n in names}
+    return change | ({"sum": np.sum(list(change.values()), axis=0)} if "energy_electronic" in names else {})
+
+
 def rows_at(dataset: xarray.Dataset, times: float | Sequence[float] | None) -> np.ndarray:
     """The rows next to `times` in fs, one or several; None: the first, middle and last one.
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from llgnegf.plots.data import MissingDataError, place_of, thinned, vectors
+from llgnegf.plots.data import MissingDataError, energies, energy_changes, place_of, thinned, vectors
 from llgnegf.plots.style import keep_noise_flat, label, largest_of, line, new_figure, scale, styled
 
 if TYPE_CHECKING:
@@ -50,11 +50,11 @@ def plot_overview(dataset: xarray.Dataset) -> Figure:
     if not dataset.sizes["time"]:
         raise MissingDataError("no rows")
     there = {name: draw for name, draw in PANELS.items() if name in dataset}
-    if any(name in dataset for name in ENERGIES):
+    if energies(dataset):
         there["energies"] = _energies
     if not there:
-        raise MissingDataError(f"the run has none of {', '.join((*PANELS, *ENERGIES))}")
-    data = thinned(dataset[[name for name in (*PANELS, *ENERGIES) if name in dataset]], MAX_POINTS)
+        raise MissingDataError(f"the run has none of {', '.join(PANELS)}, energy_*")
+    data = thinned(dataset[[name for name in (*PANELS, *energies(dataset)) if name in dataset]], MAX_POINTS)
     lines, columns = -(-len(there) // 2), min(len(there), 2)
     figure = new_figure(0.4 + 2.4 * lines)
     panels = np.atleast_1d(figure.subplots(lines, columns, sharex=True)).ravel()
@@ -96,11 +96,10 @@ def _currents(axes: Axes, data: xarray.Dataset) -> None:
 
 
 def _energies(axes: Axes, data: xarray.Dataset) -> None:
-    names = [name for name in ENERGIES if name in data]
-    change = {name: data[name].values - data[name].values[0] for name in names}
+    change = energy_changes(data)
     factor, units = scale(list(change.values()), "eV")
     for k, (name, values) in enumerate(change.items()):
-        axes.plot(data["time"].values, values / factor, label=name.removeprefix("energy_"), **line(k))
+        axes.plot(data["time"].values, values / factor, label=name, **line(k))
     keep_noise_flat(axes, list(change.values()), 0.0)
     axes.set(title="change of energy", ylabel=units)
 
@@ -108,4 +107,3 @@ def _energies(axes: Axes, data: xarray.Dataset) -> None:
 PANELS: dict[str, Callable[[Axes, xarray.Dataset], None]] = {
     "moments": _moments, "torque": _torque, "lead_current": _currents,
 }  # fmt: skip
-ENERGIES = ("energy_classical", "energy_electronic", "energy_sd")

@@ -14,7 +14,16 @@ import numpy as np
 
 from llgnegf._files import write_atomic
 from llgnegf.plots.animation import animation
-from llgnegf.plots.data import MissingDataError, place_of, require, thin, thinned, vectors
+from llgnegf.plots.data import (
+    MissingDataError,
+    energies,
+    energy_changes,
+    place_of,
+    require,
+    thin,
+    thinned,
+    vectors,
+)
 from llgnegf.plots.files import PlotReport, begin, finish, save
 from llgnegf.plots.maps import plot_bond_currents, plot_bond_spin_currents, plot_density, plot_vectors
 from llgnegf.plots.plane import plane_of
@@ -298,14 +307,13 @@ def plot_energies(dataset: xarray.Dataset) -> Figure:
     >>> ln.plots.plot_energies(run.dataset)
     <Figure size 1050x480 with 1 Axes>
     """
-    names = [str(n) for n in dataset.data_vars if str(n).startswith("energy_") and dataset[n].dims == ("time",)]
+    names = energies(dataset)
     if not names or not dataset.sizes["time"]:
         raise MissingDataError("needs energy_* over time")
     data = thinned(dataset[names], MAX_POINTS)
-    change = {name.removeprefix("energy_"): data[name].values - data[name].values[0] for name in names}
-    start = {name.removeprefix("energy_"): float(data[name].values[0]) for name in names}
-    if "energy_electronic" in names:  # without it (slow electrons) a sum would leave out most of the electrons' energy
-        change["sum"], start["sum"] = sum(change.values()), sum(start.values())
+    change = energy_changes(data)
+    start = {name.removeprefix("energy_"): float(data[name][0]) for name in names}
+    start["sum"] = sum(start.values())
     factor, units = scale(list(change.values()), "eV")
     figure = new_figure(3.2)
     axes = figure.subplots()

@@ -129,9 +129,9 @@ def scale(values: Any, units: str) -> Scale:
 
 
 SITE = "site i (the first is 0)"
-PLACES = {"site": SITE, "moment": "moment k (the first is 0)"}
-"""Labels of the axis along the wire, by the dim."""
 """Label of every axis along the wire: sites are counted as in arguments, files and results."""
+PLACES = {"site": SITE, "moment": "moment k (the first is 0)"}
+"""Labels of that axis, by the dim."""
 
 
 def largest_of(values: Any) -> float:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from llgnegf.plots.data import place_of, thin
+from llgnegf.plots.data import energies, energy_changes, place_of, thin
 from llgnegf.plots.plane import Plane, plane_of
 from llgnegf.run.result import ErrorEstimate
 
@@ -122,7 +122,11 @@ def content(dataset: xarray.Dataset, total: int) -> Content:
 def _values(dataset: xarray.Dataset, name: str, rows: np.ndarray, *dims: str) -> np.ndarray:
     """(len(rows), ...), with NaN for what is not finite, which no axis could show."""
     found = dataset[name].isel(time=rows).transpose("time", *dims).values.astype(float)
-    return np.where(np.isfinite(found), found, np.nan)
+    return _finite(found)
+
+
+def _finite(values: np.ndarray) -> np.ndarray:
+    return np.where(np.isfinite(values), values, np.nan)
 
 
 def _text(dataset: xarray.Dataset, name: str) -> tuple[str, str]:
@@ -169,13 +173,11 @@ def _by_lead(dataset: xarray.Dataset, values: np.ndarray) -> dict[str, dict[str,
 
 def _energy_panel(dataset: xarray.Dataset, rows: np.ndarray) -> dict[str, Panel]:
     """The change of each energy since the first row, and beside full electrons of their sum."""
-    names = [str(n) for n in dataset.data_vars if str(n).startswith("energy_") and dataset[n].dims == ("time",)]
+    names = energies(dataset)
     if not names:
         return {}
     start = {name: float(dataset[name][0]) for name in names}
-    change = {_short(name): _values(dataset, name, rows) - start[name] for name in names}
-    if "energy_electronic" in names:
-        change["sum"] = np.sum(list(change.values()), axis=0)
+    change = {name: _finite(values) for name, values in energy_changes(dataset, rows).items()}
     units = _text(dataset, names[0])[1]
     said = tuple(f"{_short(n)}: {_text(dataset, n)[0]}, {start[n]:.6g} {units} at the start" for n in names)
     return {"energies": Panel("change of energies since the start", units, {"": change}, "energy", said)}
