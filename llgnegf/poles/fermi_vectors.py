@@ -8,8 +8,8 @@ The vectors of channel q stand for the part of its Gamma(E) f(E) (real E, hbar =
 Gamma falls as 1/E^2 or faster off its band: the sources of poles beyond it are tiny, yet the farthest pole sets the
 step of an explicit method. Sources of the nearest poles alone are fitted to D by least squares, those of poles beyond
 FARTHEST spectral ranges never: others take their place, evenly between the last one within NEAR ranges and there. For
-D it does not matter where its poles are. With g_i(t, t') =
-u_q^dag G^dag(t, t') e_i, whatever moves, a change of D is one of rho by int int g_i^* dD(t' - t'') g_i, so that
+D it does not matter where its poles are. With g_i(t, t') = u_q^dag G^dag(t, t') e_i, whatever moves, a change of D is
+one of rho by int int g_i^* dD(t' - t'') g_i, so that
 
     |d rho_ii| <= max_E |dD(E)| sum_q int_0^T |g_i|^2 dt' <= T |sum_q u_q u_q^dag| max_E |dD(E)|
 
@@ -26,8 +26,9 @@ BEYOND = 4.0
 """Energies are looked at up to so many spectral ranges."""
 POINTS = 601
 FARTHEST, NEAR = 1.6, 1.25
-"""Of the spectral range R: no vector decays faster than the first, so that none turns or decays faster than elements of
-C do, 2R; up to the second the Fermi poles stay where they are."""
+"""Of the spectral range R: where few near poles meet the tolerance no vector decays faster than the first, so that
+|h - z| <= 1.9 R does not exceed the 2R of elements of C but for what the modes' own damping adds; up to the second the
+Fermi poles stay where they are."""
 MORE = 4
 """Vectors beyond the number of Fermi poles that are tried."""
 LARGEST = 3.0
