@@ -158,7 +158,7 @@ def lead_in_the_middle(rng: np.random.Generator) -> Case:
     return case(rng, bonded(device, device), leads, biased=1)
 
 
-CASES = (square_rashba, in_plane_ferromagnet, armchair, three_terminals, lead_in_the_middle)
+CASES = (square_rashba, in_plane_ferromagnet, zigzag, armchair, three_terminals, lead_in_the_middle)
 
 
 def jump(t: float) -> float:

@@ -15,7 +15,6 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
-from scipy.sparse import csr_array
 
 from llgnegf.problem.matrix_spectra import MatrixSpectrum
 
@@ -29,7 +28,6 @@ ACCURACY = 1e-12
 """Of the sum over the contour, relative to the largest |Sigma| on it."""
 SHORTEST, TOGETHER = 16.0, 16.0
 """Times up to SHORTEST TOGETHER^n share a rule, in units of 2 over the width of the spectrum."""
-SPREAD = 15
 
 
 @dataclass(frozen=True, eq=False)
@@ -82,21 +80,3 @@ class LeadKernel:
             for few in np.array_split(part, 1 + part.size * energies.size // 2**22):
                 result[few] = np.exp(-1j * np.outer(times[few], energies)) @ weights.reshape(-1, m * m)
         return result.reshape(-1, m, m)
-
-    def samples(self, step: float, count: int, middle: float = 0.0) -> Complex:
-        """C(t) exp(i middle t) at `count` even times from 0 on, (count, m, m), |E - middle| step < pi.
-
-        By fast Fourier transforms, every energy being spread over a grid as a Gaussian whose transform is divided out
-        (L. Greengard, J.-Y. Lee, SIAM Rev. 46, 443 (2004)): exact to 1e-12 C(0) with SPREAD points on both sides.
-        """
-        energies, weights = self.quadrature(step * count)
-        x, m, n = (energies - middle) * step, self.spectrum.size, 2 * count
-        weights = weights.reshape(-1, m * m) * np.exp(-1j * x * (count // 2))[:, None]
-        width = np.pi * SPREAD / (3 * count**2)
-        place = np.round(x.real * n / (2 * np.pi)).astype(int)[:, None] + np.arange(-SPREAD, SPREAD + 1)
-        values = np.exp(-((x[:, None] - 2 * np.pi / n * place) ** 2) / (4 * width))
-        columns = np.broadcast_to(np.arange(x.size)[:, None], place.shape).ravel()
-        spread = csr_array((values.ravel(), ((place % n).ravel(), columns)), shape=(n, x.size))
-        index = np.arange(count) - count // 2
-        found = np.fft.fft(spread @ weights, axis=0)[index] * (np.sqrt(np.pi / width) / n)
-        return (found * np.exp(index**2 * width)[:, None]).reshape(-1, m, m)

@@ -28,10 +28,12 @@ from llgnegf.poles.matrix_modes import MatrixModes
 
 FLOOR = 1e-9
 """What v^dag Gamma v (1 + E^2) is lifted to, relative to the norm of C(0)."""
-ROUNDS, FIRST = 20, 3
+ROUNDS, FIRST = 40, 3
 """Rounds at most, and those after which a fit is asked whether it may still become good enough."""
 MOST = 800
 """New inequalities in a round, at most."""
+TOGETHER = 160
+"""Inequalities whose multipliers are found together."""
 LIFTS = 40
 """Times that what is negative is lifted by the nearest mode, before all modes are."""
 BINDING = 1e-4
@@ -140,10 +142,15 @@ class _Gamma:
     def minima(self, low: np.ndarray, high: np.ndarray, sections: int) -> np.ndarray:
         """Where that is least between each pair of energies."""
         ratio = 0.5 * (np.sqrt(5.0) - 1)
+        inner = high - ratio * (high - low), low + ratio * (high - low)
+        values = self.lowest(inner[0]), self.lowest(inner[1])
         for _ in range(sections):
-            first, second = high - ratio * (high - low), low + ratio * (high - low)
-            left = self.lowest(first) < self.lowest(second)
-            low, high = np.where(left, low, first), np.where(left, second, high)
+            left = values[0] < values[1]
+            low, high = np.where(left, low, inner[0]), np.where(left, inner[1], high)
+            new = np.where(left, high - ratio * (high - low), low + ratio * (high - low))
+            found = self.lowest(new)
+            inner = np.where(left, new, inner[1]), np.where(left, inner[0], new)
+            values = np.where(left, found, values[1]), np.where(left, values[0], found)
         return 0.5 * (low + high)
 
     def below(self, energies: np.ndarray, level: float) -> tuple[np.ndarray, np.ndarray]:
@@ -206,9 +213,11 @@ class _Cuts:
     def __init__(self, space: _Space, start: np.ndarray, level: float) -> None:
         m, size = start.shape
         self.space, self.begin, self.level = space, start, level
-        self.rows, self.vectors, self.missing = np.zeros((0, size), complex), np.zeros((0, m), complex), np.zeros(0)
+        self.rows, self.vectors = np.zeros((0, size), complex), np.zeros((0, m), complex)
+        self.skew, self.gram = np.zeros((0, m, m), complex), np.zeros((0, 0))
+        self.energies, self.missing, self.u = np.zeros((3, 0))
 
-    def _added(self, found: np.ndarray, energies: np.ndarray, vectors: np.ndarray) -> int:
+    def _add(self, found: np.ndarray, energies: np.ndarray, vectors: np.ndarray) -> int:
         """The worst ones are taken; how many."""
         space, scale = self.space, 1 + energies**2
         outer = 1j * (vectors.conj() @ space.left) / (energies[:, None] - space.chi) * (2 * scale[:, None])
@@ -217,33 +226,59 @@ class _Cuts:
         size = np.linalg.norm(rows, axis=1)
         last = np.einsum("ky,by,kb->k", outer, found.conj(), vectors, optimize=True).real
         worst = np.argsort((last - self.level) / size)[:MOST]
-        self.rows = np.concatenate([self.rows, (rows / size[:, None])[worst]])
-        self.vectors = np.concatenate([self.vectors, vectors[worst]])
+        vectors = vectors[worst]
+        rows = (rows / size[:, None])[worst]
+        self.rows, self.vectors = np.concatenate([self.rows, rows]), np.concatenate([self.vectors, vectors])
+        self.skew = np.concatenate([self.skew, self._skew_parts(rows, vectors)])
+        self.gram = self._more_products(worst.size)
         self.missing = np.append(self.missing, ((self.level - now) / size)[worst])
+        self.energies, self.u = np.append(self.energies, energies[worst]), np.append(self.u, np.zeros(worst.size))
         return worst.size
 
-    def _skew(self) -> np.ndarray:
+    def _skew_parts(self, rows: np.ndarray, vectors: np.ndarray) -> np.ndarray:
         """The skew parts of B conj(a) v^dag, in the basis, (k, m, m)."""
-        space = self.space
-        first = self.rows.conj() @ space.start.T
-        parts = first[:, :, None] * (self.vectors.conj() @ space.basis)[:, None, :]
+        first = rows.conj() @ self.space.start.T
+        parts = first[:, :, None] * (vectors.conj() @ self.space.basis)[:, None, :]
         return 0.5 * (parts - parts.conj().swapaxes(1, 2))
+
+    def _more_products(self, new: int) -> np.ndarray:
+        """G with the rows and columns of the last `new` inequalities."""
+        scaled = (self.skew / np.sqrt(self.space.sums)).reshape(len(self.skew), -1)
+        last = slice(len(self.rows) - new, None)
+        more = ((self.rows[last] @ self.rows.conj().T) * (self.vectors[last] @ self.vectors.conj().T)).real
+        more -= np.hstack([scaled.real, scaled.imag])[last] @ np.hstack([scaled.real, scaled.imag]).T
+        gram = np.empty((len(self.rows), len(self.rows)))
+        gram[: -new, : -new], gram[last], gram[: -new, last] = self.gram, more, more[:, :-new].T
+        return gram
 
     def solved(self, found: np.ndarray, energies: np.ndarray, vectors: np.ndarray) -> np.ndarray:
         """w under the inequalities so far and new ones, of `found`; those that neither bind nor are new are dropped."""
-        new = self._added(found, energies, vectors)
-        skew = self._skew()
-        scaled = (skew / np.sqrt(self.space.sums)).reshape(len(skew), -1)
-        gram = ((self.rows @ self.rows.conj().T) * (self.vectors @ self.vectors.conj().T)).real
-        gram -= (scaled @ scaled.conj().T).real
-        u = multipliers(gram, self.missing)
+        new = self._add(found, energies, vectors)
+        u = by_parts(self.gram, self.missing, self.u, self.energies)
         change = (self.rows.conj() * u[:, None]).T @ self.vectors.conj()
-        change -= self.space.skew(np.tensordot(u, skew, axes=1))
-        found = self.space.moved(self.begin, change)
+        change -= self.space.skew(np.tensordot(u, self.skew, axes=1))
         keep = u > BINDING * u.max()
         keep[keep.size - new :] = True
-        self.rows, self.vectors, self.missing = self.rows[keep], self.vectors[keep], self.missing[keep]
-        return found
+        self.rows, self.vectors, self.skew, self.u = self.rows[keep], self.vectors[keep], self.skew[keep], u[keep]
+        self.energies, self.missing, self.gram = self.energies[keep], self.missing[keep], self.gram[np.ix_(keep, keep)]
+        return self.space.moved(self.begin, change)
+
+
+def by_parts(gram: np.ndarray, missing: np.ndarray, u: np.ndarray, energies: np.ndarray) -> np.ndarray:
+    """`multipliers` of many inequalities from a guess u: of neighbours in energy, those of all others kept, in turn.
+
+    Far from each other inequalities hardly know of each other, and a factorisation of n of them takes n^3.
+    """
+    if missing.size <= TOGETHER:
+        return multipliers(gram, missing)
+    order = np.argsort(energies, kind="stable")
+    parts = np.array_split(order, -(-missing.size // TOGETHER))
+    half = np.array_split(order[TOGETHER // 2 :], max(1, missing.size // TOGETHER))
+    for part in (*parts, *half, *parts):
+        own = gram[np.ix_(part, part)]
+        rest = missing[part] - gram[part] @ u + own @ u[part]
+        u[part] = multipliers(own, rest) if rest.max() > 0 else 0.0
+    return u
 
 
 def multipliers(gram: np.ndarray, missing: np.ndarray) -> np.ndarray:
