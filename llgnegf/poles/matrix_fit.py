@@ -9,8 +9,8 @@ Late times. With Gamma_h(E) = i [Sigma(E + ih) - Sigma(E + ih)^dag], h the heigh
 
     C(t) exp(-ht) = int dE/2pi Gamma_h(E) exp(-iEt)      (t > 0)
 
-as Sigma is analytic above the axis: the same integral over |Gamma_h - Gamma_fit,h| times e bounds |C - C_fit| up to
-t = 1/h.
+as Sigma is analytic above the axis: the same integral over |Gamma_h - Gamma_fit,h| times exp(ht) bounds |C - C_fit|.
+What energies far apart have sampled is smooth and does not count at times long beside the inverse of their distance.
 
 hbar = 1. In the units here the support of Gamma is [-2, 2].
 """
@@ -44,6 +44,8 @@ EARLY, FINE = 0.25, 1.0
 are times up to 1/d."""
 CROWDED = 500
 """Energies of the least squares, at most."""
+SMOOTH = 6.0
+"""Energies that are that over t apart do not count at the time t."""
 NARROWEST = 1e-7
 """Smallest width of a mode."""
 GUESS = 0.3
@@ -53,7 +55,7 @@ FLOOR = 0.2
 SPARE, WIDE = 0.8, 6.0
 """What least squares may take of the tolerance, as Gamma >= 0 makes the error larger, the more the more orbitals there
 are: halved for WIDE of them."""
-STALLED = 3
+STALLED = 2
 """Tries that do not make the best error smaller by a third, after which no more are made."""
 GAIN = 1.6
 """Factor by which one more mode per orbital lowers the error, about."""
@@ -210,18 +212,20 @@ class _Window:
         """Energies that tell of times after the window, weights and Sigma of the least squares."""
         energies, spacing = self.realization.energies, self.realization.spacing
         use = np.flatnonzero(spacing < 1 / WINDOW)
-        step = -(-use.size // CROWDED)
+        step = max(1, -(-use.size // CROWDED))
         use = use[::step]
         return energies[use], spacing[use] ** FINE * np.sqrt(step / (2 * np.pi)), self.realization.values[use]
 
     def late(self, chi: np.ndarray, left: np.ndarray, right: np.ndarray) -> float:
-        """Bound on |C - C_fit| up to the resolution of the energies, and what is left of C_fit then, twice."""
+        """Bound on |C - C_fit| up to t = 1/h, and what is left of C_fit then, twice."""
         modes, samples = MatrixModes(chi, left, right, 0.0), self.realization
         wrong = modes.self_energy(samples.energies) - samples.values
-        size = np.linalg.norm(wrong - wrong.conj().swapaxes(1, 2), 2, axis=(1, 2))
-        bound = np.e * float(samples.spacing @ size) / (2 * np.pi)
-        end = np.geomspace(1, 1e3, 40) / samples.energies[0].imag
-        return bound + 2 * float(np.linalg.norm(modes.kernel(end), 2, axis=(1, 2)).max())
+        size = samples.spacing * np.linalg.norm(wrong - wrong.conj().swapaxes(1, 2), 2, axis=(1, 2)) / (2 * np.pi)
+        height = float(samples.energies[0].imag)
+        times = np.geomspace(WINDOW, 1 / height, 12)
+        seen = samples.spacing < SMOOTH / times[:-1, None]
+        end = np.linalg.norm(modes.kernel(np.geomspace(1, 1e3, 40) / height), 2, axis=(1, 2))
+        return float(max((np.exp(height * times[1:]) * (seen @ size)).max(), 2 * end.max()))
 
     def start(self) -> tuple[int, tuple[Found, np.ndarray, float]]:
         """About the fewest modes per orbital with which least squares leave room for Gamma >= 0, and these."""

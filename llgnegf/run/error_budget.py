@@ -26,16 +26,18 @@ from llgnegf.static.frozen import FrozenDevice, settled
 
 COARSE = 3e-4
 """Tolerance of the modes with which levels are found, relative to K(0)."""
-FINEST_MATRICES = 3e-8
-"""The finest tolerance asked for of a fitted matrix lead."""
+FINEST_MATRICES = 10**-8.5
+"""The finest tolerance asked for of a fitted matrix lead: below, rounding decides whether Gamma >= 0."""
 FIRST, FINER = 0.1**0.5, 0.1
-"""First tolerance of such a fit in units of rtol, and the smallest part of it that is tried: fits take seconds."""
+"""First tolerance of such a fit in units of rtol, and the smallest part of one that the next may be."""
+MOST_FITS, MOST_ORBITALS = 4, 8
+"""Fits of one matrix lead, and orbitals of a lead that is fitted once: wider ones take minutes."""
 STALLED = 0.9
 """Kernels that keep more than this part of the estimate are not refined further: a table has its limits."""
 NOTHING_EXPANDED = ErrorEstimate(0.0, "no leads: nothing is expanded")
 REMEDIES = {
-    "coupling_poles": "finer lead modes do not exist, or for matrix leads, below rtol/30, are not tried: "
-    "take the larger rtol, a shorter run or a stronger lead",
+    "coupling_poles": "finer lead modes do not exist, or for wide matrix leads are not tried: take the larger rtol, "
+    "a shorter run or a stronger lead",
     "time_step": "take a smaller rtol (or a smaller fixed step)",
 }
 
@@ -92,7 +94,7 @@ def expand_for_run(
     and may refuse it.
 
     A run that only moments disturb takes, of both families of tabulated modes, the one that needs fewer. Matrix leads
-    are fitted once or twice, see `_fitted`.
+    are fitted, see `_fitted`.
     """
     times = _extreme_times(system, t_end)
     voltages, tails = voltage_range(system, times), shares.TAILS * rtol
@@ -123,16 +125,19 @@ def expand_for_run(
 
 
 def _fitted(run: RunErrors, rtol: float) -> tuple[PoleSystem, ErrorEstimate]:
-    """Matrix leads fitted at a tolerance of 0.3 rtol, and finer where as little as a tenth of it brings the target.
-
-    Runs of 5 fs are then right to rtol against explicit cells, where the estimate may say more.
-    """
+    """Matrix leads fitted at a tolerance of 0.3 rtol, and finer until the estimate holds or gets no smaller."""
+    widest = max(c.vector.shape[1] for c in run.coarse.channels if c.vector.ndim == 2)
     tolerance, target = _half_decade(max(FINEST_MATRICES, FIRST * rtol)), shares.LEADS * rtol
-    first = _expanded(run, TAILS, tolerance)
-    finer = _half_decade(max(FINEST_MATRICES, tolerance * target / max(first[1].value, target)))
-    if first[1].value > target / FINER or finer >= tolerance:
-        return first
-    return min(first, _expanded(run, TAILS, finer), key=lambda e: e[1].value)
+    best = _expanded(run, TAILS, tolerance)
+    for _ in range(MOST_FITS - 1 if widest <= MOST_ORBITALS else 0):
+        if best[1].value <= target or tolerance <= FINEST_MATRICES:
+            break
+        tolerance = _half_decade(max(FINEST_MATRICES, tolerance * max(FINER, target / best[1].value)))
+        finer = _expanded(run, TAILS, tolerance)
+        if finer[1].value > STALLED * best[1].value:
+            break
+        best = finer
+    return best
 
 
 def _has_families(run: RunErrors) -> bool:
