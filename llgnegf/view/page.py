@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import html
-import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -28,6 +27,7 @@ from bokeh.models import (
 )
 
 from llgnegf.plots.style import ROUND_OFF
+from llgnegf.run.result_text import error_rows
 from llgnegf.view.content import Content, Panel
 from llgnegf.view.curves import add_curves, new_figure
 from llgnegf.view.folder import State
@@ -215,9 +215,7 @@ def _texts(content: Content) -> str:
     """Error budget, notes, input and origin."""
     parts = []
     if content.errors:
-        numbers = {name: f"{e.value:.2e}" if math.isfinite(e.value) else "--" for name, e in content.errors.items()}
-        rows = ((name, numbers[name], error.bounds) for name, error in content.errors.items())
-        parts.append(f"<h2>Error budget</h2>{_table(rows)}")
+        parts.append(f"<h2>Error budget</h2>{_table(error_rows(content.errors))}")
     if content.notes:
         parts.append("".join(f"<p>{html.escape(note)}</p>" for note in content.notes))
     if content.input:
