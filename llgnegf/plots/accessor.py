@@ -240,7 +240,9 @@ class RunPlots:
         return plot_bond_spin_current(self._dataset)
 
     def energies(self) -> Figure:
-        """The change of each energy (eV) since the first row, and beside full electrons of their sum.
+        """The change of each energy (eV), of the free energy among them, since the first row.
+
+        Full electrons have that of the sum too, slow ones in equilibrium that of the free energy.
 
         Returns
         -------

@@ -20,6 +20,7 @@ from llgnegf.plots.data import (
     energy_changes,
     place_of,
     require,
+    short_name,
     thin,
     thinned,
     vectors,
@@ -283,7 +284,7 @@ def plot_lead_currents(dataset: xarray.Dataset) -> Figure:
 
 @styled
 def plot_energies(dataset: xarray.Dataset) -> Figure:
-    """The change of each energy since the first row, and beside full electrons of their sum.
+    """The change of each energy since the first row: of slow electrons the free energy too, of full ones the sum.
 
     Parameters
     ----------
@@ -312,7 +313,7 @@ def plot_energies(dataset: xarray.Dataset) -> Figure:
         raise MissingDataError("needs energy_* over time")
     data = thinned(dataset[names], MAX_POINTS)
     change = energy_changes(data)
-    start = {name.removeprefix("energy_"): float(data[name][0]) for name in names}
+    start = {short_name(name): float(data[name][0]) for name in names}
     start["sum"] = sum(start.values())
     factor, units = scale(list(change.values()), "eV")
     figure = new_figure(3.2)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from llgnegf.plots.data import energies, energy_changes, place_of, thin
+from llgnegf.plots.data import energies, energy_changes, place_of, short_name, thin
 from llgnegf.plots.plane import Plane, plane_of
 from llgnegf.run.result import ErrorEstimate
 
@@ -172,19 +172,15 @@ def _by_lead(dataset: xarray.Dataset, values: np.ndarray) -> dict[str, dict[str,
 
 
 def _energy_panel(dataset: xarray.Dataset, rows: np.ndarray) -> dict[str, Panel]:
-    """The change of each energy since the first row, and beside full electrons of their sum."""
+    """The change of each energy since the first row: of slow electrons the free energy too, of full ones the sum."""
     names = energies(dataset)
     if not names:
         return {}
     start = {name: float(dataset[name][0]) for name in names}
     change = {name: _finite(values) for name, values in energy_changes(dataset, rows).items()}
     units = _text(dataset, names[0])[1]
-    said = tuple(f"{_short(n)}: {_text(dataset, n)[0]}, {start[n]:.6g} {units} at the start" for n in names)
+    said = tuple(f"{short_name(n)}: {_text(dataset, n)[0]}, {start[n]:.6g} {units} at the start" for n in names)
     return {"energies": Panel("change of energies since the start", units, {"": change}, "energy", said)}
-
-
-def _short(name: str) -> str:
-    return name.removeprefix("energy_")
 
 
 def _thinned(what: str, rows: np.ndarray, n_rows: int) -> list[str]:
@@ -203,6 +199,6 @@ def _not_finite(pictures: Mapping[str, Picture], panels: Mapping[str, Panel]) ->
 
 
 def _others(dataset: xarray.Dataset) -> list[str]:
-    shown = {*PICTURES, "lead_current", "lead_spin_current"}
-    names = [str(n) for n in dataset.data_vars if n not in shown and not str(n).startswith("energy_")]
+    shown = {*PICTURES, "lead_current", "lead_spin_current", *energies(dataset)}
+    names = [str(n) for n in dataset.data_vars if n not in shown]
     return [f"Other columns of the run, not on this page: {', '.join(names)}."] if names else []
