@@ -6,6 +6,7 @@ In a folder the objects are written as an input file, which is run and committed
 from __future__ import annotations
 
 import inspect
+import os
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -29,6 +30,7 @@ from llgnegf.run.simulation import Motion
 from llgnegf.store import RunFolder, run_in_folder
 from llgnegf.store.checkpoint import state_in
 
+FOLDER = "text or a path, or None"
 WITH_FOLDER = "folder = ... writes the run as a file"
 
 
@@ -38,7 +40,7 @@ def simulate(
     system: OpenSystem | None,
     motion: Motion,
     *,
-    folder: str | Path | None = None,
+    folder: str | os.PathLike[str] | None = None,
     progress: bool | Callable[..., None] = False,
     **options: Any,
 ) -> Result:
@@ -158,14 +160,17 @@ def simulate(
     if folder is None:
         return in_memory(system, motion, progress=progress, **options)
     check_call("simulate", inspect.signature(simulate), (system, motion), options)
+    problems = Problems("simulate")
+    place = problems.path("folder", folder, FOLDER)
+    problems.raise_all()
     with heard() as said:
         with shown(progress, "fs") as report:
-            result = _in_folder(config_of(system, motion, options), folder, report)
+            result = _in_folder(config_of(system, motion, options), place, report)
         warn_if_exceeded(result.errors, options.get("rtol", RunOptions.rtol))
     return replace(result, warnings=all_said(system, motion, options, said))
 
 
-def _in_folder(config: RunConfig, path: str | Path, report: Progress) -> Result:
+def _in_folder(config: RunConfig, path: Path, report: Progress) -> Result:
     """The run of `config` from where the one in the folder `path` stands."""
     report(0.0, 0.0, "set-up")
     simulation = config.simulation()
