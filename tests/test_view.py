@@ -32,8 +32,9 @@ from llgnegf.run.result import Variable
 from llgnegf.run.result_text import error_rows
 from llgnegf.store import RunFolder, run_in_folder
 from llgnegf.view.content import content, evenly
+from llgnegf.view.curves import HIGH, LOW
 from llgnegf.view.folder import Follower, read
-from llgnegf.view.page import Page
+from llgnegf.view.page import Page, _columns
 from llgnegf.view.picture import WHOLE, packed
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
@@ -198,6 +199,13 @@ def test_of_an_ensemble_the_means_are_shown_and_of_other_sweeps_none(tmp_path: P
     assert np.array_equal(state.content.pictures["moments"].values, moments.mean(0))
     assert state.content.pictures["moments"].text == "mean of direction"
     assert "Means over the 4 realisations" in state.content.notes[0]
+    panel = state.content.panels["moments"]
+    for choice, of in {"mean of all sites": moments.mean(2), "site 1": moments[:, :, 1]}.items():
+        error = of.std(0, ddof=1)[:, 1] / np.sqrt(4)  # of the mean over sites that of the sites' mean, not of any site
+        assert np.allclose(panel.errors[choice, "y"], error, rtol=1e-12)
+        shown = _columns(state.content)
+        low, curve, high = (shown[f"moments/{choice}/y{edge}"] for edge in (LOW, "", HIGH))
+        assert np.allclose([curve - low, high - curve], error, rtol=1e-5)
     other = xarray.Dataset(columns, coordinates).rename(realisation="run_rtol")
     write_dataset(other, tmp_path / "sweep.nc")
     with pytest.raises(ValueError, match="holds a sweep"):
@@ -426,7 +434,7 @@ def test_a_report_needs_neither_server_nor_network(browser: Any, tmp_path: Path,
         slide(page, "Home")
         until(page, lambda: time_shown(page) == 0 and picture(page) != last)
         text = said(page)
-        assert "coupling_poles" in text and "4.00e-06" in text  # 1e-7 for each of the 40 rows
+        assert "coupling_poles" in text and "4.0e-06" in text  # 1e-7 for each of the 40 rows
         assert ("not finite" in text) == (kind == "one moment, NaN")
         for heading in ("Input", "Provenance"):
             page.get_by_text(heading, exact=True).click()
