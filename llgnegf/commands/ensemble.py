@@ -8,7 +8,7 @@ from collections.abc import Callable
 from concurrent.futures import Executor
 from contextlib import nullcontext
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Unpack
 
 from llgnegf._checks import Problems
 from llgnegf._readable import check_call, readable
@@ -17,7 +17,7 @@ from llgnegf.config import RunConfig
 from llgnegf.problem.magnetism.magnet import Magnet
 from llgnegf.problem.plausibility import silent
 from llgnegf.problem.system import OpenSystem
-from llgnegf.run.options import RunOptions, takes_run_options
+from llgnegf.run.options import RunKeywords, RunOptions, takes_run_options
 from llgnegf.sweep import run_sweep
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ def ensemble(
     workers: int | None = None,
     wait: float | None = None,
     progress: bool | Callable[..., None] = False,
-    **options: Any,
+    **options: Unpack[RunKeywords],
 ) -> xarray.Dataset:
     """Many runs of `simulate` that differ in their noise alone, gathered: with full or slow electrons, or none.
 

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import inspect
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Unpack
 
 import numpy as np
 
@@ -20,7 +20,7 @@ from llgnegf.config import ConfigError, RunConfig
 from llgnegf.problem.plausibility import heard
 from llgnegf.problem.system import OpenSystem
 from llgnegf.run.error_budget import warn_if_exceeded
-from llgnegf.run.options import RunOptions, takes_run_options
+from llgnegf.run.options import RunKeywords, RunOptions, takes_run_options
 from llgnegf.run.progress import Progress, keeping, shown
 from llgnegf.run.result import Result, Rows
 from llgnegf.run.run import Run
@@ -42,7 +42,7 @@ def simulate(
     *,
     folder: str | os.PathLike[str] | None = None,
     progress: bool | Callable[..., None] = False,
-    **options: Any,
+    **options: Unpack[RunKeywords],
 ) -> Result:
     """Run electrons and moments together: G<(t,t) in the lab frame, and moments that move as prescribed or answer.
 
@@ -185,7 +185,7 @@ def _in_folder(config: RunConfig, path: Path, report: Progress) -> Result:
     return committed(folder, simulation)
 
 
-def config_of(system: Any, motion: Any, options: dict[str, Any], why: str = WITH_FOLDER) -> RunConfig:
+def config_of(system: Any, motion: Any, options: Mapping[str, Any], why: str = WITH_FOLDER) -> RunConfig:
     """The input file that says the same as the arguments of `simulate`; `why` there has to be one.
 
     Raises:
