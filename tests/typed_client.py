@@ -42,7 +42,7 @@ def misuse() -> None:
     ln.simulate(system(), magnet, rtol=1e-4)  # type: ignore[call-arg]
     ln.simulate(system(), magnet, t_end=1.0, rtoll=1e-4)  # type: ignore[call-arg]
     ln.simulate(system(), magnet, t_end=1.0, step="adaptive")  # type: ignore[arg-type]
-    ln.ensemble(None, magnet, t_end=1.0, realisation=4)  # type: ignore[call-arg]
+    ln.ensemble(None, magnet, realisations=4)  # type: ignore[call-arg]
     ln.Simulation(system(), magnet, save_every=1.0)  # type: ignore[call-arg]
     ln.Simulation(system(), magnet, t_end=1.0, electrons="adiabatic")  # type: ignore[call-arg]
     ln.SlowSimulation(system(), magnet, t_end=1.0, start="steady")  # type: ignore[call-arg]
