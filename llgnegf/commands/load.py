@@ -44,8 +44,8 @@ def load(path: str | os.PathLike[str], *, density_matrix: bool = False) -> Resul
     Raises
     ------
     ValueError
-        If `path` is none, there is neither a run nor a file at it, or `density_matrix` is asked of an unfinished run,
-        one without full electrons, or a file.
+        For what is no path, where there is neither a run nor a file, and where `density_matrix` is asked of an
+        unfinished run, one without full electrons, or a file.
     StorageError
         If it cannot be read, or no row is committed yet; DamagedRunError, one of them, if the bytes are not those that
         were written.
