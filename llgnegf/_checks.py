@@ -7,8 +7,10 @@ into that of an input file. This module imports nothing of the package.
 from __future__ import annotations
 
 import os
+import pathlib
 import re
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -163,6 +165,13 @@ class Problems:
             return None
         return int(value)
 
+    def path(self, field: str, value: Any, allowed: str = "text or a path") -> pathlib.Path:
+        """`value` as a path; the working folder stands in when it is none."""
+        path = pathlib.Path("\0")  # which no system takes
+        with suppress(TypeError):
+            path = pathlib.Path(value)
+        return path if self.check("\0" not in str(path), field, value, allowed) else pathlib.Path()
+
     def sites(self, field: str, value: Any) -> int | None:
         """`value` as a number of sites; None stands in when it is not."""
         return self.integer(field, value, f"an integer >= 1 and <= {MOST_SITES}", lambda n: 1 <= n <= MOST_SITES)
@@ -247,6 +256,14 @@ class Problems:
         if array is None or not self.check(bool(np.any(array)), field, value, allowed):
             return None
         return normalised(array)
+
+
+def path_of(owner: str, field: str, value: Any) -> pathlib.Path:
+    """`value`, the argument `field` of `owner`, as a path; raises MistakesError when it is none."""
+    problems = Problems(owner)
+    path = problems.path(field, value)
+    problems.raise_all()
+    return path
 
 
 def memory_of_machine() -> float:

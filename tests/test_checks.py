@@ -7,6 +7,7 @@ import pytest
 
 import llgnegf as ln
 from llgnegf._checks import Problems
+from llgnegf.paper import make
 
 NOT_REAL = {
     "text": "1", "bytes": b"1", "truth value": True, "numpy truth value": np.bool_(True), "nothing": None,
@@ -130,3 +131,28 @@ def test_prescribed_moments_that_shrink_are_refused_before_the_run(motion, line)
     ln.Simulation(system, motion(), t_end=2.9)
     with pytest.raises(ValueError, match=r"^Prescribed.function\(0.0\): site 0 is .* of length 0.9999; allowed: unit"):
         ln.Prescribed(lambda t: 0.9999 * ln.uniform(2))
+
+
+def test_what_is_no_path_is_refused_by_all_that_take_one():
+    """A number (of an open file, say), bytes, nothing where a file is needed, and a character that no name may have."""
+    magnet = ln.Magnet(ln.uniform(1, "x"), magnetic_moment=1.0, damping=0.1)
+    result = ln.simulate(None, magnet, t_end=1.0)
+    config = ln.RunConfig.from_objects(None, magnet, t_end=1.0)
+    noise = {"temperature": 0.01, "seed": 1, "step": 0.5, "t_end": 1.0, "realisations": 2}
+    calls = {
+        "load.path": ln.load, "save.path": result.save, "animate.path": result.animate(frames=1).save,
+        "plot.save.folder": result.plot.save, "RunConfig.load.path": ln.RunConfig.load,
+        "plot_run.folder": lambda path: ln.plots.plot_run(result.dataset, path),
+        "animate_texture.path": lambda path: ln.plots.animate_texture(result.dataset, path),
+        "paper.make.folder": lambda path: make("fig2", path), "folder": lambda path: ln.run_sweep(config, path),
+    }  # fmt: skip
+    optional = {
+        "animate.path": lambda path: result.animate(path, frames=1),
+        "simulate.folder": lambda path: ln.simulate(None, magnet, t_end=1.0, folder=path),
+        "ensemble.folder": lambda path: ln.ensemble(None, magnet, folder=path, **noise),
+    }
+    cases = [(*case, wrong) for case in calls.items() for wrong in (3, b"run", None, "a\0b")]
+    cases += [(*case, wrong) for case in optional.items() for wrong in (3, b"run", "a\0b")]
+    for place, call, wrong in cases:
+        with pytest.raises(ValueError, match=rf"^{re.escape(f'{place}: {wrong!r}')}; allowed: [^\n]+$"):
+            call(wrong)

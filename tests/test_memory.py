@@ -111,7 +111,7 @@ def test_show_has_the_estimate_and_another_limit_goes_on_with_the_run(
     assert run_in_folder(folder, config.simulation())
     assert main(["show", "runs/in"]) == 0
     (line,) = (line for line in capsys.readouterr().out.splitlines() if line.startswith("statistics: "))
-    assert "memory MB" in line and "right hand sides" in line
+    assert "memory (MB)" in line and "right hand sides" in line
     text = INPUT.replace("t_end = 1.0", "t_end = 1.0\nmemory = 2.0")
     limited = RunConfig.loads(text).to_toml()
     assert "memory = 2.0" in limited and identity(limited) == identity(config.to_toml())

@@ -16,6 +16,7 @@ import xarray
 from PIL import Image
 
 from llgnegf.plots.files import RECORD, complete
+from llgnegf.plots.overview import plot_overview
 from llgnegf.plots.run import (
     MissingDataError,
     animate_texture,
@@ -30,6 +31,7 @@ from llgnegf.plots.run import (
 from llgnegf.plots.style import colour_map, scale
 from llgnegf.run.result import Variable, build_dataset
 from llgnegf.store import StorageError
+from llgnegf.view.content import content
 
 FIELD_LIKE, DAMPING_LIKE = np.array([1e-6, 2e-6, 3e-6]), np.array([-4e-6, 5e-6, 6e-6])
 """Nonadiabatic torque of `precession` in eV at its three sites, the same at all times."""
@@ -149,6 +151,27 @@ def test_energies_start_at_zero_and_their_sum_is_kept() -> None:
     np.testing.assert_allclose(curves["electronic"], 2 * np.sin(precession().time / 9), atol=1e-9)
     np.testing.assert_allclose(curves["sum"], 0, atol=1e-9)
     assert axes.get_ylabel() == "change of energy (meV)"
+
+
+def test_the_free_energy_of_slow_electrons_is_shown_wherever_energies_are() -> None:
+    """In the picture, the overview and on the page: after its parts, and not in any sum."""
+    names = {"free_energy": -7.0, "energy_sd": -1.0, "energy_classical": -2.0, "friction_power": 0.0}
+    columns = {name: start - 1e-3 * k * np.arange(5.0) for k, (name, start) in enumerate(names.items(), 1)}
+    variables = {name: Variable((), (), "eV", name) for name in columns}
+    data = build_dataset(np.arange(5.0), columns, variables, {})
+    expected = {"sd": 2.0, "classical": 3.0, "free energy": 1.0}  # meV lost in a row
+    (axes,) = panels(plot_energies(data))
+    labels = [curve.get_label() for curve in axes.lines]
+    assert labels == ["sd, -1 eV at 0 fs", "classical, -2 eV at 0 fs", "free energy, -7 eV at 0 fs"]
+    (overview,) = panels(plot_overview(data))
+    shown = content(data, 5)
+    page = shown.panels["energies"].curves[""]
+    assert list(page) == [curve.get_label() for curve in overview.lines] == list(expected)
+    for picture in (axes, overview):
+        lost = [-curve.get_ydata()[1] for curve in picture.lines]
+        np.testing.assert_allclose(lost, list(expected.values()), rtol=1e-9)
+    np.testing.assert_allclose([-1e3 * curve[1] for curve in page.values()], list(expected.values()), rtol=1e-9)
+    assert shown.notes == ("Other columns of the run, not on this page: friction_power.",)
 
 
 def test_colour_is_never_the_only_difference() -> None:

@@ -6,14 +6,16 @@ import inspect
 import pickle
 import pydoc
 from abc import ABC, abstractmethod
-from dataclasses import FrozenInstanceError, dataclass
-from typing import Any
+from dataclasses import MISSING, FrozenInstanceError, dataclass, fields
+from typing import Any, Required, get_origin, get_type_hints
 
 import numpy as np
 import pytest
 
 import llgnegf as ln
 from llgnegf._readable import BOILERPLATE, Readable
+from llgnegf.run import options
+from llgnegf.run.simulate import simulate as in_memory
 
 PUBLIC = {name: getattr(ln, name) for name in ln.__all__}
 CLASSES = sorted(name for name, one in PUBLIC.items() if inspect.isclass(one) and issubclass(one, Readable))
@@ -177,3 +179,20 @@ def test_mistyped_public_names_find_the_right_one():
     with pytest.raises(AttributeError, match=r"^llgnegf\.xyzzy: unknown$"):
         ln.xyzzy  # noqa: B018
     assert not hasattr(ln, "__path_of_nothing__")
+
+
+def test_what_type_checkers_are_told_of_options_is_what_there_is() -> None:
+    """Names, kinds and the one that must be given: of `RunOptions`, and of each signature that `help` shows."""
+    told = get_type_hints(options.RunKeywords)
+    assert {**told, "copies": int} == get_type_hints(options.RunOptions)
+    marked = get_type_hints(options.RunKeywords, include_extras=True)
+    required = {name for name, hint in marked.items() if get_origin(hint) is Required}
+    assert required == {f.name for f in fields(options.RunOptions) if f.default is MISSING} == {"t_end"}
+    own = {"system", "motion", "magnet", "folder", "progress", "realisations", "executor", "workers", "wait"}
+    for made, keywords in (
+        (ln.simulate, options.RunKeywords), (ln.ensemble, options.RunKeywords), (in_memory, options.RunKeywords),
+        (ln.Simulation, options.FullKeywords), (ln.SlowSimulation, options.SlowKeywords),
+    ):  # fmt: skip
+        hints = get_type_hints(keywords)
+        assert set(inspect.signature(made).parameters) - own == set(hints), made
+        assert hints.items() <= {**told, "copies": int}.items()

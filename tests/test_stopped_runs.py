@@ -103,6 +103,26 @@ def test_a_run_in_a_folder_is_stopped_and_goes_on_to_the_same_bits(
             assert np.array_equal(result.density_matrix, whole.density_matrix)
 
 
+@pytest.mark.parametrize("at", [0.0, 1.0, 2.5, 6.0])
+def test_an_interrupt_raised_by_the_progress_function_commits_as_ctrl_c_does(tmp_path: Path, at: float) -> None:
+    """Steps of 0.25 fs and rows each 2 fs: before the first row, within one, at a row, and after the last."""
+    options: dict[str, Any] = {"t_end": 6.0, "save_every": 2.0, "step": 0.25, "integrator": "rk4", "rtol": 1e-4}
+    whole = ln.simulate(SYSTEM, MAGNET, **options)
+
+    def progress(done: float, total: float, text: str) -> None:
+        if text == "running" and done >= at:
+            raise KeyboardInterrupt("enough")
+
+    with pytest.raises(KeyboardInterrupt, match="all rows are saved in") as caught:
+        ln.simulate(SYSTEM, MAGNET, folder=tmp_path / "run", progress=progress, **options)
+    rows = {0.0: 0, 1.0: 1, 2.5: 2, 6.0: 4}[at]
+    folder = RunFolder.open(tmp_path / "run")
+    assert folder.status().rows == rows == caught.value.result.dataset.sizes["time"]  # type: ignore[attr-defined]
+    result = ln.simulate(SYSTEM, MAGNET, folder=tmp_path / "run", **options)
+    assert np.array_equal(result.dataset.moments, whole.dataset.moments) and result.statistics == whole.statistics
+    assert len(folder.provenance["resumes"]) == 1
+
+
 def test_the_command_line_goes_on_with_a_run_from_python(tmp_path: Path) -> None:
     folder = tmp_path / "run"
     with pytest.raises(KeyboardInterrupt):

@@ -23,15 +23,18 @@ from bokeh.document import Document
 from bokeh.document.events import ColumnDataChangedEvent, ColumnsStreamedEvent
 from fake_simulation import INPUT, FakeSimulation, stop_after
 
+import llgnegf as ln
 from llgnegf._files import write_all
 from llgnegf._netcdf import write_dataset
 from llgnegf.cli import main
 from llgnegf.problem.lattices.crystals import honeycomb
 from llgnegf.run.result import Variable
+from llgnegf.run.result_text import error_rows
 from llgnegf.store import RunFolder, run_in_folder
 from llgnegf.view.content import content, evenly
+from llgnegf.view.curves import HIGH, LOW
 from llgnegf.view.folder import Follower, read
-from llgnegf.view.page import Page
+from llgnegf.view.page import Page, _columns
 from llgnegf.view.picture import WHOLE, packed
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
@@ -196,6 +199,13 @@ def test_of_an_ensemble_the_means_are_shown_and_of_other_sweeps_none(tmp_path: P
     assert np.array_equal(state.content.pictures["moments"].values, moments.mean(0))
     assert state.content.pictures["moments"].text == "mean of direction"
     assert "Means over the 4 realisations" in state.content.notes[0]
+    panel = state.content.panels["moments"]
+    for choice, of in {"mean of all sites": moments.mean(2), "site 1": moments[:, :, 1]}.items():
+        error = of.std(0, ddof=1)[:, 1] / np.sqrt(4)  # of the mean over sites that of the sites' mean, not of any site
+        assert np.allclose(panel.errors[choice, "y"], error, rtol=1e-12)
+        shown = _columns(state.content)
+        low, curve, high = (shown[f"moments/{choice}/y{edge}"] for edge in (LOW, "", HIGH))
+        assert np.allclose([curve - low, high - curve], error, rtol=1e-5)
     other = xarray.Dataset(columns, coordinates).rename(realisation="run_rtol")
     write_dataset(other, tmp_path / "sweep.nc")
     with pytest.raises(ValueError, match="holds a sweep"):
@@ -204,6 +214,28 @@ def test_of_an_ensemble_the_means_are_shown_and_of_other_sweeps_none(tmp_path: P
     folder_with(tmp_path / "run_00000", Turning(2))
     with pytest.raises(ValueError, match="holds a sweep.*run_00000"):
         read(tmp_path)
+
+
+def test_show_page_and_notebook_have_the_same_table_of_errors(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A fixed step: its error is not known, and there is nothing else that could be wrong."""
+    magnet = ln.Magnet(ln.uniform(1, "x"), magnetic_moment=1.0, energies=[ln.Zeeman([0, 0, 50.0])])
+    result = ln.simulate(None, magnet, t_end=1.0, step=0.5, integrator="rk4", folder=tmp_path / "run")
+    numbers = {"coupling_poles": "0.0e+00", "fermi_poles": "0.0e+00", "time_step": "not known"}
+    assert {name: number for name, number, _ in error_rows(result.errors)} == numbers
+    document = Document()
+    page = Page(document, read(tmp_path / "run"), "run", live=False)._texts.text
+    assert main(["show", str(tmp_path / "run")]) == 0
+    said, notebook = capsys.readouterr().out, result._repr_html_()
+    for name, number in numbers.items():
+        bounds = result.errors[name].bounds
+        assert re.search(rf"^  {name} +{re.escape(number)}  {re.escape(bounds)}$", said, re.MULTILINE)
+        assert f"<td>{name}</td><td>{number}</td><td>{bounds}</td>" in page
+        assert f'<th>{name}</th><td class="number">{number}</td><td>{bounds}</td>' in notebook
+    right_hand_sides = f"{result.statistics['right_hand_sides']:g}"
+    assert f"statistics: right hand sides {right_hand_sides}, " in said
+    assert f'<th>right hand sides</th><td class="number">{right_hand_sides}</td>' in notebook
 
 
 # --- commands ---------------------------------------------------------------------------------------------------------
@@ -402,7 +434,7 @@ def test_a_report_needs_neither_server_nor_network(browser: Any, tmp_path: Path,
         slide(page, "Home")
         until(page, lambda: time_shown(page) == 0 and picture(page) != last)
         text = said(page)
-        assert "coupling_poles" in text and "4.00e-06" in text  # 1e-7 for each of the 40 rows
+        assert "coupling_poles" in text and "4.0e-06" in text  # 1e-7 for each of the 40 rows
         assert ("not finite" in text) == (kind == "one moment, NaN")
         for heading in ("Input", "Provenance"):
             page.get_by_text(heading, exact=True).click()

@@ -38,6 +38,15 @@ def misuse() -> None:
     """Never called: what the types refuse."""
     ln.relax(system())  # type: ignore[call-arg]
     ln.simulate(system(), "a motion", t_end=1.0)  # type: ignore[arg-type]
+    magnet = ln.Magnet(ln.uniform(2), magnetic_moment=1.0)
+    ln.simulate(system(), magnet, rtol=1e-4)  # type: ignore[call-arg]
+    ln.simulate(system(), magnet, t_end=1.0, rtoll=1e-4)  # type: ignore[call-arg]
+    ln.simulate(system(), magnet, t_end=1.0, step="adaptive")  # type: ignore[arg-type]
+    ln.ensemble(None, magnet, realisations=4)  # type: ignore[call-arg]
+    ln.Simulation(system(), magnet, save_every=1.0)  # type: ignore[call-arg]
+    ln.Simulation(system(), magnet, t_end=1.0, electrons="adiabatic")  # type: ignore[call-arg]
+    ln.SlowSimulation(system(), magnet, t_end=1.0, start="steady")  # type: ignore[call-arg]
+    ln.TwoTime(system(), magnet, sites=[0])  # type: ignore[call-arg]
     ln.OpenSystem(system(), [])  # type: ignore[arg-type]
     system().chemical_potental  # type: ignore[attr-defined]  # noqa: B018
     ln.RotatingFrme  # type: ignore[attr-defined]  # noqa: B018

@@ -7,18 +7,17 @@ import os
 from collections.abc import Callable
 from concurrent.futures import Executor
 from contextlib import nullcontext
-from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Unpack
 
 from llgnegf._checks import Problems
 from llgnegf._readable import check_call, readable
-from llgnegf.commands.simulate import config_of
+from llgnegf.commands.simulate import FOLDER, config_of
 from llgnegf.config import RunConfig
 from llgnegf.problem.magnetism.magnet import Magnet
 from llgnegf.problem.plausibility import silent
 from llgnegf.problem.system import OpenSystem
-from llgnegf.run.options import RunOptions, takes_run_options
+from llgnegf.run.options import RunKeywords, RunOptions, takes_run_options
 from llgnegf.sweep import run_sweep
 
 if TYPE_CHECKING:
@@ -38,7 +37,7 @@ def ensemble(
     workers: int | None = None,
     wait: float | None = None,
     progress: bool | Callable[..., None] = False,
-    **options: Any,
+    **options: Unpack[RunKeywords],
 ) -> xarray.Dataset:
     """Many runs of `simulate` that differ in their noise alone, gathered: with full or slow electrons, or none.
 
@@ -95,19 +94,21 @@ def ensemble(
     """
     given = {"realisations": realisations, **options}
     check_call("ensemble", inspect.signature(ensemble), (system, magnet), given)
-    count = _checked(realisations, system, magnet, RunOptions.unchecked(**options))
+    count = _checked(realisations, folder, system, magnet, RunOptions.unchecked(**options))
     data = config_of(system, magnet, options, "an ensemble runs from a file").to_dict()
     with silent():  # of the objects was warned when they were made
         config = RunConfig.from_dict({**data, "sweep": {"realisations": count}})
-    kept = TemporaryDirectory(prefix="llgnegf-") if folder is None else nullcontext(str(folder))
+    kept = TemporaryDirectory(prefix="llgnegf-") if folder is None else nullcontext(folder)
     with kept as path:
-        return run_sweep(config, Path(path), executor, workers=workers, wait=wait, progress=progress)
+        return run_sweep(config, path, executor, workers=workers, wait=wait, progress=progress)
 
 
-def _checked(realisations: Any, system: Any, magnet: Any, options: RunOptions) -> int | None:
+def _checked(realisations: Any, folder: Any, system: Any, magnet: Any, options: RunOptions) -> int | None:
     """The number of realisations, after all checks of the arguments at once."""
     problems = Problems("ensemble")
     count = problems.integer("realisations", realisations, "an integer >= 2", lambda n: n >= 2)
+    if folder is not None:
+        problems.path("folder", folder, FOLDER)
     options.note_all(problems, system, magnet)
     noisy = bool(problems.mistakes) or options.is_noisy
     problems.check(noisy, "temperature", options.temperature, "> 0, with a seed: all realisations are one without")

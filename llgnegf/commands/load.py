@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 from dataclasses import replace
-from pathlib import Path
 
 from llgnegf._checks import Problems
 from llgnegf._readable import readable
@@ -45,8 +44,8 @@ def load(path: str | os.PathLike[str], *, density_matrix: bool = False) -> Resul
     Raises
     ------
     ValueError
-        If there is neither a run nor a file at `path`, or `density_matrix` is asked of an unfinished run, one
-        without full electrons, or a file.
+        For what is no path, where there is neither a run nor a file, and where `density_matrix` is asked of an
+        unfinished run, one without full electrons, or a file.
     StorageError
         If it cannot be read, or no row is committed yet; DamagedRunError, one of them, if the bytes are not those that
         were written.
@@ -58,7 +57,9 @@ def load(path: str | os.PathLike[str], *, density_matrix: bool = False) -> Resul
     >>> ln.load("runs/pair").dataset.moments.identical(run.dataset.moments)
     True
     """
-    problems, place = Problems("load"), Path(path)
+    problems = Problems("load")
+    place = problems.path("path", path, ALLOWED)
+    problems.raise_all()
     sweep = place / "sweep.nc"
     if place.is_dir() and sweep.exists():
         read_it = f"xarray.open_dataset({str(sweep)!r}), or the folder of a run in it"

@@ -6,10 +6,11 @@ In a folder the objects are written as an input file, which is run and committed
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Unpack
 
 import numpy as np
 
@@ -19,7 +20,7 @@ from llgnegf.config import ConfigError, RunConfig
 from llgnegf.problem.plausibility import heard
 from llgnegf.problem.system import OpenSystem
 from llgnegf.run.error_budget import warn_if_exceeded
-from llgnegf.run.options import RunOptions, takes_run_options
+from llgnegf.run.options import RunKeywords, RunOptions, takes_run_options
 from llgnegf.run.progress import Progress, keeping, shown
 from llgnegf.run.result import Result, Rows
 from llgnegf.run.run import Run
@@ -29,6 +30,7 @@ from llgnegf.run.simulation import Motion
 from llgnegf.store import RunFolder, run_in_folder
 from llgnegf.store.checkpoint import state_in
 
+FOLDER = "text or a path, or None"
 WITH_FOLDER = "folder = ... writes the run as a file"
 
 
@@ -38,9 +40,9 @@ def simulate(
     system: OpenSystem | None,
     motion: Motion,
     *,
-    folder: str | Path | None = None,
+    folder: str | os.PathLike[str] | None = None,
     progress: bool | Callable[..., None] = False,
-    **options: Any,
+    **options: Unpack[RunKeywords],
 ) -> Result:
     """Run electrons and moments together: G<(t,t) in the lab frame, and moments that move as prescribed or answer.
 
@@ -158,14 +160,17 @@ def simulate(
     if folder is None:
         return in_memory(system, motion, progress=progress, **options)
     check_call("simulate", inspect.signature(simulate), (system, motion), options)
+    problems = Problems("simulate")
+    place = problems.path("folder", folder, FOLDER)
+    problems.raise_all()
     with heard() as said:
         with shown(progress, "fs") as report:
-            result = _in_folder(config_of(system, motion, options), folder, report)
+            result = _in_folder(config_of(system, motion, options), place, report)
         warn_if_exceeded(result.errors, options.get("rtol", RunOptions.rtol))
     return replace(result, warnings=all_said(system, motion, options, said))
 
 
-def _in_folder(config: RunConfig, path: str | Path, report: Progress) -> Result:
+def _in_folder(config: RunConfig, path: Path, report: Progress) -> Result:
     """The run of `config` from where the one in the folder `path` stands."""
     report(0.0, 0.0, "set-up")
     simulation = config.simulation()
@@ -180,7 +185,7 @@ def _in_folder(config: RunConfig, path: str | Path, report: Progress) -> Result:
     return committed(folder, simulation)
 
 
-def config_of(system: Any, motion: Any, options: dict[str, Any], why: str = WITH_FOLDER) -> RunConfig:
+def config_of(system: Any, motion: Any, options: Mapping[str, Any], why: str = WITH_FOLDER) -> RunConfig:
     """The input file that says the same as the arguments of `simulate`; `why` there has to be one.
 
     Raises:

@@ -5,16 +5,16 @@ Stands on `config` and `store`; `commands` prints the lines.
 
 from __future__ import annotations
 
-import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from llgnegf.config import RunConfig
+from llgnegf.run.result_text import error_rows, statistic_rows
 from llgnegf.view.words import description, progress, provenance
 
 if TYPE_CHECKING:
-    from llgnegf.store import RunFolder
+    from llgnegf.store import RunFolder, RunStatus
 
 
 def summary_lines(folder: RunFolder, config: RunConfig, plots: Sequence[Path]) -> list[str]:
@@ -23,7 +23,7 @@ def summary_lines(folder: RunFolder, config: RunConfig, plots: Sequence[Path]) -
     lines = [f"done: {description(config)}", f"  result   {folder.result_path}  ({status.rows} rows)"]
     if plots:
         lines.append(f"  plots    {len(plots)} files in {plots[0].parent} (llgnegf plot {folder.path}: as PDF too)")
-    lines += ["error budget:", *error_lines(status.errors)]
+    lines += _error_lines(status)
     return [*lines, f"next: llgnegf show {folder.path}"]
 
 
@@ -33,24 +33,23 @@ def status_lines(folder: RunFolder) -> list[str]:
     result = f": {folder.result_path}" if status.finished else ""
     lines = [f"{folder.path}: {description(config)}", f"progress: {progress(status)}{result}"]
     lines += [f"damaged: {text}" for text in status.damage]
-    if status.errors:
-        lines += ["error budget:", *error_lines(status.errors)]
+    lines += _error_lines(status)
     if status.statistics:
-        named = (f"{name.replace('_', ' ')} {value:g}" for name, value in status.statistics.items())
-        lines.append(f"statistics: {', '.join(named)}")
+        lines.append(f"statistics: {', '.join(map(' '.join, statistic_rows(status.statistics)))}")
     lines += ["provenance:", *(f"  {name:12}  {text}" for name, text in provenance(status.provenance).items())]
     lines.append(f"next: {_next(folder, status)}")
     return lines
 
 
-def error_lines(errors: Mapping[str, Any]) -> list[str]:
-    """A line for each entry of the error budget: number, and what it bounds."""
-    width = max((len(name) for name in errors), default=0)
-    numbers = {n: f"{e.value:.2e}" if math.isfinite(e.value) else "--" for n, e in errors.items()}
-    return [f"  {name:{width}}  {numbers[name]:>8}  {error.bounds}" for name, error in errors.items()]
+def _error_lines(status: RunStatus) -> list[str]:
+    """The error budget, a line for each entry; none before it is known."""
+    rows = error_rows(status.errors)
+    width = max((len(name) for name, _, _ in rows), default=0)
+    lines = [f"  {name:{width}}  {number:>9}  {bounds}" for name, number, bounds in rows]
+    return ["error budget:", *lines] if lines else []
 
 
-def _next(folder: RunFolder, status: Any) -> str:
+def _next(folder: RunFolder, status: RunStatus) -> str:
     if status.finished:
         return f'llgnegf plot {folder.path}, or xarray.open_dataset("{folder.result_path}")'
     if status.damage and status.total_rows is None:

@@ -12,7 +12,7 @@ from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from llgnegf._checks import Mistake, mistakes_of
+from llgnegf._checks import Mistake, Problems, mistakes_of
 from llgnegf.config.build import Builder, Problem
 from llgnegf.config.matrices import hermitian_entries
 from llgnegf.config.messages import ConfigError, dotted, in_file
@@ -73,8 +73,12 @@ class RunConfig(Document):
         ConfigError
             With a line for each mistake; also when the file cannot be read.
         """
+        problems = Problems("RunConfig.load")
+        file = problems.path("path", path)
+        if problems.mistakes:
+            raise ConfigError(problems.mistakes)
         try:
-            text = _read(Path(path)).decode("utf-8")
+            text = _read(file).decode("utf-8")
         except OSError as error:
             raise ConfigError([f"{path}: cannot be read ({error.strerror}); allowed: a TOML file"]) from None
         except UnicodeDecodeError as error:

@@ -6,6 +6,7 @@ Each module has `data(run, time_domain) -> Dataset` and `draw(dataset) -> Figure
 from __future__ import annotations
 
 from functools import partial
+from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,7 +24,7 @@ DPI = 130
 """Of the PNG files: legible on a screen and well below 300 kB."""
 
 
-def make(name: str, folder: str | Path, time_domain: bool = True, workers: int = WORKERS) -> list[Path]:
+def make(name: str, folder: str | PathLike[str], time_domain: bool = True, workers: int = WORKERS) -> list[Path]:
     """Compute and draw one figure; writes NAME.png, NAME.pdf and NAME.nc.
 
     Args:
@@ -43,8 +44,8 @@ def make(name: str, folder: str | Path, time_domain: bool = True, workers: int =
     problems.check(name in NAMES, "name", name, ", ".join(map(repr, NAMES)))
     problems.check(isinstance(time_domain, bool), "time_domain", time_domain, "True or False")
     problems.integer("workers", workers, "an integer >= 1", lambda n: n >= 1)
+    stem = problems.path("folder", folder) / str(name)
     problems.raise_all()
-    stem = Path(folder) / name
     with storage_errors(stem.parent, "make the folder"):
         stem.parent.mkdir(parents=True, exist_ok=True)
     dataset = data(name, time_domain, workers)

@@ -7,10 +7,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from llgnegf._checks import Problems
+from llgnegf._checks import Problems, path_of
 from llgnegf.plots.animation import pictures
 from llgnegf.plots.files import PlotReport
 from llgnegf.plots.maps import plot_bond_currents, plot_bond_spin_currents, plot_density, plot_vectors
@@ -240,7 +239,9 @@ class RunPlots:
         return plot_bond_spin_current(self._dataset)
 
     def energies(self) -> Figure:
-        """The change of each energy (eV) since the first row, and beside full electrons of their sum.
+        """The change of each energy (eV), of the free energy among them, since the first row.
+
+        Full electrons have that of the sum too, slow ones in equilibrium that of the free energy.
 
         Returns
         -------
@@ -271,10 +272,12 @@ class RunPlots:
 
         Raises
         ------
+        ValueError
+            For what is no path.
         StorageError
             If a file cannot be written.
         """
-        return plot_run(self._dataset, Path(folder), pdf=pdf)
+        return plot_run(self._dataset, path_of("plot.save", "folder", folder), pdf=pdf)
 
 
 def animate(dataset: xarray.Dataset, path: str | os.PathLike[str] | None, frames: int, fps: float) -> Movie:

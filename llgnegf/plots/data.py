@@ -38,8 +38,14 @@ def thinned(dataset: xarray.Dataset, at_most: int) -> xarray.Dataset:
 
 
 def energies(dataset: xarray.Dataset) -> list[str]:
-    """The columns that are an energy of the whole run over time."""
-    return [str(n) for n in dataset.data_vars if str(n).startswith("energy_") and dataset[n].dims == ("time",)]
+    """The columns that are an energy of the whole run over time, and after them, of slow electrons, the free energy."""
+    names = sorted(map(str, dataset.data_vars), key="free_energy".__eq__)
+    return [n for n in names if n.startswith(("energy_", "free_energy")) and dataset[n].dims == ("time",)]
+
+
+def short_name(energy: str) -> str:
+    """What one of `energies` is called in legends."""
+    return energy.removeprefix("energy_").replace("_", " ")
 
 
 def energy_changes(dataset: xarray.Dataset, rows: slice | np.ndarray = slice(None)) -> dict[str, np.ndarray]:
@@ -48,7 +54,7 @@ def energy_changes(dataset: xarray.Dataset, rows: slice | np.ndarray = slice(Non
     Without that of the electrons (slow ones) a sum would leave out the most of it.
     """
     names = energies(dataset)
-    change = {n.removeprefix("energy_"): dataset[n].values[rows] - float(dataset[n][0]) for n in names}
+    change = {short_name(n): dataset[n].values[rows] - float(dataset[n][0]) for n in names}
     return change | ({"sum": np.sum(list(change.values()), axis=0)} if "energy_electronic" in names else {})
 
 

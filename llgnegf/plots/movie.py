@@ -83,8 +83,7 @@ class Movie:
             ...
         llgnegf._checks.MistakesError: animate.path: 'pair.avi'; allowed: a name that ends in .gif or .mp4
         """
-        check_path(path)
-        place = Path(path)
+        place = check_path(path)
         write_atomic(place, [self.gif if place.suffix.lower() == ".gif" else _mp4(self, place)])
         return place
 
@@ -98,13 +97,17 @@ class Movie:
         return f'<img style="max-width: 100%" alt="{self!r}" src="data:image/gif;base64,{data}">'
 
 
-def check_path(path: str | os.PathLike[str]) -> None:
-    """ValueError for a file that no movie is written to."""
-    problems, suffix = Problems("animate"), Path(path).suffix.lower()
-    problems.check(suffix in (".gif", ".mp4"), "path", str(path), "a name that ends in .gif or .mp4")
+def check_path(path: str | os.PathLike[str]) -> Path:
+    """`path`; ValueError for a file that no movie is written to."""
+    problems, allowed = Problems("animate"), "a name that ends in .gif or .mp4"
+    place = problems.path("path", path, allowed)
+    problems.raise_all()
+    suffix = place.suffix.lower()
+    problems.check(suffix in (".gif", ".mp4"), "path", str(path), allowed)
     if suffix == ".mp4":
         problems.check(_ffmpeg() is not None, "path", str(path), "a name that ends in .gif, unless ffmpeg is installed")
     problems.raise_all()
+    return place
 
 
 def _ffmpeg() -> str | None:

@@ -6,12 +6,14 @@ them all, with those of `maps` where the sites span a plane. The style is in `st
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from llgnegf._checks import path_of
 from llgnegf._files import write_atomic
 from llgnegf.plots.animation import animation
 from llgnegf.plots.data import (
@@ -20,6 +22,7 @@ from llgnegf.plots.data import (
     energy_changes,
     place_of,
     require,
+    short_name,
     thin,
     thinned,
     vectors,
@@ -57,7 +60,7 @@ FIRST_ORDER = ("geometric", "sea", "surface")
 
 def plot_run(
     dataset: xarray.Dataset,
-    folder: str | Path,
+    folder: str | os.PathLike[str],
     oracle: xarray.Dataset | None = None,
     *,
     pdf: bool = True,
@@ -87,6 +90,8 @@ def plot_run(
 
     Raises
     ------
+    ValueError
+        For a folder that is no path.
     StorageError
         If the files cannot be written; no half picture is left behind, and no record (`files`).
 
@@ -96,7 +101,7 @@ def plot_run(
     >>> [path.name for path in ln.plots.plot_run(run.dataset, "plots", pdf=False).written]
     ['moments.png', 'energies.png', 'texture.gif']
     """
-    folder = Path(folder)
+    folder = path_of("plot_run", "folder", folder)
     plots: dict[str, Callable[[xarray.Dataset], Figure]] = {
         **(ALONG_WIRE if plane_of(dataset) is None else IN_PLANE),
         "lead_currents": plot_lead_currents,
@@ -283,7 +288,7 @@ def plot_lead_currents(dataset: xarray.Dataset) -> Figure:
 
 @styled
 def plot_energies(dataset: xarray.Dataset) -> Figure:
-    """The change of each energy since the first row, and beside full electrons of their sum.
+    """The change of each energy since the first row: of slow electrons the free energy too, of full ones the sum.
 
     Parameters
     ----------
@@ -312,7 +317,7 @@ def plot_energies(dataset: xarray.Dataset) -> Figure:
         raise MissingDataError("needs energy_* over time")
     data = thinned(dataset[names], MAX_POINTS)
     change = energy_changes(data)
-    start = {name.removeprefix("energy_"): float(data[name][0]) for name in names}
+    start = {short_name(name): float(data[name][0]) for name in names}
     start["sum"] = sum(start.values())
     factor, units = scale(list(change.values()), "eV")
     figure = new_figure(3.2)
@@ -388,7 +393,7 @@ def plot_nonadiabatic_torque(dataset: xarray.Dataset, oracle: xarray.Dataset | N
     return figure
 
 
-def animate_texture(dataset: xarray.Dataset, path: str | Path) -> Path:
+def animate_texture(dataset: xarray.Dataset, path: str | os.PathLike[str]) -> Path:
     """Save the moments as a GIF.
 
     Arrows are (M_x, M_z) along a wire and their colour M_y; in the plane of the sites, (M_x, M_y) over M_z.
@@ -409,7 +414,7 @@ def animate_texture(dataset: xarray.Dataset, path: str | Path) -> Path:
     Raises
     ------
     MissingDataError
-        Without moments.
+        Without moments; a ValueError too for what is no path.
     StorageError
         If the file cannot be written.
 
@@ -423,8 +428,9 @@ def animate_texture(dataset: xarray.Dataset, path: str | Path) -> Path:
     >>> ln.plots.animate_texture(run.dataset, "pair.gif").name
     'pair.gif'
     """
-    write_atomic(Path(path), [animation(dataset)])
-    return Path(path)
+    file = path_of("animate_texture", "path", path)
+    write_atomic(file, [animation(dataset)])
+    return file
 
 
 ALONG_WIRE: dict[str, Callable[[xarray.Dataset], Figure]] = {

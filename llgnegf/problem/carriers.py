@@ -75,22 +75,22 @@ class LightPulse(Enveloped):
     def largest(self) -> float:
         return largest(self.amplitude)
 
-    def __call__(self, time: float) -> Any:
+    def _parts(self, time: float) -> tuple[float, Any, Any]:
+        """Time from the center, envelope, and angle of the carrier."""
         amplitude, phase = self._arrays
-        if not self.is_on(time):
-            return 0.0 * amplitude
         s = time - self.center
         angle = 2 * np.pi * s / self.period + np.pi * self.chirp * s**2 + phase
-        return amplitude * np.exp(-0.5 * (s / self.width) ** 2) * np.cos(angle)
+        return s, amplitude * np.exp(-0.5 * (s / self.width) ** 2), angle
+
+    def __call__(self, time: float) -> Any:
+        _, envelope, angle = self._parts(time)
+        return envelope * np.cos(angle) if self.is_on(time) else 0.0 * envelope
 
     def rate(self, time: float) -> Any:
-        amplitude, phase = self._arrays
+        s, envelope, angle = self._parts(time)
         if not self.is_on(time):
-            return 0.0 * amplitude
-        s = time - self.center
-        angle = 2 * np.pi * s / self.period + np.pi * self.chirp * s**2 + phase
+            return 0.0 * envelope
         frequency = 2 * np.pi * (1 / self.period + self.chirp * s)
-        envelope = amplitude * np.exp(-0.5 * (s / self.width) ** 2)
         return -envelope * (s / self.width**2 * np.cos(angle) + frequency * np.sin(angle))
 
 

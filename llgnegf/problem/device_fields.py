@@ -25,8 +25,33 @@ Induction = Annotated[
 Potential = Annotated[Any, Argument(float | Vector, f"{NUMBER}, or three of them", "V fs/nm", driven=True)]
 
 
+class AlongDirection(DeviceTerm):
+    """A term whose values are vectors, or numbers along `direction`.
+
+    Attributes:
+        unit: Of the values.
+    """
+
+    direction: Any
+    unit: ClassVar[str]
+
+    def __post_init__(self) -> None:
+        problems = Problems(type(self).__name__)
+        self._check_values(problems, self.unit)
+        if self.direction is not None:
+            object.__setattr__(self, "direction", problems.axis("direction", self.direction))
+        problems.raise_all()
+
+    def shapes(self, n_sites: int) -> tuple[tuple[int, ...], ...]:
+        return ((3,),) if self.direction is None else ((),)
+
+    def _axes(self) -> np.ndarray:
+        """The unit vectors that the numbers of a drive count along, (1, 3) or (3, 3)."""
+        return np.eye(3) if self.direction is None else self.direction[None]
+
+
 @dataclass(frozen=True, eq=False)
-class ElectricField(DeviceTerm):
+class ElectricField(AlongDirection):
     """Uniform electric field in length gauge, H_1 = sum_i e E(t).r_i n_i.
 
     Parameters
@@ -59,23 +84,15 @@ class ElectricField(DeviceTerm):
     E: FieldStrength
     direction: Direction = None
     driven: ClassVar[str] = "E"
-
-    def __post_init__(self) -> None:
-        problems = Problems("ElectricField")
-        self._check_values(problems, "V/nm")
-        object.__setattr__(self, "direction", _direction(problems, self.direction))
-        problems.raise_all()
+    unit: ClassVar[str] = "V/nm"
 
     def matrices(self, n_sites: int, positions: np.ndarray | None) -> list[sp.csr_array]:
         places = _placed(self, positions)
-        return [diagonal(places @ axis) for axis in _axes(self.direction)]
-
-    def shapes(self, n_sites: int) -> tuple[tuple[int, ...], ...]:
-        return _along(self.direction)
+        return [diagonal(places @ axis) for axis in self._axes()]
 
 
 @dataclass(frozen=True, eq=False)
-class ElectronZeeman(DeviceTerm):
+class ElectronZeeman(AlongDirection):
     """Zeeman energy of the electrons' spins, H_1 = (g_e mu_B/2) sum_i B_i(t).sigma_i.
 
     Electron spins turn against the field, moments along it (`Zeeman`).
@@ -107,26 +124,21 @@ class ElectronZeeman(DeviceTerm):
     B: Induction
     direction: Direction = None
     driven: ClassVar[str] = "B"
-
-    def __post_init__(self) -> None:
-        problems = Problems("ElectronZeeman")
-        self._check_values(problems, "T")
-        object.__setattr__(self, "direction", _direction(problems, self.direction))
-        problems.raise_all()
+    unit: ClassVar[str] = "T"
 
     def matrices(self, n_sites: int, positions: np.ndarray | None) -> list[sp.csr_array]:
-        axes = _axes(self.direction)
+        axes = self._axes()
         sites = np.eye(n_sites) if np.size(self._at(0.0)) == n_sites * len(axes) else np.ones((1, n_sites))
         spins = [0.5 * G_E * MU_B * np.tensordot(axis, PAULI, axes=1) for axis in axes]
         return [sp.kron(sp.diags_array(weight), spin, format="csr") for weight in sites for spin in spins]
 
     def shapes(self, n_sites: int) -> tuple[tuple[int, ...], ...]:
-        one = _along(self.direction)[0]
+        (one,) = super().shapes(n_sites)
         return one, (n_sites, *one)
 
 
 @dataclass(frozen=True, eq=False)
-class VectorPotential(DeviceTerm):
+class VectorPotential(AlongDirection):
     """Uniform vector potential A(t) as phases on the device's bonds: light, or any electric field E = -dA/dt.
 
     Parameters
@@ -167,34 +179,12 @@ class VectorPotential(DeviceTerm):
     A: Potential
     direction: Direction = None
     driven: ClassVar[str] = "A"
+    unit: ClassVar[str] = "V fs/nm"
     is_phase: ClassVar[bool] = True
-
-    def __post_init__(self) -> None:
-        problems = Problems("VectorPotential")
-        self._check_values(problems, "V fs/nm")
-        object.__setattr__(self, "direction", _direction(problems, self.direction))
-        problems.raise_all()
 
     def phases(self, i: np.ndarray, j: np.ndarray, n_sites: int, positions: np.ndarray | None) -> np.ndarray:
         places = _placed(self, positions)
-        return (places[j] - places[i]) @ _axes(self.direction).T / HBAR
-
-    def shapes(self, n_sites: int) -> tuple[tuple[int, ...], ...]:
-        return _along(self.direction)
-
-
-def _direction(problems: Problems, value: Any) -> np.ndarray | None:
-    return None if value is None else problems.axis("direction", value)
-
-
-def _axes(direction: np.ndarray | None) -> np.ndarray:
-    """The unit vectors that the numbers of a drive count along, (1, 3) or (3, 3)."""
-    return np.eye(3) if direction is None else direction[None]
-
-
-def _along(direction: np.ndarray | None) -> tuple[tuple[int, ...], ...]:
-    """The shape of one vector, or of a number along a direction."""
-    return ((3,),) if direction is None else ((),)
+        return (places[j] - places[i]) @ self._axes().T / HBAR
 
 
 def _placed(term: DeviceTerm, positions: np.ndarray | None) -> np.ndarray:

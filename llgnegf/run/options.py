@@ -10,7 +10,7 @@ import inspect
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
 from numbers import Real
-from typing import Annotated, Any, TypeVar, get_type_hints
+from typing import Annotated, Any, Required, TypedDict, TypeVar, get_type_hints
 
 import numpy as np
 
@@ -214,6 +214,42 @@ class RunOptions:
         if self.step is not None and not problems.has("step"):
             steps = f"at most {MOST_STEPS} steps, t_end/step"
             problems.check(self.t_end / self.step <= MOST_STEPS, "step", self.step, steps)
+
+
+class CommonKeywords(TypedDict, total=False):
+    """Options of every run, for type checkers, which cannot derive them from the fields of `RunOptions`."""
+
+    t_end: Required[float]
+    save_every: float
+    rtol: float
+    step: float | None
+    observables: Sequence[str]
+    temperature: float
+    seed: int | None
+    memory: float | None
+    threads: int | None
+
+
+class FullKeywords(CommonKeywords, total=False):
+    """Those of `Simulation`."""
+
+    start: str
+    integrator: str
+    initial_density_matrix: Any
+
+
+class SlowKeywords(CommonKeywords, total=False):
+    """Those of `SlowSimulation`."""
+
+    response: Sequence[str]
+    copies: int
+
+
+class RunKeywords(FullKeywords, total=False):
+    """Those of `simulate`."""
+
+    electrons: str
+    response: Sequence[str]
 
 
 def takes_run_options(function: F) -> F:

@@ -223,7 +223,7 @@ class Result(Readable):
         Raises
         ------
         ValueError
-            For a folder, or the result.nc of a run folder.
+            For what is no path, a folder, or the result.nc of a run folder.
         StorageError
             If it cannot be written, with path and cause; what was there before is there still, and no half of a file.
 
@@ -241,7 +241,7 @@ class Result(Readable):
         """
         from llgnegf.run.result_file import write
 
-        return write(self, Path(path))
+        return write(self, path)
 
     def spectrum(self, variable: str, window: str = "hann") -> xarray.DataArray:
         """The amplitude spectrum of a column over time, as `analysis.spectrum`.

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -20,19 +21,22 @@ if TYPE_CHECKING:
     from llgnegf.run.result import ErrorEstimate, Result
 
 MATRIX = "density_matrix"
+ALLOWED = "the name of a file, not of a folder"
 
 
-def write(result: Result, path: Path) -> Path:
+def write(result: Result, file: str | os.PathLike[str]) -> Path:
     """Write `result`, there in full or not at all, with checksums of all numbers.
 
     Raises:
-        ValueError: For a folder, and for the result of a run folder, whose digest lies beside it.
+        ValueError: For what is no path, a folder, and for the result of a run folder, whose digest lies beside it.
         StorageError: If the file cannot be written.
     """
     from llgnegf import __version__
 
     problems = Problems("save")
-    problems.check(bool(path.name) and not path.is_dir(), "path", str(path), "the name of a file, not of a folder")
+    path = problems.path("path", file, ALLOWED)
+    problems.raise_all()
+    problems.check(bool(path.name) and not path.is_dir(), "path", str(path), ALLOWED)
     if path.name and digest_path(path).exists():
         problems.add("path", f"{path} is the result of a run, with its digest beside it", "another file")
     problems.raise_all()

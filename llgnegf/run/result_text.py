@@ -1,18 +1,19 @@
 """How a result shows itself: a few lines for a terminal, the same with tables to unfold for a notebook.
 
-Used by `run.result`; all that is said is read off the rows, the error budget and the statistics.
+Used by `run.result`; all that is said is read off the rows, the error budget and the statistics. The rows of the tables
+of these two are made here for commands and pages too.
 """
 
 from __future__ import annotations
 
 import math
 import textwrap
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from llgnegf.run.result import Result
+    from llgnegf.run.result import ErrorEstimate, Result
 
 WIDTH = 100
 """Longest line in a terminal."""
@@ -42,18 +43,29 @@ def html(result: Result) -> str:
     """The same; the whole error budget, the statistics and the dataset unfold."""
     rows = [f"<tr><th>{name}</th><td>{escape(said)}</td></tr>" for name, said in _facts(result).items()]
     rows += [f"<tr><th>warning</th><td>{escape(said)}</td></tr>" for said in result.warnings]
-    errors = [(name, f"{e.value:.1e}" if math.isfinite(e.value) else "not known", e.bounds)
-              for name, e in result.errors.items()]  # fmt: skip
-    statistics = [(_words(name), f"{value:g}") for name, value in result.statistics.items()]
     count = len(result.rows.variables)
     return "".join([
         f'<div class="llgnegf-result">{STYLE}<strong>Result</strong> {escape(_system(result))}',
         f"<table>{''.join(rows)}</table>",
-        _folded("error budget", _table(errors)),
-        _folded("statistics", _table(statistics)),
+        _folded("error budget", _table(error_rows(result.errors))),
+        _folded("statistics", _table(statistic_rows(result.statistics))),
         _folded(f"dataset, {count} column{'s' * (count != 1)}", result.dataset._repr_html_()),
         "</div>",
     ])  # fmt: skip
+
+
+def error_rows(errors: Mapping[str, ErrorEstimate]) -> list[tuple[str, str, str]]:
+    """The table of an error budget: names, numbers, and what they bound."""
+    return [(name, _number(error), error.bounds) for name, error in errors.items()]
+
+
+def statistic_rows(statistics: Mapping[str, float]) -> list[tuple[str, str]]:
+    """The table of a run's statistics: names in words, numbers."""
+    return [(name.replace("_MB", " (MB)").replace("_", " "), f"{value:g}") for name, value in statistics.items()]
+
+
+def _number(error: ErrorEstimate) -> str:
+    return f"{error.value:.1e}" if math.isfinite(error.value) else "not known"
 
 
 def _folded(title: str, content: str) -> str:
@@ -100,7 +112,7 @@ def _accuracy(result: Result) -> str:
     said = "not known"
     if known:
         worst = max(known, key=lambda name: known[name])
-        said = f"{known[worst]:.1e} ({worst}) is the worst of the error budget"
+        said = f"{_number(result.errors[worst])} ({worst}) is the worst of the error budget"
     unknown = [name for name, e in result.errors.items() if not math.isfinite(e.value)]
     said += f", {' and '.join(unknown)} not known" if known and unknown else ""
     return said + (f"; rtol = {result.rtol:g} was asked for" if result.rtol is not None else "")
@@ -112,7 +124,3 @@ def _columns(result: Result) -> str:
 
 def _count(count: int, what: str) -> str:
     return f"{count} {what}{'s' * (count != 1)}"
-
-
-def _words(name: str) -> str:
-    return name.replace("_MB", " (MB)").replace("_", " ")

@@ -6,7 +6,7 @@ import inspect
 import math
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
-from typing import Any
+from typing import Any, Unpack
 
 import numpy as np
 
@@ -16,7 +16,7 @@ from llgnegf.problem.magnetism.external import External
 from llgnegf.problem.plausibility import doubts_of_options, doubts_of_run, doubts_together, heard, warn
 from llgnegf.problem.system import OpenSystem
 from llgnegf.run.error_budget import warn_if_exceeded
-from llgnegf.run.options import RunOptions, takes_run_options
+from llgnegf.run.options import RunKeywords, RunOptions, takes_run_options
 from llgnegf.run.progress import Progress, keeping, reporting
 from llgnegf.run.result import Result, Rows
 from llgnegf.run.run import Run
@@ -31,7 +31,7 @@ def simulate(
     motion: Motion,
     *,
     progress: bool | Callable[..., None] = False,
-    **options: Any,
+    **options: Unpack[RunKeywords],
 ) -> Result:
     """A run in memory: as `llgnegf.simulate`, which says what the arguments are, without a folder."""
     check_call("simulate", inspect.signature(simulate), (system, motion), options)

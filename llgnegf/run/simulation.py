@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from functools import cached_property, partial
-from typing import Any
+from typing import TYPE_CHECKING, Any, Unpack
 
 import numpy as np
 
@@ -27,7 +27,7 @@ from llgnegf.problem.magnetism.thermal_field import ThermalField
 from llgnegf.problem.plausibility import warn
 from llgnegf.run import memory
 from llgnegf.run.error_budget import NOTHING_EXPANDED, expand_for_run, fermi_estimate
-from llgnegf.run.options import RunOptions
+from llgnegf.run.options import FullKeywords, RunOptions
 from llgnegf.run.recorder import FullRows, Rows
 from llgnegf.run.result import ErrorEstimate
 from llgnegf.run.run import Run
@@ -37,6 +37,9 @@ from llgnegf.run.thermal_noise import doubts_of_baths, doubts_of_interval, therm
 from llgnegf.run.watch import Watch
 from llgnegf.static import start as starts
 from llgnegf.units import HBAR
+
+if TYPE_CHECKING:
+    from llgnegf.problem.system import OpenSystem
 
 FIRST_STEP = 0.01
 """fs: the first step tried."""
@@ -94,6 +97,10 @@ class Simulation(Run, moments="motion", without=("electrons", "response", "copie
 
     equation: ElectronEquation | MomentEquation
     blas = staticmethod(one_thread)  # the bits of a run do not depend on how many threads there are
+
+    if TYPE_CHECKING:
+
+        def __init__(self, system: OpenSystem | None, motion: Motion, **options: Unpack[FullKeywords]) -> None: ...
 
     def _set_up(self, options: RunOptions) -> tuple[Integration, Sample, np.ndarray | None, Rows]:
         system, motion, start, rtol, t_end = self.system, self.motion, options.start, options.rtol, options.t_end

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any, Unpack
 
 import numpy as np
 
@@ -26,11 +26,14 @@ from llgnegf.response.bias_tensors import BiasedTensors
 from llgnegf.response.fast_tensors import ContourTensors, LevelTensors, PoleTensors, SlowElectrons
 from llgnegf.run import memory, shares
 from llgnegf.run.error_budget import equilibrium_estimate, fermi_estimate
-from llgnegf.run.options import RunOptions
+from llgnegf.run.options import RunOptions, SlowKeywords
 from llgnegf.run.recorder import Rows, SlowRows
 from llgnegf.run.result import ErrorEstimate
 from llgnegf.run.run import Run
 from llgnegf.static.rotating_frame import RotatingFrame
+
+if TYPE_CHECKING:
+    from llgnegf.problem.magnetism.magnet import Magnet
 
 FIRST_ANGLE = 1.0
 """Angle (rad) by which the first step tried lets the fastest moment precess, were it out of its equilibrium."""
@@ -99,6 +102,10 @@ class SlowSimulation(
 
     equation: SlowEquation
     slow = True
+
+    if TYPE_CHECKING:
+
+        def __init__(self, system: OpenSystem | None, magnet: Magnet, **options: Unpack[SlowKeywords]) -> None: ...
 
     def _set_up(self, options: RunOptions) -> tuple[Integration, Sample, np.ndarray | None, Rows]:
         system, magnet, step, noisy = self.system, self.motion, options.step, options.is_noisy

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from time import perf_counter
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Unpack
 
 import numpy as np
 
@@ -20,7 +20,8 @@ from llgnegf.equations.propagator import PropagatorEquation
 from llgnegf.integrators.integration import Integration
 from llgnegf.problem.magnetism.external import External
 from llgnegf.problem.system import OpenSystem
-from llgnegf.run.simulation import Simulation, integration_of
+from llgnegf.run.options import FullKeywords
+from llgnegf.run.simulation import Motion, Simulation, integration_of
 from llgnegf.run.watch import Watch
 from llgnegf.units import HBAR
 
@@ -101,7 +102,8 @@ class TwoTime(Readable):
 
     @limited
     def __init__(
-        self, system: OpenSystem, motion: Any, *, begin: float = 0.0, sites: Sequence[int] | None = None, **options: Any
+        self, system: OpenSystem, motion: Motion, *, begin: float = 0.0, sites: Sequence[int] | None = None,
+        **options: Unpack[FullKeywords],
     ) -> None:
         problems = Problems("TwoTime")
         problems.check(system is not None, "system", system, "an OpenSystem: moments alone have no Green functions")

@@ -39,7 +39,8 @@ def run_in_folder(
     """Run `simulation` to its end in `folder`, from where the last commit left it.
 
     A run that is killed at any moment and continued by this function gives the same bits as one that is not. SIGTERM
-    and SIGINT commit and stop after the present step (see `StopSignals`), `stop_requested` after the present row.
+    and SIGINT, and KeyboardInterrupt of `progress`, commit and stop after the present step (see `StopSignals`),
+    `stop_requested` after the present row.
 
     Args:
         folder, simulation: The run folder, and a new `llgnegf.Simulation` of the input in it.
@@ -68,9 +69,9 @@ def run_in_folder(
         progress(0.0, end := float(simulation.times[-1]), "error budget")
         simulation.error_budget()  # may take long and is kept: nothing is lost if a signal ends it here
         with StopSignals(folder.path) as signals:
-            writer = _Writer(folder, simulation, lock, force)
-            progress(writer.time, end, "running")
-            done = writer.complete or _advance(writer, progress, commit_every_s, signals, stop_requested)
+            writer, told = _Writer(folder, simulation, lock, force), signals.heeding(progress)
+            told(writer.time, end, "running")
+            done = writer.complete or _advance(writer, told, commit_every_s, signals, stop_requested)
             if not done or signals.received:  # perhaps in the last step: what comes after the rows takes long too
                 return False
         progress(end, end, "writing the result")

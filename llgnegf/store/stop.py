@@ -13,6 +13,8 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
+from llgnegf.run.progress import Progress
+
 PATIENCE = 1.5
 """Seconds after SIGTERM that a step may last before the process ends within it."""
 EXIT_STOPPED = 130
@@ -56,6 +58,19 @@ class StopSignals:
         if self._pipe is not None:
             signal.set_wakeup_fd(-1)
             os.close(self._pipe[1])  # the thread reads the end of it
+
+    def heeding(self, progress: Progress) -> Progress:
+        """`progress`; a KeyboardInterrupt raised in it, somebody's own function, stops as a signal does."""
+
+        def report(done: float, total: float, text: str) -> None:
+            try:
+                progress(done, total, text)
+            except KeyboardInterrupt:
+                if self.received:  # the second Ctrl-C
+                    raise
+                self._receive(signal.SIGINT, None)
+
+        return report
 
     def _receive(self, number: int, frame: FrameType | None) -> None:
         self.received = True

@@ -101,8 +101,8 @@ def run_sweep(
     Raises
     ------
     ConfigError
-        As `points`; for `workers` beside an executor, `wait` without a Client, or an executor that is none; if the
-        folder holds runs of another sweep.
+        As `points`; for a `folder` that is no path; for `workers` beside an executor, `wait` without a Client, or an
+        executor that is none; if the folder holds runs of another sweep.
     SweepError
         A RuntimeError: if runs failed, with the cause for each; the others are finished all the same.
     WorkersFailed
@@ -118,9 +118,9 @@ def run_sweep(
     >>> ln.run_sweep(config, "runs/damping", workers=2).moments.dims  # doctest: +SKIP
     ('magnet_damping', 'time', 'site', 'component')
     """
-    _check_workers(executor, workers, wait)
+    root = _checked(folder, executor, workers, wait)
     assert callable(progress)
-    runs, root = points(config), Path(folder)
+    runs = points(config)
     assert config.sweep is not None
     every = config.sweep.realisations or 1
     jobs = [(p.config.to_toml(), str((root / p.name).absolute()), p.index % every > 0) for p in runs]
@@ -139,9 +139,11 @@ def _is_client(executor: Any) -> bool:
     return hasattr(executor, "scheduler") and hasattr(executor, "cancel")
 
 
-def _check_workers(executor: Any, workers: Any, wait: Any) -> None:
-    """ConfigError for an executor or a number of processes that are none, or both; for seconds to wait likewise."""
+def _checked(folder: Any, executor: Any, workers: Any, wait: Any) -> Path:
+    """The folder; ConfigError for one that is no path, for an executor or a number of processes that are none, or both,
+    and for seconds to wait likewise."""
     problems = Problems("")
+    root = problems.path("folder", folder)
     submits = executor is None or callable(getattr(executor, "submit", None))
     problems.check(submits, "executor", executor, "a concurrent.futures.Executor, or None")
     if executor is not None:
@@ -153,6 +155,7 @@ def _check_workers(executor: Any, workers: Any, wait: Any) -> None:
         problems.number("wait", wait, "a number >= 0, in s, or None", lambda seconds: seconds >= 0)
     if problems.mistakes:
         raise ConfigError(problems.mistakes)
+    return root
 
 
 def _check_folder(root: Path, runs: list[Point]) -> None:

@@ -6,13 +6,14 @@ Made from a run's Dataset; texts and units are those of its attributes. `page` d
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from llgnegf.plots.data import energies, energy_changes, place_of, thin
+from llgnegf.plots.data import energies, energy_changes, place_of, short_name, thin
 from llgnegf.plots.plane import Plane, plane_of
 from llgnegf.run.result import ErrorEstimate
 
@@ -59,6 +60,7 @@ class Panel:
         curves: For each choice ("" if there is none) by their names, each (rows,).
         scale: Panels of the same scale share their vertical axis.
         explained: Sentences below the text.
+        errors: Of means over realisations, the standard error of each curve, by choice and name; {} of a single run.
     """
 
     text: str
@@ -66,6 +68,7 @@ class Panel:
     curves: Mapping[str, Mapping[str, np.ndarray]]
     scale: str
     explained: tuple[str, ...] = ()
+    errors: Mapping[tuple[str, str], np.ndarray] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, eq=False)
@@ -103,8 +106,11 @@ def evenly(n_rows: int, total: int, at_most: int) -> np.ndarray:
     return rows if n_rows < total or not n_rows else np.union1d(rows, [n_rows - 1])
 
 
-def content(dataset: xarray.Dataset, total: int) -> Content:
-    """What a page shows of a run of `total` rows of which `dataset` has the first; without budget, input and origin."""
+def content(dataset: xarray.Dataset, total: int, realisations: Sequence[xarray.Dataset] = ()) -> Content:
+    """What a page shows of a run of `total` rows of which `dataset` has the first; without budget, input and origin.
+
+    With `realisations` it shows an ensemble, over which `dataset` has the means.
+    """
     pictured = [name for name in PICTURES if name in dataset]
     n_rows, n_sites = dataset.sizes["time"], max((dataset.sizes[place_of(dataset, n)] for n in pictured), default=1)
     per_site = 1 if pictured and plane_of(dataset, place_of(dataset, pictured[0])) is not None else 3
@@ -112,8 +118,9 @@ def content(dataset: xarray.Dataset, total: int) -> Content:
     frames = evenly(n_rows, total, min(MAX_FRAMES, max(MIN_FRAMES, count)))
     rows = evenly(n_rows, total, max(MIN_FRAMES, min(MAX_POINTS, MOST_READ // (3 * n_sites))))
     pictures = {name: _picture(dataset, name, frames) for name in pictured}
-    panels = {name: _vector_panel(dataset, name, rows) for name in pictured}
-    panels |= {**_lead_panels(dataset, rows), **_energy_panel(dataset, rows)}
+    panels = _panels(dataset, rows)
+    if realisations:
+        panels = _with_errors(panels, (_panels(one, rows) for one in realisations), len(realisations))
     time = dataset["time"].values
     notes = [*_thinned("curves", rows, n_rows), *_thinned("pictures", frames, n_rows), *_not_finite(pictures, panels)]
     return Content(rows, time[rows], frames, time[frames], pictures, panels, (*notes, *_others(dataset)))
@@ -139,6 +146,26 @@ def _picture(dataset: xarray.Dataset, name: str, frames: np.ndarray) -> Picture:
     place = place_of(dataset, name)
     values = _values(dataset, name, frames, place, "component")
     return Picture(name, *_text(dataset, name), place, plane_of(dataset, place), values)
+
+
+def _panels(dataset: xarray.Dataset, rows: np.ndarray) -> dict[str, Panel]:
+    vectors = {name: _vector_panel(dataset, name, rows) for name in PICTURES if name in dataset}
+    return {**vectors, **_lead_panels(dataset, rows), **_energy_panel(dataset, rows)}
+
+
+def _with_errors(means: Mapping[str, Panel], runs: Iterator[Mapping[str, Panel]], count: int) -> dict[str, Panel]:
+    """`means` with the standard error of each curve; `runs` has the same panels for each of `count` realisations.
+
+    Curves depend linearly on the columns: those of the means are the means of those of the runs.
+    """
+    squares: dict[str, dict[tuple[str, str], Any]] = {name: defaultdict(float) for name in means}
+    for run in runs:
+        for name, panel in means.items():
+            for choice, curves in panel.curves.items():
+                for curve, mean in curves.items():
+                    squares[name][choice, curve] += (run[name].curves[choice][curve] - mean) ** 2
+    errors = {n: {key: np.sqrt(s / (count * (count - 1))) for key, s in of.items()} for n, of in squares.items()}
+    return {name: replace(panel, errors=errors[name]) for name, panel in means.items()}
 
 
 def _vector_panel(dataset: xarray.Dataset, name: str, rows: np.ndarray) -> Panel:
@@ -172,19 +199,15 @@ def _by_lead(dataset: xarray.Dataset, values: np.ndarray) -> dict[str, dict[str,
 
 
 def _energy_panel(dataset: xarray.Dataset, rows: np.ndarray) -> dict[str, Panel]:
-    """The change of each energy since the first row, and beside full electrons of their sum."""
+    """The change of each energy since the first row: of slow electrons the free energy too, of full ones the sum."""
     names = energies(dataset)
     if not names:
         return {}
     start = {name: float(dataset[name][0]) for name in names}
     change = {name: _finite(values) for name, values in energy_changes(dataset, rows).items()}
     units = _text(dataset, names[0])[1]
-    said = tuple(f"{_short(n)}: {_text(dataset, n)[0]}, {start[n]:.6g} {units} at the start" for n in names)
+    said = tuple(f"{short_name(n)}: {_text(dataset, n)[0]}, {start[n]:.6g} {units} at the start" for n in names)
     return {"energies": Panel("change of energies since the start", units, {"": change}, "energy", said)}
-
-
-def _short(name: str) -> str:
-    return name.removeprefix("energy_")
 
 
 def _thinned(what: str, rows: np.ndarray, n_rows: int) -> list[str]:
@@ -203,6 +226,6 @@ def _not_finite(pictures: Mapping[str, Picture], panels: Mapping[str, Panel]) ->
 
 
 def _others(dataset: xarray.Dataset) -> list[str]:
-    shown = {*PICTURES, "lead_current", "lead_spin_current"}
-    names = [str(n) for n in dataset.data_vars if n not in shown and not str(n).startswith("energy_")]
+    shown = {*PICTURES, "lead_current", "lead_spin_current", *energies(dataset)}
+    names = [str(n) for n in dataset.data_vars if n not in shown]
     return [f"Other columns of the run, not on this page: {', '.join(names)}."] if names else []

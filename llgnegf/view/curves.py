@@ -32,6 +32,8 @@ NUMBER = """
 const t = Number(tick.toPrecision(6)), size = Math.abs(t)
 return size != 0 && (size < 1e-3 || size >= 1e5) ? t.toExponential().replace("e+", "e") : String(t)
 """
+LOW, HIGH = " low", " high"
+"""After the name of a curve's column: those of the edges of the band about it."""
 PLAIN: dict[str, Any] = {"toolbar_location": None, "tools": ""}
 
 
@@ -53,14 +55,23 @@ def whole_numbers(plot: Any) -> None:
 
 
 def add_curves(
-    plot: Any, source: ColumnDataSource, x: str, columns: Mapping[str, str], markers: bool = False
-) -> list[Any]:
-    """A curve for each of `columns`, names to columns of `source`, with a legend above; returns their renderers."""
-    lines, items = [], []
+    plot: Any, source: ColumnDataSource, x: str, columns: Mapping[str, str], markers: bool = False, bands: bool = False
+) -> list[list[tuple[Any, str, str]]]:
+    """A curve for each of `columns`, names to columns of `source`, with a band about it if asked, and a legend above.
+
+    Returns:
+        What has to be changed to show other columns: for each curve glyphs, their properties, and what comes after the
+        name of the column.
+    """
+    lines, items, changed = [], [], []
     for k, (name, column) in enumerate(columns.items()):
         look: Any = {"name": name, "source": source, "color": COLOURS[k % len(COLOURS)]}
         drawn = [plot.line(x, column, line_dash=DASHES[k % len(DASHES)], line_width=1.6, **look)]
         lines += drawn
+        changed.append([(drawn[0].glyph, "y", "")])
+        if bands:
+            drawn.append(plot.varea(x, column + LOW, column + HIGH, level="underlay", fill_alpha=0.25, **look))
+            changed[-1] += [(drawn[-1].glyph, "y1", LOW), (drawn[-1].glyph, "y2", HIGH)]
         if markers:
             drawn.append(plot.scatter(x, column, marker=MARKERS[k % len(MARKERS)], size=6, fill_color="white", **look))
         items.append(LegendItem(label=name, renderers=drawn))
@@ -68,4 +79,4 @@ def add_curves(
     plot.add_layout(legend, "above")
     said = [("", "$name"), (x, f"@{x}{{%g}}"), ("value", "$snap_y{0.000000e+0}")]
     plot.add_tools(HoverTool(renderers=lines, tooltips=said, formatters={f"@{x}": "printf"}))
-    return lines
+    return changed

@@ -56,7 +56,7 @@ class State:
 
 
 def read(path: Path) -> State:
-    """The run, finished or not, or the means of the ensemble in the folder `path`.
+    """The run, finished or not, or the means of the ensemble in the folder `path` with their standard errors.
 
     Raises:
         ValueError: If there is neither.
@@ -102,10 +102,14 @@ def _ensemble(path: Path) -> State:
                 allowed = "the folder of one of its runs, or that of an ensemble"
                 raise ValueError(f"folder: {path} holds a sweep; allowed: {allowed}")
             means, count, text = _means(dataset), dataset.sizes[REALISATION], str(dataset.attrs.get("input", ""))
-            shown = content(means, means.sizes["time"])
+            runs = [dataset[list(means.data_vars)].isel({REALISATION: k}) for k in range(count)]
+            shown = content(means, means.sizes["time"], runs)
     except OSError as error:
         raise StorageError(path / RESULT, " ".join(str(error).split())) from None
-    notes = (f"Means over the {count} realisations; each has its own folder and error budget.", *shown.notes)
+    notes = (
+        f"Means over the {count} realisations, each of which has its own folder and error budget.",
+        "The bands about the curves over time are one standard error of the mean to either side.", *shown.notes,
+    )  # fmt: skip
     time = float(shown.time[-1]) if shown.time.size else 0.0
     return State(replace(shown, notes=notes, input=text), _about(text), f"{count} realisations, finished", 1.0, time)
 

@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import html
-import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -28,8 +27,9 @@ from bokeh.models import (
 )
 
 from llgnegf.plots.style import ROUND_OFF
+from llgnegf.run.result_text import error_rows
 from llgnegf.view.content import Content, Panel
-from llgnegf.view.curves import add_curves, new_figure
+from llgnegf.view.curves import HIGH, LOW, add_curves, new_figure
 from llgnegf.view.folder import State
 from llgnegf.view.picture import PictureModels
 
@@ -42,7 +42,7 @@ CURSOR = """
 cursor.data.time = [frames.data.time[Math.min(slider.value, frames.data.time.length - 1)]]
 cursor.change.emit()
 """
-CHOOSE = "for (const [line, columns] of lines) line.glyph.y = {field: columns[select.value]}"
+CHOOSE = "for (const [glyph, name, columns] of chosen) glyph[name] = {field: columns[select.value]}"
 LOST = """
 const said = "The connection to llgnegf view was lost. If nothing comes any more, start the command again."
 if (!head.text.includes(said)) head.text += `<p class="complaint" role="alert">${said}</p>`
@@ -137,16 +137,19 @@ class Page:
             plot = new_figure("time (fs)", panel.units, x_range=across, y_range=scales[panel.scale])
             plot.vspan("time", source=self._cursor, color="#777777", line_width=1.5)
             first = next(iter(panel.curves))
-            lines = add_curves(plot, self._curves, "time", {c: _key(name, first, c) for c in panel.curves[first]})
+            columns = {c: _key(name, first, c) for c in panel.curves[first]}
+            drawn = add_curves(plot, self._curves, "time", columns, bands=bool(panel.errors))
             if len(panel.curves) > 1:
                 choices = list(panel.curves)
-                curves = zip(lines, panel.curves[first], strict=True)
-                chosen += [(line, {choice: _key(name, choice, c) for choice in choices}) for line, c in curves]
+                chosen += [
+                    (glyph, field, {choice: _key(name, choice, c) + edge for choice in choices})
+                    for c, changed in zip(columns, drawn, strict=True) for glyph, field, edge in changed
+                ]  # fmt: skip
             blocks.append(_block("panel", panel.text, *panel.explained, plot))
         if not choices:
             return blocks
         select = Select(title="curves of", options=choices, value=choices[0], width=180)
-        select.js_on_change("value", CustomJS(args={"lines": chosen, "select": select}, code=CHOOSE))
+        select.js_on_change("value", CustomJS(args={"chosen": chosen, "select": select}, code=CHOOSE))
         return [Row(select, name="choice", sizing_mode="stretch_width"), *blocks]
 
 
@@ -171,14 +174,18 @@ def _key(panel: str, choice: str, curve: str) -> str:
 
 
 def _columns(content: Content) -> dict[str, np.ndarray]:
-    """All curves; round-off alone is shown as zero."""
-    columns: dict[str, np.ndarray] = {"time": content.time}
+    """All curves, and the edges of the bands about them; round-off alone is shown as zero."""
+    columns: dict[str, np.ndarray] = {}
     for name, panel in content.panels.items():
         for choice, curves in panel.curves.items():
             for curve, values in curves.items():
-                shown = np.where(np.abs(values) <= ROUND_OFF, 0.0, values)
-                columns[_key(name, choice, curve)] = shown.astype(np.float32)
-    return columns
+                key = _key(name, choice, curve)
+                columns[key] = values
+                if panel.errors:
+                    error = panel.errors[choice, curve]
+                    columns |= {key + LOW: values - error, key + HIGH: values + error}
+    shown = {key: np.where(np.abs(values) <= ROUND_OFF, 0.0, values) for key, values in columns.items()}
+    return {"time": content.time, **{key: values.astype(np.float32) for key, values in shown.items()}}
 
 
 def _structure(content: Content) -> Any:
@@ -215,9 +222,7 @@ def _texts(content: Content) -> str:
     """Error budget, notes, input and origin."""
     parts = []
     if content.errors:
-        numbers = {name: f"{e.value:.2e}" if math.isfinite(e.value) else "--" for name, e in content.errors.items()}
-        rows = ((name, numbers[name], error.bounds) for name, error in content.errors.items())
-        parts.append(f"<h2>Error budget</h2>{_table(rows)}")
+        parts.append(f"<h2>Error budget</h2>{_table(error_rows(content.errors))}")
     if content.notes:
         parts.append("".join(f"<p>{html.escape(note)}</p>" for note in content.notes))
     if content.input:

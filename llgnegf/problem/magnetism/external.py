@@ -9,11 +9,11 @@ import numpy as np
 
 from llgnegf._checks import Problems
 from llgnegf.problem.drives import Drive
-from llgnegf.problem.magnetism.placement import OnSites, checked_sites
+from llgnegf.problem.magnetism.placement import OnSites, Textured
 
 
 @dataclass(frozen=True, eq=False)
-class External(OnSites):
+class External(Textured):
     """Moments that another program moves: `Simulation.advance` is given them.
 
     Make `Simulation(system, External(moments), t_end=...)` and call `advance(time, moments)`.
@@ -48,16 +48,8 @@ class External(OnSites):
 
     def __post_init__(self) -> None:
         problems = Problems("External")
-        texture = problems.moments("texture", self.texture)
-        sites = checked_sites(problems, self.sites, None if texture is None else len(texture))
+        self._check_texture(problems)
         problems.raise_all()
-        object.__setattr__(self, "sites", sites)
-        object.__setattr__(self, "texture", texture)
-
-    @property
-    def n_sites(self) -> int:
-        """Number of moments N."""
-        return len(self.texture)
 
     def drives(self) -> tuple[Drive, ...]:
         """Nothing that is known beforehand."""

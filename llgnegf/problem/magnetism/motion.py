@@ -15,7 +15,7 @@ import numpy as np
 from llgnegf._checks import UNIT_TOLERANCE, Mistake, MistakesError, Problems, as_numbers
 from llgnegf.problem.arguments import Axis, Energy, Femtoseconds, MomentSites
 from llgnegf.problem.drives import SHORTEST, Drive, TimeFunction, drives_of
-from llgnegf.problem.magnetism.placement import OnSites, checked_sites
+from llgnegf.problem.magnetism.placement import OnSites, Textured, checked_sites
 from llgnegf.units import HBAR
 
 INSTANTS = np.concatenate([[0.0], np.geomspace(1e-6, 1.0, 25), np.linspace(0.0, 1.0, 24)[1:-1]])
@@ -31,7 +31,7 @@ def holds_nan(value: Any) -> bool:
 
 
 @dataclass(frozen=True, eq=False)
-class Frozen(OnSites):
+class Frozen(Textured):
     """Moments at rest.
 
     Parameters
@@ -58,16 +58,8 @@ class Frozen(OnSites):
 
     def __post_init__(self) -> None:
         problems = Problems("Frozen")
-        texture = problems.moments("texture", self.texture)
-        sites = checked_sites(problems, self.sites, None if texture is None else len(texture))
+        self._check_texture(problems)
         problems.raise_all()
-        object.__setattr__(self, "texture", texture)
-        object.__setattr__(self, "sites", sites)
-
-    @property
-    def n_sites(self) -> int:
-        """Number of moments N."""
-        return len(self.texture)
 
     def drives(self) -> tuple[Drive, ...]:
         """Nothing changes in time."""
@@ -83,7 +75,7 @@ class Frozen(OnSites):
 
 
 @dataclass(frozen=True, eq=False)
-class Precession(OnSites):
+class Precession(Textured):
     """Steady precession of a texture about an axis, counter-clockwise, the motion of the paper.
 
     Parameters
@@ -128,26 +120,19 @@ class Precession(OnSites):
 
     def __post_init__(self) -> None:
         problems = Problems("Precession")
-        texture = problems.moments("texture", self.texture)
+        self._check_texture(problems)
         allowed = f"a finite number, in eV, of magnitude up to {FASTEST:.3g}"
         problems.number("energy", self.energy, allowed, lambda e: abs(e) <= FASTEST)
         axis = problems.axis("axis", self.axis)
         problems.number("ramp", self.ramp, "a finite number >= 0, in fs", lambda x: x >= 0)
-        sites = checked_sites(problems, self.sites, None if texture is None else len(texture))
         problems.raise_all()
-        assert texture is not None and axis is not None
-        object.__setattr__(self, "sites", sites)
-        object.__setattr__(self, "texture", texture)
+        assert axis is not None
         object.__setattr__(self, "axis", axis)
+        texture = self.texture
         along = np.outer(texture @ axis, axis)
         # Rodrigues: R M = M_parallel + cos(phase) M_perp + sin(phase) axis x M
         parts = np.array([along, texture - along, np.cross(axis, texture)]).reshape(3, -1)
         object.__setattr__(self, "_parts", parts)
-
-    @property
-    def n_sites(self) -> int:
-        """Number of moments N."""
-        return len(self.texture)
 
     def drives(self) -> tuple[Drive, ...]:
         """The moments: seen with steps of a quarter of a period; the curvature of the phase jumps after the ramp."""

@@ -136,6 +136,28 @@ def placement_of(motion: Any, n_sites: int) -> Placement | None:
     return motion.placement(n_sites) if isinstance(motion, OnSites) else None
 
 
+class Textured(OnSites):
+    """Moments that begin as a texture.
+
+    Attributes:
+        texture: Unit vectors, (N, 3).
+    """
+
+    texture: Any
+
+    @property
+    def n_sites(self) -> int:
+        """Number of moments N."""
+        return len(self.texture)
+
+    def _check_texture(self, problems: Problems) -> None:
+        """Note what is wrong with `texture` and `sites`, and keep them as arrays and tuples."""
+        texture = problems.moments("texture", self.texture)
+        sites = checked_sites(problems, self.sites, None if texture is None else len(texture))
+        object.__setattr__(self, "texture", texture)
+        object.__setattr__(self, "sites", sites)
+
+
 def checked_sites(problems: Problems, value: Any, n_moments: int | None) -> Sites | None:
     """`sites` of `n_moments` moments (None: not known) as tuples of site numbers; None where it is not given."""
     if value is None:
