@@ -136,6 +136,13 @@ def test_no_folder_to_write_to(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
         assert np.array_equal(other.energies, found[0].energies) and np.array_equal(other.right, found[0].right)
 
 
+def test_a_lead_of_flat_bands_alone() -> None:
+    """V^2 = 0: its end is one level, whatever the rounding of C(0) beside the tolerance, 5e-15 here."""
+    modes = matrix_modes(PeriodicSpectrum(np.zeros((2, 2)), [[0, 0], [1, 0]], [[1, 0]]), 1e-14, strict=False)
+    np.testing.assert_allclose(modes.energies, 0, atol=1e-12)
+    np.testing.assert_allclose(modes.weight, 1, atol=1e-12)
+
+
 def test_table_of_matrices_in_modes() -> None:
     grid = np.linspace(-2, 2, 81)
     angle = 0.4 * grid

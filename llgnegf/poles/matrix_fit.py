@@ -101,7 +101,8 @@ def _fit(spectrum: MatrixSpectrum, tolerance: float) -> Fit:
     start = kernel(np.zeros(1))[0]
     total = float(np.linalg.norm(start + undamped.weight, 2))
     size = float(np.linalg.norm(start, 2))
-    if size <= 0.1 * tolerance * total:  # nothing but surface levels
+    low, high = spectrum.support
+    if low == high or size <= 0.1 * tolerance * total:  # nothing but surface levels
         return MatrixModes(undamped.energies, vectors, vectors, size), size / max(total, 1e-300)
     reduced = _Reduced(kernel, undamped, tolerance)
     window = _Window(reduced, tolerance * total)
