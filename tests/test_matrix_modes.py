@@ -9,6 +9,7 @@ import pytest
 from scipy.special import jv
 from test_periodic_leads import LEADS as CELLS
 
+import llgnegf as ln
 from llgnegf.poles.fit_cache import cache_folder, forget
 from llgnegf.poles.lead_kernel import LeadKernel
 from llgnegf.poles.matrix_fit import matrix_modes
@@ -141,6 +142,18 @@ def test_a_lead_of_flat_bands_alone() -> None:
     modes = matrix_modes(PeriodicSpectrum(np.zeros((2, 2)), [[0, 0], [1, 0]], [[1, 0]]), 1e-14, strict=False)
     np.testing.assert_allclose(modes.energies, 0, atol=1e-12)
     np.testing.assert_allclose(modes.weight, 1, atol=1e-12)
+
+
+def test_a_tolerance_that_is_far_too_fine() -> None:
+    """A block of an armchair ribbon, where Gamma >= 0 with 70 modes costs 0.09 of C(0): a coarser fit is taken."""
+    ribbon = ln.honeycomb(3, 3, edge="armchair")
+    spectrum = ribbon.lead("left", hopping=1.0).attach(ribbon.n_sites)[0].spectrum
+    times = np.linspace(0, 150, 400)
+    exact = LeadKernel(spectrum)(times)
+    modes = matrix_modes(spectrum, 10**-7.5, strict=False)
+    levels, vectors = LeadKernel(spectrum).levels
+    exact += MatrixModes(levels, vectors, vectors, 0.0).kernel(times)
+    assert np.abs(modes.kernel(times) - exact).max() < 1e-6
 
 
 def test_table_of_matrices_in_modes() -> None:

@@ -62,6 +62,8 @@ GAIN = 1.6
 MORE, MOST_MORE = 12, 4
 """Numbers of modes per orbital that are tried under Gamma >= 0, and how many are added at once."""
 LEAST_PER_ORBITAL, MOST_PER_ORBITAL = 4, 70
+FAR = 10.0
+"""A tolerance missed by this factor is too fine: one that is coarser by as much is tried too."""
 
 
 def matrix_modes(spectrum: MatrixSpectrum, tolerance: float, strict: bool = True) -> MatrixModes:
@@ -84,13 +86,25 @@ def matrix_modes(spectrum: MatrixSpectrum, tolerance: float, strict: bool = True
     if not np.isfinite(spectrum.support).all():
         raise ValueError(f"{type(spectrum).__name__}.support: {spectrum.support}; allowed: two finite energies, in eV")
     with one_thread_if_small(None):
-        modes, reached = kept(spectrum, float(tolerance), VERSION, lambda: _fit(spectrum, float(tolerance)))
+        modes, reached = _kept(spectrum, float(tolerance)) if strict else _best(spectrum, float(tolerance))
     if strict and reached > tolerance * (1 + 1e-9):
         raise ValueError(
             f"{type(spectrum).__name__}: damped modes do not meet tolerance {tolerance:.2g} C(0): "
             f"{reached:.2g} C(0) was reached with {modes.energies.size} modes; allowed: a larger tolerance"
         )
     return modes
+
+
+def _kept(spectrum: MatrixSpectrum, tolerance: float) -> Fit:
+    return kept(spectrum, tolerance, VERSION, lambda: _fit(spectrum, tolerance))
+
+
+def _best(spectrum: MatrixSpectrum, tolerance: float) -> Fit:
+    """The fit, or a better one to a coarser tolerance: where it is far from being met, Gamma >= 0 may cost anything."""
+    found = _kept(spectrum, tolerance)
+    if found[1] <= FAR * tolerance or tolerance > 1 / FAR**3:
+        return found
+    return min(found, _best(spectrum, FAR * tolerance), key=lambda fit: fit[1])
 
 
 def _fit(spectrum: MatrixSpectrum, tolerance: float) -> Fit:

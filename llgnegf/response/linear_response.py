@@ -48,8 +48,8 @@ class LinearResponse(Readable):
         M, unit vectors (N, 3), zero vectors on sites without a moment.
     tolerance : float, optional
         Of the leads' damped modes, max_t ``|K - K_fit|/K(0)`` of their kernels; chi is good to about as much, next to a
-        band edge to some ten times as much. None: as fine as they get, 1e-10 for chains and some 1e-7 for fits of
-        matrix leads, which take seconds to minutes: 1e-5 takes less.
+        band edge to some ten times as much. None: as fine as they get, 1e-10 for chains and 1e-8 to 1e-7 for most
+        fits of matrix leads, which take seconds or, for wide ones, minutes: 1e-5 takes less.
 
     Raises
     ------

@@ -31,7 +31,7 @@ FINEST_MATRICES = 10**-8.5
 FIRST, FINER = 0.1**0.5, 0.1
 """First tolerance of such a fit in units of rtol, and the smallest part of one that the next may be."""
 MOST_FITS, MOST_ORBITALS = 4, 8
-"""Fits of one matrix lead, and orbitals of a lead that is fitted once: wider ones take minutes."""
+"""Fits of one matrix lead, and orbitals of a lead that is fitted once: wider ones take a minute."""
 STALLED = 0.9
 """Kernels that keep more than this part of the estimate are not refined further: a table has its limits."""
 NOTHING_EXPANDED = ErrorEstimate(0.0, "no leads: nothing is expanded")
