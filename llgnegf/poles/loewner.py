@@ -10,8 +10,7 @@ If Sigma is a sum of M poles, L has the rank M and det(L' - E L) = 0 has these p
 Antoulas, Linear Algebra Appl. 425, 634 (2007)). Else the M leading singular vectors of L = X S Y^dag give the M x M
 matrix S^-1/2 X^dag L' Y S^-1/2, whose eigenvalues are chi_y; its eigenvectors give c_y.
 
-Energies crowd where Sigma is not smooth: at edges of bands, where Gamma >= 0 is lost by poles that are too broad
-(positivity costs a factor of 2 or 3 in the error of C(t) here, of 100 and more with poles found in a window of time).
+Energies crowd where Sigma is not smooth: at edges of bands, where Gamma >= 0 is lost by poles that are too broad.
 
 Weights. Gamma wrong by d over the interval h makes C(t) wrong by d h/2pi: weights h for every energy make the entries
 of L about an edge, h h/distance with h ~ distance, as large as what they mean for C(t).

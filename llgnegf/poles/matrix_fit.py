@@ -69,12 +69,14 @@ FAR = 10.0
 def matrix_modes(spectrum: MatrixSpectrum, tolerance: float, strict: bool = True) -> MatrixModes:
     """The fewest damped modes with |C - C_fit| <= tolerance |C(0)| for 0 <= t <= WINDOW and Gamma >= 0, certified.
 
-    `MatrixModes.error` bounds the error at all times: later ones may exceed the tolerance a few times.
+    `MatrixModes.error` bounds the error at all times: at later ones it may exceed the tolerance, by a factor of four to
+    nine where C(t) ~ t^(-3/2), and by far more where flat edges of bands keep it from decaying.
 
     Args:
         spectrum: The lead; it must have a finite support.
         tolerance: Relative to the spectral norm of C(0), surface levels included; in (0, 1).
-        strict: Whether a tolerance that is not met is refused; else the best fit is returned, with its own error.
+        strict: Whether a tolerance that is not met is refused; else the best fit is returned, also to a coarser
+            tolerance, with its own error.
 
     Raises:
         ValueError: For a support that is not finite, and where `strict`.

@@ -24,7 +24,7 @@ class MatrixModes:
         energies: chi_y, (M,), eV, Im chi_y <= 0.
         left, right: c_y and w_y as columns, (m, M), eV.
         error: Of C(t) - C_fit(t) at all t >= 0, in the spectral norm, eV^2. Of a fit it is measured at times that
-            were not fitted, beyond which it is what is left of C.
+            were not fitted, and bounded at later ones by the error of Gamma just above the axis.
     """
 
     energies: np.ndarray
