@@ -1,5 +1,5 @@
 """The propagator with periodic leads against explicit cells: named ribbons, random leads, wide ones, longer runs.
-Run `python -m validation.ribbons` (a quarter of an hour or more on one core, the fits of the leads included the first time).
+Run `python -m validation.ribbons` (a quarter of an hour or more on one core, with the fits the first time).
 
 Beyond the cases of tests/test_explicit_ribbons.py: other seeds and twice the time, the reference longer and finer in
 each case, random h0, V and tau of one to four orbitals, a Rashba ribbon three sites wide, low temperature.
