@@ -11,6 +11,8 @@ import numpy as np
 
 SAME = 1e-10
 """Energies closer than this, relative to the width of the spectrum, are one."""
+BESIDE = 1e-11
+"""So far beside an extremum dE/dk is still zero, beside a crossing, where it is anything, it is not."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,9 +70,10 @@ def bands_of(cell: np.ndarray, hopping: np.ndarray) -> Bands:
         speed = _levels(cell, hopping, middle)[1][row, band]
         low = np.where((speed > 0) == rising, middle, low)
         high = np.where((speed > 0) == rising, high, middle)
-    found, slope = _levels(cell, hopping, 0.5 * (low + high))
-    values = found[row, band]
-    extreme = values[np.abs(slope[row, band]) < 1e-5 * scale]
+    middle = 0.5 * (low + high)
+    values = _levels(cell, hopping, middle)[0][row, band]
+    slopes = [np.abs(_levels(cell, hopping, middle + step)[1][row, band]) for step in (-BESIDE, BESIDE)]
+    extreme = values[np.maximum(*slopes) < 1e-5 * scale]
     bottom, top = levels.min(axis=0), levels.max(axis=0)
     np.minimum.at(bottom, band, values)
     np.maximum.at(top, band, values)
