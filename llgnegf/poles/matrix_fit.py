@@ -266,7 +266,7 @@ class _Window:
     def fit(self) -> tuple[Found, float]:
         """The fewest modes that meet the tolerance, else the best."""
         best: tuple[Found, float] | None = None
-        (count, one), at = self.start(), 0
+        (count, one), in_vain = self.start(), 0
         for number in range(MORE):
             (chi, left, right), triangle, _ = one
             last, errors = number == MORE - 1 or count == self.most, [0.0]
@@ -277,12 +277,11 @@ class _Window:
 
             never = last and best is None
             w = passive(chi, left, right, triangle, FLOOR * self.tolerance, _never if never else hopeless)
-            stalled = number - at >= STALLED
             if w is not None:
                 errors[0] = self.exact.error(chi, left, w)
-                at = number if best is None or errors[0] < 0.7 * best[1] else at
+                in_vain = 0 if best is None or errors[0] < 0.7 * best[1] else in_vain + 1
                 best = ((chi, left, w), errors[0]) if best is None or errors[0] < best[1] else best
-            if last or (best is not None and (stalled or best[1] <= self.tolerance)):
+            if last or (best is not None and (in_vain >= STALLED or best[1] <= self.tolerance)):
                 break
             count = min(self.most, count + _steps(errors[0] / self.tolerance, 1 + number // 2))
             one = self.free(count * self.exact.size)

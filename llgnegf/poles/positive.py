@@ -36,7 +36,7 @@ TOGETHER = 160
 """Inequalities whose multipliers are found together."""
 LIFTS = 40
 """Times that what is negative is lifted by the nearest mode, before all modes are."""
-BINDING = 1e-4
+BINDING = 1e-8
 """Multipliers above this part of the largest belong to inequalities that bind."""
 CONVERGED = 1e-8
 """Of the multipliers, where the largest inequality misses 1."""
