@@ -168,15 +168,9 @@ def test_combinations_of_orbitals_that_nothing_is_left_of() -> None:
         assert wrong <= 1e-3 * np.linalg.norm(spectrum.weight, 2)
 
 
-NARROW = {
-    "alone": PeriodicSpectrum([[0.5, 0.3], [0.3, -0.5]], 1e-3 * np.array([[1, 0.2], [0.1j, 0.7]])),
-    "in a wide one": PeriodicSpectrum([[0, 0.01], [0.01, 0.3]], np.diag([1, 1e-3])),
-}
-"""Bands 1e-3 wide: with the most modes Gamma >= 0 makes the error of C(t) as large as C(0) and more."""
-
-
-@pytest.mark.parametrize("spectrum", NARROW.values(), ids=NARROW)
-def test_a_tolerance_that_is_missed_leaves_a_fit(spectrum: PeriodicSpectrum) -> None:
+def test_a_tolerance_that_is_missed_leaves_a_fit() -> None:
+    """A band 1e-3 wide in one of 4: with the most modes Gamma >= 0 makes the error of C(t) as large as C(0)."""
+    spectrum = PeriodicSpectrum([[0, 0.01], [0.01, 0.3]], np.diag([1, 1e-3]))
     modes = matrix_modes(spectrum, 1e-4, strict=False)
     times = np.linspace(0, 200, 301)
     wrong = np.linalg.norm(modes.kernel(times) - LeadKernel(spectrum)(times), 2, axis=(1, 2)).max()
