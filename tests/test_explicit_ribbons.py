@@ -101,10 +101,7 @@ def in_plane_ferromagnet(rng: np.random.Generator) -> Case:
 
 
 def zigzag(rng: np.random.Generator) -> Case:
-    """Two zigzag chains, four atoms in a cell of length sqrt(3), a cell and a half on the device.
-
-    In validation/ribbons.py alone: C(t) ~ t^(-1/3), whose fit takes long and leaves 2.3e-6 and 3.8e-6.
-    """
+    """Two zigzag chains, four atoms in a cell of length sqrt(3), a cell and a half on the device: C(t) ~ t^(-1/3)."""
     first = np.array([(0, 0), (0, 2.0)])
     second = np.array([(np.sqrt(3) / 2, 0.5), (np.sqrt(3) / 2, 1.5)])
     step = np.array([np.sqrt(3), 0])
