@@ -173,3 +173,25 @@ def test_what_is_refused() -> None:
         matrix_modes(RANDOM, 2)
     with pytest.raises(ValueError, match="do not meet tolerance 1e-12"):
         matrix_modes(PeriodicSpectrum([[0.0]], [[1.0]]), 1e-12)
+
+
+def test_combinations_of_orbitals_that_nothing_is_left_of() -> None:
+    """A table with an orbital that is not coupled; a crystal, one orbital of which is a level by itself."""
+    grid = np.linspace(-2, 2, 81)
+    table = TabulatedMatrixSpectrum(grid, np.sqrt(4 - grid**2)[:, None, None] * np.diag([1.0, 0.0, 0.5]))
+    crystal = PeriodicSpectrum(np.diag([0.0, 0.4, -0.7]), np.diag([1.0, 0.0, 0.5]))
+    times = np.linspace(0, 100, 301)
+    for spectrum, level in ((table, 0), (crystal, 1)):
+        modes = matrix_modes(spectrum, 1e-3)
+        exact = LeadKernel(spectrum)(times) + level * np.diag([0, 1, 0]) * np.exp(-0.4j * times)[:, None, None]
+        wrong = np.linalg.norm(modes.kernel(times) - exact, 2, axis=(1, 2)).max()
+        assert wrong <= 1e-3 * np.linalg.norm(spectrum.weight, 2)
+
+
+def test_a_tolerance_that_is_missed_leaves_a_fit() -> None:
+    """A band 1e-3 wide in one of 4: with the most modes Gamma >= 0 makes the error of C(t) as large as C(0)."""
+    spectrum = PeriodicSpectrum([[0, 0.01], [0.01, 0.3]], np.diag([1, 1e-3]))
+    modes = matrix_modes(spectrum, 1e-4, strict=False)
+    times = np.linspace(0, 200, 301)
+    wrong = np.linalg.norm(modes.kernel(times) - LeadKernel(spectrum)(times), 2, axis=(1, 2)).max()
+    assert wrong <= min(modes.error, 3e-3)

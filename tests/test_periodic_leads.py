@@ -159,6 +159,14 @@ def test_bound_level_of_a_dimerised_chain(inner: float, weight: float) -> None:
     np.testing.assert_allclose(spectrum.bands.gaps[0], [-abs(1 - inner), abs(1 - inner)], atol=1e-12)
 
 
+@pytest.mark.parametrize("unit", [0.3, 1.2, 3.0, 1000.0])
+def test_bound_level_where_the_band_ends_at_a_level_of_the_cell(unit: float) -> None:
+    """t_2 = 2 t_1: the edges of the gap, +-(t_2 - t_1), are the levels of a dimer, +-t_1. The level stays at 0."""
+    levels, vectors = PeriodicSpectrum(0.5 * unit * SX, [[0, 0], [unit, 0]]).surface_states
+    np.testing.assert_allclose(levels, [0.0], atol=1e-12 * unit)
+    np.testing.assert_allclose(np.abs(vectors[:, 0]) ** 2, [0.75, 0.0], atol=1e-10)
+
+
 @pytest.mark.parametrize("seed", range(3))
 def test_bound_levels_of_random_leads(seed: int) -> None:
     """All levels in gaps of 300 cells with weight in the first cell, and no other."""

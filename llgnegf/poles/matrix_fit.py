@@ -30,7 +30,7 @@ from llgnegf.poles.matrix_modes import MatrixModes
 from llgnegf.poles.positive import passive
 from llgnegf.problem.matrix_spectra import MatrixSpectrum
 
-VERSION = 5
+VERSION = 6
 """Of the numerics here: fits of other versions are not taken from the cache."""
 WINDOW = 240.0
 """Times 0 <= t <= WINDOW (in hbar over a quarter of the support's width) at which a tolerance has to be met."""
@@ -50,6 +50,9 @@ NARROWEST = 1e-7
 """Smallest width of a mode."""
 GUESS = 0.3
 """Singular values above GUESS tolerance S_0: about the number of modes that a tolerance asks for."""
+SEEN, ROUNDED = 1e-3, 1e-13
+"""Combinations of orbitals with C(0) below (SEEN tolerance)^2 or ROUNDED of its largest eigenvalue are left out: where
+surface levels or zeros of a table leave nothing of one, Gamma > 0 cannot be had."""
 FLOOR = 0.2
 """What Gamma (1 + E^2) is lifted to where it is not positive, in units of the tolerance."""
 SPARE, WIDE = 0.8, 6.0
@@ -57,6 +60,8 @@ SPARE, WIDE = 0.8, 6.0
 are: halved for WIDE of them."""
 STALLED = 2
 """Tries that do not make the best error smaller by a third, after which no more are made."""
+SPOILED = 10.0
+"""Factor over the smallest error of an attempt that was given up, from which on such an attempt is taken to its end."""
 GAIN = 1.6
 """Factor by which one more mode per orbital lowers the error, about."""
 MORE, MOST_MORE = 12, 4
@@ -123,11 +128,12 @@ def _fit(spectrum: MatrixSpectrum, tolerance: float) -> Fit:
     reduced = _Reduced(kernel, undamped, tolerance)
     window = _Window(reduced, tolerance * total)
     (chi, left, right), error = window.fit()
-    late = window.late(chi, left, right)
+    error, late = error + reduced.lost, window.late(chi, left, right) + reduced.lost
     scale = np.sqrt(np.linalg.norm(right, axis=0) / np.linalg.norm(left, axis=0))
     scale = np.where(scale > 0, scale, 1.0)
     energies = np.concatenate([reduced.middle + reduced.unit * chi, undamped.energies])
-    left, right = np.hstack([left * scale, vectors]), np.hstack([right / scale, vectors])
+    left, right = (reduced.seen @ one for one in (left * scale, right / scale))
+    left, right = np.hstack([left, vectors]), np.hstack([right, vectors])
     return MatrixModes(energies, left, right, max(error, late)), error / total
 
 
@@ -139,9 +145,28 @@ class _Reduced:
     undamped: MatrixModes
     tolerance: float
 
+    @cached_property
+    def _combinations(self) -> tuple[np.ndarray, float]:
+        start = self.kernel(np.zeros(1))[0]
+        values, vectors = np.linalg.eigh(0.5 * (start + start.conj().T))
+        use = values > max((SEEN * self.tolerance) ** 2, ROUNDED) * values[-1]
+        lost = np.sqrt(values[-1] * values[~use].clip(0.0).sum())
+        return np.eye(len(values)) if use.all() else vectors[:, use], float(lost)
+
+    @property
+    def seen(self) -> np.ndarray:
+        """The combinations of orbitals that are fitted, (m, r)."""
+        return self._combinations[0]
+
+    @property
+    def lost(self) -> float:
+        """Bound on what C(t) is beside these, about: |C_ab(t)|^2 <= C_aa(0) C_bb(0)."""
+        return self._combinations[1]
+
     @property
     def size(self) -> int:
-        return self.kernel.spectrum.size
+        """r."""
+        return self.seen.shape[1]
 
     @cached_property
     def middle(self) -> float:
@@ -154,13 +179,15 @@ class _Reduced:
         return 0.25 * (high - low)
 
     def __call__(self, times: np.ndarray) -> np.ndarray:
-        return self.kernel(times / self.unit) * np.exp(1j * self.middle / self.unit * times)[:, None, None]
+        exact = self.seen.conj().T @ self.kernel(times / self.unit) @ self.seen
+        return exact * np.exp(1j * self.middle / self.unit * times)[:, None, None]
 
     def self_energy(self, energies: np.ndarray) -> np.ndarray:
         """Sigma, in eV^2 over the unit of energy."""
         at = self.middle + self.unit * energies
         sigma = self.kernel.spectrum.self_energy(at)
-        return self.unit * (sigma - self.undamped.self_energy(at) if self.undamped.energies.size else sigma)
+        sigma = sigma - self.undamped.self_energy(at) if self.undamped.energies.size else sigma
+        return self.unit * (self.seen.conj().T @ sigma @ self.seen)
 
     def realization(self, most: int) -> Realization:
         points = (self.kernel.spectrum.points - self.middle) / self.unit
@@ -266,7 +293,8 @@ class _Window:
     def fit(self) -> tuple[Found, float]:
         """The fewest modes that meet the tolerance, else the best."""
         best: tuple[Found, float] | None = None
-        (count, one), in_vain = self.start(), 0
+        (count, one), in_vain, least = self.start(), 0, np.inf
+        first = nearest = one
         for number in range(MORE):
             (chi, left, right), triangle, _ = one
             last, errors = number == MORE - 1 or count == self.most, [0.0]
@@ -275,24 +303,30 @@ class _Window:
                 errors[0] = self.exact.error(modes[0], modes[1], w)
                 return errors[0] > self.tolerance
 
-            never = last and best is None
-            w = passive(chi, left, right, triangle, FLOOR * self.tolerance, _never if never else hopeless)
+            w = passive(chi, left, right, triangle, FLOOR * self.tolerance, hopeless)
             if w is not None:
                 errors[0] = self.exact.error(chi, left, w)
                 in_vain = 0 if best is None or errors[0] < 0.7 * best[1] else in_vain + 1
                 best = ((chi, left, w), errors[0]) if best is None or errors[0] < best[1] else best
+            elif errors[0] < least:
+                nearest, least = one, errors[0]
             if last or (best is not None and (in_vain >= STALLED or best[1] <= self.tolerance)):
                 break
             count = min(self.most, count + _steps(errors[0] / self.tolerance, 1 + number // 2))
             one = self.free(count * self.exact.size)
-        assert best is not None
+        if best is None or best[1] > SPOILED * least:
+            tried = [self._positive(*each) for each in (first, nearest)]
+            best = min([best, *tried] if best else tried, key=lambda found: found[1])
         return best
+
+    def _positive(self, modes: Found, triangle: np.ndarray, _: float) -> tuple[Found, float]:
+        """Gamma >= 0 whatever it costs, and the error then: where bands are narrow, often less with few modes."""
+        chi, left, right = modes
+        w = passive(chi, left, right, triangle, FLOOR * self.tolerance)
+        assert w is not None
+        return (chi, left, w), self.exact.error(chi, left, w)
 
 
 def _steps(excess: float, least: int) -> int:
     """More modes per orbital for an error that is `excess` times too large."""
     return int(np.clip(np.log(excess) / np.log(GAIN), least, MOST_MORE))
-
-
-def _never(_: np.ndarray) -> bool:
-    return False

