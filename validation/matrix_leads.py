@@ -28,8 +28,6 @@ from validation._report import Report, run_as_script
 
 WIDE_TOLERANCE, WIDE_SECONDS, WIDE_END = 1e-5, 60.0, 60.0
 """The wide lead: CPU seconds at most, and the time (as for the window) up to which its error is looked at."""
-BETWEEN = 1.05
-"""What the error at random times may exceed the tolerance by, which is kept at times 0.11 and more apart."""
 RANDOM_TOLERANCE = 3e-2
 CELLS = 1.25
 """Of the finite lead, for each hbar over a quarter of the band width: what its end reflects is not back by then."""
@@ -44,24 +42,24 @@ def spectrum_of(lattice: Any, **fields: Any) -> PeriodicSpectrum:
 MAGNETIC: dict[str, Any] = {"rashba": 0.3, "exchange": (0.3, 0.0, 0.0)}
 NAMED: dict[str, tuple[Callable[[], PeriodicSpectrum], dict[float, int]]] = {
     "ferromagnetic Rashba chain": (
-        partial(spectrum_of, ln.square(2, 1), rashba=0.4, exchange=(0.3, 0.0, 0.0)), {1e-5: 18, 1e-6: 25, 1e-8: 46}
+        partial(spectrum_of, ln.square(2, 1), rashba=0.4, exchange=(0.3, 0.0, 0.0)), {1e-5: 20, 1e-6: 28, 1e-8: 48}
     ),
     "Rashba ribbon of two rows": (
-        partial(spectrum_of, ln.square(2, 2), rashba=0.3), {1e-5: 16, 1e-6: 22, 1e-8: 36}
+        partial(spectrum_of, ln.square(2, 2), rashba=0.3), {1e-5: 20, 1e-6: 28, 1e-8: 48}
     ),
     "ferromagnetic Rashba ribbon of two rows": (
-        partial(spectrum_of, ln.square(2, 2), **MAGNETIC), {1e-5: 18, 1e-6: 24, 1e-8: 40}
+        partial(spectrum_of, ln.square(2, 2), **MAGNETIC), {1e-5: 20, 1e-6: 28, 1e-8: 48}
     ),
     "zigzag honeycomb of two rows": (
-        partial(spectrum_of, ln.honeycomb(3, 2, edge="zigzag")), {1e-5: 32, 1e-6: 47}
+        partial(spectrum_of, ln.honeycomb(3, 2, edge="zigzag")), {1e-5: 36, 1e-6: 50}
     ),
+    "zigzag honeycomb of three rows": (partial(spectrum_of, ln.honeycomb(3, 3, edge="zigzag")), {1e-5: 36}),
     "armchair honeycomb of three rows": (
         partial(spectrum_of, ln.honeycomb(3, 3, edge="armchair")), {1e-5: 29, 1e-6: 38, 1e-7: 56}
     ),
 }  # fmt: skip
-"""Leads, and modes per orbital at most for each tolerance."""
+"""Leads, and modes per orbital at most for each tolerance: square leads, then honeycombs, whose Gamma diverges."""
 MISSED = (
-    ("zigzag honeycomb of three rows", partial(spectrum_of, ln.honeycomb(3, 3, edge="zigzag")), 1e-5, 1e-4),
     ("zigzag honeycomb of three rows", partial(spectrum_of, ln.honeycomb(3, 3, edge="zigzag")), 1e-6, 2e-6),
 )
 """Leads whose fits do not meet a tolerance, that, and what their error stays below."""
@@ -130,7 +128,7 @@ def main() -> bool:
     report, rng = Report("Modes of leads with a matrix self-energy"), np.random.default_rng(1)
     for name, (build, counts) in NAMED.items():
         for tolerance, most in counts.items():
-            each, _ = named(report, name, build(), tolerance, (WINDOW, BETWEEN * tolerance), rng)
+            each, _ = named(report, name, build(), tolerance, (WINDOW, tolerance), rng)
             report.check(f"modes per orbital, {name}, {tolerance:g}", each, most)
     for name, build, tolerance, reached in MISSED:
         named(report, name, build(), tolerance, (WINDOW, reached), rng)

@@ -37,7 +37,7 @@ WINDOW = 240.0
 RESOLUTION, COARSEST = 2.0, 1e-2
 """Structure in E narrower than RESOLUTION tolerance^(2/3) is not looked for: an edge of a band smeared by d changes C
 by about d^(3/2). At most COARSEST."""
-BETWEEN = 1.02
+BETWEEN = 1.05
 """What C - C_fit may exceed its samples by, between them."""
 EARLY, FINE = 0.25, 1.0
 """Powers of 1/t and of the spacing of energies in the weights of the least squares: edges of bands seen to a distance d
