@@ -413,8 +413,10 @@ def animate_texture(dataset: xarray.Dataset, path: str | os.PathLike[str]) -> Pa
 
     Raises
     ------
+    ValueError
+        For what is no path.
     MissingDataError
-        Without moments; a ValueError too for what is no path.
+        Without moments.
     StorageError
         If the file cannot be written.
 

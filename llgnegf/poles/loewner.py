@@ -26,7 +26,8 @@ Sigma = Callable[[np.ndarray], np.ndarray]
 """Energies (n,) -> (n, m, m)."""
 
 WEIGHT = 0.9
-"""Power of the spacing in the weights: 1 makes the fits to C(t) best, less than it costs less under Gamma >= 0."""
+"""Power of the spacing in the weights, by trial on a dozen leads: 1 makes free fits to C(t) best, less than it costs
+less under Gamma >= 0."""
 ABOVE = 0.3
 """Im E of the samples, in units of the resolution."""
 FARTHEST, COARSEST = 60.0, 65
@@ -50,7 +51,7 @@ class Realization:
         sigma: Sigma(E) for Im E > 0 without its real poles.
         points: Real energies at which it is not smooth.
         resolution: Structure in E narrower than this is of no interest.
-        tolerance: Of C(t), relative to C(0).
+        tolerance: Of C(t).
         most: Poles at most.
     """
 

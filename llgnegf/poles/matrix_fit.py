@@ -10,7 +10,8 @@ Late times. With Gamma_h(E) = i [Sigma(E + ih) - Sigma(E + ih)^dag], h the heigh
     C(t) exp(-ht) = int dE/2pi Gamma_h(E) exp(-iEt)      (t > 0)
 
 as Sigma is analytic above the axis: the same integral over |Gamma_h - Gamma_fit,h| times exp(ht) bounds |C - C_fit|.
-What energies far apart have sampled is smooth and does not count at times long beside the inverse of their distance.
+What energies far apart have sampled is smooth, as they were halved until it was, and is left out at times long beside
+the inverse of their distance: after t = 1/h, and by that, the bound is an estimate.
 
 hbar = 1. In the units here the support of Gamma is [-2, 2].
 """
@@ -30,7 +31,7 @@ from llgnegf.poles.matrix_modes import MatrixModes
 from llgnegf.poles.positive import passive
 from llgnegf.problem.matrix_spectra import MatrixSpectrum
 
-VERSION = 6
+VERSION = 7
 """Of the numerics here: fits of other versions are not taken from the cache."""
 WINDOW = 240.0
 """Times 0 <= t <= WINDOW (in hbar over a quarter of the support's width) at which a tolerance has to be met."""
@@ -67,12 +68,12 @@ GAIN = 1.6
 MORE, MOST_MORE = 12, 4
 """Numbers of modes per orbital that are tried under Gamma >= 0, and how many are added at once."""
 LEAST_PER_ORBITAL, MOST_PER_ORBITAL = 4, 70
-FAR = 10.0
-"""A tolerance missed by this factor is too fine: one that is coarser by as much is tried too."""
+FAR, LAST = 10.0, 1e-3
+"""A tolerance missed by this factor is too fine: one that is coarser by as much is tried too, up to LAST."""
 
 
 def matrix_modes(spectrum: MatrixSpectrum, tolerance: float, strict: bool = True) -> MatrixModes:
-    """The fewest damped modes with |C - C_fit| <= tolerance |C(0)| for 0 <= t <= WINDOW and Gamma >= 0, certified.
+    """Few damped modes with |C - C_fit| <= tolerance |C(0)| for 0 <= t <= WINDOW and Gamma >= 0, certified.
 
     `MatrixModes.error` bounds the error at all times: at later ones it may exceed the tolerance, by a factor of four to
     nine where C(t) ~ t^(-3/2), and by far more where flat edges of bands keep it from decaying.
@@ -109,7 +110,7 @@ def _kept(spectrum: MatrixSpectrum, tolerance: float) -> Fit:
 def _best(spectrum: MatrixSpectrum, tolerance: float) -> Fit:
     """The fit, or a better one to a coarser tolerance: where it is far from being met, Gamma >= 0 may cost anything."""
     found = _kept(spectrum, tolerance)
-    if found[1] <= FAR * tolerance or tolerance > 1 / FAR**3:
+    if found[1] <= FAR * tolerance or tolerance > LAST:
         return found
     return min(found, _best(spectrum, FAR * tolerance), key=lambda fit: fit[1])
 
@@ -119,13 +120,10 @@ def _fit(spectrum: MatrixSpectrum, tolerance: float) -> Fit:
     kernel = LeadKernel(spectrum)
     levels, vectors = kernel.levels
     undamped = MatrixModes(levels.astype(complex), vectors, vectors, 0.0)
-    start = kernel(np.zeros(1))[0]
-    total = float(np.linalg.norm(start + undamped.weight, 2))
-    size = float(np.linalg.norm(start, 2))
-    low, high = spectrum.support
-    if low == high or size <= 0.1 * tolerance * total:  # nothing but surface levels
+    reduced = _Reduced(kernel, undamped, kernel(np.zeros(1))[0], tolerance)
+    total, size = (float(np.linalg.norm(each, 2)) for each in (reduced.start + undamped.weight, reduced.start))
+    if reduced.unit == 0 or size <= 0.1 * tolerance * total:  # nothing but surface levels
         return MatrixModes(undamped.energies, vectors, vectors, size), size / max(total, 1e-300)
-    reduced = _Reduced(kernel, undamped, tolerance)
     window = _Window(reduced, tolerance * total)
     (chi, left, right), error = window.fit()
     error, late = error + reduced.lost, window.late(chi, left, right) + reduced.lost
@@ -139,16 +137,19 @@ def _fit(spectrum: MatrixSpectrum, tolerance: float) -> Fit:
 
 @dataclass(frozen=True, eq=False)
 class _Reduced:
-    """Sigma and C(t) without surface levels in the units of this module, and the times at which fits are judged."""
+    """Sigma and C(t) without surface levels in the units of this module, and the times at which fits are judged.
+
+    `start` is C(0) without them, of all orbitals.
+    """
 
     kernel: LeadKernel
     undamped: MatrixModes
+    start: np.ndarray
     tolerance: float
 
     @cached_property
     def _combinations(self) -> tuple[np.ndarray, float]:
-        start = self.kernel(np.zeros(1))[0]
-        values, vectors = np.linalg.eigh(0.5 * (start + start.conj().T))
+        values, vectors = np.linalg.eigh(0.5 * (self.start + self.start.conj().T))
         use = values > max((SEEN * self.tolerance) ** 2, ROUNDED) * values[-1]
         lost = np.sqrt(values[-1] * values[~use].clip(0.0).sum())
         return np.eye(len(values)) if use.all() else vectors[:, use], float(lost)
@@ -192,12 +193,8 @@ class _Reduced:
     def realization(self, most: int) -> Realization:
         points = (self.kernel.spectrum.points - self.middle) / self.unit
         resolution = min(COARSEST, RESOLUTION * self.tolerance ** (2 / 3))
-        return Realization(self.self_energy, points, resolution, self.tolerance * self.strength, most)
-
-    @cached_property
-    def strength(self) -> float:
-        """|C(0)| without surface levels."""
-        return float(np.linalg.norm(self(np.zeros(1))[0], 2))
+        strength = float(np.linalg.norm(self.start, 2))
+        return Realization(self.self_energy, points, resolution, self.tolerance * strength, most)
 
     @cached_property
     def fitted(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -225,6 +222,8 @@ def _products(left: np.ndarray, right: np.ndarray) -> np.ndarray:
 
 Found = tuple[np.ndarray, np.ndarray, np.ndarray]
 """chi_y, c_y, w_y."""
+Free = tuple[Found, np.ndarray, float]
+"""Modes by least squares whatever the sign of Gamma, the triangular R (M, M) of these, the window's error."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -238,8 +237,8 @@ class _Window:
     def realization(self) -> Realization:
         return self.exact.realization(MOST_PER_ORBITAL * self.exact.size)
 
-    def free(self, count: int) -> tuple[Found, np.ndarray, float]:
-        """Modes by least squares whatever the sign of Gamma, the triangular R (M, M) of these, the window's error."""
+    def free(self, count: int) -> Free:
+        """`count` modes."""
         chi, left = self.realization.poles(count)
         chi = chi.real - 1j * np.maximum(np.abs(chi.imag), NARROWEST)
         times, early, kernel = self.exact.fitted
@@ -261,7 +260,7 @@ class _Window:
         return energies[use], spacing[use] ** FINE * np.sqrt(step / (2 * np.pi)), self.realization.values[use]
 
     def late(self, chi: np.ndarray, left: np.ndarray, right: np.ndarray) -> float:
-        """Bound on |C - C_fit| up to t = 1/h, and what is left of C_fit then, twice."""
+        """What |C - C_fit| may be after the window: the bound up to t = 1/h, and twice what is left of C_fit then."""
         modes, samples = MatrixModes(chi, left, right, 0.0), self.realization
         wrong = modes.self_energy(samples.energies) - samples.values
         size = samples.spacing * np.linalg.norm(wrong - wrong.conj().swapaxes(1, 2), 2, axis=(1, 2)) / (2 * np.pi)
@@ -271,7 +270,7 @@ class _Window:
         end = np.linalg.norm(modes.kernel(np.geomspace(1, 1e3, 40) / height), 2, axis=(1, 2))
         return float(max((np.exp(height * times[1:]) * (seen @ size)).max(), 2 * end.max()))
 
-    def start(self) -> tuple[int, tuple[Found, np.ndarray, float]]:
+    def start(self) -> tuple[int, Free]:
         """About the fewest modes per orbital with which least squares leave room for Gamma >= 0, and these."""
         m, size = self.exact.size, self.realization.size
         enough = self.tolerance * SPARE / (1 + (m / WIDE) ** 2)
@@ -291,40 +290,37 @@ class _Window:
         return max(1, min(MOST_PER_ORBITAL, self.realization.size.size // self.exact.size))
 
     def fit(self) -> tuple[Found, float]:
-        """The fewest modes that meet the tolerance, else the best."""
+        """The modes that meet the tolerance, as few as are found, else the best."""
         best: tuple[Found, float] | None = None
         (count, one), in_vain, least = self.start(), 0, np.inf
         first = nearest = one
         for number in range(MORE):
-            (chi, left, right), triangle, _ = one
-            last, errors = number == MORE - 1 or count == self.most, [0.0]
-
-            def hopeless(w: np.ndarray, modes: Found = one[0], errors: list[float] = errors) -> bool:
-                errors[0] = self.exact.error(modes[0], modes[1], w)
-                return errors[0] > self.tolerance
-
-            w = passive(chi, left, right, triangle, FLOOR * self.tolerance, hopeless)
-            if w is not None:
-                errors[0] = self.exact.error(chi, left, w)
-                in_vain = 0 if best is None or errors[0] < 0.7 * best[1] else in_vain + 1
-                best = ((chi, left, w), errors[0]) if best is None or errors[0] < best[1] else best
-            elif errors[0] < least:
-                nearest, least = one, errors[0]
-            if last or (best is not None and (in_vain >= STALLED or best[1] <= self.tolerance)):
+            found, error = self.positive(one)
+            if found is not None:
+                in_vain = 0 if best is None or error < 0.7 * best[1] else in_vain + 1
+                best = (found, error) if best is None or error < best[1] else best
+            elif error < least:
+                nearest, least = one, error
+            if count == self.most or (best is not None and (in_vain >= STALLED or best[1] <= self.tolerance)):
                 break
-            count = min(self.most, count + _steps(errors[0] / self.tolerance, 1 + number // 2))
+            count = min(self.most, count + _steps(error / self.tolerance, 1 + number // 2))
             one = self.free(count * self.exact.size)
-        if best is None or best[1] > SPOILED * least:
-            tried = [self._positive(*each) for each in (first, nearest)]
-            best = min([best, *tried] if best else tried, key=lambda found: found[1])
-        return best
+        # Where bands are narrow Gamma >= 0 costs more than all tries allow, and often less with few modes.
+        ends = [first, nearest] if best is None or best[1] > SPOILED * least else []
+        tried = [best, *(self.positive(each, whatever_it_costs=True) for each in ends)]
+        return min(((f, e) for f, e in filter(None, tried) if f is not None), key=lambda each: each[1])
 
-    def _positive(self, modes: Found, triangle: np.ndarray, _: float) -> tuple[Found, float]:
-        """Gamma >= 0 whatever it costs, and the error then: where bands are narrow, often less with few modes."""
-        chi, left, right = modes
-        w = passive(chi, left, right, triangle, FLOOR * self.tolerance)
-        assert w is not None
-        return (chi, left, w), self.exact.error(chi, left, w)
+    def positive(self, modes: Free, whatever_it_costs: bool = False) -> tuple[Found | None, float]:
+        """Modes under Gamma >= 0 and their error; None with the error at which they were given up."""
+        (chi, left, right), triangle, _ = modes
+        errors: list[float] = []
+
+        def hopeless(w: np.ndarray) -> bool:
+            errors.append(self.exact.error(chi, left, w))
+            return errors[-1] > self.tolerance and not whatever_it_costs
+
+        w = passive(chi, left, right, triangle, FLOOR * self.tolerance, hopeless)
+        return (None, errors[-1]) if w is None else ((chi, left, w), self.exact.error(chi, left, w))
 
 
 def _steps(excess: float, least: int) -> int:

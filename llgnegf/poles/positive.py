@@ -37,7 +37,7 @@ TOGETHER = 160
 LIFTS = 40
 """Times that what is negative is lifted by the nearest mode, before all modes are."""
 BINDING = 1e-6
-"""Multipliers above this part of the largest belong to inequalities that bind."""
+"""Multipliers above this part of the largest belong to inequalities that bind; at fine scales they are small."""
 CONVERGED = 1e-8
 """Of the multipliers, where the largest inequality misses 1."""
 ACCEPTED = 0.05
@@ -214,7 +214,7 @@ class _Cuts:
         m, size = start.shape
         self.space, self.begin, self.level = space, start, level
         self.rows, self.vectors = np.zeros((0, size), complex), np.zeros((0, m), complex)
-        self.skew, self.gram = np.zeros((0, m, m), complex), np.zeros((0, 0))
+        self.skew, self.gram = np.zeros((0, 2 * m * m)), np.zeros((0, 0))
         self.energies, self.missing, self.u = np.zeros((3, 0))
 
     def _add(self, found: np.ndarray, energies: np.ndarray, vectors: np.ndarray) -> int:
@@ -236,17 +236,17 @@ class _Cuts:
         return worst.size
 
     def _skew_parts(self, rows: np.ndarray, vectors: np.ndarray) -> np.ndarray:
-        """The skew parts of B conj(a) v^dag, in the basis, (k, m, m)."""
+        """The skew parts of B conj(a) v^dag in the basis over the roots of `sums`, real parts first, (k, 2 m m)."""
         first = rows.conj() @ self.space.start.T
         parts = first[:, :, None] * (vectors.conj() @ self.space.basis)[:, None, :]
-        return 0.5 * (parts - parts.conj().swapaxes(1, 2))
+        parts = (0.5 * (parts - parts.conj().swapaxes(1, 2)) / np.sqrt(self.space.sums)).reshape(len(rows), -1)
+        return np.hstack([parts.real, parts.imag])
 
     def _more_products(self, new: int) -> np.ndarray:
         """G with the rows and columns of the last `new` inequalities."""
-        scaled = (self.skew / np.sqrt(self.space.sums)).reshape(len(self.skew), -1)
         last = slice(len(self.rows) - new, None)
         more = ((self.rows[last] @ self.rows.conj().T) * (self.vectors[last] @ self.vectors.conj().T)).real
-        more -= np.hstack([scaled.real, scaled.imag])[last] @ np.hstack([scaled.real, scaled.imag]).T
+        more -= self.skew[last] @ self.skew.T
         gram = np.empty((len(self.rows), len(self.rows)))
         gram[: -new, : -new], gram[last], gram[: -new, last] = self.gram, more, more[:, :-new].T
         return gram
@@ -256,7 +256,8 @@ class _Cuts:
         new = self._add(found, energies, vectors)
         u = by_parts(self.gram, self.missing, self.u, self.energies)
         change = (self.rows.conj() * u[:, None]).T @ self.vectors.conj()
-        change -= self.space.skew(np.tensordot(u, self.skew, axes=1))
+        real, imaginary = (u @ self.skew).reshape(2, *self.space.sums.shape)
+        change -= self.space.skew((real + 1j * imaginary) * np.sqrt(self.space.sums))
         keep = u > BINDING * u.max()
         keep[keep.size - new :] = True
         self.rows, self.vectors, self.skew, self.u = self.rows[keep], self.vectors[keep], self.skew[keep], u[keep]
@@ -271,7 +272,7 @@ def by_parts(gram: np.ndarray, missing: np.ndarray, u: np.ndarray, energies: np.
     """
     if missing.size <= TOGETHER:
         return multipliers(gram, missing)
-    order = np.argsort(energies, kind="stable")
+    u, order = u.copy(), np.argsort(energies, kind="stable")
     parts = np.array_split(order, -(-missing.size // TOGETHER))
     half = np.array_split(order[TOGETHER // 2 :], max(1, missing.size // TOGETHER))
     for part in (*parts, *half, *parts):

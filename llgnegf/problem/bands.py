@@ -12,7 +12,8 @@ import numpy as np
 SAME = 1e-10
 """Energies closer than this, relative to the width of the spectrum, are one."""
 BESIDE = 1e-11
-"""So far beside an extremum dE/dk is still zero, beside a crossing, where it is anything, it is not."""
+"""k (rad): so far beside an extremum dE/dk is still zero, beside a crossing, where it is anything, it is not. Bands
+that avoid each other by less than 1e-6 of their slope are taken for crossing ones."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -5,15 +5,15 @@ of wide ribbons are chosen spectrum by spectrum in `mode_choice`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from llgnegf.integrators.schedule import Schedule
-from llgnegf.poles.channels import PoleSystem, expand, expand_channels
+from llgnegf.poles.channels import PoleChannel, PoleSystem, expand, expand_channels
 from llgnegf.poles.coupling import KERNEL, TAILS, semicircle_ladder
 from llgnegf.problem.plausibility import say
 from llgnegf.problem.system import OpenSystem
@@ -30,6 +30,8 @@ FINEST_MATRICES = 10**-8.5
 """The finest tolerance asked for of a fitted matrix lead: below, rounding decides whether Gamma >= 0."""
 FIRST, FINER = 0.1**0.5, 0.1
 """First tolerance of such a fit in units of rtol, and the smallest part of one that the next may be."""
+MOST_TRIES = 40
+"""Tolerances tried for tabulated modes: never reached, each being half of the one before or less."""
 MOST_FITS, MOST_ORBITALS = 4, 8
 """Fits of one matrix lead, and orbitals of a lead that is fitted once: wider ones take a minute."""
 STALLED = 0.9
@@ -108,7 +110,7 @@ def expand_for_run(
     begun = settled(coarse, seen_at(motion, 0.0, system.n_sites))
     run = RunErrors(begun, motion, start, t_end, tuple(times), wandering)
     if any(c.vector.ndim == 2 for c in coarse.channels):
-        return _fitted(run, rtol)
+        return _refined(run, TAILS, rtol, _fitted(coarse.channels, rtol))
     families = (TAILS, KERNEL) if _has_families(run) else (TAILS,)
     found, target, few = [], shares.LEADS * rtol, len(coarse.channels) <= FEW_CHANNELS
     by_levels = few and run.has_levels  # integrals find the same modes for few channels, and take longer
@@ -116,28 +118,12 @@ def expand_for_run(
         poles = replace(coarse, channels=own)
         found.append((poles, run.estimate(poles)))
     if run.has_levels or not found:
-        found += [_refined(run, family, rtol) for family in families]
+        found += [_refined(run, family, rtol, _tabulated(family, rtol)) for family in families]
     met = [each for each in found if each[1].value <= target]
     chosen, error = min(met, key=lambda e: e[0].n_modes) if met else min(found, key=lambda e: e[1].value)
     if not few:  # few ones cost little, and their equilibrium then stays to round-off
         chosen = chosen.with_fewer_vectors(shares.VECTORS * rtol, run.duration)
     return chosen, error
-
-
-def _fitted(run: RunErrors, rtol: float) -> tuple[PoleSystem, ErrorEstimate]:
-    """Matrix leads fitted at a tolerance of 0.3 rtol, and finer until the estimate holds or gets no smaller."""
-    widest = max(c.vector.shape[1] for c in run.coarse.channels if c.vector.ndim == 2)
-    tolerance, target = _half_decade(max(FINEST_MATRICES, FIRST * rtol)), shares.LEADS * rtol
-    best = _expanded(run, TAILS, tolerance)
-    for _ in range(MOST_FITS - 1 if widest <= MOST_ORBITALS else 0):
-        if best[1].value <= target or tolerance <= FINEST_MATRICES:
-            break
-        tolerance = _half_decade(max(FINEST_MATRICES, tolerance * max(FINER, target / best[1].value)))
-        finer = _expanded(run, TAILS, tolerance)
-        if finer[1].value > STALLED * best[1].value:
-            break
-        best = finer
-    return best
 
 
 def _has_families(run: RunErrors) -> bool:
@@ -155,18 +141,49 @@ def _expanded(run: RunErrors, family: str, tolerance: float) -> tuple[PoleSystem
     return poles, run.estimate(poles)
 
 
-def _refined(run: RunErrors, family: str, rtol: float) -> tuple[PoleSystem, ErrorEstimate]:
+class _Ladder(NamedTuple):
+    """Tolerances of lead modes, from `first` to `finest`.
+
+    Attributes:
+        finer: Smallest part of one that the next may be.
+        most: So many are tried.
+        on: The tolerance that is taken for one that is wanted.
+    """
+
+    first: float
+    finest: float
+    finer: float
+    most: int = MOST_TRIES
+    on: Callable[[float], float] = float
+
+
+def _tabulated(family: str, rtol: float) -> _Ladder:
+    """Of chains, and of scalar spectra beside them."""
+    return _Ladder(min(1e-2, 300 * rtol), semicircle_ladder(family)[-1].error, 1e-3)
+
+
+def _fitted(channels: Sequence[PoleChannel], rtol: float) -> _Ladder:
+    """Of matrix leads, whose fits take seconds, wide ones a minute."""
+    widest = max(c.vector.shape[1] for c in channels if c.vector.ndim == 2)
+    first = _half_decade(max(FINEST_MATRICES, FIRST * rtol))
+    return _Ladder(first, FINEST_MATRICES, FINER, MOST_FITS if widest <= MOST_ORBITALS else 1, _half_decade)
+
+
+def _refined(run: RunErrors, family: str, rtol: float, ladder: _Ladder) -> tuple[PoleSystem, ErrorEstimate]:
     """Kernels of a family refined until the estimate holds, or until there are no finer ones."""
-    finest, tolerance, target = semicircle_ladder(family)[-1].error, min(1e-2, 300 * rtol), shares.LEADS * rtol
+    tolerance, target = ladder.first, shares.LEADS * rtol
     best: tuple[PoleSystem, ErrorEstimate] | None = None
-    while True:
+    for _ in range(ladder.most):
         poles, estimate = _expanded(run, family, tolerance)
         missed = any(c.error > tolerance * c.strength for c in poles.channels if c.energies.size)
         stalled = missed and best is not None and estimate.value > STALLED * best[1].value
         best = (poles, estimate) if best is None or estimate.value < best[1].value else best
-        if best[1].value <= target or tolerance <= finest or stalled:
-            return best
-        tolerance = max(finest, tolerance * min(0.5, max(1e-3, target / estimate.value)))
+        if best[1].value <= target or tolerance <= ladder.finest or stalled:
+            break
+        part = min(0.5, max(ladder.finer, target / estimate.value))
+        tolerance = ladder.on(max(ladder.finest, tolerance * part))
+    assert best is not None
+    return best
 
 
 def _half_decade(tolerance: float) -> float:
