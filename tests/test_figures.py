@@ -15,7 +15,7 @@ from llgnegf import paper as figures
 from llgnegf.paper import drawing, identities, lab_frame, one_moment, wall_currents, wall_widths
 from llgnegf.paper.model import ENERGY, STRONG, THETA, WEAK
 from llgnegf.paper.workers import mapper
-from llgnegf.plots.run import plot_moments
+from llgnegf.plots.curves import plot_moments
 from llgnegf.plots.style import SITE
 
 IDENTITIES = {

@@ -316,7 +316,7 @@ def test_fitted_matrix_leads() -> None:
     leads = [crystal, ln.ChainLead(-1, chemical_potential=-0.1)]
     system, moments = ln.OpenSystem(ln.chain(2, 1.0, 0.5), leads, kT=0.05), random_moments(np.random.default_rng(2), 2)
     response = ln.LinearResponse(system, moments, tolerance=1e-5)
-    # Within the window that is fitted; after it as much as C(t) ~ t^(-3/2) has left.
+    # The tolerance within the window that is fitted; after it the bound, which is some ten times as large.
     assert 1e-6 < response.lead_error < 1e-4
     expected = ln.ResponseTensors(system, moments, tolerance=1e-8).response
     assert np.abs(response.first_order() - expected).max() < 1e-5 * HBAR

@@ -15,19 +15,18 @@ import pytest
 import xarray
 from PIL import Image
 
-from llgnegf.plots.files import RECORD, complete
-from llgnegf.plots.overview import plot_overview
-from llgnegf.plots.run import (
-    MissingDataError,
-    animate_texture,
+from llgnegf.plots.curves import (
     plot_bond_spin_current,
     plot_energies,
     plot_lead_currents,
     plot_moments,
     plot_nonadiabatic_torque,
-    plot_run,
     plot_torque,
 )
+from llgnegf.plots.data import MissingDataError
+from llgnegf.plots.files import RECORD, complete
+from llgnegf.plots.overview import plot_overview
+from llgnegf.plots.run import animate_texture, plot_run
 from llgnegf.plots.style import colour_map, scale
 from llgnegf.run.result import Variable, build_dataset
 from llgnegf.store import StorageError
@@ -244,7 +243,7 @@ def test_units_get_the_prefix_that_fits(largest: float, units: str, factor: floa
 
 
 def test_no_global_state_of_pyplot() -> None:
-    program = "import sys, llgnegf.plots.run as p, test_plots as t; p.plot_moments(t.precession());"
+    program = "import sys, llgnegf.plots.curves as p, test_plots as t; p.plot_moments(t.precession());"
     program += "assert 'matplotlib.pyplot' not in sys.modules"
     subprocess.run([sys.executable, "-c", program], check=True, cwd=Path(__file__).parent)
 

@@ -11,10 +11,11 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "movie": ["Movie"],
         "overview": ["plot_overview"],
         "textures": ["plot_texture"],
-        "run": [
-            "animate_texture", "plot_bond_spin_current", "plot_energies", "plot_lead_currents", "plot_moments",
-            "plot_nonadiabatic_torque", "plot_run", "plot_torque",
+        "curves": [
+            "plot_bond_spin_current", "plot_energies", "plot_lead_currents", "plot_moments",
+            "plot_nonadiabatic_torque", "plot_torque",
         ],
+        "run": ["animate_texture", "plot_run"],
         "style": ["STYLE"],
     },
 )  # fmt: skip

@@ -11,20 +11,20 @@ from typing import TYPE_CHECKING
 
 from llgnegf._checks import Problems, path_of
 from llgnegf.plots.animation import pictures
-from llgnegf.plots.files import PlotReport
-from llgnegf.plots.maps import plot_bond_currents, plot_bond_spin_currents, plot_density, plot_vectors
-from llgnegf.plots.movie import Movie, check_path
-from llgnegf.plots.overview import plot_overview
-from llgnegf.plots.plane import plane_of
-from llgnegf.plots.run import (
+from llgnegf.plots.curves import (
     plot_bond_spin_current,
     plot_energies,
     plot_lead_currents,
     plot_moments,
     plot_nonadiabatic_torque,
-    plot_run,
     plot_torque,
 )
+from llgnegf.plots.files import PlotReport
+from llgnegf.plots.maps import plot_bond_currents, plot_bond_spin_currents, plot_density, plot_vectors
+from llgnegf.plots.movie import Movie, check_path
+from llgnegf.plots.overview import plot_overview
+from llgnegf.plots.plane import plane_of
+from llgnegf.plots.run import plot_run
 from llgnegf.plots.textures import plot_texture
 
 if TYPE_CHECKING:
