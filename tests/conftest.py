@@ -4,6 +4,7 @@ folder of its own for fits of leads, which all workers of a session share; how t
 import atexit
 import os
 import shutil
+import signal
 import tempfile
 
 for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS"):
@@ -12,6 +13,8 @@ for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUM
 if "PYTEST_XDIST_WORKER" not in os.environ:  # workers inherit the folder of the session that started them
     os.environ["LLGNEGF_CACHE"] = tempfile.mkdtemp(prefix="llgnegf-fits-")
     atexit.register(shutil.rmtree, os.environ["LLGNEGF_CACHE"], ignore_errors=True)
+
+signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored in the background of a shell without job control
 
 import pytest  # noqa: E402
 from hypothesis import HealthCheck, settings  # noqa: E402
