@@ -33,6 +33,8 @@ H holds m_i = sum_k P_ik M_k and moment k feels sum_i P_ik J_i <s_i> x M_k (`pro
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+from functools import cached_property
 from typing import Any, Protocol
 
 import numpy as np
@@ -46,6 +48,7 @@ from llgnegf.equations.kernels.electrons import Workspace, coupled_rhs, electron
 from llgnegf.equations.kernels.orbitals import Orbitals
 from llgnegf.equations.kernels.placed import Places, placed_rhs
 from llgnegf.equations.layout import Layout
+from llgnegf.equations.mode_rows import LEAST_DAMPING, ModeRows
 from llgnegf.equations.moments import LLG
 from llgnegf.equations.protocol import Equation
 from llgnegf.equations.shared import SharedRhs
@@ -59,6 +62,10 @@ from llgnegf.units import HBAR
 
 LARGE_ENERGY = 30.0
 """Device levels (eV) from which on the outflow of energy is watched relative to them."""
+
+
+LARGE = 2**17
+"""Numbers of a state from which on its mode rows are carried by themselves: measured, docs/performance.md."""
 
 
 class MovingMoments(Protocol):
@@ -111,6 +118,22 @@ class ElectronEquation(Equation):
         self.team = Team(count) if count > 1 else None
         self._rhs = self._resolved_rhs()
 
+    def apart(self, nodes: Sequence[float], weights: Sequence[np.ndarray], end: int) -> ModeRows | None:
+        """As `Equation.apart`: the mode rows of big states."""
+        if not self._has_mode_rows:
+            return None
+        team = Team(1) if self.team is None else self.team
+        rhs = SharedRhs(team, self.layout, self.constants, self._work, self._magnet, self._moments)
+        return ModeRows(self, rhs, nodes, weights, end)
+
+    @cached_property
+    def _has_mode_rows(self) -> bool:
+        """Whether there are mode rows that a step may carry by themselves, and they are worth it."""
+        a = self.levels
+        if type(self) is not ElectronEquation or self.size < LARGE or not a.chi.size:
+            return False
+        return a.is_scalar and not self._time_dependent and float(a.chi.imag.max()) < -LEAST_DAMPING
+
     def _compiled_magnet(self) -> tuple[Any, ...]:
         """What the right-hand side takes of moments in the state: the LLG equation, and places where they have some."""
         if self.llg is None or self.placement is None:
@@ -143,6 +166,10 @@ class ElectronEquation(Equation):
         return self.system.voltages(tau * HBAR)[self.levels.lead] if self._time_dependent else self._voltage
 
     def __call__(self, tau: float, state: np.ndarray, derivative: np.ndarray) -> None:
+        self.evaluate(self._rhs, tau, state, derivative)
+
+    def evaluate(self, rhs: Callable[..., None], tau: float, state: np.ndarray, derivative: np.ndarray) -> None:
+        """The derivative, by a compiled right-hand side."""
         if self._device is not None:
             self._device.follow(tau * HBAR, *self.layout.electrons(state), self.constants)
             if self.layout.n_works:
@@ -150,22 +177,23 @@ class ElectronEquation(Equation):
                 velocity = self.on_electrons(self.given_velocity(time))
                 self.layout.work(derivative)[0] = HBAR * self._device.power(time, moments, velocity)
         if self.llg is None:
-            self.electrons(tau, state, self.moments_at(tau, state), derivative)
+            self.electrons(tau, state, self.moments_at(tau, state), derivative, rhs)
             return
         self.evaluations += 1
         moments = self.llg.place(tau * HBAR, self.layout.moments(state))
         linear = self.llg.linear(tau * HBAR, moments)
         torque = self.llg.external_torque(tau * HBAR, moments)
-        self._rhs(
-            self.constants, self._work, *self._magnet, moments, linear, torque, self.channel_voltages(tau), state,
-            derivative,
-        )  # fmt: skip
+        voltages = self.channel_voltages(tau)
+        rhs(self.constants, self._work, *self._magnet, moments, linear, torque, voltages, state, derivative)
 
-    def electrons(self, tau: float, state: np.ndarray, moments: np.ndarray, derivative: np.ndarray) -> None:
+    def electrons(
+        self, tau: float, state: np.ndarray, moments: np.ndarray, derivative: np.ndarray,
+        rhs: Callable[..., None] | None = None,
+    ) -> None:  # fmt: skip
         """The derivative of electrons and outflow for given moments (n, 3); of prescribed motion only."""
         self.evaluations += 1
         self._moments[:] = self.on_electrons(moments)
-        self._rhs(self.constants, self._work, self._moments, self.channel_voltages(tau), state, derivative)
+        (rhs or self._rhs)(self.constants, self._work, self._moments, self.channel_voltages(tau), state, derivative)
 
     def on_electrons(self, vectors: np.ndarray) -> np.ndarray:
         """Vectors of the moments (n, 3) as the electron sites have them, (N, 3)."""

@@ -148,3 +148,74 @@ def plain_sum(xr, xi, x, n):
         real += xr[x + c]
         imag += xi[x + c]
     return real, imag
+
+
+@part(REORDERED, **DISTINCT)
+def away_row(level, er, ei, kr, ki, gr, gi, j, ar, ai, a, xr, xi, dr, di, x, modes, n):
+    """d_j = x_j - [(k_j g_j)^* - l a_j]/(e - e_j^*) for the level (Re e, Im e, Re l, Im l), k = 0 beyond the modes."""
+    e_r, e_i, l_r, l_i = level
+    j, a, x, modes, n = U(j), U(a), U(x), U(modes), U(n)
+    for c in range(modes):
+        gap, decay, g_r, g_i = e_r - er[j + c], e_i + ei[j + c], gr[j + c], gi[j + c]
+        top_r = kr[j + c] * g_r - ki[j + c] * g_i - l_r * ar[a + c] + l_i * ai[a + c]
+        top_i = -kr[j + c] * g_i - ki[j + c] * g_r - l_r * ai[a + c] - l_i * ar[a + c]
+        size = 1.0 / (gap * gap + decay * decay)
+        dr[x + c] = xr[x + c] - size * (top_r * gap + top_i * decay)
+        di[x + c] = xi[x + c] - size * (top_i * gap - top_r * decay)
+    for c in range(modes, n):
+        gap, decay = e_r - er[j + c], e_i + ei[j + c]
+        top_r, top_i = l_i * ai[a + c] - l_r * ar[a + c], -l_r * ai[a + c] - l_i * ar[a + c]
+        size = 1.0 / (gap * gap + decay * decay)
+        dr[x + c] = xr[x + c] - size * (top_r * gap + top_i * decay)
+        di[x + c] = xi[x + c] - size * (top_i * gap - top_r * decay)
+
+
+@part(REORDERED, **DISTINCT)
+def turn_back(pr, pi, j, xr, xi, x, dr, di, d, n):
+    """d = p^* d + x."""
+    j, x, d, n = U(j), U(x), U(d), U(n)
+    for c in range(n):
+        d_r, d_i = dr[d + c], di[d + c]
+        dr[d + c] = pr[j + c] * d_r + pi[j + c] * d_i + xr[x + c]
+        di[d + c] = pr[j + c] * d_i - pi[j + c] * d_r + xi[x + c]
+
+
+@part(REORDERED, **DISTINCT)
+def turned(pr, pi, j, xr, xi, x, dr, di, d, n):
+    """d = p^* x."""
+    j, x, d, n = U(j), U(x), U(d), U(n)
+    for c in range(n):
+        x_r, x_i = xr[x + c], xi[x + c]
+        dr[d + c] = pr[j + c] * x_r + pi[j + c] * x_i
+        di[d + c] = pr[j + c] * x_i - pi[j + c] * x_r
+
+
+@part(REORDERED, **DISTINCT)
+def delayed(ar, ai, pr, pi, xr, xi, x, dr, di, d, n):
+    """d += a p^* x, p from its first number on."""
+    x, d, n = U(x), U(d), U(n)
+    for c in range(n):
+        x_r, x_i = pr[c] * xr[x + c] + pi[c] * xi[x + c], pr[c] * xi[x + c] - pi[c] * xr[x + c]
+        dr[d + c] += ar * x_r - ai * x_i
+        di[d + c] += ar * x_i + ai * x_r
+
+
+@part(REORDERED, **DISTINCT)
+def add_conjugate(ar, ai, xr, xi, x, dr, di, d, n):
+    """d += a x^*."""
+    x, d, n = U(x), U(d), U(n)
+    for c in range(n):
+        x_r, x_i = xr[x + c], xi[x + c]
+        dr[d + c] += ar * x_r + ai * x_i
+        di[d + c] += ai * x_r - ar * x_i
+
+
+@part(REORDERED, **DISTINCT)
+def forward(ar, ai, pr, pi, j, xr, xi, dr, di, x, n):
+    """d = a p^* d + x - d: what is displaced by d from its place of rest x - d, turned."""
+    j, x, n = U(j), U(x), U(n)
+    for c in range(n):
+        t_r, t_i = ar * pr[j + c] + ai * pi[j + c] - 1.0, ai * pr[j + c] - ar * pi[j + c]
+        d_r, d_i = dr[x + c], di[x + c]
+        dr[x + c] = xr[x + c] + t_r * d_r - t_i * d_i
+        di[x + c] = xi[x + c] + t_r * d_i + t_i * d_r
