@@ -47,12 +47,16 @@ def test_the_estimate_by_hand() -> None:
     layout = Layout(3, (2, 2), 4, 0, 2)
     state = 8 * layout.size
     start = 16 * (memory.MATRICES * 7**2 + memory.COLUMNS * 100 * 3 * 4) + 3 * state
-    assert memory.full_run(layout, 0, 4) == memory.VECTORS * state < memory.full_run(layout, 100, 4) == start
+    steps = (memory.STATES + memory.STAGES) * state
+    assert memory.full_run(layout, 0, 4) == steps < memory.full_run(layout, 100, 4) == start
+    stage = 16 * (3 * 11 + 4 * (3 * 8 + 4))  # B, and at each of 4 orbitals three numbers for a level, one for a mode
+    assert memory.full_run(layout, 0, 4, apart=True) == memory.STATES * state + memory.STAGES * stage
 
 
 @pytest.fixture
 def nothing_is_made(monkeypatch: pytest.MonkeyPatch) -> None:
     """Whoever makes a Green function or a state at t = 0 fails."""
+
     def fail(*arguments: Any) -> None:
         raise AssertionError("made before it was refused")
 

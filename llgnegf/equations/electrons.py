@@ -34,7 +34,6 @@ H holds m_i = sum_k P_ik M_k and moment k feels sum_i P_ik J_i <s_i> x M_k (`pro
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from functools import cached_property
 from typing import Any, Protocol
 
 import numpy as np
@@ -48,7 +47,7 @@ from llgnegf.equations.kernels.electrons import Workspace, coupled_rhs, electron
 from llgnegf.equations.kernels.orbitals import Orbitals
 from llgnegf.equations.kernels.placed import Places, placed_rhs
 from llgnegf.equations.layout import Layout
-from llgnegf.equations.mode_rows import LEAST_DAMPING, ModeRows
+from llgnegf.equations.mode_rows import ModeRows, has_mode_rows
 from llgnegf.equations.moments import LLG
 from llgnegf.equations.protocol import Equation
 from llgnegf.equations.shared import SharedRhs
@@ -62,10 +61,6 @@ from llgnegf.units import HBAR
 
 LARGE_ENERGY = 30.0
 """Device levels (eV) from which on the outflow of energy is watched relative to them."""
-
-
-LARGE = 2**17
-"""Numbers of a state from which on its mode rows are carried by themselves: measured, docs/performance.md."""
 
 
 class MovingMoments(Protocol):
@@ -120,19 +115,16 @@ class ElectronEquation(Equation):
 
     def apart(self, nodes: Sequence[float], weights: Sequence[np.ndarray], end: int) -> ModeRows | None:
         """As `Equation.apart`: the mode rows of big states."""
-        if not self._has_mode_rows:
+        if not self.has_mode_rows:
             return None
         team = Team(1) if self.team is None else self.team
         rhs = SharedRhs(team, self.layout, self.constants, self._work, self._magnet, self._moments)
         return ModeRows(self, rhs, nodes, weights, end)
 
-    @cached_property
-    def _has_mode_rows(self) -> bool:
-        """Whether there are mode rows that a step may carry by themselves, and they are worth it."""
-        a = self.levels
-        if type(self) is not ElectronEquation or self.size < LARGE or not a.chi.size:
-            return False
-        return a.is_scalar and not self._time_dependent and float(a.chi.imag.max()) < -LEAST_DAMPING
+    @property
+    def has_mode_rows(self) -> bool:
+        """Whether steps of explicit methods carry the mode rows by themselves."""
+        return type(self) is ElectronEquation and has_mode_rows(self.system, self.levels, self.size)
 
     def _compiled_magnet(self) -> tuple[Any, ...]:
         """What the right-hand side takes of moments in the state: the LLG equation, and places where they have some."""

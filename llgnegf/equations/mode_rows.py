@@ -20,7 +20,7 @@ quadrature. The order is that of the method, its error that of the plain method 
 (tests/test_mode_rows.py), and what X itself turns with limits no step. A step reads and writes X once and not once a
 stage: more than half of the state of a device whose leads have many channels.
 
-Voltages and modes have to stay as they are, and modes to be damped: elsewhere steps carry X as they do the rest.
+Elsewhere (`has_mode_rows`) steps carry X as they do the rest.
 """
 
 from __future__ import annotations
@@ -44,9 +44,24 @@ from llgnegf.equations.shared import SharedRhs
 
 if TYPE_CHECKING:
     from llgnegf.equations.electrons import ElectronEquation
+    from llgnegf.poles.levels import LeadLevels
+    from llgnegf.problem.system import OpenSystem
 
-LEAST_DAMPING = 1e-6
+LARGE = 2**17
+"""Numbers of a state from which on it is worth it: measured, docs/performance.md."""
+LEAST_DAMPING = 1e-10
 """eV. The place of rest of slower modes would be too far away for its digits."""
+
+
+def has_mode_rows(system: OpenSystem, levels: LeadLevels, size: int) -> bool:
+    """Whether a state of `size` numbers has mode rows that steps may carry by themselves, and are to.
+
+    Voltages that change in time would move the place of rest, a level that nothing damps has none, and several orbitals
+    of one channel have matrices in the place of kappa_i and s_i.
+    """
+    if size < LARGE or not levels.chi.size or not levels.is_scalar:
+        return False
+    return levels.chi.imag.max() < -LEAST_DAMPING and not any(lead.drives() for lead in system.leads)
 
 
 class ModeRows:

@@ -116,7 +116,8 @@ class Simulation(Run, moments="motion", without=("electrons", "response", "copie
             self.equation = MomentEquation(moving)
         else:
             self.equation = ElectronEquation(self.poles, moving, thermal, options.threads)
-        self._memory = memory.check_layout(self.equation.layout, self.poles, options)
+        apart = isinstance(self.equation, ElectronEquation) and self.equation.has_mode_rows
+        self._memory = memory.check_layout(self.equation.layout, self.poles, options, apart)
         self._watch = Watch(self.equation.layout, rtol)
         state = initial_state(self.equation, self.poles, motion, start, options.initial_density_matrix)
         rows = FullRows(self.equation, moving)
