@@ -65,9 +65,7 @@ class Simulation(Run, moments="motion", without=("electrons", "response", "copie
         The open system; None for moments alone.
     motion : Magnet, Precession, Prescribed, Frozen or External
         How the moments move. Of an `External` motion there are no rows of its own, and `advance` carries the run on.
-    t_end, save_every, rtol, start, integrator, step, observables, initial_density_matrix : object
-        As for `simulate`.
-    temperature, seed, memory, threads : object
+    **options : object
         As for `simulate`.
 
     Attributes
