@@ -9,7 +9,7 @@ import os
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from llgnegf._checks import Problems, path_of
+from llgnegf._checks import Problems, need, path_of
 from llgnegf.plots.animation import pictures
 from llgnegf.plots.curves import (
     plot_bond_spin_current,
@@ -233,9 +233,7 @@ class RunPlots:
         """
         if plane_of(self._dataset) is not None:
             return plot_bond_spin_currents(self._dataset, time)
-        problems = Problems("plot.bond_spin_currents")
-        problems.check(time is None, "time", time, "None along a wire, where all times are shown")
-        problems.raise_all()
+        need(time is None, "plot.bond_spin_currents", "time", time, "None along a wire, where all times are shown")
         return plot_bond_spin_current(self._dataset)
 
     def energies(self) -> Figure:

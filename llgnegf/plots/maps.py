@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from llgnegf._checks import Problems
+from llgnegf._checks import need
 from llgnegf.plots.data import MissingDataError, place_of, require, rows_at, vectors
 from llgnegf.plots.plane import FEWER, Plane, plane_of
 from llgnegf.plots.style import (
@@ -336,9 +336,7 @@ def _check_kind(dataset: xarray.Dataset, name: str, *kinds: set[str]) -> None:
     """MissingDataError without the column, ValueError unless its dims are one of `kinds`."""
     require(dataset, name)
     fitting = [str(known) for known, data in dataset.data_vars.items() if set(data.dims) in kinds]
-    problems = Problems("plot")
-    problems.check(name in fitting, "name", name, ", ".join(fitting) or "none: the run has no such columns")
-    problems.raise_all()
+    need(name in fitting, "plot", "name", name, ", ".join(fitting) or "none: the run has no such columns")
 
 
 def _plane_and_rows(
