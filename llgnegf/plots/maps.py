@@ -41,6 +41,8 @@ MOST_BONDS = 900
 """With more of them currents are shown at the sites, the mean over their bonds."""
 EDGE = "#c4c4c4"
 """Of cells, which tells white ones from paper."""
+OUTLINED = 1000
+"""Cells of more sites have no outline."""
 FAINT = 0.03
 """Currents below this part of the largest have no arrow."""
 
@@ -238,7 +240,7 @@ def _draw_cells(axes: Axes, plane: Plane, values: np.ndarray, limits: tuple[floa
     from matplotlib.collections import PolyCollection
 
     cells = PolyCollection(plane.cells, cmap=colour_map(name), linewidths=0.4, edgecolors="face")
-    if len(plane.points) <= 1000:
+    if len(plane.points) <= OUTLINED:
         cells.set_edgecolor(EDGE)
     cells.set_array(values)
     cells.set_clim(*limits)
@@ -369,7 +371,7 @@ def _panels(plane: Plane, count: int, below: float = 0.0) -> tuple[Figure, list[
 
 def _frame(axes: Axes, plane: Plane) -> None:
     """The whole lattice, to scale, without a grid."""
-    low, high = plane.points.min(axis=0) - 0.7 * plane.spacing, plane.points.max(axis=0) + 0.7 * plane.spacing
+    low, high = plane.frame
     axes.set(xlim=(low[0], high[0]), ylim=(low[1], high[1]), aspect="equal")
     axes.grid(False)
 
