@@ -258,10 +258,17 @@ class Problems:
         return normalised(array)
 
 
-def path_of(owner: str, field: str, value: Any) -> pathlib.Path:
+def need(ok: bool, owner: str, field: str, value: object, allowed: str) -> None:
+    """Raise MistakesError unless `ok`, where nothing else can be looked at before."""
+    problems = Problems(owner)
+    problems.check(ok, field, value, allowed)
+    problems.raise_all()
+
+
+def path_of(owner: str, field: str, value: Any, allowed: str = "text or a path") -> pathlib.Path:
     """`value`, the argument `field` of `owner`, as a path; raises MistakesError when it is none."""
     problems = Problems(owner)
-    path = problems.path(field, value)
+    path = problems.path(field, value, allowed)
     problems.raise_all()
     return path
 

@@ -11,13 +11,13 @@ import io
 import os
 import signal
 import sys
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from llgnegf._files import replacing, write_all, write_atomic
+from llgnegf._processes import stop_signals_to
 
 if TYPE_CHECKING:
     import xarray
@@ -56,16 +56,10 @@ def new_netcdf(path: Path, digest: bool) -> Iterator[tuple[Any, Callable[[], Non
 def signals_held() -> Iterator[None]:
     """Signals with handlers in Python, which may raise in the middle of HDF5, come when the body has ended."""
     came: list[int] = []
-    previous: dict[int, Any] = {}
-    if threading.current_thread() is threading.main_thread():
-        for held in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-            if callable(signal.getsignal(held)):
-                previous[held] = signal.signal(held, lambda number, _: came.append(number))
     try:
-        yield
+        with stop_signals_to(lambda number, _: came.append(number), callable):
+            yield
     finally:
-        for number, handler in previous.items():
-            signal.signal(number, handler)
         for number in came:
             signal.raise_signal(number)
 

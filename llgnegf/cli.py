@@ -10,7 +10,7 @@ import os
 import sys
 from collections.abc import Sequence
 from importlib import import_module
-from typing import Any, NamedTuple
+from typing import Any
 
 from llgnegf.commands.ending import EXIT_OK, ended, open_standard_streams
 
@@ -37,11 +37,8 @@ Exit code: 0 done, 1 run failed, 2 bad input, 130 stopped (then: resume).
 """
 
 
-class Argument(NamedTuple):
-    """Names of an argument, and the keywords that argparse takes for it."""
-
-    names: tuple[str, ...]
-    keywords: dict[str, Any]
+Argument = tuple[tuple[str, ...], dict[str, Any]]
+"""Names of an argument, and the keywords that argparse takes for it."""
 
 
 def _positive(text: str) -> int:
@@ -61,7 +58,7 @@ def _port(text: str) -> int:
 
 
 def _argument(*names: str, **keywords: Any) -> Argument:
-    return Argument(names, keywords)
+    return names, keywords
 
 
 def _file(text: str) -> Argument:
@@ -177,8 +174,8 @@ def build_parser() -> argparse.ArgumentParser:
             name, description=does, epilog=f"example:\n  llgnegf {example}",
             formatter_class=argparse.RawDescriptionHelpFormatter,
         )  # fmt: skip
-        for argument in arguments:
-            command.add_argument(*argument.names, **argument.keywords)
+        for names, keywords in arguments:
+            command.add_argument(*names, **keywords)
     return parser
 
 

@@ -97,7 +97,7 @@ def _raises(x: Any) -> bool:
     if inspect.isclass(x):
         parts = [vars(x)[name] for name in ("__init__", "__post_init__") if name in vars(x)]
     sources = [inspect.getsource(part) for part in parts if inspect.getsourcefile(part) not in (None, "<string>")]
-    return any(re.search(r"^\s*raise \w|raise_all\(\)", source, re.MULTILINE) for source in sources)
+    return any(re.search(r"^\s*raise \w|raise_all\(\)|\bneed\(", source, re.MULTILINE) for source in sources)
 
 
 def _is_warning_or_error(x: Any) -> bool:

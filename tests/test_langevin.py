@@ -242,7 +242,7 @@ def test_checkpoint_survives_the_disk(tmp_path: Path, step: float | None) -> Non
         next(rows)
     write_record(tmp_path / "checkpoint", first.checkpoint())
     second = new()
-    second.restore(read_record(tmp_path / "checkpoint")[0])
+    second.restore(read_record(tmp_path / "checkpoint"))
     np.testing.assert_array_equal([row["moments"] for _, row in second.rows()], whole[5:])
 
 

@@ -317,7 +317,7 @@ def test_record_gives_back_types_values_and_memory_order(tmp_path: Path) -> None
         "nested": {"list": [1, (2.5, "text")], "strided": rng.normal(size=(6, 4))[::2, ::2]},
     }  # fmt: skip
     write_record(tmp_path / "record", tree)
-    read, _ = read_record(tmp_path / "record")
+    read = read_record(tmp_path / "record")
     for name in ("f", "fortran", "z", "empty", "scalar", "bool"):
         assert read[name].dtype == tree[name].dtype
         np.testing.assert_array_equal(read[name], tree[name])

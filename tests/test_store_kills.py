@@ -251,7 +251,7 @@ def test_a_segment_of_another_run_is_not_accepted(tmp_path: Path) -> None:
     """Whole in itself, but not the file that the checkpoint was written with."""
     folder, _, _ = stopped_twice(tmp_path / "run")
     for path in folder.segments_path.iterdir():
-        tree, _ = read_record(path)
+        tree = read_record(path)
         tree["columns"]["energy_sd"][3] += 1e-16
         write_record(path, tree)
     with pytest.raises(DamagedRunError, match="not the file the checkpoint was written with"):

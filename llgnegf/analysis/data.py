@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import xarray
 
-from llgnegf._checks import AXES, Problems, as_numbers
+from llgnegf._checks import AXES, Problems, as_numbers, need
 
 PLACES = tuple(AXES)
 """Names of the coordinates of sites."""
@@ -28,16 +28,13 @@ def as_moments(owner: str, value: Any) -> xarray.DataArray:
         value: `dataset.moments`, or the dataset; the dim of the moments is "site", or any other that stands alone
             beside "time" and "component".
     """
-    problems = Problems(owner)
     given = value.get("moments") if isinstance(value, xarray.Dataset) else value
     fits = isinstance(given, xarray.DataArray) and given.sizes.get("component") == 3
-    problems.check(fits, "moments", value, "a DataArray such as result.dataset.moments, with a dim component of 3")
-    problems.raise_all()
+    need(fits, owner, "moments", value, "a DataArray such as result.dataset.moments, with a dim component of 3")
     assert given is not None
     dims = [str(dim) for dim in given.dims if dim not in ("time", "component")]
     site = "site" if "site" in dims else dims[0] if len(dims) == 1 else ""
-    problems.check(bool(site), "moments", f"dims {given.dims}", "a dim site")
-    problems.raise_all()
+    need(bool(site), owner, "moments", f"dims {given.dims}", "a dim site")
     return given.rename({site: "site"} if site != "site" else {}).transpose(..., "site", "component")
 
 
@@ -46,10 +43,8 @@ def check_unit(owner: str, moments: xarray.DataArray) -> None:
     through."""
     length = np.linalg.norm(moments.values, axis=-1)
     off = np.abs(length - 1) > UNIT
-    problems = Problems(owner)
     value = f"a vector of length {length[off][0]:.6g}" if off.any() else ""
-    problems.check(not off.any(), "moments", value, "unit vectors (divide by their lengths)")
-    problems.raise_all()
+    need(not off.any(), owner, "moments", value, "unit vectors (divide by their lengths)")
 
 
 def places(owner: str, moments: xarray.DataArray, positions: Any = None) -> np.ndarray | None:
@@ -64,11 +59,9 @@ def places(owner: str, moments: xarray.DataArray, positions: Any = None) -> np.n
     if positions is None:
         empty = np.zeros(n_sites)
         return np.stack([moments.coords[n].values if n in known else empty for n in PLACES], axis=1)
-    problems = Problems(owner)
     array = as_numbers(positions, float)
     fits = array is not None and array.shape in ((n_sites, 2), (n_sites, 3)) and np.isfinite(array).all()
-    problems.check(bool(fits), "positions", positions, f"finite numbers of shape ({n_sites}, 3) or ({n_sites}, 2)")
-    problems.raise_all()
+    need(bool(fits), owner, "positions", positions, f"finite numbers of shape ({n_sites}, 3) or ({n_sites}, 2)")
     return np.pad(np.asarray(array), ((0, 0), (0, 3 - np.shape(positions)[1])))
 
 
@@ -78,17 +71,14 @@ def over_time(owner: str, column: Any, least: int) -> tuple[xarray.DataArray, fl
     Raises:
         ValueError: If it is no column over evenly spaced times, or of fewer than `least` rows.
     """
-    problems = Problems(owner)
     fits = isinstance(column, xarray.DataArray) and "time" in column.dims and "time" in column.coords
-    problems.check(fits, "dataarray", column, "a DataArray with times, such as result.dataset.lead_current")
-    problems.raise_all()
-    problems.check(column.dtype.kind in "iuf", "dataarray", f"values of type {column.dtype}", "real numbers")
-    problems.raise_all()
+    need(fits, owner, "dataarray", column, "a DataArray with times, such as result.dataset.lead_current")
+    need(column.dtype.kind in "iuf", owner, "dataarray", f"values of type {column.dtype}", "real numbers")
     times = np.asarray(column["time"].values, dtype=float)
-    problems.check(times.size >= least, "dataarray", f"{times.size} rows", f"at least {least}")
-    problems.raise_all()
+    need(times.size >= least, owner, "dataarray", f"{times.size} rows", f"at least {least}")
     step = (times[-1] - times[0]) / (times.size - 1)
     even = step > 0 and np.abs(np.diff(times) - step).max() <= EVEN * step
+    problems = Problems(owner)
     problems.check(bool(even), "dataarray.time", "unevenly spaced", "evenly spaced, increasing times")
     problems.check(bool(np.isfinite(column.values).all()), "dataarray", "NaN or infinite values", "finite values")
     problems.raise_all()

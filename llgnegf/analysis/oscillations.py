@@ -9,7 +9,7 @@ import numpy as np
 import xarray
 from scipy.signal import get_window
 
-from llgnegf._checks import Problems
+from llgnegf._checks import Problems, need
 from llgnegf.analysis.data import made, over_time
 from llgnegf.units import HBAR
 
@@ -54,9 +54,7 @@ def spectrum(dataarray: xarray.DataArray, window: str = "hann") -> xarray.DataAr
     >>> lines.sel(frequency=0.1).round(6).item(), lines.energy.sel(frequency=0.1).round(4).item()  # eV, eV
     (0.3, 0.4136)
     """
-    problems = Problems("spectrum")
-    problems.check(window in WINDOWS, "window", window, ", ".join(map(repr, WINDOWS)))
-    problems.raise_all()
+    need(window in WINDOWS, "spectrum", "window", window, ", ".join(map(repr, WINDOWS)))
     column, step = over_time("spectrum", dataarray, 4)
     values = np.asarray(column.values, dtype=float)
     n = len(values)

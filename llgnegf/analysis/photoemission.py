@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import xarray
 
-from llgnegf._checks import Problems
+from llgnegf._checks import Problems, need
 from llgnegf.analysis.data import over_time
 from llgnegf.units import HBAR
 
@@ -90,8 +90,7 @@ def _ordered(functions: Any) -> tuple[xarray.Dataset, float]:
     problems, dims = Problems("photoemission"), ("time", "time_prime", "state", "state_prime")
     fits = isinstance(functions, xarray.Dataset) and {"lesser", "retarded"} <= set(functions.data_vars)
     fits = fits and all(set(functions[name].dims) == set(dims) for name in ("lesser", "retarded"))
-    problems.check(fits, "functions", functions, "the Dataset that TwoTime.run returns")
-    problems.raise_all()
+    need(fits, "photoemission", "functions", functions, "the Dataset that TwoTime.run returns")
     for name in ("time", "site", "spin"):
         same = np.array_equal(functions[name].values, functions[name + "_prime"].values)
         allowed = f"the same {name} and {name}_prime: P needs F and its adjoint"

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import xarray
 
-from llgnegf._checks import Problems, as_numbers
+from llgnegf._checks import as_numbers, need
 from llgnegf.analysis.data import as_moments, check_unit, made, places
 from llgnegf.analysis.triangles import lattice_triangles
 
@@ -119,17 +119,15 @@ def _charge(
     data = as_moments(owner, moments)
     check_unit(owner, data)
     at = places(owner, data, positions)
-    problems, n_sites = Problems(owner), data.sizes["site"]
+    n_sites = data.sizes["site"]
     if triangles is None:
-        problems.check(at is not None, "positions", None, "given, or coordinates x and y of the moments, or triangles")
-        problems.raise_all()
+        need(at is not None, owner, "positions", None, "given, or coordinates x and y of the moments, or triangles")
         corners = lattice_triangles(at)
     else:
         array = as_numbers(triangles, float)
         shaped = array is not None and array.ndim == 2 and array.shape[1] == 3
         inside = shaped and bool(np.isin(np.asarray(array), np.arange(n_sites)).all())
-        problems.check(inside, "triangles", triangles, f"sites 0 to {n_sites - 1}, shape (T, 3)")
-        problems.raise_all()
+        need(inside, owner, "triangles", triangles, f"sites 0 to {n_sites - 1}, shape (T, 3)")
         corners = np.asarray(array).astype(int)
     m = data.values
     a, b, c = (m[..., corners[:, k], :] for k in range(3))

@@ -12,7 +12,7 @@ import scipy.sparse as sp
 import xarray
 from scipy.sparse.csgraph import breadth_first_order, connected_components
 
-from llgnegf._checks import Problems, as_numbers
+from llgnegf._checks import Problems, as_numbers, need
 from llgnegf.analysis.data import PLACES, as_moments, made, places
 
 MOST_WAVES = 4
@@ -132,16 +132,15 @@ def structure_factor(moments: Any, q: Any = None) -> xarray.DataArray:
     units = "rad/site" if at is None else "rad/nm"
     r = np.outer(np.arange(data.sizes["site"]), [1.0, 0.0, 0.0]) if at is None else at
     dims = tuple(str(dim) for dim in data.dims[:-2])
-    problems = Problems("structure_factor")
     if q is None:
-        axes = _grid(problems, r)
+        axes = _grid(r)
         shape = tuple(axis.size for axis in axes.values())
         waves = np.stack([g.ravel() for g in np.meshgrid(*axes.values(), indexing="ij")], axis=1)
         waves = np.pad(waves, ((0, 0), (0, 3 - waves.shape[1])))
         named: dict[str, Any] = {name: (name, axis, {"units": units}) for name, axis in axes.items()}
         new = (*dims, *axes)
     else:
-        waves = _waves(problems, q)
+        waves = _waves(q)
         shape = (len(waves),)
         named = {f"q_{n}": ("q", waves[:, k], {"units": units}) for k, n in enumerate(PLACES)}
         new = (*dims, "q")
@@ -152,17 +151,16 @@ def structure_factor(moments: Any, q: Any = None) -> xarray.DataArray:
     return made(data, values, (*new, "component"), named, "1", "structure factor")
 
 
-def _waves(problems: Problems, q: Any) -> np.ndarray:
+def _waves(q: Any) -> np.ndarray:
     """Given wave vectors as (n, 3)."""
     array = as_numbers(q, float)
     fits = array is not None and np.isfinite(array).all() and (array.ndim == 1 or array.shape[1:] == (3,))
-    problems.check(bool(fits), "q", q, "finite numbers of shape (n, 3), or (n,) along x")
-    problems.raise_all()
+    need(bool(fits), "structure_factor", "q", q, "finite numbers of shape (n, 3), or (n,) along x")
     found = np.asarray(array)
     return np.outer(found, [1.0, 0.0, 0.0]) if found.ndim == 1 else found
 
 
-def _grid(problems: Problems, r: np.ndarray) -> dict[str, np.ndarray]:
+def _grid(r: np.ndarray) -> dict[str, np.ndarray]:
     """q_x and, of sites that differ in y, q_y, each increasing."""
     axes = {}
     for k, name in enumerate(PLACES):
@@ -174,6 +172,5 @@ def _grid(problems: Problems, r: np.ndarray) -> dict[str, np.ndarray]:
         axes[f"q_{name}"] = np.fft.fftshift(2 * np.pi * np.fft.fftfreq(count, spacing))
     total, most = int(np.prod([axis.size for axis in axes.values()])), MOST_WAVES * len(r)
     value = f"None, {len(r)} sites on a grid of {total} places"
-    problems.check(total <= most, "q", value, "wave vectors (n, 3) for sites on no grid")
-    problems.raise_all()
+    need(total <= most, "structure_factor", "q", value, "wave vectors (n, 3) for sites on no grid")
     return axes

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from scipy.spatial import Delaunay, QhullError, cKDTree
 
-from llgnegf._checks import Problems, as_numbers
+from llgnegf._checks import as_numbers, need
 
 LARGEST_CIRCLE = 1.05
 """Largest circumradius of a triangle, in distances of neighbours: 1 for honeycomb and for the gap of one vacancy,
@@ -47,16 +47,14 @@ def lattice_triangles(positions: Any) -> np.ndarray:
     >>> len(ln.analysis.lattice_triangles(ln.square(3, 3).positions))  # two in each of four squares
     8
     """
-    problems, array = Problems("lattice_triangles"), as_numbers(positions, float)
+    owner, array = "lattice_triangles", as_numbers(positions, float)
     fits = array is not None and array.ndim == 2 and array.shape[1] in (2, 3) and np.isfinite(array).all()
-    problems.check(bool(fits), "positions", positions, "finite numbers of shape (N, 3) or (N, 2)")
-    problems.raise_all()
+    need(bool(fits), owner, "positions", positions, "finite numbers of shape (N, 3) or (N, 2)")
     points = np.asarray(array)[:, :2]
     try:
         corners = Delaunay(points).simplices
     except (QhullError, ValueError):
-        problems.add("positions", f"{len(points)} sites on a line", "sites that span the x-y plane")
-        problems.raise_all()
+        need(False, owner, "positions", f"{len(points)} sites on a line", "sites that span the x-y plane")
     a, b, c = (points[corners[:, k]] for k in range(3))
     double_area = np.cross(np.pad(b - a, ((0, 0), (0, 1))), np.pad(c - a, ((0, 0), (0, 1))))[:, 2]
     sides = np.prod([np.linalg.norm(p - q, axis=1) for p, q in ((a, b), (b, c), (c, a))], axis=0)

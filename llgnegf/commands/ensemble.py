@@ -47,13 +47,9 @@ def ensemble(
         Electrons and leads; None for moments alone.
     magnet : Magnet
         The moments.
-    t_end, save_every, rtol, start, integrator, step, observables, initial_density_matrix, electrons, response : object
-        As for `simulate`.
-    temperature, seed : object
+    **options : object
         As for `simulate`. Seeds of the realisations follow from `seed` and their numbers; they are the coordinate
         `run_seed`, each of which gives its run again.
-    memory, threads : object
-        As for `simulate`.
     realisations : int
         Number of runs, at least 2.
     folder : str or path, optional

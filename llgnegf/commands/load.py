@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 from dataclasses import replace
 
-from llgnegf._checks import Problems
+from llgnegf._checks import Problems, need, path_of
 from llgnegf._readable import readable
 from llgnegf.commands.simulate import committed
 from llgnegf.config import RunConfig
@@ -57,9 +57,7 @@ def load(path: str | os.PathLike[str], *, density_matrix: bool = False) -> Resul
     >>> ln.load("runs/pair").dataset.moments.identical(run.dataset.moments)
     True
     """
-    problems = Problems("load")
-    place = problems.path("path", path, ALLOWED)
-    problems.raise_all()
+    place, problems = path_of("load", "path", path, ALLOWED), Problems("load")
     sweep = place / "sweep.nc"
     if place.is_dir() and sweep.exists():
         read_it = f"xarray.open_dataset({str(sweep)!r}), or the folder of a run in it"
@@ -84,11 +82,8 @@ def _from_folder(folder: RunFolder, density_matrix: bool) -> Result:
         how = f"running ({status.running})" if status.running else f"stopped: llgnegf resume {folder.path} goes on"
         warnings.append(f"{folder.path}: {rows} of {status.total_rows} rows, {how}")
     if density_matrix:
-        problems = Problems("load")
-        problems.check(status.finished, "density_matrix", True, "False for a run that is not finished")
-        problems.raise_all()
+        need(status.finished, "load", "density_matrix", True, "False for a run that is not finished")
         matrix = committed(folder, RunConfig.loads(folder.config_text).simulation()).density_matrix
-        problems.check(matrix is not None, "density_matrix", True, "False for a run without full electrons")
-        problems.raise_all()
+        need(matrix is not None, "load", "density_matrix", True, "False for a run without full electrons")
         result = replace(result, density_matrix=matrix)
     return replace(result, warnings=tuple(warnings))

@@ -14,7 +14,7 @@ from typing import Any, Unpack
 
 import numpy as np
 
-from llgnegf._checks import Problems
+from llgnegf._checks import need, path_of
 from llgnegf._readable import check_call, readable
 from llgnegf.config import ConfigError, RunConfig
 from llgnegf.problem.plausibility import heard
@@ -160,9 +160,7 @@ def simulate(
     if folder is None:
         return in_memory(system, motion, progress=progress, **options)
     check_call("simulate", inspect.signature(simulate), (system, motion), options)
-    problems = Problems("simulate")
-    place = problems.path("folder", folder, FOLDER)
-    problems.raise_all()
+    place = path_of("simulate", "folder", folder, FOLDER)
     with heard() as said:
         with shown(progress, "fs") as report:
             result = _in_folder(config_of(system, motion, options), place, report)
@@ -191,9 +189,8 @@ def config_of(system: Any, motion: Any, options: Mapping[str, Any], why: str = W
     Raises:
         ValueError: One line for each argument that is not allowed, or that no file has words for.
     """
-    problems = Problems("simulate")
-    problems.check(system is None or isinstance(system, OpenSystem), "system", system, "an OpenSystem, or None")
-    problems.raise_all()
+    known = system is None or isinstance(system, OpenSystem)
+    need(known, "simulate", "system", system, "an OpenSystem, or None")
     given = {name: value for name, value in options.items() if value is not getattr(RunOptions, name, None)}
     plain = {name: value.item() if isinstance(value, np.generic) else value for name, value in given.items()}
     run = {name: list(value) if isinstance(value, tuple) else value for name, value in plain.items()}

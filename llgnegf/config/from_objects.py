@@ -12,9 +12,9 @@ from typing import Any
 
 import numpy as np
 
-from llgnegf._checks import Mistake, Path
+from llgnegf._checks import Mistake, Path, shown
 from llgnegf.config.matrices import elements, hermitian_entries
-from llgnegf.config.messages import ConfigError, shown
+from llgnegf.config.messages import ConfigError
 from llgnegf.config.own_terms import argument_names, imported
 from llgnegf.config.sections import SECTIONS
 from llgnegf.problem.arguments import declared
@@ -84,9 +84,12 @@ def _lead(path: Path, lead: Any, n_sites: int) -> dict[str, Any]:
 
 def _table(section: str, path: Path, made: Any) -> dict[str, Any]:
     """The table of `section` that makes the object again."""
-    kind = SECTIONS[section].kind_of(made)
+    known = SECTIONS[section]
+    kind = known.kind_of(made)
+    if kind is None and known.own:
+        return _own_table(path, made)
     if kind is None:
-        return _own_table(path, made) if SECTIONS[section].own else _refused(section, path, made)
+        raise _no_words(path, made, ", ".join(make.__name__ for make in known.makes.values()))
     return ({"kind": kind} if kind else {}) | _arguments(path, made)
 
 
@@ -144,11 +147,6 @@ def _written(path: Path, value: Any) -> Any:
     if isinstance(value, Iterable):
         return [_written(path, v) for v in value]
     raise _no_words(path, value, "numbers, texts, lists and functions of llgnegf.problem.drives")
-
-
-def _refused(section: str, path: Path, made: Any) -> dict[str, Any]:
-    makes = SECTIONS[section].makes.values()
-    raise _no_words(path, made, ", ".join(make.__name__ for make in makes))
 
 
 def _no_words(path: Path, value: Any, allowed: str) -> ConfigError:

@@ -11,7 +11,7 @@ from typing import Annotated, Any
 import numpy as np
 import scipy.sparse as sp
 
-from llgnegf._checks import Problems
+from llgnegf._checks import Problems, need
 from llgnegf.problem.arguments import (
     ENTRIES,
     Argument,
@@ -119,11 +119,8 @@ def channel(
     real = np.array(vector)
     if vector_imaginary is None:
         return real, spectrum
-    problems = Problems("channel")
-    fits = len(vector_imaginary) == len(vector)
-    value = f"{len(vector_imaginary)} numbers"
-    problems.check(fits, "vector_imaginary", value, f"{len(vector)} as in vector")
-    problems.raise_all()
+    fits, value = len(vector_imaginary) == len(vector), f"{len(vector_imaginary)} numbers"
+    need(fits, "channel", "vector_imaginary", value, f"{len(vector)} as in vector")
     return real + 1j * np.array(vector_imaginary), spectrum
 
 

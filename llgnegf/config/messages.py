@@ -11,8 +11,6 @@ from typing import Any
 
 from llgnegf._checks import Mistake, Path, shown
 
-__all__ = ["ConfigError", "Path", "dotted", "hint", "nearest", "shown"]
-
 
 class ConfigError(ValueError):
     r"""The input cannot be used; the message has one line for each mistake.

@@ -9,16 +9,9 @@ import os
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from llgnegf._checks import Problems, path_of
+from llgnegf._checks import Problems, need, path_of
+from llgnegf.plots import curves
 from llgnegf.plots.animation import pictures
-from llgnegf.plots.curves import (
-    plot_bond_spin_current,
-    plot_energies,
-    plot_lead_currents,
-    plot_moments,
-    plot_nonadiabatic_torque,
-    plot_torque,
-)
 from llgnegf.plots.files import PlotReport
 from llgnegf.plots.maps import plot_bond_currents, plot_bond_spin_currents, plot_density, plot_vectors
 from llgnegf.plots.movie import Movie, check_path
@@ -80,7 +73,7 @@ class RunPlots:
         MissingDataError
             A ValueError that names what the run has not.
         """
-        return plot_moments(self._dataset)
+        return curves.plot_moments(self._dataset)
 
     def texture(self, time: Times = None) -> Figure:
         """All moments as arrows: in the plane that the sites span, or along the wire.
@@ -115,7 +108,7 @@ class RunPlots:
         MissingDataError
             A ValueError that names what the run has not.
         """
-        return plot_torque(self._dataset)
+        return curves.plot_torque(self._dataset)
 
     def nonadiabatic_torque(self) -> Figure:
         """Nonadiabatic and adiabatic torque along dM/dt and across it.
@@ -130,7 +123,7 @@ class RunPlots:
         MissingDataError
             A ValueError, without observables=["adiabatic"] among others.
         """
-        return plot_nonadiabatic_torque(self._dataset)
+        return curves.plot_nonadiabatic_torque(self._dataset)
 
     def vectors(self, name: str, time: Times = None) -> Figure:
         """A vector of each site as a map, where the sites span a plane.
@@ -189,7 +182,7 @@ class RunPlots:
         MissingDataError
             A ValueError that names what the run has not.
         """
-        return plot_lead_currents(self._dataset)
+        return curves.plot_lead_currents(self._dataset)
 
     def bond_currents(self, time: Times = None) -> Figure:
         """Particle currents as arrows on the bonds, where the sites span a plane.
@@ -233,10 +226,8 @@ class RunPlots:
         """
         if plane_of(self._dataset) is not None:
             return plot_bond_spin_currents(self._dataset, time)
-        problems = Problems("plot.bond_spin_currents")
-        problems.check(time is None, "time", time, "None along a wire, where all times are shown")
-        problems.raise_all()
-        return plot_bond_spin_current(self._dataset)
+        need(time is None, "plot.bond_spin_currents", "time", time, "None along a wire, where all times are shown")
+        return curves.plot_bond_spin_current(self._dataset)
 
     def energies(self) -> Figure:
         """The change of each energy (eV), of the free energy among them, since the first row.
@@ -253,7 +244,7 @@ class RunPlots:
         MissingDataError
             A ValueError that names what the run has not.
         """
-        return plot_energies(self._dataset)
+        return curves.plot_energies(self._dataset)
 
     def save(self, folder: str | os.PathLike[str], pdf: bool = False) -> PlotReport:
         """Write every picture that the run has the data for, and the moments as a GIF, to one folder.

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from llgnegf._checks import Problems, as_numbers
+from llgnegf._checks import as_numbers, need
 
 if TYPE_CHECKING:
     import xarray
@@ -69,13 +69,12 @@ def rows_at(dataset: xarray.Dataset, times: float | Sequence[float] | None) -> n
         raise MissingDataError("no rows")
     if times is None:
         return thin(dataset.sizes["time"], 3)
-    saved, problems = dataset["time"].values, Problems("plot")
+    saved = dataset["time"].values
     first, last, reach = saved[0], saved[-1], 1e-9 * max(1.0, abs(float(saved[-1])))
     numbers = as_numbers(times, float)
     asked = np.atleast_1d(np.nan if numbers is None else numbers)
     inside = asked.ndim == 1 and asked.size and np.all((asked >= first - reach) & (asked <= last + reach))
-    problems.check(bool(inside), "time", times, f"times of the run, {first:g} to {last:g} fs: a number or some")
-    problems.raise_all()
+    need(bool(inside), "plot", "time", times, f"times of the run, {first:g} to {last:g} fs: a number or some")
     return np.array([int(np.abs(saved - time).argmin()) for time in asked])
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from llgnegf._checks import Problems
+from llgnegf._checks import need
 from llgnegf.plots.plane import plane_through
 from llgnegf.plots.style import COLOURS, new_figure, styled
 
@@ -64,10 +64,8 @@ def lattice(electrons: Any, leads: Sequence[Any] = (), names: Sequence[str] = ()
     >>> axes = ln.plots.lattice(ribbon.electrons(hopping=1.0, j_sd=0.1), [ribbon.lead("left", hopping=1.0)], ["left"])
     >>> axes.figure.savefig("ribbon.png")
     """
-    if electrons.positions is None:
-        problems = Problems("lattice")
-        problems.add("electrons.positions", None, "positions of the sites, in nm")
-        problems.raise_all()
+    known = electrons.positions is not None
+    need(known, "lattice", "electrons.positions", None, "positions of the sites, in nm")
     if not leads and hasattr(electrons, "sides"):
         sides = [(name, side.sites, side.translation) for name, side in electrons.sides.items()]
         return draw(electrons.positions, electrons.bonds, sides, ax)

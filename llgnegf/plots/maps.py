@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from llgnegf._checks import Problems
+from llgnegf._checks import need
 from llgnegf.plots.data import MissingDataError, place_of, require, rows_at, vectors
 from llgnegf.plots.plane import FEWER, Plane, plane_of
 from llgnegf.plots.style import (
@@ -41,6 +41,8 @@ MOST_BONDS = 900
 """With more of them currents are shown at the sites, the mean over their bonds."""
 EDGE = "#c4c4c4"
 """Of cells, which tells white ones from paper."""
+OUTLINED = 1000
+"""Cells of more sites have no outline."""
 FAINT = 0.03
 """Currents below this part of the largest have no arrow."""
 
@@ -238,7 +240,7 @@ def _draw_cells(axes: Axes, plane: Plane, values: np.ndarray, limits: tuple[floa
     from matplotlib.collections import PolyCollection
 
     cells = PolyCollection(plane.cells, cmap=colour_map(name), linewidths=0.4, edgecolors="face")
-    if len(plane.points) <= 1000:
+    if len(plane.points) <= OUTLINED:
         cells.set_edgecolor(EDGE)
     cells.set_array(values)
     cells.set_clim(*limits)
@@ -336,9 +338,7 @@ def _check_kind(dataset: xarray.Dataset, name: str, *kinds: set[str]) -> None:
     """MissingDataError without the column, ValueError unless its dims are one of `kinds`."""
     require(dataset, name)
     fitting = [str(known) for known, data in dataset.data_vars.items() if set(data.dims) in kinds]
-    problems = Problems("plot")
-    problems.check(name in fitting, "name", name, ", ".join(fitting) or "none: the run has no such columns")
-    problems.raise_all()
+    need(name in fitting, "plot", "name", name, ", ".join(fitting) or "none: the run has no such columns")
 
 
 def _plane_and_rows(
@@ -371,7 +371,7 @@ def _panels(plane: Plane, count: int, below: float = 0.0) -> tuple[Figure, list[
 
 def _frame(axes: Axes, plane: Plane) -> None:
     """The whole lattice, to scale, without a grid."""
-    low, high = plane.points.min(axis=0) - 0.7 * plane.spacing, plane.points.max(axis=0) + 0.7 * plane.spacing
+    low, high = plane.frame
     axes.set(xlim=(low[0], high[0]), ylim=(low[1], high[1]), aspect="equal")
     axes.grid(False)
 

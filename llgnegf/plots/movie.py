@@ -14,7 +14,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
-from llgnegf._checks import Problems
+from llgnegf._checks import need, path_of
 from llgnegf._files import StorageError, write_atomic
 from llgnegf.plots.animation import gif
 
@@ -99,14 +99,12 @@ class Movie:
 
 def check_path(path: str | os.PathLike[str]) -> Path:
     """`path`; ValueError for a file that no movie is written to."""
-    problems, allowed = Problems("animate"), "a name that ends in .gif or .mp4"
-    place = problems.path("path", path, allowed)
-    problems.raise_all()
+    allowed = "a name that ends in .gif or .mp4"
+    place = path_of("animate", "path", path, allowed)
     suffix = place.suffix.lower()
-    problems.check(suffix in (".gif", ".mp4"), "path", str(path), allowed)
-    if suffix == ".mp4":
-        problems.check(_ffmpeg() is not None, "path", str(path), "a name that ends in .gif, unless ffmpeg is installed")
-    problems.raise_all()
+    need(suffix in (".gif", ".mp4"), "animate", "path", str(path), allowed)
+    playable = suffix == ".gif" or _ffmpeg() is not None
+    need(playable, "animate", "path", str(path), "a name that ends in .gif, unless ffmpeg is installed")
     return place
 
 

@@ -52,6 +52,11 @@ class Plane:
         return np.ptp(self.points, axis=0) + self.spacing
 
     @cached_property
+    def frame(self) -> tuple[np.ndarray, np.ndarray]:
+        """The lower left and the upper right corner of a picture of all cells, nm."""
+        return self.points.min(axis=0) - 0.7 * self.spacing, self.points.max(axis=0) + 0.7 * self.spacing
+
+    @cached_property
     def cells(self) -> list[np.ndarray]:
         """A polygon around each site: squares, hexagons, the rhombi of honeycombs; discs where there is no lattice."""
         found = _lattice_cells(self.points, self.spacing)

@@ -12,15 +12,8 @@ from typing import TYPE_CHECKING
 
 from llgnegf._checks import path_of
 from llgnegf._files import write_atomic
+from llgnegf.plots import curves
 from llgnegf.plots.animation import animation
-from llgnegf.plots.curves import (
-    plot_bond_spin_current,
-    plot_energies,
-    plot_lead_currents,
-    plot_moments,
-    plot_nonadiabatic_torque,
-    plot_torque,
-)
 from llgnegf.plots.data import MissingDataError, place_of
 from llgnegf.plots.files import PlotReport, begin, finish, save
 from llgnegf.plots.maps import plot_bond_currents, plot_bond_spin_currents, plot_density, plot_vectors
@@ -78,9 +71,9 @@ def plot_run(
     folder = path_of("plot_run", "folder", folder)
     plots: dict[str, Callable[[xarray.Dataset], Figure]] = {
         **(ALONG_WIRE if plane_of(dataset) is None else IN_PLANE),
-        "lead_currents": plot_lead_currents,
-        "energies": plot_energies,
-        "nonadiabatic_torque": lambda data: plot_nonadiabatic_torque(data, oracle),
+        "lead_currents": curves.plot_lead_currents,
+        "energies": curves.plot_energies,
+        "nonadiabatic_torque": lambda data: curves.plot_nonadiabatic_torque(data, oracle),
     }
     begin(folder)
     written: list[Path] = []
@@ -142,19 +135,19 @@ def animate_texture(dataset: xarray.Dataset, path: str | os.PathLike[str]) -> Pa
 
 
 ALONG_WIRE: dict[str, Callable[[xarray.Dataset], Figure]] = {
-    "moments": plot_moments, "torque": plot_torque, "bond_spin_current": plot_bond_spin_current,
+    "moments": curves.plot_moments, "torque": curves.plot_torque, "bond_spin_current": curves.plot_bond_spin_current,
 }  # fmt: skip
 
 
 def _torques(dataset: xarray.Dataset) -> Figure:
     """A map, or curves of moments of which some are on no site."""
     known = "torque" not in dataset or plane_of(dataset, place_of(dataset, "torque")) is not None
-    return plot_vectors(dataset, "torque") if known else plot_torque(dataset)
+    return plot_vectors(dataset, "torque") if known else curves.plot_torque(dataset)
 
 
 IN_PLANE: dict[str, Callable[[xarray.Dataset], Figure]] = {
     "moments": lambda data: plot_vectors(data, "moments"),
-    "moments_over_time": plot_moments,
+    "moments_over_time": curves.plot_moments,
     "torque": _torques,
     "spin_density": lambda data: plot_vectors(data, "spin_density"),
     "charge_density": plot_density,

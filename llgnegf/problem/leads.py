@@ -202,7 +202,13 @@ class Lead(LeadAtVoltage):
 
 @dataclass(frozen=True, eq=False)
 class SiteLead(LeadAtVoltage):
-    """A lead that couples both spins of one site alike."""
+    """A lead that couples both spins of one site alike.
+
+    Parameters
+    ----------
+    site : int
+        Device site, 0 .. N-1, or negative from the end.
+    """
 
     site: SiteIndex
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from llgnegf._checks import Problems
+from llgnegf._checks import Problems, need
 from llgnegf.equations.electrons import ElectronEquation
 from llgnegf.equations.kernels.reference import Blocks, Leads, SparseRows, block_rates, lead_sums, namespace
 from llgnegf.integrators.integration import stability_limit
@@ -174,11 +174,11 @@ def as_numpy(array: Any) -> np.ndarray:
 
 def _checked(simulation: Simulation) -> tuple[ElectronEquation, Tableau, float]:
     """Equation, method and longest step (hbar/eV); all that is not here is refused together."""
-    problems, equation, options = Problems("ArrayRun.simulation"), simulation.equation, simulation.options
-    if not isinstance(equation, ElectronEquation):
-        problems.add("system", None, "an OpenSystem, whose electrons are followed")
-        problems.raise_all()
+    owner, equation, options = "ArrayRun.simulation", simulation.equation, simulation.options
+    followed = isinstance(equation, ElectronEquation)
+    need(followed, owner, "system", None, "an OpenSystem, whose electrons are followed")
     assert isinstance(equation, ElectronEquation)
+    problems = Problems(owner)
     method = METHODS["dop853" if options.integrator == "auto" else options.integrator]
     electrons = equation.system.electrons
     explicit, step = not isinstance(method, ImexTableau), options.step or np.inf

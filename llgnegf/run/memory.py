@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from llgnegf._checks import Problems, memory_of_machine
+from llgnegf._checks import memory_of_machine, need
 from llgnegf.equations.layout import Layout
 from llgnegf.equations.mode_rows import has_mode_rows
 from llgnegf.poles.channels import PoleSystem
@@ -113,10 +113,8 @@ def check(needed: float, what: str, remedy: str, options: RunOptions) -> None:
         MistakesError: A ValueError with the figure, what is available, and what to change.
     """
     there, whose = (available(), "what is free here") if options.memory is None else (options.memory * GB, "the limit")
-    problems = Problems("simulate")
     allowed = f"at most {there / GB:.3g} GB, {whose}: {remedy}"
-    problems.check(needed <= there, "memory", f"{needed / GB:.3g} GB for {what}", allowed)
-    problems.raise_all()
+    need(needed <= there, "simulate", "memory", f"{needed / GB:.3g} GB for {what}", allowed)
 
 
 def available() -> float:

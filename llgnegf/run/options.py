@@ -7,7 +7,7 @@ Imports nothing that takes long: a wrong input file is answered before the propa
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, fields
 from numbers import Real
 from typing import Annotated, Any, Required, TypedDict, TypeVar, get_type_hints
@@ -252,6 +252,11 @@ class RunKeywords(FullKeywords, total=False):
     response: Sequence[str]
 
 
+def tell(owner: Any, names: Iterable[str]) -> None:
+    """Name the options in a docstring that has one entry `**options` for all of them."""
+    owner.__doc__ = (owner.__doc__ or "").replace("**options : object", f"{', '.join(names)} : object")
+
+
 def takes_run_options(function: F) -> F:
     """Give a function that passes `**options` on to `RunOptions` their names and defaults as its signature."""
     own = inspect.signature(function)
@@ -262,4 +267,5 @@ def takes_run_options(function: F) -> F:
     options = [asked[one.name].replace(annotation=hints[one.name]) for one in declared(RunOptions)]
     signature = own.replace(parameters=[*first, *options, *(p for p in given if p not in first)])
     function.__signature__ = signature  # type: ignore[attr-defined]
+    tell(function, [one.name for one in options])
     return function

@@ -17,14 +17,13 @@ from scipy.optimize import NoConvergence, OptimizeResult, minimize, newton_krylo
 from llgnegf._blas import limited
 from llgnegf._checks import Problems
 from llgnegf._readable import readable
-from llgnegf.poles.channels import PoleSystem, expand
 from llgnegf.problem.magnetism.magnet import Magnet
 from llgnegf.problem.observables import spin_of_sites
 from llgnegf.problem.plausibility import doubts_together, silent, warn
 from llgnegf.problem.system import OpenSystem, check_constant
 from llgnegf.response.fast_tensors import LevelTensors
-from llgnegf.run import shares
 from llgnegf.run.progress import Progress, reporting
+from llgnegf.run.slow_simulation import slow_poles
 from llgnegf.static.frozen import FrozenDevice, grand_potential, settled
 from llgnegf.static.site_green import SiteGreen
 
@@ -62,12 +61,6 @@ def _electrons(system: OpenSystem, rtol: float) -> Electrons:
     return _closed(system) if system.is_closed else _Open(system, rtol)
 
 
-def _poles(system: OpenSystem, rtol: float) -> PoleSystem:
-    """The expansion that slow runs have."""
-    leads, fermi, tails = shares.SLOW_LEADS * rtol, shares.FERMI * rtol, shares.SLOW_TAILS * rtol
-    return expand(system, leads, fermi, tail_tolerance=tails, strict=False)
-
-
 def _closed(system: OpenSystem) -> Electrons:
     levels = LevelTensors(system)
 
@@ -82,7 +75,7 @@ class _Open:
     """Omega and J_i <s_i> of an open system: <s_i> = 2 Re sum_m r_m Tr sigma G_ii(z_m^*), Omega as `FrozenDevice`."""
 
     def __init__(self, system: OpenSystem, rtol: float) -> None:
-        frozen = FrozenDevice(_poles(system, rtol), np.zeros((system.n_sites, 3)))
+        frozen = FrozenDevice(slow_poles(system, rtol), np.zeros((system.n_sites, 3)))
         energies, self._residues = frozen.fermi_poles(frozen.mean)
         self._green, self._j_sd = SiteGreen(frozen.device, energies), np.asarray(system.electrons.j_sd)[:, None]
         self._at_rest, self._logarithm = frozen.grand_potential(), self._green(np.zeros((system.n_sites, 3)))[1]
@@ -102,7 +95,7 @@ class _Interacting:
     """
 
     def __init__(self, system: OpenSystem, rtol: float) -> None:
-        self.electrons, self.poles = system.electrons, _poles(system, rtol)
+        self.electrons, self.poles = system.electrons, slow_poles(system, rtol)
 
     def __call__(self, moments: np.ndarray) -> tuple[float, np.ndarray]:
         self.poles = settled(self.poles, moments)  # where the next search begins

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from llgnegf._checks import Problems
+from llgnegf._checks import need
 from llgnegf._readable import Readable
 
 if TYPE_CHECKING:
@@ -273,9 +273,8 @@ class Result(Readable):
         """
         from llgnegf.analysis.oscillations import spectrum
 
-        problems, names = Problems("Result.spectrum"), tuple(self.rows.variables)
-        problems.check(variable in names, "variable", variable, ", ".join(map(repr, names)))
-        problems.raise_all()
+        names = tuple(self.rows.variables)
+        need(variable in names, "Result.spectrum", "variable", variable, ", ".join(map(repr, names)))
         return spectrum(self.dataset[variable], window)
 
     def __repr__(self) -> str:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from llgnegf._checks import Problems
+from llgnegf._checks import Problems, path_of
 from llgnegf._netcdf import digest_path, write_dataset
 
 if TYPE_CHECKING:
@@ -33,9 +33,7 @@ def write(result: Result, file: str | os.PathLike[str]) -> Path:
     """
     from llgnegf import __version__
 
-    problems = Problems("save")
-    path = problems.path("path", file, ALLOWED)
-    problems.raise_all()
+    path, problems = path_of("save", "path", file, ALLOWED), Problems("save")
     problems.check(bool(path.name) and not path.is_dir(), "path", str(path), ALLOWED)
     if path.name and digest_path(path).exists():
         problems.add("path", f"{path} is the result of a run, with its digest beside it", "another file")

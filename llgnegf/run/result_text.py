@@ -32,7 +32,7 @@ STYLE = """<style>
 def text(result: Result) -> str:
     """System, times, worst error, steps, columns and warnings, a line each."""
     lines = [f"Result: {_system(result)}"]
-    for name, said in {**_facts(result), "columns": _columns(result)}.items():
+    for name, said in {**_facts(result), "columns": ", ".join(result.rows.variables) or "none"}.items():
         lines += textwrap.wrap(said, WIDTH, initial_indent=f"  {name:<8}  ", subsequent_indent=" " * 12)
     for said in result.warnings:
         lines.append(f"  warning   {textwrap.shorten(said, WIDTH - 12, placeholder=' ...')}")
@@ -116,10 +116,6 @@ def _accuracy(result: Result) -> str:
     unknown = [name for name, e in result.errors.items() if not math.isfinite(e.value)]
     said += f", {' and '.join(unknown)} not known" if known and unknown else ""
     return said + (f"; rtol = {result.rtol:g} was asked for" if result.rtol is not None else "")
-
-
-def _columns(result: Result) -> str:
-    return ", ".join(result.rows.variables) or "none"
 
 
 def _count(count: int, what: str) -> str:

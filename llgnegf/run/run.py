@@ -22,7 +22,7 @@ from llgnegf.integrators.stepper import Sample
 from llgnegf.poles.channels import PoleSystem
 from llgnegf.problem.plausibility import doubts_of_options, doubts_together, warn
 from llgnegf.problem.system import OpenSystem
-from llgnegf.run.options import RunOptions
+from llgnegf.run.options import RunOptions, tell
 from llgnegf.run.recorder import Recorder, Rows
 from llgnegf.run.result import ErrorEstimate, Variable
 
@@ -51,6 +51,7 @@ class Run(Readable):
         first = [Parameter(name, Parameter.POSITIONAL_OR_KEYWORD) for name in ("system", moments)]
         options = [p for name, p in signature(RunOptions).parameters.items() if name not in without]
         cls._signature = Signature([*first, *(p.replace(annotation=p.empty) for p in options)])
+        tell(cls, [p.name for p in options])
         super().__init_subclass__()
 
     def __init__(self, *arguments: Any, **options: Any) -> None:

@@ -10,7 +10,7 @@ from typing import Any, Unpack
 
 import numpy as np
 
-from llgnegf._checks import Problems, memory_of_machine
+from llgnegf._checks import memory_of_machine, need
 from llgnegf._readable import check_call
 from llgnegf.problem.magnetism.external import External
 from llgnegf.problem.plausibility import doubts_of_options, doubts_of_run, doubts_together, heard, warn
@@ -60,11 +60,9 @@ def _check_rows(simulation: Run) -> None:
     """Refuse rows that do not fit into memory, where this function keeps them; a run in a folder does not."""
     row = 8 * sum(math.prod(variable.shape) for variable in simulation.variables.values())
     rows, there = simulation.times.size, memory_of_machine()
-    problems = Problems("simulate")
     value = f"{rows} rows of {row} bytes, {rows * row / 2**30:.3g} GiB"
     remedy = f"rows that fit into the {there / 2**30:.3g} GiB of this machine (a larger save_every), or `llgnegf run`"
-    problems.check(rows * row <= there, "save_every", value, remedy)
-    problems.raise_all()
+    need(rows * row <= there, "simulate", "save_every", value, remedy)
 
 
 def _run(simulation: Run, report: Progress, said: Iterable[str]) -> Result:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Unpack
 import numpy as np
 
 from llgnegf._blas import one_thread
-from llgnegf._checks import Problems
+from llgnegf._checks import Problems, need
 from llgnegf.equations.electrons import ElectronEquation
 from llgnegf.equations.moments import MomentEquation
 from llgnegf.integrators.integration import STABLE, Integration, runge_kutta, stability_limit
@@ -65,9 +65,7 @@ class Simulation(Run, moments="motion", without=("electrons", "response", "copie
         The open system; None for moments alone.
     motion : Magnet, Precession, Prescribed, Frozen or External
         How the moments move. Of an `External` motion there are no rows of its own, and `advance` carries the run on.
-    t_end, save_every, rtol, start, integrator, step, observables, initial_density_matrix : object
-        As for `simulate`.
-    temperature, seed, memory, threads : object
+    **options : object
         As for `simulate`.
 
     Attributes
@@ -163,11 +161,10 @@ class Simulation(Run, moments="motion", without=("electrons", "response", "copie
         Each moment turns along the great circle from where it was, at an even rate: exchanging every dt with a spin
         code that is exact between the exchanges leaves an error of second order in dt.
         """
-        problems, integration = Problems("advance"), self._dense.integration
-        if self._way is None:
-            problems.add("motion", type(self.motion).__name__, "External: the others have rows() of their own")
-            problems.raise_all()
+        known, kind = self._way is not None, type(self.motion).__name__
+        need(known, "advance", "motion", kind, "External: the others have rows() of their own")
         assert self._way is not None
+        problems, integration = Problems("advance"), self._dense.integration
         now, end = self._way.times[1], self.options.t_end
         allowed = f"later than {now:g} and at most t_end = {end:g}, in fs"
         problems.number("time", time, allowed, lambda t: now < t <= end)

@@ -205,10 +205,14 @@ def slow_electrons(system: OpenSystem, rtol: float, bias: bool = True) -> tuple[
         return LevelTensors(system), None
     if not _is_warm(system):
         return ContourTensors(system, shares.SURFACE * rtol, bias), None
-    tails = shares.SLOW_TAILS * rtol
-    poles = expand(system, shares.SLOW_LEADS * rtol, shares.FERMI * rtol, tail_tolerance=tails, strict=False)
-    tolerance = shares.SURFACE * rtol
+    poles, tolerance = slow_poles(system, rtol), shares.SURFACE * rtol
     return PoleTensors(poles, tolerance) if system.in_equilibrium() else BiasedTensors(poles, tolerance, bias), poles
+
+
+def slow_poles(system: OpenSystem, rtol: float) -> PoleSystem:
+    """The expansion of warm electrons that follow moments."""
+    leads, fermi, tails = shares.SLOW_LEADS * rtol, shares.FERMI * rtol, shares.SLOW_TAILS * rtol
+    return expand(system, leads, fermi, tail_tolerance=tails, strict=False)
 
 
 def _stationary_estimate(electrons: BiasedTensors, moments: np.ndarray, tolerance: float) -> ErrorEstimate:

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from llgnegf._checks import Problems
+from llgnegf._checks import need
 from llgnegf.equations.slow import SlowEquation
 from llgnegf.integrators.schedule import count_of_steps
 from llgnegf.poles.channels import PoleSystem
@@ -66,10 +66,10 @@ def thermal_field(options: RunOptions, magnet: Magnet, poles: PoleSystem) -> tup
         wanders = wandering(magnet, options.temperature)
         longest = 1 / max(wanders / ROTATION, turning / PRECESSION, width / HBAR / TRANSITION)
     count = count_of_steps(every, longest)
-    problems, jumps = Problems("simulate"), 2 * count * t_end / every
+    jumps = 2 * count * t_end / every
     allowed = f"at most {MOST_JUMPS:g}: a shorter run, or a longer step (fs) that sets the intervals of the noise"
-    problems.check(jumps <= MOST_JUMPS, "t_end", f"{t_end:g} fs with {jumps:.3g} jumps of the thermal field", allowed)
-    problems.raise_all()
+    value = f"{t_end:g} fs with {jumps:.3g} jumps of the thermal field"
+    need(jumps <= MOST_JUMPS, "simulate", "t_end", value, allowed)
     assert options.seed is not None
     return ThermalField(magnet, options.temperature, options.seed, every, count, t_end), every / count
 

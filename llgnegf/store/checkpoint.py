@@ -92,7 +92,7 @@ class Checkpoint:
     @staticmethod
     def read(path: Path) -> Checkpoint:
         """Read and verify; raises DamagedRunError."""
-        tree, _ = read_record(path, arrays=False)
+        tree = read_record(path, arrays=False)
         errors = {name: ErrorEstimate(**fields) for name, fields in tree["errors"].items()}
         layout = Layout.from_tree(tree["layout"])
         tail, known = Segment.from_tree(tree["tail"]), tree.get("identity", {})
@@ -102,7 +102,7 @@ class Checkpoint:
 
 def state_in(path: Path) -> Mapping[str, Any]:
     """The state in the checkpoint at `path`, as `Simulation.restore` takes it; raises DamagedRunError."""
-    return read_record(path)[0]["state"]
+    return read_record(path)["state"]
 
 
 @dataclass(frozen=True, eq=False)

@@ -17,8 +17,8 @@ from typing import Any
 HOW = ("memory", "threads")
 """Keys of [run] that say how a run goes on, and nothing of what it is."""
 AROUND = (
-    "__main__.py", "_files.py", "_netcdf.py", "_processes.py", "_threads.py", "cli.py", "commands", "paper", "plots",
-    "store", "sweep",
+    "__main__.py", "_files.py", "_netcdf.py", "_processes.py", "_threads.py", "analysis", "analytic.py", "cli.py",
+    "commands", "paper", "plots", "store", "sweep", "transport", "view",
 )  # fmt: skip
 """Files and folders of the package that a result's numbers do not depend on."""
 

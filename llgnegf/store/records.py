@@ -50,8 +50,8 @@ def write_record(path: Path, tree: Any) -> str:
     return digest.hexdigest()
 
 
-def read_record(path: Path, digest: str | None = None, arrays: bool = True) -> tuple[Any, str]:
-    """The tree in `path`, with the same types, values and memory order, and its digest.
+def read_record(path: Path, digest: str | None = None, arrays: bool = True) -> Any:
+    """The tree in `path`, with the same types, values and memory order.
 
     Args:
         path: The file.
@@ -70,7 +70,7 @@ def read_record(path: Path, digest: str | None = None, arrays: bool = True) -> t
             raise DamagedRunError(path, "is missing") from None
 
 
-def _read(path: Path, file: BinaryIO, digest: str | None, arrays: bool) -> tuple[Any, str]:
+def _read(path: Path, file: BinaryIO, digest: str | None, arrays: bool) -> Any:
     found, stored = _digests(file)
     start = file.read(len(MAGIC) + 8)
     if found != stored or start[: len(MAGIC)] != MAGIC:
@@ -78,7 +78,7 @@ def _read(path: Path, file: BinaryIO, digest: str | None, arrays: bool) -> tuple
     if digest is not None and stored.hex() != digest:
         raise DamagedRunError(path, "is not the file the checkpoint was written with (another SHA-256)")
     header = json.loads(file.read(int.from_bytes(start[len(MAGIC) :], "little")))
-    return _rebuilt(header, file if arrays else None), stored.hex()
+    return _rebuilt(header, file if arrays else None)
 
 
 def _digests(file: BinaryIO) -> tuple[bytes, bytes]:

@@ -53,7 +53,7 @@ def read_segment(folder: Path, segment: Segment) -> tuple[Columns, Segment | Non
     Raises:
         DamagedRunError: If the file is missing, or is not the one that was committed.
     """
-    tree, _ = read_record(folder / segment.name, segment.digest)
+    tree = read_record(folder / segment.name, segment.digest)
     return tree["columns"], Segment.from_tree(tree["previous"])
 
 

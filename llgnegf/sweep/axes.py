@@ -54,13 +54,10 @@ def common_times(axes: Sequence[np.ndarray]) -> list[np.ndarray]:
     """The axes with one number for each instant: times that differ by round-off become the shortest among them."""
     together = np.unique(np.concatenate(axes))
     first = np.diff(together, prepend=-np.inf) > SAME_INSTANT * np.abs(together)
-    instants = np.array([min(group, key=lambda t: len(repr(float(t)))) for group in _groups(together, first)])
+    groups = np.split(together, np.flatnonzero(first)[1:])
+    instants = np.array([min(group, key=lambda t: len(repr(float(t)))) for group in groups])
     number = np.cumsum(first) - 1
     return [instants[number[np.searchsorted(together, axis)]] for axis in axes]
-
-
-def _groups(values: np.ndarray, first: np.ndarray) -> list[np.ndarray]:
-    return np.split(values, np.flatnonzero(first)[1:])
 
 
 def _unit(config: RunConfig, path: str) -> str | None:

@@ -17,8 +17,9 @@ from typing import Any
 
 import numpy as np
 
+from llgnegf._checks import Path, shown
 from llgnegf.config import ConfigError, RunConfig
-from llgnegf.config.messages import Path, dotted, hint, shown
+from llgnegf.config.messages import dotted, hint
 
 MOST_POINTS = 100_000
 EVERY = "*"

@@ -8,11 +8,10 @@ from __future__ import annotations
 import multiprocessing
 import os
 import signal
-import threading
 import time
 from collections import deque
-from collections.abc import Callable, Generator, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Generator, Sequence
+from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from types import FrameType
@@ -26,7 +25,6 @@ FALSE_STARTS = 3
 """Processes in a row that die before they can work: then something else is wrong."""
 Job = tuple[Any, ...]
 Work = Callable[..., Any]
-STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class WorkersFailed(RuntimeError):
@@ -165,21 +163,11 @@ def _serve(pipe: Connection, work: Work, parent: int) -> None:
             pipe.send(work(*pipe.recv()))
 
 
-@contextmanager
-def stop_signals_interrupt() -> Iterator[None]:
+def stop_signals_interrupt() -> AbstractContextManager[None]:
     """SIGTERM and SIGHUP raise KeyboardInterrupt in the main thread, as SIGINT does."""
 
     def interrupt(number: int, frame: FrameType | None) -> None:
         raise KeyboardInterrupt
 
-    previous = {}
-    if threading.current_thread() is threading.main_thread():
-        for number in STOP_SIGNALS:
-            # An ignored signal (a job started with nohup) stays ignored.
-            if signal.getsignal(number) in (signal.SIG_DFL, signal.default_int_handler):
-                previous[number] = signal.signal(number, interrupt)
-    try:
-        yield
-    finally:
-        for number, handler in previous.items():
-            signal.signal(number, handler)
+    # An ignored signal (a job started with nohup) stays ignored.
+    return _processes.stop_signals_to(interrupt, (signal.SIG_DFL, signal.default_int_handler).__contains__)

@@ -13,7 +13,7 @@ import numpy as np
 from bokeh.models import ColorBar, ColumnDataSource, CustomJS, CustomJSTickFormatter, LinearColorMapper, Range1d, Slider
 from bokeh.plotting import figure
 
-from llgnegf.plots.maps import EDGE
+from llgnegf.plots.maps import EDGE, OUTLINED
 from llgnegf.plots.plane import Plane
 from llgnegf.plots.style import DIVERGING, PLACES, ROUND_OFF, colour_map, label
 from llgnegf.view.content import COMPONENTS, PICTURES, Picture
@@ -26,8 +26,6 @@ STRIP, HIGHEST = 120, 500
 """Height of the arrows along a wire, and the most that a plane may have, in pixels."""
 ARGUMENTS = ("plot", "plane", "cells", "points", "shapes", "arrows", "arrow", "profile")
 """Of the script; what a picture has none of is null."""
-OUTLINED = 1000
-"""Cells of more sites have no outline."""
 
 
 def packed(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -85,7 +83,7 @@ class PictureModels:
 
     def _in_plane(self, plane: Plane) -> dict[str, Any]:
         """Cells in colour, and arrows over them; what the script needs."""
-        low, high = plane.points.min(axis=0) - 0.7 * plane.spacing, plane.points.max(axis=0) + 0.7 * plane.spacing
+        low, high = plane.frame
         first, second, third = plane.names
         plot = figure(
             x_range=Range1d(low[0], high[0]), y_range=Range1d(low[1], high[1]), **PLAIN,
