@@ -31,7 +31,7 @@ def ribbon(n_x: int, n_y: int) -> tuple[ln.OpenSystem, ln.Precession]:
 def test_the_estimate_is_what_a_run_takes(size: tuple[int, int], options: dict[str, Any]) -> None:
     """Within a factor of 1.5 of the peak of all that NumPy and Python hold, start and steps included."""
     options = {"t_end": 0.5, "save_every": 0.5, "rtol": 1e-4, **options}
-    for _ in ln.Simulation(*ribbon(2, size[1]), **options).rows():  # tables and kernels, once for a process
+    for _ in ln.Simulation(*ribbon(*size), **options).rows():  # tables and kernels, once for a process
         pass
     tracemalloc.start()
     run = ln.Simulation(*ribbon(*size), **options)
