@@ -124,6 +124,12 @@ def test_cache(monkeypatch: pytest.MonkeyPatch) -> None:
         assert matrix_modes(RANDOM, 1e-3, True).energies.size == first.energies.size
 
 
+def test_leads_that_differ_by_round_off_are_fitted_once() -> None:
+    noise = 1e-16 * np.array([[1, -2], [-2, 3]])
+    first, other = (PeriodicSpectrum(0.3 * SX + x, [[0.7, 0], [0.2j, -0.7]] + x) for x in (0 * noise, noise))
+    assert matrix_modes(first, 1e-2) is matrix_modes(other, 1e-2)
+
+
 def test_no_folder_to_write_to(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A fit is the same with and without a folder that keeps it."""
     (tmp_path / "file").write_text("")

@@ -257,6 +257,29 @@ def test_hidden_blocks_are_found(shape: list[tuple[int, int]]) -> None:
     assert len({id(c.spectrum) for c in channels}) == len(shape)
 
 
+@pytest.mark.parametrize("rank", [1, 2, 8])
+@pytest.mark.parametrize("lead", LEADS.values(), ids=LEADS)
+def test_leads_that_are_equal_but_for_a_gauge_have_equal_spectra(
+    lead: tuple[np.ndarray, np.ndarray], rank: int
+) -> None:
+    """Orbitals turned by any unitary, tau by another one on the device."""
+    (cell, hopping), rng = lead, np.random.default_rng(rank)
+    m = len(cell)
+    unitary = [np.linalg.qr(rng.normal(size=(n, n)) + 1j * rng.normal(size=(n, n)))[0] for n in (m, 8)]
+    tau = rng.normal(size=(8, rank)) @ rng.normal(size=(rank, m))
+    turn = unitary[0].conj().T
+    first = PeriodicLead(cell=cell, hopping=hopping, coupling=tau)
+    turned = [turn @ each @ unitary[0] for each in (cell, hopping)]
+    other = PeriodicLead(cell=turned[0], hopping=turned[1], coupling=unitary[1] @ tau @ unitary[0])
+    for one, two in zip(first.attach(4), other.attach(4), strict=True):
+        if isinstance(one.spectrum, ChainSpectrum):
+            assert one.spectrum.onsite == pytest.approx(two.spectrum.onsite, abs=1e-12)
+        else:
+            for name in ("cell", "hopping", "coupling"):
+                found = (getattr(each.spectrum, name) for each in (one, two))
+                np.testing.assert_allclose(*found, rtol=0, atol=1e-12)
+
+
 def test_isolated_level_and_untouched_blocks() -> None:
     """An orbital without hopping is a level of the end; one that tau does not touch is left out."""
     lead = PeriodicLead(cell=np.diag([0.2, 0.5, -0.3]), hopping=np.diag([0.0, 1.0, 1.0]), coupling=[[0.7, 0.4, 0.0]])
