@@ -232,7 +232,7 @@ class TestClosedForms:
         electrons = ln.chain(1, onsite=level, terms=[ln.Gate(0, ln.TimeFunction(
             lambda t: height * np.sin(w * t), period / 4))])  # fmt: skip
         system = ln.OpenSystem(electrons, [lead], kT=kT)
-        run = ln.simulate(system, ln.Frozen(ln.uniform(1, "z")), t_end=8.0, rtol=1e-6).dataset
+        run = ln.simulate(system, ln.Frozen(ln.uniform(1, "z")), t_end=7.0, rtol=1e-6).dataset
         t = 7.0
 
         def phase(s: np.ndarray | float) -> np.ndarray | float:
