@@ -30,8 +30,7 @@ from llgnegf.run.simulation import Simulation
 
 wall = ln.bloch_wall(n_sites=5, center=3, width=0.9)
 system = ln.OpenSystem(ln.chain(5, 1.0, j_sd=0.5), [ln.ChainLead(0), ln.ChainLead(-1)], 0.0, kT=0.025)
-magnet = ln.Magnet(wall, magnetic_moment=4.0, damping=0.02, energies=[ln.Exchange(0.1)])
-run = Simulation(system, magnet, t_end=1.0, save_every=1.0, start="partitioned")
+run = Simulation(system, ln.Precession(wall, 0.05), t_end=1.0, save_every=1.0, start="partitioned")
 state = np.random.default_rng(1).normal(size=run.state.size)
 derivative = np.zeros_like(state)
 run.equation(0.0, state, derivative)
@@ -105,7 +104,7 @@ def callees(function: Dispatcher) -> Iterator[Dispatcher]:
 
 def test_right_hand_side_has_the_same_bits_with_an_empty_and_a_full_cache(tmp_path: Path) -> None:
     compiled = right_hand_side(tmp_path)
-    assert list(tmp_path.rglob("electrons.coupled_rhs*.nbc"))
+    assert list(tmp_path.rglob("electrons.electronic_rhs*.nbc"))
     assert right_hand_side(tmp_path) == compiled
 
 

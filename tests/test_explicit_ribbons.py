@@ -235,8 +235,9 @@ def test_prescribed_moments_and_a_voltage_that_jumps(build: Any) -> None:
     assert_agree(got, exact)
 
 
-@pytest.mark.parametrize("build", CASES, ids=lambda build: build.__name__)
+@pytest.mark.parametrize("build", [in_plane_ferromagnet, armchair, three_terminals], ids=lambda build: build.__name__)
 def test_moments_that_answer_and_a_bias_that_is_switched_on(build: Any) -> None:
+    """Where nothing commutes, with a level bound to an end, with three leads (all cases: validation/ribbons.py)."""
     one = build(np.random.default_rng(2))
     ribbon, moments = explicit(one, END, ramp), answering(one)
     exact = ribbon.run(ribbon.thermal(one.texture), moments, times(), [JUMP, JUMP + RAMP])
@@ -303,19 +304,20 @@ def filled_differently(one: Case) -> ln.OpenSystem:
     return ln.OpenSystem(ln.Electrons(one.hamiltonian, one.j_sd), leads, kT=0.1)
 
 
-@pytest.mark.parametrize("build", [square_rashba, in_plane_ferromagnet], ids=lambda build: build.__name__)
+@pytest.mark.parametrize("build", [in_plane_ferromagnet], ids=lambda build: build.__name__)
 def test_stationary_start_under_bias(build: Any) -> None:
-    """Leads of their own temperatures, chemical potentials and voltages, moments at rest: nothing moves."""
+    """Leads of their own temperatures, chemical potentials and voltages, moments at rest: nothing moves. To a tenth of
+    rtol: the fits that 1e-6 takes are those of the other tests and of validation/ribbons.py."""
     one = quiet(build(np.random.default_rng(7)))
     system = filled_differently(one)
-    got = ln.simulate(system, ln.Frozen(one.texture), t_end=END, save_every=END, rtol=1e-6, start="steady")
+    got = ln.simulate(system, ln.Frozen(one.texture), t_end=END, save_every=END, rtol=1e-5, start="steady")
     assert_stationary(got, one, [0, 1])
 
 
 class TestReference:
     """The reference itself: independent of the cut, of its tolerance, and right where chains already are."""
 
-    @pytest.mark.parametrize("build", [square_rashba, armchair], ids=lambda build: build.__name__)
+    @pytest.mark.parametrize("build", [armchair], ids=lambda build: build.__name__)
     def test_longer_leads_and_a_finer_integration_change_nothing(self, build: Any) -> None:
         """An eighth of the bound at most leaves the rest to what is judged (all cases: validation/ribbons.py)."""
         one = build(np.random.default_rng(2))
@@ -328,8 +330,7 @@ class TestReference:
             coarse, fine = (getattr(r, name) for r in rows)
             np.testing.assert_allclose(coarse, fine, rtol=0, atol=BOUND / 8, err_msg=name)
 
-    @pytest.mark.parametrize("moves", ["prescribed", "answering"])
-    @pytest.mark.parametrize("legs", ["separate", "coupled"])
+    @pytest.mark.parametrize(("legs", "moves"), [("separate", "prescribed"), ("coupled", "answering")])
     def test_ladders_whose_leads_are_chains(self, legs: str, moves: str) -> None:
         """Legs apart: a `ChainLead` for each site. Legs coupled by -t': chains of (1, 1) and (1, -1) at -t' and t'."""
         device, answers = grid(2, 2), moves == "answering"

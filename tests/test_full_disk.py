@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import errno
+import io
 import itertools
 import os
 import shutil
 import subprocess
 from collections.abc import Callable, Generator, Iterator
 from contextlib import suppress
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -78,14 +80,20 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("llgnegf.paper._module", lambda name: (None, lambda dataset: new_figure(1.0)))
 
 
+@lru_cache(maxsize=64)
+def values(netcdf: bytes) -> dict[str, bytes]:
+    """All that is in a file, which is opened once for all that have the same bytes."""
+    with xarray.open_dataset(io.BytesIO(netcdf), engine="h5netcdf") as dataset:
+        return {str(k): v.values.tobytes() for k, v in dataset.load().variables.items()}
+
+
 def contents(folder: Path) -> dict[str, Any]:
     """Every file that a command makes, NetCDF by its values, and no provenance, which has times."""
     found: dict[str, Any] = {}
     for path in sorted(folder.rglob("*")):
         name = str(path.relative_to(folder))
         if path.suffix == ".nc":
-            with xarray.open_dataset(path, engine="h5netcdf") as dataset:
-                found[name] = {str(k): v.values.tobytes() for k, v in dataset.load().variables.items()}
+            found[name] = values(path.read_bytes())
         elif path.is_file() and path.suffix in (".png", ".pdf", ".gif", ".csv", ".toml", ".tmp"):
             found[name] = path.read_bytes()
     return found

@@ -22,7 +22,8 @@ from llgnegf.poles.channels import PoleSystem, expand, spectral_bounds
 from llgnegf.problem.magnetism.motion import Frozen
 from llgnegf.problem.observables import spin_of_sites
 from llgnegf.run.error_budget import expand_for_run
-from llgnegf.run.lead_errors import find_levels, propagator_error
+from llgnegf.run.lead_errors import find_levels
+from llgnegf.run.spectral_errors import PropagatorErrors
 from llgnegf.static import start as starts
 from llgnegf.static.frozen import FrozenDevice
 from llgnegf.units import HBAR
@@ -506,13 +507,13 @@ def test_the_error_estimate_bounds_the_error_of_matrix_modes() -> None:
 
 
 def assert_bounds_propagators(coarse: FrozenDevice, exact: FrozenDevice) -> None:
-    """`propagator_error` against G(t) = exp(-iht) on the device at times up to its own, and not a hundred times it."""
+    """`PropagatorErrors` against G(t) = exp(-iht) on the device at times up to its own, and not a hundred times it."""
     for duration in (0.5, 5.0, 50.0):
         worst = 0.0
         for time in np.linspace(0.0, duration, 41):
             both = [expm(-1j * f.extended_hamiltonian() * time).diagonal()[: f.arrays.n] for f in (coarse, exact)]
             worst = max(worst, 2 * float(np.abs(both[0] - both[1]).max()))
-        bound = propagator_error(coarse, find_levels(coarse), duration)
+        bound = PropagatorErrors(coarse, find_levels(coarse), duration).of(coarse.poles.channels)
         assert 1e-9 < worst < bound < 100 * worst, (duration, worst, bound)
 
 

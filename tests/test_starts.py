@@ -196,12 +196,12 @@ def test_joining_leads_at_a_band_edge_stays_within_the_accuracy_asked_for():
 def test_domain_wall_melting():
     """Left half full, right half empty, joined at t = 0: I(t) = 2t [J_0(2t)^2 + J_1(2t)^2] per spin.
 
-    Two device sites; mu = +-25 eV at kT = 0.5 eV fill and empty the leads up to exp(-46).
+    Two device sites; mu = +-7.75 eV at kT = 0.125 eV fill and empty the leads up to exp(-46).
     """
-    leads = [ChainLead(site=0, chemical_potential=25.0), ChainLead(site=-1, chemical_potential=-25.0)]
-    system = OpenSystem(chain(2), leads, 0.0, 0.5)
+    leads = [ChainLead(site=0, chemical_potential=7.75), ChainLead(site=-1, chemical_potential=-7.75)]
+    system = OpenSystem(chain(2), leads, 0.0, 0.125)
     got = run(
-        system, Frozen(cone(2, 0.0)), t_end=20, save_every=1, rtol=1e-8, start="partitioned",
+        system, Frozen(cone(2, 0.0)), t_end=20, save_every=1, rtol=1e-7, start="partitioned",
         initial_density_matrix=np.diag([1.0, 1.0, 0.0, 0.0]),
     )  # fmt: skip
     t = got.times

@@ -104,7 +104,9 @@ def matrix_modes(spectrum: MatrixSpectrum, tolerance: float, strict: bool = True
 
 
 def _kept(spectrum: MatrixSpectrum, tolerance: float) -> Fit:
-    return kept(spectrum, tolerance, VERSION, lambda: _fit(spectrum, tolerance))
+    """The fit of what is `rounded`, where a spectrum has that: those of equal leads on two sides are one."""
+    rounded: MatrixSpectrum = getattr(spectrum, "rounded", spectrum)
+    return kept(rounded, tolerance, VERSION, lambda: _fit(rounded, tolerance))
 
 
 def _best(spectrum: MatrixSpectrum, tolerance: float) -> Fit:

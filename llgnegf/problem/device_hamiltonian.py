@@ -46,7 +46,7 @@ class DeviceHamiltonian:
         self._phases = np.concatenate(
             [np.zeros((i.size, 0)), *(term.phases(i, j, n, positions) for term in self.changing)], axis=1
         )
-        self.own = np.flatnonzero(i == j)
+        self.own, self._diagonal = np.flatnonzero(i == j), np.flatnonzero(self.rows == self.indices)
         pairs = np.unique(np.stack([i, j], axis=1)[i < j], axis=0).astype(int).reshape(-1, 2)
         self.bonds, self._hops = pairs, self._blocks_below(pairs)
 
@@ -77,6 +77,12 @@ class DeviceHamiltonian:
     def matrix(self, time: float, blocks: np.ndarray | None = None) -> sp.csr_array:
         """H(t, rho) as CSR, (2N, 2N)."""
         return self._as_matrix(self.elements(time, blocks))
+
+    def discs(self, time: float) -> tuple[np.ndarray, np.ndarray]:
+        """H_aa and sum_b |H_ab|, b not a, of every state without mean fields, in eV, (2N,) each."""
+        data = self.elements(time)
+        center = data[self._diagonal].real
+        return center, np.bincount(self.rows, np.abs(data)) - np.abs(center)
 
     def onsite_blocks(self, elements: np.ndarray) -> np.ndarray:
         """H_ii of numbers on the pattern, (N, 2, 2)."""

@@ -178,15 +178,17 @@ class Electrons(Readable):
     def gershgorin(self, times: Sequence[float] = (0.0,), length: float = 1.0) -> tuple[np.ndarray, np.ndarray]:
         """Lower and upper ends (eV) of the interval about each level of the device that holds it at all `times` (fs),
         whatever the density matrix is and moments up to the length `length` are, without leads, (2N,) each."""
-        reach = sum((term.reach(self.n_sites) for term in self.mean_fields), np.zeros(self.n_sites))
         low, high = np.full(2 * self.n_sites, np.inf), np.full(2 * self.n_sites, -np.inf)
         for time in times:
-            matrix = self.device.matrix(time)
-            center = matrix.diagonal().real
-            radius = np.asarray(abs(matrix).sum(axis=1)).ravel() - np.abs(center)
-            radius = radius + np.repeat(length * np.abs(self.j_sd_at(time)) + reach, 2)
+            center, radius = self.device.discs(time)
+            radius = radius + np.repeat(length * np.abs(self.j_sd_at(time)) + self._reach, 2)
             low, high = np.minimum(low, center - radius), np.maximum(high, center + radius)
         return low, high
+
+    @cached_property
+    def _reach(self) -> np.ndarray:
+        """Largest eigenvalue of all mean fields at each site in eV, (N,)."""
+        return sum((term.reach(self.n_sites) for term in self.mean_fields), np.zeros(self.n_sites))
 
     def frozen(self, time: float = 0.0, density_blocks: np.ndarray | None = None) -> Electrons:
         """The electrons of one instant, without terms: H(t) with the mean fields of rho_ii (N, 2, 2), if given."""

@@ -18,6 +18,8 @@ from llgnegf.problem.surface import apart, decimate, surface_function
 
 HERMITIAN = 1e-12
 """How far a cell may be from Hermitian, relative to its largest element."""
+DIGITS = 42
+"""Binary digits of what is equal but for round-off: 2e-13 of the largest element."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,6 +59,13 @@ class PeriodicSpectrum:
     def size(self) -> int:
         """r, the number of orbitals (or combinations of them)."""
         return len(self.coupling)
+
+    @cached_property
+    def rounded(self) -> PeriodicSpectrum:
+        """The same to `DIGITS` binary digits: equal for crystals that are equal but for round-off."""
+        energies = max(float(np.abs(self.cell).max()), float(np.abs(self.hopping).max()))
+        sizes = energies, energies, float(np.abs(self.coupling).max(initial=0.0))
+        return PeriodicSpectrum(*map(_rounded, (self.cell, self.hopping, self.coupling), sizes))
 
     @cached_property
     def bands(self) -> Bands:
@@ -132,6 +141,12 @@ class PeriodicSpectrum:
         for result, at in ((1, energy[here]), (-1, moved[here])):
             change[here] += result * sign / (at[:, None] - levels) ** power
         return (vectors * change[:, None, :]) @ vectors.conj().T
+
+
+def _rounded(matrix: np.ndarray, size: float) -> np.ndarray:
+    """To a unit that is a power of two, so that what has few digits stays as it is; no -0."""
+    unit = 2.0 ** (np.ceil(np.log2(size)) - DIGITS) if size else 1.0
+    return np.asarray(np.round(matrix / unit) * unit + 0.0)
 
 
 def checked_cell(problems: Problems, cell: Any, hopping: Any) -> tuple[Any, Any]:

@@ -18,6 +18,10 @@ from llgnegf.problem.matrix_spectra import MatrixSpectrum
 from llgnegf.problem.periodic import PeriodicSpectrum, checked_cell
 from llgnegf.problem.spectra import ChainSpectrum, Spectrum
 
+APART = 0.1
+"""Elements that fix a gauge are the first ones that are larger than this part of the largest: which these are does not
+depend on rounding."""
+
 
 @dataclass(frozen=True, eq=False)
 class PeriodicLead(LeadAtVoltage):
@@ -119,19 +123,51 @@ def _channel(block: Block, columns: np.ndarray, scale: float) -> tuple[np.ndarra
     """A copy of a block with its columns tau (2N, d): a chain for d = 1, else what tau sees of it.
 
     tau = Q P with orthonormal rows P: only P g P^dag matters. Where tau has columns of zeros, P names the others.
+    Phases of orbitals and the choice of Q are a gauge, fixed so that what is equal but for a gauge is equal.
     """
     hopping = float(np.abs(block.hopping[0, 0]))
     if len(block.cell) == 1 and hopping > ZERO * scale:
         return columns[:, 0], ChainSpectrum(1.0, hopping, float(block.cell[0, 0].real))
     if len(block.cell) == 1:
         return columns, PeriodicSpectrum(block.cell, np.zeros((1, 1)))
+    phases = _phases(block)
+    turn = phases.conj()[:, None] * phases
+    block, columns = block._replace(cell=block.cell * turn, hopping=block.hopping * turn), columns * phases
     size = np.abs(columns).max()
     used = np.abs(columns).max(axis=0) > ZERO * size
     rows = np.linalg.svd(columns)[2][: int(np.sum(np.linalg.svd(columns, compute_uv=False) > ZERO * size))]
     rows = np.eye(len(used))[used] if len(rows) == used.sum() else rows
+    rows = _upright(rows)
     whole = len(rows) == len(block.cell)
     vectors = columns if whole else columns @ rows.conj().T
     return vectors, PeriodicSpectrum(block.cell, block.hopping, None if whole else rows)
+
+
+def _phases(block: Block) -> np.ndarray:
+    """Phases of the orbitals, (d,), with which each has an element of h_0, V or V^dag > 0 with one before it."""
+    links = np.stack([block.cell, block.hopping, block.hopping.conj().T])
+    phases, fixed = np.ones(len(block.cell), dtype=complex), [0]
+    while len(fixed) < phases.size:
+        open_ = np.setdiff1d(np.arange(phases.size), fixed)
+        elements = phases[fixed].conj()[:, None] * links[:, fixed][:, :, open_]
+        first = np.argmax(np.abs(elements) > APART * np.abs(elements).max())
+        orbital, element = open_[first % open_.size], elements.ravel()[first]
+        phases[orbital] = element.conj() / np.abs(element) if element else 1.0
+        fixed.append(int(orbital))
+    return phases
+
+
+def _upright(rows: np.ndarray) -> np.ndarray:
+    """Orthonormal rows (r, m) turned among each other, triangular and > 0 on the diagonal in the first r columns that
+    are apart from those before."""
+    picked, rest = list[int](), rows
+    for _ in rows:
+        size = np.linalg.norm(rest, axis=0)
+        picked.append(int(np.argmax(size > APART * size.max())))
+        along = rest[:, picked[-1]] / size[picked[-1]]
+        rest = rest - np.outer(along, along.conj() @ rest)
+    q, r = np.linalg.qr(rows[:, picked])
+    return np.asarray((q * (np.diagonal(r) / np.abs(np.diagonal(r)))).conj().T @ rows)
 
 
 def _equal(one: Spectrum | MatrixSpectrum, other: Spectrum | MatrixSpectrum, scale: float) -> bool:

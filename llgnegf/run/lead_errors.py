@@ -42,12 +42,30 @@ EVERYWHERE = (-np.inf, np.inf)
 """The window of a run that may disturb every energy."""
 ROUND_OFF = 2e-15
 """Round-off (eV) of the sources of a stationary state, which are divided by the levels' widths."""
-REACH, LINE = 3.0, 800
-"""How far beyond the levels (eV) a propagator's integral over energies is in equal steps, and their number."""
-ABOUT = (-8, -4, -2, -1, -0.5, 0, 0.5, 1, 2, 4, 8)
-"""Energies about each level, in units of its width with that of the integral's line."""
 DENSE = 300
 """Device states up to which levels are those of device and modes together; beyond, of the device alone."""
+
+
+class ExactLeads:
+    """Sigma and Gamma of the exact leads at the energies that they were asked for, found once: one set of modes after
+    the other is judged at the same ones."""
+
+    def __init__(self) -> None:
+        self._known: dict[tuple[Any, ...], np.ndarray] = {}
+
+    def self_energy(self, spectrum: Any, energies: np.ndarray) -> np.ndarray:
+        """Sigma in eV."""
+        return self._once(spectrum, "self_energy", energies)
+
+    def broadening(self, spectrum: Any, energies: np.ndarray) -> np.ndarray:
+        """Gamma in eV, at real energies."""
+        return self._once(spectrum, "broadening", energies)
+
+    def _once(self, spectrum: Any, what: str, energies: np.ndarray) -> np.ndarray:
+        key = spectrum, what, energies.shape, energies.tobytes()
+        if key not in self._known:
+            self._known[key] = np.asarray(getattr(spectrum, what)(energies))
+        return self._known[key]
 
 
 @dataclass(frozen=True, eq=False)
@@ -87,14 +105,14 @@ def find_levels(frozen: FrozenDevice) -> Levels:
     found = [np.zeros((2, 0, energies.size))]
     for g, channel in enumerate(frozen.poles.channels):
         own = slice(a.orbitals[g], a.orbitals[g + 1])
-        gamma = _matrices(channel.exact.broadening(energies.real - voltages[g]))
+        gamma = as_matrices(channel.exact.broadening(energies.real - voltages[g]))
         overlap = np.linalg.norm(left[:, own], axis=1) * np.linalg.norm(right[:, own], axis=1)
         found.append(np.array([[overlap], [np.abs(np.einsum("ka,kab,kb->k", left[:, own], gamma, right[:, own]))]]))
     overlaps, widths = np.concatenate(found, axis=1)
     return Levels(energies.real, widths.sum(axis=0), overlaps.T, weights, voltages)
 
 
-def _matrices(values: np.ndarray) -> np.ndarray:
+def as_matrices(values: np.ndarray) -> np.ndarray:
     """Sigma or Gamma at energies (n,), of a scalar or a matrix channel, as (n, m, m)."""
     return values if values.ndim == 3 else values[:, None, None]
 
@@ -104,7 +122,9 @@ def sizes(values: np.ndarray, energies: np.ndarray) -> np.ndarray:
     return np.abs(values) if values.ndim == energies.ndim else np.linalg.norm(values, 2, axis=(-2, -1))
 
 
-def self_energy_errors(channel: PoleChannel, energies: np.ndarray, height: float = 0.0) -> np.ndarray:
+def self_energy_errors(
+    channel: PoleChannel, energies: np.ndarray, height: float = 0.0, leads: ExactLeads | None = None
+) -> np.ndarray:
     """|Sigma_modes - Sigma| of a channel at real energies relative to its lead, any shape, in eV; its norm.
 
     Matrix modes are fitted in a window of time, what they miss later lies next to the edges of bands. A run up to T
@@ -116,7 +136,8 @@ def self_energy_errors(channel: PoleChannel, energies: np.ndarray, height: float
     at, factor = energies, 1.0
     if height and isinstance(channel.spectrum, MatrixModes):
         at, factor = energies + 1j * height, float(np.exp(1))
-    return factor * sizes(channel.spectrum.self_energy(at) - channel.exact.self_energy(at), energies)
+    exact = channel.exact.self_energy(at) if leads is None else leads.self_energy(channel.exact, at)
+    return factor * sizes(channel.spectrum.self_energy(at) - exact, energies)
 
 
 def _is_fitted(channel: PoleChannel) -> bool:
@@ -125,7 +146,7 @@ def _is_fitted(channel: PoleChannel) -> bool:
 
 
 def level_errors(
-    channels: Sequence[PoleChannel], levels: Levels, duration: float, stationary: bool = False
+    channels: Sequence[PoleChannel], levels: Levels, duration: float, stationary: bool, leads: ExactLeads
 ) -> np.ndarray:
     """2 |d lambda_k| min(T, 1/Gamma_k) of each level, T = `duration` in 1/eV, (n,); with round-off if `stationary`."""
     shift, height = np.zeros(levels.energies.size), 0.0 if stationary else 1 / duration
@@ -134,7 +155,7 @@ def level_errors(
         key = channel.exact, levels.voltages[q]
         if key not in known:
             energies = _around(channel, levels.energies - levels.voltages[q])
-            known[key] = self_energy_errors(channel, energies, height).max(axis=1)
+            known[key] = self_energy_errors(channel, energies, height, leads).max(axis=1)
         shift += levels.overlaps[:, q] * known[key]
     damped = levels.widths > 0
     memory = 1 / np.maximum(levels.widths, 1e-300)
@@ -159,59 +180,35 @@ def _around(channel: PoleChannel, energies: np.ndarray) -> np.ndarray:
     return energies[:, None] + distance[:, None] * np.array([-0.4, -0.2, 0.0, 0.2, 0.4])
 
 
-def band_error(channel: PoleChannel, window: tuple[float, float] = EVERYWHERE, height: float = 0.0) -> float:
+def band_error(channel: PoleChannel, window: tuple[float, float], height: float, leads: ExactLeads) -> float:
     """|dSigma|/Gamma: its mean over the band, or its largest in a window (eV, measured from the lead's levels); dSigma
     at a `height` (eV) as in `self_energy_errors`."""
     low, high = channel.exact.support
     if not (np.isfinite(low) and _is_fitted(channel)):
         return 0.0
     # Equal steps of an angle, dense where the band ends, and about the modes, which are where a spectrum has structure.
-    grid = 0.5 * (low + high) - 0.5 * (high - low) * np.cos(np.linspace(0, np.pi, 402)[1:-1])
+    steps = 0.5 * (low + high) - 0.5 * (high - low) * np.cos(np.linspace(0, np.pi, 402)[1:-1])
     chi = channel.energies[channel.energies.imag < 0]  # at a surface level, which no fit moves, Sigma is infinite
-    modes = (chi.real + np.outer([-2, -1, 0, 1, 2], chi.imag)).ravel()
-    grid = np.unique(np.concatenate([grid, modes[(modes > grid[0]) & (modes < grid[-1])]]))
-    gamma = sizes(channel.exact.broadening(grid), grid)
-    relative = self_energy_errors(channel, grid, height) / np.maximum(gamma, FLOOR * gamma.max())
+    about = np.unique((chi.real + np.outer([-2, -1, 0, 1, 2], chi.imag)).ravel())
+    about = about[(about > steps[0]) & (about < steps[-1])]
+    gamma = np.concatenate([sizes(leads.broadening(channel.exact, few), few) for few in (steps, about)])
+    wrong = np.concatenate([self_energy_errors(channel, few, height, leads) for few in (steps, about)])
+    grid, order = np.unique(np.concatenate([steps, about]), return_index=True)
+    relative = (wrong / np.maximum(gamma, FLOOR * gamma.max()))[order]
     if window == EVERYWHERE:
         return float(np.trapezoid(relative, grid) / (high - low))
     inside = np.clip(np.linspace(*window, 65), low, high)
     return float(np.interp(inside, grid, relative).max())
 
 
-def propagator_error(frozen: FrozenDevice, levels: Levels, duration: float) -> float:
-    """Bound, to first order, on 2 |d G_ii(t)| on the device for all 0 <= t <= T = `duration` (1/eV).
-
-    G(t) = int dE/2pi exp(-iEt) G(E) along Im E = 1/T, where |exp(-iEt)| <= e, and dG = G dSigma G, so that
-
-        |d G_ii(t)| <= e sum_q int dE/2pi |G_i,q(E + i/T)| |dSigma_q(E + i/T)| |G_q,i(E + i/T)|.
-
-    The sum over levels counts each of those that device and modes make of one continuum by itself; this does not. A
-    level apart comes to the same: 2 e |d lambda_k| |R_ik L_ki|/(Gamma_k + 2/T).
-    """
-    if frozen.arrays.n > DENSE:
-        return np.inf
-    reach, height = float(np.abs(levels.energies).max(initial=0.0)) + REACH, 1 / duration
-    near = levels.energies[:, None] + (height + levels.widths[:, None]) * np.array(ABOUT)
-    far = reach * np.geomspace(1, 100, 60)
-    grid = np.unique(np.concatenate([near.ravel(), np.linspace(-reach, reach, LINE), far, -far]))
-    energies, total = grid + 1j * height, np.zeros((grid.size, frozen.arrays.n))
-    green = np.concatenate([np.linalg.inv(frozen.inverse_green(few)) for few in np.array_split(energies, 20)])
-    for channel, first in zip(frozen.poles.channels, frozen.arrays.orbitals, strict=False):
-        at = energies - frozen.voltages[first]
-        wrong = sizes(channel.spectrum.self_energy(at) - channel.exact.self_energy(at), at)
-        out = np.linalg.norm(green @ channel.columns, axis=2)
-        back = np.linalg.norm(channel.columns.conj().T @ green, axis=1)
-        total += out * back * wrong[:, None]
-    return float(np.exp(1.0) / np.pi * np.trapezoid(total, grid, axis=0).max())
-
-
 def lead_error(
     poles: PoleSystem,
     levels: Sequence[Levels],
     duration: float,
-    window: tuple[float, float] = EVERYWHERE,
-    stationary: bool = False,
-    frozen: Sequence[FrozenDevice] = (),
+    window: tuple[float, float],
+    stationary: bool,
+    leads: ExactLeads,
+    propagators: Sequence[float] = (),
 ) -> float:
     """Error of rho from the modes where rho departs from equilibrium by 1.
 
@@ -221,18 +218,21 @@ def lead_error(
         duration: T in 1/eV.
         window: Energies (eV) at which rho departs.
         stationary: Whether the run starts in the stationary state of leads that differ.
-        frozen: The device with these modes at each instant; given, `propagator_error` stands for the levels where it
-            is less.
+        leads: What is known of the exact leads.
+        propagators: Error of the propagator at each instant (`spectral_errors.PropagatorErrors`), which where it is
+            less stands for that of the levels; for runs that do not start stationary.
     """
     worst, height = 0.0, 0.0 if stationary else 1 / duration
+    bands: dict[Any, float] = {}
     for number, at in enumerate(levels):
         low, high = window
-        bands = {(c.exact, v): c for c, v in zip(poles.channels, at.voltages.tolist(), strict=True)}
-        band = max((band_error(c, (low - v, high - v), height) for (_, v), c in bands.items()), default=0.0)
+        seen = {(c.exact, low - v, high - v): c for c, v in zip(poles.channels, at.voltages.tolist(), strict=True)}
+        for key in seen.keys() - bands.keys():
+            bands[key] = band_error(seen[key], key[1:], height, leads)
         inside = (at.energies > low) & (at.energies < high)
-        errors = level_errors(poles.channels, at, duration, stationary)[inside]
+        errors = level_errors(poles.channels, at, duration, stationary, leads)[inside]
         error = float((errors @ at.weights[inside]).max(initial=0.0))
-        if frozen and not stationary:
-            error = min(error, propagator_error(frozen[number], at, duration))
-        worst = max(worst, band + error)
+        if propagators:
+            error = min(error, propagators[number])
+        worst = max(worst, max((bands[key] for key in seen), default=0.0) + error)
     return worst

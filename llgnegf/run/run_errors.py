@@ -20,9 +20,9 @@ from llgnegf.problem.magnetism.external import External
 from llgnegf.problem.magnetism.magnet import Magnet
 from llgnegf.problem.magnetism.placement import placement_of
 from llgnegf.problem.observables import spin_density
-from llgnegf.run.lead_errors import EVERYWHERE, Levels, find_levels, lead_error
+from llgnegf.run.lead_errors import EVERYWHERE, ExactLeads, Levels, find_levels, lead_error
 from llgnegf.run.result import ErrorEstimate
-from llgnegf.run.spectral_errors import EquilibriumErrors, Passages
+from llgnegf.run.spectral_errors import MOST_STATES, EquilibriumErrors, Passages, PropagatorErrors
 from llgnegf.static.frozen import FrozenDevice
 from llgnegf.static.slices import SlicedGreen, distance_from_leads
 from llgnegf.units import HBAR
@@ -121,6 +121,20 @@ class RunErrors:
         return [find_levels(frozen) for frozen in self.at_instants]
 
     @cached_property
+    def exact_leads(self) -> ExactLeads:
+        return ExactLeads()
+
+    @cached_property
+    def propagators(self) -> list[PropagatorErrors]:
+        """What errors of the propagator at each instant are made of, of devices between matrix leads: of chains levels
+        tell enough, and nothing of it is asked for a stationary start."""
+        matrices = any(c.vector.ndim == 2 for c in self.coarse.channels)
+        if not matrices or self.start == "steady" or self.frozen.arrays.n > MOST_STATES:
+            return []
+        pairs = zip(self.at_instants, self.levels, strict=True)
+        return [PropagatorErrors(frozen, levels, self.duration) for frozen, levels in pairs]
+
+    @cached_property
     def equilibria(self) -> list[EquilibriumErrors]:
         """What errors of the equilibrium at each instant are made of."""
         return [EquilibriumErrors(frozen) for frozen in self.at_instants]
@@ -188,9 +202,9 @@ class RunErrors:
             errors = [(at, at.error(poles.channels, 1 / self.duration)) for at in self.passages]
             found.append(max(float(self.relative_to_window(*each).max()) for each in errors))
         if self.has_levels or not found:
-            matrices = any(c.vector.ndim == 2 for c in poles.channels)
-            known = [FrozenDevice(poles, moments, time) for time, moments in self.instants] if matrices else ()
-            found.append(lead_error(poles, self.levels, self.duration, self.window, stationary, known))
+            propagators = [at.of(poles.channels) for at in self.propagators]
+            known = self.levels, self.duration, self.window, stationary, self.exact_leads
+            found.append(lead_error(poles, *known, propagators))
         return min(found)
 
     def relative_to_window(self, at: Passages, errors: np.ndarray) -> np.ndarray:

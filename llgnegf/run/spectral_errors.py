@@ -1,4 +1,4 @@
-"""Errors of rho by lead modes as sums over Fermi poles and integrals over energies, for devices with many channels.
+"""Errors of rho by lead modes as sums over Fermi poles and integrals over energies.
 
 Under `run_errors`, beside `lead_errors`, which asks level by level. Both are made of the Green function G of the exact
 leads between device and lead orbitals, found once for an instant; the modes enter as dSigma alone.
@@ -14,8 +14,9 @@ import numpy as np
 from scipy.integrate import cumulative_trapezoid
 
 from llgnegf.poles.channels import PoleChannel
-from llgnegf.run.lead_errors import self_energy_errors
+from llgnegf.run.lead_errors import Levels, as_matrices, self_energy_errors
 from llgnegf.static.frozen import FrozenDevice
+from llgnegf.static.green import StaticDevice
 from llgnegf.static.slices import SlicedGreen
 from llgnegf.static.weights import joined, times, weighted
 
@@ -30,6 +31,12 @@ NUMBERS = 1 << 21
 """Elements of G held at a time."""
 EVEN, NEAR_EDGES = 401, np.concatenate([-np.geomspace(1e-5, 0.3, 40), [0.0], np.geomspace(1e-5, 0.3, 40)])
 """Energies (eV) at which dSigma is looked at: so many in equal steps over the window, and about each end of a band."""
+REACH, LINE = 3.0, 800
+"""How far beyond the levels (eV) a propagator's integral over energies is in equal steps, and their number."""
+ABOUT = (-8, -4, -2, -1, -0.5, 0, 0.5, 1, 2, 4, 8)
+"""Energies about each level, in units of its width with that of the integral's line."""
+MOST_STATES = 300
+"""Of devices whose propagators are looked at."""
 Integrated = tuple[np.ndarray, np.ndarray]
 
 
@@ -45,17 +52,15 @@ class EquilibriumErrors:
         columns = green.columns(frozen.u)
         self._inner = frozen.u.conj().T @ columns
         self._columns, self._rows, self._slices = columns * r[:, None, None], green.rows(frozen.u), green.slices
+        self._sigma = frozen.exact.self_energies(self._energies)
 
     def of(self, channels: Sequence[PoleChannel]) -> float:
         """Largest error of an element with the modes of `channels`."""
         first = self._frozen.arrays.orbitals
-        wrong = [
-            c.spectrum.self_energy(at) - c.exact.self_energy(at)
-            for c, v in zip(channels, self._frozen.voltages[first[:-1]].tolist(), strict=True)
-            for at in (self._energies - v,)
-        ]
-        as_matrix, sizes = self._frozen.device.has_matrices, np.diff(first).tolist()
-        sigma = joined(wrong, sizes, self._energies.size, as_matrix)
+        voltages = self._frozen.voltages[first[:-1]].tolist()
+        modes = [c.spectrum.self_energy(self._energies - v) for c, v in zip(channels, voltages, strict=True)]
+        as_matrix, orbitals = self._frozen.device.has_matrices, np.diff(first).tolist()
+        sigma = joined(modes, orbitals, self._energies.size, as_matrix) - self._sigma
         inner = times(sigma, np.linalg.inv(np.eye(int(first[-1])) - weighted(self._inner, sigma)))
         n = self._frozen.arrays.n
         left = (self._columns @ inner).transpose(1, 0, 2).reshape(n, -1)
@@ -84,6 +89,59 @@ class EquilibriumErrors:
             near[:, :, size:] += back.conj().swapaxes(1, 2)
             worst = np.maximum(worst, np.abs(near).max(axis=(1, 2)))
         return worst
+
+
+class PropagatorErrors:
+    """What modes do to the propagator on the device of one instant at all times 0 <= t <= T = `duration` (1/eV).
+
+    G(t) = int dE/2pi exp(-iEt) G(E) along Im E = 1/T, where |exp(-iEt)| <= e, and dG = G dSigma G, so that
+
+        |d G_ii(t)| <= e sum_q int dE/2pi |G_i,q(E + i/T)| |dSigma_q(E + i/T)| |G_q,i(E + i/T)|.
+
+    The sum over levels counts each of those that device and modes make of one continuum by itself; this does not. A
+    level apart comes to the same: 2 e |d lambda_k| |R_ik L_ki|/(Gamma_k + 2/T). Single precision does for estimates.
+    """
+
+    def __init__(self, frozen: FrozenDevice, levels: Levels, duration: float) -> None:
+        reach, height = float(np.abs(levels.energies).max(initial=0.0)) + REACH, 1 / duration
+        near = levels.energies[:, None] + (height + levels.widths[:, None]) * np.array(ABOUT)
+        far = reach * np.geomspace(1, 100, 60)
+        grid = np.unique(np.concatenate([near.ravel(), np.linspace(-reach, reach, LINE), far, -far]))
+        groups: dict[Any, list[int]] = {}
+        voltages = frozen.voltages[frozen.arrays.orbitals[:-1]].tolist()
+        for number, (channel, voltage) in enumerate(zip(frozen.poles.channels, voltages, strict=True)):
+            groups.setdefault((channel.exact, voltage), []).append(number)
+        self._groups = [(own[0], voltage) for (_, voltage), own in groups.items()]
+        self._energies, first = grid + 1j * height, frozen.arrays.orbitals
+        sigma = frozen.exact.self_energies(self._energies)
+        self._sigma = [_block(sigma, slice(first[own], first[own + 1])) for own, _ in self._groups]
+        steps = 0.5 * (np.diff(grid, prepend=grid[0]) + np.diff(grid, append=grid[-1]))
+        self._weights = np.zeros((grid.size, len(groups), frozen.arrays.n), dtype=np.float32)
+        for few in np.array_split(np.arange(grid.size), 1 + grid.size * frozen.arrays.n**2 // NUMBERS):
+            green = np.linalg.inv(_inverse(frozen.exact, self._energies[few], sigma[few]))
+            for number, own in enumerate(groups.values()):
+                for columns in (frozen.poles.channels[q].columns for q in own):
+                    out = np.linalg.norm(green @ columns, axis=2)
+                    self._weights[few, number] += out * np.linalg.norm(columns.conj().T @ green, axis=1)
+        self._weights *= (np.exp(1.0) / np.pi * steps[:, None, None]).astype(np.float32)
+
+    def of(self, channels: Sequence[PoleChannel]) -> float:
+        """Bound, to first order, on 2 |d G_ii(t)| with the modes of `channels`."""
+        wrong = [
+            np.linalg.norm(as_matrices(channels[q].spectrum.self_energy(self._energies - v)) - exact, 2, axis=(1, 2))
+            for (q, v), exact in zip(self._groups, self._sigma, strict=True)
+        ]
+        return float(np.einsum("gn,ngi->i", np.array(wrong), self._weights).max(initial=0.0))
+
+
+def _block(sigma: np.ndarray, own: slice) -> np.ndarray:
+    """Of one channel, (n, m, m), from Sigma between all columns."""
+    return sigma[:, own, own].copy() if sigma.ndim == 3 else sigma[:, own, None]
+
+
+def _inverse(device: StaticDevice, energies: np.ndarray, sigma: np.ndarray) -> np.ndarray:
+    """E - H - Sigma for a Sigma that is known, (n, 2N, 2N)."""
+    return energies[:, None, None] * np.eye(device.size) - device.hamiltonian - device.on_device(sigma)
 
 
 @dataclass(frozen=True, eq=False)
