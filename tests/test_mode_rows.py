@@ -12,6 +12,9 @@ import llgnegf as ln
 from llgnegf import _threads
 from llgnegf.equations import mode_rows
 from llgnegf.integrators.stepper import RungeKutta
+from llgnegf.integrators.tableaus import METHODS, Tableau
+from llgnegf.problem.leads import Channel
+from llgnegf.problem.spectra import Modes
 
 WALL = ln.bloch_wall(2, center=1.5, width=0.9)
 EXCHANGE = [ln.Exchange(0.05)]
@@ -138,6 +141,36 @@ def test_a_run_goes_on_to_the_same_bits(name: str, monkeypatch: pytest.MonkeyPat
             np.testing.assert_array_equal(values, other[column])
 
 
+def test_looking_at_a_run_is_no_part_of_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A checkpoint made after the whole state was asked for knows which stages there are: a run that goes on from it
+    counts its right-hand sides as one that was never looked at."""
+    straight = simulation(monkeypatch, True, "moments that answer", save_every=0.37)
+    rows(straight)
+    first = simulation(monkeypatch, True, "moments that answer", save_every=0.37)
+    for _ in first.rows():
+        assert first.density_matrix is not None
+        second = simulation(monkeypatch, True, "moments that answer", save_every=0.37)
+        second.restore(first.checkpoint())
+        if second.row < second.times.size:
+            rows(second)
+        assert second.statistics == straight.statistics
+        np.testing.assert_array_equal(second.state, straight.state)
+
+
+def test_a_method_with_one_stage(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Euler's: no stage after the first, errors of the step (fs)."""
+    euler = Tableau("euler", 1, np.zeros((1, 1)), np.ones(1), np.zeros(1), np.zeros((0, 1)), 0, 0.5, 2.0)
+    ends, errors = {"t_end": 0.5, "save_every": 0.5}, []
+    reference = simulation(monkeypatch, False, "sudden precession", integrator="dop853", step=0.05, **ends)
+    rows(reference)
+    monkeypatch.setitem(METHODS, "rk4", euler)  # under a name that runs take
+    for step in (2e-3, 1e-3):
+        run = simulation(monkeypatch, True, "sudden precession", integrator="rk4", step=step, **ends)
+        rows(run)
+        errors.append(np.abs(run.state - reference.state).max())
+    assert errors[1] <= 1e-3 and errors[0] / errors[1] == pytest.approx(2, abs=0.1)
+
+
 @pytest.mark.parametrize("name", ["sudden precession", "ribbon", "moments that answer"])
 def test_bits_do_not_depend_on_threads(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(_threads, "SMALLEST", 0)
@@ -150,14 +183,43 @@ def test_bits_do_not_depend_on_threads(name: str, monkeypatch: pytest.MonkeyPatc
     np.testing.assert_array_equal(states[2], states[0])
 
 
+class Narrow:
+    """A lead on the first site with one narrow level, half-width 1e-7 eV, that is coupled with 0.5 eV."""
+
+    chemical_potential, support, is_zero, weight = 0.1, (-np.inf, np.inf), False, 0.25
+    energies, weights = np.array([-0.4 - 1e-7j]), np.array([0.25])
+
+    def attach(self, n_sites: int) -> list[Channel]:
+        return [Channel(np.eye(2 * n_sites)[row], self) for row in range(2)]  # type: ignore[arg-type]
+
+    def voltage_at(self, time: float) -> float:
+        return 0.0
+
+    def drives(self) -> tuple[()]:
+        return ()
+
+    def self_energy(self, energy: Any) -> Any:
+        return self.weight / (np.asarray(energy) - self.energies[0])
+
+    def self_energy_derivative(self, energy: Any) -> Any:
+        return -self.weight / (np.asarray(energy) - self.energies[0]) ** 2
+
+    def broadening(self, energy: Any) -> Any:
+        return -2 * self.self_energy(np.asarray(energy, dtype=float)).imag
+
+    def modes(self, tolerance: float) -> Modes:
+        return Modes(self.energies, self.weights)
+
+
 @pytest.mark.parametrize(
     ("system", "options"),
     [
+        (lambda: wire(Narrow()), {"integrator": "dop853", "start": "partitioned"}),
         (lambda: wire(ln.ChainLead(-1, 0.6, voltage=ln.Sine(0.2, period=3.0))), {}),
         (lambda: wire(ln.WideBandLead(-1, 0.5)), {"integrator": "ark5"}),
         (lambda: ln.OpenSystem(ln.chain(2, 1.0, 0.1), [ln.WideBandLead(0, 0.5)], kT=0.1), {"integrator": "dop853"}),
     ],
-    ids=["voltage in time", "implicit", "no modes"],
+    ids=["far from rest", "voltage in time", "implicit", "no modes"],
 )
 def test_elsewhere_steps_carry_all(system: Any, options: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(mode_rows, "LARGE", 0)

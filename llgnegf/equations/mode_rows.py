@@ -49,19 +49,21 @@ if TYPE_CHECKING:
 
 LARGE = 2**17
 """Numbers of a state from which on it is worth it: measured, docs/performance.md."""
-LEAST_DAMPING = 1e-10
-"""eV. The place of rest of slower modes would be too far away for its digits."""
+FARTHEST = 1e4
+"""Largest |kappa_i/Im chi_i|: the places of rest X* are about so far away, and the sums lose as many digits."""
 
 
 def has_mode_rows(system: OpenSystem, levels: LeadLevels, size: int) -> bool:
     """Whether a state of `size` numbers has mode rows that steps may carry by themselves, and are to.
 
-    Voltages that change in time would move the place of rest, a level that nothing damps has none, and several orbitals
-    of one channel have matrices in the place of kappa_i and s_i.
+    Voltages that change in time would move the place of rest, a level that nothing damps has none, that of a narrow one
+    that is coupled well is too far away for its digits, and several orbitals of one channel have matrices in the place
+    of kappa_i and s_i.
     """
     if size < LARGE or not levels.chi.size or not levels.is_scalar:
         return False
-    return levels.chi.imag.max() < -LEAST_DAMPING and not any(lead.drives() for lead in system.leads)
+    kappa = np.abs(levels.right).max(axis=0)  # the only entry of a column
+    return bool(np.all(kappa < -FARTHEST * levels.chi.imag)) and not any(lead.drives() for lead in system.leads)
 
 
 class ModeRows:
@@ -133,7 +135,8 @@ class ModeRows:
         self._hand_on(state, [self._alone])
 
     def _hand_on(self, rows: np.ndarray, stages: Sequence[int]) -> None:
-        self._team.share(node_sums, (self._constants, self._data, np.array(stages), rows), self._channels)
+        numbers = np.array(stages, dtype=np.int64)  # none of a method with one stage
+        self._team.share(node_sums, (self._constants, self._data, numbers, rows), self._channels)
 
     def _set_length(self, length: float) -> None:
         x, levels, m = self._data, self._constants.levels, self._equation.layout.n_modes

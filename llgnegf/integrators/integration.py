@@ -139,7 +139,6 @@ class Integration:
         else:
             state = method.aside(self._time_before, self._before, time - self._time_before)
             method.aside(self._time_before, self._before, self._last_step)  # the stages of the last step once more
-            method.has_extra = False
         method.equation.project(state)
         return state
 

@@ -79,11 +79,16 @@ def check_slow(n_sites: int, options: RunOptions) -> float:
 
 
 def check_poles(poles: PoleSystem, options: RunOptions) -> None:
-    """Refuse a run of the full electrons whose leads are expanded like this; raises as `check` does."""
+    """Refuse a run of the full electrons whose leads are expanded like this; raises as `check` does.
+
+    What method "auto" is, is not known yet: an explicit one takes no more than an implicit one, of which `check_layout`
+    is told.
+    """
     levels = LeadLevels(poles)
     modes = tuple(np.diff(levels.offset).tolist())
     layout = Layout(levels.n, modes, levels.z.size, 0, len(poles.system.leads))
-    check_layout(layout, poles, options, has_mode_rows(poles.system, levels, layout.size))
+    apart = has_mode_rows(poles.system, levels, layout.size) and options.integrator != "ark5"
+    check_layout(layout, poles, options, apart)
 
 
 def check_layout(layout: Layout, poles: PoleSystem | None, options: RunOptions, apart: bool = False) -> float:
