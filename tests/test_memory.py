@@ -50,7 +50,7 @@ def test_the_estimate_by_hand() -> None:
     steps = (memory.STATES + memory.STAGES) * state
     assert memory.full_run(layout, 0, 4) == steps < memory.full_run(layout, 100, 4) == start
     stage = 16 * (3 * 11 + 4 * (3 * 8 + 4))  # B, and at each of 4 orbitals three numbers for a level, one for a mode
-    assert memory.full_run(layout, 0, 4, apart=True) == memory.STATES * state + memory.STAGES * stage
+    assert memory.full_run(layout, 0, 4, apart=True) == (memory.STATES + 1) * state + memory.STAGES * stage
 
 
 def test_implicit_steps_carry_everything_in_their_stages(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -102,6 +102,17 @@ def test_steps_err_as_those_of_the_plain_method(
     assert errors[True, 1] / errors[True, 2] >= 2 ** (order - 1)
 
 
+@pytest.mark.parametrize("name", ["slow precession", "moments that answer"])
+def test_slow_motion_takes_no_more_steps(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """100 fs, most of them after the transient: a place of rest that did not move with the source would take 1.6 to 2
+    times the steps of the plain method."""
+    options = {"t_end": 100.0, "save_every": 100.0, "rtol": 1e-5}
+    runs = [simulation(monkeypatch, apart, name, **options) for apart in (False, True)]
+    plain, apart = (rows(run) and run.statistics["accepted_steps"] for run in runs)
+    assert apart <= 1.15 * plain
+    np.testing.assert_allclose(runs[1].state, runs[0].state, rtol=0, atol=1e-5)
+
+
 def test_an_equilibrium_stays(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing moves: sums of the memory without X* taken out would leave their own error, 1e-7 in each such step."""
     monkeypatch.setitem(CASES, "at rest", (wire, lambda: ln.Frozen(WALL), {}))

@@ -88,18 +88,18 @@ def steps(n_x: int, n_y: int, length: float = 6.0) -> dict[str, Any]:
     """
     simulation = Simulation(*system_of(n_x, n_y), t_end=length * HBAR, save_every=length * HBAR, rtol=RTOL)
     state, equation = simulation.state, simulation.equation
-    integration, out, spare = simulation._dense.integration, np.zeros_like(state), np.zeros_like(state)
+    integration, out, spare, other = simulation._dense.integration, *(np.zeros_like(state) for _ in range(3))
     for _ in range(2):
         integration.step_towards(np.inf)
     method, step = integration.stepper, integration.controller.step
     stages, apart = range(1, method.tableau.b.size), method._apart
 
     def all_of_a_step() -> None:
-        apart.begin(state, step, spare, stages)
         apart.rate(0.0, state, out)
+        apart.begin(state, out, step, spare, stages)
         for stage in stages:
-            apart.stage(stage, 0.0, state, out)
-        apart.end(state, spare)
+            apart.stage(stage, 0.0, state, other)
+        apart.end(state, out, spare)
 
     if apart is None:
         rhs = seconds(lambda: equation(0.0, state, out))

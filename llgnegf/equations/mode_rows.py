@@ -9,16 +9,19 @@ T_q and F_q (`kernels.levels`) alone. Factors exp(-i e_i t) of rows and exp(i e_
 there, so that only the sources S of the stages of a step have to be kept, numbers a_qj in the place of whole blocks X.
 A Runge-Kutta method (a, b, c) for exp(i e_i t) X_ij exp(-i e_j^* t) beside the rest of the state has the stages
 
-    X(c_s h) = E_s [X(0) - X*] E_s^* + X* + h sum_r a_sr E_sr [S(c_r h) - S(0)] E_sr^*,
-    E_s = exp(-i e c_s h),    E_sr = exp(-i e (c_s - c_r) h),    X*_ij = S_ij(0)/[i (e_i - e_j^*)],
+    X(c_s h) = E_s [X(0) - X*(0)] E_s^* + X*(c_s h) + h sum_r a_sr E_sr [S(c_r h) - S(0) - c_r h S'(0)] E_sr^*,
+    E_s = exp(-i e c_s h),    E_sr = exp(-i e (c_s - c_r) h),
 
-and X(h) with b_r and 1 in the place of a_sr and c_s.
+and X(h) with b_r and 1 in the place of a_sr and c_s. X* is how X follows the source S(0) + t S'(0) when all else has
+decayed, D_ij = -i (e_i - e_j^*):
 
-J. D. Lawson, SIAM J. Numer. Anal. 4, 372 (1967), with the state of rest X* of the source at the start of the step taken
-out as S. Krogstad, J. Comput. Phys. 203, 72 (2005) does: without that an equilibrium would move by the error of the
-quadrature. The order is that of the method, its error that of the plain method with the same step
-(tests/test_mode_rows.py), and what X itself turns with limits no step. A step reads and writes X once and not once a
-stage: more than half of the state of a device whose leads have many channels.
+    X*_ij(t) = -[S_ij(0) + t S'_ij(0)]/D_ij - S'_ij(0)/D_ij^2
+
+J. D. Lawson, SIAM J. Numer. Anal. 4, 372 (1967), with a polynomial of the source taken out as S. Krogstad, J. Comput.
+Phys. 203, 72 (2005) does: without X* an equilibrium would move by the error of the quadrature, and with one that rests
+slow motion would have that error in its rate. Orders are those of the method, errors close to those of the plain method
+with the same step (tests/test_mode_rows.py), and what X itself turns with limits no step. A step reads and writes X
+once and not once a stage: more than half of the state of a device whose leads have many channels.
 
 Elsewhere (`has_mode_rows`) steps carry X as they do the rest.
 """
@@ -35,7 +38,6 @@ from llgnegf._threads import shares
 from llgnegf.equations.kernels.mode_rows import (
     ModeRowsData,
     advance,
-    at_rest,
     displace,
     memory_terms,
     node_sums,
@@ -49,8 +51,8 @@ if TYPE_CHECKING:
 
 LARGE = 2**17
 """Numbers of a state from which on it is worth it: measured, docs/performance.md."""
-FARTHEST = 1e4
-"""Largest |kappa_i/Im chi_i|: the places of rest X* are about so far away, and the sums lose as many digits."""
+FARTHEST = 1e3
+"""Largest |kappa_i/Im chi_i|: sums of X* are up to its square, and lose as many digits."""
 
 
 def has_mode_rows(system: OpenSystem, levels: LeadLevels, size: int) -> bool:
@@ -93,15 +95,23 @@ class ModeRows:
         costs = modes * (self._energies.size - np.cumsum(modes) + modes)
         self._channels, self._orbitals = (shares(each, rhs.team.count) for each in (costs, np.ones(costs.size)))
 
-    def begin(self, state: np.ndarray, length: float, out: np.ndarray, stages: range) -> None:
-        """Before these stages of a step from `state` are computed; the mode rows of `out` are Z = X - X* then."""
+    def begin(
+        self, state: np.ndarray, derivative: np.ndarray, length: float, out: np.ndarray, stages: range
+    ) -> None:
+        """Before these stages of a step from `state` are computed, where all else has this derivative; the mode rows of
+        `out` are Z = X - X*(0) then, those of `derivative` dX*/dt."""
         if length != self._length:
             self._set_length(length)
+        x = self._data
+        self._rhs.gather(derivative)
+        x.slope[:] = self._present_ends()
         self._rhs.gather(state)
-        self._team.share(displace, (*self._all, state, out), self._channels)
-        self._alone_at(state)
+        self._team.share(displace, (*self._all, state, derivative, out), self._channels)
+        x.drift[:], x.drift_vectors[:] = self._alone_at(derivative)
+        whole = self._alone_at(state)
         self._hand_on(out, [0])
-        at_rest(self._data, self._alone)
+        size, modes = x.rest.shape[1], x.rest_vectors.shape[1]
+        x.rest[:], x.rest_vectors[:] = whole[0] - x.sums[:, :size], whole[1] - x.vectors[:, :modes]
         self._hand_on(out, stages)
 
     def rate(self, time: float, state: np.ndarray, derivative: np.ndarray) -> None:
@@ -117,34 +127,41 @@ class ModeRows:
     def record(self, stage: int, state: np.ndarray) -> None:
         """Take the ends a_q of a state for a stage."""
         self._rhs.gather(state)
-        orbitals, levels = self._constants.lead.size, self._energies.size
-        ends = self._rhs.work.channels[:2].reshape(2, orbitals, -1)[:, :, -levels:].reshape(2, -1)
-        self._data.ends[:, stage * orbitals * levels : (stage + 1) * orbitals * levels] = ends - self._data.start
+        x, size = self._data, self._data.start.shape[1]
+        x.ends[:, stage * size : (stage + 1) * size] = self._present_ends() - x.start - x.time[stage] * x.slope
 
-    def end(self, state: np.ndarray, out: np.ndarray) -> None:
+    def end(self, state: np.ndarray, derivative: np.ndarray, out: np.ndarray) -> None:
         """The mode rows of `out`, which `begin` wrote, become those at the end of the step."""
-        self._team.share(advance, (self._constants, self._data, self._end, state, out), self._channels)
+        self._team.share(advance, (self._constants, self._data, self._end, state, derivative, out), self._channels)
 
     @property
     def _all(self) -> tuple[Any, ...]:
         return self._constants, self._rhs.work, self._data
 
-    def _alone_at(self, state: np.ndarray) -> None:
-        """What X of a state hands on, for the stage that stands for it."""
-        at_rest(self._data, -1)
-        self._hand_on(state, [self._alone])
+    def _present_ends(self) -> np.ndarray:
+        """a_q on the levels as the last gathering left them, (2, Q L)."""
+        orbitals, levels = self._constants.lead.size, self._energies.size
+        return self._rhs.work.channels[:2].reshape(2, orbitals, -1)[:, :, -levels:].reshape(2, -1)
+
+    def _alone_at(self, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """What these mode rows hand on at once, (2, Q L) and (2, Q M), also for the stage that stands for a state."""
+        x, size, modes = self._data, self._data.rest.shape[1], self._data.rest_vectors.shape[1]
+        x.rest[:], x.rest_vectors[:] = 0.0, 0.0
+        self._hand_on(rows, [self._alone])
+        return x.sums[:, self._alone * size :].copy(), x.vectors[:, self._alone * modes :].copy()
 
     def _hand_on(self, rows: np.ndarray, stages: Sequence[int]) -> None:
         numbers = np.array(stages, dtype=np.int64)  # none of a method with one stage
         self._team.share(node_sums, (self._constants, self._data, numbers, rows), self._channels)
 
     def _set_length(self, length: float) -> None:
+        self._length = np.nan  # a signal may stop what follows
         x, levels, m = self._data, self._constants.levels, self._equation.layout.n_modes
         phase = np.exp(-1j * length * self._delays[:, None] * self._energies)
         into = phase[:, :m] * (levels[2] + 1j * levels[3])[:m]
         for planes, values in ((x.phase, phase), (x.out, levels[4] * phase), (x.into, into)):
             planes[:] = values.real, values.imag
-        x.weight[:] = length * self._weights
+        x.weight[:], x.time[:] = length * self._weights, length * self._delays[x.at]
         self._length = length
 
 
@@ -168,8 +185,9 @@ def _data_of(
         return np.zeros((2, *shape))
 
     return np.array(list(delays)), ModeRowsData(
-        at=np.array(at), first=np.array(first), used=used, place=place, weight=weight,
+        at=np.array(at), time=np.zeros(stages), first=np.array(first), used=used, place=place, weight=weight,
         phase=planes(len(delays), n_levels), out=planes(len(delays), n_levels), into=planes(len(delays), n_modes),
-        start=planes(ends), ends=planes(stages * ends), sums=planes(stages * ends), vectors=planes(stages * modes),
-        rest=planes(ends), rest_vectors=planes(modes), own=planes(stages * ends),
+        start=planes(ends), slope=planes(ends), ends=planes(stages * ends), sums=planes(stages * ends),
+        vectors=planes(stages * modes), rest=planes(ends), rest_vectors=planes(modes), drift=planes(ends),
+        drift_vectors=planes(modes), own=planes(stages * ends),
     )  # fmt: skip

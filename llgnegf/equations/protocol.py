@@ -84,8 +84,11 @@ class Apart(Protocol):
 
     ranges: np.ndarray
 
-    def begin(self, state: np.ndarray, length: float, out: np.ndarray, stages: range) -> None:
-        """Before these stages of a step from `state` are computed; its part of `out` is used until `end`."""
+    def begin(
+        self, state: np.ndarray, derivative: np.ndarray, length: float, out: np.ndarray, stages: range
+    ) -> None:
+        """Before these stages of a step from `state` are computed, `derivative` being that of the rest; its part of the
+        two others is used until `end`."""
 
     def rate(self, time: float, state: np.ndarray, derivative: np.ndarray) -> None:
         """The equation for a state, for the rest of it."""
@@ -96,7 +99,7 @@ class Apart(Protocol):
     def record(self, stage: int, state: np.ndarray) -> None:
         """Take a state for a stage that other stages need."""
 
-    def end(self, state: np.ndarray, out: np.ndarray) -> None:
+    def end(self, state: np.ndarray, derivative: np.ndarray, out: np.ndarray) -> None:
         """Write its part of the state after the step into `out`."""
 
 

@@ -88,10 +88,10 @@ class RungeKutta:
         for start, stop in self._ranges:
             self._stages[0, start:stop] = rate[start:stop]
         if self._apart is not None:
-            self._apart.begin(state, length, out, range(1, self.tableau.b.size))
+            self._apart.begin(state, self._stages[0], length, out, range(1, self.tableau.b.size))
         self._fill_stages(state, length, times)
         if self._apart is not None:
-            self._apart.end(state, out)
+            self._apart.end(state, self._stages[0], out)
         if not self.estimates:
             self._combine(state, self.tableau.b, length, out)
             return 0.0
@@ -148,7 +148,8 @@ class RungeKutta:
         assert interpolant is not None
         if not self.has_extra:
             if self._apart is not None:
-                self._apart.begin(before, length, self._scratch, range(last + 1, last + 1 + interpolant.c.size))
+                extra = range(last + 1, last + 1 + interpolant.c.size)
+                self._apart.begin(before, self._stages[0], length, self._scratch, extra)
                 self._apart.record(last, state)
             self._fill(before, length, interpolant.a, time + interpolant.c * length, last + 1)
             self.has_extra = True

@@ -60,11 +60,12 @@ def full_run(layout: Layout, n_poles: int, n_orbitals: int, apart: bool = False)
     """
     n, state = layout.n_states, 8.0 * layout.size
     start = 16.0 * (MATRICES * (n + layout.n_modes) ** 2 + COLUMNS * n_poles * n * n_orbitals) + 3 * state
-    stage = state
+    states, stage = STATES, state
     if apart:
+        states += 1  # the mode rows of the first stage, too
         n_levels = layout.n_modes + layout.n_vectors
         stage = 16.0 * (n * layout.columns + n_orbitals * (3 * n_levels + layout.n_modes))
-    return max(start, STATES * state + STAGES * stage)
+    return max(start, states * state + STAGES * stage)
 
 
 def check_slow(n_sites: int, options: RunOptions) -> float:

@@ -22,6 +22,7 @@ from llgnegf.equations.kernels.rows import (
     fill,
     forward,
     product,
+    rest_row,
     turn_back,
     turned,
 )
@@ -33,19 +34,22 @@ class ModeRowsData(NamedTuple):
 
     Attributes:
         at: Which of the D delays is c_t, (stages,).
+        time: c_t h, (stages,).
         first: Where the other stages that a stage needs begin among `used`, (stages + 1,).
         used, place, weight: Those stages r, which of the delays c_t - c_r is, and a_tr times the step.
         phase: exp(-i e_j tau) of all levels for the delays tau, planes (2, D, L).
         out, into: The same with s_j, and with kappa_j.
-        start: a_q on the levels at the start of the step, planes (2, Q L).
-        ends: The change of a_q since then at each stage, (2, stages Q L).
-        sums, vectors: T_q on the levels and F_q on the modes of Z and X* at each stage, (2, stages Q L) and
+        start, slope: a_q on the levels at the start of the step, and its derivative, planes (2, Q L).
+        ends: What a_q differs by from a_q(0) + t a_q'(0) at each stage, (2, stages Q L).
+        sums, vectors: T_q on the levels and F_q on the modes of Z and X*(0) at each stage, (2, stages Q L) and
             (2, stages Q M).
-        rest, rest_vectors: The same of X* alone, (2, Q L) and (2, Q M).
+        rest, rest_vectors: The same of X*(0) alone, (2, Q L) and (2, Q M).
+        drift, drift_vectors: The same of dX*/dt.
         own: Memory, (2, channels stages L).
     """
 
     at: np.ndarray
+    time: np.ndarray
     first: np.ndarray
     used: np.ndarray
     place: np.ndarray
@@ -54,11 +58,14 @@ class ModeRowsData(NamedTuple):
     out: np.ndarray
     into: np.ndarray
     start: np.ndarray
+    slope: np.ndarray
     ends: np.ndarray
     sums: np.ndarray
     vectors: np.ndarray
     rest: np.ndarray
     rest_vectors: np.ndarray
+    drift: np.ndarray
+    drift_vectors: np.ndarray
     own: np.ndarray
 
 
@@ -79,26 +86,41 @@ def _ends(e, work, p):
     return p * (n + work.energy.size) + n
 
 
-@kernel(REORDERED, nogil=True)
-def displace(e, work, x, state, out, first, last):
-    """Z = X - X* into `out` for channels from `first` to before `last`, after the ends of `state` were gathered."""
+@part(REORDERED)
+def _rest(e, work, x, p, i, ends_r, ends_i, stride, first, real, imag, here):
+    """[(kappa_j a_qi)^* - kappa_i a_pj]/(e_i - e_j^*) of a mode i of channel p and the levels j from its channel on,
+    a_q on the levels being `ends` from q stride + first on."""
     levels, offset, count, m = levels_of(e), e.bounds[0], e.levels.shape[1], e.bounds[0, -1]
+    begins = offset[p]
+    flow_r, flow_i = work.flow[0][p * m : (p + 1) * m], work.flow[1][p * m : (p + 1) * m]
+    for q in range(p, offset.size - 1):
+        a = q * stride + first + i
+        fill(ends_r[a], ends_i[a], flow_r, flow_i, offset[q], offset[q + 1] - offset[q])
+    level = (work.energy[i], levels.imag[i], levels.kappa_real[i], levels.kappa_imag[i])
+    rest_row(
+        level, work.energy, levels.imag, levels.kappa_real, levels.kappa_imag, flow_r, flow_i, begins,
+        ends_r, ends_i, p * stride + first + begins, real, imag, here, m - begins, count - begins,
+    )  # fmt: skip
+
+
+@kernel(REORDERED, nogil=True)
+def displace(e, work, x, state, derivative, out, first, last):
+    """dX*/dt into the mode rows of `derivative` and Z = X - X*(0) into those of `out`, for channels from `first` to
+    before `last`, after the ends of `state` were gathered: Z = X - [S(0)/i + i dX*/dt]/(e_i - e_j^*)."""
+    levels, offset, count, n = levels_of(e), e.bounds[0], e.levels.shape[1], 2 * e.j_sd.size
     real, imag = state[: e.n_complex], state[e.n_complex : 2 * e.n_complex]
+    y_real, y_imag = derivative[: e.n_complex], derivative[e.n_complex : 2 * e.n_complex]
     z_real, z_imag = out[: e.n_complex], out[e.n_complex : 2 * e.n_complex]
-    ar, ai = work.channels[0], work.channels[1]
     for p in range(first, last):
         here, begins, ends, own = _block(e, p), offset[p], _ends(e, work, p), p * count
         for j in range(count):
-            x.start[0, own + j], x.start[1, own + j] = ar[ends + j], ai[ends + j]
-        flow_r, flow_i = work.flow[0][p * m : (p + 1) * m], work.flow[1][p * m : (p + 1) * m]
+            x.start[0, own + j], x.start[1, own + j] = work.channels[0, ends + j], work.channels[1, ends + j]
         for i in range(begins, offset[p + 1]):
-            level = (work.energy[i], levels.imag[i], levels.kappa_real[i], levels.kappa_imag[i])
-            for q in range(p, offset.size - 1):
-                a = _ends(e, work, q) + i
-                fill(ar[a], ai[a], flow_r, flow_i, offset[q], offset[q + 1] - offset[q])
+            _rest(e, work, x, p, i, x.slope[0], x.slope[1], count, 0, y_real, y_imag, here)
+            _rest(e, work, x, p, i, work.channels[0], work.channels[1], n + count, n, z_real, z_imag, here)
             away_row(
-                level, work.energy, levels.imag, levels.kappa_real, levels.kappa_imag, flow_r, flow_i, begins,
-                ar, ai, ends + begins, real, imag, z_real, z_imag, here, m - begins, count - begins,
+                work.energy[i], levels.imag[i], work.energy, levels.imag, begins, real, imag, y_real, y_imag,
+                z_real, z_imag, here, count - begins,
             )  # fmt: skip
             here += count - begins
 
@@ -142,23 +164,9 @@ def node_sums(e, x, stages, rows, first, last):
 
 
 @kernel(REORDERED, nogil=True)
-def at_rest(x, alone):
-    """What X* hands on: X at the stage numbered `alone` and not Z at the first one; nothing for a negative number."""
-    if alone < 0:
-        x.rest[:], x.rest_vectors[:] = 0.0, 0.0
-        return
-    size, modes = x.rest.shape[1], x.rest_vectors.shape[1]
-    for c in range(2):
-        for i in range(size):
-            x.rest[c, i] = x.sums[c, alone * size + i] - x.sums[c, i]
-        for i in range(modes):
-            x.rest_vectors[c, i] = x.vectors[c, alone * modes + i] - x.vectors[c, i]
-
-
-@kernel(REORDERED, nogil=True)
 def memory_terms(e, work, x, t, first, last):
-    """T_q of orbitals from `first` to before `last` gains on the levels what X hands on at the stage t, the changes of
-    the ends at the stages r before it included, with w_r = h a_tr and tau_r = (c_t - c_r) h:
+    """T_q of orbitals from `first` to before `last` gains on the levels what X hands on at the stage t, what the
+    ends at the stages r before it differ by included, with w_r = h a_tr and tau_r = (c_t - c_r) h:
 
         sum_r w_r exp(-i (e_i - e_j^*) tau_r) (-i) [kappa_i a_pj - (kappa_j a_qi)^*]
     """
@@ -168,11 +176,13 @@ def memory_terms(e, work, x, t, first, last):
         at, begins, size = _ends(e, work, p), offset[p], offset[p + 1] - offset[p]
         own, change = p * count, (t * orbitals + p) * count
         for j in range(count):
-            x.ends[0, change + j] = ar[at + j] - x.start[0, own + j]
-            x.ends[1, change + j] = ai[at + j] - x.start[1, own + j]
+            x.ends[0, change + j] = ar[at + j] - x.start[0, own + j] - x.time[t] * x.slope[0, own + j]
+            x.ends[1, change + j] = ai[at + j] - x.start[1, own + j] - x.time[t] * x.slope[1, own + j]
         clear(work.vectors[0], work.vectors[1], p * m, m)
         axpy(1.0, 0.0, x.sums[0], x.sums[1], change, tr, ti, at, count)
         axpy(1.0, 0.0, x.vectors[0], x.vectors[1], (t * orbitals + p) * m, tr, ti, at, m)
+        axpy(x.time[t], 0.0, x.drift[0], x.drift[1], own, tr, ti, at, count)
+        axpy(x.time[t], 0.0, x.drift_vectors[0], x.drift_vectors[1], p * m, tr, ti, at, m)
         k, vectors_of_p = e.bounds[1, p], e.bounds[1, p + 1] - e.bounds[1, p]
         for r in range(x.first[t], x.first[t + 1]):
             d, w, here = x.place[r], x.weight[r], x.used[r] * orbitals * count
@@ -192,10 +202,12 @@ def memory_terms(e, work, x, t, first, last):
 
 
 @kernel(REORDERED, nogil=True)
-def advance(e, x, t, state, out, first, last):
-    """X at the end of the step, the stage t, into `out`, which holds Z, for channels from `first` to before `last`."""
+def advance(e, x, t, state, derivative, out, first, last):
+    """X at the end of the step, the stage t, into `out`, which holds Z, as `derivative` does dX*/dt, for channels from
+    `first` to before `last`."""
     offset, count, orbitals, whole = e.bounds[0], e.levels.shape[1], e.lead.size, x.at[t]
     real, imag = state[: e.n_complex], state[e.n_complex : 2 * e.n_complex]
+    y_real, y_imag = derivative[: e.n_complex], derivative[e.n_complex : 2 * e.n_complex]
     x_real, x_imag = out[: e.n_complex], out[e.n_complex : 2 * e.n_complex]
     before, count_before = x.first[t], x.first[t + 1] - x.first[t]
     for p in range(first, last):
@@ -209,8 +221,8 @@ def advance(e, x, t, state, out, first, last):
             )  # fmt: skip
         for i in range(begins, offset[p + 1]):
             forward(
-                x.phase[0, whole, i], x.phase[1, whole, i], x.phase[0, whole], x.phase[1, whole], begins, real, imag,
-                x_real, x_imag, here, width,
+                x.phase[0, whole, i], x.phase[1, whole, i], x.phase[0, whole], x.phase[1, whole], begins, x.time[t],
+                real, imag, y_real, y_imag, x_real, x_imag, here, width,
             )  # fmt: skip
             for k in range(count_before):
                 d, w, of = x.place[before + k], x.weight[before + k], x.used[before + k] * orbitals * count + i

@@ -151,23 +151,32 @@ def plain_sum(xr, xi, x, n):
 
 
 @part(REORDERED, **DISTINCT)
-def away_row(level, er, ei, kr, ki, gr, gi, j, ar, ai, a, xr, xi, dr, di, x, modes, n):
-    """d_j = x_j - [(k_j g_j)^* - l a_j]/(e - e_j^*) for the level (Re e, Im e, Re l, Im l), k = 0 beyond the modes."""
+def rest_row(level, er, ei, kr, ki, gr, gi, j, ar, ai, a, dr, di, x, modes, n):
+    """d_j = [(k_j g_j)^* - l a_j]/(e - e_j^*) for the level (Re e, Im e, Re l, Im l), k = 0 beyond the modes."""
     e_r, e_i, l_r, l_i = level
     j, a, x, modes, n = U(j), U(a), U(x), U(modes), U(n)
+    for c in range(n):
+        dr[x + c] = l_i * ai[a + c] - l_r * ar[a + c]
+        di[x + c] = -l_r * ai[a + c] - l_i * ar[a + c]
     for c in range(modes):
-        gap, decay, g_r, g_i = e_r - er[j + c], e_i + ei[j + c], gr[j + c], gi[j + c]
-        top_r = kr[j + c] * g_r - ki[j + c] * g_i - l_r * ar[a + c] + l_i * ai[a + c]
-        top_i = -kr[j + c] * g_i - ki[j + c] * g_r - l_r * ai[a + c] - l_i * ar[a + c]
+        g_r, g_i = gr[j + c], gi[j + c]
+        dr[x + c] += kr[j + c] * g_r - ki[j + c] * g_i
+        di[x + c] -= kr[j + c] * g_i + ki[j + c] * g_r
+    for c in range(n):
+        gap, decay, d_r, d_i = e_r - er[j + c], e_i + ei[j + c], dr[x + c], di[x + c]
         size = 1.0 / (gap * gap + decay * decay)
-        dr[x + c] = xr[x + c] - size * (top_r * gap + top_i * decay)
-        di[x + c] = xi[x + c] - size * (top_i * gap - top_r * decay)
-    for c in range(modes, n):
-        gap, decay = e_r - er[j + c], e_i + ei[j + c]
-        top_r, top_i = l_i * ai[a + c] - l_r * ar[a + c], -l_r * ai[a + c] - l_i * ar[a + c]
+        dr[x + c], di[x + c] = size * (d_r * gap + d_i * decay), size * (d_i * gap - d_r * decay)
+
+
+@part(REORDERED, **DISTINCT)
+def away_row(e_r, e_i, er, ei, j, xr, xi, yr, yi, dr, di, x, n):
+    """d_j = x_j - d_j - i y_j/(e - e_j^*)."""
+    j, x, n = U(j), U(x), U(n)
+    for c in range(n):
+        gap, decay, y_r, y_i = e_r - er[j + c], e_i + ei[j + c], yr[x + c], yi[x + c]
         size = 1.0 / (gap * gap + decay * decay)
-        dr[x + c] = xr[x + c] - size * (top_r * gap + top_i * decay)
-        di[x + c] = xi[x + c] - size * (top_i * gap - top_r * decay)
+        dr[x + c] = xr[x + c] - dr[x + c] + size * (y_i * gap - y_r * decay)
+        di[x + c] = xi[x + c] - di[x + c] - size * (y_r * gap + y_i * decay)
 
 
 @part(REORDERED, **DISTINCT)
@@ -211,11 +220,11 @@ def add_conjugate(ar, ai, xr, xi, x, dr, di, d, n):
 
 
 @part(REORDERED, **DISTINCT)
-def forward(ar, ai, pr, pi, j, xr, xi, dr, di, x, n):
-    """d = a p^* d + x - d: what is displaced by d from its place of rest x - d, turned."""
+def forward(ar, ai, pr, pi, j, h, xr, xi, yr, yi, dr, di, x, n):
+    """d = a p^* d + x - d + h y: what is displaced by d from its place of rest x - d, which moves by h y, turned."""
     j, x, n = U(j), U(x), U(n)
     for c in range(n):
         t_r, t_i = ar * pr[j + c] + ai * pi[j + c] - 1.0, ai * pr[j + c] - ar * pi[j + c]
         d_r, d_i = dr[x + c], di[x + c]
-        dr[x + c] = xr[x + c] + t_r * d_r - t_i * d_i
-        di[x + c] = xi[x + c] + t_r * d_i + t_i * d_r
+        dr[x + c] = xr[x + c] + h * yr[x + c] + t_r * d_r - t_i * d_i
+        di[x + c] = xi[x + c] + h * yi[x + c] + t_r * d_i + t_i * d_r
