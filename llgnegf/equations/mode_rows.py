@@ -189,5 +189,5 @@ def _data_of(
         phase=planes(len(delays), n_levels), out=planes(len(delays), n_levels), into=planes(len(delays), n_modes),
         start=planes(ends), slope=planes(ends), ends=planes(stages * ends), sums=planes(stages * ends),
         vectors=planes(stages * modes), rest=planes(ends), rest_vectors=planes(modes), drift=planes(ends),
-        drift_vectors=planes(modes), own=planes(stages * ends),
+        drift_vectors=planes(modes), own=planes(int(first[end + 1] - first[end]) * ends),
     )  # fmt: skip

@@ -45,7 +45,7 @@ class ModeRowsData(NamedTuple):
             (2, stages Q M).
         rest, rest_vectors: The same of X*(0) alone, (2, Q L) and (2, Q M).
         drift, drift_vectors: The same of dX*/dt.
-        own: Memory, (2, channels stages L).
+        own: Memory, (2, channels n L) for n stages that the end needs.
     """
 
     at: np.ndarray
