@@ -47,28 +47,12 @@ def test_the_estimate_by_hand() -> None:
     layout = Layout(3, (2, 2), 4, 0, 2)
     state = 8 * layout.size
     start = 16 * (memory.MATRICES * 7**2 + memory.COLUMNS * 100 * 3 * 4) + 3 * state
-    steps = (memory.STATES + memory.STAGES) * state
-    assert memory.full_run(layout, 0, 4) == steps < memory.full_run(layout, 100, 4) == start
-    stage = 16 * (3 * 11 + 4 * (3 * 8 + 4))  # B, and at each of 4 orbitals three numbers for a level, one for a mode
-    assert memory.full_run(layout, 0, 4, apart=True) == (memory.STATES + 1) * state + memory.STAGES * stage
-
-
-def test_implicit_steps_carry_everything_in_their_stages(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Cold leads, whose many Fermi vectors make the steps take more than the start."""
-    monkeypatch.setattr("llgnegf.equations.mode_rows.LARGE", 0)
-    system = ln.OpenSystem(ln.chain(2, 1.0, 0.4), [ln.ChainLead(0), ln.ChainLead(-1)], kT=0.001)
-    taken = {}
-    for method in ("dop853", "ark5"):
-        run = ln.Simulation(system, ln.Frozen([[0, 0, 1.0]] * 2), t_end=1.0, rtol=1e-5, integrator=method)
-        taken[method] = 1e6 * run.statistics["memory_MB"]
-    stages = (memory.STATES + memory.STAGES) * 8 * run.equation.size
-    assert taken["ark5"] == pytest.approx(stages, rel=0.01) and taken["dop853"] < 0.8 * stages
+    assert memory.full_run(layout, 0, 4) == memory.VECTORS * state < memory.full_run(layout, 100, 4) == start
 
 
 @pytest.fixture
 def nothing_is_made(monkeypatch: pytest.MonkeyPatch) -> None:
     """Whoever makes a Green function or a state at t = 0 fails."""
-
     def fail(*arguments: Any) -> None:
         raise AssertionError("made before it was refused")
 

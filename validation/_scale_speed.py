@@ -10,7 +10,6 @@ import json
 import os
 import subprocess
 import sys
-from functools import partial
 from hashlib import sha256
 from pathlib import Path
 from time import perf_counter
@@ -62,21 +61,17 @@ def peak() -> float:
 
 
 class Watched:
-    """An object whose methods of some names are timed."""
+    """An equation whose right-hand sides are timed, those of small systems (all stages in one call) apart."""
 
-    def __init__(self, watched: Any, *names: str) -> None:
-        self._watched, self._names, self.seconds = watched, names, 0.0
+    def __init__(self, equation: Any) -> None:
+        self._equation, self.seconds = equation, 0.0
 
     def __getattr__(self, name: str) -> Any:
-        found = getattr(self._watched, name)
-        return partial(self._timed, found) if name in self._names else found
+        return getattr(self._equation, name)
 
     def __call__(self, *arguments: Any) -> None:
-        self._timed(self._watched, *arguments)
-
-    def _timed(self, function: Any, *arguments: Any) -> None:
         began = perf_counter()
-        function(*arguments)
+        self._equation(*arguments)
         self.seconds += perf_counter() - began
 
 
@@ -84,35 +79,22 @@ def steps(n_x: int, n_y: int, length: float = 6.0) -> dict[str, Any]:
     """Right-hand sides and whole steps, each as seconds for one right-hand side, at the start of a short run.
 
     "rhs": alone, again and again, which finds its vectors in the last cache; "inside": between the sums of its steps.
-    Where steps carry mode rows by themselves, what they take of a step is part of its right-hand sides.
     """
     simulation = Simulation(*system_of(n_x, n_y), t_end=length * HBAR, save_every=length * HBAR, rtol=RTOL)
     state, equation = simulation.state, simulation.equation
-    integration, out, spare, other = simulation._dense.integration, *(np.zeros_like(state) for _ in range(3))
+    out = np.zeros_like(state)
+    rhs = seconds(lambda: equation(0.0, state, out))
+    integration, before = simulation._dense.integration, equation.evaluations
     for _ in range(2):
         integration.step_towards(np.inf)
-    method, step = integration.stepper, integration.controller.step
-    stages, apart = range(1, method.tableau.b.size), method._apart
-
-    def all_of_a_step() -> None:
-        apart.rate(0.0, state, out)
-        apart.begin(state, out, step, spare, stages)
-        for stage in stages:
-            apart.stage(stage, 0.0, state, other)
-        apart.end(state, out, spare)
-
-    if apart is None:
-        rhs = seconds(lambda: equation(0.0, state, out))
-        method.equation = watched = Watched(equation)
-    else:
-        rhs = seconds(all_of_a_step) / method.tableau.b.size
-        method._apart = watched = Watched(apart, "begin", "rate", "stage", "end")
+    method = integration.stepper
+    method.equation = watched = Watched(equation)
     before, began = equation.evaluations, perf_counter()
     while perf_counter() - began < 1.0 or equation.evaluations - before < 36:
         integration.step_towards(np.inf)
     count = equation.evaluations - before
     taken = (perf_counter() - began) / count
-    digest = sha256(out.tobytes() + spare.tobytes()).hexdigest()
+    digest = sha256(out.tobytes()).hexdigest()
     main_memory = 16 * state.size / bandwidth()
     inside = watched.seconds / count if watched.seconds else None
     return {"bytes": state.nbytes, "rhs": rhs, "inside": inside, "step": taken, "copy": main_memory, "bits": digest}

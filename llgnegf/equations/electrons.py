@@ -33,7 +33,6 @@ H holds m_i = sum_k P_ik M_k and moment k feels sum_i P_ik J_i <s_i> x M_k (`pro
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
 import numpy as np
@@ -47,7 +46,6 @@ from llgnegf.equations.kernels.electrons import Workspace, coupled_rhs, electron
 from llgnegf.equations.kernels.orbitals import Orbitals
 from llgnegf.equations.kernels.placed import Places, placed_rhs
 from llgnegf.equations.layout import Layout
-from llgnegf.equations.mode_rows import ModeRows, has_mode_rows
 from llgnegf.equations.moments import LLG
 from llgnegf.equations.protocol import Equation
 from llgnegf.equations.shared import SharedRhs
@@ -113,19 +111,6 @@ class ElectronEquation(Equation):
         self.team = Team(count) if count > 1 else None
         self._rhs = self._resolved_rhs()
 
-    def apart(self, nodes: Sequence[float], weights: Sequence[np.ndarray], end: int) -> ModeRows | None:
-        """As `Equation.apart`: the mode rows of big states."""
-        if not self.has_mode_rows:
-            return None
-        team = Team(1) if self.team is None else self.team
-        rhs = SharedRhs(team, self.layout, self.constants, self._work, self._magnet, self._moments)
-        return ModeRows(self, rhs, nodes, weights, end)
-
-    @property
-    def has_mode_rows(self) -> bool:
-        """Whether steps of explicit methods carry the mode rows by themselves."""
-        return type(self) is ElectronEquation and has_mode_rows(self.system, self.levels, self.size)
-
     def _compiled_magnet(self) -> tuple[Any, ...]:
         """What the right-hand side takes of moments in the state: the LLG equation, and places where they have some."""
         if self.llg is None or self.placement is None:
@@ -158,10 +143,6 @@ class ElectronEquation(Equation):
         return self.system.voltages(tau * HBAR)[self.levels.lead] if self._time_dependent else self._voltage
 
     def __call__(self, tau: float, state: np.ndarray, derivative: np.ndarray) -> None:
-        self.evaluate(self._rhs, tau, state, derivative)
-
-    def evaluate(self, rhs: Callable[..., None], tau: float, state: np.ndarray, derivative: np.ndarray) -> None:
-        """The derivative, by a compiled right-hand side."""
         if self._device is not None:
             self._device.follow(tau * HBAR, *self.layout.electrons(state), self.constants)
             if self.layout.n_works:
@@ -169,23 +150,22 @@ class ElectronEquation(Equation):
                 velocity = self.on_electrons(self.given_velocity(time))
                 self.layout.work(derivative)[0] = HBAR * self._device.power(time, moments, velocity)
         if self.llg is None:
-            self.electrons(tau, state, self.moments_at(tau, state), derivative, rhs)
+            self.electrons(tau, state, self.moments_at(tau, state), derivative)
             return
         self.evaluations += 1
         moments = self.llg.place(tau * HBAR, self.layout.moments(state))
         linear = self.llg.linear(tau * HBAR, moments)
         torque = self.llg.external_torque(tau * HBAR, moments)
-        voltages = self.channel_voltages(tau)
-        rhs(self.constants, self._work, *self._magnet, moments, linear, torque, voltages, state, derivative)
+        self._rhs(
+            self.constants, self._work, *self._magnet, moments, linear, torque, self.channel_voltages(tau), state,
+            derivative,
+        )  # fmt: skip
 
-    def electrons(
-        self, tau: float, state: np.ndarray, moments: np.ndarray, derivative: np.ndarray,
-        rhs: Callable[..., None] | None = None,
-    ) -> None:  # fmt: skip
+    def electrons(self, tau: float, state: np.ndarray, moments: np.ndarray, derivative: np.ndarray) -> None:
         """The derivative of electrons and outflow for given moments (n, 3); of prescribed motion only."""
         self.evaluations += 1
         self._moments[:] = self.on_electrons(moments)
-        (rhs or self._rhs)(self.constants, self._work, self._moments, self.channel_voltages(tau), state, derivative)
+        self._rhs(self.constants, self._work, self._moments, self.channel_voltages(tau), state, derivative)
 
     def on_electrons(self, vectors: np.ndarray) -> np.ndarray:
         """Vectors of the moments (n, 3) as the electron sites have them, (N, 3)."""

@@ -6,7 +6,6 @@ moments alone (`moments`). A state is one contiguous float64 vector.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import NamedTuple, Protocol
 
 import numpy as np
@@ -65,42 +64,6 @@ class Equation(Protocol):
     def error_scale(self) -> np.ndarray | None:
         """What the error of each number of the state counts in the step control; None: all count whole."""
         return None
-
-    def apart(self, nodes: Sequence[float], weights: Sequence[np.ndarray], end: int) -> Apart | None:
-        """What carries a part of the state by itself through steps of an explicit method; None: stages carry all.
-
-        The method has stages at `nodes` (units of the step), whose states are sums over others with `weights`; that
-        numbered `end` is the end of the step.
-        """
-        return None
-
-
-class Apart(Protocol):
-    """A part of the state that is carried exactly but for what drives it: steps keep no stages of it.
-
-    Attributes:
-        ranges: The rest of the state, [start, stop) each, (n, 2).
-    """
-
-    ranges: np.ndarray
-
-    def begin(
-        self, state: np.ndarray, derivative: np.ndarray, length: float, out: np.ndarray, stages: range
-    ) -> None:
-        """Before these stages of a step from `state` are computed, `derivative` being that of the rest; its part of the
-        two others is used until `end`."""
-
-    def rate(self, time: float, state: np.ndarray, derivative: np.ndarray) -> None:
-        """The equation for a state, for the rest of it."""
-
-    def stage(self, stage: int, time: float, state: np.ndarray, derivative: np.ndarray) -> None:
-        """The equation at a stage, for the rest of the state."""
-
-    def record(self, stage: int, state: np.ndarray) -> None:
-        """Take a state for a stage that other stages need."""
-
-    def end(self, state: np.ndarray, derivative: np.ndarray, out: np.ndarray) -> None:
-        """Write its part of the state after the step into `out`."""
 
 
 class StagedEquation(Equation, Protocol):

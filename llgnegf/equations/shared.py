@@ -5,7 +5,6 @@ Beside `electrons`, which calls it like the compiled functions for one thread; w
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -45,7 +44,7 @@ class SharedRhs:
         self, team: Team, layout: Layout, constants: Electrons, work: Workspace, magnet: tuple[Any, ...],
         example: np.ndarray,
     ) -> None:  # fmt: skip
-        self.team, self.work, self._constants, self._magnet = team, work, constants, magnet
+        self.team, self._magnet = team, magnet
         vector, planes = np.zeros(0), (example, example)
         self._begin = resolved(begin_rhs, constants, work, example, vector)
         self._some = resolved(run_pieces, constants, work, vector, vector, 0, 0, 0)
@@ -55,10 +54,7 @@ class SharedRhs:
             self._answer = resolved(last, constants, *magnet, example, *planes, vector, vector)
         self._bounds = [shares(costs, team.count) for costs in _costs(layout, work)]
 
-    def __call__(
-        self, constants: Electrons, work: Workspace, *rest: Any, levels: Callable[[], None] | None = None
-    ) -> None:
-        """The right-hand side; `levels` stands for the phase of that name, where it is given."""
+    def __call__(self, constants: Electrons, work: Workspace, *rest: Any) -> None:
         moments, voltage, state, derivative = rest[len(self._magnet)], *rest[-3:]
         seen = moments
         if len(self._magnet) == 2:
@@ -66,23 +62,11 @@ class SharedRhs:
             places.seen[places.site] = moments[places.moment]
             seen = places.seen
         self._begin(constants, work, seen, voltage)
-        self._share(GATHER, state, derivative)
-        if levels is None:
-            self._share(LEVELS, state, derivative)
-        else:
-            levels()
-        self._share(DEVICE, state, derivative)
+        for phase in (GATHER, LEVELS, DEVICE):
+            self.team.share(self._some, (constants, work, state, derivative, phase), self._bounds[phase])
         self._finish(constants, work, derivative)
         if self._magnet:
             self._answer(constants, *rest[:-3], state, derivative)
-
-    def gather(self, state: np.ndarray) -> None:
-        """The ends a_q of a state by themselves."""
-        self._share(GATHER, state, state)
-
-    def _share(self, phase: int, state: np.ndarray, derivative: np.ndarray) -> None:
-        arguments = self._constants, self.work, state, derivative, phase
-        self.team.share(self._some, arguments, self._bounds[phase])
 
 
 def _costs(layout: Layout, work: Workspace) -> list[np.ndarray]:

@@ -73,7 +73,9 @@ class DenseRows:
         """The whole state at the time last asked for, a copy; with a fixed step the present one."""
         if time == self.integration.time or not self.integration.adaptive:
             return self.integration.state.copy()
-        return self.integration.whole_inside(time)
+        state = self.integration.inside(time, np.copy, keep=False)
+        self.integration.stepper.equation.project(state)
+        return state
 
     def checkpoint(self) -> dict[str, Any]:
         """As `Integration.checkpoint`, and the nodes."""

@@ -128,20 +128,6 @@ class Integration:
             self._inside = None
         return start + inside_step(polynomial, (time - self._time_before) / self._last_step)
 
-    def whole_inside(self, time: float) -> np.ndarray:
-        """All of the state at a time within the last step, a copy; the integration stays as it is.
-
-        Of what is carried apart from the stages an interpolant knows nothing: one step from the start of the last one.
-        """
-        method = self._runge_kutta
-        if method.carries_all:
-            state = self.inside(time, np.copy, keep=False)
-        else:
-            state = method.aside(self._time_before, self._before, time - self._time_before)
-            method.aside(self._time_before, self._before, self._last_step)  # the stages of the last step once more
-        method.equation.project(state)
-        return state
-
     def checkpoint(self) -> dict[str, Any]:
         """All that a later `restore` needs to go on with the same bits; its arrays change with the next step."""
         method = self.stepper

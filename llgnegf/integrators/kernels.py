@@ -60,23 +60,24 @@ def _add_stages(stages, used, weights, step, start, part):
 
 
 @kernel(nogil=True)
-def combine(y, stages, weights, step, out, blocks, first, last):
-    """out = y + step * sum_j weights_j stages_j on the blocks (n, 2) from number `first` to before `last`."""
+def combine(y, stages, weights, step, out, size, first, last):
+    """out = y + step * sum_j weights_j stages_j on the blocks of `size` from number `first` to before `last`."""
     used = np.flatnonzero(weights)
     for block in range(first, last):
-        start, stop = blocks[block]
-        part = out[start:stop]
-        _copy(y[start:stop], part)
+        start = block * size
+        part = out[start : min(start + size, y.size)]
+        _copy(y[start : start + part.size], part)
         _add_stages(stages, used, weights, step, start, part)
 
 
 @kernel(nogil=True)
-def combine_ahead(y, stages, weights, step, out, blocks, first, last):
+def combine_ahead(y, stages, weights, step, out, size, first, last):
     """out = y + step * sum_j weights_0j stages_j, and the same sums of the later rows of weights (m, n) as far as they
     are known, into the stages from number n + 1 on, which are not: what is read serves all of them."""
     used = np.flatnonzero(np.abs(weights).sum(axis=0))
     for block in range(first, last):
-        start, stop = blocks[block]
+        start = block * size
+        stop = min(start + size, y.size)
         for k in range(weights.shape[0]):
             part = out[start:stop] if k == 0 else stages[weights.shape[1] + k, start:stop]
             _copy(y[start:stop], part)

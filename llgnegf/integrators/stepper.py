@@ -7,7 +7,6 @@ Called by `integration`, which knows where steps begin and end.
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
 from typing import Any, Protocol
 
 import numpy as np
@@ -61,9 +60,7 @@ class RungeKutta:
         self._together: Callable[..., None] | None = getattr(equation, "stages", None)
         scale = equation.error_scale()
         self._scale = np.zeros(0) if scale is None else scale
-        self._apart = None if isinstance(tableau, ImexTableau) else equation.apart(*_stages_of(tableau))
-        ranges = np.array([[0, equation.size]]) if self._apart is None else self._apart.ranges
-        parts = [_pieces(_within(ranges, *section[1:]), PIECE) for section in equation.sections]
+        parts = [_pieces(*section[1:]) for section in equation.sections]
         self._first = np.cumsum([0, *map(len, parts)])[:-1]  # piece of each section
         self._pieces = np.concatenate([np.zeros((0, 2), np.int64), *parts])
         self._largest = np.zeros((len(self._pieces), 2))
@@ -76,22 +73,16 @@ class RungeKutta:
         self._stages = np.zeros((tableau.b.size + 1 + extra, equation.size))
         self._scratch = np.zeros(equation.size)
         self._block = BLOCK if equation.size < LARGE else LARGE_BLOCK
-        self._ranges, self._blocks = ranges, _pieces(ranges, self._block)
+        self._blocks = -(-equation.size // self._block)
         vector = self._scratch  # all that is combined is float64 and contiguous
-        self._combine_all = resolved(combine, vector, self._stages, self._weights[0], 1.0, vector, self._blocks, 0, 0)
+        self._combine_all = resolved(combine, vector, self._stages, self._weights[0], 1.0, vector, 0, 0, 0)
         self.has_rate = self.has_extra = False
 
     def step(self, time: float, state: np.ndarray, length: float, out: np.ndarray) -> float:
         """As `Stepper.step`: for two estimates the combination of DOP853, the largest over all parts of the state."""
         times = self.schedule.within(time, time + self.tableau.c * length)
-        rate = self.rate(times[0], state)
-        for start, stop in self._ranges:
-            self._stages[0, start:stop] = rate[start:stop]
-        if self._apart is not None:
-            self._apart.begin(state, self._stages[0], length, out, range(1, self.tableau.b.size))
+        self._stages[0] = self.rate(times[0], state)
         self._fill_stages(state, length, times)
-        if self._apart is not None:
-            self._apart.end(state, self._stages[0], out)
         if not self.estimates:
             self._combine(state, self.tableau.b, length, out)
             return 0.0
@@ -107,18 +98,11 @@ class RungeKutta:
             worst = max(worst, error)
         return length * worst
 
-    @property
-    def carries_all(self) -> bool:
-        """Whether the stages are of the whole state."""
-        return self._apart is None
-
     def rate(self, time: float, state: np.ndarray) -> np.ndarray:
         """f(time, state), kept until `forget`: the next step begins with it."""
         kept = self._stages[self.tableau.b.size]
         if not self.has_rate:
-            if self._apart is not None:
-                self._apart.rate(time, state, kept)
-            elif self._together is None:
+            if self._together is None:
                 self.equation(time, state, kept)
             else:
                 self._together(state, 0.0, np.zeros((1, 0)), np.array([time]), kept[None], 0)
@@ -147,10 +131,6 @@ class RungeKutta:
         interpolant, last = self.tableau.interpolant, self.tableau.b.size
         assert interpolant is not None
         if not self.has_extra:
-            if self._apart is not None:
-                extra = range(last + 1, last + 1 + interpolant.c.size)
-                self._apart.begin(before, self._stages[0], length, self._scratch, extra)
-                self._apart.record(last, state)
             self._fill(before, length, interpolant.a, time + interpolant.c * length, last + 1)
             self.has_extra = True
         return _polynomial(interpolant, self._stages, last, length, sample, sample(state) - sample(before))
@@ -158,9 +138,9 @@ class RungeKutta:
     def _combine(self, state: np.ndarray, weights: np.ndarray, length: float, out: np.ndarray) -> None:
         """out = state + length sum_j weights_j stages_j."""
         if self.equation.team is None:
-            self._combine_all(state, self._stages, weights, length, out, self._blocks, 0, len(self._blocks))
+            self._combine_all(state, self._stages, weights, length, out, self._block, 0, self._blocks)
         else:
-            self._share(combine, len(self._blocks), state, self._stages, weights, length, out, self._blocks)
+            self._share(combine, self._blocks, state, self._stages, weights, length, out, self._block)
 
     def _share(self, function: Callable[..., None], pieces: int, *arguments: Any) -> None:
         """function(*arguments, 0, pieces), by all threads of the equation."""
@@ -184,21 +164,11 @@ class RungeKutta:
                 self._combine(state, row, length, self._scratch)
             elif k == ahead:
                 known = np.ascontiguousarray(weights[k:, : first + k])
-                arguments = state, self._stages, known, length, self._scratch, self._blocks
-                self._share(combine_ahead, len(self._blocks), *arguments)
+                self._share(combine_ahead, self._blocks, state, self._stages, known, length, self._scratch, self._block)
             else:
                 rest = np.where(np.arange(row.size) < first + ahead, 0.0, row)
                 self._combine(self._stages[first + k], rest, length, self._scratch)
-            evaluate = self.equation if self._apart is None else partial(self._apart.stage, first + k)
-            evaluate(time, self._scratch, self._stages[first + k])
-
-
-def _stages_of(tableau: Tableau) -> tuple[list[float], list[np.ndarray], int]:
-    """Nodes and weights of the stages of a method, of its end and of its interpolant, and the number of the end."""
-    nodes, weights = [*tableau.c.tolist(), 1.0], [*tableau.a, tableau.b]
-    if tableau.interpolant is not None:
-        nodes, weights = [*nodes, *tableau.interpolant.c.tolist()], [*weights, *tableau.interpolant.a]
-    return nodes, weights, tableau.b.size
+            self.equation(time, self._scratch, self._stages[first + k])
 
 
 def _ahead(weights: np.ndarray, first: int) -> int:
@@ -217,17 +187,10 @@ def _ahead(weights: np.ndarray, first: int) -> int:
     return best if count and moved(best) < alone.sum() else count
 
 
-def _pieces(ranges: np.ndarray, size: int) -> np.ndarray:
-    """Ranges (k, 2) in pieces of at most `size`, (n, 2)."""
-    starts = [np.arange(start, stop, size) for start, stop in ranges]
-    stops = [np.append(cuts[1:], stop) for cuts, (_, stop) in zip(starts, ranges, strict=True)]
-    return np.stack([np.concatenate(starts), np.concatenate(stops)], axis=1)
-
-
-def _within(ranges: np.ndarray, start: int, stop: int) -> np.ndarray:
-    """The ranges within [start, stop), (k, 2)."""
-    cut = np.clip(ranges, start, stop)
-    return cut[cut[:, 0] < cut[:, 1]]
+def _pieces(start: int, stop: int) -> np.ndarray:
+    """[start, stop) in pieces, (n, 2)."""
+    cuts = np.append(np.arange(start, stop, PIECE), stop)
+    return np.stack([cuts[:-1], cuts[1:]], axis=1)
 
 
 def _polynomial(

@@ -16,7 +16,6 @@ import numpy as np
 
 from llgnegf._checks import memory_of_machine, need
 from llgnegf.equations.layout import Layout
-from llgnegf.equations.mode_rows import has_mode_rows
 from llgnegf.poles.channels import PoleSystem
 from llgnegf.poles.levels import LeadLevels
 
@@ -24,9 +23,9 @@ if TYPE_CHECKING:
     from llgnegf.run.options import RunOptions
 
 GB, GROUPS = 1e9, "/sys/fs/cgroup"
-STAGES, STATES = 16, 4
-"""Vectors of a step that stages are made of: dop853 has 12, the rate at the end and three for rows inside a step; and
-of the whole state: one to work with, and those before, at and tried for the end of the step."""
+VECTORS = 20
+"""Vectors of the state that a step keeps: dop853 has 12 stages, the rate at the end and three for rows inside a step,
+one to work with, and the states before, at and tried for the end of the step."""
 MATRICES = 8
 """Complex matrices between all device states and modes that the start holds at a time."""
 COLUMNS = 2
@@ -41,31 +40,22 @@ REMEDY = (
 SLOW_REMEDY = "fewer sites, or memory = ... (GB), the limit to go by"
 
 
-def full_run(layout: Layout, n_poles: int, n_orbitals: int, apart: bool = False) -> float:
+def full_run(layout: Layout, n_poles: int, n_orbitals: int) -> float:
     """Bytes of a run of the full electrons, or of moments alone, beside the program and its libraries.
 
     The larger of what the start and the steps take; complex numbers have 16 bytes:
 
         start   MATRICES 16 (n + M)^2 + COLUMNS 16 n_poles n n_orbitals + 3 states
-        steps   STATES states + STAGES vectors of the stages
-
-    which are states, or without the mode rows where steps carry these apart, with what the orbitals have of them at
-    each stage (`equations.mode_rows`) instead.
+        steps   VECTORS states
 
     Args:
         layout: What is where in the state, n device states and M modes among it.
         n_poles: Poles of the Fermi function.
         n_orbitals: Of all leads.
-        apart: Whether steps carry mode rows apart.
     """
     n, state = layout.n_states, 8.0 * layout.size
     start = 16.0 * (MATRICES * (n + layout.n_modes) ** 2 + COLUMNS * n_poles * n * n_orbitals) + 3 * state
-    states, stage = STATES, state
-    if apart:
-        states += 1  # the mode rows of the first stage, too
-        n_levels = layout.n_modes + layout.n_vectors
-        stage = 16.0 * (n * layout.columns + n_orbitals * (3 * n_levels + layout.n_modes))
-    return max(start, states * state + STAGES * stage)
+    return max(start, VECTORS * state)
 
 
 def check_slow(n_sites: int, options: RunOptions) -> float:
@@ -80,33 +70,21 @@ def check_slow(n_sites: int, options: RunOptions) -> float:
 
 
 def check_poles(poles: PoleSystem, options: RunOptions) -> None:
-    """Refuse a run of the full electrons whose leads are expanded like this; raises as `check` does.
-
-    What method "auto" is, is not known yet: an explicit one takes no more than an implicit one, of which `check_layout`
-    is told.
-    """
+    """Refuse a run of the full electrons whose leads are expanded like this; raises as `check` does."""
     levels = LeadLevels(poles)
     modes = tuple(np.diff(levels.offset).tolist())
-    layout = Layout(levels.n, modes, levels.z.size, 0, len(poles.system.leads))
-    apart = has_mode_rows(poles.system, levels, layout.size) and options.integrator != "ark5"
-    check_layout(layout, poles, options, apart)
+    check_layout(Layout(levels.n, modes, levels.z.size, 0, len(poles.system.leads)), poles, options)
 
 
-def check_layout(layout: Layout, poles: PoleSystem | None, options: RunOptions, apart: bool = False) -> float:
+def check_layout(layout: Layout, poles: PoleSystem | None, options: RunOptions) -> float:
     """Refuse a run of the full electrons, or of moments alone (poles None), with this state; raises as `check` does.
-
-    Args:
-        layout: Of the state.
-        poles: The expanded system.
-        options: Of the run.
-        apart: As for `full_run`.
 
     Returns:
         Its estimate in bytes.
     """
     n_poles = 0 if poles is None or poles.fermi is None else poles.fermi.eta.size
     n_orbitals = 0 if poles is None else sum(channel.columns.shape[1] for channel in poles.channels)
-    needed = full_run(layout, n_poles, n_orbitals, apart)
+    needed = full_run(layout, n_poles, n_orbitals)
     sizes = f"{layout.n_states} device states, {layout.n_modes} lead modes, {layout.n_vectors} Fermi vectors"
     check(needed, sizes if poles is not None else f"{layout.n_moments} moments", REMEDY, options)
     return needed

@@ -114,9 +114,7 @@ class Simulation(Run, moments="motion", without=("electrons", "response", "copie
             self.equation = MomentEquation(moving)
         else:
             self.equation = ElectronEquation(self.poles, moving, thermal, options.threads)
-        implicit = isinstance(method_of(self.equation, options), ImexTableau)
-        apart = isinstance(self.equation, ElectronEquation) and self.equation.has_mode_rows and not implicit
-        self._memory = memory.check_layout(self.equation.layout, self.poles, options, apart)
+        self._memory = memory.check_layout(self.equation.layout, self.poles, options)
         self._watch = Watch(self.equation.layout, rtol)
         state = initial_state(self.equation, self.poles, motion, start, options.initial_density_matrix)
         rows = FullRows(self.equation, moving)
@@ -233,7 +231,10 @@ def initial_state(
 
 def integration_of(equation: ElectronEquation | MomentEquation, state: np.ndarray, options: RunOptions) -> Integration:
     """An integration by the method that is asked for, ready at t = 0."""
-    method, schedule = method_of(equation, options), Schedule(equation.drives(), options.save_every, equation.time_unit)
+    name, schedule = options.integrator, Schedule(equation.drives(), options.save_every, equation.time_unit)
+    if name == "auto":
+        name = "ark5" if _implicit_pays(equation, options) else "dop853"
+    method = METHODS[name]
     limit = stability_limit(equation, method)
     if options.step is not None:
         _refuse_unstable(HBAR * limit, method, options.step)
@@ -241,13 +242,6 @@ def integration_of(equation: ElectronEquation | MomentEquation, state: np.ndarra
     largest = np.inf if isinstance(method, ImexTableau) else STABLE * limit
     tolerance = step_tolerance(options.rtol, options.t_end)
     return runge_kutta(equation, method, state, FIRST_STEP / HBAR, tolerance, largest, schedule=schedule)
-
-
-def method_of(equation: ElectronEquation | MomentEquation, options: RunOptions) -> Tableau:
-    """The method that is asked for, or the one that fits."""
-    if options.integrator != "auto":
-        return METHODS[options.integrator]
-    return METHODS["ark5" if _implicit_pays(equation, options) else "dop853"]
 
 
 def _refuse_unstable(limit: float, method: Tableau, step: float) -> None:
