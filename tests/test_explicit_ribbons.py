@@ -223,9 +223,8 @@ def magnet(moments: Answering) -> ln.Magnet:
     )  # fmt: skip
 
 
-@pytest.mark.parametrize("build", CASES[1:], ids=lambda build: build.__name__)
+@pytest.mark.parametrize("build", CASES, ids=lambda build: build.__name__)
 def test_prescribed_moments_and_a_voltage_that_jumps(build: Any) -> None:
-    """All but the plain Rashba ribbon, of which three terminals have one (all cases: validation/ribbons.py)."""
     one = build(np.random.default_rng(1))
     ribbon = explicit(one, END, jump)
     exact = ribbon.run(ribbon.thermal(one.texture), turning(one.texture, ENERGY, AXIS), times(), [JUMP])
