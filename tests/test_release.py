@@ -36,3 +36,22 @@ def test_import_loads_no_library() -> None:
     program = f"import llgnegf, sys; print([name for name in {heavy} if name in sys.modules])"
     done = subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, text=True)
     assert done.stdout.strip() == "[]"
+
+
+RUN = """
+import sys
+import llgnegf as ln
+
+system = ln.OpenSystem(ln.chain(2, j_sd=0.1), [ln.ChainLead(0), ln.ChainLead(-1)], 0.0, 0.05)
+for _ in ln.Simulation(system, ln.Precession(ln.cone(2, 0.5), 0.05), t_end=0.2, save_every=0.1, rtol=1e-4).rows():
+    pass
+print([name for name in {heavy} if name in sys.modules])
+"""
+
+
+def test_a_run_between_chain_leads_loads_what_it_uses() -> None:
+    """Optimisation and quadrature of SciPy alone take 22 MB of the 200 that a small run may have."""
+    heavy = ("scipy.optimize", "scipy.integrate", "scipy.spatial", "xarray", "matplotlib", "sympy", "h5py")
+    program = RUN.format(heavy=heavy)
+    done = subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, text=True)
+    assert done.stdout.strip() == "[]"

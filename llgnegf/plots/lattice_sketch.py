@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
+import scipy
 
 from llgnegf._checks import need
 from llgnegf.plots.plane import plane_through
@@ -142,8 +143,6 @@ def _ribbon(
     points: np.ndarray, bonds: np.ndarray, sites: np.ndarray, spacing: float, step: list[np.ndarray]
 ) -> Ribbon:
     """The cells of a lead, whose period is `step`, if one is given."""
-    from scipy.spatial import cKDTree
-
     if step:
         cell, period, outward = sites, step[0], step[0] / np.linalg.norm(step[0])
     else:
@@ -151,12 +150,12 @@ def _ribbon(
         cell, period = _cell(points, sites, outward, spacing)
     count = int(np.clip(round(LENGTH * spacing / np.linalg.norm(period)), 2, PERIODS))
     copies = np.concatenate([points[cell] + k * period for k in range(1, count + 1)])
-    copies = copies[cKDTree(points).query(copies)[0] > 0.3 * spacing]
+    copies = copies[scipy.spatial.cKDTree(points).query(copies)[0] > 0.3 * spacing]
     faint = np.clip((copies - points[sites].mean(axis=0)) @ outward / (count * np.linalg.norm(period)), 0, 1)
     known = {tuple(step) for step in np.round((points[bonds[:, 1]] - points[bonds[:, 0]]) / spacing, 2)}
     known |= {(-x, -y) for x, y in known} or {tuple(np.round(period / spacing, 2))}
     joined = np.concatenate([copies, points[sites]])
-    pairs = cKDTree(joined).query_pairs(1.3 * max(spacing, 1e-12), output_type="ndarray")
+    pairs = scipy.spatial.cKDTree(joined).query_pairs(1.3 * max(spacing, 1e-12), output_type="ndarray")
     pairs = pairs[(pairs < len(copies)).any(axis=1)]
     steps = np.round((joined[pairs[:, 1]] - joined[pairs[:, 0]]) / spacing, 2)
     lead_on = np.abs(np.abs(steps @ (outward)) - np.linalg.norm(period) / spacing) < 0.05
@@ -187,9 +186,7 @@ def _outward(points: np.ndarray, sites: np.ndarray) -> np.ndarray:
 
 def _cell(points: np.ndarray, sites: np.ndarray, outward: np.ndarray, spacing: float) -> tuple[np.ndarray, np.ndarray]:
     """The sites that are repeated, the last ones along each row of the lead, and the step."""
-    from scipy.spatial import cKDTree
-
-    tree, edge, sideways = cKDTree(points), points[sites], np.array([-outward[1], outward[0]])
+    tree, edge, sideways = scipy.spatial.cKDTree(points), points[sites], np.array([-outward[1], outward[0]])
     steps = edge[0] - points
     ahead, straight = steps @ outward, np.abs(steps @ sideways) < STRAIGHT * spacing
     for j in np.argsort(ahead, kind="stable"):

@@ -10,6 +10,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
+import scipy
 
 if TYPE_CHECKING:
     import xarray
@@ -107,11 +108,9 @@ def plane_of(dataset: xarray.Dataset, dim: str = "site") -> Plane | None:
 
 def plane_through(positions: np.ndarray) -> Plane | None:
     """That of sites at `positions` (N, 3) in nm, seen along the coordinate that is most normal to it."""
-    from scipy.spatial import cKDTree
-
     if len(positions) < 3 or not np.isfinite(positions).all():
         return None
-    spacing = float(np.median(cKDTree(positions).query(positions, k=2)[0][:, 1]))
+    spacing = float(np.median(scipy.spatial.cKDTree(positions).query(positions, k=2)[0][:, 1]))
     centered = positions - positions.mean(axis=0)
     directions = np.linalg.svd(centered, full_matrices=False)[2]
     if spacing == 0 or float(np.ptp(centered @ directions[1])) < FLAT * spacing:
@@ -119,7 +118,7 @@ def plane_through(positions: np.ndarray) -> Plane | None:
     across = int(np.argmax(np.abs(directions[2])))
     first, second = (k for k in range(3) if k != across)
     points = positions[:, [first, second]]
-    if cKDTree(points).query(points, k=2)[0][:, 1].min() < APART * spacing:
+    if scipy.spatial.cKDTree(points).query(points, k=2)[0][:, 1].min() < APART * spacing:
         return None
     return Plane(points, (first, second, across), spacing)
 
@@ -129,9 +128,7 @@ def _lattice_cells(points: np.ndarray, spacing: float) -> list[np.ndarray] | Non
 
     Honeycombs get one in the middle of each hexagon, which leaves them their holes.
     """
-    from scipy.spatial import Voronoi, cKDTree
-
-    tree = cKDTree(points)
+    tree = scipy.spatial.cKDTree(points)
     pairs = tree.query_pairs(NEIGHBOURS * spacing, output_type="ndarray")
     steps = np.concatenate([points[pairs[:, 1]] - points[pairs[:, 0]], points[pairs[:, 0]] - points[pairs[:, 1]]])
     directions = np.unique(np.round(steps / spacing, 3), axis=0) * spacing
@@ -140,7 +137,7 @@ def _lattice_cells(points: np.ndarray, spacing: float) -> list[np.ndarray] | Non
     ghosts = (points[:, None] + directions).reshape(-1, 2)
     ghosts = ghosts[tree.query(ghosts)[0] > 0.1 * spacing]
     ghosts = np.unique(np.round(ghosts / (0.01 * spacing)), axis=0) * 0.01 * spacing
-    diagram = Voronoi(np.concatenate([points, ghosts]))
+    diagram = scipy.spatial.Voronoi(np.concatenate([points, ghosts]))
     regions = [diagram.regions[k] for k in diagram.point_region[: len(points)]]
     cells = [_ordered(diagram.vertices[region]) for region in regions if region and -1 not in region]
     reach = max((np.abs(c - p).max() for c, p in zip(cells, points, strict=False)), default=np.inf)

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
+import scipy
 from scipy.linalg import eigvals, qr, solve_triangular, svd
 
 from llgnegf.poles.spectral_fit import FLOOR, Complex, Real, broadening_of, numerator_roots, smallest_margin
@@ -242,13 +243,11 @@ class WeightFit:
 
 def _least_distance(r: Real, d: Real, rows: Real) -> Real:
     """The x that minimises |r x - d| with rows x >= 0, by non-negative least squares (Lawson and Hanson)."""
-    from scipy.optimize import nnls  # 20 MB, which runs with chain leads do without: theirs are tabulated
-
     turned = solve_triangular(r, rows.T, trans="T").T
     turned = turned / np.linalg.norm(turned, axis=1)[:, None]
     missing = -turned @ d
     unit = max(float(missing.max()), 1e-300)
     stacked = np.vstack([turned.T, missing / unit])
     goal = np.append(np.zeros(d.size), 1.0)
-    rest = stacked @ nnls(stacked, goal, maxiter=50 * rows.shape[0] + 200)[0] - goal
+    rest = stacked @ scipy.optimize.nnls(stacked, goal, maxiter=50 * rows.shape[0] + 200)[0] - goal
     return solve_triangular(r, d - unit * rest[:-1] / rest[-1])

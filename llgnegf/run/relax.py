@@ -12,7 +12,7 @@ from dataclasses import replace
 from math import log10
 
 import numpy as np
-from scipy.optimize import NoConvergence, OptimizeResult, minimize, newton_krylov
+import scipy
 
 from llgnegf._blas import limited
 from llgnegf._checks import Problems
@@ -214,10 +214,10 @@ class _Landscape:
         """Largest |M_i x dF/dM_i| (eV) of the free moments."""
         return float(np.linalg.norm(self._normal(moments)[1], axis=1).max())
 
-    def descend(self, x: np.ndarray) -> OptimizeResult:
+    def descend(self, x: np.ndarray) -> scipy.optimize.OptimizeResult:
         """A minimum downhill from x."""
         options = {"maxiter": 5000, "maxfun": 20000, "ftol": 1e-16, "gtol": self._tolerance}
-        return minimize(self.objective, x, jac=True, method="L-BFGS-B", options=options)
+        return scipy.optimize.minimize(self.objective, x, jac=True, method="L-BFGS-B", options=options)
 
     def polished(self, x: np.ndarray) -> np.ndarray:
         """M after Newton-Krylov steps from a minimiser's answer, whose energy differences end at round-off."""
@@ -226,9 +226,10 @@ class _Landscape:
         if np.abs(self.residual(x)).max() <= 0.3 * self._tolerance:
             return start
         try:
-            return self.moments(newton_krylov(self.residual, x, f_tol=0.3 * self._tolerance, maxiter=30))[0]
-        except (NoConvergence, ValueError, ZeroDivisionError):
+            polished = scipy.optimize.newton_krylov(self.residual, x, f_tol=0.3 * self._tolerance, maxiter=30)
+        except (scipy.optimize.NoConvergence, ValueError, ZeroDivisionError):
             return start
+        return self.moments(polished)[0]
 
     def _normal(self, moments: np.ndarray) -> tuple[float, np.ndarray]:
         """F, and dF/dM normal to the free moments, (n_free, 3)."""

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
-import scipy.optimize
+import scipy
 
 from llgnegf.poles.channels import PoleSystem
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Annotated, Any
 
 import numpy as np
-from scipy.spatial import cKDTree
+import scipy
 
 from llgnegf._checks import MOST_SITES, Problems
 from llgnegf._readable import readable
@@ -179,6 +179,6 @@ def _lattice(
 
 def _at_distance(positions: np.ndarray, length: float) -> np.ndarray:
     """All pairs of sites at this distance, (n, 2)."""
-    pairs = cKDTree(positions).query_pairs(length * (1 + 1e-6), output_type="ndarray")
+    pairs = scipy.spatial.cKDTree(positions).query_pairs(length * (1 + 1e-6), output_type="ndarray")
     distance = np.linalg.norm(positions[pairs[:, 0]] - positions[pairs[:, 1]], axis=1)
     return pairs[distance > length * (1 - 1e-6)]

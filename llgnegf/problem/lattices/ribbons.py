@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from scipy.spatial import cKDTree
+import scipy
 
 from llgnegf._checks import Problems
 from llgnegf.problem.lattices.hopping import Hopping
@@ -56,7 +56,7 @@ class Ribbon:
         cells = [unit + k * step for k in range(1, 2 * copies + 1)]
         positions = np.concatenate([lattice.positions, *cells])
         beyond = positions[n:]
-        distance = cKDTree(lattice.positions).query(beyond)[0]
+        distance = scipy.spatial.cKDTree(lattice.positions).query(beyond)[0]
         free = bool(distance.min() > 1e-6 * max(near, default=1.0))
         problems.check(free, "side", "where it goes on there are sites of the device", "a side with nothing beyond it")
         inner = _within(lattice.bonds, side.sites)
@@ -84,7 +84,7 @@ def _pairs(positions: np.ndarray, lengths: tuple[float, ...]) -> np.ndarray:
     """All pairs at one of these distances, (n, 2), i < j."""
     found = [np.zeros((0, 2), dtype=int)]
     for length in lengths:
-        pairs = cKDTree(positions).query_pairs(length * (1 + 1e-6), output_type="ndarray")
+        pairs = scipy.spatial.cKDTree(positions).query_pairs(length * (1 + 1e-6), output_type="ndarray")
         distance = np.linalg.norm(positions[pairs[:, 0]] - positions[pairs[:, 1]], axis=1)
         found.append(pairs[distance >= length * (1 - 1e-6)])
     return np.concatenate(found)

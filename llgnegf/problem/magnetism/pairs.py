@@ -14,8 +14,8 @@ from functools import partial
 from typing import Annotated, Any, ClassVar
 
 import numpy as np
+import scipy
 from scipy import sparse
-from scipy.spatial import cKDTree
 
 from llgnegf._checks import Problems, dimensions, memory_of_machine
 from llgnegf.problem.arguments import AXIS, Argument, Numbers, Vector, Vectors
@@ -342,7 +342,7 @@ class Dipolar(EnergyTerm):
             return [f"Dipolar: {value}; allowed: at most {most} with the {there / 2**30:.3g} GiB of this machine"]
         lines = super().problems(n_sites)
         if self.positions is not None and not lines:
-            first, second = cKDTree(self.positions).query(self.positions, k=2)[1].T
+            first, second = scipy.spatial.cKDTree(self.positions).query(self.positions, k=2)[1].T
             nearest = np.linalg.norm(self.positions[first] - self.positions[second], axis=1)
             if not nearest.all():
                 i = int(np.argmin(nearest))
