@@ -18,6 +18,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -91,6 +92,17 @@ def cache_roofline(floats: int) -> float:
 def bandwidth() -> float:
     """Bytes per second, read and written, of a copy in main memory on one core: the best of six pairs of arrays."""
     return 16 * MAIN_MEMORY / min(cache_roofline(MAIN_MEMORY) for _ in range(6))
+
+
+def shared_bandwidth() -> float:
+    """That of two threads that copy at a time, wall clock: what a machine's memory lets two cores gain."""
+    pairs = [(np.ones(MAIN_MEMORY), np.ones(MAIN_MEMORY)) for _ in range(2)]
+    with ThreadPoolExecutor(2) as pool:
+
+        def both() -> None:
+            list(pool.map(lambda pair: np.copyto(*pair), pairs))
+
+        return 32 * MAIN_MEMORY / min(fastest(both, 0.2, perf_counter) for _ in range(6))
 
 
 def main_memory_roofline(floats: int) -> float:

@@ -13,6 +13,7 @@ import numpy as np
 
 from validation._report import OUTPUT, Check, Report, run_as_script
 from validation._scale_speed import in_child
+from validation._timing import bandwidth, shared_bandwidth
 
 THREADS = (1, 2, 4)
 SIZES = ((7, 1), (21, 1), (6, 4), (101, 1), (10, 6), (15, 8), (301, 1), (30, 8))
@@ -23,6 +24,8 @@ CHAINS, RIBBONS = (7, 21, 51, 101, 201, 301, 501, 1001), ((4, 2), (8, 4), (15, 8
 
 def threads(report: Report) -> None:
     """Right-hand sides and steps with one, two and four threads."""
+    gain = shared_bandwidth() / bandwidth()
+    report.note(f"main memory: {bandwidth() / 1e9:.1f} GB/s read and written by one thread, {gain:.2f} times that by two")
     for size in SIZES:
         one, two, four = (in_child("steps", *size, threads=count) for count in THREADS)
         name = f"{size[0]} x {size[1]}, {one['bytes'] / 1e6:.1f} MB"

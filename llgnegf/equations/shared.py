@@ -28,6 +28,9 @@ from llgnegf.equations.layout import Layout
 ADJOINT = 1.5
 """What a number of rho costs, whose mirror image is added, in units of one in another column of B."""
 
+ALONE = 2**15
+"""Complex numbers of a phase that one thread does before the others would have woken up, some 0.05 ms later."""
+
 
 class SharedRhs:
     """`electronic_rhs`, `coupled_rhs` or `placed_rhs` of several threads.
@@ -52,7 +55,9 @@ class SharedRhs:
         if magnet:
             last = answer if len(magnet) == 1 else placed_answer
             self._answer = resolved(last, constants, *magnet, example, *planes, vector, vector)
-        self._bounds = [shares(costs, team.count) for costs in _costs(layout, work)]
+        costs = _costs(layout, work)
+        self._pieces = [phase.size for phase in costs]
+        self._bounds = [shares(phase, team.count) if phase.sum() > ALONE else None for phase in costs]
 
     def __call__(self, constants: Electrons, work: Workspace, *rest: Any) -> None:
         moments, voltage, state, derivative = rest[len(self._magnet)], *rest[-3:]
@@ -63,7 +68,11 @@ class SharedRhs:
             seen = places.seen
         self._begin(constants, work, seen, voltage)
         for phase in (GATHER, LEVELS, DEVICE):
-            self.team.share(self._some, (constants, work, state, derivative, phase), self._bounds[phase])
+            arguments, bounds = (constants, work, state, derivative, phase), self._bounds[phase]
+            if bounds is None:
+                self._some(*arguments, 0, self._pieces[phase])
+            else:
+                self.team.share(self._some, arguments, bounds)
         self._finish(constants, work, derivative)
         if self._magnet:
             self._answer(constants, *rest[:-3], state, derivative)

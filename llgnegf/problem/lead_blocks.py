@@ -14,6 +14,11 @@ import numpy as np
 
 ZERO = 1e-11
 """Matrix elements below this, relative to the lead's largest energy, are rounding."""
+ROUNDING = 1e-14
+"""What may be left of zeros when vectors are rotated, relative to the largest element."""
+APART = 0.1
+"""Elements that fix a gauge are the first ones that are larger than this part of the largest: which these are does not
+depend on rounding."""
 SEED = 20200912
 
 
@@ -46,19 +51,32 @@ def blocks_of(cell: np.ndarray, hopping: np.ndarray) -> list[Block]:
 def touched(block: Block, coupling: np.ndarray) -> tuple[Block, np.ndarray]:
     """The block with as few copies as the device sees, and tau of each, (copies, 2N, d); tau (2N, m).
 
-    Copies may be rotated among each other: the singular vectors of tau as a map from them separate what it sees.
+    Copies may be rotated among each other: the singular vectors of tau as a map from them separate what it sees, and
+    are turned so that each copy sees as few orbitals as triangular rows do: where both spins are alike, one spin.
     """
     seen = np.stack([coupling @ basis for basis in block.orbitals])
-    size = np.abs(coupling).max(initial=0.0)
+    size = max(float(np.abs(coupling).max(initial=0.0)), 1e-300)
     flat = seen.reshape(len(seen), -1)
-    one_by_one = np.abs(flat).max(axis=1, initial=0.0) > ZERO * size
     left, weight, _ = np.linalg.svd(flat, full_matrices=False)
-    rank = int(np.sum(weight > ZERO * max(size, 1e-300)))
-    if rank == np.sum(one_by_one):
-        return block._replace(orbitals=block.orbitals[one_by_one]), seen[one_by_one]
-    turn = left[:, :rank].conj().T
+    turn = left[:, : int(np.sum(weight > ZERO * size))].conj().T
+    if len(turn):
+        turn = upright(turn @ flat) @ turn
     turned = np.einsum("kc,cmd->kmd", turn, block.orbitals)
-    return block._replace(orbitals=turned), np.einsum("kc,cnd->knd", turn, seen)
+    columns = np.einsum("kc,cnd->knd", turn, seen)
+    return block._replace(orbitals=turned), np.where(np.abs(columns) > ROUNDING * size, columns, 0.0)
+
+
+def upright(rows: np.ndarray) -> np.ndarray:
+    """The rotation (r, r) that makes rows (r, m) of rank r triangular, and > 0 on the diagonal, in the first r columns
+    that are apart from those before."""
+    picked, rest = list[int](), rows
+    for _ in rows:
+        size = np.linalg.norm(rest, axis=0)
+        picked.append(int(np.argmax(size > APART * size.max())))
+        along = rest[:, picked[-1]] / size[picked[-1]]
+        rest = rest - np.outer(along, along.conj() @ rest)
+    q, r = np.linalg.qr(rows[:, picked])
+    return np.asarray((q * (np.diagonal(r) / np.abs(np.diagonal(r)))).conj().T)
 
 
 def _all_diagonal(generators: np.ndarray) -> bool:

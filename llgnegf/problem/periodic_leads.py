@@ -12,15 +12,11 @@ from typing import Any
 import numpy as np
 
 from llgnegf._checks import Problems
-from llgnegf.problem.lead_blocks import ZERO, Block, blocks_of, touched
+from llgnegf.problem.lead_blocks import APART, ZERO, Block, blocks_of, touched, upright
 from llgnegf.problem.leads import Channel, LeadAtVoltage
 from llgnegf.problem.matrix_spectra import MatrixSpectrum
 from llgnegf.problem.periodic import PeriodicSpectrum, checked_cell
 from llgnegf.problem.spectra import ChainSpectrum, Spectrum
-
-APART = 0.1
-"""Elements that fix a gauge are the first ones that are larger than this part of the largest: which these are does not
-depend on rounding."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -137,7 +133,7 @@ def _channel(block: Block, columns: np.ndarray, scale: float) -> tuple[np.ndarra
     used = np.abs(columns).max(axis=0) > ZERO * size
     rows = np.linalg.svd(columns)[2][: int(np.sum(np.linalg.svd(columns, compute_uv=False) > ZERO * size))]
     rows = np.eye(len(used))[used] if len(rows) == used.sum() else rows
-    rows = _upright(rows)
+    rows = upright(rows) @ rows
     whole = len(rows) == len(block.cell)
     vectors = columns if whole else columns @ rows.conj().T
     return vectors, PeriodicSpectrum(block.cell, block.hopping, None if whole else rows)
@@ -155,19 +151,6 @@ def _phases(block: Block) -> np.ndarray:
         phases[orbital] = element.conj() / np.abs(element) if element else 1.0
         fixed.append(int(orbital))
     return phases
-
-
-def _upright(rows: np.ndarray) -> np.ndarray:
-    """Orthonormal rows (r, m) turned among each other, triangular and > 0 on the diagonal in the first r columns that
-    are apart from those before."""
-    picked, rest = list[int](), rows
-    for _ in rows:
-        size = np.linalg.norm(rest, axis=0)
-        picked.append(int(np.argmax(size > APART * size.max())))
-        along = rest[:, picked[-1]] / size[picked[-1]]
-        rest = rest - np.outer(along, along.conj() @ rest)
-    q, r = np.linalg.qr(rows[:, picked])
-    return np.asarray((q * (np.diagonal(r) / np.abs(np.diagonal(r)))).conj().T @ rows)
 
 
 def _equal(one: Spectrum | MatrixSpectrum, other: Spectrum | MatrixSpectrum, scale: float) -> bool:

@@ -15,14 +15,17 @@ from llgnegf.equations.kernels.rows import (
     axpy_pair,
     clear,
     fill,
+    four_hops,
+    four_hops_on_levels,
     real_four,
-    right_action,
-    spin_and_hops,
-    turn_right,
+    two_hops,
+    two_hops_on_levels,
 )
 
 ROWS = 8
-"""Rows of which lead sums are taken, and of which mirror images are added, together."""
+"""Rows of which mirror images are added together, and the most of which lead sums are taken together."""
+NEAREST = 2**13
+"""Bytes of the levels' columns in rows of which lead sums are taken together."""
 
 
 @part(REORDERED)
@@ -69,8 +72,9 @@ def gather(e, orbitals, work, n, on, real, imag):
             orbital_sources(orbitals, e.bounds, q, n, on, columns, tr, ti)
     if on.start < n:
         s = levels_of(e).s
-        for r in range(on.start, on.stop, ROWS):
-            here = slice(r, min(r + ROWS, on.stop))
+        together = max(1, min(ROWS, NEAREST // (16 * max(work.energy.size, 1))))  # whole rows, read one after the other
+        for r in range(on.start, on.stop, together):
+            here = slice(r, min(r + together, on.stop))
             for q in range(e.lead.size):
                 lead_sums(orbitals, e.bounds, s, q, n, columns, here, real, imag, tr, ti, q * columns)
 
@@ -96,70 +100,110 @@ def _add_product(matrix, p, last, columns, first, xr, xi, dr, di, here, width):
 
 
 @part(REORDERED)
-def left_action(e, work, rows, on, columns, real, imag, d_real, d_imag):
-    """dB = -i (H B + sum_q u_q T_q) on some rows and columns."""
-    h, u, sd, width = e.hamiltonian, e.attached, work.sd, on.stop - on.start
-    tr, ti = work.channels[2], work.channels[3]
-    for r in range(rows.start, rows.stop):
-        here, p, last = r * columns + on.start, h.start[r], h.start[r + 1]
-        j, k, h_j, h_k = r, r, 0.0, 0.0
-        if last - p >= 2 and h.imag[p] == 0.0 and h.imag[p + 1] == 0.0:
-            j, k, h_j, h_k = h.column[p], h.column[p + 1], h.real[p], h.real[p + 1]
-            p += 2
-        sign, other = (1.0, r + 1) if r % 2 == 0 else (-1.0, r - 1)
-        spin_and_hops(
-            (sd[r // 2, 0], sign * sd[r // 2, 1], sign * sd[r // 2, 2]), h_j, h_k, real, imag, here,
-            other * columns + on.start, j * columns + on.start, k * columns + on.start, d_real, d_imag, here, width,
-        )  # fmt: skip
-        _add_product(h, p, last, columns, on.start, real, imag, d_real, d_imag, here, width)
-        _add_product(u, u.start[r], u.start[r + 1], columns, on.start, tr, ti, d_real, d_imag, here, width)
+def _real_hops(h, r, columns, first):
+    """The first four entries of row r of H if they are real, where the rows of B that they lead to begin on some
+    columns, and how many there are; 0 and row r itself in the place of those that it does not have."""
+    own, start, count = r * columns + first, h.start[r], 0
+    while count < min(4, h.start[r + 1] - start) and h.imag[start + count] == 0.0:
+        count += 1
+    f, p = (h.real[start], h.column[start] * columns + first) if count > 0 else (0.0, own)
+    g, q = (h.real[start + 1], h.column[start + 1] * columns + first) if count > 1 else (0.0, own)
+    k, s = (h.real[start + 2], h.column[start + 2] * columns + first) if count > 2 else (0.0, own)
+    m, t = (h.real[start + 3], h.column[start + 3] * columns + first) if count > 3 else (0.0, own)
+    return (f, g, k, m), (p, q, s, t), count
 
 
 @part(REORDERED)
-def level_columns(e, orbitals, work, n, on, real, imag, d_real, d_imag):
-    """dB on some columns of levels: T_q gains what Fermi vectors are in these modes, then both actions."""
+def _spin(sd, r):
+    """-J M of the site of row r as (x, y, z), or (x, -y, -z) for spin down; the row of the other spin."""
+    sign, other = (1.0, r + 1) if r % 2 == 0 else (-1.0, r - 1)
+    return (sd[r // 2, 0], sign * sd[r // 2, 1], sign * sd[r // 2, 2]), other
+
+
+@part(REORDERED)
+def _others(e, work, r, count, columns, on, real, imag, d_real, d_imag):
+    """dB -= i (H B + sum_q u_q T_q) on a row and some columns, without the first `count` entries of H."""
+    h, u, here, width = e.hamiltonian, e.attached, r * columns + on.start, on.stop - on.start
+    p, q, tr, ti = h.start[r] + count, u.start[r], work.channels[2], work.channels[3]
+    if p < h.start[r + 1]:
+        _add_product(h, p, h.start[r + 1], columns, on.start, real, imag, d_real, d_imag, here, width)
+    if q < u.start[r + 1]:
+        _add_product(u, q, u.start[r + 1], columns, on.start, tr, ti, d_real, d_imag, here, width)
+
+
+@part(REORDERED)
+def left_action(e, work, rows, on, columns, real, imag, d_real, d_imag):
+    """dB = -i (H B + sum_q u_q T_q) on some rows and columns."""
+    width = on.stop - on.start
+    for r in range(rows.start, rows.stop):
+        here, (spin, other) = r * columns + on.start, _spin(work.sd, r)
+        hops, at, count = _real_hops(e.hamiltonian, r, columns, on.start)
+        if count > 2:
+            four_hops(spin, hops, real, imag, here, other * columns + on.start, at, d_real, d_imag, here, width)
+        else:
+            two_hops(spin, hops[:2], real, imag, here, other * columns + on.start, at[:2], d_real, d_imag, here, width)
+        _others(e, work, r, count, columns, on, real, imag, d_real, d_imag)
+
+
+@part(REORDERED)
+def level_columns(e, orbitals, work, n, piece, on, real, imag, d_real, d_imag):
+    """dB on some columns of levels: T_q gains what Fermi vectors are in these modes, then both actions, in one pass
+    over most of a row:
+
+        dB_rj = -i [(H B + sum_q u_q T_q)_rj - B_rj e_j^* - (kappa_j (u_q^dag rho)_r)^*]
+    """
     levels, offset, columns, m = levels_of(e), e.bounds[0], n + work.energy.size, e.bounds[0, -1]
-    begin, stop = on.start - n, on.stop - n
-    modes = max(min(stop, m) - begin, 0)
-    ar, ai, gr, gi = work.channels[0], work.channels[1], work.flow[0], work.flow[1]
-    first, last = 0, 0
-    if modes > 0:
-        for q in range(e.lead.size):
-            axpy(
-                1.0, 0.0, work.vectors[0], work.vectors[1], q * m + begin, work.channels[2], work.channels[3],
-                q * columns + on.start, modes,
-            )  # fmt: skip
-        while offset[first + 1] <= begin:
-            first += 1
-        last = first
-        while offset[last] < begin + modes:
-            last += 1
-    left_action(e, work, slice(0, n), on, columns, real, imag, d_real, d_imag)
+    begin, width, modes = on.start - n, on.stop - on.start, max(min(on.stop - n, m) - on.start + n, 0)
+    ar, ai, gr, gi = work.channels[0], work.channels[1], work.flow[0, piece], work.flow[1, piece]
+    first, last = _vectors_in_modes(e, work, on, begin, modes, columns)
     for r in range(n):
-        here = r * columns + on.start
         for q in range(first, last):  # (rho u_q)_r = (u_q^dag rho)_r^*
             j, end = max(offset[q], begin), min(offset[q + 1], begin + modes)
             if orbitals is None:
                 fill(ar[q * columns + r], ai[q * columns + r], gr, gi, j, end - j)
             else:
                 orbital_flow(orbitals, q, j, r, columns, ar, ai, gr, gi, j, end - j)
-        right_action(
-            work.energy, levels.imag, levels.kappa_real, levels.kappa_imag, gr, gi, begin, real, imag, d_real, d_imag,
-            here, modes,
-        )  # fmt: skip
-        turn_right(
-            work.energy, levels.imag, begin + modes, real, imag, d_real, d_imag, here + modes, stop - begin - modes
-        )
+        here, (spin, other) = r * columns + on.start, _spin(work.sd, r)
+        hops, at, count = _real_hops(e.hamiltonian, r, columns, on.start)
+        if count > 2:
+            four_hops_on_levels(
+                spin, hops, work.energy, levels.imag, levels.kappa_real, levels.kappa_imag, gr, gi, begin,
+                real, imag, here, other * columns + on.start, at, d_real, d_imag, here, width,
+            )  # fmt: skip
+        else:
+            two_hops_on_levels(
+                spin, hops[:2], work.energy, levels.imag, levels.kappa_real, levels.kappa_imag, gr, gi, begin,
+                real, imag, here, other * columns + on.start, at[:2], d_real, d_imag, here, width,
+            )  # fmt: skip
+        _others(e, work, r, count, columns, on, real, imag, d_real, d_imag)
+
+
+@part(REORDERED)
+def _vectors_in_modes(e, work, on, begin, modes, columns):
+    """T_q += F_q on the modes among some columns; the channels that these are of, from the first to before the last."""
+    first, last = 0, 0
+    if modes > 0:
+        for q in range(e.lead.size):
+            axpy(
+                1.0, 0.0, work.vectors[0], work.vectors[1], q * e.bounds[0, -1] + begin, work.channels[2],
+                work.channels[3], q * columns + on.start, modes,
+            )  # fmt: skip
+        while e.bounds[0, first + 1] <= begin:
+            first += 1
+        last = first
+        while e.bounds[0, last] < begin + modes:
+            last += 1
+    return first, last
 
 
 @part(REORDERED)
 def density_tiles(e, work, n, rows, on, real, imag, d_real, d_imag):
     """d rho = E + E^dag on a tile of rho, not above the diagonal, and on its mirror image; E = -i (H rho + u T)."""
     columns = n + work.energy.size
-    left_action(e, work, rows, on, columns, real, imag, d_real, d_imag)
+    for k in range(1 if rows.start == on.start else 2):
+        one, other = (rows, on) if k == 0 else (on, rows)
+        left_action(e, work, one, other, columns, real, imag, d_real, d_imag)
     dbr, dbi = d_real[: n * columns].reshape(n, columns), d_imag[: n * columns].reshape(n, columns)
-    if rows.start != on.start:
-        left_action(e, work, on, rows, columns, real, imag, d_real, d_imag)
     for first in range(rows.start, rows.stop, ROWS):
         stop, left = min(first + ROWS, rows.stop), on.start
         if stop - first == ROWS:

@@ -37,7 +37,7 @@ class Workspace(NamedTuple):
 
     Attributes:
         energy: Re chi + V and Re z + V of the levels, (M + K,).
-        flow: Re and Im of the flow into the modes, for each channel that may be at work, (2, G M).
+        flow: Re and Im of the flow into the levels, for each piece that may be at work, (2, .., M + K).
         sd: -J_i M_i, (N, 3).
         channels: Re and Im of a_q = u_q^dag B and of T_q of the orbitals, (4, Q (n + M + K)).
         vectors: Re and Im of what Fermi vectors hold of modes, F_q, (2, Q M).
@@ -64,7 +64,8 @@ class Workspace(NamedTuple):
         others = np.arange(rho, len(columns))
         tiles = np.concatenate([[rows, left], [np.full_like(others, -1), others]], axis=1).T
         shapes = (
-            (count,), (2, len(layout.modes) * m), (n // 2, 3), (4, n_orbitals * (n + count)), (2, n_orbitals * m)
+            (count,), (2, max(len(layout.modes), len(tiles)), count), (n // 2, 3), (4, n_orbitals * (n + count)),
+            (2, n_orbitals * m),
         )  # fmt: skip
         energy, flow, sd, channels, vectors = (np.zeros(shape) for shape in shapes)
         return cls(energy, flow, sd, channels, vectors, columns, np.ascontiguousarray(tiles))
@@ -124,7 +125,7 @@ def _device(e, orbitals, work, state, derivative, first, last):
             rows = slice(work.columns[row, 0], work.columns[row, 1])
             density_tiles(e, work, n, rows, on, real, imag, d_real, d_imag)
         else:
-            level_columns(e, orbitals, work, n, on, real, imag, d_real, d_imag)
+            level_columns(e, orbitals, work, n, k, on, real, imag, d_real, d_imag)
 
 
 @part(REORDERED)

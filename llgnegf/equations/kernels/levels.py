@@ -24,11 +24,11 @@ def channel_block(e, orbitals, work, n, p, real, imag, d_real, d_imag):
     F joins T afterwards (`device.level_columns`). Where channels have several orbitals their couplings are summed.
     """
     levels, offset, count, m = levels_of(e), e.bounds[0], work.energy.size, e.bounds[0, -1]
-    begin, columns, here, first = offset[p], n + count, n * (n + count), p * m
+    begin, columns, here = offset[p], n + count, n * (n + count)
     for q in range(p):
         here += (offset[q + 1] - offset[q]) * (count - offset[q])
     ar, ai, tr, ti = work.channels[0], work.channels[1], work.channels[2], work.channels[3]
-    flow_r, flow_i = work.flow[0][first : first + m], work.flow[1][first : first + m]
+    flow_r, flow_i = work.flow[0, p], work.flow[1, p]
     for i in range(begin, offset[p + 1]):
         for q in range(p, offset.size - 1):
             j = offset[q]

@@ -63,34 +63,58 @@ def real_four(a, b, sign, xr, xi, x, y, dr, di, d, n):
 
 
 @part(REORDERED, **DISTINCT)
-def spin_and_hops(spin, h, k, xr, xi, own, other, p, q, dr, di, d, n):
-    """d = -i [z own + (x - i y) other + h p + k q] for spin = (x, y, z) and real numbers h, k: one pass for most."""
+def two_hops(spin, h, xr, xi, own, other, at, dr, di, d, n):
+    """d = -i [z own + (x - i y) other + h_0 x_0 + h_1 x_1] for spin = (x, y, z), real h and rows x_k at `at`: one pass
+    over d for most of a row of H."""
     x, y, z = spin
-    own, other, p, q, d, n = U(own), U(other), U(p), U(q), U(d), U(n)
+    (f, g), (p, q), own, other, d, n = h, (U(at[0]), U(at[1])), U(own), U(other), U(d), U(n)
     for c in range(n):
         b_r, b_i = xr[other + c], xi[other + c]
-        dr[d + c] = z * xi[own + c] + x * b_i - y * b_r + h * xi[p + c] + k * xi[q + c]
-        di[d + c] = -z * xr[own + c] - x * b_r - y * b_i - h * xr[p + c] - k * xr[q + c]
+        dr[d + c] = z * xi[own + c] + x * b_i - y * b_r + f * xi[p + c] + g * xi[q + c]
+        di[d + c] = -z * xr[own + c] - x * b_r - y * b_i - f * xr[p + c] - g * xr[q + c]
 
 
 @part(REORDERED, **DISTINCT)
-def right_action(er, ei, kr, ki, gr, gi, j, xr, xi, dr, di, x, n):
-    """d += i [e^* x + (k g)^*], the levels beginning with the one numbered j."""
-    j, x, n = U(j), U(x), U(n)
+def four_hops(spin, h, xr, xi, own, other, at, dr, di, d, n):
+    """`two_hops` of four."""
+    x, y, z = spin
+    (f, g, k, m), own, other, d, n = h, U(own), U(other), U(d), U(n)
+    p, q, s, t = U(at[0]), U(at[1]), U(at[2]), U(at[3])
     for c in range(n):
-        x_r, x_i, g_r, g_i = xr[x + c], xi[x + c], gr[j + c], gi[j + c]
-        dr[x + c] += ei[j + c] * x_r - er[j + c] * x_i + ki[j + c] * g_r + kr[j + c] * g_i
-        di[x + c] += er[j + c] * x_r + ei[j + c] * x_i + kr[j + c] * g_r - ki[j + c] * g_i
+        b_r, b_i = xr[other + c], xi[other + c]
+        h_r = f * xr[p + c] + g * xr[q + c] + k * xr[s + c] + m * xr[t + c]
+        h_i = f * xi[p + c] + g * xi[q + c] + k * xi[s + c] + m * xi[t + c]
+        dr[d + c] = z * xi[own + c] + x * b_i - y * b_r + h_i
+        di[d + c] = -z * xr[own + c] - x * b_r - y * b_i - h_r
 
 
 @part(REORDERED, **DISTINCT)
-def turn_right(er, ei, j, xr, xi, dr, di, x, n):
-    """d += i e^* x, the levels beginning with the one numbered j."""
-    j, x, n = U(j), U(x), U(n)
+def two_hops_on_levels(spin, h, er, ei, kr, ki, gr, gi, j, xr, xi, own, other, at, dr, di, d, n):
+    """`two_hops` and d += i [own e^* + (k g)^*], the levels (Re e, Im e, Re k, Im k, Re g, Im g) from number j on."""
+    (x, y, z), j = spin, U(j)
+    (f, g), (p, q), own, other, d, n = h, (U(at[0]), U(at[1])), U(own), U(other), U(d), U(n)
     for c in range(n):
-        x_r, x_i = xr[x + c], xi[x + c]
-        dr[x + c] += ei[j + c] * x_r - er[j + c] * x_i
-        di[x + c] += er[j + c] * x_r + ei[j + c] * x_i
+        o_r, o_i, b_r, b_i, gap = xr[own + c], xi[own + c], xr[other + c], xi[other + c], z - er[j + c]
+        k_r, k_i, g_r, g_i = kr[j + c], ki[j + c], gr[j + c], gi[j + c]
+        left_r = x * b_r + y * b_i + f * xr[p + c] + g * xr[q + c]
+        left_i = x * b_i - y * b_r + f * xi[p + c] + g * xi[q + c]
+        dr[d + c] = left_i + gap * o_i + ei[j + c] * o_r + k_i * g_r + k_r * g_i
+        di[d + c] = ei[j + c] * o_i - gap * o_r - left_r + k_r * g_r - k_i * g_i
+
+
+@part(REORDERED, **DISTINCT)
+def four_hops_on_levels(spin, h, er, ei, kr, ki, gr, gi, j, xr, xi, own, other, at, dr, di, d, n):
+    """`two_hops_on_levels` of four."""
+    (x, y, z), j = spin, U(j)
+    (f, g, k, m), own, other, d, n = h, U(own), U(other), U(d), U(n)
+    p, q, s, t = U(at[0]), U(at[1]), U(at[2]), U(at[3])
+    for c in range(n):
+        o_r, o_i, b_r, b_i, gap = xr[own + c], xi[own + c], xr[other + c], xi[other + c], z - er[j + c]
+        k_r, k_i, g_r, g_i = kr[j + c], ki[j + c], gr[j + c], gi[j + c]
+        left_r = x * b_r + y * b_i + f * xr[p + c] + g * xr[q + c] + k * xr[s + c] + m * xr[t + c]
+        left_i = x * b_i - y * b_r + f * xi[p + c] + g * xi[q + c] + k * xi[s + c] + m * xi[t + c]
+        dr[d + c] = left_i + gap * o_i + ei[j + c] * o_r + k_i * g_r + k_r * g_i
+        di[d + c] = ei[j + c] * o_i - gap * o_r - left_r + k_r * g_r - k_i * g_i
 
 
 @part(REORDERED, **DISTINCT)
