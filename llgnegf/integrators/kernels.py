@@ -5,12 +5,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from llgnegf._compile import FUSED, kernel, part
+from llgnegf._compile import DISTINCT, FUSED, kernel, part
 
-BLOCK, LARGE_BLOCK = 1024, 32768
-"""Numbers of a state that are combined at a time, so that they stay in the nearest cache; of a state that comes from
-main memory, whose many vectors are read faster in longer stretches."""
-PIECE = 64 * BLOCK
+BLOCK = 2048
+"""Numbers of a state that are combined at a time, so that sums of stages stay in the nearest cache."""
+PIECE = 32 * BLOCK
 """Numbers of a state whose errors are looked at together."""
 SMALLEST = 1e-200
 """Numbers of a state below this are as good as 0; a step multiplies by far more than 1e-100, so none gets denormal."""
@@ -37,26 +36,67 @@ def _add(w, x, y):
         y[i] += w * x[i]
 
 
-@part(FUSED)
-def _add_four(a, u, b, v, c, w, d, x, y):
-    """y += a u + b v + c w + d x: y is loaded and stored once for four stages."""
-    for i in range(y.size):
-        y[i] += a * u[i] + b * v[i] + c * w[i] + d * x[i]
+@part(FUSED, **DISTINCT)
+def _of_four(y, s_0, s_1, s_2, s_3, w, out):
+    """out = y + the sum of four weighted stages."""
+    a, b, c, d = w
+    for i in range(out.size):
+        out[i] = y[i] + (a * s_0[i] + b * s_1[i] + c * s_2[i] + d * s_3[i])
+
+
+@part(FUSED, **DISTINCT)
+def _of_eight(y, s_0, s_1, s_2, s_3, s_4, s_5, s_6, s_7, w, out):
+    """out = y + the sum of eight weighted stages."""
+    a, b, c, d, e, f, g, h = w
+    for i in range(out.size):
+        first = y[i] + (a * s_0[i] + b * s_1[i] + c * s_2[i] + d * s_3[i])
+        out[i] = first + (e * s_4[i] + f * s_5[i] + g * s_6[i] + h * s_7[i])
 
 
 @part()
-def _add_stages(stages, used, weights, step, start, part):
-    """part += step * sum_j weights_j stages_j over the `used` stages, for a part of the state that begins at start."""
-    here = slice(start, start + part.size)
-    fours = used.size // 4 * 4
-    for j in range(0, fours, 4):
-        a, b, c, d = used[j], used[j + 1], used[j + 2], used[j + 3]
-        _add_four(
-            step * weights[a], stages[a, here], step * weights[b], stages[b, here],
-            step * weights[c], stages[c, here], step * weights[d], stages[d, here], part,
+def _eight(used):
+    """The first eight of the stages that are `used`; the first one in the place of those that there are not."""
+    n, j = used.size, used[0]
+    return (
+        j, used[1] if n > 1 else j, used[2] if n > 2 else j, used[3] if n > 3 else j, used[4] if n > 4 else j,
+        used[5] if n > 5 else j, used[6] if n > 6 else j, used[7] if n > 7 else j,
+    )  # fmt: skip
+
+
+@part()
+def _weights(w, step, j, n):
+    """step times the weights of the stages j, a tuple of eight, of which there are n."""
+    return (
+        step * w[j[0]], step * w[j[1]] if n > 1 else 0.0, step * w[j[2]] if n > 2 else 0.0,
+        step * w[j[3]] if n > 3 else 0.0, step * w[j[4]] if n > 4 else 0.0, step * w[j[5]] if n > 5 else 0.0,
+        step * w[j[6]] if n > 6 else 0.0, step * w[j[7]] if n > 7 else 0.0,
+    )  # fmt: skip
+
+
+@part()
+def _sum(y, stages, used, weights, step, start, out):
+    """out = y + step * sum_j weights_j stages_j over the `used` stages, for a part of the state that begins at start.
+
+    In one pass where up to eight are used: every vector is read once, and one is written.
+    """
+    here = slice(start, start + out.size)
+    if used.size == 0:
+        _copy(y[here], out)
+        return
+    j = _eight(used)
+    w = _weights(weights, step, j, used.size)
+    if used.size <= 4:
+        _of_four(
+            y[here], stages[j[0], here], stages[j[1], here], stages[j[2], here], stages[j[3], here],
+            (w[0], w[1], w[2], w[3]), out,
         )  # fmt: skip
-    for j in range(fours, used.size):
-        _add(step * weights[used[j]], stages[used[j], here], part)
+    else:
+        _of_eight(
+            y[here], stages[j[0], here], stages[j[1], here], stages[j[2], here], stages[j[3], here],
+            stages[j[4], here], stages[j[5], here], stages[j[6], here], stages[j[7], here], w, out,
+        )  # fmt: skip
+    for k in range(8, used.size):
+        _add(step * weights[used[k]], stages[used[k], here], out)
 
 
 @kernel(nogil=True)
@@ -65,9 +105,7 @@ def combine(y, stages, weights, step, out, size, first, last):
     used = np.flatnonzero(weights)
     for block in range(first, last):
         start = block * size
-        part = out[start : min(start + size, y.size)]
-        _copy(y[start : start + part.size], part)
-        _add_stages(stages, used, weights, step, start, part)
+        _sum(y, stages, used, weights, step, start, out[start : min(start + size, y.size)])
 
 
 @kernel(nogil=True)
@@ -80,20 +118,21 @@ def combine_ahead(y, stages, weights, step, out, size, first, last):
         stop = min(start + size, y.size)
         for k in range(weights.shape[0]):
             part = out[start:stop] if k == 0 else stages[weights.shape[1] + k, start:stop]
-            _copy(y[start:stop], part)
-            _add_stages(stages, used, weights[k], step, start, part)
+            _sum(y, stages, used, weights[k], step, start, part)
 
 
-@part(FUSED)
-def _add_four_thrice(u, v, w, x, b, e, f, y, first, second):
-    """Four stages into the new state and into both error estimates: each is loaded once."""
-    b_u, b_v, b_w, b_x = b
-    e_u, e_v, e_w, e_x = e
-    f_u, f_v, f_w, f_x = f
-    for i in range(y.size):
-        y[i] += b_u * u[i] + b_v * v[i] + b_w * w[i] + b_x * x[i]
-        first[i] += e_u * u[i] + e_v * v[i] + e_w * w[i] + e_x * x[i]
-        second[i] += f_u * u[i] + f_v * v[i] + f_w * w[i] + f_x * x[i]
+@part(FUSED, **DISTINCT)
+def _of_eight_thrice(y, s_0, s_1, s_2, s_3, s_4, s_5, s_6, s_7, b, e, f, out, one, two):
+    """Eight stages into the new state and into both error estimates: each is loaded once."""
+    b_0, b_1, b_2, b_3, b_4, b_5, b_6, b_7 = b
+    e_0, e_1, e_2, e_3, e_4, e_5, e_6, e_7 = e
+    f_0, f_1, f_2, f_3, f_4, f_5, f_6, f_7 = f
+    for i in range(out.size):
+        k_0, k_1, k_2, k_3, k_4, k_5, k_6, k_7 = s_0[i], s_1[i], s_2[i], s_3[i], s_4[i], s_5[i], s_6[i], s_7[i]
+        first = y[i] + (b_0 * k_0 + b_1 * k_1 + b_2 * k_2 + b_3 * k_3)
+        out[i] = first + (b_4 * k_4 + b_5 * k_5 + b_6 * k_6 + b_7 * k_7)
+        one[i] = (e_0 * k_0 + e_1 * k_1 + e_2 * k_2 + e_3 * k_3) + (e_4 * k_4 + e_5 * k_5 + e_6 * k_6 + e_7 * k_7)
+        two[i] = (f_0 * k_0 + f_1 * k_1 + f_2 * k_2 + f_3 * k_3) + (f_4 * k_4 + f_5 * k_5 + f_6 * k_6 + f_7 * k_7)
 
 
 @kernel(nogil=True)
@@ -110,34 +149,29 @@ def finish(y, stages, used, weights, step, pieces, scale, out, largest, size, fi
         first, last: Pieces from `first` to before `last`.
     """
     sums, sizes = np.empty((2, size)), np.empty((2, size))
-    fours = used.size // 4 * 4
-    for n in range(first, last):
+    n, j = used.size, _eight(used)
+    b, e, f = _weights(weights[0], step, j, n), _weights(weights[1], 1.0, j, n), _weights(weights[2], 1.0, j, n)
+    for piece in range(first, last):
         _clear(sizes[0])
         _clear(sizes[1])
-        for start in range(pieces[n, 0], pieces[n, 1], size):
-            here = slice(start, min(start + size, pieces[n, 1]))
+        for start in range(pieces[piece, 0], pieces[piece, 1], size):
+            here = slice(start, min(start + size, pieces[piece, 1]))
             part, one, two = out[here], sums[0, : here.stop - start], sums[1, : here.stop - start]
-            _copy(y[here], part)
-            _clear(one)
-            _clear(two)
-            for k in range(0, fours, 4):
-                i, j, p, q = used[k], used[k + 1], used[k + 2], used[k + 3]
-                b, e, f = step * weights[0], weights[1], weights[2]
-                _add_four_thrice(
-                    stages[i, here], stages[j, here], stages[p, here], stages[q, here],
-                    (b[i], b[j], b[p], b[q]), (e[i], e[j], e[p], e[q]), (f[i], f[j], f[p], f[q]), part, one, two,
-                )  # fmt: skip
-            for k in range(fours, used.size):
-                j = used[k]
-                _add(step * weights[0, j], stages[j, here], part)
-                _add(weights[1, j], stages[j, here], one)
-                _add(weights[2, j], stages[j, here], two)
-            for e in range(2):
+            _of_eight_thrice(
+                y[here], stages[j[0], here], stages[j[1], here], stages[j[2], here], stages[j[3], here],
+                stages[j[4], here], stages[j[5], here], stages[j[6], here], stages[j[7], here], b, e, f, part, one, two,
+            )  # fmt: skip
+            for k in range(8, n):
+                stage = stages[used[k], here]
+                _add(step * weights[0, used[k]], stage, part)
+                _add(weights[1, used[k]], stage, one)
+                _add(weights[2, used[k]], stage, two)
+            for estimate in (one, two):
                 if scale.size > 0:
-                    _scale(scale[here], sums[e, : part.size])
-                _keep_larger(sums[e, : part.size], sizes[e])
-        for e in range(2):
-            largest[n, e] = _largest(sizes[e])
+                    _scale(scale[here], estimate)
+            _keep_larger(one, sizes[0])
+            _keep_larger(two, sizes[1])
+        largest[piece, 0], largest[piece, 1] = _largest(sizes[0]), _largest(sizes[1])
 
 
 @part()

@@ -13,7 +13,7 @@ import numpy as np
 
 from llgnegf._compile import resolved
 from llgnegf.equations.protocol import Equation
-from llgnegf.integrators.kernels import BLOCK, LARGE_BLOCK, PIECE, combine, combine_ahead, finish
+from llgnegf.integrators.kernels import BLOCK, PIECE, combine, combine_ahead, finish
 from llgnegf.integrators.schedule import FREE, Schedule
 from llgnegf.integrators.tableaus import ImexTableau, Interpolant, Tableau
 
@@ -72,8 +72,7 @@ class RungeKutta:
         # The stages, the rate at the end of a step, and the interpolant's extra stages.
         self._stages = np.zeros((tableau.b.size + 1 + extra, equation.size))
         self._scratch = np.zeros(equation.size)
-        self._block = BLOCK if equation.size < LARGE else LARGE_BLOCK
-        self._blocks = -(-equation.size // self._block)
+        self._blocks = -(-equation.size // BLOCK)
         vector = self._scratch  # all that is combined is float64 and contiguous
         self._combine_all = resolved(combine, vector, self._stages, self._weights[0], 1.0, vector, 0, 0, 0)
         self.has_rate = self.has_extra = False
@@ -88,7 +87,7 @@ class RungeKutta:
             return 0.0
         self._share(
             finish, len(self._pieces), state, self._stages, self._used, self._weights, length, self._pieces,
-            self._scale, out, self._largest, self._block,
+            self._scale, out, self._largest, BLOCK,
         )  # fmt: skip
         worst = 0.0
         for first, second in np.maximum.reduceat(self._largest, self._first) if self._first.size else ():
@@ -138,9 +137,9 @@ class RungeKutta:
     def _combine(self, state: np.ndarray, weights: np.ndarray, length: float, out: np.ndarray) -> None:
         """out = state + length sum_j weights_j stages_j."""
         if self.equation.team is None:
-            self._combine_all(state, self._stages, weights, length, out, self._block, 0, self._blocks)
+            self._combine_all(state, self._stages, weights, length, out, BLOCK, 0, self._blocks)
         else:
-            self._share(combine, self._blocks, state, self._stages, weights, length, out, self._block)
+            self._share(combine, self._blocks, state, self._stages, weights, length, out, BLOCK)
 
     def _share(self, function: Callable[..., None], pieces: int, *arguments: Any) -> None:
         """function(*arguments, 0, pieces), by all threads of the equation."""
@@ -164,7 +163,7 @@ class RungeKutta:
                 self._combine(state, row, length, self._scratch)
             elif k == ahead:
                 known = np.ascontiguousarray(weights[k:, : first + k])
-                self._share(combine_ahead, self._blocks, state, self._stages, known, length, self._scratch, self._block)
+                self._share(combine_ahead, self._blocks, state, self._stages, known, length, self._scratch, BLOCK)
             else:
                 rest = np.where(np.arange(row.size) < first + ahead, 0.0, row)
                 self._combine(self._stages[first + k], rest, length, self._scratch)
