@@ -59,7 +59,17 @@ def extended(rng: np.random.Generator) -> OpenSystem:
     return OpenSystem(spin_orbit_electrons(rng, 3), leads, 0.0, 0.2)
 
 
-SYSTEMS = (two_chains, crowded, extended)
+def sparse(rng: np.random.Generator) -> OpenSystem:
+    """Rows of H with up to seven entries, on the diagonal too, real ones before, after and between complex ones."""
+    n = 12
+    real, phases = rng.normal(size=(n, n)), np.exp(1j * rng.uniform(0, 6, (n, n)) * (rng.random((n, n)) < 0.4))
+    half = np.tril(real * phases * (rng.random((n, n)) < rng.choice([0.1, 0.3, 0.5])))
+    half[np.diag_indices(n)] = half.diagonal().real
+    leads = [ChainLead(site=0, coupling=0.7, voltage=0.1), WideBandLead(site=-1, broadening=0.4, voltage=-0.1)]
+    return OpenSystem(Electrons(half + np.tril(half, -1).conj().T, rng.uniform(-2, 2, n // 2)), leads, 0.1, 0.1)
+
+
+SYSTEMS = (two_chains, crowded, extended, sparse)
 
 
 def random_state(rng: np.random.Generator, equation: ElectronEquation) -> tuple[np.ndarray, Dense]:

@@ -258,10 +258,10 @@ def test_hidden_blocks_are_found(shape: list[tuple[int, int]]) -> None:
     assert len({id(c.spectrum) for c in channels}) == len(shape)
 
 
-@pytest.mark.parametrize("name", ["square", "zigzag"])
-def test_channels_of_alike_spins_see_one_spin_each(name: str) -> None:
-    """Both spins see one block each; any pair of mixtures would do as well, at twice the cost of every product with u."""
-    cell, hopping = ribbon(4, rashba=0.0) if name == "square" else (np.kron(x, S0) for x in zigzag(2))
+@pytest.mark.parametrize(("name", "width"), [("square", 4), ("zigzag", 2), ("zigzag", 16)])
+def test_channels_of_alike_spins_see_one_spin_each(name: str, width: int) -> None:
+    """Both spins see one block each; mixtures would do as well, at twice the cost of products with u."""
+    cell, hopping = ribbon(width, rashba=0.0) if name == "square" else (np.kron(x, S0) for x in zigzag(width))
     channels = PeriodicLead(cell=cell, hopping=hopping, coupling=np.eye(len(cell))).attach(len(cell) // 2)
     spins = [np.any(c.columns.reshape(len(cell) // 2, 2, -1) != 0, axis=(0, 2)) for c in channels]
     assert all(seen.sum() == 1 for seen in spins)

@@ -13,6 +13,7 @@ import pytest
 import llgnegf as ln
 from llgnegf import _threads
 from llgnegf._threads import Team, number_of_threads, shares, single
+from llgnegf.equations import shared
 
 WALL = ln.bloch_wall(5, center=3, width=0.9)
 
@@ -40,9 +41,15 @@ CASES = {
 }
 
 
+def share_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of small states, too, every phase is shared."""
+    monkeypatch.setattr(_threads, "SMALLEST", 0)
+    monkeypatch.setattr(shared, "ALONE", 0)
+
+
 @pytest.mark.parametrize("name", CASES)
 def test_bits_do_not_depend_on_the_number_of_threads(name, monkeypatch):
-    monkeypatch.setattr(_threads, "SMALLEST", 0)
+    share_all(monkeypatch)
     system, motion = CASES[name]
     rows, start = {}, "partitioned" if name == "wide bands" else "steady"
     for count in ("1", "2", "4"):
@@ -57,7 +64,7 @@ def test_bits_do_not_depend_on_the_number_of_threads(name, monkeypatch):
 
 
 def test_runs_side_by_side_in_threads_of_one_program(monkeypatch):
-    monkeypatch.setattr(_threads, "SMALLEST", 0)
+    share_all(monkeypatch)
     monkeypatch.setenv("LLGNEGF_NUM_THREADS", "2")
 
     def run(_):

@@ -24,8 +24,8 @@ CHAINS, RIBBONS = (7, 21, 51, 101, 201, 301, 501, 1001), ((4, 2), (8, 4), (15, 8
 
 def threads(report: Report) -> None:
     """Right-hand sides and steps with one, two and four threads."""
-    gain = shared_bandwidth() / bandwidth()
-    report.note(f"main memory: {bandwidth() / 1e9:.1f} GB/s read and written by one thread, {gain:.2f} times that by two")
+    more = shared_bandwidth() / bandwidth()
+    report.note(f"main memory: one thread copies {bandwidth() / 1e9:.1f} GB/s, two {more:.2f} times as much")
     for size in SIZES:
         one, two, four = (in_child("steps", *size, threads=count) for count in THREADS)
         name = f"{size[0]} x {size[1]}, {one['bytes'] / 1e6:.1f} MB"

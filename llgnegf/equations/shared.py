@@ -29,7 +29,7 @@ ADJOINT = 1.5
 """What a number of rho costs, whose mirror image is added, in units of one in another column of B."""
 
 ALONE = 2**15
-"""Complex numbers of a phase that one thread does before the others would have woken up, some 0.05 ms later."""
+"""Cost of a phase, in complex numbers combined, that one thread does before others would have woken up (0.05 ms)."""
 
 
 class SharedRhs:

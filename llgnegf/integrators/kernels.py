@@ -8,7 +8,7 @@ import numpy as np
 from llgnegf._compile import DISTINCT, FUSED, kernel, part
 
 BLOCK = 2048
-"""Numbers of a state that are combined at a time, so that sums of stages stay in the nearest cache."""
+"""Numbers of a state that are combined at a time, so that sums of stages stay in the nearest caches."""
 PIECE = 32 * BLOCK
 """Numbers of a state whose errors are looked at together."""
 SMALLEST = 1e-200
@@ -55,7 +55,7 @@ def _of_eight(y, s_0, s_1, s_2, s_3, s_4, s_5, s_6, s_7, w, out):
 
 @part()
 def _eight(used):
-    """The first eight of the stages that are `used`; the first one in the place of those that there are not."""
+    """The first eight of the stages that are `used`, one at least; the first one again for those there are not."""
     n, j = used.size, used[0]
     return (
         j, used[1] if n > 1 else j, used[2] if n > 2 else j, used[3] if n > 3 else j, used[4] if n > 4 else j,
@@ -140,7 +140,7 @@ def finish(y, stages, used, weights, step, pieces, scale, out, largest, size, fi
     """out = y + step * sum_j weights_0j stages_j, and the largest |sum_j weights_ej stages_j| of the error estimates.
 
     Args:
-        used: The stages with any weight.
+        used: The stages with any weight, one at least.
         weights: (3, s): the method's, then those of two error estimates (0 for one that it does not have).
         pieces: (n, 2), parts of the state over each of which a maximum is taken.
         scale: What the error of each number of the state counts, or empty: all count whole.

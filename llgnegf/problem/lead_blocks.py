@@ -14,7 +14,7 @@ import numpy as np
 
 ZERO = 1e-11
 """Matrix elements below this, relative to the lead's largest energy, are rounding."""
-ROUNDING = 1e-14
+ROUNDING = 1e-12
 """What may be left of zeros when vectors are rotated, relative to the largest element."""
 APART = 0.1
 """Elements that fix a gauge are the first ones that are larger than this part of the largest: which these are does not
@@ -62,8 +62,10 @@ def touched(block: Block, coupling: np.ndarray) -> tuple[Block, np.ndarray]:
     if len(turn):
         turn = upright(turn @ flat) @ turn
     turned = np.einsum("kc,cmd->kmd", turn, block.orbitals)
-    columns = np.einsum("kc,cnd->knd", turn, seen)
-    return block._replace(orbitals=turned), np.where(np.abs(columns) > ROUNDING * size, columns, 0.0)
+    columns = np.einsum("kc,cnd->knd", turn, seen).astype(complex)
+    for part in (columns.real, columns.imag):
+        part[np.abs(part) <= ROUNDING * size] = 0.0
+    return block._replace(orbitals=turned), columns
 
 
 def upright(rows: np.ndarray) -> np.ndarray:

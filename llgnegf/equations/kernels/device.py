@@ -25,7 +25,7 @@ from llgnegf.equations.kernels.rows import (
 ROWS = 8
 """Rows of which mirror images are added together, and the most of which lead sums are taken together."""
 NEAREST = 2**13
-"""Bytes of the levels' columns in rows of which lead sums are taken together."""
+"""Bytes of the rows of which lead sums are taken together, levels' columns alone: long rows are read one by one."""
 
 
 @part(REORDERED)
@@ -101,7 +101,7 @@ def _add_product(matrix, p, last, columns, first, xr, xi, dr, di, here, width):
 
 @part(REORDERED)
 def _real_hops(h, r, columns, first):
-    """The first four entries of row r of H if they are real, where the rows of B that they lead to begin on some
+    """The real entries that row r of H begins with, four at most, where the rows of B that they lead to begin on some
     columns, and how many there are; 0 and row r itself in the place of those that it does not have."""
     own, start, count = r * columns + first, h.start[r], 0
     while count < min(4, h.start[r + 1] - start) and h.imag[start + count] == 0.0:

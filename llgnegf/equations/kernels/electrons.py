@@ -37,7 +37,8 @@ class Workspace(NamedTuple):
 
     Attributes:
         energy: Re chi + V and Re z + V of the levels, (M + K,).
-        flow: Re and Im of the flow into the levels, for each piece that may be at work, (2, .., M + K).
+        flow: Re and Im of the flow into the levels, for each piece that may be at work, (2, .., M + K); 0 for
+            Fermi vectors, into which nothing flows.
         sd: -J_i M_i, (N, 3).
         channels: Re and Im of a_q = u_q^dag B and of T_q of the orbitals, (4, Q (n + M + K)).
         vectors: Re and Im of what Fermi vectors hold of modes, F_q, (2, Q M).
