@@ -60,7 +60,7 @@ def extended(rng: np.random.Generator) -> OpenSystem:
 
 
 def sparse(rng: np.random.Generator) -> OpenSystem:
-    """Rows of H with up to seven entries, on the diagonal too, real ones before, after and between complex ones."""
+    """Rows of H with two to nine entries, on the diagonal too, real ones before, after and between complex ones."""
     n = 12
     real, phases = rng.normal(size=(n, n)), np.exp(1j * rng.uniform(0, 6, (n, n)) * (rng.random((n, n)) < 0.4))
     half = np.tril(real * phases * (rng.random((n, n)) < rng.choice([0.1, 0.3, 0.5])))
