@@ -59,29 +59,34 @@ class _OneThread(AbstractContextManager[None]):
 
     def __init__(self) -> None:
         self._lock, self._inside = threading.Lock(), 0
-        self._limit: Any = None
+        self._before: list[tuple[Any, int]] = []
 
     def __enter__(self) -> None:
         with self._lock:
             if self._inside == 0:
-                self._limit = _libraries().limit(limits=1, user_api="blas")
+                counts = [(library, library.get_num_threads()) for library in _libraries()]
+                self._before = [(library, count) for library, count in counts if count != 1]
+                for library, _ in self._before:
+                    library.set_num_threads(1)
             self._inside += 1
 
     def __exit__(self, *error: object) -> None:
         with self._lock:
             self._inside -= 1
             if self._inside == 0:
-                self._limit.restore_original_limits()
+                for library, count in self._before:
+                    library.set_num_threads(count)
 
 
 _ONE_THREAD = _OneThread()
 
 
 @cache
-def _libraries() -> Any:
-    """The BLAS of NumPy and of SciPy, which numba calls too; finding them takes a millisecond, so once."""
+def _libraries() -> list[Any]:
+    """The BLAS of NumPy and of SciPy, which numba calls too; finding them takes a millisecond, so once. They are asked
+    directly: a row of a small run is done in the time of a `threadpoolctl.threadpool_limits`."""
     import numpy.linalg  # noqa: F401
     import scipy.linalg  # noqa: F401
     from threadpoolctl import ThreadpoolController
 
-    return ThreadpoolController()
+    return [library for library in ThreadpoolController().lib_controllers if library.user_api == "blas"]

@@ -104,7 +104,7 @@ def callees(function: Dispatcher) -> Iterator[Dispatcher]:
 
 def test_right_hand_side_has_the_same_bits_with_an_empty_and_a_full_cache(tmp_path: Path) -> None:
     compiled = right_hand_side(tmp_path)
-    assert list(tmp_path.rglob("electrons.electronic_rhs*.nbc"))
+    assert list(tmp_path.rglob("stages.electronic_stages*.nbc"))
     assert right_hand_side(tmp_path) == compiled
 
 

@@ -1,5 +1,7 @@
 """The compiled right-hand sides against `kernels.reference`, and balances that hold for states of any kind."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from finite_chain import SIGMA
@@ -10,6 +12,7 @@ from llgnegf import ChainLead, Electrons, Lead, OpenSystem, WideBandLead, bond_c
 from llgnegf.equations.electrons import ElectronEquation
 from llgnegf.equations.kernels import reference
 from llgnegf.equations.moments import MomentEquation
+from llgnegf.equations.propagator import PropagatorEquation
 from llgnegf.equations.sample import Sampler
 from llgnegf.equations.slow import SlowEquation
 from llgnegf.poles.channels import expand
@@ -178,6 +181,79 @@ def test_electrons_and_free_moments_on_their_places(build, sites):
     np.testing.assert_allclose(equation.layout.moments(got), rates, rtol=0, atol=1e-13 * np.abs(rates).max())
 
 
+def assert_stages_agree(equation, state: np.ndarray, tau: float) -> None:  # type: ignore[no-untyped-def]
+    """That the stages of a step in one call are those one by one, those of an interpolant (one known more) too."""
+    weights = np.array([[0.5, 0.0, 0.0], [0.1, 0.6, 0.0], [0.2, -0.3, 0.7]])
+    times, length = tau + np.array([0.05, 0.07, 0.2]), 0.1
+    slopes, one = np.zeros((4, state.size)), np.zeros(state.size)
+    together = equation.stages()
+    together(state, 0.0, np.zeros((1, 0)), np.array([tau]), slopes[:1], 0)
+    together(state, length, weights, times, slopes, 1)
+    equation(tau, state, one)
+    assert np.array_equal(slopes[0], one)
+    for k in range(3):
+        equation(times[k], state + length * weights[k] @ slopes[:3], one)
+        np.testing.assert_allclose(slopes[k + 1], one, rtol=0, atol=1e-13 * np.abs(one).max())
+
+
+def turning(rng: np.random.Generator, n_sites: int) -> ln.Precession:
+    return ln.Precession(unit_vectors(rng, n_sites), energy=0.3, ramp=2.0)
+
+
+def under_a_driven_field(rng: np.random.Generator, n_sites: int) -> Magnet:
+    energies = [ln.Exchange(0.1), ln.Zeeman(lambda t: 300 * np.array([np.cos(t), 1.0, t]))]
+    return any_magnet(rng, n_sites, energies=energies, torques=[ln.ZhangLiTorque(rng.normal(size=n_sites), 0.3)])
+
+
+def one_led(rng: np.random.Generator, n_sites: int) -> Magnet:
+    def led(t: float) -> np.ndarray:
+        return np.array([[np.sin(t), 0.0, np.cos(t)]])
+
+    moments = unit_vectors(rng, n_sites)
+    moments[1] = led(0.0)[0]
+    return Magnet(moments, 2.0, damping=0.1, energies=[ln.Exchange(0.1)], prescribed=([1], led))
+
+
+def at_rest(rng: np.random.Generator, n_sites: int) -> Magnet:
+    return any_magnet(rng, n_sites, energies=[ln.Exchange(0.1)], torques=[ln.SlonczewskiTorque(0.1, 0.2, "z")])
+
+
+def on_places(rng: np.random.Generator, n_sites: int) -> Magnet:
+    options = {"energies": [ln.Exchange(0.1)], "torques": [], "pinned": [0], "sites": [[0, 2], []]}
+    return any_magnet(rng, 2, **options)
+
+
+@pytest.mark.parametrize("motion", [turning, under_a_driven_field, one_led, at_rest, on_places])
+@pytest.mark.parametrize("build", SYSTEMS)
+def test_stages_of_electrons_in_one_call(build, motion):
+    rng = np.random.default_rng(5)
+    system = build(rng)
+    equation = ElectronEquation(expand(system, 1e-3, 1e-4), motion(rng, system.n_sites))
+    state, _ = random_state(rng, equation)
+    for tau in (0.4, 1.7):  # nothing of the first time is left at the second
+        assert_stages_agree(equation, state, tau)
+
+
+@pytest.mark.parametrize("motion", [under_a_driven_field, at_rest])
+def test_stages_of_moments_in_one_call(motion):
+    rng = np.random.default_rng(6)
+    equation = MomentEquation(motion(rng, 4))
+    for tau in (0.4, 1.7):
+        assert_stages_agree(equation, unit_vectors(rng, 4).ravel(), tau)
+
+
+def test_stages_that_hang_on_the_state_or_stand_beside_others_are_computed_one_by_one():
+    rng = np.random.default_rng(7)
+    system = two_chains(rng)
+    poles = expand(system, 1e-3, 1e-4)
+    assert ElectronEquation(poles, any_magnet(rng, 4)).stages() is None  # torques and a term that change
+    assert ElectronEquation(poles, any_magnet(rng, 4, torques=[])).stages() is None
+    run = ElectronEquation(poles, turning(rng, 4))
+    assert run.stages() is not None and PropagatorEquation(run, 1.0, 2.0).stages() is None
+    driven = replace(system, electrons=replace(system.electrons, terms=[ln.Gate([0], lambda t: 0.1 * t)]))
+    assert ElectronEquation(expand(driven, 1e-3, 1e-4), turning(rng, 4)).stages() is None
+
+
 @pytest.mark.parametrize("seed", range(3))
 def test_moments_alone(seed):
     rng = np.random.default_rng(seed)
@@ -211,7 +287,7 @@ def test_slow_moments(seed, plain):
     np.testing.assert_allclose(got.reshape(3, 3), expected, rtol=0, atol=1e-12 * scale)
     slopes, weights = np.zeros((3, 9)), np.array([[0.5, 0.0], [0.1, 0.6]])
     slopes[0] = got
-    equation.stages(moments.ravel(), 0.2, weights, np.array([0.5, 0.6]), slopes, 1)
+    equation.stages()(moments.ravel(), 0.2, weights, np.array([0.5, 0.6]), slopes, 1)
     for k, at in ((1, 0.5), (2, 0.6)):
         one = equation.rate(at, moments.ravel() + 0.2 * weights[k - 1, :k] @ slopes[:k])
         np.testing.assert_allclose(slopes[k], one, rtol=0, atol=1e-10 * scale)

@@ -8,9 +8,11 @@ from propagation import random_hermitian, unit_vectors
 
 import llgnegf as ln
 from llgnegf.equations.electrons import ElectronEquation
-from llgnegf.poles.channels import FARTHEST_POLE, expand, spectral_bounds
+from llgnegf.poles.channels import FARTHEST_POLE, expand, expand_channels, spectral_bounds
+from llgnegf.poles.coupling import semicircle_ladder
 from llgnegf.poles.fermi_vectors import FARTHEST, NEAR, fewest_sources
 from llgnegf.run.error_budget import expand_for_run
+from llgnegf.run.run_errors import RunErrors
 from llgnegf.run.shares import LEADS, VECTORS
 from llgnegf.run.spectral_errors import EquilibriumErrors, Passages
 from llgnegf.static.frozen import FrozenDevice
@@ -195,3 +197,20 @@ def test_distance_from_leads():
     assert of(lattice.electrons(1.0, j_sd=0.1), [lattice.lead("left"), lattice.lead("right")]) == 6
     dense = ln.Electrons(random_hermitian(np.random.default_rng(0), 10), 0.1)
     assert of(dense, [ln.ChainLead(0)]) == 2
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_chains_get_the_fewest_modes_that_keep_the_estimate(seed, monkeypatch):
+    """With the rung of the table before it the estimate is above its share of rtol, with the one that is taken below."""
+    runs: list[RunErrors] = []
+    estimate = RunErrors.estimate
+    monkeypatch.setattr(RunErrors, "estimate", lambda run, poles: (runs.append(run), estimate(run, poles))[1])
+    rng = np.random.default_rng(seed)
+    n, rtol = int(rng.integers(1, 7)), 10.0 ** -rng.uniform(4, 8)
+    leads = [ln.ChainLead(0, coupling=rng.uniform(0.3, 1.0), voltage=rng.uniform(0.1, 0.5)), ln.ChainLead(-1)]
+    system = ln.OpenSystem(ln.chain(n, j_sd=0.4), leads, kT=0.03)
+    poles, error = expand_for_run(system, ln.Frozen(ln.cone(n, 0.5)), "steady", float(rng.uniform(5, 100)), rtol)
+    ladder = semicircle_ladder()
+    before = max((m for m in ladder if m.energies.size < poles.channels[0].energies.size), key=lambda m: m.energies.size)
+    fewer = replace(poles, channels=expand_channels(poles.system, before.error))
+    assert error.value <= LEADS * rtol < estimate(runs[-1], fewer).value

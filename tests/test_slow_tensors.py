@@ -240,7 +240,7 @@ def test_compiled_stages_are_those_of_the_equation(response: tuple[str, ...], to
         equation._compiled = compiled
         slopes = np.zeros((3, 9))
         slopes[0] = equation.rate(0.0, start)
-        equation.stages(start, 3.0, weights, times, slopes, 1)
+        equation.stages()(start, 3.0, weights, times, slopes, 1)
         ways.append(slopes)
     assert ways[0][:, 3:6].max() == 0 and np.abs(ways[0]).min(axis=0).max() > 1e-3
     np.testing.assert_allclose(ways[0], ways[1], rtol=0, atol=1e-15)

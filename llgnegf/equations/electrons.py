@@ -33,6 +33,7 @@ H holds m_i = sum_k P_ik M_k and moment k feels sum_i P_ik J_i <s_i> x M_k (`pro
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Protocol
 
 import numpy as np
@@ -42,23 +43,28 @@ from llgnegf._compile import resolved
 from llgnegf._threads import Team, number_of_threads
 from llgnegf.equations.changing_device import ChangingDevice
 from llgnegf.equations.kernels import leads as kernels
-from llgnegf.equations.kernels.electrons import Workspace, coupled_rhs, electronic_rhs
+from llgnegf.equations.kernels.electrons import Workspace
 from llgnegf.equations.kernels.orbitals import Orbitals
-from llgnegf.equations.kernels.placed import Places, placed_rhs
+from llgnegf.equations.kernels.stages import Places, answer, coupled_stages, electronic_stages, place
 from llgnegf.equations.layout import Layout
 from llgnegf.equations.moments import LLG
-from llgnegf.equations.protocol import Equation
+from llgnegf.equations.protocol import Equation, Stages
 from llgnegf.equations.shared import SharedRhs
 from llgnegf.poles.channels import PoleSystem
 from llgnegf.poles.levels import LeadLevels
 from llgnegf.problem.drives import Drive
 from llgnegf.problem.magnetism.magnet import Magnet
+from llgnegf.problem.magnetism.motion import Frozen
 from llgnegf.problem.magnetism.placement import placement_of
 from llgnegf.problem.magnetism.thermal_field import ThermalField
 from llgnegf.units import HBAR
 
 LARGE_ENERGY = 30.0
 """Device levels (eV) from which on the outflow of energy is watched relative to them."""
+NO_MOMENTS = np.zeros((0, 3))
+"""In the state, where the motion is prescribed."""
+NO_WEIGHTS = np.zeros((1, 0))
+"""Of one stage that is the right-hand side itself."""
 
 
 class MovingMoments(Protocol):
@@ -102,30 +108,41 @@ class ElectronEquation(Equation):
         self.constants = _constants(poles, a, self.layout)
         row, column = electrons.device.rows, electrons.device.indices
         self._work = Workspace.of(self.layout, a.lead.size, int(np.abs(row - column).max(initial=1)))
-        self._moments = np.zeros((self.system.n_sites, 3))
         self.placement = placement_of(motion, self.system.n_sites)
         self._time_dependent = any(lead.drives() for lead in self.system.leads)
         self._voltage = self.system.voltages(0.0)[a.lead]
-        self._magnet = self._compiled_magnet()
+        self._places = None if self.llg is None else self._all_places(self.llg.magnet)
         count = number_of_threads(threads, 8 * self.size)
         self.team = Team(count) if count > 1 else None
-        self._rhs = self._resolved_rhs()
+        self._shared = None if self.team is None else SharedRhs(self.team, self.layout, self.constants, self._work)
+        self._scratch = np.zeros(self.size)
+        self._compiled = self._resolved()
+        self._is_still = not self.drives() and isinstance(motion, Frozen | Magnet)
+        self._still: dict[int, tuple[Any, ...]] = {}  # `_given` for so many times, where nothing changes
 
-    def _compiled_magnet(self) -> tuple[Any, ...]:
-        """What the right-hand side takes of moments in the state: the LLG equation, and places where they have some."""
-        if self.llg is None or self.placement is None:
-            return () if self.llg is None else (self.llg.constants,)
-        places = Places(self.placement.site, self.placement.moment, self._moments, np.zeros_like(self._moments))
-        return self.llg.constants, places
+    def _all_places(self, magnet: Magnet) -> Places:
+        """Where the moments of the state are, one on each site without a placement of their own."""
+        sites, n, shape = self.system.n_sites, magnet.n_sites, (self.system.n_sites, 3)
+        each, where = np.arange(sites), self.placement
+        site, moment = (each, each) if where is None else (where.site, where.moment)
+        prescribed = [] if magnet.prescribed is None else list(magnet.prescribed[0])
+        own = [np.zeros((n, 3)) for _ in range(2)]
+        return Places(
+            site, moment, np.array(prescribed, dtype=np.int64), own[0], np.zeros(shape), np.zeros(shape), own[1]
+        )
 
-    def _resolved_rhs(self) -> Any:
-        """The compiled right-hand side, by what moves the moments and how many threads there are."""
-        if self.team is not None:
-            return SharedRhs(self.team, self.layout, self.constants, self._work, self._magnet, self._moments)
-        rhs = (electronic_rhs, coupled_rhs, placed_rhs)[len(self._magnet)]
-        vectors = [self._moments] * (3 if self._magnet else 1)
-        state = np.zeros(0)
-        return resolved(rhs, self.constants, self._work, *self._magnet, *vectors, self._voltage, state, state)
+    def _resolved(self) -> Any:
+        """The compiled stages, or what follows the shared right-hand side."""
+        given = self._given([0.0], None if self.llg is None else np.array(self.llg.magnet.moments, dtype=float))
+        if self.team is None:
+            kernel = electronic_stages if self.llg is None else coupled_stages
+            rest = self._scratch, 0.0, NO_WEIGHTS, self._scratch, self._scratch[None], 0
+            return resolved(kernel, self.constants, self._work, *given, *rest)
+        if self.llg is None:
+            return None
+        magnet, places, _, linear, amplitudes, prefactor, _ = given
+        state = self._scratch
+        return resolved(answer, self.constants, magnet, places, linear[0], amplitudes, prefactor, state, state)
 
     def drives(self) -> tuple[Drive, ...]:
         thermal = None if self.llg is None else self.llg.thermal
@@ -149,23 +166,57 @@ class ElectronEquation(Equation):
                 time, moments = tau * HBAR, self.on_electrons(self.moments_at(tau, self.layout.moments(state)))
                 velocity = self.on_electrons(self.given_velocity(time))
                 self.layout.work(derivative)[0] = HBAR * self._device.power(time, moments, velocity)
-        if self.llg is None:
-            self.electrons(tau, state, self.moments_at(tau, state), derivative)
-            return
         self.evaluations += 1
-        moments = self.llg.place(tau * HBAR, self.layout.moments(state))
-        linear = self.llg.linear(tau * HBAR, moments)
-        torque = self.llg.external_torque(tau * HBAR, moments)
-        self._rhs(
-            self.constants, self._work, *self._magnet, moments, linear, torque, self.channel_voltages(tau), state,
-            derivative,
-        )  # fmt: skip
+        given = self._given([tau], None if self.llg is None else self.layout.moments(state))
+        if self._shared is None:
+            self._run(given, state, 0.0, NO_WEIGHTS, derivative[None], 0)
+        elif self._places is None:
+            self._shared(given[0][0], given[1][0], state, derivative)
+        else:
+            magnet, places, moments, linear, amplitudes, prefactor, voltages = given
+            place(self.constants, places, moments[0], state)
+            self._shared(places.seen, voltages[0], state, derivative)
+            self._compiled(self.constants, magnet, places, linear[0], amplitudes, prefactor, state, derivative)
 
-    def electrons(self, tau: float, state: np.ndarray, moments: np.ndarray, derivative: np.ndarray) -> None:
-        """The derivative of electrons and outflow for given moments (n, 3); of prescribed motion only."""
-        self.evaluations += 1
-        self._moments[:] = self.on_electrons(moments)
-        self._rhs(self.constants, self._work, self._moments, self.channel_voltages(tau), state, derivative)
+    def stages(self) -> Stages | None:
+        """As `Equation.stages`: of one thread, where what is given does not hang on the state."""
+        given = self._device is None and (self.llg is None or self.llg.is_linear_in_time)
+        return self._stages if given and self.team is None else None
+
+    def _stages(
+        self, start: np.ndarray, length: float, weights: np.ndarray, times: np.ndarray, slopes: np.ndarray, first: int
+    ) -> None:
+        """As `protocol.Stages`."""
+        self.evaluations += times.size
+        if not self._is_still:
+            given = self._given(times.tolist())
+        elif (count := times.size) in self._still:
+            given = self._still[count]
+        else:
+            given = self._still[count] = self._given(times.tolist())
+        self._run(given, start, length, weights, slopes, first)
+
+    def _run(
+        self, given: tuple[Any, ...], start: np.ndarray, length: float, weights: np.ndarray, slopes: np.ndarray,
+        first: int,
+    ) -> None:  # fmt: skip
+        self._compiled(self.constants, self._work, *given, start, length, weights, self._scratch, slopes, first)
+
+    def _given(self, times: Sequence[float], free: np.ndarray | None = None) -> tuple[Any, ...]:
+        """What stages at `times` (t/hbar) take beside the state, `free` being the moments in it where that matters."""
+        voltages = np.empty((len(times), self._voltage.size))
+        for k, tau in enumerate(times):
+            voltages[k] = self.channel_voltages(tau)
+        if self.llg is not None:
+            magnet, at = self.llg.magnet, [tau * HBAR for tau in times]
+            given, linear = self.llg.given(at, free)
+            return (
+                self.llg.constants, self._places, given, linear, magnet.amplitudes(at[0]), magnet.prefactor, voltages
+            )  # fmt: skip
+        moments = np.empty((len(times), self.system.n_sites, 3))
+        for k, tau in enumerate(times):
+            moments[k] = self.on_electrons(self.moments_at(tau, NO_MOMENTS))
+        return moments, voltages
 
     def on_electrons(self, vectors: np.ndarray) -> np.ndarray:
         """Vectors of the moments (n, 3) as the electron sites have them, (N, 3)."""

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from llgnegf._compile import resolved
 from llgnegf.equations.kernels import moments as kernels
 from llgnegf.equations.layout import Layout
-from llgnegf.equations.protocol import Equation
+from llgnegf.equations.protocol import Equation, Stages
 from llgnegf.problem.drives import Drive
 from llgnegf.problem.magnetism.magnet import Magnet
 from llgnegf.problem.magnetism.thermal_field import ThermalField
@@ -51,6 +53,22 @@ class LLG:
             linear = np.ascontiguousarray(self.magnet.energy.linear(time, moments), dtype=float)
         return linear if self.thermal is None else linear + self.thermal(time)
 
+    @property
+    def is_linear_in_time(self) -> bool:
+        """Whether `given` does not hang on the moments, nor the torques of external currents on time."""
+        return not self.magnet.energy.others and all(torque.is_static for torque in self.magnet.torques)
+
+    def given(self, times: Sequence[float], moments: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:
+        """The prescribed moments (S, k, 3) and `linear` (S, N, 3) at `times` (fs), this for `moments`."""
+        prescribed = [] if self.magnet.prescribed is None else list(self.magnet.prescribed[0])
+        placed, linear = np.empty((len(times), len(prescribed), 3)), np.empty((len(times), *self._placed.shape))
+        for k, time in enumerate(times):
+            there = self.place(time, self._placed if moments is None else moments)
+            linear[k] = self.linear(time, there)
+            if prescribed:
+                placed[k] = there[prescribed]
+        return placed, linear
+
     def external_torque(self, time: float, moments: np.ndarray) -> np.ndarray:
         """The torques of external currents (eV, (N, 3)) at `time` (fs); an array of this object."""
         self._torque[:] = 0.0
@@ -84,8 +102,6 @@ class MomentEquation(Equation):
         self.size, self.sections, self.evaluations = self.layout.size, self.layout.sections, 0
         vectors = np.zeros((magnet.n_sites, 3))
         self._rates = resolved(kernels.moment_rates, self.llg.constants, vectors, vectors, vectors, vectors)
-        if magnet.is_static and magnet.energy.is_constant:
-            self.stages = self._static_stages
 
     def drives(self) -> tuple[Drive, ...]:
         return self.magnet.drives()
@@ -101,14 +117,18 @@ class MomentEquation(Equation):
         torque = self.llg.external_torque(tau * HBAR, moments)
         self._rates(self.llg.constants, moments, linear, torque, self.layout.moments(derivative))
 
-    def _static_stages(
+    def stages(self) -> Stages | None:
+        """As `Equation.stages`: of free and pinned moments, where what acts on them does not hang on them."""
+        return self._stages if self.llg.is_linear_in_time and self.magnet.prescribed is None else None
+
+    def _stages(
         self, start: np.ndarray, length: float, weights: np.ndarray, times: np.ndarray, slopes: np.ndarray, first: int
     ) -> None:
-        """As `StagedEquation.stages`, where nothing depends on time."""
+        """As `protocol.Stages`."""
         self.evaluations += len(weights)
-        magnet, at_rest = self.magnet, self.llg.linear(0.0, self.magnet.moments)
+        magnet, (_, linear) = self.magnet, self.llg.given([HBAR * tau for tau in times.tolist()], None)
         kernels.moment_stages(
-            start, length, weights, slopes, first, self.llg.constants, at_rest, magnet.amplitudes(0.0), magnet.prefactor
+            start, length, weights, slopes, first, self.llg.constants, linear, magnet.amplitudes(0.0), magnet.prefactor
         )
 
     def normalise(self, moments: np.ndarray) -> None:

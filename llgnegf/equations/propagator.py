@@ -86,6 +86,10 @@ class PropagatorEquation(ElectronEquation):
         dx *= -1j
         de *= -1j
 
+    def stages(self) -> None:
+        """None: what stands beside the run is not compiled."""
+        return
+
     def _device_hamiltonian(self, tau: float, state: np.ndarray) -> sparse.csr_array:
         """H(t, rho) without the moments."""
         device = self.system.electrons.device

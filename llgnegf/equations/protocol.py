@@ -22,6 +22,18 @@ class Section(NamedTuple):
     stop: int
 
 
+class Stages(Protocol):
+    """The stages of a Runge-Kutta step in one call."""
+
+    def __call__(
+        self, start: np.ndarray, length: float, weights: np.ndarray, times: np.ndarray, slopes: np.ndarray, first: int
+    ) -> None:
+        """slopes[first + k] = f(times[k], start + length sum_j weights[k, j] slopes[j]), j < first + k.
+
+        Shapes: start (n,), weights (S, J), times (S,), slopes (J', n).
+        """
+
+
 class Equation(Protocol):
     """dy/dt = f(t, y) in the equation's own unit of time.
 
@@ -41,6 +53,10 @@ class Equation(Protocol):
 
     def __call__(self, time: float, state: np.ndarray, derivative: np.ndarray) -> None:
         """Write dy/dt at `time` into `derivative`."""
+
+    def stages(self) -> Stages | None:
+        """What computes the stages of a step in one call; None: they are computed one by one."""
+        return None
 
     def drives(self) -> tuple[Drive, ...]:
         """All that changes in time by itself."""
@@ -64,15 +80,3 @@ class Equation(Protocol):
     def error_scale(self) -> np.ndarray | None:
         """What the error of each number of the state counts in the step control; None: all count whole."""
         return None
-
-
-class StagedEquation(Equation, Protocol):
-    """An equation that computes the stages of a Runge-Kutta step in one call."""
-
-    def stages(
-        self, start: np.ndarray, length: float, weights: np.ndarray, times: np.ndarray, slopes: np.ndarray, first: int
-    ) -> None:
-        """slopes[first + k] = f(times[k], start + length sum_j weights[k, j] slopes[j]), j < first + k.
-
-        Shapes: start (n,), weights (S, J), times (S,), slopes (J', n).
-        """

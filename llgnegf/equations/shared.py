@@ -1,11 +1,9 @@
 """The compiled right-hand side of big states, its pieces of work shared among threads.
 
-Beside `electrons`, which calls it like the compiled functions for one thread; with the same bits as these.
+Beside `electrons`, which calls it where it has a team; with the same bits as by one thread.
 """
 
 from __future__ import annotations
-
-from typing import Any
 
 import numpy as np
 
@@ -16,13 +14,11 @@ from llgnegf.equations.kernels.electrons import (
     GATHER,
     LEVELS,
     Workspace,
-    answer,
     begin_rhs,
     finish_rhs,
     run_pieces,
 )
 from llgnegf.equations.kernels.leads import Electrons
-from llgnegf.equations.kernels.placed import placed_answer
 from llgnegf.equations.layout import Layout
 
 ADJOINT = 1.5
@@ -33,40 +29,28 @@ ALONE = 2**15
 
 
 class SharedRhs:
-    """`electronic_rhs`, `coupled_rhs` or `placed_rhs` of several threads.
+    """`electronic_rhs` of several threads.
 
     Args:
         team: The threads.
         layout: Of the state.
-        constants, work: As for the compiled functions.
-        magnet: What these take of moments in the state.
-        example: Moments, for the types of arrays.
+        constants, work: As for `electronic_rhs`.
     """
 
-    def __init__(
-        self, team: Team, layout: Layout, constants: Electrons, work: Workspace, magnet: tuple[Any, ...],
-        example: np.ndarray,
-    ) -> None:  # fmt: skip
-        self.team, self._magnet = team, magnet
-        vector, planes = np.zeros(0), (example, example)
-        self._begin = resolved(begin_rhs, constants, work, example, vector)
+    def __init__(self, team: Team, layout: Layout, constants: Electrons, work: Workspace) -> None:
+        self.team, self._constants = team, (constants, work)
+        vector, moments = np.zeros(0), np.zeros((0, 3))
+        self._begin = resolved(begin_rhs, constants, work, moments, vector)
         self._some = resolved(run_pieces, constants, work, vector, vector, 0, 0, 0)
         self._finish = resolved(finish_rhs, constants, work, vector)
-        if magnet:
-            last = answer if len(magnet) == 1 else placed_answer
-            self._answer = resolved(last, constants, *magnet, example, *planes, vector, vector)
         costs = _costs(layout, work)
         self._pieces = [phase.size for phase in costs]
         self._bounds = [shares(phase, team.count) if phase.sum() > ALONE else None for phase in costs]
 
-    def __call__(self, constants: Electrons, work: Workspace, *rest: Any) -> None:
-        moments, voltage, state, derivative = rest[len(self._magnet)], *rest[-3:]
-        seen = moments
-        if len(self._magnet) == 2:
-            places = self._magnet[1]
-            places.seen[places.site] = moments[places.moment]
-            seen = places.seen
-        self._begin(constants, work, seen, voltage)
+    def __call__(self, moments: np.ndarray, voltage: np.ndarray, state: np.ndarray, derivative: np.ndarray) -> None:
+        """For moments (N, 3) and V of every orbital in eV, (Q,)."""
+        constants, work = self._constants
+        self._begin(constants, work, moments, voltage)
         for phase in (GATHER, LEVELS, DEVICE):
             arguments, bounds = (constants, work, state, derivative, phase), self._bounds[phase]
             if bounds is None:
@@ -74,8 +58,6 @@ class SharedRhs:
             else:
                 self.team.share(self._some, arguments, bounds)
         self._finish(constants, work, derivative)
-        if self._magnet:
-            self._answer(constants, *rest[:-3], state, derivative)
 
 
 def _costs(layout: Layout, work: Workspace) -> list[np.ndarray]:

@@ -30,11 +30,13 @@ from llgnegf.equations.kernels.slow import (
     place_on_spheres,
     pole_stages,
     precession_rates,
+    products,
+    rotated,
     solve,
     velocity_matrices,
 )
 from llgnegf.equations.moments import LLG
-from llgnegf.equations.protocol import Equation, Section
+from llgnegf.equations.protocol import Equation, Section, Stages
 from llgnegf.problem.drives import Drive
 from llgnegf.problem.magnetism.magnet import Magnet
 from llgnegf.problem.magnetism.placement import Placement
@@ -191,10 +193,14 @@ class SlowEquation(Equation):
         """dM/dt (3N,) in 1/fs of one configuration (3N,)."""
         return self.instant(time, state.reshape(1, -1, 3)).velocity.ravel()
 
-    def stages(
+    def stages(self) -> Stages:
+        """As `Equation.stages`."""
+        return self._stages
+
+    def _stages(
         self, start: np.ndarray, length: float, weights: np.ndarray, times: np.ndarray, slopes: np.ndarray, first: int
     ) -> None:
-        """As `StagedEquation` has it: in one compiled call where there is one, stage by stage where that gives up."""
+        """As `protocol.Stages`: in one compiled call where there is one, stage by stage where that gives up."""
         done, linear = 0, None
         if self._compiled is not None:
             linear = np.stack([self.magnet.energy.linear(t) for t in times])
@@ -273,9 +279,14 @@ class SlowEquation(Equation):
 
 
 def cross(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """a x b for arrays (..., 3) of one shape; a fifth of the time that `np.cross` takes for a few vectors."""
-    out = np.empty(np.broadcast_shapes(a.shape, b.shape))
-    out[..., 0] = a[..., 1] * b[..., 2] - a[..., 2] * b[..., 1]
-    out[..., 1] = a[..., 2] * b[..., 0] - a[..., 0] * b[..., 2]
-    out[..., 2] = a[..., 0] * b[..., 1] - a[..., 1] * b[..., 0]
-    return out
+    """a x b for arrays (..., 3) of one shape; a tenth of the time that `np.cross` takes for a few vectors."""
+    return products(_rows(a), _rows(b)).reshape(a.shape)
+
+
+def rotate(angle: np.ndarray, moments: np.ndarray) -> np.ndarray:
+    """`moments` turned by the rotation vectors `angle` (rad), both (..., 3); of length 1 to round-off."""
+    return rotated(_rows(angle), _rows(moments)).reshape(moments.shape)
+
+
+def _rows(vectors: np.ndarray) -> np.ndarray:
+    return np.ascontiguousarray(vectors).reshape(-1, 3)

@@ -39,7 +39,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from llgnegf.equations.slow import ROUND_OFF, Instant, SlowEquation, cross
+from llgnegf.equations.slow import ROUND_OFF, Instant, SlowEquation, cross, rotate
 from llgnegf.integrators.integration import IntegrationStopped
 from llgnegf.integrators.schedule import FREE, Schedule
 from llgnegf.static.contour import adjoint
@@ -161,12 +161,3 @@ class Heun:
     def forget(self, accepted: int) -> None:
         """The number of steps is the position in the random stream."""
         self._number = accepted
-
-
-def rotate(angle: np.ndarray, moments: np.ndarray) -> np.ndarray:
-    """`moments` turned by the rotation vectors `angle` (rad), both (..., 3); Rodrigues' formula."""
-    size = np.linalg.norm(angle, axis=-1, keepdims=True)
-    half = np.sinc(size / (2 * np.pi))
-    turned = cross(angle, moments)
-    result = moments + np.sinc(size / np.pi) * turned + 0.5 * half**2 * cross(angle, turned)
-    return result / np.linalg.norm(result, axis=-1, keepdims=True)

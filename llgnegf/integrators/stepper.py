@@ -12,8 +12,9 @@ from typing import Any, Protocol
 import numpy as np
 
 from llgnegf._compile import resolved
+from llgnegf.equations.kernels.sums import BLOCK, combine, combine_ahead
 from llgnegf.equations.protocol import Equation
-from llgnegf.integrators.kernels import BLOCK, PIECE, combine, combine_ahead, finish
+from llgnegf.integrators.kernels import PIECE, finish
 from llgnegf.integrators.schedule import FREE, Schedule
 from llgnegf.integrators.tableaus import ImexTableau, Interpolant, Tableau
 
@@ -57,7 +58,7 @@ class RungeKutta:
         if estimates and tableau.errors.size == 0:
             raise ValueError(f"integrator: {tableau.name!r} has no error estimate; allowed: a fixed step with it")
         self.equation, self.tableau, self.estimates, self.schedule = equation, tableau, estimates, schedule
-        self._together: Callable[..., None] | None = getattr(equation, "stages", None)
+        self._together = equation.stages()
         scale = equation.error_scale()
         self._scale = np.zeros(0) if scale is None else scale
         parts = [_pieces(*section[1:]) for section in equation.sections]
@@ -154,7 +155,7 @@ class RungeKutta:
 
     def _fill(self, state: np.ndarray, length: float, weights: np.ndarray, times: np.ndarray, first: int) -> None:
         """Stages from the one numbered `first`, at `times`, in one call where the equation knows how."""
-        if self._together is not None:
+        if self._together is not None and state.size < LARGE:
             self._together(state, length, weights, times, self._stages, first)
             return
         ahead = _ahead(weights, first) if state.size >= LARGE else len(weights)

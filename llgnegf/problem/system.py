@@ -108,8 +108,11 @@ class OpenSystem(Readable):
         return (*self.electrons.drives(), *(drive for lead in self.leads for drive in lead.drives()))
 
     def amplitudes(self, time: float) -> np.ndarray:
-        """All numbers that change in time, at `time` (fs): voltages, amplitudes of the electrons' terms, J_sd (eV)."""
+        """All numbers that may change in time, at `time` (fs): voltages, and of electrons that change the amplitudes of
+        their terms and J_sd (eV)."""
         electrons = self.electrons
+        if not electrons.drives():
+            return self.voltages(time)
         of_terms = [term.amplitudes(time) for term in electrons.device.changing]
         return np.concatenate([self.voltages(time), *of_terms, electrons.j_sd_at(time)])
 
@@ -160,7 +163,20 @@ class OpenSystem(Readable):
 
     def voltages(self, time: float = 0.0) -> np.ndarray:
         """V_p(t) of every lead in eV at `time` (fs), shape (n_leads,)."""
-        return np.array([lead.voltage_at(time) for lead in self.leads], dtype=float)
+        values = self._rest.copy()
+        for p, lead in self._driven:
+            values[p] = lead.voltage_at(time)
+        return values
+
+    @cached_property
+    def _rest(self) -> np.ndarray:
+        """V_p(0), which undriven leads keep."""
+        return np.array([lead.voltage_at(0.0) for lead in self.leads], dtype=float)
+
+    @cached_property
+    def _driven(self) -> list[tuple[int, Reservoir]]:
+        """Number and lead of all that something changes in time."""
+        return [(p, lead) for p, lead in enumerate(self.leads) if lead.drives()]
 
 
 def check_static(problems: Problems, system: OpenSystem) -> None:

@@ -31,7 +31,7 @@ FINEST_MATRICES = 10**-8.5
 FIRST, FINER = 0.1**0.5, 0.1
 """First tolerance of such a fit in units of rtol, and the smallest part of one that the next may be."""
 MOST_TRIES = 40
-"""Tolerances tried for tabulated modes: never reached, each being half of the one before or less."""
+"""Tolerances tried for tabulated modes: never reached, there being fewer in a table."""
 MOST_FITS, MOST_ORBITALS = 4, 8
 """Fits of one matrix lead, and orbitals of a lead that is fitted once: wider ones take a minute."""
 STALLED = 0.9
@@ -59,16 +59,23 @@ def _extreme_times(system: OpenSystem, t_end: float) -> list[float]:
     drives, electrons = system.drives(), system.electrons
     if not drives:
         return [0.0]
-    times, values, size = [], [], system.amplitudes(0.0).size
-    for time in Schedule(drives).times_to_look(t_end):
+    def at(time: float) -> np.ndarray:
+        value = system.amplitudes(time)
+        if not electrons.drives():
+            return value
+        low, high = electrons.gershgorin((time,))
+        return np.append(value, [low.min(), high.max()])
+
+    times, values, size = [], [], at(0.0).size
+    for time in Schedule(drives).times_to_look(t_end).tolist():
         with suppress(Exception):  # a function that fails somewhere: the run itself says where
-            value = system.amplitudes(time)
-            if value.size == size and np.isfinite(value).all():
-                low, high = electrons.gershgorin((time,)) if electrons.drives() else (np.zeros(1), np.zeros(1))
-                values.append([*value, low.min(), high.max()])
-                times.append(float(time))
-    lowest, highest = np.argmin(values, axis=0), np.argmax(values, axis=0)
-    return [0.0, *np.array(times)[np.append(lowest, highest)].tolist()]
+            value = at(time)
+            if value.size == size:
+                times.append(time)
+                values.append(value)
+    known = np.isfinite(values).all(axis=1)
+    kept, instants = np.array(values)[known], np.array(times)[known]
+    return [0.0, *instants[np.append(kept.argmin(axis=0), kept.argmax(axis=0))].tolist()]
 
 
 def voltage_range(system: OpenSystem, times: Iterable[float]) -> np.ndarray:
@@ -148,18 +155,27 @@ class _Ladder(NamedTuple):
         finer: Smallest part of one that the next may be.
         most: So many are tried.
         on: The tolerance that is taken for one that is wanted.
+        coarser: Largest part of one that the next may be.
+        is_quick: Whether one more costs next to nothing.
     """
 
     first: float
     finest: float
     finer: float
-    most: int = MOST_TRIES
-    on: Callable[[float], float] = float
+    most: int
+    on: Callable[[float], float]
+    coarser: float = 0.5
+    is_quick: bool = False
 
 
 def _tabulated(family: str, rtol: float) -> _Ladder:
-    """Of chains, and of scalar spectra beside them."""
-    return _Ladder(min(1e-2, 300 * rtol), semicircle_ladder(family)[-1].error, 1e-3)
+    """Of chains, and of scalar spectra beside them: rung after rung of the table where the estimate is almost met."""
+    errors = [modes.error for modes in semicircle_ladder(family)]
+
+    def rung(tolerance: float) -> float:
+        return max((error for error in errors if error <= tolerance), default=min(errors))
+
+    return _Ladder(rung(min(1e-2, 300 * rtol)), min(errors), 1e-3, MOST_TRIES, rung, 1 - 1e-6, True)
 
 
 def _fitted(channels: Sequence[PoleChannel], rtol: float) -> _Ladder:
@@ -173,17 +189,36 @@ def _refined(run: RunErrors, family: str, rtol: float, ladder: _Ladder) -> tuple
     """Kernels of a family refined until the estimate holds, or until there are no finer ones."""
     tolerance, target = ladder.first, shares.LEADS * rtol
     best: tuple[PoleSystem, ErrorEstimate] | None = None
+    tried: list[tuple[float, float]] = []
     for _ in range(ladder.most):
         poles, estimate = _expanded(run, family, tolerance)
+        tried.append((tolerance, estimate.value))
         missed = any(c.error > tolerance * c.strength for c in poles.channels if c.energies.size)
         stalled = missed and best is not None and estimate.value > STALLED * best[1].value
         best = (poles, estimate) if best is None or estimate.value < best[1].value else best
         if best[1].value <= target or tolerance <= ladder.finest or stalled:
             break
-        part = min(0.5, max(ladder.finer, target / estimate.value))
+        part = min(ladder.coarser, max(ladder.finer, target / estimate.value))
         tolerance = ladder.on(max(ladder.finest, tolerance * part))
     assert best is not None
+    between = _rung_between(tried, target, ladder) if ladder.is_quick and best[1].value <= target else None
+    if between is not None:
+        poles, estimate = _expanded(run, family, between)
+        best = (poles, estimate) if estimate.value <= target else best
     return best
+
+
+def _rung_between(tried: Sequence[tuple[float, float]], target: float, ladder: _Ladder) -> float | None:
+    """The tolerance between the last two at which the estimate may still hold, by a power law through both; None if
+    there is none. Estimates fall faster than the tolerance, so that the last step goes too far."""
+    if len(tried) < 2:
+        return None
+    (coarse, above), (fine, below) = tried[-2:]
+    if below <= 0 or above <= target:
+        return None
+    power = np.log(above / below) / np.log(coarse / fine)
+    rung = ladder.on(fine * (target / below) ** (1 / power))
+    return rung if fine < rung < coarse else None
 
 
 def _half_decade(tolerance: float) -> float:

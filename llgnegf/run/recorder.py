@@ -153,7 +153,8 @@ class _FullRow:
 
     @cached_property
     def spin_adiabatic(self) -> np.ndarray:
-        return spin_density(adiabatic_density_matrix(self._rows.equation.poles, self.seen, self.time))
+        equation = self._rows.equation
+        return spin_density(adiabatic_density_matrix(equation.poles, self.seen, self.time, equation.levels))
 
     @cached_property
     def torque_adiabatic(self) -> np.ndarray:

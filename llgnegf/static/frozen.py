@@ -149,13 +149,17 @@ class FrozenDevice:
         return h
 
 
-def adiabatic_density_matrix(poles: PoleSystem, moments: np.ndarray, time: float = 0.0) -> np.ndarray:
+def adiabatic_density_matrix(
+    poles: PoleSystem, moments: np.ndarray, time: float = 0.0, levels: LeadLevels | None = None
+) -> np.ndarray:
     """Equilibrium rho, (2N, 2N), of device and leads for the moments and voltages of an instant (fs).
+
+    `levels` are those of `poles` where they are known already.
 
     It uses the leads and the Fermi function of the run, so that their expansion errors cancel in the difference
     rho(t) - rho_adiabatic. Chemical potential and temperature are the means over the leads of that instant.
     """
-    return _density(settled(poles, moments, time), moments, time)
+    return _density(settled(poles, moments, time), moments, time, levels)
 
 
 def settled(poles: PoleSystem, moments: np.ndarray, time: float = 0.0) -> PoleSystem:
@@ -172,10 +176,12 @@ def grand_potential(poles: PoleSystem, moments: np.ndarray) -> float:
     return FrozenDevice(poles, moments).grand_potential()
 
 
-def _density(poles: PoleSystem, moments: np.ndarray, time: float) -> np.ndarray:
+def _density(
+    poles: PoleSystem, moments: np.ndarray, time: float, levels: LeadLevels | None = None
+) -> np.ndarray:
     """Equilibrium rho for the density that mean fields are taken at."""
     system = poles.system
     if system.is_closed:
         hamiltonian = system.electrons.hamiltonian_at(moments, time, poles.density_blocks)
         return density_matrix(hamiltonian, system.fermi_energy, system.kT)
-    return FrozenDevice(poles, moments, time).density_matrix()
+    return FrozenDevice(poles, moments, time, levels).density_matrix()

@@ -1,6 +1,6 @@
 """The compiled right-hand side of the electronic equation of motion: d(B, X)/d(t/hbar).
 
-Called by `equations.electrons`, which derives what is computed here; `layout` says what B and X are. Cost
+Called through `stages`; `equations.electrons` derives what is computed here; `layout` says what B and X are. Cost
 O(nnz(H) (n + M + K) + M^2 + M K); nothing is allocated.
 
 The M coupling modes and the K Fermi vectors are handled as one list of levels, modes first: a Fermi vector is a level
@@ -19,9 +19,8 @@ import numpy as np
 
 from llgnegf._compile import REORDERED, kernel, part
 from llgnegf.equations.kernels.device import density_tiles, gather, level_columns
-from llgnegf.equations.kernels.leads import levels_of, outflow, sd_coupling, sd_torque
+from llgnegf.equations.kernels.leads import levels_of, outflow, sd_coupling
 from llgnegf.equations.kernels.levels import channel_block
-from llgnegf.equations.kernels.moments import moment_rates
 from llgnegf.equations.layout import Layout
 
 TILE = 256
@@ -144,7 +143,7 @@ def _finish(e, work, derivative):
     outflow(e, work.sd, tr, ti, out.reshape(e.n_leads, 5))
 
 
-@kernel(REORDERED)
+@part(REORDERED)
 def electronic_rhs(e, work, moments, voltage, state, derivative):
     """d(electrons)/d(t/hbar), and the flow into the leads, into `derivative`; the moments' part is left alone.
 
@@ -183,25 +182,3 @@ def begin_rhs(e, work, moments, voltage):
 def finish_rhs(e, work, derivative):
     """What comes after the phases of `electronic_rhs`."""
     _finish(e, work, derivative)
-
-
-@kernel()
-def coupled_rhs(e, work, magnet, moments, linear, torque, voltage, state, derivative):
-    """`electronic_rhs` and the LLG equation under its torque, in one call; `torque` (N, 3) holds the external ones."""
-    electronic_rhs(e, work, moments, voltage, state, derivative)
-    answer(e, magnet, moments, linear, torque, state, derivative)
-
-
-@kernel()
-def answer(e, magnet, moments, linear, torque, state, derivative):
-    """The moments' part of `coupled_rhs`."""
-    sd_torque(e, state, moments, torque)
-    turn(e, magnet, moments, linear, torque, derivative)
-
-
-@part()
-def turn(e, magnet, moments, linear, torque, derivative):
-    """dM/d(t/hbar) under all torques, into `derivative`."""
-    first = 2 * e.n_complex
-    out = derivative[first : first + 3 * moments.shape[0]].reshape(moments.shape[0], 3)
-    moment_rates(magnet, moments, linear, torque, out)

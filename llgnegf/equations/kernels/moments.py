@@ -135,13 +135,14 @@ def add_spin_transfer(moments, amplitudes, prefactor, out):
 
 @kernel()
 def moment_stages(start, length, weights, slopes, first, magnet, linear, amplitudes, prefactor):
-    """Stages of a step as `StagedEquation.stages`, of moments alone under fields and torques that do not change.
+    """Stages of a step as `protocol.Stages`, of moments alone under torques that do not change.
 
     Args:
-        magnet, linear: As for `moment_rates`.
+        magnet: As for `moment_rates`.
+        linear: b (eV) at each stage, (S, N, 3).
         amplitudes, prefactor: As for `add_spin_transfer`.
     """
-    n_sites = linear.shape[0]
+    n_sites = linear.shape[1]
     state, torque = np.empty(start.size), np.empty((n_sites, 3))
     for s in range(weights.shape[0]):
         state[:] = start
@@ -152,7 +153,7 @@ def moment_stages(start, length, weights, slopes, first, magnet, linear, amplitu
         torque[:] = 0.0
         moments = state.reshape(n_sites, 3)
         add_spin_transfer(moments, amplitudes, prefactor, torque)
-        moment_rates(magnet, moments, linear, torque, slopes[first + s].reshape(n_sites, 3))
+        moment_rates(magnet, moments, linear[s], torque, slopes[first + s].reshape(n_sites, 3))
 
 
 @kernel()

@@ -26,6 +26,43 @@ def place_on_spheres(moments):
     return out
 
 
+@part()
+def _product(a, b):
+    """a x b."""
+    return a[1] * b[2] - a[2] * b[1], a[2] * b[0] - a[0] * b[2], a[0] * b[1] - a[1] * b[0]
+
+
+@kernel()
+def products(a, b):
+    """a x b for each row of arrays (n, 3)."""
+    out = np.empty_like(a)
+    for i in range(a.shape[0]):
+        out[i, 0], out[i, 1], out[i, 2] = _product(a[i], b[i])
+    return out
+
+
+@kernel()
+def rotated(angle, moments):
+    """Unit vectors (n, 3) turned by rotation vectors (n, 3) in rad, Rodrigues' formula
+
+    M + sin(w)/w v x M + (1 - cos w)/w^2 v x (v x M),    w = |v|, (1 - cos w)/w^2 = [sin(w/2)/(w/2)]^2/2.
+    """
+    out = np.empty_like(moments)
+    for i in range(moments.shape[0]):
+        v, m = angle[i], moments[i]
+        w = np.sqrt(v[0] ** 2 + v[1] ** 2 + v[2] ** 2)
+        first = np.sin(w) / w if w > 0 else 1.0
+        half = np.sin(w / 2) / (w / 2) if w > 0 else 1.0
+        turned = _product(v, m)
+        twice, second = _product(v, turned), half**2 / 2
+        x = m[0] + first * turned[0] + second * twice[0]
+        y = m[1] + first * turned[1] + second * twice[1]
+        z = m[2] + first * turned[2] + second * twice[2]
+        length = np.sqrt(x * x + y * y + z * z)
+        out[i, 0], out[i, 1], out[i, 2] = x / length, y / length, z / length
+    return out
+
+
 @kernel()
 def energy_fields(energy, m, linear):
     """-dH/dM (eV), (B, N, 3), of an `Energy` with linear energies b (N, 3)."""
@@ -177,7 +214,7 @@ def _velocity(state, linear, magnet, electrons, surface, acting, accuracy, out):
 
 @kernel()
 def pole_stages(start, length, weights, linear, slopes, first, begin, magnet, electrons, surface, acting, accuracy):
-    """Stages `begin`, ... of a step as `StagedEquation.stages`; the number of the first left undone (S if none is).
+    """Stages `begin`, ... of a step as `protocol.Stages`; the number of the first left undone (S if none is).
 
     Args:
         linear: b (eV) at each stage, (S, N, 3).
