@@ -201,10 +201,11 @@ def _refined(run: RunErrors, family: str, rtol: float, ladder: _Ladder) -> tuple
         part = min(ladder.coarser, max(ladder.finer, target / estimate.value))
         tolerance = ladder.on(max(ladder.finest, tolerance * part))
     assert best is not None
-    between = _rung_between(tried, target, ladder) if ladder.is_quick and best[1].value <= target else None
-    if between is not None:
+    while ladder.is_quick and (between := _rung_between(tried, target, ladder)) is not None:
         poles, estimate = _expanded(run, family, between)
-        best = (poles, estimate) if estimate.value <= target else best
+        if estimate.value > target:
+            break
+        best, tried[-1] = (poles, estimate), (between, estimate.value)
     return best
 
 
@@ -214,7 +215,7 @@ def _rung_between(tried: Sequence[tuple[float, float]], target: float, ladder: _
     if len(tried) < 2:
         return None
     (coarse, above), (fine, below) = tried[-2:]
-    if below <= 0 or above <= target:
+    if not 0 < below <= target < above:
         return None
     power = np.log(above / below) / np.log(coarse / fine)
     rung = ladder.on(fine * (target / below) ** (1 / power))
