@@ -16,6 +16,7 @@ from llgnegf.equations.propagator import PropagatorEquation
 from llgnegf.equations.sample import Sampler
 from llgnegf.equations.slow import SlowEquation
 from llgnegf.poles.channels import expand
+from llgnegf.poles.coupling import CouplingPoles
 from llgnegf.problem.magnetism.magnet import Magnet
 from llgnegf.problem.magnetism.motion import Frozen
 from llgnegf.problem.spectra import ChainSpectrum
@@ -72,7 +73,18 @@ def sparse(rng: np.random.Generator) -> OpenSystem:
     return OpenSystem(Electrons(half + np.tril(half, -1).conj().T, rng.uniform(-2, 2, n // 2)), leads, 0.1, 0.1)
 
 
-SYSTEMS = (two_chains, crowded, extended, sparse)
+def lines(rng: np.random.Generator, count: int) -> CouplingPoles:
+    """A spectrum of so many Lorentzians, as a spectrum that knows its modes."""
+    return CouplingPoles(rng.normal(size=count) - 1j * rng.uniform(0.2, 1.0, count), rng.uniform(0.1, 0.5, count), 0.0)
+
+
+def any_number_of_modes(rng: np.random.Generator) -> OpenSystem:
+    """Channels of one to seven modes: sums over them are taken for several rows together."""
+    leads = [Lead([(vector(rng, 6), lines(rng, 2 * k + 1))], voltage=0.1 * k) for k in range(4)]
+    return OpenSystem(spin_orbit_electrons(rng, 3), leads, 0.0, 0.2)
+
+
+SYSTEMS = (two_chains, crowded, extended, sparse, any_number_of_modes)
 
 
 def random_state(rng: np.random.Generator, equation: ElectronEquation) -> tuple[np.ndarray, Dense]:

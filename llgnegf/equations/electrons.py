@@ -106,8 +106,7 @@ class ElectronEquation(Equation):
         self._device = None if electrons.is_constant else ChangingDevice(electrons, self.layout.columns)
         self.size, self.sections, self.evaluations = self.layout.size, self.layout.sections, 0
         self.constants = _constants(poles, a, self.layout)
-        row, column = electrons.device.rows, electrons.device.indices
-        self._work = Workspace.of(self.layout, a.lead.size, int(np.abs(row - column).max(initial=1)))
+        self._work = Workspace.of(self.layout, a.lead.size)
         self.placement = placement_of(motion, self.system.n_sites)
         self._time_dependent = any(lead.drives() for lead in self.system.leads)
         self._voltage = self.system.voltages(0.0)[a.lead]

@@ -12,6 +12,7 @@ from llgnegf._threads import Team, shares
 from llgnegf.equations.kernels.electrons import (
     DEVICE,
     GATHER,
+    JOIN,
     LEVELS,
     Workspace,
     begin_rhs,
@@ -51,7 +52,7 @@ class SharedRhs:
         """For moments (N, 3) and V of every orbital in eV, (Q,)."""
         constants, work = self._constants
         self._begin(constants, work, moments, voltage)
-        for phase in (GATHER, LEVELS, DEVICE):
+        for phase in (GATHER, LEVELS, JOIN, DEVICE):
             arguments, bounds = (constants, work, state, derivative, phase), self._bounds[phase]
             if bounds is None:
                 self._some(*arguments, 0, self._pieces[phase])
@@ -64,10 +65,12 @@ def _costs(layout: Layout, work: Workspace) -> list[np.ndarray]:
     """About what each piece of each phase costs."""
     n, count = layout.n_states, layout.n_modes + layout.n_vectors
     widths, first = np.diff(work.columns, axis=1)[:, 0], work.columns[:, 0]
-    orbitals = work.channels.shape[1] / (n + count)
+    orbitals = work.channels.shape[1] // (n + count)
     gather = widths * np.where(first < n, orbitals + count, 2 * orbitals)
     modes = np.array(layout.modes)
     levels = modes * (count - np.cumsum(modes) + modes)
     rows, on = work.tiles.T
-    device = np.where(rows < 0, n * widths[on], ADJOINT * widths[rows] * widths[on] * np.where(rows == on, 1, 2))
-    return [gather, levels, device]
+    sides, strips = np.diff(work.cuts, axis=1)[:, 0], np.diff(work.strips, axis=1)[:, 0]
+    inside = rows >= 0
+    rho = ADJOINT * sides[rows[inside]] * sides[on[inside]] * np.where(rows == on, 1, 2)[inside]
+    return [gather, levels, np.full(orbitals, layout.n_modes), np.concatenate([rho, count * strips])]

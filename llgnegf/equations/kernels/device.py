@@ -25,7 +25,7 @@ from llgnegf.equations.kernels.rows import (
 ROWS = 8
 """Rows of which mirror images are added together, and the most of which lead sums are taken together."""
 NEAREST = 2**13
-"""Bytes of the rows of which lead sums are taken together, levels' columns alone: long rows are read one by one."""
+"""Bytes of the rows of which lead sums are taken together, levels' columns alone: of long rows four."""
 
 
 @part(REORDERED)
@@ -72,7 +72,7 @@ def gather(e, orbitals, work, n, on, real, imag):
             orbital_sources(orbitals, e.bounds, q, n, on, columns, tr, ti)
     if on.start < n:
         s = levels_of(e).s
-        together = max(1, min(ROWS, NEAREST // (16 * max(work.energy.size, 1))))  # whole rows, read one after the other
+        together = max(1, min(ROWS, NEAREST // (16 * max(work.energy.size, 1))))
         for r in range(on.start, on.stop, together):
             here = slice(r, min(r + together, on.stop))
             for q in range(e.lead.size):
@@ -146,54 +146,34 @@ def left_action(e, work, rows, on, columns, real, imag, d_real, d_imag):
 
 
 @part(REORDERED)
-def level_columns(e, orbitals, work, n, piece, on, real, imag, d_real, d_imag):
-    """dB on some columns of levels: T_q gains what Fermi vectors are in these modes, then both actions, in one pass
-    over most of a row:
+def level_columns(e, orbitals, work, n, piece, rows, real, imag, d_real, d_imag):
+    """dB on some rows and all columns of levels, both actions in one pass over most of a row:
 
         dB_rj = -i [(H B + sum_q u_q T_q)_rj - B_rj e_j^* - (kappa_j (u_q^dag rho)_r)^*]
     """
-    levels, offset, columns, m = levels_of(e), e.bounds[0], n + work.energy.size, e.bounds[0, -1]
-    begin, width, modes = on.start - n, on.stop - on.start, max(min(on.stop - n, m) - on.start + n, 0)
+    levels, offset, width, columns = levels_of(e), e.bounds[0], work.energy.size, n + work.energy.size
     ar, ai, gr, gi = work.channels[0], work.channels[1], work.flow[0, piece], work.flow[1, piece]
-    first, last = _vectors_in_modes(e, work, on, begin, modes, columns)
-    for r in range(n):
-        for q in range(first, last):  # (rho u_q)_r = (u_q^dag rho)_r^*
-            j, end = max(offset[q], begin), min(offset[q + 1], begin + modes)
+    on = slice(n, columns)
+    for r in range(rows.start, rows.stop):
+        for q in range(offset.size - 1):  # (rho u_q)_r = (u_q^dag rho)_r^*
+            j, count = offset[q], offset[q + 1] - offset[q]
             if orbitals is None:
-                fill(ar[q * columns + r], ai[q * columns + r], gr, gi, j, end - j)
+                fill(ar[q * columns + r], ai[q * columns + r], gr, gi, j, count)
             else:
-                orbital_flow(orbitals, q, j, r, columns, ar, ai, gr, gi, j, end - j)
-        here, (spin, other) = r * columns + on.start, _spin(work.sd, r)
-        hops, at, count = _real_hops(e.hamiltonian, r, columns, on.start)
+                orbital_flow(orbitals, q, j, r, columns, ar, ai, gr, gi, j, count)
+        here, (spin, other) = r * columns + n, _spin(work.sd, r)
+        hops, at, count = _real_hops(e.hamiltonian, r, columns, n)
         if count > 2:
             four_hops_on_levels(
-                spin, hops, work.energy, levels.imag, levels.kappa_real, levels.kappa_imag, gr, gi, begin,
-                real, imag, here, other * columns + on.start, at, d_real, d_imag, here, width,
+                spin, hops, work.energy, levels.imag, levels.kappa_real, levels.kappa_imag, gr, gi, 0,
+                real, imag, here, other * columns + n, at, d_real, d_imag, here, width,
             )  # fmt: skip
         else:
             two_hops_on_levels(
-                spin, hops[:2], work.energy, levels.imag, levels.kappa_real, levels.kappa_imag, gr, gi, begin,
-                real, imag, here, other * columns + on.start, at[:2], d_real, d_imag, here, width,
+                spin, hops[:2], work.energy, levels.imag, levels.kappa_real, levels.kappa_imag, gr, gi, 0,
+                real, imag, here, other * columns + n, at[:2], d_real, d_imag, here, width,
             )  # fmt: skip
         _others(e, work, r, count, columns, on, real, imag, d_real, d_imag)
-
-
-@part(REORDERED)
-def _vectors_in_modes(e, work, on, begin, modes, columns):
-    """T_q += F_q on the modes among some columns; the channels that these are of, from the first to before the last."""
-    first, last = 0, 0
-    if modes > 0:
-        for q in range(e.lead.size):
-            axpy(
-                1.0, 0.0, work.vectors[0], work.vectors[1], q * e.bounds[0, -1] + begin, work.channels[2],
-                work.channels[3], q * columns + on.start, modes,
-            )  # fmt: skip
-        while e.bounds[0, first + 1] <= begin:
-            first += 1
-        last = first
-        while e.bounds[0, last] < begin + modes:
-            last += 1
-    return first, last
 
 
 @part(REORDERED)

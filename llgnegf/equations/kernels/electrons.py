@@ -6,7 +6,7 @@ O(nnz(H) (n + M + K) + M^2 + M K); nothing is allocated.
 The M coupling modes and the K Fermi vectors are handled as one list of levels, modes first: a Fermi vector is a level
 of energy z with kappa = 0 (nothing flows into it) and s = 1.
 
-Three phases, each of independent pieces of work, every piece with numbers of its own to write: `run_pieces` does some
+Phases, each of independent pieces of work, every piece with numbers of its own to write: `run_pieces` does some
 of them, so that threads can share a phase, with the same bits however many there are.
 """
 
@@ -20,15 +20,14 @@ import numpy as np
 from llgnegf._compile import REORDERED, kernel, part
 from llgnegf.equations.kernels.device import density_tiles, gather, level_columns
 from llgnegf.equations.kernels.leads import levels_of, outflow, sd_coupling
-from llgnegf.equations.kernels.levels import channel_block
+from llgnegf.equations.kernels.levels import channel_block, join
 from llgnegf.equations.layout import Layout
 
-TILE = 256
-"""Largest number of rows and columns of a piece of rho, and of columns of any piece."""
-NEAR = 2**17
-"""Bytes of the rows that a row of H connects, cut to the columns of a piece: they stay in a near cache."""
-GATHER, LEVELS, DEVICE = 0, 1, 2
-"""The phases: what the rows of B hand to the orbitals; the blocks X; the rows of B."""
+TILE, STRIP, GATHERED = 256, 32, 128
+"""Largest number of rows and columns of a piece of rho, of rows of all levels' columns, and of columns of a piece of
+what is gathered. Levels' columns are not cut: the processor fetches long rows ahead."""
+GATHER, LEVELS, JOIN, DEVICE = 0, 1, 2, 3
+"""The phases: what the rows of B hand to the orbitals; the blocks X; what Fermi vectors are in modes; the rows of B."""
 
 
 class Workspace(NamedTuple):
@@ -41,8 +40,11 @@ class Workspace(NamedTuple):
         sd: -J_i M_i, (N, 3).
         channels: Re and Im of a_q = u_q^dag B and of T_q of the orbitals, (4, Q (n + M + K)).
         vectors: Re and Im of what Fermi vectors hold of modes, F_q, (2, Q M).
-        columns: Columns [first, last) of B that are one piece: those of rho, then those of levels, (pieces, 2).
-        tiles: Rows and columns of rho as numbers of such pieces, then -1 and the other pieces, (.., 2).
+        columns: Columns [first, last) of B that are one piece of what is gathered: those of rho, then those of levels,
+            (pieces, 2).
+        cuts: Rows [first, last), and columns of rho, that make its pieces, (.., 2).
+        strips: Rows [first, last) of B that are one piece of levels' columns, (.., 2).
+        tiles: Rows and columns of the pieces of rho as numbers of `cuts`, then -1 and the numbers of `strips`, (.., 2).
     """
 
     energy: np.ndarray
@@ -51,24 +53,25 @@ class Workspace(NamedTuple):
     channels: np.ndarray
     vectors: np.ndarray
     columns: np.ndarray
+    cuts: np.ndarray
+    strips: np.ndarray
     tiles: np.ndarray
 
     @classmethod
-    def of(cls, layout: Layout, n_orbitals: int, reach: int) -> Workspace:
-        """Zeros, and pieces of a size that fits the system's; H connects rows up to `reach` from one another."""
+    def of(cls, layout: Layout, n_orbitals: int) -> Workspace:
+        """Zeros, and pieces of a size that fits the system's."""
         n, m, count = layout.n_states, layout.n_modes, layout.n_modes + layout.n_vectors
-        width = max(TILE // 4, min(TILE, NEAR // (16 * (2 * reach + 1))))
-        columns = np.concatenate([_cut(0, n, TILE), _cut(n, n + count, width)])
-        rho = int((columns[:, 0] < n).sum())
-        rows, left = np.tril_indices(rho)
-        others = np.arange(rho, len(columns))
+        columns = np.concatenate([_cut(0, n, GATHERED), _cut(n, n + count, GATHERED)])
+        cuts, strips = _cut(0, n, TILE), _cut(0, n if count else 0, STRIP)
+        rows, left = np.tril_indices(len(cuts))
+        others = np.arange(len(strips))
         tiles = np.concatenate([[rows, left], [np.full_like(others, -1), others]], axis=1).T
         shapes = (
-            (count,), (2, max(len(layout.modes), len(tiles)), count), (n // 2, 3), (4, n_orbitals * (n + count)),
-            (2, n_orbitals * m),
+            (count,), (2, max(len(layout.modes), len(strips)), count), (n // 2, 3),
+            (4, n_orbitals * (n + count)), (2, n_orbitals * m),
         )  # fmt: skip
         energy, flow, sd, channels, vectors = (np.zeros(shape) for shape in shapes)
-        return cls(energy, flow, sd, channels, vectors, columns, np.ascontiguousarray(tiles))
+        return cls(energy, flow, sd, channels, vectors, columns, cuts, strips, np.ascontiguousarray(tiles))
 
 
 def _cut(first: int, last: int, longest: int) -> np.ndarray:
@@ -117,15 +120,16 @@ def _levels(e, orbitals, work, state, derivative, first, last):
 
 @part(REORDERED)
 def _device(e, orbitals, work, state, derivative, first, last):
-    """Pieces of the third phase: the rows of B."""
+    """Pieces of the last phase: the rows of B."""
     (real, imag), (d_real, d_imag), n = _planes(e, state), _planes(e, derivative), 2 * e.j_sd.size
-    for k in range(first, last):
-        row, on = work.tiles[k, 0], slice(work.columns[work.tiles[k, 1], 0], work.columns[work.tiles[k, 1], 1])
-        if on.start < n:
-            rows = slice(work.columns[row, 0], work.columns[row, 1])
+    for p in range(first, last):
+        row, k = work.tiles[p]
+        if row >= 0:
+            rows, on = slice(work.cuts[row, 0], work.cuts[row, 1]), slice(work.cuts[k, 0], work.cuts[k, 1])
             density_tiles(e, work, n, rows, on, real, imag, d_real, d_imag)
         else:
-            level_columns(e, orbitals, work, n, k, on, real, imag, d_real, d_imag)
+            rows = slice(work.strips[k, 0], work.strips[k, 1])
+            level_columns(e, orbitals, work, n, k, rows, real, imag, d_real, d_imag)
 
 
 @part(REORDERED)
@@ -156,6 +160,7 @@ def electronic_rhs(e, work, moments, voltage, state, derivative):
     _begin(e, work, moments, voltage)
     _gather(e, e.orbitals, work, state, 0, work.columns.shape[0])
     _levels(e, e.orbitals, work, state, derivative, 0, e.bounds.shape[1] - 1)
+    join(e, work, 2 * e.j_sd.size, 0, e.lead.size)
     _device(e, e.orbitals, work, state, derivative, 0, work.tiles.shape[0])
     _finish(e, work, derivative)
 
@@ -168,6 +173,8 @@ def run_pieces(e, work, state, derivative, phase, first, last):
         _gather(e, e.orbitals, work, state, first, last)
     elif phase == LEVELS:
         _levels(e, e.orbitals, work, state, derivative, first, last)
+    elif phase == JOIN:
+        join(e, work, 2 * e.j_sd.size, first, last)
     else:
         _device(e, e.orbitals, work, state, derivative, first, last)
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from llgnegf._compile import REORDERED, part
 from llgnegf.equations.kernels.leads import levels_of
 from llgnegf.equations.kernels.orbitals import into_row, onto_modes, onto_vectors, orbital_flow
-from llgnegf.equations.kernels.rows import fill, mode_row, plain_sum, vector_row, weighted_sum
+from llgnegf.equations.kernels.rows import axpy, fill, four_rows, four_sums, mode_row, vector_row
 
 
 @part(REORDERED)
@@ -21,7 +21,7 @@ def channel_block(e, orbitals, work, n, p, real, imag, d_real, d_imag):
         dY_ik = -i [(chi_i - z_k^*) Y_ik + kappa_i a_pk],                       T_pk += sum_i s_i Y_ik
                                                                                 F_qi  = sum_{k in q} Y_ik^*
 
-    F joins T afterwards (`device.level_columns`). Where channels have several orbitals their couplings are summed.
+    F joins T afterwards (`join`). Where channels have several orbitals their couplings are summed.
     """
     levels, offset, count, m = levels_of(e), e.bounds[0], work.energy.size, e.bounds[0, -1]
     begin, columns, here = offset[p], n + count, n * (n + count)
@@ -48,18 +48,41 @@ def channel_block(e, orbitals, work, n, p, real, imag, d_real, d_imag):
             level, work.energy, levels.imag, m, ar, ai, tr, ti, on + m, real, imag, d_real, d_imag, here + m - begin,
             count - m,
         )  # fmt: skip
-        if orbitals is None:
-            for q in range(p + 1, offset.size - 1):
-                j = offset[q]
-                re, im = weighted_sum(levels.s, j, real, imag, here + j - begin, offset[q + 1] - j)
-                tr[q * columns + n + i] += re
-                ti[q * columns + n + i] -= im
-            for q in range(e.lead.size):
-                k, stop = e.bounds[1, q], e.bounds[1, q + 1]
-                re, im = plain_sum(real, imag, here + k - begin, stop - k)
-                work.vectors[0][q * m + i], work.vectors[1][q * m + i] = re, -im
-        else:
+        if orbitals is not None:
             into_row(orbitals, p, i, begin, count - begin, n, columns, work.channels, real, imag, d_real, d_imag, here)
             onto_modes(orbitals, offset, p, i, n, columns, real, imag, here, tr, ti)
             onto_vectors(orbitals, begin, i, m, real, imag, here, work.vectors)
+        elif (i - begin) % 4 == 3 or i + 1 == offset[p + 1]:
+            rows = (i - begin) % 4 + 1
+            _row_sums(e, work, n, p, i + 1 - rows, rows, here - (rows - 1) * (count - begin), real, imag)
         here += count - begin
+
+
+@part(REORDERED)
+def _row_sums(e, work, n, p, i, rows, here, real, imag):
+    """T_qi += sum_{j in q} s_j W_ij^* and F_qi of up to four rows of channel p from row i on, which is at `here`."""
+    s, offset, vectors, begin, m = levels_of(e).s, e.bounds[0], e.bounds[1], e.bounds[0, p], e.bounds[0, -1]
+    tr, ti, fr, fi = work.channels[2], work.channels[3], work.vectors[0], work.vectors[1]
+    at = four_rows(here - begin, work.energy.size - begin, rows)
+    for q in range(p + 1, offset.size - 1):
+        j, here = offset[q], q * (n + work.energy.size) + n + i
+        re, im = four_sums(s, j, real, imag, (at[0] + j, at[1] + j, at[2] + j, at[3] + j), offset[q + 1] - j)
+        for k in range(rows):
+            tr[here + k] += re[k]
+            ti[here + k] -= im[k]
+    for q in range(e.lead.size):
+        j, here = vectors[q], q * m + i
+        re, im = four_sums(s, j, real, imag, (at[0] + j, at[1] + j, at[2] + j, at[3] + j), vectors[q + 1] - j)
+        for k in range(rows):
+            fr[here + k], fi[here + k] = re[k], -im[k]
+
+
+@part(REORDERED)
+def join(e, work, n, first, last):
+    """T_q += F_q on all modes, of the orbitals from `first` to before `last`."""
+    m = e.bounds[0, -1]
+    for q in range(first, last):
+        axpy(
+            1.0, 0.0, work.vectors[0], work.vectors[1], q * m, work.channels[2], work.channels[3],
+            q * (n + work.energy.size) + n, m,
+        )  # fmt: skip

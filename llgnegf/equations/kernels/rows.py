@@ -145,6 +145,28 @@ def vector_row(level, er, ei, j, ar, ai, tr, ti, a, xr, xi, dr, di, x, n):
 
 
 @part(REORDERED, **DISTINCT)
+def four_sums(s, j, xr, xi, x, n):
+    """sum_j s_j x_j for real s and the four rows that begin at x: numbers of one sum wait for one another, those of
+    several do not."""
+    x_0, x_1, x_2, x_3, j, n = U(x[0]), U(x[1]), U(x[2]), U(x[3]), U(j), U(n)
+    r_0, r_1, r_2, r_3, i_0, i_1, i_2, i_3 = 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0
+    for c in range(n):
+        w = s[j + c]
+        r_0, i_0 = r_0 + w * xr[x_0 + c], i_0 + w * xi[x_0 + c]
+        r_1, i_1 = r_1 + w * xr[x_1 + c], i_1 + w * xi[x_1 + c]
+        r_2, i_2 = r_2 + w * xr[x_2 + c], i_2 + w * xi[x_2 + c]
+        r_3, i_3 = r_3 + w * xr[x_3 + c], i_3 + w * xi[x_3 + c]
+    return (r_0, r_1, r_2, r_3), (i_0, i_1, i_2, i_3)
+
+
+@part()
+def four_rows(first, stride, rows):
+    """Where four rows begin that are `stride` numbers apart; the last of them again for those there are not."""
+    last = rows - 1
+    return first, first + stride * min(1, last), first + stride * min(2, last), first + stride * min(3, last)
+
+
+@part(REORDERED, **DISTINCT)
 def weighted_sum(s, j, xr, xi, x, n):
     """sum_j s_j x_j for real s."""
     j, x, n, real, imag = U(j), U(x), U(n), 0.0, 0.0
