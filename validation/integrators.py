@@ -111,15 +111,33 @@ class Problem:
         return self.equation.layout.density_matrix(state)
 
 
+class Held:
+    """Moments of any length that stay where they were put."""
+
+    def __init__(self, moments: np.ndarray) -> None:
+        self._moments = moments
+
+    def moments(self, time: float) -> np.ndarray:
+        return self._moments
+
+
+def rates(equation: ElectronEquation, state: np.ndarray, moments: np.ndarray, out: np.ndarray) -> None:
+    """Write f(state) for other moments than those of the motion at t = 0."""
+    motion = equation.motion
+    equation.motion = Held(moments)  # type: ignore[assignment]
+    equation(0.0, state, out)
+    equation.motion = motion
+
+
 def taylor(equation: ElectronEquation, state: np.ndarray, moments: np.ndarray, h: float) -> np.ndarray:
     """y(h) of dy/dt = A y + b: sum_k h^k/k! d^k y/dt^k, where d^(k+1) y = A d^k y = f(d^k y) - f(0)."""
     rate, zero = np.zeros_like(state), np.zeros_like(state)
-    equation.electrons(0.0, state, moments, rate)
+    rates(equation, state, moments, rate)
     constant = constant_part(equation, moments)
     result = state + h * rate
     term = h * rate
     for k in range(2, TAYLOR + 1):
-        equation.electrons(0.0, term, moments, zero)
+        rates(equation, term, moments, zero)
         term = (h / k) * (zero - constant)
         result += term
     return result
@@ -129,12 +147,12 @@ def krylov(equation: ElectronEquation, state: np.ndarray, moments: np.ndarray, h
     """y(h) = y + h phi_1(h A) f(y), phi_1(x) = (e^x - 1)/x, in the Krylov space of A and f(y) (Arnoldi)."""
     constant = constant_part(equation, moments)
     rate = np.zeros_like(state)
-    equation.electrons(0.0, state, moments, rate)
+    rates(equation, state, moments, rate)
     norm = np.linalg.norm(rate)
     basis, hessenberg = np.zeros((KRYLOV, state.size)), np.zeros((KRYLOV + 1, KRYLOV))
     basis[0] = rate / norm
     for j in range(KRYLOV):
-        equation.electrons(0.0, basis[j], moments, rate)
+        rates(equation, basis[j], moments, rate)
         rate -= constant
         for _ in range(2):
             overlap = basis[: j + 1] @ rate
@@ -153,7 +171,7 @@ def constant_part(equation: ElectronEquation, moments: np.ndarray) -> np.ndarray
     """b = f(0); it does not depend on the moments, its right-hand side is not counted (once for a run)."""
     if not hasattr(equation, "constant"):
         out = np.zeros(equation.layout.size)
-        equation.electrons(0.0, np.zeros_like(out), moments, out)
+        rates(equation, np.zeros_like(out), moments, out)
         equation.evaluations -= 1
         equation.constant = out  # type: ignore[attr-defined]
     return equation.constant  # type: ignore[attr-defined]

@@ -48,7 +48,7 @@ from llgnegf.equations.kernels.orbitals import Orbitals
 from llgnegf.equations.kernels.stages import Places, answer, coupled_stages, electronic_stages, place
 from llgnegf.equations.layout import Layout
 from llgnegf.equations.moments import LLG
-from llgnegf.equations.protocol import Equation, Stages
+from llgnegf.equations.protocol import NO_WEIGHTS, Equation, Stages
 from llgnegf.equations.shared import SharedRhs
 from llgnegf.poles.channels import PoleSystem
 from llgnegf.poles.levels import LeadLevels
@@ -63,8 +63,6 @@ LARGE_ENERGY = 30.0
 """Device levels (eV) from which on the outflow of energy is watched relative to them."""
 NO_MOMENTS = np.zeros((0, 3))
 """In the state, where the motion is prescribed."""
-NO_WEIGHTS = np.zeros((1, 0))
-"""Of one stage that is the right-hand side itself."""
 
 
 class MovingMoments(Protocol):
@@ -210,7 +208,7 @@ class ElectronEquation(Equation):
             magnet, at = self.llg.magnet, [tau * HBAR for tau in times]
             given, linear = self.llg.given(at, free)
             return (
-                self.llg.constants, self._places, given, linear, magnet.amplitudes(at[0]), magnet.prefactor, voltages
+                self.llg.constants, self._places, given, linear, self.llg.amplitudes(at[0]), magnet.prefactor, voltages
             )  # fmt: skip
         moments = np.empty((len(times), self.system.n_sites, 3))
         for k, tau in enumerate(times):

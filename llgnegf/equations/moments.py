@@ -13,7 +13,11 @@ from llgnegf.equations.protocol import Equation, Stages
 from llgnegf.problem.drives import Drive
 from llgnegf.problem.magnetism.magnet import Magnet
 from llgnegf.problem.magnetism.thermal_field import ThermalField
+from llgnegf.problem.magnetism.torques import Amplitudes
 from llgnegf.units import HBAR
+
+NO_TORQUES = Amplitudes.of([], 0, 0.0)
+"""Amplitudes of no sites."""
 
 
 class LLG:
@@ -35,8 +39,9 @@ class LLG:
         self._torque = np.zeros((magnet.n_sites, 3))
         self._constant = np.array(energy.constant) if energy.is_constant else None
         self._placed = np.array(magnet.moments, dtype=float)
-        amplitudes = magnet.amplitudes(0.0)
-        self._add = resolved(kernels.add_spin_transfer, self._placed, amplitudes, magnet.prefactor, self._torque)
+        self._add = resolved(
+            kernels.add_spin_transfer, self._placed, self.amplitudes(0.0), magnet.prefactor, self._torque
+        )
 
     def place(self, time: float, moments: np.ndarray) -> np.ndarray:
         """M (N, 3) with prescribed moments as at `time` (fs); an array of this object unless none is prescribed."""
@@ -73,8 +78,12 @@ class LLG:
         """The torques of external currents (eV, (N, 3)) at `time` (fs); an array of this object."""
         self._torque[:] = 0.0
         if self.magnet.torques:
-            self._add(moments, self.magnet.amplitudes(time), self.magnet.prefactor, self._torque)
+            self._add(moments, self.amplitudes(time), self.magnet.prefactor, self._torque)
         return self._torque
+
+    def amplitudes(self, time: float) -> Amplitudes:
+        """Of all spin-transfer torques at `time` (fs), as compiled functions take them."""
+        return self.magnet.amplitudes(time) if self.magnet.torques else NO_TORQUES
 
     def rate(self, moments: np.ndarray, time: float = 0.0, electron_torque: np.ndarray | None = None) -> np.ndarray:
         """dM/dt (N, 3) at `time` (fs), the electrons' torque J_sd <s> x M (eV, (N, 3)) added to the external one."""
@@ -102,6 +111,11 @@ class MomentEquation(Equation):
         self.size, self.sections, self.evaluations = self.layout.size, self.layout.sections, 0
         vectors = np.zeros((magnet.n_sites, 3))
         self._rates = resolved(kernels.moment_rates, self.llg.constants, vectors, vectors, vectors, vectors)
+        state, many = np.zeros(self.size), np.zeros((1, self.size))
+        amplitudes, linear = self.llg.amplitudes(0.0), np.zeros((1, *vectors.shape))
+        self._compiled = resolved(
+            kernels.moment_stages, state, 0.0, many, many, 0, self.llg.constants, linear, amplitudes, magnet.prefactor
+        )
 
     def drives(self) -> tuple[Drive, ...]:
         return self.magnet.drives()
@@ -127,9 +141,8 @@ class MomentEquation(Equation):
         """As `protocol.Stages`."""
         self.evaluations += len(weights)
         magnet, (_, linear) = self.magnet, self.llg.given([HBAR * tau for tau in times.tolist()], None)
-        kernels.moment_stages(
-            start, length, weights, slopes, first, self.llg.constants, linear, magnet.amplitudes(0.0), magnet.prefactor
-        )
+        amplitudes, prefactor = self.llg.amplitudes(0.0), magnet.prefactor
+        self._compiled(start, length, weights, slopes, first, self.llg.constants, linear, amplitudes, prefactor)
 
     def normalise(self, moments: np.ndarray) -> None:
         """|M| = 1 in place, (N, 3)."""

@@ -22,6 +22,10 @@ class Section(NamedTuple):
     stop: int
 
 
+NO_WEIGHTS = np.zeros((1, 0))
+"""Of one stage that is the right-hand side itself."""
+
+
 class Stages(Protocol):
     """The stages of a Runge-Kutta step in one call."""
 

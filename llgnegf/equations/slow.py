@@ -36,7 +36,7 @@ from llgnegf.equations.kernels.slow import (
     velocity_matrices,
 )
 from llgnegf.equations.moments import LLG
-from llgnegf.equations.protocol import Equation, Section, Stages
+from llgnegf.equations.protocol import NO_WEIGHTS, Equation, Section, Stages
 from llgnegf.problem.drives import Drive
 from llgnegf.problem.magnetism.magnet import Magnet
 from llgnegf.problem.magnetism.placement import Placement
@@ -164,7 +164,7 @@ class SlowEquation(Equation):
         return self.magnet.drives()
 
     def __call__(self, time: float, state: np.ndarray, derivative: np.ndarray) -> None:
-        derivative[:] = self.rate(time, state)
+        self._stages(state, 0.0, NO_WEIGHTS, np.array([time]), derivative[None], 0)
 
     def project(self, state: np.ndarray) -> None:
         state[:] = place_on_spheres(state.reshape(1, -1, 3)).ravel()

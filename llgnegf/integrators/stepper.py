@@ -58,7 +58,7 @@ class RungeKutta:
         if estimates and tableau.errors.size == 0:
             raise ValueError(f"integrator: {tableau.name!r} has no error estimate; allowed: a fixed step with it")
         self.equation, self.tableau, self.estimates, self.schedule = equation, tableau, estimates, schedule
-        self._together = equation.stages()
+        self._together = equation.stages() if equation.size < LARGE else None
         scale = equation.error_scale()
         self._scale = np.zeros(0) if scale is None else scale
         parts = [_pieces(*section[1:]) for section in equation.sections]
@@ -102,10 +102,7 @@ class RungeKutta:
         """f(time, state), kept until `forget`: the next step begins with it."""
         kept = self._stages[self.tableau.b.size]
         if not self.has_rate:
-            if self._together is None:
-                self.equation(time, state, kept)
-            else:
-                self._together(state, 0.0, np.zeros((1, 0)), np.array([time]), kept[None], 0)
+            self.equation(time, state, kept)
             self.has_rate = True
         return kept
 
@@ -155,7 +152,7 @@ class RungeKutta:
 
     def _fill(self, state: np.ndarray, length: float, weights: np.ndarray, times: np.ndarray, first: int) -> None:
         """Stages from the one numbered `first`, at `times`, in one call where the equation knows how."""
-        if self._together is not None and state.size < LARGE:
+        if self._together is not None:
             self._together(state, length, weights, times, self._stages, first)
             return
         ahead = _ahead(weights, first) if state.size >= LARGE else len(weights)

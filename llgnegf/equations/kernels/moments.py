@@ -110,10 +110,10 @@ def add_spin_transfer(moments, amplitudes, prefactor, out):
 
     T_i = M_i x (P x M_i) + F x M_i + (-D + M_i x E)/prefactor with P = damping_like, F = field_like, D = u.grad M_i and
     E = beta u.grad M_i without their parts along M_i. Each part is normal to M for any |M|. `prefactor` is g/mu_M,
-    1/(eV fs), (N,).
+    1/(eV fs), (N,). Amplitudes of no sites: there are none.
     """
     damping_like, field_like, near, drift, nonadiabatic = amplitudes
-    for i in range(moments.shape[0]):
+    for i in range(damping_like.shape[0]):
         x, y, z = moments[i, 0], moments[i, 1], moments[i, 2]
         square = x * x + y * y + z * z
         px, py, pz = damping_like[i, 0], damping_like[i, 1], damping_like[i, 2]
