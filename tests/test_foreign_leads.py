@@ -150,3 +150,16 @@ def test_one_answer_to_whether_leads_share_a_chemical_potential():
     assert driven.common_chemical_potential() == pytest.approx(0.3)
     assert driven.common_chemical_potential(10.0) is None
     assert driven.mean_chemical_potential(10.0) == pytest.approx(0.5)
+
+
+def test_voltages_are_asked_for_at_every_run():
+    """A lead of one's own may be set to another voltage between two runs of one system."""
+    lead = Wires([0], CHAIN)
+    system = ln.OpenSystem(ln.chain(2), [lead, ln.ChainLead(-1)], kT=0.1)
+    assert system.voltages(0.0)[0] == 0.0
+    lead.V = 0.3
+    run = ln.simulate(system, ln.Frozen(ln.uniform(2, "z")), t_end=1.0, start="steady")
+    other = ln.OpenSystem(ln.chain(2), [Wires([0], CHAIN, 0.3), ln.ChainLead(-1)], kT=0.1)
+    again = ln.simulate(other, ln.Frozen(ln.uniform(2, "z")), t_end=1.0, start="steady")
+    assert abs(run.dataset.lead_current.values[0, 0]) > 0.01
+    np.testing.assert_array_equal(run.dataset.lead_current.values, again.dataset.lead_current.values)

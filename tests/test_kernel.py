@@ -246,6 +246,26 @@ def test_stages_of_electrons_in_one_call(build, motion):
         assert_stages_agree(equation, state, tau)
 
 
+class Wobble(ln.Frozen):
+    """Moments that move without a drive that says so."""
+
+    def moments(self, time: float) -> np.ndarray:
+        return self.texture * np.cos(time)
+
+
+def test_nothing_is_taken_for_still_that_may_move():
+    rng = np.random.default_rng(8)
+    equation = ElectronEquation(expand(two_chains(rng), 1e-3, 1e-4), Wobble(unit_vectors(rng, 4)))
+    state, _ = random_state(rng, equation)
+    for tau in (0.4, 1.7):
+        got = np.zeros((1, state.size))
+        equation.stages()(state, 0.0, np.zeros((1, 0)), np.array([tau]), got, 0)
+        moments, expected = equation.motion.moments(tau * HBAR), np.zeros(state.size)
+        fresh = ElectronEquation(equation.poles, ln.Prescribed(lambda t, m=moments: m, unit=False))
+        fresh(tau, state, expected)
+        np.testing.assert_array_equal(got[0], expected)
+
+
 @pytest.mark.parametrize("motion", [under_a_driven_field, at_rest])
 def test_stages_of_moments_in_one_call(motion):
     rng = np.random.default_rng(6)

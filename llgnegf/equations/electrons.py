@@ -106,16 +106,17 @@ class ElectronEquation(Equation):
         self.constants = _constants(poles, a, self.layout)
         self._work = Workspace.of(self.layout, a.lead.size)
         self.placement = placement_of(motion, self.system.n_sites)
-        self._time_dependent = any(lead.drives() for lead in self.system.leads)
-        self._voltage = self.system.voltages(0.0)[a.lead]
+        self._driven = [(p, lead) for p, lead in enumerate(self.system.leads) if lead.drives()]
+        self._voltages = self.system.voltages(0.0)
         self._places = None if self.llg is None else self._all_places(self.llg.magnet)
         count = number_of_threads(threads, 8 * self.size)
         self.team = Team(count) if count > 1 else None
         self._shared = None if self.team is None else SharedRhs(self.team, self.layout, self.constants, self._work)
         self._scratch = np.zeros(self.size)
-        self._compiled = self._resolved()
-        self._is_still = not self.drives() and isinstance(motion, Frozen | Magnet)
+        known = type(motion) is Frozen or (self.llg is not None and self.llg.is_still)
+        self._is_still = known and not self.drives()
         self._still: dict[int, tuple[Any, ...]] = {}  # `_given` for so many times, where nothing changes
+        self._compiled = self._resolved()
 
     def _all_places(self, magnet: Magnet) -> Places:
         """Where the moments of the state are, one on each site without a placement of their own."""
@@ -154,7 +155,9 @@ class ElectronEquation(Equation):
 
     def channel_voltages(self, tau: float) -> np.ndarray:
         """V of every channel at t/hbar = tau, in eV."""
-        return self.system.voltages(tau * HBAR)[self.levels.lead] if self._time_dependent else self._voltage
+        for p, lead in self._driven:
+            self._voltages[p] = lead.voltage_at(tau * HBAR)
+        return self._voltages[self.levels.lead]
 
     def __call__(self, tau: float, state: np.ndarray, derivative: np.ndarray) -> None:
         if self._device is not None:
@@ -164,7 +167,7 @@ class ElectronEquation(Equation):
                 velocity = self.on_electrons(self.given_velocity(time))
                 self.layout.work(derivative)[0] = HBAR * self._device.power(time, moments, velocity)
         self.evaluations += 1
-        given = self._given([tau], None if self.llg is None else self.layout.moments(state))
+        given = self._still.get(1) or self._given([tau], None if self.llg is None else self.layout.moments(state))
         if self._shared is None:
             self._run(given, state, 0.0, NO_WEIGHTS, derivative[None], 0)
         elif self._places is None:
@@ -176,7 +179,8 @@ class ElectronEquation(Equation):
             self._compiled(self.constants, magnet, places, linear[0], amplitudes, prefactor, state, derivative)
 
     def stages(self) -> Stages | None:
-        """As `Equation.stages`: of one thread, where what is given does not hang on the state."""
+        """As `Equation.stages`: by one thread, where neither H nor what is given to the moments hangs on time or state
+        in a way that only Python knows."""
         given = self._device is None and (self.llg is None or self.llg.is_linear_in_time)
         return self._stages if given and self.team is None else None
 
@@ -185,12 +189,7 @@ class ElectronEquation(Equation):
     ) -> None:
         """As `protocol.Stages`."""
         self.evaluations += times.size
-        if not self._is_still:
-            given = self._given(times.tolist())
-        elif (count := times.size) in self._still:
-            given = self._still[count]
-        else:
-            given = self._still[count] = self._given(times.tolist())
+        given = self._still.get(times.size) or self._given(times.tolist())
         self._run(given, start, length, weights, slopes, first)
 
     def _run(
@@ -201,7 +200,13 @@ class ElectronEquation(Equation):
 
     def _given(self, times: Sequence[float], free: np.ndarray | None = None) -> tuple[Any, ...]:
         """What stages at `times` (t/hbar) take beside the state, `free` being the moments in it where that matters."""
-        voltages = np.empty((len(times), self._voltage.size))
+        given = self._given_at(times, free)
+        if self._is_still:
+            self._still[len(times)] = given
+        return given
+
+    def _given_at(self, times: Sequence[float], free: np.ndarray | None) -> tuple[Any, ...]:
+        voltages = np.empty((len(times), self.levels.lead.size))
         for k, tau in enumerate(times):
             voltages[k] = self.channel_voltages(tau)
         if self.llg is not None:

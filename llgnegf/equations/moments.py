@@ -59,6 +59,12 @@ class LLG:
         return linear if self.thermal is None else linear + self.thermal(time)
 
     @property
+    def is_still(self) -> bool:
+        """Whether all that acts on the moments is constant, but for what compiled functions know."""
+        constant = self.magnet.energy.is_constant and self.magnet.prescribed is None and self.thermal is None
+        return constant and self.is_linear_in_time
+
+    @property
     def is_linear_in_time(self) -> bool:
         """Whether `given` does not hang on the moments, nor the torques of external currents on time."""
         return not self.magnet.energy.others and all(torque.is_static for torque in self.magnet.torques)

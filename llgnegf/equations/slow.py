@@ -280,11 +280,13 @@ class SlowEquation(Equation):
 
 def cross(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     """a x b for arrays (..., 3) of one shape; a tenth of the time that `np.cross` takes for a few vectors."""
+    assert a.shape == b.shape
     return products(_rows(a), _rows(b)).reshape(a.shape)
 
 
 def rotate(angle: np.ndarray, moments: np.ndarray) -> np.ndarray:
     """`moments` turned by the rotation vectors `angle` (rad), both (..., 3); of length 1 to round-off."""
+    assert angle.shape == moments.shape
     return rotated(_rows(angle), _rows(moments)).reshape(moments.shape)
 
 

@@ -7,6 +7,7 @@ Called by `integration`, which knows where steps begin and end.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cached_property
 from typing import Any, Protocol
 
 import numpy as np
@@ -74,8 +75,6 @@ class RungeKutta:
         self._stages = np.zeros((tableau.b.size + 1 + extra, equation.size))
         self._scratch = np.zeros(equation.size)
         self._blocks = -(-equation.size // BLOCK)
-        vector = self._scratch  # all that is combined is float64 and contiguous
-        self._combine_all = resolved(combine, vector, self._stages, self._weights[0], 1.0, vector, 0, 0, 0)
         self.has_rate = self.has_extra = False
 
     def step(self, time: float, state: np.ndarray, length: float, out: np.ndarray) -> float:
@@ -138,6 +137,11 @@ class RungeKutta:
             self._combine_all(state, self._stages, weights, length, out, BLOCK, 0, self._blocks)
         else:
             self._share(combine, self._blocks, state, self._stages, weights, length, out, BLOCK)
+
+    @cached_property
+    def _combine_all(self) -> Callable[..., None]:
+        vector = self._scratch  # all that is combined is float64 and contiguous
+        return resolved(combine, vector, self._stages, self._weights[0], 1.0, vector, 0, 0, 0)
 
     def _share(self, function: Callable[..., None], pieces: int, *arguments: Any) -> None:
         """function(*arguments, 0, pieces), by all threads of the equation."""

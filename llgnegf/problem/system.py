@@ -163,20 +163,7 @@ class OpenSystem(Readable):
 
     def voltages(self, time: float = 0.0) -> np.ndarray:
         """V_p(t) of every lead in eV at `time` (fs), shape (n_leads,)."""
-        values = self._rest.copy()
-        for p, lead in self._driven:
-            values[p] = lead.voltage_at(time)
-        return values
-
-    @cached_property
-    def _rest(self) -> np.ndarray:
-        """V_p(0), which undriven leads keep."""
-        return np.array([lead.voltage_at(0.0) for lead in self.leads], dtype=float)
-
-    @cached_property
-    def _driven(self) -> list[tuple[int, Reservoir]]:
-        """Number and lead of all that something changes in time."""
-        return [(p, lead) for p, lead in enumerate(self.leads) if lead.drives()]
+        return np.array([lead.voltage_at(time) for lead in self.leads], dtype=float)
 
 
 def check_static(problems: Problems, system: OpenSystem) -> None:

@@ -125,7 +125,7 @@ def expand_for_run(
         poles = replace(coarse, channels=own)
         found.append((poles, run.estimate(poles)))
     if run.has_levels or not found:
-        found += [_refined(run, family, rtol, _tabulated(family, rtol)) for family in families]
+        found += [_refined(run, family, rtol, _scalar(coarse.channels, family, rtol)) for family in families]
     met = [each for each in found if each[1].value <= target]
     chosen, error = min(met, key=lambda e: e[0].n_modes) if met else min(found, key=lambda e: e[1].value)
     if not few:  # few ones cost little, and their equilibrium then stays to round-off
@@ -168,9 +168,17 @@ class _Ladder(NamedTuple):
     is_quick: bool = False
 
 
-def _tabulated(family: str, rtol: float) -> _Ladder:
-    """Of chains, and of scalar spectra beside them: rung after rung of the table where the estimate is almost met."""
+def _are_tabulated(channels: Sequence[PoleChannel]) -> bool:
+    """Whether all modes are from the table of chains, none fitted."""
+    errors = np.array([modes.error for modes in semicircle_ladder(TAILS)])
+    return all(np.isclose(c.error, errors * c.strength, rtol=1e-9).any() for c in channels if c.energies.size)
+
+
+def _scalar(channels: Sequence[PoleChannel], family: str, rtol: float) -> _Ladder:
+    """Of scalar leads: the rungs of the table for chains, any tolerance where others are fitted beside them."""
     errors = [modes.error for modes in semicircle_ladder(family)]
+    if not _are_tabulated(channels):
+        return _Ladder(min(1e-2, 300 * rtol), min(errors), 1e-3, MOST_TRIES, float)
 
     def rung(tolerance: float) -> float:
         return max((error for error in errors if error <= tolerance), default=min(errors))
@@ -203,9 +211,9 @@ def _refined(run: RunErrors, family: str, rtol: float, ladder: _Ladder) -> tuple
     assert best is not None
     while ladder.is_quick and (between := _rung_between(tried, target, ladder)) is not None:
         poles, estimate = _expanded(run, family, between)
-        if estimate.value > target:
-            break
-        best, tried[-1] = (poles, estimate), (between, estimate.value)
+        holds = estimate.value <= target
+        tried[-1 if holds else -2] = between, estimate.value
+        best = (poles, estimate) if holds else best
     return best
 
 

@@ -25,7 +25,7 @@ from llgnegf.equations.kernels.rows import (
 ROWS = 8
 """Rows of which mirror images are added together, and the most of which lead sums are taken together."""
 NEAREST = 2**13
-"""Bytes of the rows of which lead sums are taken together, levels' columns alone: of long rows four."""
+"""Bytes of the rows of which lead sums are taken together, levels' columns alone: long rows are read one by one."""
 
 
 @part(REORDERED)
