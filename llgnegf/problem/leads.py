@@ -122,6 +122,8 @@ class LeadAtVoltage(Readable):
         if not callable(self.voltage):
             return float(self.voltage)
         value = self.voltage(max(time, 0.0))
+        if isinstance(value, float):  # of NumPy too: asked for in every right-hand side
+            return float(value)
         if np.ndim(value) != 0 or not isinstance(value, int | float | np.number):
             raise ValueError(f"{type(self).__name__}.voltage: {value!r} at t = {time:g} fs; allowed: a number, in eV")
         return float(value)
