@@ -47,7 +47,7 @@ from llgnegf.equations.kernels.electrons import Workspace
 from llgnegf.equations.kernels.orbitals import Orbitals
 from llgnegf.equations.kernels.stages import Places, answer, coupled_stages, electronic_stages, place
 from llgnegf.equations.layout import Layout
-from llgnegf.equations.moments import LLG
+from llgnegf.equations.moments import LLG, stacked
 from llgnegf.equations.protocol import NO_WEIGHTS, Equation, Stages
 from llgnegf.equations.shared import SharedRhs
 from llgnegf.poles.channels import PoleSystem
@@ -206,19 +206,14 @@ class ElectronEquation(Equation):
         return given
 
     def _given_at(self, times: Sequence[float], free: np.ndarray | None) -> tuple[Any, ...]:
-        voltages = np.empty((len(times), self.levels.lead.size))
-        for k, tau in enumerate(times):
-            voltages[k] = self.channel_voltages(tau)
-        if self.llg is not None:
-            magnet, at = self.llg.magnet, [tau * HBAR for tau in times]
-            given, linear = self.llg.given(at, free)
-            return (
-                self.llg.constants, self._places, given, linear, self.llg.amplitudes(at[0]), magnet.prefactor, voltages
-            )  # fmt: skip
-        moments = np.empty((len(times), self.system.n_sites, 3))
-        for k, tau in enumerate(times):
-            moments[k] = self.on_electrons(self.moments_at(tau, NO_MOMENTS))
-        return moments, voltages
+        voltages = stacked([self.channel_voltages(tau) for tau in times])
+        if self.llg is None:
+            moments = [self.on_electrons(self.moments_at(tau, NO_MOMENTS)) for tau in times]
+            return stacked(moments), voltages
+        magnet, at = self.llg.magnet, [tau * HBAR for tau in times]
+        given, linear = self.llg.given(at, free)
+        amplitudes = self.llg.amplitudes(at[0])
+        return self.llg.constants, self._places, given, linear, amplitudes, magnet.prefactor, voltages
 
     def on_electrons(self, vectors: np.ndarray) -> np.ndarray:
         """Vectors of the moments (n, 3) as the electron sites have them, (N, 3)."""

@@ -71,14 +71,15 @@ class LLG:
 
     def given(self, times: Sequence[float], moments: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:
         """The prescribed moments (S, k, 3) and `linear` (S, N, 3) at `times` (fs), this for `moments`."""
-        prescribed = [] if self.magnet.prescribed is None else list(self.magnet.prescribed[0])
-        placed, linear = np.empty((len(times), len(prescribed), 3)), np.empty((len(times), *self._placed.shape))
-        for k, time in enumerate(times):
-            there = self.place(time, self._placed if moments is None else moments)
-            linear[k] = self.linear(time, there)
-            if prescribed:
-                placed[k] = there[prescribed]
-        return placed, linear
+        moments = self._placed if moments is None else moments
+        if self.magnet.prescribed is None:
+            return np.empty((len(times), 0, 3)), stacked([self.linear(time, moments) for time in times])
+        sites, placed, linear = list(self.magnet.prescribed[0]), [], []
+        for time in times:
+            there = self.place(time, moments)
+            placed.append(there[sites])
+            linear.append(self.linear(time, there))
+        return stacked(placed), stacked(linear)
 
     def external_torque(self, time: float, moments: np.ndarray) -> np.ndarray:
         """The torques of external currents (eV, (N, 3)) at `time` (fs); an array of this object."""
@@ -104,6 +105,11 @@ class LLG:
         """|M| = 1 in place, (N, 3), of free moments: an error in the length, of the order of a step's local error, is
         removed. Pinned and prescribed ones are left as they are."""
         kernels.normalise_free(moments, self.free)
+
+
+def stacked(arrays: Sequence[np.ndarray]) -> np.ndarray:
+    """Arrays of one shape as one array of floats, in the order of C; of one array no more than a view."""
+    return np.ascontiguousarray(arrays[0], dtype=float)[None] if len(arrays) == 1 else np.array(arrays, dtype=float)
 
 
 class MomentEquation(Equation):
