@@ -84,7 +84,7 @@ _ONE_THREAD = _OneThread()
 @cache
 def _libraries() -> list[Any]:
     """The BLAS of NumPy and of SciPy, which numba calls too; finding them takes a millisecond, so once. They are asked
-    directly: a row of a small run is done in the time of a `threadpoolctl.threadpool_limits`."""
+    directly: a `threadpoolctl.threadpool_limits` for each row would be a good part of a small one."""
     import numpy.linalg  # noqa: F401
     import scipy.linalg  # noqa: F401
     from threadpoolctl import ThreadpoolController

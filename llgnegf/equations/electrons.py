@@ -112,7 +112,7 @@ class ElectronEquation(Equation):
         count = number_of_threads(threads, 8 * self.size)
         self.team = Team(count) if count > 1 else None
         self._shared = None if self.team is None else SharedRhs(self.team, self.layout, self.constants, self._work)
-        self._scratch = np.zeros(self.size)
+        self._scratch = np.zeros(0)  # a state once `stages` are wanted: big ones go without
         known = type(motion) is Frozen or (self.llg is not None and self.llg.is_still)
         self._is_still = known and not self.drives()
         self._still: dict[int, tuple[Any, ...]] = {}  # `_given` for so many times, where nothing changes
@@ -132,14 +132,14 @@ class ElectronEquation(Equation):
     def _resolved(self) -> Any:
         """The compiled stages, or what follows the shared right-hand side."""
         given = self._given([0.0], None if self.llg is None else np.array(self.llg.magnet.moments, dtype=float))
+        state = self._scratch
         if self.team is None:
             kernel = electronic_stages if self.llg is None else coupled_stages
-            rest = self._scratch, 0.0, NO_WEIGHTS, self._scratch, self._scratch[None], 0
+            rest = state, 0.0, NO_WEIGHTS, state, state[None], 0
             return resolved(kernel, self.constants, self._work, *given, *rest)
         if self.llg is None:
             return None
         magnet, places, _, linear, amplitudes, prefactor, _ = given
-        state = self._scratch
         return resolved(answer, self.constants, magnet, places, linear[0], amplitudes, prefactor, state, state)
 
     def drives(self) -> tuple[Drive, ...]:
@@ -181,8 +181,10 @@ class ElectronEquation(Equation):
     def stages(self) -> Stages | None:
         """As `Equation.stages`: by one thread, where neither H nor what is given to the moments hangs on time or state
         in a way that only Python knows."""
-        given = self._device is None and (self.llg is None or self.llg.is_linear_in_time)
-        return self._stages if given and self.team is None else None
+        if self._device is not None or self.team is not None or not (self.llg is None or self.llg.is_linear_in_time):
+            return None
+        self._scratch = np.zeros(self.size)
+        return self._stages
 
     def _stages(
         self, start: np.ndarray, length: float, weights: np.ndarray, times: np.ndarray, slopes: np.ndarray, first: int

@@ -31,7 +31,7 @@ FINEST_MATRICES = 10**-8.5
 FIRST, FINER = 0.1**0.5, 0.1
 """First tolerance of such a fit in units of rtol, and the smallest part of one that the next may be."""
 MOST_TRIES = 40
-"""Tolerances tried for tabulated modes: never reached, there being fewer in a table."""
+"""Tolerances tried for scalar leads: never reached, the table having fewer and those of fits being halved at least."""
 MOST_FITS, MOST_ORBITALS = 4, 8
 """Fits of one matrix lead, and orbitals of a lead that is fitted once: wider ones take a minute."""
 STALLED = 0.9
