@@ -2,6 +2,7 @@
 
 The keys of a table are the arguments that a class or function declares (`problem.arguments`); `sections` lists the
 kinds of tables. `reading` makes tables of a file, `build` objects of tables; `from_objects` and `toml_text` go back.
+What an option of a run means, its default and what is allowed say `run.options`.
 """
 
 from llgnegf.config.build import Problem
