@@ -8,13 +8,12 @@ share. Columns are numbered as in B; planes of the state begin with B.
 from __future__ import annotations
 
 from llgnegf._compile import REORDERED, part
-from llgnegf.equations.kernels.leads import lead_sums, levels_of
-from llgnegf.equations.kernels.orbitals import orbital_flow, orbital_sources
+from llgnegf.equations.kernels.leads import flow_into_levels, lead_sums, levels_of
+from llgnegf.equations.kernels.orbitals import orbital_sources
 from llgnegf.equations.kernels.rows import (
     axpy,
     axpy_pair,
     clear,
-    fill,
     four_hops,
     four_hops_on_levels,
     real_four,
@@ -114,13 +113,6 @@ def _real_hops(h, r, columns, first):
 
 
 @part(REORDERED)
-def _spin(sd, r):
-    """-J M of the site of row r as (x, y, z), or (x, -y, -z) for spin down; the row of the other spin."""
-    sign, other = (1.0, r + 1) if r % 2 == 0 else (-1.0, r - 1)
-    return (sd[r // 2, 0], sign * sd[r // 2, 1], sign * sd[r // 2, 2]), other
-
-
-@part(REORDERED)
 def _others(e, work, r, count, columns, on, real, imag, d_real, d_imag):
     """dB -= i (H B + sum_q u_q T_q) on a row and some columns, without the first `count` entries of H."""
     h, u, here, width = e.hamiltonian, e.attached, r * columns + on.start, on.stop - on.start
@@ -134,15 +126,19 @@ def _others(e, work, r, count, columns, on, real, imag, d_real, d_imag):
 @part(REORDERED)
 def left_action(e, work, rows, on, columns, real, imag, d_real, d_imag):
     """dB = -i (H B + sum_q u_q T_q) on some rows and columns."""
-    width = on.stop - on.start
-    for r in range(rows.start, rows.stop):
-        here, (spin, other) = r * columns + on.start, _spin(work.sd, r)
-        hops, at, count = _real_hops(e.hamiltonian, r, columns, on.start)
-        if count > 2:
-            four_hops(spin, hops, real, imag, here, other * columns + on.start, at, d_real, d_imag, here, width)
+    width, sd = on.stop - on.start, work.sd
+    for r in range(rows.start, rows.stop, 2):  # both spins of a site
+        up, down = r * columns + on.start, (r + 1) * columns + on.start
+        spin = sd[r // 2, 0], sd[r // 2, 1], sd[r // 2, 2]
+        h, at, used = _real_hops(e.hamiltonian, r, columns, on.start)
+        k, to, used_down = _real_hops(e.hamiltonian, r + 1, columns, on.start)
+        if used > 2 or used_down > 2:
+            four_hops(spin, h, k, real, imag, up, down, at, to, d_real, d_imag, up, d_real, d_imag, down, width)
         else:
-            two_hops(spin, hops[:2], real, imag, here, other * columns + on.start, at[:2], d_real, d_imag, here, width)
-        _others(e, work, r, count, columns, on, real, imag, d_real, d_imag)
+            h_2, k_2, at_2, to_2 = h[:2], k[:2], at[:2], to[:2]
+            two_hops(spin, h_2, k_2, real, imag, up, down, at_2, to_2, d_real, d_imag, up, d_real, d_imag, down, width)
+        _others(e, work, r, used, columns, on, real, imag, d_real, d_imag)
+        _others(e, work, r + 1, used_down, columns, on, real, imag, d_real, d_imag)
 
 
 @part(REORDERED)
@@ -151,29 +147,26 @@ def level_columns(e, orbitals, work, n, piece, rows, real, imag, d_real, d_imag)
 
         dB_rj = -i [(H B + sum_q u_q T_q)_rj - B_rj e_j^* - (kappa_j (u_q^dag rho)_r)^*]
     """
-    levels, offset, width, columns = levels_of(e), e.bounds[0], work.energy.size, n + work.energy.size
-    ar, ai, gr, gi = work.channels[0], work.channels[1], work.flow[0, piece], work.flow[1, piece]
-    on = slice(n, columns)
-    for r in range(rows.start, rows.stop):
-        for q in range(offset.size - 1):  # (rho u_q)_r = (u_q^dag rho)_r^*
-            j, count = offset[q], offset[q + 1] - offset[q]
-            if orbitals is None:
-                fill(ar[q * columns + r], ai[q * columns + r], gr, gi, j, count)
-            else:
-                orbital_flow(orbitals, q, j, r, columns, ar, ai, gr, gi, j, count)
-        here, (spin, other) = r * columns + n, _spin(work.sd, r)
-        hops, at, count = _real_hops(e.hamiltonian, r, columns, n)
-        if count > 2:
+    levels, width, columns, sd = levels_of(e), work.energy.size, n + work.energy.size, work.sd
+    gr, gi, on = work.flow[0, piece], work.flow[1, piece], slice(n, columns)
+    for r in range(rows.start, rows.stop, 2):
+        flow_into_levels(e, orbitals, work, 0, r, gr, gi, 0)  # (rho u_q)_r = (u_q^dag rho)_r^*
+        flow_into_levels(e, orbitals, work, 0, r + 1, gr, gi, width)
+        up, down, spin = r * columns + n, (r + 1) * columns + n, (sd[r // 2, 0], sd[r // 2, 1], sd[r // 2, 2])
+        h, at, used = _real_hops(e.hamiltonian, r, columns, n)
+        k, to, used_down = _real_hops(e.hamiltonian, r + 1, columns, n)
+        if used > 2 or used_down > 2:
             four_hops_on_levels(
-                spin, hops, work.energy, levels.imag, levels.kappa_real, levels.kappa_imag, gr, gi, 0,
-                real, imag, here, other * columns + n, at, d_real, d_imag, here, width,
+                spin, h, k, work.energy, levels.imag, levels.kappa_real, levels.kappa_imag, gr, gi, width,
+                real, imag, up, down, at, to, d_real, d_imag, up, d_real, d_imag, down, width,
             )  # fmt: skip
         else:
             two_hops_on_levels(
-                spin, hops[:2], work.energy, levels.imag, levels.kappa_real, levels.kappa_imag, gr, gi, 0,
-                real, imag, here, other * columns + n, at[:2], d_real, d_imag, here, width,
+                spin, h[:2], k[:2], work.energy, levels.imag, levels.kappa_real, levels.kappa_imag, gr, gi, width,
+                real, imag, up, down, at[:2], to[:2], d_real, d_imag, up, d_real, d_imag, down, width,
             )  # fmt: skip
-        _others(e, work, r, count, columns, on, real, imag, d_real, d_imag)
+        _others(e, work, r, used, columns, on, real, imag, d_real, d_imag)
+        _others(e, work, r + 1, used_down, columns, on, real, imag, d_real, d_imag)
 
 
 @part(REORDERED)

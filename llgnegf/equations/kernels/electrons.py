@@ -35,8 +35,8 @@ class Workspace(NamedTuple):
 
     Attributes:
         energy: Re chi + V and Re z + V of the levels, (M + K,).
-        flow: Re and Im of the flow into the levels, for each piece that may be at work, (2, .., M + K); 0 for
-            Fermi vectors, into which nothing flows.
+        flow: Re and Im of the flow into the levels of two rows, for each piece that may be at work, (2, .., 2 (M + K));
+            0 for Fermi vectors, into which nothing flows.
         sd: -J_i M_i, (N, 3).
         channels: Re and Im of a_q = u_q^dag B and of T_q of the orbitals, (4, Q (n + M + K)).
         vectors: Re and Im of what Fermi vectors hold of modes, F_q, (2, Q M).
@@ -67,7 +67,7 @@ class Workspace(NamedTuple):
         others = np.arange(len(strips))
         tiles = np.concatenate([[rows, left], [np.full_like(others, -1), others]], axis=1).T
         shapes = (
-            (count,), (2, max(len(layout.modes), len(strips)), count), (n // 2, 3),
+            (count,), (2, max(len(layout.modes), len(strips)), 2 * count), (n // 2, 3),
             (4, n_orbitals * (n + count)), (2, n_orbitals * m),
         )  # fmt: skip
         energy, flow, sd, channels, vectors = (np.zeros(shape) for shape in shapes)

@@ -11,8 +11,8 @@ from typing import NamedTuple
 import numpy as np
 
 from llgnegf._compile import REORDERED, kernel, part
-from llgnegf.equations.kernels.orbitals import Orbitals, orbital_sums
-from llgnegf.equations.kernels.rows import axpy, weighted_sum
+from llgnegf.equations.kernels.orbitals import Orbitals, orbital_flow, orbital_sums
+from llgnegf.equations.kernels.rows import axpy, fill, weighted_sum
 
 
 class Sparse(NamedTuple):
@@ -88,6 +88,19 @@ def lead_sums(orbitals, bounds, s, q, n, columns, rows, real, imag, tr, ti, at):
             re, im = weighted_sum(s, bound[q], real, imag, r * columns + n + bound[q], bound[q + 1] - bound[q])
             tr[at + r] += re
             ti[at + r] -= im
+
+
+@part(REORDERED)
+def flow_into_levels(e, orbitals, work, first, column, gr, gi, here):
+    """g_j = (u_q^dag B)_column for each mode j of every channel q from the first on; (kappa_j u)^dag B of several
+    orbitals. g begins at `here` with mode 0."""
+    offset, columns, ar, ai = e.bounds[0], 2 * e.j_sd.size + work.energy.size, work.channels[0], work.channels[1]
+    for q in range(first, offset.size - 1):
+        j, count = offset[q], offset[q + 1] - offset[q]
+        if orbitals is None:
+            fill(ar[q * columns + column], ai[q * columns + column], gr, gi, here + j, count)
+        else:
+            orbital_flow(orbitals, q, j, column, columns, ar, ai, gr, gi, here + j, count)
 
 
 @part(REORDERED)

@@ -7,9 +7,9 @@ Called by `electrons`. One channel is one piece of work: no two write the same n
 from __future__ import annotations
 
 from llgnegf._compile import REORDERED, part
-from llgnegf.equations.kernels.leads import levels_of
-from llgnegf.equations.kernels.orbitals import into_row, onto_modes, onto_vectors, orbital_flow
-from llgnegf.equations.kernels.rows import axpy, fill, four_rows, four_sums, mode_row, vector_row
+from llgnegf.equations.kernels.leads import flow_into_levels, levels_of
+from llgnegf.equations.kernels.orbitals import into_row, onto_modes, onto_vectors
+from llgnegf.equations.kernels.rows import axpy, four_rows, four_sums, mode_row, vector_row
 
 
 @part(REORDERED)
@@ -30,12 +30,7 @@ def channel_block(e, orbitals, work, n, p, real, imag, d_real, d_imag):
     ar, ai, tr, ti = work.channels[0], work.channels[1], work.channels[2], work.channels[3]
     flow_r, flow_i = work.flow[0, p], work.flow[1, p]
     for i in range(begin, offset[p + 1]):
-        for q in range(p, offset.size - 1):
-            j = offset[q]
-            if orbitals is None:
-                fill(ar[q * columns + n + i], ai[q * columns + n + i], flow_r, flow_i, j, offset[q + 1] - j)
-            else:
-                orbital_flow(orbitals, q, j, n + i, columns, ar, ai, flow_r, flow_i, j, offset[q + 1] - j)
+        flow_into_levels(e, orbitals, work, p, n + i, flow_r, flow_i, 0)
         one, level = p, (work.energy[i], levels.imag[i], levels.kappa_real[i], levels.kappa_imag[i], levels.s[i])
         if orbitals is not None:
             one, level = orbitals.bounds[p], (work.energy[i], levels.imag[i], 0.0, 0.0, 0.0)

@@ -63,58 +63,87 @@ def real_four(a, b, sign, xr, xi, x, y, dr, di, d, n):
 
 
 @part(REORDERED, **DISTINCT)
-def two_hops(spin, h, xr, xi, own, other, at, dr, di, d, n):
-    """d = -i [z own + (x - i y) other + h_0 x_0 + h_1 x_1] for spin = (x, y, z), real h and rows x_k at `at`: one pass
-    over d for most of a row of H."""
+def two_hops(spin, h, k, xr, xi, up, down, at, to, dr, di, d, er, ei, e, n):
+    """The rows of spin up and spin down of a site in one pass, for most of two rows of H:
+
+        d = -i [z x_up + (x - i y) x_down + sum_p h_p x_p],  e = -i [(x + i y) x_up - z x_down + sum_p k_p x_p]
+
+    for spin = (x, y, z), real h and k, and rows x_p at `at` and `to`.
+    """
     x, y, z = spin
-    (f, g), (p, q), own, other, d, n = h, (U(at[0]), U(at[1])), U(own), U(other), U(d), U(n)
+    (h_0, h_1), (k_0, k_1), up, down, d, e, n = h, k, U(up), U(down), U(d), U(e), U(n)
+    p, q, s, t = U(at[0]), U(at[1]), U(to[0]), U(to[1])
     for c in range(n):
-        b_r, b_i = xr[other + c], xi[other + c]
-        dr[d + c] = z * xi[own + c] + x * b_i - y * b_r + f * xi[p + c] + g * xi[q + c]
-        di[d + c] = -z * xr[own + c] - x * b_r - y * b_i - f * xr[p + c] - g * xr[q + c]
+        u_r, u_i, v_r, v_i = xr[up + c], xi[up + c], xr[down + c], xi[down + c]
+        dr[d + c] = z * u_i + x * v_i - y * v_r + h_0 * xi[p + c] + h_1 * xi[q + c]
+        di[d + c] = -z * u_r - x * v_r - y * v_i - h_0 * xr[p + c] - h_1 * xr[q + c]
+        er[e + c] = x * u_i + y * u_r - z * v_i + k_0 * xi[s + c] + k_1 * xi[t + c]
+        ei[e + c] = y * u_i - x * u_r + z * v_r - k_0 * xr[s + c] - k_1 * xr[t + c]
 
 
 @part(REORDERED, **DISTINCT)
-def four_hops(spin, h, xr, xi, own, other, at, dr, di, d, n):
+def four_hops(spin, h, k, xr, xi, up, down, at, to, dr, di, d, er, ei, e, n):
     """`two_hops` of four."""
     x, y, z = spin
-    (f, g, k, m), own, other, d, n = h, U(own), U(other), U(d), U(n)
-    p, q, s, t = U(at[0]), U(at[1]), U(at[2]), U(at[3])
+    (h_0, h_1, h_2, h_3), (k_0, k_1, k_2, k_3), up, down, d, e, n = h, k, U(up), U(down), U(d), U(e), U(n)
+    p_0, p_1, p_2, p_3, q_0, q_1, q_2, q_3 = _offsets(at, to)
     for c in range(n):
-        b_r, b_i = xr[other + c], xi[other + c]
-        h_r = f * xr[p + c] + g * xr[q + c] + k * xr[s + c] + m * xr[t + c]
-        h_i = f * xi[p + c] + g * xi[q + c] + k * xi[s + c] + m * xi[t + c]
-        dr[d + c] = z * xi[own + c] + x * b_i - y * b_r + h_i
-        di[d + c] = -z * xr[own + c] - x * b_r - y * b_i - h_r
+        u_r, u_i, v_r, v_i = xr[up + c], xi[up + c], xr[down + c], xi[down + c]
+        a_r = h_0 * xr[p_0 + c] + h_1 * xr[p_1 + c] + h_2 * xr[p_2 + c] + h_3 * xr[p_3 + c]
+        a_i = h_0 * xi[p_0 + c] + h_1 * xi[p_1 + c] + h_2 * xi[p_2 + c] + h_3 * xi[p_3 + c]
+        b_r = k_0 * xr[q_0 + c] + k_1 * xr[q_1 + c] + k_2 * xr[q_2 + c] + k_3 * xr[q_3 + c]
+        b_i = k_0 * xi[q_0 + c] + k_1 * xi[q_1 + c] + k_2 * xi[q_2 + c] + k_3 * xi[q_3 + c]
+        dr[d + c] = z * u_i + x * v_i - y * v_r + a_i
+        di[d + c] = -z * u_r - x * v_r - y * v_i - a_r
+        er[e + c] = x * u_i + y * u_r - z * v_i + b_i
+        ei[e + c] = y * u_i - x * u_r + z * v_r - b_r
+
+
+@part(REORDERED)
+def _offsets(at, to):
+    """Two times four offsets, unsigned."""
+    return U(at[0]), U(at[1]), U(at[2]), U(at[3]), U(to[0]), U(to[1]), U(to[2]), U(to[3])
 
 
 @part(REORDERED, **DISTINCT)
-def two_hops_on_levels(spin, h, er, ei, kr, ki, gr, gi, j, xr, xi, own, other, at, dr, di, d, n):
-    """`two_hops` and d += i [own e^* + (k g)^*], the levels (Re e, Im e, Re k, Im k, Re g, Im g) from number j on."""
-    (x, y, z), j = spin, U(j)
-    (f, g), (p, q), own, other, d, n = h, (U(at[0]), U(at[1])), U(own), U(other), U(d), U(n)
+def two_hops_on_levels(spin, h, k, lr, li, kr, ki, gr, gi, g, xr, xi, up, down, at, to, dr, di, d, er, ei, e, n):
+    """`two_hops` and += i [own l_j^* + (k_j g_j)^*] for the levels j (Re l, Im l, Re k, Im k); what flows into them
+    begins in (Re g, Im g) with that of spin up, and at g with that of spin down."""
+    x, y, z = spin
+    (h_0, h_1), (k_0, k_1), up, down, d, e, n, g = h, k, U(up), U(down), U(d), U(e), U(n), U(g)
+    p, q, s, t = U(at[0]), U(at[1]), U(to[0]), U(to[1])
     for c in range(n):
-        o_r, o_i, b_r, b_i, gap = xr[own + c], xi[own + c], xr[other + c], xi[other + c], z - er[j + c]
-        k_r, k_i, g_r, g_i = kr[j + c], ki[j + c], gr[j + c], gi[j + c]
-        left_r = x * b_r + y * b_i + f * xr[p + c] + g * xr[q + c]
-        left_i = x * b_i - y * b_r + f * xi[p + c] + g * xi[q + c]
-        dr[d + c] = left_i + gap * o_i + ei[j + c] * o_r + k_i * g_r + k_r * g_i
-        di[d + c] = ei[j + c] * o_i - gap * o_r - left_r + k_r * g_r - k_i * g_i
+        u_r, u_i, v_r, v_i = xr[up + c], xi[up + c], xr[down + c], xi[down + c]
+        l_r, l_i, w_r, w_i = lr[c], li[c], kr[c], ki[c]
+        f_r, f_i, g_r, g_i = gr[c], gi[c], gr[g + c], gi[g + c]
+        a_r = x * v_r + y * v_i + h_0 * xr[p + c] + h_1 * xr[q + c]
+        a_i = x * v_i - y * v_r + h_0 * xi[p + c] + h_1 * xi[q + c]
+        b_r = x * u_r - y * u_i + k_0 * xr[s + c] + k_1 * xr[t + c]
+        b_i = x * u_i + y * u_r + k_0 * xi[s + c] + k_1 * xi[t + c]
+        dr[d + c] = a_i + (z - l_r) * u_i + l_i * u_r + w_i * f_r + w_r * f_i
+        di[d + c] = l_i * u_i - (z - l_r) * u_r - a_r + w_r * f_r - w_i * f_i
+        er[e + c] = b_i - (z + l_r) * v_i + l_i * v_r + w_i * g_r + w_r * g_i
+        ei[e + c] = l_i * v_i + (z + l_r) * v_r - b_r + w_r * g_r - w_i * g_i
 
 
 @part(REORDERED, **DISTINCT)
-def four_hops_on_levels(spin, h, er, ei, kr, ki, gr, gi, j, xr, xi, own, other, at, dr, di, d, n):
+def four_hops_on_levels(spin, h, k, lr, li, kr, ki, gr, gi, g, xr, xi, up, down, at, to, dr, di, d, er, ei, e, n):
     """`two_hops_on_levels` of four."""
-    (x, y, z), j = spin, U(j)
-    (f, g, k, m), own, other, d, n = h, U(own), U(other), U(d), U(n)
-    p, q, s, t = U(at[0]), U(at[1]), U(at[2]), U(at[3])
+    x, y, z = spin
+    (h_0, h_1, h_2, h_3), (k_0, k_1, k_2, k_3), up, down, d, e, n, g = h, k, U(up), U(down), U(d), U(e), U(n), U(g)
+    p_0, p_1, p_2, p_3, q_0, q_1, q_2, q_3 = _offsets(at, to)
     for c in range(n):
-        o_r, o_i, b_r, b_i, gap = xr[own + c], xi[own + c], xr[other + c], xi[other + c], z - er[j + c]
-        k_r, k_i, g_r, g_i = kr[j + c], ki[j + c], gr[j + c], gi[j + c]
-        left_r = x * b_r + y * b_i + f * xr[p + c] + g * xr[q + c] + k * xr[s + c] + m * xr[t + c]
-        left_i = x * b_i - y * b_r + f * xi[p + c] + g * xi[q + c] + k * xi[s + c] + m * xi[t + c]
-        dr[d + c] = left_i + gap * o_i + ei[j + c] * o_r + k_i * g_r + k_r * g_i
-        di[d + c] = ei[j + c] * o_i - gap * o_r - left_r + k_r * g_r - k_i * g_i
+        u_r, u_i, v_r, v_i = xr[up + c], xi[up + c], xr[down + c], xi[down + c]
+        l_r, l_i, w_r, w_i = lr[c], li[c], kr[c], ki[c]
+        f_r, f_i, g_r, g_i = gr[c], gi[c], gr[g + c], gi[g + c]
+        a_r = h_0 * xr[p_0 + c] + h_1 * xr[p_1 + c] + h_2 * xr[p_2 + c] + h_3 * xr[p_3 + c] + x * v_r + y * v_i
+        a_i = h_0 * xi[p_0 + c] + h_1 * xi[p_1 + c] + h_2 * xi[p_2 + c] + h_3 * xi[p_3 + c] + x * v_i - y * v_r
+        b_r = k_0 * xr[q_0 + c] + k_1 * xr[q_1 + c] + k_2 * xr[q_2 + c] + k_3 * xr[q_3 + c] + x * u_r - y * u_i
+        b_i = k_0 * xi[q_0 + c] + k_1 * xi[q_1 + c] + k_2 * xi[q_2 + c] + k_3 * xi[q_3 + c] + x * u_i + y * u_r
+        dr[d + c] = a_i + (z - l_r) * u_i + l_i * u_r + w_i * f_r + w_r * f_i
+        di[d + c] = l_i * u_i - (z - l_r) * u_r - a_r + w_r * f_r - w_i * f_i
+        er[e + c] = b_i - (z + l_r) * v_i + l_i * v_r + w_i * g_r + w_r * g_i
+        ei[e + c] = l_i * v_i + (z + l_r) * v_r - b_r + w_r * g_r - w_i * g_i
 
 
 @part(REORDERED, **DISTINCT)
