@@ -9,6 +9,7 @@ from propagation import random_hermitian, unit_vectors
 
 import llgnegf as ln
 from llgnegf import ChainLead, Electrons, Lead, OpenSystem, WideBandLead, bond_charge_current, bond_spin_current, chain
+from llgnegf.equations import layout
 from llgnegf.equations.electrons import ElectronEquation
 from llgnegf.equations.kernels import reference
 from llgnegf.equations.moments import MomentEquation
@@ -87,14 +88,23 @@ def any_number_of_modes(rng: np.random.Generator) -> OpenSystem:
 SYSTEMS = (two_chains, crowded, extended, sparse, any_number_of_modes)
 
 
+@pytest.fixture(params=["whole", "half"])
+def stored(request, monkeypatch):
+    """Of small systems, too, half of rho is stored, whatever their Hamiltonian."""
+    if request.param == "half":
+        for name, value in {"HALVED": 0, "DIAGONALS": 99, "NARROW": 0}.items():
+            monkeypatch.setattr(layout, name, value)
+    return request.param
+
+
 def random_state(rng: np.random.Generator, equation: ElectronEquation) -> tuple[np.ndarray, Dense]:
     """A state that need not be physical: Hermitian C, any vectors, moments of any length near 1."""
-    layout = equation.layout
-    n, m, k = layout.n_states, layout.n_modes, layout.n_vectors
+    shape = equation.layout
+    n, m, k = shape.n_states, shape.n_modes, shape.n_vectors
     c = random_hermitian(rng, n + m)
     v = rng.normal(size=(n + m, k)) + 1j * rng.normal(size=(n + m, k))
-    moments = unit_vectors(rng, layout.n_moments) * rng.uniform(0.8, 1.2, (layout.n_moments, 1))
-    return layout.pack(c[:n, :n], c[:n, n:], c[n:, n:], v, moments), (c, v)
+    moments = unit_vectors(rng, shape.n_moments) * rng.uniform(0.8, 1.2, (shape.n_moments, 1))
+    return shape.pack(c[:n, :n], c[:n, n:], c[n:, n:], v, moments), (c, v)
 
 
 def problem(build, seed: int) -> tuple[ElectronEquation, np.ndarray, np.ndarray, Dense, float]:  # type: ignore[no-untyped-def]
@@ -106,21 +116,22 @@ def problem(build, seed: int) -> tuple[ElectronEquation, np.ndarray, np.ndarray,
 
 
 def assert_electrons_agree(equation: ElectronEquation, got: np.ndarray, expected: reference.ElectronRates) -> None:
-    n, layout = equation.layout.n_states, equation.layout
-    device = layout.device(got)
+    n, shape = equation.layout.n_states, equation.layout
+    device = shape.device(got)
     scale = np.abs(expected.correlation).max() + np.abs(expected.vectors).max()
     for block, wanted in (
-        (device[:, : n + layout.n_modes], expected.correlation[:n]),
-        (device[:, n + layout.n_modes :], expected.vectors[:n]),
-        (layout.mode_block(got), expected.correlation[n:, n:]),
-        (layout.vector_modes(got), expected.vectors[n:]),
+        (device[:, : n + shape.n_modes], expected.correlation[:n]),
+        (device[:, n + shape.n_modes :], expected.vectors[:n]),
+        (shape.mode_block(got), expected.correlation[n:, n:]),
+        (shape.vector_modes(got), expected.vectors[n:]),
     ):
         np.testing.assert_allclose(block, wanted, rtol=0, atol=1e-13 * scale)
-    assert np.array_equal(layout.density_matrix(got), layout.density_matrix(got).conj().T)
+    assert np.array_equal(shape.density_matrix(got), shape.density_matrix(got).conj().T)
     flow = expected.outflow
-    np.testing.assert_allclose(layout.outflow(got), flow, rtol=0, atol=1e-12 * np.abs(flow).max())
+    np.testing.assert_allclose(shape.outflow(got), flow, rtol=0, atol=1e-12 * np.abs(flow).max())
 
 
+@pytest.mark.usefixtures("stored")
 @pytest.mark.parametrize("seed", range(3))
 @pytest.mark.parametrize("build", SYSTEMS)
 def test_electrons_of_prescribed_moments(build, seed):
@@ -165,6 +176,7 @@ class Biquadratic(ln.EnergyTerm):
         return out
 
 
+@pytest.mark.usefixtures("stored")
 @pytest.mark.parametrize("seed", range(3))
 @pytest.mark.parametrize("build", SYSTEMS)
 def test_electrons_and_free_moments(build, seed):
@@ -180,6 +192,7 @@ def test_electrons_and_free_moments(build, seed):
     np.testing.assert_allclose(equation.layout.moments(got), rates, rtol=0, atol=1e-13 * np.abs(rates).max())
 
 
+@pytest.mark.usefixtures("stored")
 @pytest.mark.parametrize("sites", [[2, None, [0, 1], None, None], [[0, 2], []]], ids=["more moments", "fewer"])
 @pytest.mark.parametrize("build", SYSTEMS)
 def test_electrons_and_free_moments_on_their_places(build, sites):
@@ -325,6 +338,7 @@ def test_slow_moments(seed, plain):
         np.testing.assert_allclose(slopes[k], one, rtol=0, atol=1e-10 * scale)
 
 
+@pytest.mark.usefixtures("stored")
 @pytest.mark.parametrize("build", SYSTEMS)
 def test_lead_sums_of_a_sample_give_the_leads_part_of_the_derivative(build):
     equation, moments, state, dense, tau = problem(build, 7)
@@ -355,6 +369,7 @@ def divergence(bonds: np.ndarray, flow: np.ndarray, n_sites: int) -> np.ndarray:
     return lost
 
 
+@pytest.mark.usefixtures("stored")
 @pytest.mark.parametrize("seed", range(3))
 @pytest.mark.parametrize("build", [two_chains, crowded])
 def test_charge_continuity_on_every_site(build, seed):

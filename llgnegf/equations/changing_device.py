@@ -10,6 +10,7 @@ from __future__ import annotations
 import numpy as np
 
 from llgnegf.equations.kernels.leads import Electrons as Constants
+from llgnegf.equations.layout import Layout
 from llgnegf.problem.electrons import Electrons
 from llgnegf.problem.observables import spin_of_sites
 
@@ -19,12 +20,12 @@ class ChangingDevice:
 
     Args:
         electrons: The electrons.
-        columns: Columns of the state's device rows, which begin with rho.
+        layout: Of the state.
     """
 
-    def __init__(self, electrons: Electrons, columns: int) -> None:
+    def __init__(self, electrons: Electrons, layout: Layout) -> None:
         self.electrons, self.device = electrons, electrons.device
-        self._places = self.device.rows * columns + self.device.indices
+        self._places = layout.rows[0, self.device.rows] + self.device.indices
         self._rho = np.zeros(self._places.size, dtype=complex)
 
     def follow(self, time: float, real: np.ndarray, imag: np.ndarray, constants: Constants) -> None:

@@ -44,9 +44,10 @@ from llgnegf._threads import Team, number_of_threads
 from llgnegf.equations.changing_device import ChangingDevice
 from llgnegf.equations.kernels import leads as kernels
 from llgnegf.equations.kernels.electrons import Workspace
+from llgnegf.equations.kernels.halves import GAP, Diagonals
 from llgnegf.equations.kernels.orbitals import Orbitals
 from llgnegf.equations.kernels.stages import Places, answer, coupled_stages, electronic_stages, place
-from llgnegf.equations.layout import Layout
+from llgnegf.equations.layout import Layout, reach_of
 from llgnegf.equations.moments import LLG, stacked
 from llgnegf.equations.protocol import NO_WEIGHTS, Equation, Stages
 from llgnegf.equations.shared import SharedRhs
@@ -100,11 +101,14 @@ class ElectronEquation(Equation):
         n_moments = motion.n_sites if isinstance(motion, Magnet) else 0
         electrons, modes = self.system.electrons, tuple(np.diff(a.offset).tolist())
         works = int(bool(electrons.drives()))
-        self.layout = Layout(a.n, modes, a.z.size, n_moments, len(self.system.leads), works)
-        self._device = None if electrons.is_constant else ChangingDevice(electrons, self.layout.columns)
+        reach = reach_of(electrons.device.rows, electrons.device.indices, a.n)
+        self.layout = Layout(a.n, modes, a.z.size, n_moments, len(self.system.leads), works, reach)
+        self._device = None if electrons.is_constant else ChangingDevice(electrons, self.layout)
         self.size, self.sections, self.evaluations = self.layout.size, self.layout.sections, 0
         self.constants = _constants(poles, a, self.layout)
-        self._work = Workspace.of(self.layout, a.lead.size)
+        diagonals = self.constants.diagonals
+        touched = 0 if diagonals is None else diagonals.touched.size
+        self._work = Workspace.of(self.layout, a.lead.size, touched)
         self.placement = placement_of(motion, self.system.n_sites)
         self._driven = [(p, lead) for p, lead in enumerate(self.system.leads) if lead.drives()]
         self._voltages = self.system.voltages(0.0)
@@ -296,8 +300,7 @@ class ElectronEquation(Equation):
         layout, a = self.layout, self.levels
         rates = np.zeros(layout.size)
         for plane in layout.electrons(rates):
-            device = plane[: a.n * layout.columns].reshape(a.n, layout.columns)
-            device[:, a.n + a.chi.size :] = -a.z.imag
+            plane[layout.rows[1, :, None] + a.chi.size + np.arange(a.z.size)] = -a.z.imag
             for here, count in zip(layout.blocks, layout.modes, strict=True):
                 if count:
                     plane[here].reshape(count, -1)[:, -a.z.size :] = -a.z.imag
@@ -312,8 +315,9 @@ def _constants(poles: PoleSystem, levels: LeadLevels, layout: Layout) -> kernels
     kappa = kappa if scalar else np.ones_like(kappa)
     modes, fermi = [*_planes(levels.chi), *_planes(kappa), s, *_planes(d)], [zero, zero, one, *_planes(c)]
     electrons = poles.system.electrons
+    hamiltonian = _sparse(electrons.device.matrix(0.0) if electrons.has_terms else electrons.hamiltonian)
     return kernels.Electrons(
-        hamiltonian=_sparse(electrons.device.matrix(0.0) if electrons.has_terms else electrons.hamiltonian),
+        hamiltonian=hamiltonian,
         vectors=_sparse(levels.vectors.T),
         attached=_sparse(levels.vectors),
         bounds=np.array([levels.offset, levels.chi.size + levels.first[levels.orbitals]]),
@@ -321,10 +325,26 @@ def _constants(poles: PoleSystem, levels: LeadLevels, layout: Layout) -> kernels
         wide=levels.wide,
         lead=levels.lead,
         j_sd=np.array(electrons.j_sd, dtype=float),
+        density_rows=layout.rows[0],
+        level_rows=layout.rows[1],
+        channel_rows=np.arange(levels.lead.size) * layout.columns,
         n_complex=layout.n_complex,
         n_leads=layout.n_leads,
         orbitals=None if scalar else _orbitals(levels),
+        diagonals=None if layout.reach is None else _diagonals(hamiltonian, levels.vectors, layout.reach),
     )
+
+
+def _diagonals(hamiltonian: kernels.Sparse, vectors: np.ndarray, reach: int) -> Diagonals:
+    """Room for H by diagonals, and where leads are attached."""
+    n, touched = len(vectors), np.flatnonzero(vectors.any(axis=1))
+    away = np.repeat(np.arange(n), np.diff(hamiltonian.start)) - hamiltonian.column
+    offsets, edge = np.union1d([0, 1, 2], np.abs(away)), np.zeros(n, dtype=np.int64)
+    edge[touched] = n * np.arange(touched.size)
+    place = np.where(away < 0, -1, np.searchsorted(offsets, away) * (n + GAP) + GAP + hamiltonian.column)
+    real, imag = np.zeros((2, offsets.size * (n + GAP)))
+    flags = np.zeros(offsets.size, dtype=bool), np.isin(np.arange(n), touched)
+    return Diagonals(offsets, place, real, imag, flags[0], reach, touched, flags[1], edge)
 
 
 def _orbitals(levels: LeadLevels) -> Orbitals:

@@ -11,7 +11,9 @@ Electrons, in complex numbers, with n = 2N device states, M coupling modes and K
     X_p (m_p, m_p + m_(p+1) + ... + K)  = [ C_mode,mode with the channels q >= p | v_k ]
 
 Real and imaginary parts lie in separate planes because compilers vectorise that, and not interleaved pairs. The
-Hermitian mode-mode block of a channel with itself is stored whole, so that the rows of a channel have one length.
+Hermitian mode-mode block of a channel with itself is stored whole, so that the rows of a channel have one length. Of
+the Hermitian rho large devices have the lower half, each row up to its site and as far beyond as H leads from there
+(the reach): then whatever H combines is at hand.
 """
 
 from __future__ import annotations
@@ -23,6 +25,18 @@ from functools import cached_property
 import numpy as np
 
 from llgnegf.equations.protocol import Section
+
+HALVED, DIAGONALS, NARROW = 96, 8, 4
+"""Least number of device states of which half of rho is stored, if H has at most so many diagonals, not above the main
+one, and a reach of at most a NARROW-th of the states: by trials, see docs/performance.md."""
+
+
+def reach_of(rows: np.ndarray, columns: np.ndarray, n_states: int) -> int | None:
+    """The reach of a Hamiltonian with elements in these rows and columns, for `Layout`; None: rho is stored whole."""
+    away = np.unique(np.abs(rows - columns))
+    reach = -(-int(away.max(initial=0)) // 2) * 2  # whole sites
+    halved = n_states >= HALVED and away.size <= DIAGONALS and NARROW * reach <= n_states
+    return reach if halved else None
 
 
 @dataclass(frozen=True)
@@ -36,6 +50,7 @@ class Layout:
         n_moments: Number of moments that are part of the state (0 when their motion is prescribed).
         n_leads: Number of leads whose outflow of charge, spin and energy is accumulated.
         n_works: 1 where the work of the drives of the device Hamiltonian is accumulated.
+        reach: How far beyond its site a row of rho goes on where half of rho is stored; None: rho is whole.
     """
 
     n_states: int
@@ -44,6 +59,7 @@ class Layout:
     n_moments: int
     n_leads: int
     n_works: int = 0
+    reach: int | None = None
 
     @cached_property
     def n_modes(self) -> int:
@@ -56,14 +72,34 @@ class Layout:
         return self.n_states + self.n_modes + self.n_vectors
 
     @cached_property
+    def rows(self) -> np.ndarray:
+        """Where a plane holds rho_r0 and the first of the levels of each row r of B, (2, n); between them are the
+        columns of rho that are stored."""
+        ends = np.cumsum(self._kept.sum(axis=1))
+        levels = ends - self.n_modes - self.n_vectors
+        return np.stack([levels - self._kept[:, : self.n_states].sum(axis=1), levels]).astype(np.int64)
+
+    @cached_property
+    def _kept(self) -> np.ndarray:
+        """Which numbers of B are stored, (n, n + M + K)."""
+        row, column = np.indices((self.n_states, self.columns), sparse=True)
+        reach = self.n_states if self.reach is None else self.reach
+        return (column < row // 2 * 2 + 2 + reach) | (column >= self.n_states)
+
+    @cached_property
+    def _n_device(self) -> int:
+        """How many numbers of B are stored."""
+        return int(self._kept.sum())
+
+    @cached_property
     def n_complex(self) -> int:
         """Complex numbers of the electronic part."""
-        return self.blocks[-1].stop if self.modes else self.n_states * self.columns
+        return self.blocks[-1].stop if self.modes else self._n_device
 
     @cached_property
     def blocks(self) -> list[slice]:
         """Where a plane holds X_p of each channel p."""
-        places, here, later = [], self.n_states * self.columns, self.n_modes + self.n_vectors
+        places, here, later = [], self._n_device, self.n_modes + self.n_vectors
         for count in self.modes:
             places.append(slice(here, here + count * later))
             here, later = places[-1].stop, later - count
@@ -105,8 +141,13 @@ class Layout:
     def device(self, state: np.ndarray) -> np.ndarray:
         """B as a complex array, (n, n + M + K) (a copy)."""
         real, imag = self.electrons(state)
-        count = self.n_states * self.columns
-        return (real[:count] + 1j * imag[:count]).reshape(self.n_states, self.columns)
+        device = np.zeros((self.n_states, self.columns), dtype=complex)
+        device[self._kept] = real[: self._n_device] + 1j * imag[: self._n_device]
+        if self.reach is not None:
+            rho = device[:, : self.n_states]
+            above = ~self._kept[:, : self.n_states]
+            rho[above] = rho.conj().T[above]
+        return device
 
     def density_matrix(self, state: np.ndarray) -> np.ndarray:
         """rho, (n, n) (a copy)."""
@@ -144,7 +185,7 @@ class Layout:
         """The state vector with zero work and outflow, from rho (n, n), C_device,mode (n, M), C_mode,mode (M, M),
         v (n + M, K) and moments (n_moments, 3)."""
         device = np.concatenate([density_matrix, device_mode, vectors[: self.n_states]], axis=1)
-        parts = [device.ravel()]
+        parts = [device[self._kept]]
         levels, first = np.concatenate([mode_block, vectors[self.n_states :]], axis=1), 0
         for count in self.modes:
             parts.append(levels[first : first + count, first:].ravel())

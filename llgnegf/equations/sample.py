@@ -34,7 +34,7 @@ class Sample:
     outflow: np.ndarray
 
 
-@kernel()
+@kernel(allocates=True)
 def site_observables(blocks, moments, j_sd, onsite):  # type: ignore[no-untyped-def]
     """(<s_i>, <n_i>, T_i = J_i <s_i> x M_i, sum_i Tr[rho_ii H_ii], -sum_i J_i <s_i>.M_i) from rho_ii (N, 2, 2).
 
@@ -58,7 +58,7 @@ def site_observables(blocks, moments, j_sd, onsite):  # type: ignore[no-untyped-
     return spin, charge, torque, energy, coupled
 
 
-@kernel()
+@kernel(allocates=True)
 def bond_observables(blocks, hopping, carried):  # type: ignore[no-untyped-def]
     """(particle currents, spin currents, 2 Re sum Tr[H_ji rho_ij]) from rho_ij, H_ji (n_bonds, 2, 2).
 
@@ -145,4 +145,4 @@ class Sampler:
         pairs = np.concatenate([np.stack([sites, sites], axis=1), equation.system.electrons.bonds])
         rows = 2 * pairs[:, 0, None, None] + np.array([[0], [1]])
         columns = 2 * pairs[:, 1, None, None] + np.array([[0, 1]])
-        return (rows * self.layout.columns + columns).ravel().astype(np.int64)
+        return (self.layout.rows[0, rows] + columns).ravel().astype(np.int64)

@@ -25,6 +25,9 @@ from llgnegf.equations.layout import Layout
 ADJOINT = 1.5
 """What a number of rho costs, whose mirror image is added, in units of one in another column of B."""
 
+BOTH = 2.0
+"""What a number of a half of rho costs, on which H acts from both sides."""
+
 ALONE = 2**15
 """Cost of a phase, in complex numbers combined, that one thread does before others would have woken up (0.05 ms)."""
 
@@ -72,5 +75,8 @@ def _costs(layout: Layout, work: Workspace) -> list[np.ndarray]:
     rows, on = work.tiles.T
     sides, strips = np.diff(work.cuts, axis=1)[:, 0], np.diff(work.strips, axis=1)[:, 0]
     inside = rows >= 0
-    rho = ADJOINT * sides[rows[inside]] * sides[on[inside]] * np.where(rows == on, 1, 2)[inside]
+    if layout.reach is None:
+        rho = ADJOINT * sides[rows[inside]] * sides[on[inside]] * np.where(rows == on, 1, 2)[inside]
+    else:
+        rho = BOTH * sides * work.cuts[:, 1]
     return [gather, levels, np.full(orbitals, layout.n_modes), np.concatenate([rho, count * strips])]

@@ -28,7 +28,7 @@ def _of_eight_thrice(y, s_0, s_1, s_2, s_3, s_4, s_5, s_6, s_7, b, e, f, out, on
         two[i] = (f_0 * k_0 + f_1 * k_1 + f_2 * k_2 + f_3 * k_3) + (f_4 * k_4 + f_5 * k_5 + f_6 * k_6 + f_7 * k_7)
 
 
-@kernel(nogil=True)
+@kernel(nogil=True, allocates=True)
 def finish(y, stages, used, weights, step, pieces, scale, out, largest, size, first, last):
     """out = y + step * sum_j weights_0j stages_j, and the largest |sum_j weights_ej stages_j| of the error estimates.
 

@@ -98,7 +98,7 @@ def _product(re, im, out_re, out_im):
                 out_im[i, j] += x * im[k, j] + y * re[k, j]
 
 
-@part(FUSED, error_model="numpy")
+@part(FUSED, error_model="numpy", allocates=True)
 def _subtract_leads(re, im, u, slope, out_re, out_im):
     """out -= sum_q (G x_q)(u_q^dag G), u dSigma/dE = x = `slope`."""
     n = re.shape[0]
@@ -134,7 +134,7 @@ def _dense_green(base, u, slopes, j_sd, moments, slope, planes, swapped, g, d):
         _components(d_re, d_im, d)
 
 
-@kernel(FUSED, error_model="numpy")
+@kernel(FUSED, error_model="numpy", allocates=True)
 def fermi_sums(chain, base, residues, u, slopes, weights, j_sd, moments, curvature, spin, charge, geometric):
     """Sums over the Fermi poles for moments (B, N, 3).
 
@@ -173,7 +173,7 @@ def fermi_sums(chain, base, residues, u, slopes, weights, j_sd, moments, curvatu
             subtract_transpose(geometric[copy])
 
 
-@kernel(FUSED, error_model="numpy")
+@kernel(FUSED, error_model="numpy", allocates=True)
 def surface_sums(
     chain, base, rules, u, slopes, weights, j_sd, moments, with_friction, with_geometric, tensors, sizes
 ):  # fmt: skip
@@ -254,7 +254,7 @@ def _between(g, sources, strengths, columns, out):
                 out[j, i, k] = np.conj(out[i, j, k])
 
 
-@kernel(FUSED, error_model="numpy")
+@kernel(FUSED, error_model="numpy", allocates=True)
 def window_sums(
     chain, base, rules, u, slopes, weights, sources, strengths, others, j_sd, moments, kind, densities, tensors, sizes
 ):  # fmt: skip

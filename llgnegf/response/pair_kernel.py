@@ -90,7 +90,7 @@ def subtract_transpose(tensor):
             tensor[m, k] = -value
 
 
-@kernel(FUSED, error_model="numpy")
+@kernel(FUSED, error_model="numpy", allocates=True)
 def pair_traces(d, g):
     """Tr[sigma_a D_ij sigma_b G_ji] at each energy for pairs p = (i, j), (n, P, 3, 3) complex.
 

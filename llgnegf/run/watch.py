@@ -9,11 +9,37 @@ from __future__ import annotations
 
 import numpy as np
 
+from llgnegf._compile import kernel
 from llgnegf.equations.layout import Layout
 from llgnegf.integrators.integration import IntegrationStopped
 
 LEAST, SHARE = 1e-6, 10.0
 """What may be missing: this much, or so many rtol."""
+
+
+@kernel()
+def figures(rows, widths, real, imag):  # type: ignore[no-untyped-def]
+    """The state whose occupation is furthest from 1/2 and that occupation, Tr rho^2 - Tr rho of a Hermitian rho, and
+    the largest |Re| or |Im| of rho_rc - rho_cr^* where both are stored.
+
+    Args:
+        rows, widths: Where the planes hold rho_r0, and how many columns of row r, (n,).
+        real, imag: The planes of a state.
+    """
+    worst, far, trace, square, skew = 0, -1.0, 0.0, 0.0, 0.0
+    for r in range(rows.size):
+        first, occupation = rows[r], real[rows[r] + r]
+        trace += occupation
+        off = abs(occupation - 0.5)
+        if not off <= far:  # not a number is the furthest
+            worst, far = r, off
+        for c in range(r):
+            square += 2 * (real[first + c] ** 2 + imag[first + c] ** 2)
+        square += occupation**2
+        for c in range(r, widths[r]):
+            other = rows[c] + r
+            skew = max(skew, abs(real[first + c] - real[other]), abs(imag[first + c] + imag[other]))
+    return worst, real[rows[worst] + worst], square - trace, skew
 
 
 class Watch:
@@ -26,22 +52,17 @@ class Watch:
 
     def __init__(self, layout: Layout, rtol: float) -> None:
         self.layout, self.tolerance = layout, max(LEAST, SHARE * rtol)
+        self._widths = layout.rows[1] - layout.rows[0]
 
     def check(self, tau: float, state: np.ndarray) -> None:
         """Raises IntegrationStopped with time (hbar/eV), quantity and cause."""
         n, tolerance = self.layout.n_states, self.tolerance
         if n == 0:
             return
-        real, imag = (
-            plane[: n * self.layout.columns].reshape(n, -1)[:, :n] for plane in self.layout.electrons(state)
-        )
-        occupation = real.diagonal()
-        worst = int(np.argmax(np.abs(occupation - 0.5)))
-        skew = max(float(np.abs(real - real.T).max()), float(np.abs(imag + imag.T).max()))
-        excess = float(np.einsum("ij,ij", real, real) + np.einsum("ij,ij", imag, imag) - occupation.sum())
-        if not np.abs(occupation[worst] - 0.5) <= 0.5 + tolerance:
+        worst, occupation, excess, skew = figures(self.layout.rows[0], self._widths, *self.layout.electrons(state))
+        if not abs(occupation - 0.5) <= 0.5 + tolerance:
             spin = ("up", "down")[worst % 2]
-            self._stop(tau, f"occupation {occupation[worst]:.6g} of spin {spin} on site {worst // 2}; allowed: 0 to 1")
+            self._stop(tau, f"occupation {occupation:.6g} of spin {spin} on site {worst // 2}; allowed: 0 to 1")
         if not excess <= tolerance * n:
             self._stop(tau, f"Tr rho^2 - Tr rho = {excess:.3g}; allowed: at most 0, as for occupations from 0 to 1")
         if not skew <= tolerance:

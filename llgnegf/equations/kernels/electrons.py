@@ -18,7 +18,8 @@ from typing import NamedTuple
 import numpy as np
 
 from llgnegf._compile import REORDERED, kernel, part
-from llgnegf.equations.kernels.device import density_tiles, gather, level_columns
+from llgnegf.equations.kernels.device import density_tiles, gather, level_columns, lower_rows
+from llgnegf.equations.kernels.halves import take_diagonals
 from llgnegf.equations.kernels.leads import levels_of, outflow, sd_coupling
 from llgnegf.equations.kernels.levels import channel_block, join
 from llgnegf.equations.layout import Layout
@@ -37,6 +38,8 @@ class Workspace(NamedTuple):
         energy: Re chi + V and Re z + V of the levels, (M + K,).
         flow: Re and Im of the flow into the levels of two rows, for each piece that may be at work, (2, .., 2 (M + K));
             0 for Fermi vectors, into which nothing flows.
+        edges: Where half of rho is stored: Re and Im of its rows that leads are attached to and of Z = sum_q u_q T_q
+            there, (4, A 2N).
         sd: -J_i M_i, (N, 3).
         channels: Re and Im of a_q = u_q^dag B and of T_q of the orbitals, (4, Q (n + M + K)).
         vectors: Re and Im of what Fermi vectors hold of modes, F_q, (2, Q M).
@@ -45,10 +48,12 @@ class Workspace(NamedTuple):
         cuts: Rows [first, last), and columns of rho, that make its pieces, (.., 2).
         strips: Rows [first, last) of B that are one piece of levels' columns, (.., 2).
         tiles: Rows and columns of the pieces of rho as numbers of `cuts`, then -1 and the numbers of `strips`, (.., 2).
+            Where half of rho is stored a piece is some whole rows, and its columns do not count.
     """
 
     energy: np.ndarray
     flow: np.ndarray
+    edges: np.ndarray
     sd: np.ndarray
     channels: np.ndarray
     vectors: np.ndarray
@@ -58,20 +63,20 @@ class Workspace(NamedTuple):
     tiles: np.ndarray
 
     @classmethod
-    def of(cls, layout: Layout, n_orbitals: int) -> Workspace:
+    def of(cls, layout: Layout, n_orbitals: int, n_touched: int) -> Workspace:
         """Zeros, and pieces of a size that fits the system's."""
         n, m, count = layout.n_states, layout.n_modes, layout.n_modes + layout.n_vectors
         columns = np.concatenate([_cut(0, n, GATHERED), _cut(n, n + count, GATHERED)])
-        cuts, strips = _cut(0, n, TILE), _cut(0, n if count else 0, STRIP)
-        rows, left = np.tril_indices(len(cuts))
+        cuts, strips = _cut(0, n, TILE if layout.reach is None else STRIP), _cut(0, n if count else 0, STRIP)
+        rows, left = np.tril_indices(len(cuts), 0, len(cuts) if layout.reach is None else 1)
         others = np.arange(len(strips))
         tiles = np.concatenate([[rows, left], [np.full_like(others, -1), others]], axis=1).T
         shapes = (
-            (count,), (2, max(len(layout.modes), len(strips)), 2 * count), (n // 2, 3),
+            (count,), (2, max(len(layout.modes), len(strips)), 2 * count), (4, n_touched * n), (n // 2, 3),
             (4, n_orbitals * (n + count)), (2, n_orbitals * m),
         )  # fmt: skip
-        energy, flow, sd, channels, vectors = (np.zeros(shape) for shape in shapes)
-        return cls(energy, flow, sd, channels, vectors, columns, cuts, strips, np.ascontiguousarray(tiles))
+        energy, flow, edges, sd, channels, vectors = (np.zeros(shape) for shape in shapes)
+        return cls(energy, flow, edges, sd, channels, vectors, columns, cuts, strips, np.ascontiguousarray(tiles))
 
 
 def _cut(first: int, last: int, longest: int) -> np.ndarray:
@@ -103,11 +108,11 @@ def _planes(e, x):
 
 
 @part(REORDERED)
-def _gather(e, orbitals, work, state, first, last):
+def _gather(e, orbitals, diagonals, work, state, first, last):
     """Pieces of the first phase: what the rows of B hand to the orbitals."""
     real, imag = _planes(e, state)
     for k in range(first, last):
-        gather(e, orbitals, work, 2 * e.j_sd.size, slice(work.columns[k, 0], work.columns[k, 1]), real, imag)
+        gather(e, orbitals, diagonals, work, 2 * e.j_sd.size, slice(work.columns[k, 0], work.columns[k, 1]), real, imag)
 
 
 @part(REORDERED)
@@ -119,24 +124,29 @@ def _levels(e, orbitals, work, state, derivative, first, last):
 
 
 @part(REORDERED)
-def _device(e, orbitals, work, state, derivative, first, last):
+def _device(e, orbitals, diagonals, work, state, derivative, first, last):
     """Pieces of the last phase: the rows of B."""
     (real, imag), (d_real, d_imag), n = _planes(e, state), _planes(e, derivative), 2 * e.j_sd.size
     for p in range(first, last):
         row, k = work.tiles[p]
         if row >= 0:
             rows, on = slice(work.cuts[row, 0], work.cuts[row, 1]), slice(work.cuts[k, 0], work.cuts[k, 1])
-            density_tiles(e, work, n, rows, on, real, imag, d_real, d_imag)
+            if diagonals is None:
+                density_tiles(e, work, n, rows, on, real, imag, d_real, d_imag)
+            else:
+                lower_rows(e, diagonals, work, rows, real, imag, d_real, d_imag)
         else:
             rows = slice(work.strips[k, 0], work.strips[k, 1])
             level_columns(e, orbitals, work, n, k, rows, real, imag, d_real, d_imag)
 
 
 @part(REORDERED)
-def _begin(e, work, moments, voltage):
+def _begin(e, diagonals, work, moments, voltage):
     """What all pieces of work need."""
     sd_coupling(e.j_sd, moments, work.sd)
     _shifted(e, e.orbitals, levels_of(e), voltage, work.energy)
+    if diagonals is not None:
+        take_diagonals(diagonals, e.hamiltonian, work.sd)
 
 
 @part(REORDERED)
@@ -157,11 +167,11 @@ def electronic_rhs(e, work, moments, voltage, state, derivative):
         voltage: V_q(t) of every orbital in eV, (Q,).
         state, derivative: Vectors in the order of `layout`.
     """
-    _begin(e, work, moments, voltage)
-    _gather(e, e.orbitals, work, state, 0, work.columns.shape[0])
+    _begin(e, e.diagonals, work, moments, voltage)
+    _gather(e, e.orbitals, e.diagonals, work, state, 0, work.columns.shape[0])
     _levels(e, e.orbitals, work, state, derivative, 0, e.bounds.shape[1] - 1)
     join(e, work, 2 * e.j_sd.size, 0, e.lead.size)
-    _device(e, e.orbitals, work, state, derivative, 0, work.tiles.shape[0])
+    _device(e, e.orbitals, e.diagonals, work, state, derivative, 0, work.tiles.shape[0])
     _finish(e, work, derivative)
 
 
@@ -170,19 +180,19 @@ def run_pieces(e, work, state, derivative, phase, first, last):
     """Some pieces of work of a phase of `electronic_rhs`, between `begin_rhs` and `finish_rhs`; other threads may do
     others of the same phase meanwhile."""
     if phase == GATHER:
-        _gather(e, e.orbitals, work, state, first, last)
+        _gather(e, e.orbitals, e.diagonals, work, state, first, last)
     elif phase == LEVELS:
         _levels(e, e.orbitals, work, state, derivative, first, last)
     elif phase == JOIN:
         join(e, work, 2 * e.j_sd.size, first, last)
     else:
-        _device(e, e.orbitals, work, state, derivative, first, last)
+        _device(e, e.orbitals, e.diagonals, work, state, derivative, first, last)
 
 
 @kernel(REORDERED)
 def begin_rhs(e, work, moments, voltage):
     """What comes before the phases of `electronic_rhs`."""
-    _begin(e, work, moments, voltage)
+    _begin(e, e.diagonals, work, moments, voltage)
 
 
 @kernel(REORDERED)

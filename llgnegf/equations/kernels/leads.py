@@ -11,8 +11,9 @@ from typing import NamedTuple
 import numpy as np
 
 from llgnegf._compile import REORDERED, kernel, part
+from llgnegf.equations.kernels.halves import Diagonals, add_density_row
 from llgnegf.equations.kernels.orbitals import Orbitals, orbital_flow, orbital_sums
-from llgnegf.equations.kernels.rows import axpy, fill, weighted_sum
+from llgnegf.equations.kernels.rows import fill, weighted_sum
 
 
 class Sparse(NamedTuple):
@@ -52,8 +53,12 @@ class Electrons(NamedTuple):
         wide: Wide-band Gamma_q (eV), 0 for the others, (Q,).
         lead: The lead that each orbital belongs to, (Q,).
         j_sd: (N,) in eV.
+        density_rows, level_rows: Where a plane of the state holds rho_r0 and the first of the levels of each row r of
+            B, (2N,).
+        channel_rows: Where a plane of `Workspace.channels` holds a_q0 and T_q0 of each orbital, (Q,).
         n_complex, n_leads: Size of a plane of the state, number of leads.
         orbitals: None where all channels are scalar: the compiler then leaves out all that is about several.
+        diagonals: Of H, where half of rho is stored; None where it is whole.
     """
 
     hamiltonian: Sparse
@@ -64,9 +69,13 @@ class Electrons(NamedTuple):
     wide: np.ndarray
     lead: np.ndarray
     j_sd: np.ndarray
+    density_rows: np.ndarray
+    level_rows: np.ndarray
+    channel_rows: np.ndarray
     n_complex: int
     n_leads: int
     orbitals: Orbitals | None
+    diagonals: Diagonals | None
 
 
 @part(REORDERED)
@@ -77,15 +86,15 @@ def levels_of(e):
 
 
 @part(REORDERED)
-def lead_sums(orbitals, bounds, s, q, n, columns, rows, real, imag, tr, ti, at):
-    """t_(at + r) += sum_y s_y C_ry^* + sum_k v_rk^* over the levels of orbital q for some rows r of B, which two planes
-    begin with: P_q^* without its wide-band part."""
+def lead_sums(orbitals, bounds, s, q, levels, rows, real, imag, tr, ti, at):
+    """t_(at + r) += sum_y s_y C_ry^* + sum_k v_rk^* over the levels of orbital q for some rows r of B, of which two
+    planes hold the first level at `levels`: P_q^* without its wide-band part."""
     if orbitals is not None:
-        orbital_sums(orbitals, bounds, q, n, columns, rows, real, imag, tr, ti, at)
+        orbital_sums(orbitals, bounds, q, levels, rows, real, imag, tr, ti, at)
         return
     for bound in bounds:
         for r in range(rows.start, rows.stop):
-            re, im = weighted_sum(s, bound[q], real, imag, r * columns + n + bound[q], bound[q + 1] - bound[q])
+            re, im = weighted_sum(s, bound[q], real, imag, levels[r] + bound[q], bound[q + 1] - bound[q])
             tr[at + r] += re
             ti[at + r] -= im
 
@@ -145,34 +154,39 @@ def outflow(e, sd, tr, ti, out):
 
 @kernel(REORDERED)
 def sample_many(e, places, states, chosen, out):
-    """What rows need of the electrons in several rows of `states`, linear in them: rho at `places` of a plane, then
-    the lead sums.
+    """`_sample` of some rows of `states`."""
+    for k in range(chosen.size):
+        _sample(e, e.orbitals, e.diagonals, places, states[chosen[k]], out[k])
 
-    Real parts before imaginary ones: rows of `out` begin with [Re rho, Im rho, Re T (Q, n), Im T (Q, n)], where
+
+@part(REORDERED)
+def _sample(e, orbitals, diagonals, places, state, row):
+    """What rows need of the electrons, linear in the state: rho at `places` of a plane, then the lead sums.
+
+    Real parts before imaginary ones: `row` begins with [Re rho, Im rho, Re T (Q, n), Im T (Q, n)], where
     T_q = P_q^* without the constant of wide-band channels.
     """
-    u, n = e.vectors, 2 * e.j_sd.size
-    columns, first, last = n + e.levels.shape[1], 2 * places.size, 2 * (places.size + e.lead.size * n)
-    for k in range(chosen.size):
-        state, row = states[chosen[k]], out[k]
-        real, imag = state[: e.n_complex], state[e.n_complex : 2 * e.n_complex]
-        for i in range(places.size):
-            row[i] = real[places[i]]
-            row[places.size + i] = imag[places[i]]
-        row[first:last] = 0.0
-        sums = row[first:last].reshape(2, e.lead.size * n)
-        for q in range(e.lead.size):
-            lead_sums(
-                e.orbitals, e.bounds, levels_of(e).s, q, n, columns, slice(0, n), real, imag, sums[0], sums[1], q * n
-            )
-            if e.wide[q] != 0.0:
-                for p in range(u.start[q], u.start[q + 1]):
-                    half = -0.5 * e.wide[q]  # -(i Gamma/2) u_q^dag rho
-                    here = u.column[p] * columns
-                    axpy(half * u.imag[p], half * u.real[p], real, imag, here, sums[0], sums[1], q * n, n)
+    u, n, levels = e.vectors, 2 * e.j_sd.size, e.level_rows
+    first, last = 2 * places.size, 2 * (places.size + e.lead.size * n)
+    real, imag = state[: e.n_complex], state[e.n_complex : 2 * e.n_complex]
+    for i in range(places.size):
+        row[i] = real[places[i]]
+        row[places.size + i] = imag[places[i]]
+    row[first:last] = 0.0
+    sums = row[first:last].reshape(2, e.lead.size * n)
+    tr, ti = sums[0], sums[1]
+    for q in range(e.lead.size):
+        lead_sums(orbitals, e.bounds, levels_of(e).s, q, levels, slice(0, n), real, imag, tr, ti, q * n)
+        if e.wide[q] != 0.0:
+            for p in range(u.start[q], u.start[q + 1]):
+                half = -0.5 * e.wide[q]  # -(i Gamma/2) u_q^dag rho
+                add_density_row(
+                    diagonals, e.density_rows, u.column[p], slice(0, n), half * u.imag[p], half * u.real[p], real, imag,
+                    tr, ti, q * n,
+                )  # fmt: skip
 
 
-@kernel(REORDERED)
+@kernel(REORDERED, allocates=True)
 def lead_flow(e, moments, sums, out):
     """The flow into the leads, (n_leads, 5), from the lead sums (2, Q, n) of `sample_many`."""
     u = e.vectors
@@ -189,13 +203,12 @@ def lead_flow(e, moments, sums, out):
 def sd_torque(e, state, moments, out):
     """Adds T_i = J_i <s_i> x M_i in eV, from the density-matrix columns of B, to `out` (N, 3)."""
     real, imag = state[: e.n_complex], state[e.n_complex : 2 * e.n_complex]
-    columns = 2 * e.j_sd.size + e.levels.shape[1]
     for i in range(e.j_sd.size):
-        up, down = 2 * i, 2 * i + 1
+        up, down = e.density_rows[2 * i] + 2 * i, e.density_rows[2 * i + 1] + 2 * i
         # <sigma_x> = 2 Re rho_du, <sigma_y> = 2 Im rho_du, <sigma_z> = rho_uu - rho_dd
-        sx = 2 * e.j_sd[i] * real[down * columns + up]
-        sy = 2 * e.j_sd[i] * imag[down * columns + up]
-        sz = e.j_sd[i] * (real[up * columns + up] - real[down * columns + down])
+        sx = 2 * e.j_sd[i] * real[down]
+        sy = 2 * e.j_sd[i] * imag[down]
+        sz = e.j_sd[i] * (real[up] - real[down + 1])
         x, y, z = moments[i, 0], moments[i, 1], moments[i, 2]
         out[i, 0] += sy * z - sz * y
         out[i, 1] += sz * x - sx * z

@@ -24,7 +24,7 @@ def channel_block(e, orbitals, work, n, p, real, imag, d_real, d_imag):
     F joins T afterwards (`join`). Where channels have several orbitals their couplings are summed.
     """
     levels, offset, count, m = levels_of(e), e.bounds[0], work.energy.size, e.bounds[0, -1]
-    begin, columns, here = offset[p], n + count, n * (n + count)
+    begin, columns, here = offset[p], n + count, e.level_rows[n - 1] + count
     for q in range(p):
         here += (offset[q + 1] - offset[q]) * (count - offset[q])
     ar, ai, tr, ti = work.channels[0], work.channels[1], work.channels[2], work.channels[3]

@@ -104,7 +104,7 @@ def moment_rates(magnet, moments, linear, torque, out):
         out[i, 2] = scale * (az + damping * (x * ay - y * ax))
 
 
-@kernel()
+@kernel(allocates=True)
 def add_spin_transfer(moments, amplitudes, prefactor, out):
     """Add the spin-transfer torques (eV) of `Amplitudes` to `out` (N, 3), which must not overlap the inputs.
 
@@ -133,7 +133,7 @@ def add_spin_transfer(moments, amplitudes, prefactor, out):
         out[i, 2] += x * ey - y * ex - dz + along * z
 
 
-@kernel()
+@kernel(allocates=True)
 def moment_stages(start, length, weights, slopes, first, magnet, linear, amplitudes, prefactor):
     """Stages of a step as `protocol.Stages`, of moments alone under torques that do not change.
 

@@ -33,13 +33,13 @@ class Orbitals(NamedTuple):
 
 
 @part(REORDERED)
-def orbital_sums(orbitals, bounds, q, n, columns, rows, real, imag, tr, ti, at):
+def orbital_sums(orbitals, bounds, q, levels, rows, real, imag, tr, ti, at):
     """t_(at + r) += sum_y s_yq C_ry^* + sum_k v_rk^*, the levels being those of the channel and of the orbital q."""
     g = orbitals.channel[q]
     b, own, mine = q - orbitals.bounds[g], bounds[0, g], orbitals.vectors[q]
     sr, si = orbitals.couplings[0, b], orbitals.couplings[1, b]
     for r in range(rows.start, rows.stop):
-        here = r * columns + n
+        here = levels[r]
         re, im = product(sr, si, own, real, imag, here + own, bounds[0, g + 1] - own)
         v_r, v_i = plain_sum(real, imag, here + mine, orbitals.vectors[q + 1] - mine)
         tr[at + r] += re + v_r

@@ -174,6 +174,47 @@ def vector_row(level, er, ei, j, ar, ai, tr, ti, a, xr, xi, dr, di, x, n):
 
 
 @part(REORDERED, **DISTINCT)
+def near_columns(hr, hi, z, s, t, xr, xi, x, y, dr, di, d, er, ei, e, n):
+    """d_c += i sum_b x_b H_bc for |b - c| <= 2, and e_c the same of y, for the diagonals H_cc = z_c, H_(c+1)c = s_c and
+    H_(c+2)c = t_c, the first and the last real."""
+    z, s, t, x, y, d, e, n, one, two = U(z), U(s), U(t), U(x), U(y), U(d), U(e), U(n), U(1), U(2)
+    for c in range(n):
+        z_0, t_1, t_0, s_r, s_i = hr[z + c], hr[t + c], hr[t + c - two], hr[s + c], hi[s + c]
+        p_r, p_i, i, j, k, m = hr[s + c - one], hi[s + c - one], x + c + one, x + c - one, y + c + one, y + c - one
+        a_r = z_0 * xr[x + c] + t_1 * xr[i + one] + t_0 * xr[j - one]
+        a_i = z_0 * xi[x + c] + t_1 * xi[i + one] + t_0 * xi[j - one]
+        b_r = z_0 * xr[y + c] + t_1 * xr[k + one] + t_0 * xr[m - one]
+        b_i = z_0 * xi[y + c] + t_1 * xi[k + one] + t_0 * xi[m - one]
+        dr[d + c] -= a_i + s_r * xi[i] + s_i * xr[i] + p_r * xi[j] - p_i * xr[j]
+        di[d + c] += a_r + s_r * xr[i] - s_i * xi[i] + p_r * xr[j] + p_i * xi[j]
+        er[e + c] -= b_i + s_r * xi[k] + s_i * xr[k] + p_r * xi[m] - p_i * xr[m]
+        ei[e + c] += b_r + s_r * xr[k] - s_i * xi[k] + p_r * xr[m] + p_i * xi[m]
+
+
+@part(REORDERED, **DISTINCT)
+def real_columns(h, j, xr, xi, x, y, dr, di, d, er, ei, e, n):
+    """d_c += i h_(j + c) x_c and e_c += i h_(j + c) y_c for real h."""
+    j, x, y, d, e, n = U(j), U(x), U(y), U(d), U(e), U(n)
+    for c in range(n):
+        dr[d + c] -= h[j + c] * xi[x + c]
+        di[d + c] += h[j + c] * xr[x + c]
+        er[e + c] -= h[j + c] * xi[y + c]
+        ei[e + c] += h[j + c] * xr[y + c]
+
+
+@part(REORDERED, **DISTINCT)
+def columns(hr, hi, j, sign, xr, xi, x, y, dr, di, d, er, ei, e, n):
+    """d_c += i h_(j + c) x_c and e_c += i h_(j + c) y_c for h = Re h + i sign Im h."""
+    j, x, y, d, e, n = U(j), U(x), U(y), U(d), U(e), U(n)
+    for c in range(n):
+        h_r, h_i = hr[j + c], sign * hi[j + c]
+        dr[d + c] -= h_r * xi[x + c] + h_i * xr[x + c]
+        di[d + c] += h_r * xr[x + c] - h_i * xi[x + c]
+        er[e + c] -= h_r * xi[y + c] + h_i * xr[y + c]
+        ei[e + c] += h_r * xr[y + c] - h_i * xi[y + c]
+
+
+@part(REORDERED, **DISTINCT)
 def four_sums(s, j, xr, xi, x, n):
     """sum_j s_j x_j for real s and the four rows that begin at x: numbers of one sum wait for one another, those of
     several do not."""

@@ -14,7 +14,7 @@ from llgnegf.response.kernel import fermi_sums, surface_sums
 from llgnegf.response.pair_kernel import gauss_error
 
 
-@kernel()
+@kernel(allocates=True)
 def place_on_spheres(moments):
     """Moments (B, N, 3) divided by their lengths."""
     out = np.empty_like(moments)
@@ -32,7 +32,7 @@ def _product(a, b):
     return a[1] * b[2] - a[2] * b[1], a[2] * b[0] - a[0] * b[2], a[0] * b[1] - a[1] * b[0]
 
 
-@kernel()
+@kernel(allocates=True)
 def products(a, b):
     """a x b for each row of arrays (n, 3)."""
     out = np.empty_like(a)
@@ -41,7 +41,7 @@ def products(a, b):
     return out
 
 
-@kernel()
+@kernel(allocates=True)
 def rotated(angle, moments):
     """Unit vectors (n, 3) turned by rotation vectors (n, 3) in rad, Rodrigues' formula
 
@@ -63,7 +63,7 @@ def rotated(angle, moments):
     return out
 
 
-@kernel()
+@kernel(allocates=True)
 def energy_fields(energy, m, linear):
     """-dH/dM (eV), (B, N, 3), of an `Energy` with linear energies b (N, 3)."""
     out = np.empty_like(m)
@@ -95,7 +95,7 @@ def largest(values):
     return result
 
 
-@kernel()
+@kernel(allocates=True)
 def precession_rates(m, field, precession):
     """-p M x h (1/fs), (B, N, 3), for h in eV."""
     out = np.empty_like(m)
@@ -110,7 +110,7 @@ def precession_rates(m, field, precession):
     return out
 
 
-@kernel()
+@kernel(allocates=True)
 def velocity_matrices(m, friction, geometric, precession, damping):
     """1 - X (lambda + p (friction + geometric)), (B, 3N, 3N), X v = M x v on each site."""
     batch, n = m.shape[0], m.shape[1]
@@ -139,7 +139,7 @@ def velocity_matrices(m, friction, geometric, precession, damping):
     return out
 
 
-@kernel()
+@kernel(allocates=True)
 def solve(matrices, right):
     """x (B, n) of matrices x = right: Gaussian elimination with partial pivoting, one right-hand side each."""
     x = right.copy()
@@ -169,7 +169,7 @@ def solve(matrices, right):
     return x
 
 
-@part()
+@part(allocates=True)
 def _velocity(state, linear, magnet, electrons, surface, acting, accuracy, out):
     """dM/dt (1/fs) into `out`, (3N,); False if the Gauss rules or the first bound on the speed do not suffice.
 
@@ -212,7 +212,7 @@ def _velocity(state, linear, magnet, electrons, surface, acting, accuracy, out):
     return not largest(velocity.reshape(1, n, 3)) > speed
 
 
-@kernel()
+@kernel(allocates=True)
 def pole_stages(start, length, weights, linear, slopes, first, begin, magnet, electrons, surface, acting, accuracy):
     """Stages `begin`, ... of a step as `protocol.Stages`; the number of the first left undone (S if none is).
 

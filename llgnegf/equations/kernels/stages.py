@@ -39,7 +39,7 @@ class Places(NamedTuple):
     torque: np.ndarray
 
 
-@part()
+@part(allocates=True)
 def _combined(start, length, weights, slopes, scratch):
     """The state of a stage: `start` itself where there are no weights, else in `scratch`."""
     if weights.size == 0:

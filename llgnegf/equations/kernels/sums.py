@@ -95,7 +95,7 @@ def _sum(y, stages, used, weights, step, start, out):
         add(step * weights[used[k]], stages[used[k], here], out)
 
 
-@kernel(nogil=True)
+@kernel(nogil=True, allocates=True)
 def combine(y, stages, weights, step, out, size, first, last):
     """out = y + step * sum_j weights_j stages_j on the blocks of `size` from number `first` to before `last`."""
     used = np.flatnonzero(weights)
@@ -104,7 +104,7 @@ def combine(y, stages, weights, step, out, size, first, last):
         _sum(y, stages, used, weights, step, start, out[start : min(start + size, y.size)])
 
 
-@kernel(nogil=True)
+@kernel(nogil=True, allocates=True)
 def combine_ahead(y, stages, weights, step, out, size, first, last):
     """out = y + step * sum_j weights_0j stages_j, and the same sums of the later rows of weights (m, n) as far as they
     are known, into the stages from number n + 1 on, which are not: what is read serves all of them."""
