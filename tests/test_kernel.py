@@ -8,7 +8,17 @@ from finite_chain import SIGMA
 from propagation import random_hermitian, unit_vectors
 
 import llgnegf as ln
-from llgnegf import ChainLead, Electrons, Lead, OpenSystem, WideBandLead, bond_charge_current, bond_spin_current, chain
+from llgnegf import (
+    ChainLead,
+    Electrons,
+    Lead,
+    OpenSystem,
+    WideBandLead,
+    _threads,
+    bond_charge_current,
+    bond_spin_current,
+    chain,
+)
 from llgnegf.equations import layout
 from llgnegf.equations.electrons import ElectronEquation
 from llgnegf.equations.kernels import reference
@@ -90,11 +100,13 @@ SYSTEMS = (two_chains, crowded, extended, sparse, any_number_of_modes)
 
 @pytest.fixture(params=["whole", "half"])
 def stored(request, monkeypatch):
-    """Of small systems, too, half of rho is stored, whatever their Hamiltonian."""
+    """Of small systems, too, half of rho is stored, whatever their Hamiltonian; by two threads, since theirs
+    is the smaller kernel to compile."""
     if request.param == "half":
         for name, value in {"HALVED": 0, "DIAGONALS": 99, "NARROW": 0}.items():
             monkeypatch.setattr(layout, name, value)
-    return request.param
+        monkeypatch.setattr(_threads, "SMALLEST", 0)
+        monkeypatch.setenv("LLGNEGF_NUM_THREADS", "2")
 
 
 def random_state(rng: np.random.Generator, equation: ElectronEquation) -> tuple[np.ndarray, Dense]:
