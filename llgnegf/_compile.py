@@ -75,7 +75,7 @@ def kernel(relaxed: Set[str] = frozenset(), *, allocates: bool = False, **option
 
     Args:
         relaxed: FUSED, REORDERED, or nothing for IEEE arithmetic as written.
-        allocates: Whether it, or what it calls, makes arrays, not only views of those that it is given.
+        allocates: Whether it makes arrays, or is handed new ones by what it calls; views of what it is given are none.
         options: Of `numba.njit`.
     """
 

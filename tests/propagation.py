@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import pytest
 
+from llgnegf.equations import layout
 from llgnegf.equations.moments import LLG
 from llgnegf.equations.protocol import Equation, Section
 from llgnegf.integrators.integration import Integration, runge_kutta
@@ -123,3 +125,9 @@ def classical_step(llg: LLG, m: np.ndarray, time: float, step: float) -> np.ndar
     k3 = llg.rate(m + 0.5 * step * k2, time)
     m = m + step / 6 * (k1 + 2 * k2 + 2 * k3 + llg.rate(m + step * k3, time))
     return m / np.linalg.norm(m, axis=1)[:, None]
+
+
+def store_halves(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of small systems, too, half of rho is stored, whatever their Hamiltonian and leads."""
+    for name, value in {"HALVED": 0, "DIAGONALS": 99, "NARROW": 0}.items():
+        monkeypatch.setattr(layout, name, value)

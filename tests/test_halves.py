@@ -4,38 +4,33 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from propagation import random_hermitian, store_halves
 
 import llgnegf as ln
 from llgnegf import _threads
-from llgnegf.equations import layout, shared
+from llgnegf.equations import shared
 from llgnegf.equations.layout import Layout, reach_of
-from llgnegf.run.watch import figures
+from llgnegf.integrators.integration import IntegrationStopped
+from llgnegf.run.watch import Watch, figures
 
 
-def halve(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Of small systems, too, half of rho is stored, whatever their Hamiltonian."""
-    for name, value in {"HALVED": 0, "DIAGONALS": 99, "NARROW": 0}.items():
-        monkeypatch.setattr(layout, name, value)
-
-
-def reach(electrons: ln.Electrons) -> int | None:
-    return reach_of(electrons.device.rows, electrons.device.indices, 2 * electrons.n_sites)
+def reach(electrons: ln.Electrons, sites: int = 2) -> int | None:
+    """With a lead on so many sites."""
+    vectors = np.zeros((2 * electrons.n_sites, 1))
+    vectors[: 2 * sites] = 1.0
+    return reach_of(electrons.device.rows, electrons.device.indices, vectors)
 
 
 def test_who_stores_half():
     """Large devices whose Hamiltonian has few diagonals: a site's neighbours are 2 states away in a chain and 2 n_y at
-    the most in a ribbon; what hops anywhere, or is small, is stored whole."""
-    assert reach(ln.chain(60)) == 2
+    the most in a ribbon. What hops anywhere, is small or nearly as wide as long, or has leads everywhere, is whole."""
+    assert reach(ln.chain(48)) == 2
+    assert reach(ln.chain(47)) is None
     assert reach(ln.square(30, 4).electrons(1.0)) == 8
     assert reach(ln.square(30, 4).electrons(1.0, rashba=0.1)) == 10  # from spin down to the next column's spin up: 9
-    assert reach(ln.chain(7)) is None
-    rng = np.random.default_rng(0)
-    places = rng.integers(0, 120, (2, 300))
-    h = np.zeros((120, 120))
-    h[tuple(places)] = 1.0
-    assert reach(ln.Electrons(h + h.T, 0.1)) is None
-    assert reach(ln.square(10, 20).electrons(1.0)) == 40
-    assert reach(ln.square(3, 20).electrons(1.0)) is None  # nearly all of rho would be within reach
+    assert reach(ln.square(10, 20).electrons(1.0)) is None
+    assert reach(ln.Electrons(random_hermitian(np.random.default_rng(0), 120), 0.1)) is None
+    assert reach(ln.chain(60), sites=10) == 2 and reach(ln.chain(60), sites=11) is None
 
 
 @pytest.mark.parametrize("reach", [0, 2, 4, 10, None])
@@ -71,13 +66,18 @@ def test_what_the_watch_sees_of_a_half():
     for reach in (None, 2):
         store = Layout(8, (), 0, 0, 0, 0, reach)
         state = store.pack(rho, none, np.zeros((0, 0)), none, np.zeros((0, 3)))
-        widths = store.rows[1] - store.rows[0]
-        worst, occupation, excess, skew = figures(store.rows[0], widths, *store.electrons(state))
+        np.testing.assert_array_equal(store.site_blocks(state), [rho[k : k + 2, k : k + 2] for k in (0, 2, 4, 6)])
+        worst, occupation, excess, skew = figures(store.rows[0], store.widths, *store.electrons(state))
         diagonal = rho.diagonal().real
         assert worst == np.argmax(np.abs(diagonal - 0.5)) and occupation == diagonal[worst] and skew == 0.0
         assert excess == pytest.approx(np.trace(rho @ rho).real - np.trace(rho).real, rel=1e-13)
         state[store.rows[0, 3] + 4] += 0.25  # Re rho_34, which mirrors rho_43
-        assert figures(store.rows[0], widths, *store.electrons(state))[3] == pytest.approx(0.25, rel=1e-12)
+        assert figures(store.rows[0], store.widths, *store.electrons(state))[3] == pytest.approx(0.25, rel=1e-12)
+        for column, said in ((3, "occupation nan of spin down on site 1"), (4, "differs from its adjoint by nan")):
+            spoilt = store.pack(0.5 * np.eye(8), none, np.zeros((0, 0)), none, np.zeros((0, 3)))
+            spoilt[store.rows[0, 3] + column] = np.nan
+            with pytest.raises(IntegrationStopped, match=said):
+                Watch(store, 1e-6).check(1.0, spoilt)
 
 
 WALL = ln.bloch_wall(6, center=2.5, width=0.9)
@@ -97,7 +97,7 @@ def repelling_chain() -> ln.OpenSystem:
 
 def ribbon() -> ln.OpenSystem:
     lattice = ln.square(3, 2)
-    leads = [lattice.lead("left", voltage=PULSE), lattice.lead("right", exchange=[0.2, 0.0, 0.1])]
+    leads = [lattice.lead("left", rashba=0.1, voltage=PULSE), lattice.lead("right", rashba=0.1)]
     return ln.OpenSystem(lattice.electrons(1.0, 0.4, rashba=0.1), leads, kT=0.2)
 
 
@@ -112,7 +112,7 @@ CASES = {
     "closed": (lambda: ln.OpenSystem(ln.chain(6, 1.0, 0.4), [], kT=0.2), magnet, "2"),
     "nothing hops": (lambda: ln.OpenSystem(ln.Electrons(np.zeros((12, 12)), 0.4), [], kT=0.2), magnet, "2"),
 }
-"""The system, how moments move, and how many threads beside three: one has other kernels, compiled for one case."""
+"""The system, how moments move, and how many threads beside three: one has kernels of its own to compile."""
 
 
 def run(name: str, count: str, monkeypatch: pytest.MonkeyPatch) -> tuple[ln.Simulation, list[dict[str, np.ndarray]]]:
@@ -128,9 +128,10 @@ def test_runs_with_half_are_those_with_the_whole(name, monkeypatch):
     """Every column, within what rtol leaves to the steps of both; with three threads the bits of fewer."""
     monkeypatch.setattr(_threads, "SMALLEST", 0)
     monkeypatch.setattr(shared, "ALONE", 0)
-    whole, rows = run(name, "2", monkeypatch)
-    halve(monkeypatch)
+    whole, rows = run(name, "1", monkeypatch)
+    store_halves(monkeypatch)
     half, others = run(name, CASES[name][2], monkeypatch)
+    assert (half.equation.constants.orbitals is not None) == (name == "matrix leads")
     assert whole.equation.layout.reach is None and half.equation.layout.reach is not None
     np.testing.assert_allclose(half.density_matrix, whole.density_matrix, rtol=0, atol=1e-6)
     for one, other in zip(rows, others, strict=True):

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from finite_chain import SIGMA
-from propagation import random_hermitian, unit_vectors
+from propagation import random_hermitian, store_halves, unit_vectors
 
 import llgnegf as ln
 from llgnegf import (
@@ -19,7 +19,6 @@ from llgnegf import (
     bond_spin_current,
     chain,
 )
-from llgnegf.equations import layout
 from llgnegf.equations.electrons import ElectronEquation
 from llgnegf.equations.kernels import reference
 from llgnegf.equations.moments import MomentEquation
@@ -100,11 +99,10 @@ SYSTEMS = (two_chains, crowded, extended, sparse, any_number_of_modes)
 
 @pytest.fixture(params=["whole", "half"])
 def stored(request, monkeypatch):
-    """Of small systems, too, half of rho is stored, whatever their Hamiltonian; by two threads, since theirs
-    is the smaller kernel to compile."""
+    """Of small systems, too, half of rho is stored, whatever their Hamiltonian. Two threads: theirs is the smaller
+    kernel to compile."""
     if request.param == "half":
-        for name, value in {"HALVED": 0, "DIAGONALS": 99, "NARROW": 0}.items():
-            monkeypatch.setattr(layout, name, value)
+        store_halves(monkeypatch)
         monkeypatch.setattr(_threads, "SMALLEST", 0)
         monkeypatch.setenv("LLGNEGF_NUM_THREADS", "2")
 

@@ -47,7 +47,7 @@ from llgnegf.equations.kernels.electrons import Workspace
 from llgnegf.equations.kernels.halves import GAP, Diagonals
 from llgnegf.equations.kernels.orbitals import Orbitals
 from llgnegf.equations.kernels.stages import Places, answer, coupled_stages, electronic_stages, place
-from llgnegf.equations.layout import Layout, reach_of
+from llgnegf.equations.layout import Layout
 from llgnegf.equations.moments import LLG, stacked
 from llgnegf.equations.protocol import NO_WEIGHTS, Equation, Stages
 from llgnegf.equations.shared import SharedRhs
@@ -99,10 +99,7 @@ class ElectronEquation(Equation):
         self.levels = a = LeadLevels(poles)
         self.llg = LLG(motion, HBAR, thermal) if isinstance(motion, Magnet) else None
         n_moments = motion.n_sites if isinstance(motion, Magnet) else 0
-        electrons, modes = self.system.electrons, tuple(np.diff(a.offset).tolist())
-        works = int(bool(electrons.drives()))
-        reach = reach_of(electrons.device.rows, electrons.device.indices, a.n)
-        self.layout = Layout(a.n, modes, a.z.size, n_moments, len(self.system.leads), works, reach)
+        electrons, self.layout = self.system.electrons, Layout.of(self.system, a, n_moments)
         self._device = None if electrons.is_constant else ChangingDevice(electrons, self.layout)
         self.size, self.sections, self.evaluations = self.layout.size, self.layout.sections, 0
         self.constants = _constants(poles, a, self.layout)

@@ -25,18 +25,21 @@ from functools import cached_property
 import numpy as np
 
 from llgnegf.equations.protocol import Section
+from llgnegf.poles.levels import LeadLevels
+from llgnegf.problem.system import OpenSystem
 
-HALVED, DIAGONALS, NARROW = 96, 8, 4
-"""Least number of device states of which half of rho is stored, if H has at most so many diagonals, not above the main
-one, and a reach of at most a NARROW-th of the states: by trials, see docs/performance.md."""
+HALVED, DIAGONALS, NARROW = 96, 8, 12
+"""Half of rho is stored of devices with so many states at least, if H has at most so many diagonals, not above the main
+one, a reach of at most a NARROW-th of the states, and leads on at most twice as many rows: by trials."""
 
 
-def reach_of(rows: np.ndarray, columns: np.ndarray, n_states: int) -> int | None:
-    """The reach of a Hamiltonian with elements in these rows and columns, for `Layout`; None: rho is stored whole."""
-    away = np.unique(np.abs(rows - columns))
+def reach_of(rows: np.ndarray, columns: np.ndarray, vectors: np.ndarray) -> int | None:
+    """The reach of a Hamiltonian with elements in these rows and columns, with leads on `vectors` (n, Q), for `Layout`;
+    None: rho is stored whole."""
+    away, n = np.unique(np.abs(rows - columns)), len(vectors)
     reach = -(-int(away.max(initial=0)) // 2) * 2  # whole sites
-    halved = n_states >= HALVED and away.size <= DIAGONALS and NARROW * reach <= n_states
-    return reach if halved else None
+    long = n >= HALVED and NARROW * reach <= n and NARROW * np.count_nonzero(vectors.any(axis=1)) <= 2 * n
+    return reach if long and away.size <= DIAGONALS else None
 
 
 @dataclass(frozen=True)
@@ -61,6 +64,13 @@ class Layout:
     n_works: int = 0
     reach: int | None = None
 
+    @classmethod
+    def of(cls, system: OpenSystem, levels: LeadLevels, n_moments: int = 0) -> Layout:
+        """That of a system whose leads have these levels, with moments in its state."""
+        device, modes = system.electrons.device, tuple(np.diff(levels.offset).tolist())
+        works, reach = bool(system.electrons.drives()), reach_of(device.rows, device.indices, levels.vectors)
+        return cls(levels.n, modes, levels.z.size, n_moments, len(system.leads), int(works), reach)
+
     @cached_property
     def n_modes(self) -> int:
         """M coupling modes, all channels together."""
@@ -72,24 +82,26 @@ class Layout:
         return self.n_states + self.n_modes + self.n_vectors
 
     @cached_property
-    def rows(self) -> np.ndarray:
-        """Where a plane holds rho_r0 and the first of the levels of each row r of B, (2, n); between them are the
-        columns of rho that are stored."""
-        ends = np.cumsum(self._kept.sum(axis=1))
-        levels = ends - self.n_modes - self.n_vectors
-        return np.stack([levels - self._kept[:, : self.n_states].sum(axis=1), levels]).astype(np.int64)
+    def widths(self) -> np.ndarray:
+        """Columns of rho that are stored of each row, (n,)."""
+        n, rows = self.n_states, np.arange(self.n_states)
+        return np.full(n, n) if self.reach is None else np.minimum(n, rows // 2 * 2 + 2 + self.reach)
 
     @cached_property
-    def _kept(self) -> np.ndarray:
-        """Which numbers of B are stored, (n, n + M + K)."""
-        row, column = np.indices((self.n_states, self.columns), sparse=True)
-        reach = self.n_states if self.reach is None else self.reach
-        return (column < row // 2 * 2 + 2 + reach) | (column >= self.n_states)
+    def rows(self) -> np.ndarray:
+        """Where a plane holds the first column of rho and the first of the levels of each row of B, (2, n)."""
+        levels = np.cumsum(self.widths) + np.arange(self.n_states) * (self.n_modes + self.n_vectors)
+        return np.stack([levels - self.widths, levels]).astype(np.int64)
 
     @cached_property
     def _n_device(self) -> int:
         """How many numbers of B are stored."""
-        return int(self._kept.sum())
+        return int(self.widths.sum()) + self.n_states * (self.n_modes + self.n_vectors)
+
+    def _kept(self) -> np.ndarray:
+        """Which numbers of B are stored, (n, n + M + K)."""
+        column = np.arange(self.columns)
+        return (column < self.widths[:, None]) | (column >= self.n_states)
 
     @cached_property
     def n_complex(self) -> int:
@@ -140,14 +152,20 @@ class Layout:
 
     def device(self, state: np.ndarray) -> np.ndarray:
         """B as a complex array, (n, n + M + K) (a copy)."""
-        real, imag = self.electrons(state)
-        device = np.zeros((self.n_states, self.columns), dtype=complex)
-        device[self._kept] = real[: self._n_device] + 1j * imag[: self._n_device]
-        if self.reach is not None:
-            rho = device[:, : self.n_states]
-            above = ~self._kept[:, : self.n_states]
-            rho[above] = rho.conj().T[above]
+        real, imag = (plane[: self._n_device] for plane in self.electrons(state))
+        if self.reach is None:
+            return (real + 1j * imag).reshape(self.n_states, self.columns)
+        device, kept = np.zeros((self.n_states, self.columns), dtype=complex), self._kept()
+        device[kept] = real + 1j * imag
+        rho, above = device[:, : self.n_states], ~kept[:, : self.n_states]
+        rho[above] = rho.conj().T[above]
         return device
+
+    def site_blocks(self, state: np.ndarray) -> np.ndarray:
+        """rho_ii, (N, 2, 2) (a copy)."""
+        (real, imag), states = self.electrons(state), np.arange(self.n_states).reshape(-1, 2)
+        places = self.rows[0, states][:, :, None] + states[:, None, :]
+        return real[places] + 1j * imag[places]
 
     def density_matrix(self, state: np.ndarray) -> np.ndarray:
         """rho, (n, n) (a copy)."""
@@ -185,7 +203,7 @@ class Layout:
         """The state vector with zero work and outflow, from rho (n, n), C_device,mode (n, M), C_mode,mode (M, M),
         v (n + M, K) and moments (n_moments, 3)."""
         device = np.concatenate([density_matrix, device_mode, vectors[: self.n_states]], axis=1)
-        parts = [device[self._kept]]
+        parts = [device[self._kept()]]
         levels, first = np.concatenate([mode_block, vectors[self.n_states :]], axis=1), 0
         for count in self.modes:
             parts.append(levels[first : first + count, first:].ravel())

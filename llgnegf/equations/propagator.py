@@ -97,8 +97,7 @@ class PropagatorEquation(ElectronEquation):
             return self._static
         blocks = None
         if device.mean_fields:
-            n, rho = self.system.n_sites, self.layout.density_matrix(state).reshape(-1, 2, self.system.n_sites, 2)
-            blocks = rho[np.arange(n), :, np.arange(n)]
+            blocks = self.layout.site_blocks(state)
         return device.matrix(tau * HBAR, blocks)
 
     def _exchange(self, tau: float, state: np.ndarray, columns: np.ndarray) -> np.ndarray:

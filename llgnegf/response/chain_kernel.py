@@ -39,7 +39,7 @@ def _sub(a, b):
     return a[0] - b[0], a[1] - b[1], a[2] - b[2], a[3] - b[3]
 
 
-@part(FUSED, error_model="numpy", allocates=True)
+@part(FUSED, error_model="numpy")
 def _inverse(a):
     """1/a, and whether it can be trusted."""
     det = a[0] * a[3] - a[1] * a[2]

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from llgnegf._checks import memory_of_machine, need
-from llgnegf.equations.layout import Layout, reach_of
+from llgnegf.equations.layout import Layout
 from llgnegf.poles.channels import PoleSystem
 from llgnegf.poles.levels import LeadLevels
 
@@ -71,11 +71,7 @@ def check_slow(n_sites: int, options: RunOptions) -> float:
 
 def check_poles(poles: PoleSystem, options: RunOptions) -> None:
     """Refuse a run of the full electrons whose leads are expanded like this; raises as `check` does."""
-    levels = LeadLevels(poles)
-    modes = tuple(np.diff(levels.offset).tolist())
-    device = poles.system.electrons.device
-    reach = reach_of(device.rows, device.indices, levels.n)
-    check_layout(Layout(levels.n, modes, levels.z.size, 0, len(poles.system.leads), reach=reach), poles, options)
+    check_layout(Layout.of(poles.system, LeadLevels(poles)), poles, options)
 
 
 def check_layout(layout: Layout, poles: PoleSystem | None, options: RunOptions) -> float:

@@ -31,14 +31,16 @@ def figures(rows, widths, real, imag):  # type: ignore[no-untyped-def]
         first, occupation = rows[r], real[rows[r] + r]
         trace += occupation
         off = abs(occupation - 0.5)
-        if not off <= far:  # not a number is the furthest
+        if far == far and not off <= far:  # the first that is not a number is the furthest
             worst, far = r, off
         for c in range(r):
             square += 2 * (real[first + c] ** 2 + imag[first + c] ** 2)
         square += occupation**2
         for c in range(r, widths[r]):
             other = rows[c] + r
-            skew = max(skew, abs(real[first + c] - real[other]), abs(imag[first + c] + imag[other]))
+            for off in (abs(real[first + c] - real[other]), abs(imag[first + c] + imag[other])):
+                if skew == skew and not off <= skew:
+                    skew = off
     return worst, real[rows[worst] + worst], square - trace, skew
 
 
@@ -52,14 +54,14 @@ class Watch:
 
     def __init__(self, layout: Layout, rtol: float) -> None:
         self.layout, self.tolerance = layout, max(LEAST, SHARE * rtol)
-        self._widths = layout.rows[1] - layout.rows[0]
 
     def check(self, tau: float, state: np.ndarray) -> None:
         """Raises IntegrationStopped with time (hbar/eV), quantity and cause."""
         n, tolerance = self.layout.n_states, self.tolerance
         if n == 0:
             return
-        worst, occupation, excess, skew = figures(self.layout.rows[0], self._widths, *self.layout.electrons(state))
+        store = self.layout
+        worst, occupation, excess, skew = figures(store.rows[0], store.widths, *store.electrons(state))
         if not abs(occupation - 0.5) <= 0.5 + tolerance:
             spin = ("up", "down")[worst % 2]
             self._stop(tau, f"occupation {occupation:.6g} of spin {spin} on site {worst // 2}; allowed: 0 to 1")

@@ -104,7 +104,7 @@ def moment_rates(magnet, moments, linear, torque, out):
         out[i, 2] = scale * (az + damping * (x * ay - y * ax))
 
 
-@kernel(allocates=True)
+@kernel()
 def add_spin_transfer(moments, amplitudes, prefactor, out):
     """Add the spin-transfer torques (eV) of `Amplitudes` to `out` (N, 3), which must not overlap the inputs.
 

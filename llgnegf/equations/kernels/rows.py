@@ -1,9 +1,10 @@
 """Compiled: what the kernels of the electrons do with rows of split complex numbers.
 
-A row is n numbers from an offset on in two planes, real and imaginary; planes are flat. How they are written for speed:
-offsets are unsigned, since for signed ones it is looked at each time whether they count from the end; and the planes
-that a function is given do not overlap, which it says (DISTINCT): what is written then changes nothing that is read. So
-short loops, too, become vector instructions. A factor -i goes into the coefficients: -i (a + i b) = b - i a.
+A row is n numbers from an offset on in two planes, real and imaginary; planes are flat. How they are written for
+speed: offsets are unsigned, since for signed ones it is looked at each time whether they count from the end; and what
+a function writes overlaps with nothing that it reads or writes elsewhere, even where two rows are in one plane, which
+it says (DISTINCT). So short loops, too, become vector instructions. A factor -i goes into the coefficients: -i (a + i
+b) = b - i a.
 """
 
 # mypy: disallow_untyped_defs = False
@@ -176,7 +177,10 @@ def vector_row(level, er, ei, j, ar, ai, tr, ti, a, xr, xi, dr, di, x, n):
 @part(REORDERED, **DISTINCT)
 def near_columns(hr, hi, z, s, t, xr, xi, x, y, dr, di, d, er, ei, e, n):
     """d_c += i sum_b x_b H_bc for |b - c| <= 2, and e_c the same of y, for the diagonals H_cc = z_c, H_(c+1)c = s_c and
-    H_(c+2)c = t_c, the first and the last real."""
+    H_(c+2)c = t_c, the first and the last real.
+
+    Two numbers beside a row on each side are read, times zero: they must be finite.
+    """
     z, s, t, x, y, d, e, n, one, two = U(z), U(s), U(t), U(x), U(y), U(d), U(e), U(n), U(1), U(2)
     for c in range(n):
         z_0, t_1, t_0, s_r, s_i = hr[z + c], hr[t + c], hr[t + c - two], hr[s + c], hi[s + c]
