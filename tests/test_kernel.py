@@ -14,7 +14,6 @@ from llgnegf import (
     Lead,
     OpenSystem,
     WideBandLead,
-    _threads,
     bond_charge_current,
     bond_spin_current,
     chain,
@@ -99,12 +98,9 @@ SYSTEMS = (two_chains, crowded, extended, sparse, any_number_of_modes)
 
 @pytest.fixture(params=["whole", "half"])
 def stored(request, monkeypatch):
-    """Of small systems, too, half of rho is stored, whatever their Hamiltonian. Two threads: theirs is the smaller
-    kernel to compile."""
+    """Rho stored whole, and half of it whatever the Hamiltonian."""
     if request.param == "half":
         store_halves(monkeypatch)
-        monkeypatch.setattr(_threads, "SMALLEST", 0)
-        monkeypatch.setenv("LLGNEGF_NUM_THREADS", "2")
 
 
 def random_state(rng: np.random.Generator, equation: ElectronEquation) -> tuple[np.ndarray, Dense]:
@@ -186,7 +182,6 @@ class Biquadratic(ln.EnergyTerm):
         return out
 
 
-@pytest.mark.usefixtures("stored")
 @pytest.mark.parametrize("seed", range(3))
 @pytest.mark.parametrize("build", SYSTEMS)
 def test_electrons_and_free_moments(build, seed):
@@ -202,7 +197,6 @@ def test_electrons_and_free_moments(build, seed):
     np.testing.assert_allclose(equation.layout.moments(got), rates, rtol=0, atol=1e-13 * np.abs(rates).max())
 
 
-@pytest.mark.usefixtures("stored")
 @pytest.mark.parametrize("sites", [[2, None, [0, 1], None, None], [[0, 2], []]], ids=["more moments", "fewer"])
 @pytest.mark.parametrize("build", SYSTEMS)
 def test_electrons_and_free_moments_on_their_places(build, sites):
