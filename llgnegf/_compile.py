@@ -54,7 +54,8 @@ def _distinct() -> dict[str, bool]:
 
 
 DISTINCT = _distinct()
-"""Options of a `part` whose array arguments do not overlap. Only for those with nothing but a loop."""
+"""Options of a `part` that writes nothing which it reaches by another of its arrays as well: two may be one, if what is
+touched through each does not overlap. Only for those with nothing but a loop."""
 
 
 def _counted(allocates: bool) -> dict[str, Any]:

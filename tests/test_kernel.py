@@ -8,16 +8,7 @@ from finite_chain import SIGMA
 from propagation import random_hermitian, store_halves, unit_vectors
 
 import llgnegf as ln
-from llgnegf import (
-    ChainLead,
-    Electrons,
-    Lead,
-    OpenSystem,
-    WideBandLead,
-    bond_charge_current,
-    bond_spin_current,
-    chain,
-)
+from llgnegf import ChainLead, Electrons, Lead, OpenSystem, WideBandLead, bond_charge_current, bond_spin_current, chain
 from llgnegf.equations.electrons import ElectronEquation
 from llgnegf.equations.kernels import reference
 from llgnegf.equations.moments import MomentEquation
@@ -30,6 +21,7 @@ from llgnegf.problem.magnetism.magnet import Magnet
 from llgnegf.problem.magnetism.motion import Frozen
 from llgnegf.problem.spectra import ChainSpectrum
 from llgnegf.response.fast_tensors import PoleTensors
+from llgnegf.run.watch import figures
 from llgnegf.units import HBAR
 
 Dense = tuple[np.ndarray, np.ndarray]
@@ -105,12 +97,12 @@ def stored(request, monkeypatch):
 
 def random_state(rng: np.random.Generator, equation: ElectronEquation) -> tuple[np.ndarray, Dense]:
     """A state that need not be physical: Hermitian C, any vectors, moments of any length near 1."""
-    shape = equation.layout
-    n, m, k = shape.n_states, shape.n_modes, shape.n_vectors
+    layout = equation.layout
+    n, m, k = layout.n_states, layout.n_modes, layout.n_vectors
     c = random_hermitian(rng, n + m)
     v = rng.normal(size=(n + m, k)) + 1j * rng.normal(size=(n + m, k))
-    moments = unit_vectors(rng, shape.n_moments) * rng.uniform(0.8, 1.2, (shape.n_moments, 1))
-    return shape.pack(c[:n, :n], c[:n, n:], c[n:, n:], v, moments), (c, v)
+    moments = unit_vectors(rng, layout.n_moments) * rng.uniform(0.8, 1.2, (layout.n_moments, 1))
+    return layout.pack(c[:n, :n], c[:n, n:], c[n:, n:], v, moments), (c, v)
 
 
 def problem(build, seed: int) -> tuple[ElectronEquation, np.ndarray, np.ndarray, Dense, float]:  # type: ignore[no-untyped-def]
@@ -122,19 +114,20 @@ def problem(build, seed: int) -> tuple[ElectronEquation, np.ndarray, np.ndarray,
 
 
 def assert_electrons_agree(equation: ElectronEquation, got: np.ndarray, expected: reference.ElectronRates) -> None:
-    n, shape = equation.layout.n_states, equation.layout
-    device = shape.device(got)
+    n, layout = equation.layout.n_states, equation.layout
+    device = layout.device(got)
     scale = np.abs(expected.correlation).max() + np.abs(expected.vectors).max()
     for block, wanted in (
-        (device[:, : n + shape.n_modes], expected.correlation[:n]),
-        (device[:, n + shape.n_modes :], expected.vectors[:n]),
-        (shape.mode_block(got), expected.correlation[n:, n:]),
-        (shape.vector_modes(got), expected.vectors[n:]),
+        (device[:, : n + layout.n_modes], expected.correlation[:n]),
+        (device[:, n + layout.n_modes :], expected.vectors[:n]),
+        (layout.mode_block(got), expected.correlation[n:, n:]),
+        (layout.vector_modes(got), expected.vectors[n:]),
     ):
         np.testing.assert_allclose(block, wanted, rtol=0, atol=1e-13 * scale)
-    assert np.array_equal(shape.density_matrix(got), shape.density_matrix(got).conj().T)
+    skew = figures(layout.rows[0], layout.widths, *layout.electrons(got))[3]
+    assert skew == 0.0  # Hermitian to the last bit, what mirrors rows below among it
     flow = expected.outflow
-    np.testing.assert_allclose(shape.outflow(got), flow, rtol=0, atol=1e-12 * np.abs(flow).max())
+    np.testing.assert_allclose(layout.outflow(got), flow, rtol=0, atol=1e-12 * np.abs(flow).max())
 
 
 @pytest.mark.usefixtures("stored")

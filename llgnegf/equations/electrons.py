@@ -328,12 +328,14 @@ def _constants(poles: PoleSystem, levels: LeadLevels, layout: Layout) -> kernels
         n_complex=layout.n_complex,
         n_leads=layout.n_leads,
         orbitals=None if scalar else _orbitals(levels),
-        diagonals=None if layout.reach is None else _diagonals(hamiltonian, levels.vectors, layout.reach),
+        diagonals=_diagonals(hamiltonian, levels.vectors, layout),
     )
 
 
-def _diagonals(hamiltonian: kernels.Sparse, vectors: np.ndarray, reach: int) -> Diagonals:
-    """Room for H by diagonals, and where leads are attached."""
+def _diagonals(hamiltonian: kernels.Sparse, vectors: np.ndarray, layout: Layout) -> Diagonals | None:
+    """Room for H by diagonals, and where leads are attached; None where rho is stored whole."""
+    if layout.reach is None:
+        return None
     n, touched = len(vectors), np.flatnonzero(vectors.any(axis=1))
     away = np.repeat(np.arange(n), np.diff(hamiltonian.start)) - hamiltonian.column
     offsets, edge = np.union1d([0, 1, 2], np.abs(away)), np.zeros(n, dtype=np.int64)
@@ -341,7 +343,7 @@ def _diagonals(hamiltonian: kernels.Sparse, vectors: np.ndarray, reach: int) -> 
     place = np.where(away < 0, -1, np.searchsorted(offsets, away) * (n + GAP) + GAP + hamiltonian.column)
     real, imag = np.zeros((2, offsets.size * (n + GAP)))
     flags = np.zeros(offsets.size, dtype=bool), np.isin(np.arange(n), touched)
-    return Diagonals(offsets, place, real, imag, flags[0], reach, touched, flags[1], edge)
+    return Diagonals(offsets, place, real, imag, flags[0], layout.reach, layout.widths, touched, flags[1], edge)
 
 
 def _orbitals(levels: LeadLevels) -> Orbitals:

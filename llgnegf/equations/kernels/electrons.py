@@ -25,8 +25,8 @@ from llgnegf.equations.kernels.levels import channel_block, join
 from llgnegf.equations.layout import Layout
 
 TILE, STRIP, GATHERED = 256, 32, 128
-"""Largest number of rows and columns of a piece of rho, of rows of all levels' columns, and of columns of a piece of
-what is gathered. Levels' columns are not cut: the processor fetches long rows ahead."""
+"""Largest number of rows and columns of a piece of rho, of rows of all levels' columns and of a half of rho, and of
+columns of a piece of what is gathered. Levels' columns are not cut: the processor fetches long rows ahead."""
 GATHER, LEVELS, JOIN, DEVICE = 0, 1, 2, 3
 """The phases: what the rows of B hand to the orbitals; the blocks X; what Fermi vectors are in modes; the rows of B."""
 

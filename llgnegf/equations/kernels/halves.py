@@ -26,7 +26,7 @@ class Diagonals(NamedTuple):
         place: Where each element of `Electrons.hamiltonian` stands among them; -1 above the diagonal.
         real, imag: One diagonal after the other, GAP zeros before each, of the last call of `take_diagonals`.
         is_real: Whether Im H is zero on all of a diagonal, (D,).
-        reach: How many columns a row of rho has beyond its site.
+        reach, widths: `Layout.reach` and `Layout.widths`.
         touched: The rows c of rho that leads are attached to, (A,).
         is_touched: Whether a row is one of them, (2N,).
         edge: Where each of them begins in a plane of `Workspace.edges`, at its own place, (2N,); 0 for the others.
@@ -38,6 +38,7 @@ class Diagonals(NamedTuple):
     imag: np.ndarray
     is_real: np.ndarray
     reach: int
+    widths: np.ndarray
     touched: np.ndarray
     is_touched: np.ndarray
     edge: np.ndarray
@@ -141,7 +142,7 @@ def add_density_row(diagonals, at, r, on, a_r, a_i, real, imag, dr, di, d):
     if diagonals is None:
         axpy(a_r, a_i, real, imag, first + on.start, dr, di, d + on.start, on.stop - on.start)
         return
-    stored = min(at.size, r // 2 * 2 + 2 + diagonals.reach)
+    stored = diagonals.widths[r]
     if stored > on.start:
         axpy(a_r, a_i, real, imag, first + on.start, dr, di, d + on.start, min(stored, on.stop) - on.start)
     for c in range(max(stored, on.start), on.stop):
